@@ -1,0 +1,194 @@
+//! Errors: one table of codes, and the type that carries one of them.
+//!
+//! Every failure that a caller sees has a [`Code`]. Its text on the SQL side is `knocker: <code>: <message>`, and the packages build their
+//! class tree from the same table, which SQL exports as `knocker_errors`.
+
+use std::fmt;
+
+macro_rules! codes {
+    ($( $(#[doc = $doc:literal])+ $variant:ident = $name:literal, $retryable:literal, $hint:literal; )+) => {
+        /// A stable error code.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        pub enum Code {
+            $( $(#[doc = $doc])+ $variant, )+
+        }
+
+        impl Code {
+            /// Every code, in the order of the table.
+            pub const ALL: &'static [Code] = &[$(Code::$variant),+];
+
+            /// The name that appears in error texts.
+            pub fn name(self) -> &'static str {
+                match self { $(Code::$variant => $name),+ }
+            }
+
+            /// Whether the same call may succeed later.
+            pub fn retryable(self) -> bool {
+                match self { $(Code::$variant => $retryable),+ }
+            }
+
+            /// What the person who reads the error can do.
+            pub fn hint(self) -> &'static str {
+                match self { $(Code::$variant => $hint),+ }
+            }
+        }
+    };
+}
+
+codes! {
+    /// An argument has the wrong type, form or value.
+    InvalidArgument = "invalid_argument", false,
+        "Correct the argument that the message names.";
+    /// No endpoint has that name.
+    UnknownEndpoint = "unknown_endpoint", false,
+        "Create it with knocker_endpoint(name, config), or correct the name in the URL.";
+    /// No provider has that name.
+    UnknownProvider = "unknown_provider", false,
+        "SELECT name FROM knocker_providers lists the names.";
+    /// No event has that id.
+    UnknownEvent = "unknown_event", false,
+        "SELECT id FROM knocker_events lists the ids; a pruned event is gone.";
+    /// No delivery has that id.
+    UnknownDelivery = "unknown_delivery", false,
+        "SELECT id FROM knocker_deliveries lists the ids; a pruned delivery is gone.";
+    /// The event is in a state that this action does not leave.
+    BadState = "bad_state", false,
+        "Look at the event's status: replay takes handled, failed, dead and ignored ones, requeue failed, dead and ignored ones, ignore received, failed and dead ones.";
+    /// The job is not leased to this worker any more.
+    LeaseLost = "lease_lost", false,
+        "Roll back: another worker has the job or an operator took it. Use a longer lease or extend it while the handler runs.";
+    /// The schema is not there.
+    NotBootstrapped = "not_bootstrapped", false,
+        "Run SELECT knocker_bootstrap() once on this database.";
+    /// The file was written by a newer version.
+    SchemaTooNew = "schema_too_new", false,
+        "Upgrade Knocker in this process; the file was migrated by a newer version.";
+    /// Another connection holds the write lock.
+    Busy = "busy", true,
+        "Try again. Raise PRAGMA busy_timeout, keep write transactions short, and begin them with BEGIN IMMEDIATE.";
+    /// The database cannot be written.
+    ReadOnly = "read_only", false,
+        "Open the database read-write and check the permissions of the file and of its folder.";
+    /// No room for the write.
+    DiskFull = "disk_full", true,
+        "Free space on the disk or raise PRAGMA max_page_count, then try again. Nothing was written.";
+    /// The operating system failed to read or write.
+    IoError = "io_error", true,
+        "Check the disk and the system log, then try again. Nothing was written.";
+    /// The file is damaged.
+    Corrupt = "corrupt", false,
+        "Run PRAGMA integrity_check and restore a backup.";
+    /// Called from inside a statement that already writes.
+    NestedStatement = "nested_statement", false,
+        "Call it with a plain SELECT, or wrap the statement in BEGIN IMMEDIATE … COMMIT. Nothing was written.";
+    /// SQLite refused for another reason.
+    Sqlite = "sqlite_error", false,
+        "The message is SQLite's own; the database may have been changed by hand.";
+}
+
+/// What went wrong: a code, and one sentence that says what, where and with which value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Error {
+    code: Code,
+    message: String,
+}
+
+/// The result of this crate's functions.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+impl Error {
+    /// An error with this code and message. The message must hold no secret.
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
+        Self { code, message: message.into() }
+    }
+
+    /// Shorthand for [`Code::InvalidArgument`].
+    pub fn invalid(message: impl Into<String>) -> Self {
+        Self::new(Code::InvalidArgument, message)
+    }
+
+    /// The stable code.
+    pub fn code(&self) -> Code {
+        self.code
+    }
+
+    /// The sentence, without the code.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "knocker: {}: {}", self.code.name(), self.message)
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<rusqlite::Error> for Error {
+    fn from(error: rusqlite::Error) -> Self {
+        use rusqlite::ErrorCode;
+        let message = error.to_string();
+        let code = match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Code::Busy,
+            Some(ErrorCode::ReadOnly) => Code::ReadOnly,
+            Some(ErrorCode::DiskFull) => Code::DiskFull,
+            Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen) => Code::IoError,
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Code::Corrupt,
+            // SQLite has no code of its own for a missing table.
+            _ if message.contains("no such table: _knocker_") => {
+                return Error::new(Code::NotBootstrapped, "this database has no Knocker schema");
+            }
+            _ => Code::Sqlite,
+        };
+        Error::new(code, message)
+    }
+}
+
+impl From<Error> for rusqlite::Error {
+    fn from(error: Error) -> Self {
+        rusqlite::Error::UserFunctionError(Box::new(error))
+    }
+}
+
+/// `, did you mean "x"?` for the nearest of `valid`, or the whole list where none is near.
+pub fn suggestion<'a>(given: &str, valid: impl IntoIterator<Item = &'a str>) -> String {
+    let valid: Vec<&str> = valid.into_iter().collect();
+    let lower = given.to_lowercase();
+    let nearest = valid
+        .iter()
+        .map(|candidate| (strsim::jaro_winkler(&lower, &candidate.to_lowercase()), candidate))
+        .max_by(|a, b| a.0.total_cmp(&b.0));
+    match nearest {
+        Some((score, candidate)) if score > 0.75 => format!("; did you mean {candidate:?}?"),
+        Some(_) if valid.len() <= 20 => format!("; valid: {}", valid.join(", ")),
+        _ => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_are_unique_and_in_snake_case() {
+        let mut names: Vec<_> = Code::ALL.iter().map(|code| code.name()).collect();
+        assert!(names.iter().all(|name| name.chars().all(|c| c.is_ascii_lowercase() || c == '_')));
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), Code::ALL.len());
+    }
+
+    #[test]
+    fn the_text_starts_with_the_code() {
+        let error = Error::new(Code::BadState, "event 3 is handled");
+        assert_eq!(error.to_string(), "knocker: bad_state: event 3 is handled");
+    }
+
+    #[test]
+    fn a_near_miss_is_named_and_a_far_one_gets_the_list() {
+        assert_eq!(suggestion("stirpe", ["stripe", "slack"]), "; did you mean \"stripe\"?");
+        assert_eq!(suggestion("zzz", ["stripe", "slack"]), "; valid: stripe, slack");
+    }
+}

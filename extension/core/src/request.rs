@@ -1,0 +1,259 @@
+//! An HTTP request as it was received: method, URL, headers in order, and the raw body.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::{Map, Value};
+
+use crate::error::{Error, Result, suggestion};
+
+/// What a header value is stored as when it carries a credential.
+pub const REDACTED: &str = "[redacted]";
+
+/// One HTTP request. The body is borrowed and never altered.
+#[derive(Debug, Clone)]
+pub struct Request<'a> {
+    /// The method, in capitals as sent.
+    pub method: String,
+    /// The URL as the caller knows it: absolute where a provider signs it, else a path will do.
+    pub url: String,
+    /// The headers, in the order in which they came.
+    pub headers: Headers,
+    /// The raw bytes.
+    pub body: &'a [u8],
+    /// Whether the adapter stopped reading at the size limit, so that `body` is only the beginning.
+    pub truncated: bool,
+}
+
+impl<'a> Request<'a> {
+    /// Reads the JSON argument `{"method", "url", "headers", "truncated"}` of the SQL functions.
+    pub fn parse(json: &str, body: &'a [u8]) -> Result<Self> {
+        #[derive(serde::Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Raw {
+            method: Option<String>,
+            url: Option<String>,
+            headers: Option<Headers>,
+            truncated: Option<bool>,
+        }
+        let raw: Raw = serde_json::from_str(json).map_err(|error| {
+            explain_unknown_key("request", json, &["method", "url", "headers", "truncated"], &error)
+        })?;
+        Ok(Self {
+            method: raw.method.unwrap_or_else(|| "POST".into()),
+            url: raw.url.unwrap_or_else(|| "/".into()),
+            headers: raw.headers.unwrap_or_default(),
+            body,
+            truncated: raw.truncated.unwrap_or(false),
+        })
+    }
+
+    /// The query string of the URL, without `?` and fragment.
+    pub fn query(&self) -> &str {
+        let without_fragment = self.url.split('#').next().unwrap_or_default();
+        without_fragment.split_once('?').map_or("", |(_, query)| query)
+    }
+}
+
+/// Turns a serde error into one that names the unknown key and the nearest valid one.
+pub(crate) fn explain_unknown_key(what: &str, json: &str, valid: &[&str], error: &serde_json::Error) -> Error {
+    if let Ok(Value::Object(object)) = serde_json::from_str::<Value>(json)
+        && let Some(key) = object.keys().find(|key| !valid.contains(&key.as_str()))
+    {
+        let near = suggestion(key, valid.iter().copied());
+        return Error::invalid(format!("{what}: unknown key {key:?}{near}"));
+    }
+    Error::invalid(format!("{what}: {error}"))
+}
+
+/// Headers in the order in which they came. Names compare without regard to case; a repeated header keeps all its values.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Headers(Vec<(String, String)>);
+
+impl Headers {
+    /// No headers.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds one; the name is kept in lower case.
+    pub fn push(&mut self, name: impl Into<String>, value: impl Into<String>) {
+        let mut name = name.into();
+        name.make_ascii_lowercase();
+        self.0.push((name, value.into()));
+    }
+
+    /// Every value of `name` (given in lower case), in order.
+    pub fn all<'h>(&'h self, name: &'h str) -> impl Iterator<Item = &'h str> {
+        debug_assert!(!name.bytes().any(|b| b.is_ascii_uppercase()), "look headers up in lower case");
+        self.0.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The first value of `name` (given in lower case).
+    pub fn first<'h>(&'h self, name: &'h str) -> Option<&'h str> {
+        self.all(name).next()
+    }
+
+    /// The value of a header that must not be ambiguous: `Ok(None)` where it is absent, `Err(())` where it occurs with different values.
+    #[allow(clippy::result_unit_err)]
+    pub fn unambiguous<'h>(&'h self, name: &'h str) -> Result<Option<&'h str>, ()> {
+        let mut values = self.all(name);
+        let first = values.next();
+        if values.any(|value| Some(value) != first) { Err(()) } else { Ok(first) }
+    }
+
+    /// All pairs.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
+    /// The JSON object that is stored: lower-case names, an array for a repeated header, credentials of `redact` (lower case) replaced.
+    pub fn to_stored_json(&self, redact: &[&str]) -> String {
+        let mut object = Map::new();
+        for (name, value) in &self.0 {
+            let value = if is_credential(name) || redact.contains(&name.as_str()) { REDACTED } else { value };
+            match object.get_mut(name) {
+                None => {
+                    object.insert(name.clone(), Value::from(value));
+                }
+                Some(Value::Array(values)) => values.push(Value::from(value)),
+                Some(single) => *single = Value::Array(vec![single.take(), Value::from(value)]),
+            }
+        }
+        Value::Object(object).to_string()
+    }
+}
+
+/// Headers that carry a credential whatever the provider.
+fn is_credential(name: &str) -> bool {
+    matches!(name, "authorization" | "proxy-authorization" | "cookie" | "set-cookie" | "x-api-key")
+}
+
+impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Headers {
+    fn from_iter<T: IntoIterator<Item = (N, V)>>(pairs: T) -> Self {
+        let mut headers = Headers::new();
+        for (name, value) in pairs {
+            headers.push(name, value);
+        }
+        headers
+    }
+}
+
+impl<'de> Deserialize<'de> for Headers {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        struct HeadersVisitor;
+
+        #[derive(serde::Deserialize)]
+        #[serde(untagged)]
+        enum Values {
+            One(String),
+            Many(Vec<String>),
+        }
+
+        impl<'de> Visitor<'de> for HeadersVisitor {
+            type Value = Headers;
+
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str("headers as an object or as a list of [name, value] pairs")
+            }
+
+            fn visit_map<M: MapAccess<'de>>(self, mut map: M) -> std::result::Result<Headers, M::Error> {
+                let mut headers = Headers::new();
+                while let Some((name, values)) = map.next_entry::<String, Values>()? {
+                    match values {
+                        Values::One(value) => headers.push(name, value),
+                        Values::Many(values) => {
+                            for value in values {
+                                headers.push(name.as_str(), value);
+                            }
+                        }
+                    }
+                }
+                Ok(headers)
+            }
+
+            fn visit_seq<S: SeqAccess<'de>>(self, mut seq: S) -> std::result::Result<Headers, S::Error> {
+                let mut headers = Headers::new();
+                while let Some((name, value)) = seq.next_element::<(String, String)>()? {
+                    headers.push(name, value);
+                }
+                Ok(headers)
+            }
+        }
+
+        deserializer.deserialize_any(HeadersVisitor)
+    }
+}
+
+/// An HTTP response that an adapter sends as it is.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Response {
+    /// The status code.
+    pub status: u16,
+    /// Header names in lower case, with their values.
+    #[serde(serialize_with = "pairs_as_object")]
+    pub headers: Vec<(&'static str, String)>,
+    /// The body.
+    pub body: String,
+}
+
+fn pairs_as_object<S: serde::Serializer>(pairs: &[(&'static str, String)], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(pairs.iter().map(|(name, value)| (name, value)))
+}
+
+impl Response {
+    /// A status without a body.
+    pub fn status(status: u16) -> Self {
+        Self { status, headers: Vec::new(), body: String::new() }
+    }
+
+    /// Plain text, never HTML: a challenge comes from outside.
+    pub fn text(status: u16, body: impl Into<String>) -> Self {
+        Self { status, headers: vec![("content-type", "text/plain; charset=utf-8".into())], body: body.into() }
+    }
+
+    /// A JSON document.
+    pub fn json(status: u16, body: &Value) -> Self {
+        Self { status, headers: vec![("content-type", "application/json".into())], body: body.to_string() }
+    }
+
+    /// The same with one more header.
+    pub fn with_header(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.headers.push((name, value.into()));
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_may_be_an_object_or_a_list_and_keep_repeats() {
+        let object = Request::parse(r#"{"headers":{"X-A":"1","x-b":["2","3"]}}"#, b"").unwrap();
+        let list = Request::parse(r#"{"headers":[["x-a","1"],["X-B","2"],["x-b","3"]]}"#, b"").unwrap();
+        assert_eq!(object.headers, list.headers);
+        assert_eq!(list.headers.all("x-b").collect::<Vec<_>>(), ["2", "3"]);
+        assert_eq!(list.method, "POST");
+    }
+
+    #[test]
+    fn an_unknown_key_is_named_with_the_nearest_valid_one() {
+        let error = Request::parse(r#"{"header":{}}"#, b"").unwrap_err();
+        assert_eq!(error.message(), "request: unknown key \"header\"; did you mean \"headers\"?");
+    }
+
+    #[test]
+    fn a_repeated_header_is_ambiguous_only_when_its_values_differ() {
+        let headers: Headers = [("a", "1"), ("A", "1"), ("b", "1"), ("b", "2")].into_iter().collect();
+        assert_eq!(headers.unambiguous("a"), Ok(Some("1")));
+        assert_eq!(headers.unambiguous("b"), Err(()));
+        assert_eq!(headers.unambiguous("c"), Ok(None));
+    }
+
+    #[test]
+    fn credentials_are_stored_redacted() {
+        let headers: Headers = [("Authorization", "Bearer x"), ("X-Token", "y"), ("a", "1"), ("a", "2")].into_iter().collect();
+        assert_eq!(headers.to_stored_json(&["x-token"]), r#"{"a":["1","2"],"authorization":"[redacted]","x-token":"[redacted]"}"#);
+    }
+}
