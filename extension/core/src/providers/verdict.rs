@@ -25,6 +25,17 @@ pub enum Reason {
 }
 
 impl Reason {
+    /// Every reason.
+    pub const ALL: [Reason; 7] = [
+        Reason::MissingHeader,
+        Reason::MalformedHeader,
+        Reason::BadSignature,
+        Reason::TimestampOutOfTolerance,
+        Reason::MalformedBody,
+        Reason::NoSecret,
+        Reason::NotAllowed,
+    ];
+
     /// The name in rows and results.
     pub fn name(self) -> &'static str {
         match self {

@@ -1,0 +1,135 @@
+//! What is signed: a few parts, one after the other.
+
+use std::borrow::Cow;
+
+use super::context::Context;
+use super::refusal::Checked;
+use crate::error::{Error, Result, suggestion};
+
+/// One part of the signed bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part<'a> {
+    /// These characters.
+    Text(&'a str),
+    /// The raw body.
+    Body,
+    /// The timestamp, as it was written in the request.
+    Timestamp,
+    /// The URL as the sender knows it.
+    Url,
+    /// The method in capitals.
+    Method,
+    /// The value of a header.
+    Header(&'a str),
+}
+
+/// The names that a template may hold in braces.
+const NAMES: [&str; 5] = ["body", "timestamp", "url", "method", "header:"];
+
+impl<'a> Part<'a> {
+    /// Reads a template such as `{timestamp}.{body}`; `{header:x-id}` is the value of a header.
+    pub fn parse(template: &'a str) -> Result<Vec<Part<'a>>> {
+        let mut parts = Vec::new();
+        let mut rest = template;
+        while let Some(open) = rest.find('{') {
+            if open > 0 {
+                parts.push(Part::Text(&rest[..open]));
+            }
+            let Some(length) = rest[open..].find('}') else {
+                return Err(Error::invalid(format!("option template: {template:?} has a brace that is not closed")));
+            };
+            let name = &rest[open + 1..open + length];
+            parts.push(match name {
+                "body" => Part::Body,
+                "timestamp" => Part::Timestamp,
+                "url" => Part::Url,
+                "method" => Part::Method,
+                _ => match name.strip_prefix("header:") {
+                    Some(header) if !header.is_empty() => Part::Header(header),
+                    _ => {
+                        let near = suggestion(name, NAMES);
+                        return Err(Error::invalid(format!("option template: unknown part {{{name}}}{near}")));
+                    }
+                },
+            });
+            rest = &rest[open + length + 1..];
+        }
+        if !rest.is_empty() {
+            parts.push(Part::Text(rest));
+        }
+        Ok(parts)
+    }
+
+    /// The template as text, for people.
+    pub fn describe(parts: &[Part]) -> String {
+        let piece = |part: &Part| match part {
+            Part::Text(text) => (*text).to_owned(),
+            Part::Body => "{body}".into(),
+            Part::Timestamp => "{timestamp}".into(),
+            Part::Url => "{url}".into(),
+            Part::Method => "{method}".into(),
+            Part::Header(name) => format!("{{{name}}}"),
+        };
+        parts.iter().map(piece).collect()
+    }
+
+    /// The bytes of this part.
+    fn resolve(self, context: &Context<'a>, timestamp: &'a str) -> Checked<Cow<'a, [u8]>> {
+        Ok(match self {
+            Part::Text(text) => text.as_bytes().into(),
+            Part::Body => context.body().into(),
+            Part::Timestamp => timestamp.as_bytes().into(),
+            Part::Url => match super::url::signed_url(context)? {
+                Cow::Borrowed(url) => url.as_bytes().into(),
+                Cow::Owned(url) => url.into_bytes().into(),
+            },
+            Part::Method => context.request.method.to_ascii_uppercase().into_bytes().into(),
+            Part::Header(name) => context.required_header(name)?.as_bytes().into(),
+        })
+    }
+}
+
+/// The bytes of every part, in order; the body is borrowed.
+pub fn resolve<'a>(parts: &[Part<'a>], context: &Context<'a>, timestamp: &'a str) -> Checked<Vec<Cow<'a, [u8]>>> {
+    parts.iter().map(|part| part.resolve(context, timestamp)).collect()
+}
+
+/// The parts that tell one occurrence from another: what was signed, without the timestamp, which a retry renews, and the punctuation.
+pub fn occurrence<'a>(parts: &[Part<'a>], context: &Context<'a>) -> Vec<Cow<'a, [u8]>> {
+    let telling = parts.iter().filter(|part| !matches!(part, Part::Text(_) | Part::Timestamp));
+    telling.filter_map(|part| part.resolve(context, "").ok()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn templates_are_read_and_written() {
+        let text = "v0:{timestamp}:{header:x-id}{method}{url}{body}!";
+        let parts = Part::parse(text).unwrap();
+        assert_eq!(
+            parts,
+            [
+                Part::Text("v0:"),
+                Part::Timestamp,
+                Part::Text(":"),
+                Part::Header("x-id"),
+                Part::Method,
+                Part::Url,
+                Part::Body,
+                Part::Text("!")
+            ]
+        );
+        assert_eq!(Part::describe(&parts), "v0:{timestamp}:{x-id}{method}{url}{body}!");
+        assert_eq!(Part::parse("").unwrap(), []);
+    }
+
+    #[test]
+    fn an_unknown_part_is_named_with_the_nearest() {
+        let error = Part::parse("{timestmp}.{body}").unwrap_err();
+        assert_eq!(error.message(), "option template: unknown part {timestmp}; did you mean \"timestamp\"?");
+        assert!(Part::parse("{body").is_err());
+        assert!(Part::parse("{header:}").is_err());
+    }
+}

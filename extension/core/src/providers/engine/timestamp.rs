@@ -1,0 +1,225 @@
+//! Signed timestamps: how they are written, and how far from now they may be.
+
+use super::context::Context;
+use super::refusal::{Checked, Refusal};
+use crate::providers::Reason;
+
+/// How a timestamp is written.
+#[derive(Debug, Clone, Copy)]
+pub enum Unit {
+    /// Unix seconds.
+    Seconds,
+    /// Unix milliseconds.
+    Milliseconds,
+    /// ISO 8601 (RFC 3339) text such as `2026-01-01T00:00:00Z`.
+    Iso8601,
+}
+
+/// Where it stands.
+#[derive(Debug, Clone, Copy)]
+pub enum Place<'a> {
+    /// In the signature header, beside the signatures.
+    SignatureHeader,
+    /// In a header of its own.
+    Header(&'a str),
+}
+
+/// What happens to a timestamp that lies in the future.
+#[derive(Debug, Clone, Copy)]
+pub enum Future {
+    /// It passes, as in the provider's own libraries: only age counts.
+    Passes,
+    /// It may differ by the tolerance, as in the past.
+    Tolerated,
+}
+
+/// The timestamp of a scheme. The tolerance is the option `tolerance_s`.
+#[derive(Debug, Clone, Copy)]
+pub struct Timestamp<'a> {
+    /// Where it stands.
+    pub place: Place<'a>,
+    /// How it is written.
+    pub unit: Unit,
+    /// What happens to one in the future.
+    pub future: Future,
+}
+
+impl Unit {
+    /// The unit that the option `timestamp_unit` names.
+    pub fn from_option(name: &str) -> Self {
+        match name {
+            "ms" => Unit::Milliseconds,
+            "iso8601" => Unit::Iso8601,
+            _ => Unit::Seconds,
+        }
+    }
+
+    /// Unix milliseconds, or `None` where the text is no such timestamp.
+    pub fn parse(self, text: &str) -> Option<i64> {
+        let digits = || (!text.is_empty() && text.len() <= 15 && text.bytes().all(|byte| byte.is_ascii_digit())).then_some(text);
+        match self {
+            Unit::Seconds => digits()?.parse::<i64>().ok()?.checked_mul(1000),
+            Unit::Milliseconds => digits()?.parse().ok(),
+            Unit::Iso8601 => parse_iso8601(text),
+        }
+    }
+
+    /// The text of a moment in Unix milliseconds.
+    pub fn format(self, ms: i64) -> String {
+        match self {
+            Unit::Seconds => ms.div_euclid(1000).to_string(),
+            Unit::Milliseconds => ms.to_string(),
+            Unit::Iso8601 => format_iso8601(ms),
+        }
+    }
+}
+
+impl Future {
+    /// Refuses a moment that is too far from now. Second-grained timestamps are compared in whole seconds, as senders' libraries do.
+    pub fn check(self, context: &Context, unit: Unit, ms: i64) -> Checked<()> {
+        let tolerance_s = context.options.number("tolerance_s").unwrap_or(0);
+        if tolerance_s == 0 {
+            return Ok(());
+        }
+        let age_ms = match unit {
+            Unit::Seconds => context.now_s().saturating_mul(1000).saturating_sub(ms),
+            Unit::Milliseconds | Unit::Iso8601 => context.now_ms.saturating_sub(ms),
+        };
+        let tolerance_ms = tolerance_s.saturating_mul(1000);
+        let refuse = |direction: &str, distance_ms: i64| {
+            let seconds = distance_ms / 1000;
+            let detail = format!("the signed timestamp is {seconds} s {direction}, {tolerance_s} s are allowed");
+            Err(Refusal::new(Reason::TimestampOutOfTolerance, detail))
+        };
+        match self {
+            _ if age_ms > tolerance_ms => refuse("old", age_ms),
+            Future::Tolerated if age_ms.saturating_neg() > tolerance_ms => refuse("in the future", age_ms.saturating_neg()),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// `YYYY-MM-DDTHH:MM:SS[.fraction](Z|±HH[:]MM)`.
+fn parse_iso8601(text: &str) -> Option<i64> {
+    let bytes = text.as_bytes();
+    if !text.is_ascii() || bytes.len() < 20 {
+        return None;
+    }
+    let number = |from: usize, to: usize| -> Option<i64> {
+        let digits = &text[from..to];
+        digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok()).flatten()
+    };
+    let separators =
+        bytes[4] == b'-' && bytes[7] == b'-' && matches!(bytes[10], b'T' | b't' | b' ') && bytes[13] == b':' && bytes[16] == b':';
+    if !separators {
+        return None;
+    }
+    let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
+    let (hour, minute, second) = (number(11, 13)?, number(14, 16)?, number(17, 19)?);
+    let valid = (1..=12).contains(&month) && (1..=days_in_month(year, month)).contains(&day) && hour < 24 && minute < 60 && second <= 60;
+    if !valid {
+        return None;
+    }
+    let mut rest = &text[19..];
+    let mut fraction_ms = 0;
+    if let Some(fraction) = rest.strip_prefix('.') {
+        let length = fraction.bytes().take_while(u8::is_ascii_digit).count();
+        if length == 0 {
+            return None;
+        }
+        fraction_ms = format!("{:0<3}", &fraction[..length.min(3)]).parse().ok()?;
+        rest = &fraction[length..];
+    }
+    let offset_minutes = match rest.as_bytes() {
+        b"Z" | b"z" => 0,
+        [sign @ (b'+' | b'-'), digits @ ..] => {
+            let digits = std::str::from_utf8(digits).ok()?.replacen(':', "", 1);
+            if digits.len() != 4 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+                return None;
+            }
+            let minutes = digits[..2].parse::<i64>().ok()? * 60 + digits[2..].parse::<i64>().ok()?;
+            if *sign == b'+' { minutes } else { -minutes }
+        }
+        _ => return None,
+    };
+    let seconds = days_from_epoch(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second - offset_minutes * 60;
+    Some(seconds * 1000 + fraction_ms)
+}
+
+fn format_iso8601(ms: i64) -> String {
+    let (days, rest) = (ms.div_euclid(86_400_000), ms.rem_euclid(86_400_000));
+    // A first guess that is never too late.
+    let mut year = 1970 + days.div_euclid(if days < 0 { 365 } else { 366 });
+    let mut month = 1;
+    while days_from_epoch(year + 1, 1, 1) <= days {
+        year += 1;
+    }
+    let mut day = days - days_from_epoch(year, 1, 1) + 1;
+    while day > days_in_month(year, month) {
+        day -= days_in_month(year, month);
+        month += 1;
+    }
+    let (hour, minute, second) = (rest / 3_600_000, rest / 60_000 % 60, rest / 1000 % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+}
+
+fn is_leap(year: i64) -> bool {
+    year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
+}
+
+fn days_in_month(year: i64, month: i64) -> i64 {
+    match month {
+        2 if is_leap(year) => 29,
+        2 => 28,
+        4 | 6 | 9 | 11 => 30,
+        _ => 31,
+    }
+}
+
+/// Days from 1970-01-01, in the Gregorian calendar.
+fn days_from_epoch(year: i64, month: i64, day: i64) -> i64 {
+    let before = year - 1;
+    let leap_days = before.div_euclid(4) - before.div_euclid(100) + before.div_euclid(400);
+    let months: i64 = (1..month).map(|month| days_in_month(year, month)).sum();
+    before * 365 + leap_days + months + day - 1 - 719_162
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn iso_8601_goes_there_and_back() {
+        for (text, ms) in [
+            ("1970-01-01T00:00:00Z", 0),
+            ("2026-01-01T00:00:00Z", 1_767_225_600_000),
+            ("2024-02-29T23:59:59Z", 1_709_251_199_000),
+            ("1969-12-31T23:59:59Z", -1000),
+        ] {
+            assert_eq!(Unit::Iso8601.parse(text), Some(ms), "{text}");
+            assert_eq!(Unit::Iso8601.format(ms), text);
+        }
+        assert_eq!(Unit::Iso8601.parse("2026-01-01T01:30:00.25+01:30"), Some(1_767_225_600_250));
+        assert_eq!(Unit::Iso8601.parse("2025-12-31T23:00:00-0100"), Some(1_767_225_600_000));
+        for text in [
+            "",
+            "2026-01-01",
+            "2026-13-01T00:00:00Z",
+            "2026-02-29T00:00:00Z",
+            "2026-01-01T24:00:00Z",
+            "2026-01-01T00:00:00",
+            "2026-01-01T00:00:00.Z",
+        ] {
+            assert_eq!(Unit::Iso8601.parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn unix_times_are_digits_alone() {
+        assert_eq!(Unit::Seconds.parse("17"), Some(17_000));
+        assert_eq!(Unit::Milliseconds.parse("17"), Some(17));
+        for text in ["", "-1", "+1", " 1", "1.0", "1e3", "9999999999999999999", "１"] {
+            assert_eq!(Unit::Seconds.parse(text), None, "{text}");
+        }
+    }
+}

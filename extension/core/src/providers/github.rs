@@ -1,0 +1,58 @@
+//! GitHub signs the body alone. There is no timestamp, and a redelivery keeps its identity.
+
+use super::engine::event::{Batch, Event, Source};
+use super::engine::hmac::{Form, HmacScheme};
+use super::engine::sample::Sample;
+use super::provider::{Provider, Scheme};
+
+pub(crate) static GITHUB: Provider = Provider {
+    name: "github",
+    title: "GitHub",
+    docs: "https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries",
+    // The older X-Hub-Signature (SHA-1) comes along and is never looked at, so that it cannot rescue a wrong one.
+    scheme: Scheme::Hmac(HmacScheme { form: Form::Prefixed("sha256="), ..HmacScheme::hex_of_body("X-Hub-Signature-256") }),
+    event: Event { types: &[Source::Header("X-GitHub-Event")], keys: &[Source::Header("X-GitHub-Delivery")], batch: Batch::Single },
+    samples: &[Sample::Text("X-GitHub-Event", "ping"), Sample::Uuid("X-GitHub-Delivery")],
+    ..Provider::BASE
+};
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::Case;
+    use super::super::{Item, Reason};
+
+    const SIGNATURE: &str = "757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17";
+
+    fn published() -> Case {
+        Case::new("github").secret("It's a Secret to Everybody").body("Hello, World!")
+    }
+
+    #[test]
+    fn the_published_example_verifies() {
+        let case = published()
+            .header("X-Hub-Signature-256", &format!("sha256={SIGNATURE}"))
+            .header("X-GitHub-Event", "push")
+            .header("X-GitHub-Delivery", "72d3162e-cc78-11e3-81ab-4c9367dc0958");
+        let expected = Item { event_type: Some("push".into()), key: Some("72d3162e-cc78-11e3-81ab-4c9367dc0958".into()), span: None };
+        assert_eq!(case.items(), [expected]);
+    }
+
+    #[test]
+    fn only_the_sha256_header_counts() {
+        let sha1 = "sha1=c2c6d97ab1c4e9e5c40dd3a4b8b4ff0a1d0b8a53";
+        assert_eq!(published().header("X-Hub-Signature", sha1).refusal(), Reason::MissingHeader);
+        assert_eq!(published().header("X-Hub-Signature-256", sha1).refusal(), Reason::MalformedHeader);
+        assert_eq!(published().header("X-Hub-Signature-256", SIGNATURE).refusal(), Reason::MalformedHeader);
+        let upper = format!("sha256={}", SIGNATURE.to_uppercase());
+        assert_eq!(published().header("X-Hub-Signature-256", &upper).refusal(), Reason::MalformedHeader);
+        let short = format!("sha256={}", &SIGNATURE[..62]);
+        assert_eq!(published().header("X-Hub-Signature-256", &short).refusal(), Reason::BadSignature);
+    }
+
+    #[test]
+    fn a_missing_delivery_id_falls_back_to_the_body() {
+        let items = published().header("X-Hub-Signature-256", &format!("sha256={SIGNATURE}")).items();
+        let hash = "sha256:dffd6021bb2bd5b0af676290809ec3a53191dd81c7f70a4b28688a362182986f";
+        assert_eq!(items[0].key.as_deref(), Some(hash));
+    }
+}

@@ -1,0 +1,94 @@
+//! Providers: for each sender of webhooks how a request proves itself, what identifies an occurrence, and what it expects as the answer.
+//!
+//! ```
+//! use knocker_core::providers::{Outcome, Secrets, find};
+//! use knocker_core::request::{Headers, Request};
+//!
+//! let github = find("github")?;
+//! let options = github.options("")?;
+//! let mut request =
+//!     Request { method: "POST".into(), url: "/github".into(), headers: Headers::new(), body: b"{}", truncated: false };
+//! for (name, value) in github.sign(&options, &request, "test-secret", 0)?.headers {
+//!     request.headers.push(name, value);
+//! }
+//! let verdict = github.verify(&options, &request, &Secrets::from_strings(["test-secret"]), 0);
+//! assert!(matches!(verdict.outcome, Outcome::Delivery(_)));
+//! # Ok::<(), knocker_core::error::Error>(())
+//! ```
+
+pub(crate) mod engine;
+mod options;
+mod provider;
+mod redact;
+mod secrets;
+#[cfg(test)]
+mod testing;
+mod verdict;
+
+mod basic;
+mod bearer;
+mod github;
+mod hmac;
+mod token;
+
+pub use options::Options;
+pub use provider::Provider;
+pub use secrets::Secrets;
+pub use verdict::*;
+
+use crate::error::{Code, Error, Result, suggestion};
+
+/// Every provider, by name.
+static ALL: &[&Provider] = &[&basic::BASIC, &bearer::BEARER, &github::GITHUB, &hmac::HMAC, &token::TOKEN];
+
+/// Every provider, by name.
+pub fn all() -> &'static [&'static Provider] {
+    ALL
+}
+
+/// The provider of this name or alias, whatever its case.
+pub fn find(name: &str) -> Result<&'static Provider> {
+    let is_named = |provider: &&&Provider| {
+        provider.name.eq_ignore_ascii_case(name) || provider.aliases.iter().any(|alias| alias.eq_ignore_ascii_case(name))
+    };
+    ALL.iter().find(is_named).copied().ok_or_else(|| {
+        let names = ALL.iter().flat_map(|provider| std::iter::once(provider.name).chain(provider.aliases.iter().copied()));
+        Error::new(Code::UnknownProvider, format!("no provider is named {name:?}{}", suggestion(name, names)))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_in_order_and_in_kebab_case() {
+        let names: Vec<_> = ALL.iter().map(|provider| provider.name).collect();
+        let mut sorted = names.clone();
+        sorted.sort_unstable();
+        assert_eq!(names, sorted);
+        let mut all: Vec<_> = ALL.iter().flat_map(|provider| provider.aliases.iter().chain([&provider.name])).collect();
+        assert!(all.iter().all(|name| name.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-')));
+        all.sort_unstable();
+        let count = all.len();
+        all.dedup();
+        assert_eq!(all.len(), count);
+    }
+
+    #[test]
+    fn every_provider_fills_its_page() {
+        for provider in ALL {
+            assert!(!provider.title.is_empty() && provider.docs.starts_with("https://"), "{}", provider.name);
+            assert!(!provider.scheme().is_empty() && !provider.headers().contains(&""), "{}", provider.name);
+            provider.options("").unwrap();
+        }
+    }
+
+    #[test]
+    fn an_unknown_name_gets_the_nearest() {
+        assert_eq!(find("GitHub").unwrap().name, "github");
+        let error = find("githob").unwrap_err();
+        assert_eq!(error.code(), Code::UnknownProvider);
+        assert_eq!(error.message(), "no provider is named \"githob\"; did you mean \"github\"?");
+    }
+}

@@ -1,0 +1,263 @@
+//! What a provider is: its facts as data, and the steps that all of them share.
+
+use serde_json::{Map, Value};
+
+use super::engine::context::Context;
+use super::engine::event::Event;
+use super::engine::hmac::HmacScheme;
+use super::engine::refusal::{Checked, Refusal};
+use super::engine::sample::Sample;
+use super::engine::template::{self, Part};
+use super::engine::token::TokenScheme;
+use super::options::{OptionSpec, Options};
+use super::redact::Redaction;
+use super::secrets::{Secrets, is_blank};
+use super::verdict::{Outcome, Reason, Redacted, Signed, Verdict};
+use crate::error::{Error, Result};
+use crate::request::{Request, Response};
+
+/// One provider: how its requests prove themselves, what they say, and what they expect as the answer.
+pub struct Provider {
+    /// The name, in kebab case.
+    pub name: &'static str,
+    /// Other names that people use.
+    pub aliases: &'static [&'static str],
+    /// The name as the provider writes it.
+    pub title: &'static str,
+    /// The official documentation.
+    pub docs: &'static str,
+    /// When the facts were last checked, as a date.
+    pub checked: &'static str,
+    pub(crate) scheme: Scheme,
+    pub(crate) options: &'static [OptionSpec],
+    /// A rule over several options.
+    pub(crate) check_options: Option<fn(&Options) -> Result<()>>,
+    pub(crate) event: Event,
+    pub(crate) handshake: Handshake,
+    pub(crate) success: Reply,
+    pub(crate) failure: Reply,
+    pub(crate) redaction: Redaction,
+    pub(crate) samples: &'static [Sample],
+}
+
+/// How a request proves itself.
+pub(crate) enum Scheme {
+    /// An HMAC in a header.
+    Hmac(HmacScheme<'static>),
+    /// A shared secret in a header.
+    Token(TokenScheme<'static>),
+    /// Functions of its own.
+    Custom(CustomScheme),
+}
+
+/// A scheme with functions of its own.
+pub(crate) struct CustomScheme {
+    /// The scheme in words.
+    pub about: &'static str,
+    /// The headers that it reads.
+    pub headers: &'static [&'static str],
+    /// What is signed, for naming an occurrence that has no identity.
+    pub signed: &'static [Part<'static>],
+    /// The secret that the request proved itself with.
+    pub verify: for<'s> fn(&Context, &'s Secrets) -> Checked<&'s str>,
+    /// What the provider would send.
+    pub sign: fn(&Context, &str) -> Result<Signed>,
+}
+
+/// Requests that want an answer and are no event.
+pub(crate) struct Handshake {
+    /// In words, for the catalogue; empty where there is none.
+    pub about: &'static str,
+    /// Before the signature is looked at, for handshakes that carry none.
+    pub unsigned: Option<fn(&Context, &Secrets) -> Option<Verdict>>,
+    /// After it, with the secret that matched.
+    pub signed: Option<fn(&Context, &str) -> Option<Response>>,
+}
+
+impl Handshake {
+    pub const NONE: Handshake = Handshake { about: "", unsigned: None, signed: None };
+}
+
+/// A fixed answer.
+#[derive(Clone, Copy)]
+pub(crate) enum Reply {
+    /// A status without a body.
+    Empty(u16),
+    /// A status with plain text.
+    Text(u16, &'static str),
+    /// What it takes depends on the request.
+    Choose(fn(&Context) -> Response),
+}
+
+impl Reply {
+    fn response(self, context: &Context) -> Response {
+        match self {
+            Reply::Empty(status) => Response::text(status, ""),
+            Reply::Text(status, body) => Response::text(status, body),
+            Reply::Choose(choose) => choose(context),
+        }
+    }
+}
+
+/// The date of the facts that were all checked together.
+pub(crate) const CHECKED: &str = "2026-11-24";
+
+impl Provider {
+    /// What most providers have in common, to be completed by each page.
+    pub(crate) const BASE: Provider = Provider {
+        name: "",
+        aliases: &[],
+        title: "",
+        docs: "",
+        checked: CHECKED,
+        scheme: Scheme::Hmac(HmacScheme::hex_of_body("")),
+        options: &[],
+        check_options: None,
+        event: Event::UNKNOWN,
+        handshake: Handshake::NONE,
+        success: Reply::Text(200, ""),
+        failure: Reply::Text(401, "invalid signature"),
+        redaction: Redaction::NONE,
+        samples: &[],
+    };
+
+    /// Reads options: a JSON object, or an empty text or `null` for the defaults. An unknown key, a wrong type and a value out of range are
+    /// [`crate::error::Code::InvalidArgument`] with the key, the value and the nearest valid one.
+    pub fn options(&self, json: &str) -> Result<Options> {
+        let options = Options::parse(self.options, json)?;
+        if let Some(check) = self.check_options {
+            check(&options)?;
+        }
+        Ok(options)
+    }
+
+    /// Whether the request proves itself, what it says, and what to answer. `now_ms` is the clock in Unix milliseconds.
+    pub fn verify(&self, options: &Options, request: &Request<'_>, secrets: &Secrets, now_ms: i64) -> Verdict {
+        let context = Context { options, request, now_ms };
+        if let Some(verdict) = self.handshake.unsigned.and_then(|answer| answer(&context, secrets)) {
+            return verdict;
+        }
+        let secret = match secrets.require().and_then(|()| self.prove(&context, secrets)) {
+            Ok(secret) => secret,
+            Err(refusal) => return self.refuse(&context, secrets, refusal),
+        };
+        if let Some(response) = self.handshake.signed.and_then(|answer| answer(&context, secret)) {
+            return Verdict { outcome: Outcome::Handshake, response };
+        }
+        let items = self.event.items(&context, || self.occurrence(&context));
+        Verdict { outcome: Outcome::Delivery(items), response: self.success.response(&context) }
+    }
+
+    fn prove<'s>(&self, context: &Context, secrets: &'s Secrets) -> Checked<&'s str> {
+        match &self.scheme {
+            Scheme::Hmac(scheme) => scheme.verify(context, secrets),
+            Scheme::Token(scheme) => scheme.verify(context, secrets),
+            Scheme::Custom(scheme) => (scheme.verify)(context, secrets),
+        }
+    }
+
+    fn refuse(&self, context: &Context, secrets: &Secrets, refusal: Refusal) -> Verdict {
+        let Refusal { reason, mut detail } = refusal;
+        if reason == Reason::BadSignature && secrets.has_stray_space() {
+            detail.push_str("; a secret begins or ends with white space");
+        }
+        Verdict { outcome: Outcome::Refused { reason, detail }, response: self.failure.response(context) }
+    }
+
+    /// The bytes that name an occurrence without an identity: what was signed without its timestamp, which a retry renews. Where that
+    /// is nothing, the body, and where that is empty too, the URL.
+    fn occurrence<'a>(&self, context: &Context<'a>) -> Vec<std::borrow::Cow<'a, [u8]>> {
+        let signed: &[Part] = match &self.scheme {
+            Scheme::Hmac(scheme) => scheme.signed,
+            Scheme::Token(_) => &[Part::Body],
+            Scheme::Custom(scheme) => scheme.signed,
+        };
+        let parts = template::occurrence(signed, context);
+        if parts.iter().any(|part| !part.is_empty()) {
+            return parts;
+        }
+        vec![context.body().into(), context.request.url.as_bytes().into()]
+    }
+
+    /// What the provider would send: headers to set on the request (they replace those of the same name), and for providers that
+    /// sign inside the URL or the body the new ones. The timestamp is `now_ms`; identity and type headers that the request lacks are derived
+    /// from body and clock. Asymmetric schemes take a private key as the secret.
+    pub fn sign(&self, options: &Options, request: &Request<'_>, secret: &str, now_ms: i64) -> Result<Signed> {
+        if is_blank(secret) {
+            return Err(Error::invalid("the secret is blank; nothing verifies with a blank secret"));
+        }
+        let added = Sample::missing(self.samples, &Context { options, request, now_ms });
+        let mut request = request.clone();
+        for (name, value) in &added {
+            request.headers.push(name.as_str(), value.as_str());
+        }
+        let context = Context { options, request: &request, now_ms };
+        let mut signed = match &self.scheme {
+            Scheme::Hmac(scheme) => scheme.sign(&context, secret)?,
+            Scheme::Token(scheme) => scheme.sign(secret),
+            Scheme::Custom(scheme) => (scheme.sign)(&context, secret)?,
+        };
+        signed.headers.splice(0..0, added);
+        Ok(signed)
+    }
+
+    /// What may be stored of a request: credentials in headers, URL and body are replaced.
+    pub fn redact<'r>(&self, options: &Options, request: &'r Request<'_>) -> Redacted<'r> {
+        self.redaction.apply(options, request)
+    }
+
+    /// The answer to a delivery where no request is at hand. A verdict carries the one for its own request, which may say more.
+    pub fn success_response(&self, options: &Options) -> Response {
+        let request = Request::parse("{}", b"").expect("an empty request is valid");
+        self.success.response(&Context { options, request: &request, now_ms: 0 })
+    }
+
+    /// The scheme in words.
+    pub fn scheme(&self) -> String {
+        match &self.scheme {
+            Scheme::Hmac(scheme) => scheme.describe(),
+            Scheme::Token(TokenScheme { prefix, .. }) if prefix.is_empty() => "shared secret in a header".into(),
+            Scheme::Token(TokenScheme { prefix, .. }) => format!("shared secret in a header after `{}`", prefix.trim()),
+            Scheme::Custom(scheme) => scheme.about.into(),
+        }
+    }
+
+    /// The headers that prove a request, in the provider's spelling.
+    pub fn headers(&self) -> Vec<&'static str> {
+        match &self.scheme {
+            Scheme::Hmac(scheme) => {
+                let in_template = scheme.signed.iter().filter_map(|part| match part {
+                    Part::Header(name) => Some(*name),
+                    _ => None,
+                });
+                let mut headers: Vec<_> = in_template.chain(scheme.timestamp_header()).chain([scheme.header]).collect();
+                headers.dedup();
+                headers
+            }
+            Scheme::Token(scheme) => vec![scheme.header],
+            Scheme::Custom(scheme) => scheme.headers.to_vec(),
+        }
+    }
+
+    /// Where the identity of an occurrence is, in words.
+    pub fn identity(&self) -> String {
+        self.event.describe_identity()
+    }
+
+    /// The handshake in words; empty where the provider has none.
+    pub fn handshake(&self) -> &'static str {
+        self.handshake.about
+    }
+
+    /// The options with their defaults; null where there is none.
+    pub fn option_defaults(&self) -> Value {
+        let entries = self.options.iter().map(|spec| (spec.name.to_owned(), spec.default_json()));
+        Value::Object(entries.collect::<Map<_, _>>())
+    }
+}
+
+impl std::fmt::Debug for Provider {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Provider({})", self.name)
+    }
+}

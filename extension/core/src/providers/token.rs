@@ -1,0 +1,92 @@
+//! Any sender that puts a shared secret into a header. The body is not protected.
+
+use super::engine::context::Context;
+use super::engine::event::{Batch, Event, Source};
+use super::engine::refusal::Checked;
+use super::engine::template::Part;
+use super::engine::token::TokenScheme;
+use super::options::{Kind, OptionSpec, Preset};
+use super::provider::{CustomScheme, Provider, Scheme};
+use super::redact::Redaction;
+use super::secrets::Secrets;
+use super::verdict::Signed;
+use crate::error::Result;
+
+pub(crate) static TOKEN: Provider = Provider {
+    name: "token",
+    title: "Token in a header",
+    docs: "https://www.rfc-editor.org/rfc/rfc9110#name-header-fields",
+    scheme: Scheme::Custom(CustomScheme {
+        about: "shared secret in the header of option header, after the text of option prefix",
+        headers: &["X-Webhook-Token"],
+        signed: &[Part::Body],
+        verify,
+        sign,
+    }),
+    options: &[
+        OptionSpec { name: "header", kind: Kind::Header, default: Preset::Text("X-Webhook-Token") },
+        OptionSpec { name: "prefix", kind: Kind::Text, default: Preset::Text("") },
+        OptionSpec::ID_HEADER,
+        OptionSpec::ID_PATH,
+        OptionSpec::TYPE_HEADER,
+        OptionSpec::TYPE_PATH,
+    ],
+    event: GENERIC_EVENT,
+    redaction: Redaction { header_option: Some("header"), ..Redaction::NONE },
+    ..Provider::BASE
+};
+
+/// Type and identity where the options say they are: what all generic providers share.
+pub(super) const GENERIC_EVENT: Event = Event {
+    types: &[Source::HeaderOption("type_header"), Source::JsonOption("type_path")],
+    keys: &[Source::HeaderOption("id_header"), Source::JsonOption("id_path")],
+    batch: Batch::Single,
+};
+
+fn scheme<'a>(context: &Context<'a>) -> TokenScheme<'a> {
+    let option = |name| context.options.text(name).unwrap_or_default();
+    TokenScheme { header: option("header"), prefix: option("prefix") }
+}
+
+fn verify<'s>(context: &Context, secrets: &'s Secrets) -> Checked<&'s str> {
+    scheme(context).verify(context, secrets)
+}
+
+fn sign(context: &Context, secret: &str) -> Result<Signed> {
+    Ok(scheme(context).sign(secret))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Reason;
+    use super::super::testing::Case;
+
+    fn case() -> Case {
+        Case::new("token").secret("test-secret").body(r#"{"id": "7", "kind": "a"}"#)
+    }
+
+    #[test]
+    fn the_whole_value_counts() {
+        case().header("X-Webhook-Token", "test-secret").items();
+        for wrong in ["test-secre", "test-secrets", "Test-secret", "", "other"] {
+            assert_eq!(case().header("X-Webhook-Token", wrong).refusal(), Reason::BadSignature);
+        }
+        assert_eq!(case().refusal(), Reason::MissingHeader);
+        assert_eq!(case().repeated("x-webhook-token", "test-secret").repeated("x-webhook-token", "x").refusal(), Reason::MalformedHeader);
+    }
+
+    #[test]
+    fn header_prefix_and_paths_are_options() {
+        let options = r#"{"header": "X-Api-Token", "prefix": "Token ", "id_path": "id", "type_path": "kind"}"#;
+        let case = case().options(options).header("x-api-token", "token test-secret");
+        assert_eq!(case.event(), (Some("a".into()), "7".into()));
+        assert_eq!(case.header("x-api-token", "test-secret").refusal(), Reason::MalformedHeader);
+    }
+
+    #[test]
+    fn blank_secrets_verify_nothing() {
+        let blank = Case::new("token").secret("").secret(" ").header("X-Webhook-Token", " ");
+        assert_eq!(blank.refusal(), Reason::NoSecret);
+        assert_eq!(Case::new("token").header("X-Webhook-Token", "").refusal(), Reason::NoSecret);
+    }
+}
