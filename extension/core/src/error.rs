@@ -81,6 +81,12 @@ codes! {
     /// Called from inside a statement that already writes.
     NestedStatement = "nested_statement", false,
         "Call it with a plain SELECT, or wrap the statement in BEGIN IMMEDIATE … COMMIT. Nothing was written.";
+    /// The host's SQLite is older than the oldest one that works.
+    UnsupportedSqlite = "unsupported_sqlite", false,
+        "Use a SQLite of version 3.38.0 or newer.";
+    /// Another SQLite library of this process has loaded the extension already.
+    SecondSqlite = "second_sqlite", false,
+        "Use one SQLite library per process: two on one file drop each other's locks.";
     /// SQLite refused for another reason.
     Sqlite = "sqlite_error", false,
         "The message is SQLite's own; the database may have been changed by hand.";

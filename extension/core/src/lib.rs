@@ -1,5 +1,51 @@
 //! The core of Knocker: webhook receipts stored, verified, deduped, queued and handled inside a SQLite database.
+//!
+//! Everything goes through a [`store::Store`], which owns one connection:
+//!
+//! ```
+//! use knocker_core::providers::Secrets;
+//! use knocker_core::request::Request;
+//! use knocker_core::store::Store;
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let store = Store::new(rusqlite::Connection::open_in_memory()?);
+//! let now = 1_767_225_600_000;
+//! store.bootstrap(now)?;
+//! store.endpoint("orders", r#"{"provider": "token", "options": {"header": "x-token"}}"#, now)?;
+//!
+//! let request = Request::parse(r#"{"headers": {"x-token": "test-secret"}}"#, br#"{"id": 1}"#)?;
+//! let receipt = store.receive("orders", &request, &Secrets::parse(r#"["test-secret"]"#)?, now)?;
+//! assert_eq!(receipt.outcome, "accepted");
+//! assert_eq!(store.stats(now)?.events.received, 1);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! The SQL functions of the extension are thin layers over the methods of `Store`; what they promise stands in `docs/sql.md`.
 
+mod arguments;
+pub mod attempt;
+pub mod backoff;
+pub mod bulk;
+pub mod claim;
+pub mod endpoint;
 pub mod error;
+pub mod ingest;
+pub mod minutes;
+pub mod operate;
 pub mod providers;
+pub mod prune;
+mod queue;
+pub mod receive;
 pub mod request;
+pub mod retention;
+pub mod schema;
+mod selection;
+pub mod stats;
+pub mod store;
+
+pub use error::{Code, Error, Result};
+pub use store::Store;
+
+/// The version of Knocker: one for the extension, the command and every package.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");

@@ -1,0 +1,225 @@
+//! Attempts: what a worker says of a job, written together with the event and the queue.
+
+use serde::Serialize;
+
+use crate::arguments::Arguments;
+use crate::claim::{check_lease, check_worker};
+use crate::endpoint::Unhandled;
+use crate::error::{Code, Error, Result};
+use crate::minutes::Tally;
+use crate::queue::{Job, seconds_up};
+use crate::store::Store;
+
+/// Longer error texts are cut: a row is for reading, a log for the whole story.
+const MAX_ERROR_BYTES: usize = 8 * 1024;
+
+/// A row of the history.
+pub(crate) struct Attempt<'a> {
+    job: &'a Job,
+    outcome: &'a str,
+    error: Option<&'a str>,
+    worker: &'a str,
+    duration_ms: Option<i64>,
+    finished_at: i64,
+}
+
+impl<'a> Attempt<'a> {
+    pub fn of(job: &'a Job, outcome: &'a str, worker: &'a str, finished_at: i64) -> Self {
+        Self { job, outcome, worker, finished_at, error: None, duration_ms: None }
+    }
+}
+
+/// How a failed attempt goes on.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct FailOptions {
+    /// Seconds until the next attempt, instead of the backoff.
+    pub retry_after_s: Option<f64>,
+    /// No further attempt.
+    pub dead: bool,
+    /// No handler wants the event: the endpoint's `unhandled` decides.
+    pub no_handler: bool,
+}
+
+impl FailOptions {
+    /// Reads `{"retry_after_s", "dead", "no_handler"}`.
+    pub fn parse(json: &str) -> Result<Self> {
+        let given = Arguments::parse("options", json, &["retry_after_s", "dead", "no_handler"])?;
+        Ok(Self {
+            retry_after_s: given.number("retry_after_s", 0.0..=31_536_000.0)?,
+            dead: given.boolean("dead")?.unwrap_or(false),
+            no_handler: given.boolean("no_handler")?.unwrap_or(false),
+        })
+    }
+}
+
+/// What a failed attempt left behind.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Failure {
+    /// `failed`, `dead` or `ignored`.
+    pub status: &'static str,
+    /// When the next attempt is due, in Unix milliseconds.
+    pub next_attempt_at: Option<i64>,
+}
+
+impl Store {
+    /// The event is handled and its job gone. Call it in the transaction of the handler's own writes.
+    ///
+    /// # Errors
+    /// [`Code::LeaseLost`]: roll back.
+    pub fn handled(&self, job_id: i64, worker: &str, duration_ms: i64, now: i64) -> Result<()> {
+        self.end_job(job_id, worker, "handled", None, duration_ms, now)
+    }
+
+    /// The handler decided to ignore the event.
+    ///
+    /// # Errors
+    /// [`Code::LeaseLost`].
+    pub fn skipped(&self, job_id: i64, worker: &str, reason: &str, duration_ms: i64, now: i64) -> Result<()> {
+        self.end_job(job_id, worker, "ignored", Some(reason), duration_ms, now)
+    }
+
+    /// The attempt failed: another one follows, unless the options or the number of attempts say otherwise.
+    ///
+    /// # Errors
+    /// [`Code::LeaseLost`].
+    pub fn failed(
+        &self,
+        job_id: i64,
+        worker: &str,
+        error: &str,
+        duration_ms: i64,
+        options: &FailOptions,
+        now: i64,
+    ) -> Result<Failure> {
+        check_duration(duration_ms)?;
+        let error = shorten(error);
+        self.write(|| {
+            let job = self.require_lease(job_id, worker, now)?;
+            let endpoint = self.endpoint_of_event(job.event_id)?;
+            if options.no_handler && endpoint.config.unhandled == Unhandled::Ignore {
+                self.finish(&job, worker, "ignored", Some("no_handler"), Some(duration_ms), now)?;
+                self.remove_job(job.id)?;
+                return Ok(Failure { status: "ignored", next_attempt_at: None });
+            }
+            self.count_failure(job.event_id, now)?;
+            if options.no_handler || options.dead || job.attempts >= job.max_attempts {
+                let reason = if options.no_handler { "no_handler" } else { error };
+                self.finish(&job, worker, "dead", Some(reason), Some(duration_ms), now)?;
+                self.bury_job(job.id, reason, now)?;
+                return Ok(Failure { status: "dead", next_attempt_at: None });
+            }
+            let delay_ms = match options.retry_after_s {
+                Some(seconds) => (seconds * 1000.0) as i64,
+                None => endpoint.config.backoff.delay_ms(job.event_id, job.attempts),
+            };
+            let run_at_s = seconds_up(now + delay_ms);
+            let sql = "UPDATE _knocker_events SET status = 'failed', reason = ?2, attempts = ?3 WHERE id = ?1";
+            self.conn().prepare_cached(sql)?.execute((job.event_id, error, job.attempts))?;
+            let attempt = Attempt { error: Some(error), duration_ms: Some(duration_ms), ..Attempt::of(&job, "failed", worker, now) };
+            self.record_attempt(&attempt)?;
+            self.retry_job(job.id, run_at_s)?;
+            Ok(Failure { status: "failed", next_attempt_at: Some(run_at_s * 1000) })
+        })
+    }
+
+    /// Extends the lease to `now + lease_s` and returns when it runs out, in Unix milliseconds.
+    ///
+    /// # Errors
+    /// [`Code::LeaseLost`].
+    pub fn extend(&self, job_id: i64, worker: &str, lease_s: i64, now: i64) -> Result<i64> {
+        check_lease(lease_s)?;
+        self.write(|| {
+            self.require_lease(job_id, worker, now)?;
+            Ok(self.extend_lease(job_id, lease_s, now)? * 1000)
+        })
+    }
+
+    /// Gives back every lease of the worker, the attempt uncounted, and returns how many.
+    ///
+    /// # Errors
+    /// Those of a failing database.
+    pub fn release(&self, worker: &str) -> Result<i64> {
+        check_worker(worker)?;
+        self.write(|| {
+            let jobs = self.jobs_of_worker(worker)?;
+            for job in &jobs {
+                self.unclaim_job(job.id)?;
+            }
+            Ok(jobs.len() as i64)
+        })
+    }
+
+    fn end_job(&self, job_id: i64, worker: &str, status: &str, reason: Option<&str>, duration_ms: i64, now: i64) -> Result<()> {
+        check_duration(duration_ms)?;
+        let reason = reason.map(shorten);
+        self.write(|| {
+            let job = self.require_lease(job_id, worker, now)?;
+            self.finish(&job, worker, status, reason, Some(duration_ms), now)?;
+            self.remove_job(job.id)
+        })
+    }
+
+    /// Ends the event and records the attempt. The event moves before its job does, see the triggers of the schema.
+    fn finish(
+        &self,
+        job: &Job,
+        worker: &str,
+        status: &str,
+        reason: Option<&str>,
+        duration_ms: Option<i64>,
+        now: i64,
+    ) -> Result<()> {
+        self.end_event(job.event_id, status, reason, job.attempts, now)?;
+        self.record_attempt(&Attempt { error: reason, duration_ms, ..Attempt::of(job, status, worker, now) })
+    }
+
+    /// Moves an event to a state that it stays in. A dead one keeps its job's id, which is then that of the dead job.
+    pub(crate) fn end_event(&self, event_id: i64, status: &str, reason: Option<&str>, attempts: i64, now: i64) -> Result<()> {
+        let sql = "UPDATE _knocker_events
+                   SET status = ?2, reason = ?3, attempts = ?4, ended_at = ?5, job_id = iif(?2 = 'dead', job_id, NULL)
+                   WHERE id = ?1";
+        self.conn().prepare_cached(sql)?.execute((event_id, status, reason, attempts, now))?;
+        Ok(())
+    }
+
+    pub(crate) fn record_attempt(&self, attempt: &Attempt) -> Result<()> {
+        let sql = "INSERT INTO _knocker_attempts (event_id, delivery_id, attempt, outcome, error, worker, duration_ms, finished_at)
+                   VALUES (?1, coalesce(?2, (SELECT delivery_id FROM _knocker_events WHERE id = ?1)), ?3, ?4, ?5, ?6, ?7, ?8)";
+        let job = attempt.job;
+        self.conn().prepare_cached(sql)?.execute((
+            job.event_id,
+            job.delivery_id,
+            job.attempts,
+            attempt.outcome,
+            attempt.error,
+            attempt.worker,
+            attempt.duration_ms,
+            attempt.finished_at,
+        ))?;
+        Ok(())
+    }
+
+    pub(crate) fn count_failure(&self, event_id: i64, now: i64) -> Result<()> {
+        let mut statement = self.conn().prepare_cached("SELECT endpoint_id FROM _knocker_events WHERE id = ?1")?;
+        let endpoint_id = statement.query_row([event_id], |row| row.get(0))?;
+        self.count_minute(endpoint_id, Tally { receipts: 0, refused: 0, failures: 1 }, now)
+    }
+
+    fn require_lease(&self, job_id: i64, worker: &str, now: i64) -> Result<Job> {
+        self.leased_job(job_id, worker, now)?.ok_or_else(|| {
+            Error::new(Code::LeaseLost, format!("job {job_id} is not leased to worker {:?} at this time", shorten(worker)))
+        })
+    }
+}
+
+fn check_duration(duration_ms: i64) -> Result<()> {
+    if duration_ms < 0 {
+        return Err(Error::invalid(format!("duration_ms: {duration_ms} is negative")));
+    }
+    Ok(())
+}
+
+/// At most [`MAX_ERROR_BYTES`], cut between characters.
+fn shorten(text: &str) -> &str {
+    &text[..text.floor_char_boundary(MAX_ERROR_BYTES)]
+}

@@ -1,0 +1,72 @@
+//! Operator actions on many events at once.
+
+use serde::Serialize;
+
+use crate::arguments::Arguments;
+use crate::error::{Error, Result};
+use crate::operate::Action;
+use crate::selection::{Bounds, Conditions};
+use crate::store::Store;
+
+const KEYS: &[&str] = &["status", "endpoint", "type", "since", "until", "limit", "dry_run"];
+
+/// How many events a bulk action found and changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct BulkResult {
+    /// Events that met the filter, within its limit.
+    pub matched: i64,
+    /// Events that the action changed.
+    pub changed: i64,
+    /// Whether more events meet the filter than its limit let through.
+    pub more: bool,
+    /// Whether this only told what would happen.
+    pub dry_run: bool,
+}
+
+impl Store {
+    /// Replays, requeues or ignores the events that meet the filter, oldest first, in one transaction.
+    ///
+    /// # Errors
+    /// `invalid_argument` for a filter that names nothing or a status that the action does not leave; `unknown_endpoint`.
+    pub fn operate_where(&self, action: Action, filter: &str, now: i64) -> Result<BulkResult> {
+        let given = Arguments::parse("filter", filter, KEYS)?;
+        if !["status", "endpoint", "type", "since", "until"].iter().any(|key| given.is_set(key)) {
+            return Err(Error::invalid("filter: say which events: status, endpoint, type, since or until is required"));
+        }
+        let bounds = Bounds::of(&given)?;
+        let statuses = given.choices("status", action.leaves())?;
+        let since = given.whole("since", i64::MIN..=i64::MAX)?;
+        let until = given.whole("until", i64::MIN..=i64::MAX)?;
+        let mut conditions = Conditions::default();
+        conditions.add_one_of("status", &statuses.unwrap_or_else(|| action.leaves().iter().map(|&name| name.to_owned()).collect()));
+        if let Some(pattern) = given.text("type")? {
+            conditions.add_type(&pattern);
+        }
+        if let Some(since) = since {
+            conditions.add("received_at >= {}", since);
+        }
+        if let Some(until) = until {
+            conditions.add("received_at < {}", until);
+        }
+        let endpoint = given.text("endpoint")?;
+        let work = |mut conditions: Conditions| {
+            if let Some(name) = &endpoint {
+                conditions.add("endpoint_id = {}", self.find_endpoint(name)?.id);
+            }
+            let (ids, more) = bounds.cut(self.select_ids("_knocker_events", &conditions, &bounds)?);
+            let mut changed = 0;
+            if !bounds.dry_run {
+                for &id in &ids {
+                    changed += i64::from(self.operate_within(action, id, None, now)?.changed);
+                }
+            }
+            Ok(BulkResult { matched: ids.len() as i64, changed, more, dry_run: bounds.dry_run })
+        };
+        if bounds.dry_run {
+            self.require_schema()?;
+            work(conditions)
+        } else {
+            self.write(|| work(conditions))
+        }
+    }
+}

@@ -1,0 +1,298 @@
+//! Endpoints: a name in the URL, the provider that verifies it, and its settings.
+
+use std::sync::Arc;
+
+use rusqlite::OptionalExtension;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+
+use crate::arguments::Arguments;
+use crate::backoff::Backoff;
+use crate::error::{Code, Error, Result, suggestion};
+use crate::providers::{self, Options, Provider};
+use crate::store::Store;
+
+const KEYS: &[&str] = &[
+    "provider",
+    "options",
+    "enabled",
+    "max_attempts",
+    "backoff",
+    "max_body_bytes",
+    "unhandled",
+    "on_redelivery",
+    "invalid_per_hour",
+];
+
+/// The statuses an event can have, each with a row in `_knocker_counts`.
+pub(crate) const STATUSES: [&str; 6] = ["received", "processing", "failed", "handled", "dead", "ignored"];
+
+/// What becomes of an event that no handler wants.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unhandled {
+    /// Dead with reason `no_handler`, so that somebody looks.
+    Dead,
+    /// Ignored.
+    Ignore,
+}
+
+/// What a duplicate does to its event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnRedelivery {
+    /// Nothing.
+    Keep,
+    /// Puts a dead event back in the queue.
+    RequeueDead,
+}
+
+/// The settings of an endpoint, complete.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Config {
+    /// The provider's canonical name; without one the endpoint takes trusted ingress only.
+    pub provider: Option<String>,
+    /// Options of the provider.
+    pub options: Map<String, Value>,
+    /// Whether receipts are taken.
+    pub enabled: bool,
+    /// Attempts before an event is dead.
+    pub max_attempts: i64,
+    /// The delay between attempts.
+    pub backoff: Backoff,
+    /// Larger bodies are refused before verification.
+    pub max_body_bytes: i64,
+    /// What becomes of an event that no handler wants.
+    pub unhandled: Unhandled,
+    /// What a duplicate does to its event.
+    pub on_redelivery: OnRedelivery,
+    /// Refused receipts beyond this number an hour are only counted.
+    pub invalid_per_hour: i64,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            provider: None,
+            options: Map::new(),
+            enabled: true,
+            max_attempts: 10,
+            backoff: Backoff::default(),
+            max_body_bytes: 1024 * 1024,
+            unhandled: Unhandled::Dead,
+            on_redelivery: OnRedelivery::Keep,
+            invalid_per_hour: 1000,
+        }
+    }
+}
+
+/// A stored endpoint, ready for use.
+#[derive(Debug, Clone)]
+pub struct Endpoint {
+    /// Its id in the views.
+    pub id: i64,
+    /// Its name.
+    pub name: String,
+    /// Its settings.
+    pub config: Config,
+    /// The provider and its parsed options.
+    pub(crate) provider: Option<(&'static Provider, Options)>,
+    /// The stored text of `config`, to notice a change.
+    pub(crate) text: String,
+}
+
+impl Endpoint {
+    /// The queue of its jobs.
+    pub(crate) fn queue(&self) -> String {
+        queue_name(&self.name)
+    }
+}
+
+/// The Honker queue of an endpoint.
+pub(crate) fn queue_name(endpoint: &str) -> String {
+    format!("knocker:{endpoint}")
+}
+
+impl Store {
+    /// Creates the endpoint or changes its settings, and returns its id. A key that `config` leaves out keeps its stored value, null
+    /// puts the default back. Writes nothing where nothing changes.
+    ///
+    /// # Errors
+    /// [`Code::InvalidArgument`] for a bad name, key or value; [`Code::UnknownProvider`].
+    pub fn endpoint(&self, name: &str, config: &str, now: i64) -> Result<i64> {
+        check_name(name)?;
+        let arguments = Arguments::parse("config", config, KEYS)?;
+        self.require_schema()?;
+        if let Some(stored) = self.stored_endpoint(name)?
+            && merge(Some(&stored.2), &arguments)? == stored.2
+        {
+            return Ok(stored.0);
+        }
+        self.write(|| {
+            let stored = self.stored_endpoint(name)?;
+            let merged = merge(stored.as_ref().map(|stored| &stored.2), &arguments)?;
+            let text = serde_json::to_string(&merged).expect("settings are plain JSON");
+            match stored {
+                Some((id, ..)) => {
+                    let sql = "UPDATE _knocker_endpoints SET config = ?2, updated_at = ?3 WHERE id = ?1";
+                    self.conn().prepare_cached(sql)?.execute((id, text, now))?;
+                    Ok(id)
+                }
+                None => self.insert_endpoint(name, &text, now),
+            }
+        })
+    }
+
+    fn insert_endpoint(&self, name: &str, text: &str, now: i64) -> Result<i64> {
+        let sql = "INSERT INTO _knocker_endpoints (name, config, created_at, updated_at) VALUES (?1, ?2, ?3, ?3)";
+        self.conn().prepare_cached(sql)?.execute((name, text, now))?;
+        let id = self.conn().last_insert_rowid();
+        let mut counts = self.conn().prepare_cached("INSERT INTO _knocker_counts (endpoint_id, status, n) VALUES (?1, ?2, 0)")?;
+        for status in STATUSES {
+            counts.execute((id, status))?;
+        }
+        Ok(id)
+    }
+
+    /// The endpoint of this name as it is stored now.
+    ///
+    /// # Errors
+    /// [`Code::UnknownEndpoint`], naming the nearest one.
+    pub fn find_endpoint(&self, name: &str) -> Result<Arc<Endpoint>> {
+        let Some((id, text)) = self.endpoint_text(name)? else { return Err(self.unknown_endpoint(name)) };
+        if let Some(known) = self.endpoints.borrow().get(name)
+            && known.id == id
+            && known.text == text
+        {
+            return Ok(known.clone());
+        }
+        let config: Config = parse_stored(name, &text)?;
+        let provider = match &config.provider {
+            Some(provider) => {
+                let provider = providers::find(provider)?;
+                Some((provider, provider.options(&Value::Object(config.options.clone()).to_string())?))
+            }
+            None => None,
+        };
+        let endpoint = Arc::new(Endpoint { id, name: name.to_owned(), config, provider, text });
+        self.endpoints.borrow_mut().insert(name.to_owned(), endpoint.clone());
+        Ok(endpoint)
+    }
+
+    /// Every endpoint, in the order of creation.
+    pub(crate) fn endpoint_names(&self) -> Result<Vec<(i64, String)>> {
+        let mut statement = self.conn().prepare_cached("SELECT id, name FROM _knocker_endpoints ORDER BY id")?;
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// The name of a stored endpoint.
+    pub(crate) fn endpoint_name(&self, id: i64) -> Result<String> {
+        let mut statement = self.conn().prepare_cached("SELECT name FROM _knocker_endpoints WHERE id = ?1")?;
+        Ok(statement.query_row([id], |row| row.get(0))?)
+    }
+
+    fn endpoint_text(&self, name: &str) -> Result<Option<(i64, String)>> {
+        let mut statement = self.conn().prepare_cached("SELECT id, config FROM _knocker_endpoints WHERE name = ?1")?;
+        Ok(statement.query_row([name], |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
+    }
+
+    fn stored_endpoint(&self, name: &str) -> Result<Option<(i64, String, Config)>> {
+        let Some((id, text)) = self.endpoint_text(name)? else { return Ok(None) };
+        let config = parse_stored(name, &text)?;
+        Ok(Some((id, text, config)))
+    }
+
+    pub(crate) fn unknown_endpoint(&self, name: &str) -> Error {
+        let names = self.endpoint_names().unwrap_or_default();
+        let near = suggestion(name, names.iter().map(|(_, name)| name.as_str()));
+        Error::new(Code::UnknownEndpoint, format!("there is no endpoint {name:?}{near}"))
+    }
+}
+
+fn parse_stored(name: &str, text: &str) -> Result<Config> {
+    serde_json::from_str(text)
+        .map_err(|error| Error::new(Code::Corrupt, format!("the stored settings of endpoint {name:?} are damaged: {error}")))
+}
+
+fn check_name(name: &str) -> Result<()> {
+    let valid = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-');
+    if name.is_empty() || name.len() > 64 || !name.bytes().all(valid) {
+        return Err(Error::invalid(format!("endpoint name {name:?}: must be 1 to 64 characters of a-z A-Z 0-9 _ . -")));
+    }
+    Ok(())
+}
+
+fn merge(stored: Option<&Config>, given: &Arguments) -> Result<Config> {
+    let defaults = Config::default();
+    let base = stored.unwrap_or(&defaults);
+    let provider = match given.text("provider")? {
+        Some(name) => Some(providers::find(&name)?.name.to_owned()),
+        None if given.has("provider") => None,
+        None => base.provider.clone(),
+    };
+    let options = match given.get("options") {
+        Some(Value::Object(options)) => options.clone(),
+        Some(_) => return Err(given.error("options", "must be an object")),
+        // Options belong to a provider: another one starts from its own defaults.
+        None if given.has("options") || provider != base.provider => Map::new(),
+        None => base.options.clone(),
+    };
+    match &provider {
+        Some(name) => {
+            providers::find(name)?.options(&Value::Object(options.clone()).to_string())?;
+        }
+        None if !options.is_empty() => return Err(given.error("options", "need a provider")),
+        None => {}
+    }
+    Ok(Config {
+        provider,
+        options,
+        enabled: pick(given, "enabled", given.boolean("enabled")?, base.enabled, defaults.enabled),
+        max_attempts: pick(given, "max_attempts", given.whole("max_attempts", 1..=1000)?, base.max_attempts, defaults.max_attempts),
+        backoff: pick(given, "backoff", parse_backoff(given)?, base.backoff, defaults.backoff),
+        max_body_bytes: pick(
+            given,
+            "max_body_bytes",
+            given.whole("max_body_bytes", 1..=100 * 1024 * 1024)?,
+            base.max_body_bytes,
+            defaults.max_body_bytes,
+        ),
+        unhandled: pick(given, "unhandled", parse_choice(given, "unhandled", &["dead", "ignore"])?, base.unhandled, defaults.unhandled),
+        on_redelivery: pick(
+            given,
+            "on_redelivery",
+            parse_choice(given, "on_redelivery", &["keep", "requeue_dead"])?,
+            base.on_redelivery,
+            defaults.on_redelivery,
+        ),
+        invalid_per_hour: pick(
+            given,
+            "invalid_per_hour",
+            given.whole("invalid_per_hour", 0..=1_000_000_000)?,
+            base.invalid_per_hour,
+            defaults.invalid_per_hour,
+        ),
+    })
+}
+
+/// The given value; the default for an explicit null; the stored one for an absent key.
+fn pick<T>(given: &Arguments, key: &str, value: Option<T>, stored: T, default: T) -> T {
+    value.unwrap_or(if given.has(key) { default } else { stored })
+}
+
+fn parse_backoff(given: &Arguments) -> Result<Option<Backoff>> {
+    let Some(value) = given.get("backoff") else { return Ok(None) };
+    let parts = Arguments::from_value("config: backoff", value.clone(), &["base_s", "factor", "cap_s"])?;
+    let default = Backoff::default();
+    Ok(Some(Backoff {
+        base_s: parts.number("base_s", 0.0..=2_592_000.0)?.unwrap_or(default.base_s),
+        factor: parts.number("factor", 1.0..=100.0)?.unwrap_or(default.factor),
+        cap_s: parts.number("cap_s", 0.0..=2_592_000.0)?.unwrap_or(default.cap_s),
+    }))
+}
+
+fn parse_choice<T: for<'de> Deserialize<'de>>(given: &Arguments, key: &str, valid: &[&str]) -> Result<Option<T>> {
+    let Some(choice) = given.choice(key, valid)? else { return Ok(None) };
+    Ok(Some(serde_json::from_value(json!(choice)).expect("the choices are the variants")))
+}

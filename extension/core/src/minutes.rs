@@ -1,0 +1,59 @@
+//! The ring of sixty minutes: what an endpoint took, refused and failed in the last hour.
+
+use serde::Serialize;
+
+use crate::error::Result;
+use crate::store::Store;
+
+const RING: i64 = 60;
+
+/// Counts of one minute, or of the last sixty.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Tally {
+    /// HTTP receipts, refused ones included.
+    pub receipts: i64,
+    /// Receipts without an event: invalid, too large, disabled, limited, and handshakes.
+    pub refused: i64,
+    /// Failed attempts.
+    pub failures: i64,
+}
+
+impl std::ops::AddAssign for Tally {
+    fn add_assign(&mut self, other: Self) {
+        self.receipts += other.receipts;
+        self.refused += other.refused;
+        self.failures += other.failures;
+    }
+}
+
+fn minute(now: i64) -> i64 {
+    now.div_euclid(60_000)
+}
+
+impl Store {
+    /// Adds to this minute. A slot that still holds the minute of an hour ago starts anew.
+    pub(crate) fn count_minute(&self, endpoint_id: i64, tally: Tally, now: i64) -> Result<()> {
+        let sql = "INSERT INTO _knocker_minutes (endpoint_id, slot, minute, receipts, refused, failures)
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+                   ON CONFLICT (endpoint_id, slot) DO UPDATE SET
+                     receipts = excluded.receipts + iif(minute = excluded.minute, receipts, 0),
+                     refused = excluded.refused + iif(minute = excluded.minute, refused, 0),
+                     failures = excluded.failures + iif(minute = excluded.minute, failures, 0),
+                     minute = excluded.minute";
+        let minute = minute(now);
+        let values = (endpoint_id, minute.rem_euclid(RING), minute, tally.receipts, tally.refused, tally.failures);
+        self.conn().prepare_cached(sql)?.execute(values)?;
+        Ok(())
+    }
+
+    /// The sum of this minute and the 59 before it.
+    pub(crate) fn last_hour(&self, endpoint_id: i64, now: i64) -> Result<Tally> {
+        let sql = "SELECT coalesce(sum(receipts), 0), coalesce(sum(refused), 0), coalesce(sum(failures), 0)
+                   FROM _knocker_minutes WHERE endpoint_id = ?1 AND minute > ?2 AND minute <= ?3";
+        let minute = minute(now);
+        let mut statement = self.conn().prepare_cached(sql)?;
+        Ok(statement.query_row((endpoint_id, minute - RING, minute), |row| {
+            Ok(Tally { receipts: row.get(0)?, refused: row.get(1)?, failures: row.get(2)? })
+        })?)
+    }
+}

@@ -1,0 +1,184 @@
+//! Operator actions on single events: replay, requeue, replay of a delivery, ignore.
+
+use std::sync::Arc;
+
+use rusqlite::OptionalExtension;
+use serde::Serialize;
+
+use crate::endpoint::Endpoint;
+use crate::error::{Code, Error, Result};
+use crate::store::Store;
+
+/// What an operator can do with an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Action {
+    /// Run the handlers again, also for an event that was handled.
+    Replay,
+    /// Try again what failed, died or was ignored.
+    Requeue,
+    /// Take it out of the way.
+    Ignore,
+}
+
+impl Action {
+    /// The statuses it leaves.
+    pub fn leaves(self) -> &'static [&'static str] {
+        match self {
+            Action::Replay => &["handled", "failed", "dead", "ignored"],
+            Action::Requeue => &["failed", "dead", "ignored"],
+            Action::Ignore => &["received", "failed", "dead"],
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Action::Replay => "replay",
+            Action::Requeue => "requeue",
+            Action::Ignore => "ignore",
+        }
+    }
+}
+
+/// What became of the event.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Operated {
+    /// The event.
+    pub event_id: i64,
+    /// Its status now.
+    pub status: &'static str,
+    /// Whether anything changed.
+    pub changed: bool,
+}
+
+/// What `replay_delivery` put back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ReplayedDelivery {
+    /// The delivery.
+    pub delivery_id: i64,
+    /// Its events, each queued again with this delivery's body.
+    pub event_ids: Vec<i64>,
+}
+
+pub(crate) struct EventState {
+    pub endpoint_id: i64,
+    pub status: String,
+    pub job_id: Option<i64>,
+    pub attempts: i64,
+}
+
+impl Store {
+    /// Replays, requeues or ignores one event. `reason` is kept with an ignored one.
+    ///
+    /// # Errors
+    /// [`Code::UnknownEvent`]; [`Code::BadState`] naming the event's status and what the action leaves.
+    pub fn operate(&self, action: Action, event_id: i64, reason: Option<&str>, now: i64) -> Result<Operated> {
+        self.write(|| self.operate_within(action, event_id, reason, now))
+    }
+
+    pub(crate) fn operate_within(&self, action: Action, event_id: i64, reason: Option<&str>, now: i64) -> Result<Operated> {
+        let state = self.event_state_at(event_id, now)?;
+        if action == Action::Ignore && state.status == "ignored" {
+            return Ok(Operated { event_id, status: "ignored", changed: false });
+        }
+        check_state(action, event_id, &state.status)?;
+        if action == Action::Ignore {
+            self.end_event(event_id, "ignored", Some(reason.unwrap_or("ignored by an operator")), state.attempts, now)?;
+            self.drop_job(&state)?;
+            return Ok(Operated { event_id, status: "ignored", changed: true });
+        }
+        let endpoint = self.endpoint_of_event(event_id)?;
+        self.restart_event(event_id, &endpoint, None, now)?;
+        Ok(Operated { event_id, status: "received", changed: true })
+    }
+
+    /// Runs the handlers of that delivery's events again, on its own body.
+    ///
+    /// # Errors
+    /// [`Code::UnknownDelivery`]; [`Code::BadState`] for a delivery without events or where one of them waits or runs already.
+    pub fn replay_delivery(&self, delivery_id: i64, now: i64) -> Result<ReplayedDelivery> {
+        self.write(|| {
+            let event_ids = self.events_of_delivery(delivery_id)?;
+            if event_ids.is_empty() {
+                return Err(Error::new(Code::BadState, format!("delivery {delivery_id} has no event: only a valid delivery can be replayed")));
+            }
+            for &event_id in &event_ids {
+                check_state(Action::Replay, event_id, &self.event_state_at(event_id, now)?.status)?;
+                let endpoint = self.endpoint_of_event(event_id)?;
+                self.restart_event(event_id, &endpoint, Some(delivery_id), now)?;
+            }
+            Ok(ReplayedDelivery { delivery_id, event_ids })
+        })
+    }
+
+    /// Puts an event back to `received` with a new job; its former job, live or dead, goes first.
+    pub(crate) fn restart_event(&self, event_id: i64, endpoint: &Endpoint, delivery_id: Option<i64>, now: i64) -> Result<()> {
+        let state = self.event_state(event_id)?;
+        let sql = "UPDATE _knocker_events SET status = 'received', job_id = NULL, attempts = 0, reason = NULL, ended_at = NULL WHERE id = ?1";
+        self.conn().prepare_cached(sql)?.execute([event_id])?;
+        self.drop_job(&state)?;
+        let job_id = self.enqueue(&endpoint.queue(), event_id, delivery_id, endpoint.config.max_attempts, now)?;
+        self.conn().prepare_cached("UPDATE _knocker_events SET job_id = ?2 WHERE id = ?1")?.execute((event_id, job_id))?;
+        Ok(())
+    }
+
+    pub(crate) fn drop_job(&self, state: &EventState) -> Result<()> {
+        match state.job_id {
+            Some(job_id) if state.status == "dead" => self.forget_dead_job(job_id),
+            Some(job_id) => self.remove_job(job_id),
+            None => Ok(()),
+        }
+    }
+
+    pub(crate) fn endpoint_of_event(&self, event_id: i64) -> Result<Arc<Endpoint>> {
+        let name = self.endpoint_name(self.event_state(event_id)?.endpoint_id)?;
+        self.find_endpoint(&name)
+    }
+
+    pub(crate) fn event_state(&self, event_id: i64) -> Result<EventState> {
+        let mut statement = self.conn().prepare_cached("SELECT endpoint_id, status, job_id, attempts FROM _knocker_events WHERE id = ?1")?;
+        let state = statement.query_row([event_id], |row| {
+            Ok(EventState { endpoint_id: row.get(0)?, status: row.get(1)?, job_id: row.get(2)?, attempts: row.get(3)? })
+        });
+        state.optional()?.ok_or_else(|| Error::new(Code::UnknownEvent, format!("there is no event {event_id}")))
+    }
+
+    /// As [`Store::event_state`], but an event whose worker let its lease run out counts as failed: nobody is processing it.
+    fn event_state_at(&self, event_id: i64, now: i64) -> Result<EventState> {
+        let mut state = self.event_state(event_id)?;
+        if state.status == "processing"
+            && let Some(job_id) = state.job_id
+            && self.lease_ran_out(job_id, now)?
+        {
+            state.status = "failed".into();
+        }
+        Ok(state)
+    }
+
+    /// The events that a delivery created, then those it repeated.
+    pub(crate) fn events_of_delivery(&self, delivery_id: i64) -> Result<Vec<i64>> {
+        let known: Option<i64> = self
+            .conn()
+            .prepare_cached("SELECT id FROM _knocker_deliveries WHERE id = ?1")?
+            .query_row([delivery_id], |row| row.get(0))
+            .optional()?;
+        if known.is_none() {
+            return Err(Error::new(Code::UnknownDelivery, format!("there is no delivery {delivery_id}")));
+        }
+        let sql = "SELECT e.id FROM _knocker_deliveries d
+                   JOIN _knocker_events e ON e.id >= d.event_id AND e.id < d.event_id + d.events_created AND e.delivery_id = d.id
+                   WHERE d.id = ?1
+                   UNION ALL
+                   SELECT event_id FROM _knocker_redeliveries WHERE delivery_id = ?1";
+        let mut statement = self.conn().prepare_cached(sql)?;
+        let ids = statement.query_map([delivery_id], |row| row.get(0))?;
+        Ok(ids.collect::<rusqlite::Result<_>>()?)
+    }
+}
+
+fn check_state(action: Action, event_id: i64, status: &str) -> Result<()> {
+    if action.leaves().contains(&status) {
+        return Ok(());
+    }
+    let message = format!("event {event_id} is {status}; {} takes events that are {}", action.name(), action.leaves().join(", "));
+    Err(Error::new(Code::BadState, message))
+}

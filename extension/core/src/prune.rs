@@ -1,0 +1,242 @@
+//! Pruning: explicit, bounded, oldest first, audited.
+
+use serde::Serialize;
+
+use crate::arguments::Arguments;
+use crate::error::{Error, Result};
+use crate::selection::{Bounds, Conditions};
+use crate::store::Store;
+
+const EVENT_KEYS: &[&str] = &["older_than_s", "before", "status", "endpoint", "type", "limit", "audits", "dry_run"];
+const DELIVERY_KEYS: &[&str] = &["older_than_s", "before", "outcome", "endpoint", "limit", "dry_run"];
+/// The states that an event stays in. Dead ones hold somebody's unfinished business: they go only when named.
+const PRUNABLE: &[&str] = &["handled", "ignored", "dead"];
+const PRUNED_BY_DEFAULT: &[&str] = &["handled", "ignored"];
+/// The outcomes of deliveries that are no event's payload.
+const LOOSE_OUTCOMES: &[&str] = &["invalid", "handshake", "too_large", "disabled", "duplicate"];
+
+/// How many rows went, counted as they were deleted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Pruned {
+    /// Events.
+    pub events: i64,
+    /// Deliveries.
+    pub deliveries: i64,
+    /// Attempts.
+    pub attempts: i64,
+    /// Records of earlier prunes.
+    pub audits: i64,
+}
+
+impl std::ops::AddAssign for Pruned {
+    fn add_assign(&mut self, other: Self) {
+        self.events += other.events;
+        self.deliveries += other.deliveries;
+        self.attempts += other.attempts;
+        self.audits += other.audits;
+    }
+}
+
+/// The result of one prune.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PruneResult {
+    /// The row in `knocker_prunes`; none for a dry run.
+    pub prune_id: Option<i64>,
+    /// What went, or would go.
+    #[serde(flatten)]
+    pub pruned: Pruned,
+    /// Whether the limit left more to prune.
+    pub more: bool,
+    /// Whether this only told what would happen.
+    pub dry_run: bool,
+}
+
+/// Which events go: those that ended and were last delivered before `cutoff`.
+pub(crate) struct EventSelection {
+    pub cutoff: i64,
+    pub statuses: Vec<String>,
+    pub endpoint_id: Option<i64>,
+    pub event_type: Option<String>,
+}
+
+impl Store {
+    /// Deletes ended events with their attempts and the deliveries that no other event needs.
+    ///
+    /// # Errors
+    /// `invalid_argument`, `unknown_endpoint`, and the errors of a failing database.
+    pub fn prune_events(&self, filter: &str, now: i64) -> Result<PruneResult> {
+        let given = Arguments::parse("filter", filter, EVENT_KEYS)?;
+        let bounds = Bounds::of(&given)?;
+        let cutoff = cutoff(&given, now)?;
+        let statuses = given.choices("status", PRUNABLE)?.unwrap_or_else(|| owned(PRUNED_BY_DEFAULT));
+        let audits = given.boolean("audits")?.unwrap_or(false);
+        let event_type = given.text("type")?;
+        let endpoint = given.text("endpoint")?;
+        self.prune(&bounds, || {
+            let endpoint_id = endpoint.as_deref().map(|name| self.find_endpoint(name)).transpose()?.map(|endpoint| endpoint.id);
+            let selection = EventSelection { cutoff, statuses, endpoint_id, event_type };
+            let (mut pruned, more) = self.delete_events(&selection, &bounds)?;
+            if audits {
+                pruned.audits = self.delete_audits(cutoff, &bounds)?;
+            }
+            Ok(("events", pruned, more))
+        }, filter, now)
+    }
+
+    /// Deletes deliveries that no event needs as its payload.
+    ///
+    /// # Errors
+    /// `invalid_argument`, `unknown_endpoint`, and the errors of a failing database.
+    pub fn prune_deliveries(&self, filter: &str, now: i64) -> Result<PruneResult> {
+        let given = Arguments::parse("filter", filter, DELIVERY_KEYS)?;
+        let bounds = Bounds::of(&given)?;
+        let cutoff = cutoff(&given, now)?;
+        let outcomes = given.choices("outcome", LOOSE_OUTCOMES)?;
+        let endpoint = given.text("endpoint")?;
+        self.prune(&bounds, || {
+            let endpoint_id = endpoint.as_deref().map(|name| self.find_endpoint(name)).transpose()?.map(|endpoint| endpoint.id);
+            let (pruned, more) = self.delete_loose_deliveries(cutoff, endpoint_id, outcomes.as_deref(), &bounds)?;
+            Ok(("deliveries", pruned, more))
+        }, filter, now)
+    }
+
+    /// Runs a prune in one transaction with its record; a dry run does the same and takes it back.
+    fn prune(
+        &self,
+        bounds: &Bounds,
+        work: impl FnOnce() -> Result<(&'static str, Pruned, bool)>,
+        filter: &str,
+        now: i64,
+    ) -> Result<PruneResult> {
+        let mut told = None;
+        let result = self.write(|| {
+            let (kind, pruned, more) = work()?;
+            if bounds.dry_run {
+                told = Some(PruneResult { prune_id: None, pruned, more, dry_run: true });
+                return Err(Error::invalid("a dry run is taken back"));
+            }
+            let prune_id = Some(self.record_prune(kind, filter, &pruned, now)?);
+            Ok(PruneResult { prune_id, pruned, more, dry_run: false })
+        });
+        told.map_or(result, Ok)
+    }
+
+    pub(crate) fn record_prune(&self, kind: &str, filter: &str, pruned: &Pruned, now: i64) -> Result<i64> {
+        let sql = "INSERT INTO _knocker_prunes (kind, filter, events, deliveries, attempts, audits, pruned_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+        let values = (kind, filter, pruned.events, pruned.deliveries, pruned.attempts, pruned.audits, now);
+        self.conn().prepare_cached(sql)?.execute(values)?;
+        Ok(self.conn().last_insert_rowid())
+    }
+
+    /// Deletes the selected events; returns what went and whether the limit left more.
+    pub(crate) fn delete_events(&self, selection: &EventSelection, bounds: &Bounds) -> Result<(Pruned, bool)> {
+        let mut conditions = Conditions::default();
+        conditions.add_one_of("status", &selection.statuses);
+        if let Some(first_fresh) = self.first_id_since("_knocker_events", selection.cutoff)? {
+            conditions.add("id < {}", first_fresh);
+        }
+        conditions.add("coalesce(ended_at, received_at) < {}", selection.cutoff);
+        conditions.add(
+            "NOT EXISTS (SELECT 1 FROM _knocker_redeliveries r WHERE r.event_id = _knocker_events.id AND r.received_at >= {})",
+            selection.cutoff,
+        );
+        if let Some(endpoint_id) = selection.endpoint_id {
+            conditions.add("endpoint_id = {}", endpoint_id);
+        }
+        if let Some(pattern) = &selection.event_type {
+            conditions.add_type(pattern);
+        }
+        let (ids, more) = bounds.cut(self.select_ids("_knocker_events", &conditions, bounds)?);
+        let mut pruned = Pruned::default();
+        for id in ids {
+            pruned += self.delete_event(id)?;
+        }
+        Ok((pruned, more))
+    }
+
+    fn delete_event(&self, event_id: i64) -> Result<Pruned> {
+        let state = self.event_state(event_id)?;
+        if let Some(job_id) = state.job_id {
+            self.forget_dead_job(job_id)?;
+        }
+        let deliveries = self.deliveries_of_event(event_id)?;
+        let delete = |sql: &str| -> Result<i64> { Ok(self.conn().prepare_cached(sql)?.execute([event_id])? as i64) };
+        let attempts = delete("DELETE FROM _knocker_attempts WHERE event_id = ?1")?;
+        delete("DELETE FROM _knocker_redeliveries WHERE event_id = ?1")?;
+        let events = delete("DELETE FROM _knocker_events WHERE id = ?1")?;
+        let mut pruned = Pruned { events, attempts, ..Pruned::default() };
+        for delivery_id in deliveries {
+            if self.events_of_delivery(delivery_id)?.is_empty() {
+                pruned.deliveries += self.delete_delivery(delivery_id)?;
+            }
+        }
+        Ok(pruned)
+    }
+
+    fn deliveries_of_event(&self, event_id: i64) -> Result<Vec<i64>> {
+        let sql = "SELECT delivery_id FROM _knocker_events WHERE id = ?1
+                   UNION SELECT delivery_id FROM _knocker_redeliveries WHERE event_id = ?1";
+        let mut statement = self.conn().prepare_cached(sql)?;
+        let ids = statement.query_map([event_id], |row| row.get(0))?;
+        Ok(ids.collect::<rusqlite::Result<_>>()?)
+    }
+
+    fn delete_delivery(&self, delivery_id: i64) -> Result<i64> {
+        let sql = "DELETE FROM _knocker_redeliveries WHERE delivery_id = ?1";
+        self.conn().prepare_cached(sql)?.execute([delivery_id])?;
+        Ok(self.conn().prepare_cached("DELETE FROM _knocker_deliveries WHERE id = ?1")?.execute([delivery_id])? as i64)
+    }
+
+    /// Deletes deliveries that are no event's payload. A repeated one stays while its event is under way: its body may be wanted.
+    pub(crate) fn delete_loose_deliveries(
+        &self,
+        cutoff: i64,
+        endpoint_id: Option<i64>,
+        outcomes: Option<&[String]>,
+        bounds: &Bounds,
+    ) -> Result<(Pruned, bool)> {
+        let mut conditions = Conditions::default();
+        match outcomes {
+            Some(outcomes) => conditions.add_one_of("outcome", outcomes),
+            // A valid empty batch has no event either.
+            None => conditions.add_plain("(outcome <> 'accepted' OR event_id IS NULL)"),
+        }
+        if let Some(first_fresh) = self.first_id_since("_knocker_deliveries", cutoff)? {
+            conditions.add("id < {}", first_fresh);
+        }
+        conditions.add("received_at < {}", cutoff);
+        conditions.add_plain(
+            "NOT EXISTS (SELECT 1 FROM _knocker_redeliveries r JOIN _knocker_events e ON e.id = r.event_id
+                         WHERE r.delivery_id = _knocker_deliveries.id AND e.status IN ('received', 'processing', 'failed'))",
+        );
+        if let Some(endpoint_id) = endpoint_id {
+            conditions.add("endpoint_id = {}", endpoint_id);
+        }
+        let (ids, more) = bounds.cut(self.select_ids("_knocker_deliveries", &conditions, bounds)?);
+        let mut pruned = Pruned::default();
+        for id in ids {
+            pruned.deliveries += self.delete_delivery(id)?;
+        }
+        Ok((pruned, more))
+    }
+
+    pub(crate) fn delete_audits(&self, cutoff: i64, bounds: &Bounds) -> Result<i64> {
+        let sql = "DELETE FROM _knocker_prunes WHERE id IN (SELECT id FROM _knocker_prunes WHERE pruned_at < ?1 ORDER BY id LIMIT ?2)";
+        Ok(self.conn().prepare_cached(sql)?.execute((cutoff, bounds.limit))? as i64)
+    }
+}
+
+/// `before`, or `older_than_s` before now; one of them must be given, so that no call prunes everything by omission.
+fn cutoff(given: &Arguments, now: i64) -> Result<i64> {
+    let before = given.whole("before", 0..=i64::MAX)?;
+    let age = given.number("older_than_s", 0.0..=1e11)?;
+    match (before, age) {
+        (Some(before), None) => Ok(before),
+        (None, Some(age)) => Ok(now - (age * 1000.0) as i64),
+        _ => Err(Error::invalid("filter: give older_than_s (seconds) or before (Unix milliseconds), one of them")),
+    }
+}
+
+fn owned(names: &[&str]) -> Vec<String> {
+    names.iter().map(|&name| name.to_owned()).collect()
+}

@@ -1,0 +1,166 @@
+//! Retention: a stored policy an endpoint, and the bounded pass that carries it out.
+
+use serde::{Deserialize, Serialize};
+
+use crate::arguments::Arguments;
+use crate::error::{Code, Error, Result};
+use crate::prune::{EventSelection, Pruned};
+use crate::selection::Bounds;
+use crate::store::Store;
+
+const KEYS: &[&str] = &["endpoint", "handled_s", "ignored_s", "dead_s", "deliveries_s", "audits_s", "interval_s", "limit"];
+/// The policy of every endpoint without its own.
+const EVERYWHERE: i64 = 0;
+
+/// How long rows are kept. An age of `None` keeps them for ever.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Policy {
+    /// The endpoint; `None` for every one without its own policy.
+    pub endpoint: Option<String>,
+    /// Age of handled events, in seconds since their last activity.
+    pub handled_s: Option<i64>,
+    /// Age of ignored events.
+    pub ignored_s: Option<i64>,
+    /// Age of dead events.
+    pub dead_s: Option<i64>,
+    /// Age of deliveries that no event needs.
+    pub deliveries_s: Option<i64>,
+    /// Age of prune records.
+    pub audits_s: Option<i64>,
+    /// Seconds between passes.
+    pub interval_s: i64,
+    /// Rows of a kind that one pass deletes at most.
+    pub limit: i64,
+}
+
+impl Policy {
+    /// Reads the JSON argument of `knocker_retention`.
+    pub fn parse(json: &str) -> Result<Self> {
+        let given = Arguments::parse("policy", json, KEYS)?;
+        let age = |key| given.whole(key, 0..=100_000_000_000);
+        Ok(Self {
+            endpoint: given.text("endpoint")?,
+            handled_s: age("handled_s")?,
+            ignored_s: age("ignored_s")?,
+            dead_s: age("dead_s")?,
+            deliveries_s: age("deliveries_s")?,
+            audits_s: age("audits_s")?,
+            interval_s: given.whole("interval_s", 1..=31_536_000)?.unwrap_or(3600),
+            limit: given.whole("limit", 1..=100_000)?.unwrap_or(1000),
+        })
+    }
+
+    fn keeps_everything(&self) -> bool {
+        [self.handled_s, self.ignored_s, self.dead_s, self.deliveries_s, self.audits_s].iter().all(Option::is_none)
+    }
+}
+
+/// What a pass did.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Retained {
+    /// Whether a pass was due.
+    pub ran: bool,
+    /// What went.
+    #[serde(flatten)]
+    pub pruned: Pruned,
+    /// Whether the limit left more, so that another pass is due at once.
+    pub more: bool,
+}
+
+impl Store {
+    /// Stores the policy in place of the former one of that endpoint; one that keeps everything removes it. The first pass is due at once.
+    ///
+    /// # Errors
+    /// `unknown_endpoint`, and the errors of a failing database.
+    pub fn retention(&self, policy: &Policy, now: i64) -> Result<()> {
+        self.write(|| {
+            let endpoint_id = match &policy.endpoint {
+                Some(name) => self.find_endpoint(name)?.id,
+                None => EVERYWHERE,
+            };
+            if policy.keeps_everything() {
+                self.conn().execute("DELETE FROM _knocker_policies WHERE endpoint_id = ?1", [endpoint_id])?;
+                return Ok(());
+            }
+            let text = serde_json::to_string(policy).expect("a policy is plain JSON");
+            let sql = "INSERT OR REPLACE INTO _knocker_policies (endpoint_id, policy, next_run_at) VALUES (?1, ?2, ?3)";
+            self.conn().execute(sql, (endpoint_id, text, now))?;
+            Ok(())
+        })
+    }
+
+    /// Runs the passes that are due. The write lock and the stored time of the next pass let one process at a time do it; the others find
+    /// nothing due. A pass that deleted something leaves a record in `knocker_prunes`.
+    ///
+    /// # Errors
+    /// Those of a failing database.
+    pub fn retain(&self, now: i64) -> Result<Retained> {
+        self.require_schema()?;
+        if self.due_policies(now)?.is_empty() {
+            return Ok(Retained::default());
+        }
+        self.write(|| {
+            let mut done = Retained::default();
+            for (endpoint_id, text) in self.due_policies(now)? {
+                let policy: Policy = serde_json::from_str(&text)
+                    .map_err(|error| Error::new(Code::Corrupt, format!("a stored retention policy is damaged: {error}")))?;
+                let (pruned, more) = self.run_policy(endpoint_id, &policy, now)?;
+                if pruned != Pruned::default() {
+                    self.record_prune("retention", &text, &pruned, now)?;
+                }
+                let next = if more { now } else { now + policy.interval_s * 1000 };
+                let sql = "UPDATE _knocker_policies SET next_run_at = ?2 WHERE endpoint_id = ?1";
+                self.conn().execute(sql, (endpoint_id, next))?;
+                done.ran = true;
+                done.pruned += pruned;
+                done.more |= more;
+            }
+            Ok(done)
+        })
+    }
+
+    fn due_policies(&self, now: i64) -> Result<Vec<(i64, String)>> {
+        let sql = "SELECT endpoint_id, policy FROM _knocker_policies WHERE next_run_at <= ?1 ORDER BY endpoint_id";
+        let mut statement = self.conn().prepare_cached(sql)?;
+        let rows = statement.query_map([now], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    fn run_policy(&self, endpoint_id: i64, policy: &Policy, now: i64) -> Result<(Pruned, bool)> {
+        let bounds = Bounds { limit: policy.limit, dry_run: false };
+        let mut pruned = Pruned::default();
+        let mut more = false;
+        for endpoint_id in self.governed_endpoints(endpoint_id)? {
+            for (status, age) in [("handled", policy.handled_s), ("ignored", policy.ignored_s), ("dead", policy.dead_s)] {
+                if let Some(age) = age {
+                    let cutoff = now - age * 1000;
+                    let statuses = vec![status.to_owned()];
+                    let selection = EventSelection { cutoff, statuses, endpoint_id: Some(endpoint_id), event_type: None };
+                    let (went, left) = self.delete_events(&selection, &bounds)?;
+                    pruned += went;
+                    more |= left;
+                }
+            }
+            if let Some(age) = policy.deliveries_s {
+                let (went, left) = self.delete_loose_deliveries(now - age * 1000, Some(endpoint_id), None, &bounds)?;
+                pruned += went;
+                more |= left;
+            }
+        }
+        if let Some(age) = policy.audits_s {
+            pruned.audits += self.delete_audits(now - age * 1000, &bounds)?;
+        }
+        Ok((pruned, more))
+    }
+
+    /// The endpoints that a policy is about.
+    fn governed_endpoints(&self, endpoint_id: i64) -> Result<Vec<i64>> {
+        if endpoint_id != EVERYWHERE {
+            return Ok(vec![endpoint_id]);
+        }
+        let sql = "SELECT id FROM _knocker_endpoints WHERE id NOT IN (SELECT endpoint_id FROM _knocker_policies) ORDER BY id";
+        let mut statement = self.conn().prepare_cached(sql)?;
+        let ids = statement.query_map([], |row| row.get(0))?;
+        Ok(ids.collect::<rusqlite::Result<_>>()?)
+    }
+}

@@ -1,0 +1,117 @@
+//! Figures for operators. Everything comes from counters and the ends of indexes, so the cost does not grow with the file.
+
+use serde::Serialize;
+
+use crate::endpoint::{Config, queue_name};
+use crate::error::{Code, Error, Result};
+use crate::minutes::Tally;
+use crate::store::Store;
+
+/// Events by status.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[allow(missing_docs)]
+pub struct StatusCounts {
+    pub received: i64,
+    pub processing: i64,
+    pub failed: i64,
+    pub handled: i64,
+    pub dead: i64,
+    pub ignored: i64,
+}
+
+impl StatusCounts {
+    fn add(&mut self, status: &str, n: i64) {
+        match status {
+            "received" => self.received += n,
+            "processing" => self.processing += n,
+            "failed" => self.failed += n,
+            "handled" => self.handled += n,
+            "dead" => self.dead += n,
+            "ignored" => self.ignored += n,
+            _ => {}
+        }
+    }
+}
+
+/// The figures of one endpoint.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct EndpointStats {
+    /// Its name.
+    pub endpoint: String,
+    /// Its provider.
+    pub provider: Option<String>,
+    /// Whether it takes receipts.
+    pub enabled: bool,
+    /// Events by status.
+    pub events: StatusCounts,
+    /// How long the longest-waiting due job has been due, in milliseconds.
+    pub oldest_waiting_ms: Option<i64>,
+    /// What happened in the last hour.
+    pub last_hour: Tally,
+}
+
+/// The figures of a database.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Stats {
+    /// By endpoint, in the order of creation.
+    pub endpoints: Vec<EndpointStats>,
+    /// Events by status over all endpoints.
+    pub events: StatusCounts,
+    /// The longest over all endpoints.
+    pub oldest_waiting_ms: Option<i64>,
+    /// The sum over all endpoints.
+    pub last_hour: Tally,
+    /// Size of the database file, in bytes.
+    pub database_bytes: i64,
+}
+
+impl Store {
+    /// Reads the figures.
+    ///
+    /// # Errors
+    /// Those of a failing database.
+    pub fn stats(&self, now: i64) -> Result<Stats> {
+        self.require_schema()?;
+        let database_bytes = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size";
+        let mut stats = Stats {
+            endpoints: Vec::new(),
+            events: StatusCounts::default(),
+            oldest_waiting_ms: None,
+            last_hour: Tally::default(),
+            database_bytes: self.conn().prepare_cached(database_bytes)?.query_row([], |row| row.get(0))?,
+        };
+        for (id, name, config) in self.configured_endpoints()? {
+            let mut endpoint = EndpointStats {
+                oldest_waiting_ms: self.oldest_due(&queue_name(&name), now)?.map(|due_s| now - due_s * 1000),
+                endpoint: name,
+                provider: config.provider,
+                enabled: config.enabled,
+                events: StatusCounts::default(),
+                last_hour: self.last_hour(id, now)?,
+            };
+            let mut counts = self.conn().prepare_cached("SELECT status, n FROM _knocker_counts WHERE endpoint_id = ?1")?;
+            let mut rows = counts.query([id])?;
+            while let Some(row) = rows.next()? {
+                let (status, n) = (row.get_ref(0)?.as_str().unwrap_or_default(), row.get(1)?);
+                endpoint.events.add(status, n);
+                stats.events.add(status, n);
+            }
+            stats.oldest_waiting_ms = stats.oldest_waiting_ms.max(endpoint.oldest_waiting_ms);
+            stats.last_hour += endpoint.last_hour;
+            stats.endpoints.push(endpoint);
+        }
+        Ok(stats)
+    }
+
+    fn configured_endpoints(&self) -> Result<Vec<(i64, String, Config)>> {
+        let mut statement = self.conn().prepare_cached("SELECT id, name, config FROM _knocker_endpoints ORDER BY id")?;
+        let mut rows = statement.query([])?;
+        let mut endpoints = Vec::new();
+        while let Some(row) = rows.next()? {
+            let text: String = row.get(2)?;
+            let config = serde_json::from_str(&text).map_err(|error| Error::new(Code::Corrupt, format!("damaged settings: {error}")))?;
+            endpoints.push((row.get(0)?, row.get(1)?, config));
+        }
+        Ok(endpoints)
+    }
+}

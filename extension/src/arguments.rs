@@ -1,0 +1,83 @@
+//! SQL arguments: what SQLite passes, read with errors that name the argument.
+
+use knocker_core::store::system_now;
+use knocker_core::{Error, Result};
+use rusqlite::functions::Context;
+use rusqlite::types::ValueRef;
+
+/// The arguments of one call.
+pub(crate) struct Arguments<'c> {
+    ctx: &'c Context<'c>,
+}
+
+impl<'c> Arguments<'c> {
+    pub fn new(ctx: &'c Context<'c>) -> Self {
+        Self { ctx }
+    }
+
+    pub fn text(&self, index: usize, name: &str) -> Result<&str> {
+        self.optional_text(index, name)?.ok_or_else(|| Error::invalid(format!("{name}: must be text, not NULL")))
+    }
+
+    pub fn optional_text(&self, index: usize, name: &str) -> Result<Option<&str>> {
+        match self.get(index) {
+            ValueRef::Null => Ok(None),
+            ValueRef::Text(bytes) => match std::str::from_utf8(bytes) {
+                Ok(text) => Ok(Some(text)),
+                Err(_) => Err(Error::invalid(format!("{name}: is not valid UTF-8"))),
+            },
+            other => Err(Error::invalid(format!("{name}: must be text, not {}", kind(&other)))),
+        }
+    }
+
+    /// JavaScript drivers send every number as REAL: a whole one is taken, a fraction is refused.
+    pub fn whole(&self, index: usize, name: &str) -> Result<i64> {
+        self.optional_whole(index, name)?.ok_or_else(|| Error::invalid(format!("{name}: must be a whole number, not NULL")))
+    }
+
+    fn optional_whole(&self, index: usize, name: &str) -> Result<Option<i64>> {
+        match self.get(index) {
+            ValueRef::Null => Ok(None),
+            ValueRef::Integer(value) => Ok(Some(value)),
+            ValueRef::Real(value) if value.fract() == 0.0 && value.abs() < 9.0e15 => Ok(Some(value as i64)),
+            ValueRef::Real(value) => Err(Error::invalid(format!("{name}: must be a whole number, not {value}"))),
+            other => Err(Error::invalid(format!("{name}: must be a whole number, not {}", kind(&other)))),
+        }
+    }
+
+    /// Bytes as they are, from a BLOB or from TEXT.
+    pub fn bytes(&self, index: usize, name: &str) -> Result<&[u8]> {
+        match self.get(index) {
+            ValueRef::Null => Ok(b""),
+            ValueRef::Blob(bytes) | ValueRef::Text(bytes) => Ok(bytes),
+            other => Err(Error::invalid(format!("{name}: must be a BLOB or text, not {}", kind(&other)))),
+        }
+    }
+
+    /// The optional last argument, or the system clock.
+    pub fn now(&self, index: usize) -> Result<i64> {
+        let now = self.optional_whole(index, "now (Unix milliseconds)")?;
+        Ok(now.unwrap_or_else(system_now))
+    }
+
+    /// An optional text followed by the optional `now`. A number in the first place is `now`.
+    pub fn option_and_now(&self, index: usize, name: &str) -> Result<(Option<&str>, i64)> {
+        if self.ctx.len() == index + 1 && matches!(self.get(index), ValueRef::Integer(_) | ValueRef::Real(_)) {
+            return Ok((None, self.now(index)?));
+        }
+        Ok((self.optional_text(index, name)?, self.now(index + 1)?))
+    }
+
+    fn get(&self, index: usize) -> ValueRef<'_> {
+        if index < self.ctx.len() { self.ctx.get_raw(index) } else { ValueRef::Null }
+    }
+}
+
+fn kind(value: &ValueRef) -> &'static str {
+    match value {
+        ValueRef::Null => "NULL",
+        ValueRef::Integer(_) | ValueRef::Real(_) => "a number",
+        ValueRef::Text(_) => "text",
+        ValueRef::Blob(_) => "a BLOB",
+    }
+}

@@ -1,0 +1,121 @@
+//! The table-valued `knocker_errors` and `knocker_providers`: fixed rows that the core knows.
+
+use std::borrow::Cow;
+use std::ffi::{CStr, c_int};
+use std::sync::Arc;
+
+use knocker_core::{Code, providers};
+use rusqlite::types::Value;
+use rusqlite::vtab::{Context, Filters, IndexInfo, Module, VTab, VTabConfig, VTabConnection, VTabCursor};
+use rusqlite::{Connection, ffi};
+
+/// A table's declaration and its rows.
+pub(crate) struct Table {
+    declaration: &'static CStr,
+    rows: fn() -> Vec<Vec<Value>>,
+}
+
+/// Registers both tables.
+pub(crate) fn register(conn: &Connection) -> rusqlite::Result<()> {
+    const MODULE: Module<'static, CatalogueTable> = Module::eponymous_only_module();
+    const ERRORS: Table = Table { declaration: c"CREATE TABLE x (code, retryable, hint)", rows: error_rows };
+    const PROVIDERS: Table = Table {
+        declaration: c"CREATE TABLE x (name, aliases, title, scheme, headers, identity, handshake, options, docs, checked)",
+        rows: provider_rows,
+    };
+    conn.create_module("knocker_errors", &MODULE, Some(Arc::new(ERRORS)))?;
+    conn.create_module("knocker_providers", &MODULE, Some(Arc::new(PROVIDERS)))
+}
+
+fn error_rows() -> Vec<Vec<Value>> {
+    let row = |code: &Code| vec![text(code.name()), Value::Integer(code.retryable().into()), text(code.hint())];
+    Code::ALL.iter().map(row).collect()
+}
+
+fn provider_rows() -> Vec<Vec<Value>> {
+    let row = |provider: &&'static providers::Provider| {
+        vec![
+            text(provider.name),
+            text(serde_json::json!(provider.aliases).to_string()),
+            text(provider.title),
+            text(provider.scheme()),
+            text(serde_json::json!(provider.headers()).to_string()),
+            text(provider.identity()),
+            match provider.handshake() { "" => Value::Null, handshake => text(handshake) },
+            text(provider.option_defaults().to_string()),
+            text(provider.docs),
+            text(provider.checked),
+        ]
+    };
+    providers::all().iter().map(row).collect()
+}
+
+fn text(value: impl Into<String>) -> Value {
+    Value::Text(value.into())
+}
+
+#[repr(C)]
+struct CatalogueTable {
+    base: ffi::sqlite3_vtab,
+    table: Arc<Table>,
+}
+
+// SAFETY: `base` is the first field of a `repr(C)` struct.
+unsafe impl VTab<'_> for CatalogueTable {
+    type Aux = Arc<Table>;
+    type Cursor = Rows;
+
+    fn connect(
+        db: &mut VTabConnection,
+        aux: Option<&Arc<Table>>,
+        _module_name: &[u8],
+        _database_name: &[u8],
+        _table_name: &[u8],
+        _args: &[&[u8]],
+    ) -> rusqlite::Result<(Cow<'static, CStr>, Self)> {
+        let table = aux.cloned().ok_or_else(|| rusqlite::Error::ModuleError("no table".into()))?;
+        db.config(VTabConfig::Innocuous)?;
+        Ok((Cow::Borrowed(table.declaration), Self { base: ffi::sqlite3_vtab::default(), table }))
+    }
+
+    fn best_index(&self, info: &mut IndexInfo) -> rusqlite::Result<bool> {
+        info.set_estimated_rows(50);
+        Ok(true)
+    }
+
+    fn open(&mut self) -> rusqlite::Result<Rows> {
+        Ok(Rows { base: ffi::sqlite3_vtab_cursor::default(), rows: (self.table.rows)(), at: 0 })
+    }
+}
+
+#[repr(C)]
+struct Rows {
+    base: ffi::sqlite3_vtab_cursor,
+    rows: Vec<Vec<Value>>,
+    at: usize,
+}
+
+// SAFETY: `base` is the first field of a `repr(C)` struct.
+unsafe impl VTabCursor for Rows {
+    fn filter(&mut self, _: c_int, _: Option<&str>, _: &Filters<'_>) -> rusqlite::Result<()> {
+        self.at = 0;
+        Ok(())
+    }
+
+    fn next(&mut self) -> rusqlite::Result<()> {
+        self.at += 1;
+        Ok(())
+    }
+
+    fn eof(&self) -> bool {
+        self.at >= self.rows.len()
+    }
+
+    fn column(&self, ctx: &mut Context, column: c_int) -> rusqlite::Result<()> {
+        ctx.set_result(&self.rows[self.at][column as usize])
+    }
+
+    fn rowid(&self) -> rusqlite::Result<i64> {
+        Ok(self.at as i64)
+    }
+}
