@@ -1,8 +1,8 @@
 //! GitHub signs the body alone. There is no timestamp, and a redelivery keeps its identity.
 
 use super::engine::event::{Batch, Event, Source};
-use super::engine::hmac::{Form, HmacScheme};
 use super::engine::sample::Sample;
+use super::engine::signature::{Form, SignatureScheme};
 use super::provider::{Provider, Scheme};
 
 pub(crate) static GITHUB: Provider = Provider {
@@ -10,7 +10,7 @@ pub(crate) static GITHUB: Provider = Provider {
     title: "GitHub",
     docs: "https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries",
     // The older X-Hub-Signature (SHA-1) comes along and is never looked at, so that it cannot rescue a wrong one.
-    scheme: Scheme::Hmac(HmacScheme { form: Form::Prefixed("sha256="), ..HmacScheme::hex_of_body("X-Hub-Signature-256") }),
+    scheme: Scheme::Signature(SignatureScheme { form: Form::Prefixed("sha256="), ..SignatureScheme::hex_of_body("X-Hub-Signature-256") }),
     event: Event { types: &[Source::Header("X-GitHub-Event")], keys: &[Source::Header("X-GitHub-Delivery")], batch: Batch::Single },
     samples: &[Sample::Text("X-GitHub-Event", "ping"), Sample::Uuid("X-GitHub-Delivery")],
     ..Provider::BASE

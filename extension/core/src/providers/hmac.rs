@@ -1,10 +1,11 @@
 //! Any sender that signs with an HMAC: header, prefix, hash, encoding, signed template, timestamp, identity and type are options.
 
+use super::engine::algorithm::Algorithm;
 use super::engine::context::Context;
 use super::engine::digest::Hash;
 use super::engine::encoding::{Encoding, KeyForm};
-use super::engine::hmac::{Form, HmacScheme};
 use super::engine::refusal::{Checked, Refusal};
+use super::engine::signature::{Form, SignatureScheme};
 use super::engine::template::Part;
 use super::engine::timestamp::{Future, Place, Timestamp, Unit};
 use super::options::{Kind, OptionSpec, Options, Preset};
@@ -70,12 +71,12 @@ fn parts<'a>(context: &Context<'a>) -> Result<Vec<Part<'a>>> {
     Part::parse(context.options.text("template").unwrap_or("{body}"))
 }
 
-fn scheme<'a>(options: &'a Options, signed: &'a [Part<'a>]) -> HmacScheme<'a> {
+fn scheme<'a>(options: &'a Options, signed: &'a [Part<'a>]) -> SignatureScheme<'a> {
     let option = |name| options.text(name).unwrap_or_default();
-    HmacScheme {
+    SignatureScheme {
         header: option("header"),
         form: Form::Prefixed(option("prefix")),
-        hash: Hash::from_option(option("algorithm")),
+        algorithm: Algorithm::Hmac(Hash::from_option(option("algorithm"))),
         encoding: Encoding::from_option(option("encoding")),
         signed,
         key: KeyForm::from_option(option("secret_encoding")),

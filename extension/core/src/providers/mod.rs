@@ -29,6 +29,10 @@ mod basic;
 mod bearer;
 mod github;
 mod hmac;
+mod slack;
+mod standard_webhooks;
+mod stripe;
+mod svix;
 mod token;
 
 pub use options::Options;
@@ -39,7 +43,17 @@ pub use verdict::*;
 use crate::error::{Code, Error, Result, suggestion};
 
 /// Every provider, by name.
-static ALL: &[&Provider] = &[&basic::BASIC, &bearer::BEARER, &github::GITHUB, &hmac::HMAC, &token::TOKEN];
+static ALL: &[&Provider] = &[
+    &basic::BASIC,
+    &bearer::BEARER,
+    &github::GITHUB,
+    &hmac::HMAC,
+    &slack::SLACK,
+    &standard_webhooks::STANDARD_WEBHOOKS,
+    &stripe::STRIPE,
+    &svix::SVIX,
+    &token::TOKEN,
+];
 
 /// Every provider, by name.
 pub fn all() -> &'static [&'static Provider] {

@@ -118,7 +118,7 @@ impl OptionSpec {
             }
             Kind::Choice(choices) if !choices.contains(&text) => {
                 let near = suggestion(text, choices.iter().copied());
-                return Err(Error::invalid(format!("option {name}: {text:?} is not one of {}{near}", choices.join(", "))));
+                return Err(Error::invalid(format!("option {name}: unknown value {text:?}{near}")));
             }
             Kind::Choice(_) => {}
         }
@@ -240,7 +240,7 @@ mod tests {
         );
         assert_eq!(message(r#"{"id_path": "a..b"}"#), "option id_path: \"a..b\" is not a dotted path such as \"data.id\"");
         assert_eq!(message(r#"{"id_header": "x y"}"#), "option id_header: \"x y\" is not the name of a header");
-        assert_eq!(message(r#"{"version": "v3"}"#), "option version: \"v3\" is not one of v1, v2; did you mean \"v1\"?");
+        assert_eq!(message(r#"{"version": "v3"}"#), "option version: unknown value \"v3\"; valid: v1, v2");
         assert_eq!(message(r#"{"id_path": 5}"#), "option id_path: 5 is not a text");
         assert_eq!(message("[]"), "options must be a JSON object");
         assert!(message(r#"{"template": "{x}"}"#).contains("unknown part {x}"));

@@ -4,9 +4,9 @@ use serde_json::{Map, Value};
 
 use super::engine::context::Context;
 use super::engine::event::Event;
-use super::engine::hmac::HmacScheme;
 use super::engine::refusal::{Checked, Refusal};
 use super::engine::sample::Sample;
+use super::engine::signature::SignatureScheme;
 use super::engine::template::{self, Part};
 use super::engine::token::TokenScheme;
 use super::options::{OptionSpec, Options};
@@ -42,8 +42,8 @@ pub struct Provider {
 
 /// How a request proves itself.
 pub(crate) enum Scheme {
-    /// An HMAC in a header.
-    Hmac(HmacScheme<'static>),
+    /// A signature in a header.
+    Signature(SignatureScheme<'static>),
     /// A shared secret in a header.
     Token(TokenScheme<'static>),
     /// Functions of its own.
@@ -110,7 +110,7 @@ impl Provider {
         title: "",
         docs: "",
         checked: CHECKED,
-        scheme: Scheme::Hmac(HmacScheme::hex_of_body("")),
+        scheme: Scheme::Signature(SignatureScheme::hex_of_body("")),
         options: &[],
         check_options: None,
         event: Event::UNKNOWN,
@@ -150,7 +150,7 @@ impl Provider {
 
     fn prove<'s>(&self, context: &Context, secrets: &'s Secrets) -> Checked<&'s str> {
         match &self.scheme {
-            Scheme::Hmac(scheme) => scheme.verify(context, secrets),
+            Scheme::Signature(scheme) => scheme.verify(context, secrets),
             Scheme::Token(scheme) => scheme.verify(context, secrets),
             Scheme::Custom(scheme) => (scheme.verify)(context, secrets),
         }
@@ -168,7 +168,7 @@ impl Provider {
     /// is nothing, the body, and where that is empty too, the URL.
     fn occurrence<'a>(&self, context: &Context<'a>) -> Vec<std::borrow::Cow<'a, [u8]>> {
         let signed: &[Part] = match &self.scheme {
-            Scheme::Hmac(scheme) => scheme.signed,
+            Scheme::Signature(scheme) => scheme.signed,
             Scheme::Token(_) => &[Part::Body],
             Scheme::Custom(scheme) => scheme.signed,
         };
@@ -193,7 +193,7 @@ impl Provider {
         }
         let context = Context { options, request: &request, now_ms };
         let mut signed = match &self.scheme {
-            Scheme::Hmac(scheme) => scheme.sign(&context, secret)?,
+            Scheme::Signature(scheme) => scheme.sign(&context, secret)?,
             Scheme::Token(scheme) => scheme.sign(secret),
             Scheme::Custom(scheme) => (scheme.sign)(&context, secret)?,
         };
@@ -215,7 +215,7 @@ impl Provider {
     /// The scheme in words.
     pub fn scheme(&self) -> String {
         match &self.scheme {
-            Scheme::Hmac(scheme) => scheme.describe(),
+            Scheme::Signature(scheme) => scheme.describe(),
             Scheme::Token(TokenScheme { prefix, .. }) if prefix.is_empty() => "shared secret in a header".into(),
             Scheme::Token(TokenScheme { prefix, .. }) => format!("shared secret in a header after `{}`", prefix.trim()),
             Scheme::Custom(scheme) => scheme.about.into(),
@@ -225,7 +225,7 @@ impl Provider {
     /// The headers that prove a request, in the provider's spelling.
     pub fn headers(&self) -> Vec<&'static str> {
         match &self.scheme {
-            Scheme::Hmac(scheme) => {
+            Scheme::Signature(scheme) => {
                 let in_template = scheme.signed.iter().filter_map(|part| match part {
                     Part::Header(name) => Some(*name),
                     _ => None,

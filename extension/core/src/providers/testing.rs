@@ -95,8 +95,8 @@ impl Case {
     }
 
     /// The value of a header.
-    pub fn get<'c>(&'c self, name: &'c str) -> &'c str {
-        self.headers.first(name).unwrap()
+    pub fn get(&self, name: &str) -> &str {
+        self.headers.iter().find(|(other, _)| other.eq_ignore_ascii_case(name)).unwrap().1
     }
 
     pub fn request(&self) -> Request<'_> {

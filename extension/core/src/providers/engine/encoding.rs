@@ -61,6 +61,8 @@ pub enum KeyForm {
         /// Stripped where it is there.
         prefix: &'static str,
     },
+    /// Base64 after a prefix that must be there, for secrets of several kinds in one list.
+    Base64After(&'static str),
     /// Hex in either case.
     Hex,
 }
@@ -80,6 +82,7 @@ impl KeyForm {
         let key = match self {
             KeyForm::Text => secret.as_bytes().to_vec(),
             KeyForm::Base64 { prefix } => FORGIVING.decode(secret.strip_prefix(prefix).unwrap_or(secret)).ok()?,
+            KeyForm::Base64After(prefix) => FORGIVING.decode(secret.strip_prefix(prefix)?).ok()?,
             KeyForm::Hex => hex::decode(secret).ok()?,
         };
         (!key.is_empty()).then_some(key)

@@ -1,6 +1,7 @@
 //! Where a request says what happened: the type and the identity of the occurrence, for one event or for each of a batch.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use super::context::Context;
 use super::digest::sha256_hex;
@@ -46,7 +47,7 @@ pub enum Batch {
     Body,
     /// This path of the body is an array of them.
     Path(&'static str),
-    /// This function finds them; `None` where the body is one occurrence.
+    /// This function finds them; `None` where the body is read as one occurrence. Items without a key get one.
     Custom(fn(&Context) -> Option<Vec<Item>>),
 }
 
@@ -58,25 +59,35 @@ impl Event {
     ///
     /// An authentic body that is not in the expected form is one occurrence: nothing that a provider signed is dropped.
     pub fn items<'a>(&self, context: &Context<'a>, occurrence: impl Fn() -> Vec<Cow<'a, [u8]>>) -> Vec<Item> {
+        let name = |span: Option<&Range<usize>>| match span {
+            Some(span) => format!("sha256:{}", sha256_hex(&[&context.body()[span.clone()]])),
+            None => {
+                let parts = occurrence();
+                format!("sha256:{}", sha256_hex(&parts.iter().map(AsRef::as_ref).collect::<Vec<_>>()))
+            }
+        };
+        let mut items = self.read(context);
+        for item in &mut items {
+            let key = item.key.take().filter(|key| !key.is_empty());
+            item.key = Some(key.map_or_else(|| name(item.span.as_ref()), bounded_key));
+            item.event_type.take_if(|text| text.is_empty());
+        }
+        items
+    }
+
+    fn read(&self, context: &Context) -> Vec<Item> {
         if let Batch::Custom(find) = self.batch
             && let Some(items) = find(context)
         {
             return items;
         }
-        let Some(elements) = self.batch.elements(context.body()) else {
-            let (event_type, key) = self.read(context, context.body());
-            let key = key.unwrap_or_else(|| {
-                let parts = occurrence();
-                format!("sha256:{}", sha256_hex(&parts.iter().map(AsRef::as_ref).collect::<Vec<_>>()))
-            });
-            return vec![Item { event_type, key: Some(key), span: None }];
-        };
-        let item = |element: Json<'a>| {
-            let (event_type, key) = self.read(context, element.bytes());
-            let key = key.unwrap_or_else(|| format!("sha256:{}", sha256_hex(&[element.bytes()])));
-            Item { event_type, key: Some(key), span: Some(element.span_in(context.body())) }
-        };
-        elements.into_iter().map(item).collect()
+        match self.batch.elements(context.body()) {
+            None => vec![Item { span: None, ..self.item(context, context.body()) }],
+            Some(elements) => elements
+                .into_iter()
+                .map(|element| Item { span: Some(element.span_in(context.body())), ..self.item(context, element.bytes()) })
+                .collect(),
+        }
     }
 
     /// Where the identity is, in words.
@@ -90,7 +101,7 @@ impl Event {
     }
 
     /// Type and key of one element (or of the whole body).
-    fn read<'a>(&self, context: &Context<'a>, json: &'a [u8]) -> (Option<String>, Option<String>) {
+    fn item<'a>(&self, context: &Context<'a>, json: &'a [u8]) -> Item {
         let mut paths = Vec::new();
         for source in self.types.iter().chain(self.keys) {
             source.paths(context, &mut paths);
@@ -99,8 +110,8 @@ impl Event {
         let needs_body = |sources: &[Source]| !matches!(sources.first(), Some(first) if first.in_headers(context));
         let found =
             if !paths.is_empty() && (needs_body(self.types) || needs_body(self.keys)) { json::find(json, &paths) } else { Vec::new() };
-        let read = Fields { context, paths, found };
-        (read.first(self.types), read.first(self.keys).map(bounded_key))
+        let fields = Fields { context, paths, found };
+        Item { event_type: fields.first(self.types), key: fields.first(self.keys), span: None }
     }
 }
 
@@ -117,7 +128,7 @@ struct Fields<'a, 'c> {
 
 impl<'a> Fields<'a, '_> {
     fn first(&self, sources: &[Source]) -> Option<String> {
-        sources.iter().find_map(|source| self.text(source)).filter(|text| !text.is_empty()).map(Cow::into_owned)
+        sources.iter().find_map(|source| self.text(source)).map(Cow::into_owned)
     }
 
     fn text(&self, source: &Source) -> Option<Cow<'a, str>> {

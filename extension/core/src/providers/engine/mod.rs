@@ -1,13 +1,15 @@
 //! The parts that providers are made of.
 
+pub mod algorithm;
 pub mod context;
 pub mod digest;
 pub mod encoding;
 pub mod event;
-pub mod hmac;
+pub mod form;
 pub mod json;
 pub mod refusal;
 pub mod sample;
+pub mod signature;
 pub mod template;
 pub mod timestamp;
 pub mod token;

@@ -1,7 +1,8 @@
-//! HMAC signatures in a header: the scheme of most providers, with what differs between them as data.
+//! Signatures in a header: the scheme of most providers, with what differs between them as data.
 
 use std::borrow::Cow;
 
+use super::algorithm::Algorithm;
 use super::context::Context;
 use super::digest::Hash;
 use super::encoding::{Encoding, KeyForm};
@@ -13,13 +14,13 @@ use crate::providers::{Reason, Secrets, Signed};
 
 /// One provider's scheme.
 #[derive(Debug, Clone, Copy)]
-pub struct HmacScheme<'a> {
+pub struct SignatureScheme<'a> {
     /// The header that holds the signature.
     pub header: &'a str,
     /// How signatures stand in it.
     pub form: Form<'a>,
-    /// The hash function.
-    pub hash: Hash,
+    /// How a signature is made.
+    pub algorithm: Algorithm,
     /// How a signature is written.
     pub encoding: Encoding,
     /// What is signed.
@@ -56,13 +57,13 @@ struct Claim<'a> {
     timestamp: &'a str,
 }
 
-impl<'a> HmacScheme<'a> {
+impl<'a> SignatureScheme<'a> {
     /// HMAC-SHA256 in lower-case hex of the body, in a header without anything else: the most common scheme.
     pub const fn hex_of_body(header: &'a str) -> Self {
         Self {
             header,
             form: Form::Prefixed(""),
-            hash: Hash::Sha256,
+            algorithm: Algorithm::Hmac(Hash::Sha256),
             encoding: Encoding::Hex,
             signed: &[Part::Body],
             key: KeyForm::Text,
@@ -85,10 +86,9 @@ impl<'a> HmacScheme<'a> {
         let parts: Vec<&[u8]> = parts.iter().map(AsRef::as_ref).collect();
         let mut any_key = false;
         let matching = secrets.usable().find(|secret| {
-            let Some(key) = self.key.key(secret) else { return false };
+            let Some(expected) = self.algorithm.expect(self.key, secret, &parts) else { return false };
             any_key = true;
-            let expected = self.hash.hmac(&key, &parts);
-            claim.signatures.iter().any(|signature| expected.matches(signature))
+            claim.signatures.iter().any(|signature| expected.accepts(signature))
         });
         let secret = match matching {
             Some(secret) => secret,
@@ -104,11 +104,10 @@ impl<'a> HmacScheme<'a> {
 
     /// The headers that carry the signature of the request.
     pub fn sign(&self, context: &Context<'a>, secret: &str) -> Result<Signed> {
-        let key = self.key.key(secret).ok_or_else(|| Error::invalid("the secret is not in the form that this provider uses"))?;
         let timestamp = self.timestamp.map(|timestamp| timestamp.unit.format(context.now_ms)).unwrap_or_default();
         let parts = template::resolve(self.signed, context, &timestamp).map_err(|refusal| Error::invalid(refusal.detail))?;
         let parts: Vec<&[u8]> = parts.iter().map(AsRef::as_ref).collect();
-        let signature = self.encoding.encode(self.hash.hmac(&key, &parts).bytes());
+        let signature = self.encoding.encode(&self.algorithm.sign(self.key, secret, &parts)?);
         let mut headers = Vec::new();
         if let Some(Timestamp { place: Place::Header(name), .. }) = self.timestamp {
             headers.push((name.to_owned(), timestamp.clone()));
@@ -136,7 +135,7 @@ impl<'a> HmacScheme<'a> {
 
     /// The scheme in words.
     pub fn describe(&self) -> String {
-        let (hash, encoding, signed) = (self.hash.title(), self.encoding.title(), Part::describe(self.signed));
+        let (algorithm, encoding, signed) = (self.algorithm.title(), self.encoding.title(), Part::describe(self.signed));
         let value = match self.form {
             Form::Prefixed("") | Form::Numbered => String::new(),
             Form::Prefixed(prefix) => format!(" as `{prefix}<{encoding}>`"),
@@ -144,7 +143,7 @@ impl<'a> HmacScheme<'a> {
             Form::Pairs { separator, signature, timestamp } => format!(" as `{timestamp}=<time>{separator}{signature}=<{encoding}>`"),
             Form::Versions(version) => format!(" as `{version},<{encoding}>`"),
         };
-        format!("HMAC-{hash} over `{signed}`, {encoding}{value}")
+        format!("{algorithm} over `{signed}`, {encoding}{value}")
     }
 
     fn read(&self, context: &Context<'a>) -> Checked<Claim<'a>> {
@@ -204,7 +203,7 @@ impl<'a> HmacScheme<'a> {
     fn expected(&self) -> Cow<'static, str> {
         let encoding = self.encoding.title();
         match self.form {
-            Form::Prefixed("") | Form::Numbered => format!("{encoding} of {}", self.hash.title()),
+            Form::Prefixed("") | Form::Numbered => format!("a signature in {encoding}"),
             Form::Prefixed(prefix) => format!("{prefix}<{encoding}>"),
             Form::Pairs { signature, timestamp: "", .. } => format!("{signature}=<{encoding}>"),
             Form::Pairs { separator, signature, timestamp } => format!("{timestamp}=<time>{separator}{signature}=<{encoding}>"),

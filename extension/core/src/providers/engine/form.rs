@@ -1,0 +1,74 @@
+//! Bodies and queries of the kind `application/x-www-form-urlencoded`.
+
+use std::borrow::Cow;
+
+/// The decoded `name=value` pairs, in order. `+` is a space; a percent sign that begins no escape stays as it is.
+pub fn pairs(encoded: &[u8]) -> impl Iterator<Item = (Cow<'_, [u8]>, Cow<'_, [u8]>)> {
+    encoded.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()).map(|pair| {
+        let (name, value) = match pair.iter().position(|byte| *byte == b'=') {
+            Some(at) => (&pair[..at], &pair[at + 1..]),
+            None => (pair, &b""[..]),
+        };
+        (decode(name), decode(value))
+    })
+}
+
+/// The first value of `name`, where it is UTF-8.
+pub fn value<'a>(encoded: &'a [u8], name: &str) -> Option<Cow<'a, str>> {
+    let (_, value) = pairs(encoded).find(|(key, _)| **key == *name.as_bytes())?;
+    match value {
+        Cow::Borrowed(bytes) => std::str::from_utf8(bytes).ok().map(Cow::Borrowed),
+        Cow::Owned(bytes) => String::from_utf8(bytes).ok().map(Cow::Owned),
+    }
+}
+
+/// The text with everything but letters, digits and `-._~` escaped.
+pub fn encode(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => encoded.push(byte as char),
+            _ => encoded.push_str(&format!("%{byte:02X}")),
+        }
+    }
+    encoded
+}
+
+fn decode(text: &[u8]) -> Cow<'_, [u8]> {
+    if !text.iter().any(|byte| matches!(byte, b'%' | b'+')) {
+        return text.into();
+    }
+    let mut decoded = Vec::with_capacity(text.len());
+    let mut rest = text;
+    while let [first, tail @ ..] = rest {
+        rest = tail;
+        match (first, tail) {
+            (b'+', _) => decoded.push(b' '),
+            (b'%', [high, low, after @ ..]) if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
+                decoded.push(nibble(*high) << 4 | nibble(*low));
+                rest = after;
+            }
+            _ => decoded.push(*first),
+        }
+    }
+    decoded.into()
+}
+
+fn nibble(digit: u8) -> u8 {
+    (digit as char).to_digit(16).unwrap_or_default() as u8
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pairs_are_decoded_in_order() {
+        let found: Vec<_> = pairs(b"a=1&b=x+y%2Bz&&c&a=%C3%A9&=%zz%4").map(|(k, v)| (k.into_owned(), v.into_owned())).collect();
+        let expected = [("a", "1"), ("b", "x y+z"), ("c", ""), ("a", "é"), ("", "%zz%4")];
+        assert_eq!(found, expected.map(|(k, v)| (k.as_bytes().to_vec(), v.as_bytes().to_vec())));
+        assert_eq!(value(b"a=%FF&b=2", "a"), None);
+        assert_eq!(value(b"a=%FF&b=2", "b").as_deref(), Some("2"));
+        assert_eq!(encode("a b/é"), "a%20b%2F%C3%A9");
+    }
+}

@@ -1,0 +1,105 @@
+//! Slack signs timestamp and body for events, slash commands and interactivity alike, and its URL verification too.
+
+use super::engine::context::Context;
+use super::engine::event::{Batch, Event, Source};
+use super::engine::form;
+use super::engine::json::Json;
+use super::engine::signature::{Form, SignatureScheme};
+use super::engine::template::Part;
+use super::engine::timestamp::{Future, Place, Timestamp, Unit};
+use super::options::OptionSpec;
+use super::provider::{Handshake, Provider, Scheme};
+use super::verdict::Item;
+use crate::request::Response;
+
+pub(crate) static SLACK: Provider = Provider {
+    name: "slack",
+    title: "Slack",
+    docs: "https://docs.slack.dev/authentication/verifying-requests-from-slack",
+    scheme: Scheme::Signature(SignatureScheme {
+        form: Form::Prefixed("v0="),
+        signed: &[Part::Text("v0:"), Part::Timestamp, Part::Text(":"), Part::Body],
+        timestamp: Some(Timestamp { place: Place::Header("X-Slack-Request-Timestamp"), unit: Unit::Seconds, future: Future::Tolerated }),
+        ..SignatureScheme::hex_of_body("X-Slack-Signature")
+    }),
+    options: &[OptionSpec::tolerance(300)],
+    event: Event {
+        types: &[Source::Json("event.type"), Source::Json("type")],
+        keys: &[Source::Json("event_id")],
+        batch: Batch::Custom(form_item),
+    },
+    handshake: Handshake {
+        about: "signed url_verification: 200 with the challenge as text; ssl_check: 200",
+        signed: Some(answer),
+        ..Handshake::NONE
+    },
+    ..Provider::BASE
+};
+
+fn answer(context: &Context, _: &str) -> Option<Response> {
+    if form::value(context.body(), "ssl_check").is_some_and(|check| check == "1") {
+        return Some(Response::text(200, ""));
+    }
+    let json = Json::parse(context.body())?;
+    let challenge = (json.get("type")?.string()? == "url_verification").then(|| json.get("challenge")?.string())??;
+    Some(Response::text(200, challenge))
+}
+
+/// Slash commands and interactivity come as forms. They have no identity: the signed body, with its trigger id, is one.
+fn form_item(context: &Context) -> Option<Vec<Item>> {
+    let body = context.body();
+    let event_type = match form::value(body, "payload") {
+        Some(payload) => Json::parse(payload.as_bytes())?.get("type")?.string()?.into_owned(),
+        None => form::value(body, "command")?.into_owned(),
+    };
+    Some(vec![Item { event_type: Some(event_type), ..Item::default() }])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Case, NOW_MS};
+    use super::super::{Outcome, Reason};
+
+    fn case(body: &str) -> Case {
+        Case::new("slack").secret("8f742231b10e8888abcd99yyyzzz85a5").body(body)
+    }
+
+    #[test]
+    fn the_published_example_verifies() {
+        let body = "token=xyzz0WbapA4vBCDEFasx0q6G&team_id=T1DC2JH3J&team_domain=testteamnow&channel_id=G8PSS9T3V&channel_name=foobar&user_id=U2CERLKJA&user_name=roadrunner&command=%2Fwebhook-collect&text=&response_url=https%3A%2F%2Fhooks.slack.com%2Fcommands%2FT1DC2JH3J%2F397700885554%2F96rGlfmibIGlgcZRskXaIFfN&trigger_id=398738663015.47445629121.803a0bc887a14d10d2c447fce8b6703c";
+        let case = case(body)
+            .at(1_531_420_618_000)
+            .header("X-Slack-Request-Timestamp", "1531420618")
+            .header("X-Slack-Signature", "v0=a2114d57b48eac39b9ad189dd8316235a7b4a8d21a10bd27519666489c69b503");
+        let (event_type, key) = case.event();
+        assert_eq!(event_type.as_deref(), Some("/webhook-collect"));
+        assert!(key.starts_with("sha256:"));
+    }
+
+    #[test]
+    fn the_inner_event_names_the_type() {
+        let body = r#"{"token": "x", "type": "event_callback", "event_id": "Ev1", "event": {"type": "app_mention"}}"#;
+        assert_eq!(case(body).signed().event(), (Some("app_mention".into()), "Ev1".into()));
+        let clicked = "payload=%7B%22type%22%3A%22block_actions%22%7D";
+        assert_eq!(case(clicked).signed().event().0.as_deref(), Some("block_actions"));
+    }
+
+    #[test]
+    fn the_challenge_is_answered_only_when_signed() {
+        let challenge = case(r#"{"token": "x", "challenge": "3eZbrw1a", "type": "url_verification"}"#);
+        let response = challenge.clone().signed().handshake();
+        assert_eq!((response.status, response.body.as_str()), (200, "3eZbrw1a"));
+        assert_eq!(response.headers, [("content-type", "text/plain; charset=utf-8".to_owned())]);
+        assert_eq!(challenge.refusal(), Reason::MissingHeader);
+        assert_eq!(case("ssl_check=1&token=x").signed().verdict().outcome, Outcome::Handshake);
+    }
+
+    #[test]
+    fn the_timestamp_may_differ_both_ways() {
+        let case = case("{}").signed();
+        case.clone().at(NOW_MS + 300_000).items();
+        case.clone().at(NOW_MS - 300_000).items();
+        assert_eq!(case.clone().at(NOW_MS + 301_000).refusal(), Reason::TimestampOutOfTolerance);
+        assert_eq!(case.at(NOW_MS - 301_000).refusal(), Reason::TimestampOutOfTolerance);
+    }
+}

@@ -1,0 +1,97 @@
+//! Svix, and the senders that sign through it: Standard Webhooks under headers of its own.
+
+use super::engine::context::Context;
+use super::engine::event::{Batch, Event, Source};
+use super::engine::refusal::Checked;
+use super::engine::sample::Sample;
+use super::engine::signature::SignatureScheme;
+use super::engine::template::Part;
+use super::options::OptionSpec;
+use super::provider::{CustomScheme, Provider, Scheme};
+use super::secrets::Secrets;
+use super::standard_webhooks::{WEBHOOK, shared_secret, sign_either, verify_either};
+use super::verdict::Signed;
+use crate::error::Result;
+
+pub(crate) static SVIX: Provider = Provider {
+    name: "svix",
+    title: "Svix",
+    docs: "https://docs.svix.com/receiving/verifying-payloads/how-manual",
+    scheme: Scheme::Custom(CustomScheme {
+        about: "Standard Webhooks under the headers svix-*, or webhook-* where there are none",
+        headers: &SVIX_HEADERS,
+        signed: SCHEME.signed,
+        verify,
+        sign,
+    }),
+    options: &[OptionSpec::tolerance(300)],
+    event: Event {
+        // Bodies are the sender's own: `type` is customary, Svix's own example has `event_type`.
+        types: &[Source::Json("type"), Source::Json("event_type")],
+        keys: &[Source::Header("svix-id"), Source::Header("webhook-id")],
+        batch: Batch::Single,
+    },
+    samples: SAMPLES,
+    ..Provider::BASE
+};
+
+const SVIX_HEADERS: [&str; 3] = ["svix-id", "svix-timestamp", "svix-signature"];
+
+/// The identity that signing adds.
+pub(super) const SAMPLES: &[Sample] = &[Sample::Id("svix-id", "msg_")];
+
+/// The scheme under `svix-*` headers.
+pub(super) const SCHEME: SignatureScheme<'static> = shared_secret(
+    SVIX_HEADERS[2],
+    SVIX_HEADERS[1],
+    &[Part::Header(SVIX_HEADERS[0]), Part::Text("."), Part::Timestamp, Part::Text("."), Part::Body],
+);
+
+/// Type and identity of senders that are known to use `svix-*` headers and `type`.
+pub(super) const EVENT: Event = Event { types: &[Source::Json("type")], keys: &[Source::Header("svix-id")], batch: Batch::Single };
+
+fn verify<'s>(context: &Context, secrets: &'s Secrets) -> Checked<&'s str> {
+    let branded = SVIX_HEADERS.iter().any(|name| context.first_header(name).is_some());
+    let unbranded = context.first_header(WEBHOOK.header).is_some();
+    verify_either(if branded || !unbranded { &SCHEME } else { &WEBHOOK }, context, secrets)
+}
+
+fn sign(context: &Context, secret: &str) -> Result<Signed> {
+    sign_either(&SCHEME, context, secret)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Reason;
+    use super::super::testing::Case;
+
+    fn case() -> Case {
+        Case::new("svix").secret("whsec_dGVzdC1zZWNyZXQtMTIzNA==").body(r#"{"event_type": "ping"}"#).signed()
+    }
+
+    #[test]
+    fn both_header_families_verify() {
+        let (event_type, key) = case().event();
+        assert_eq!(event_type.as_deref(), Some("ping"));
+        assert!(key.starts_with("msg_"));
+        let mut unbranded = Case::new("svix").secret("whsec_dGVzdC1zZWNyZXQtMTIzNA==").body(r#"{"event_type": "ping"}"#);
+        for part in ["id", "timestamp", "signature"] {
+            unbranded = unbranded.header(&format!("webhook-{part}"), case().get(&format!("svix-{part}")));
+        }
+        assert_eq!(unbranded.event(), case().event());
+    }
+
+    #[test]
+    fn a_valid_unbranded_signature_does_not_rescue_a_wrong_branded_one() {
+        let mut both = case();
+        for part in ["id", "timestamp", "signature"] {
+            both = both.clone().header(&format!("webhook-{part}"), both.get(&format!("svix-{part}")));
+        }
+        assert_eq!(both.header("svix-signature", "v1,AAAA").refusal(), Reason::BadSignature);
+    }
+
+    #[test]
+    fn nothing_at_all_misses_the_branded_header() {
+        assert_eq!(Case::new("svix").secret("dGVzdA==").refusal(), Reason::MissingHeader);
+    }
+}
