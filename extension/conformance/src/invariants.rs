@@ -1,0 +1,80 @@
+//! What holds in every file between two transactions, whatever happened before.
+
+use crate::database::Database;
+
+/// Each query finds the rows that break a rule.
+const RULES: &[(&str, &str)] = &[
+    (
+        "an event that waits, works or will be retried has exactly one live job",
+        "SELECT e.id FROM knocker_events e
+         WHERE e.status IN ('received', 'processing', 'failed')
+           AND (SELECT count(*) FROM _honker_live j WHERE j.queue GLOB 'knocker:*' AND j.payload ->> '$.event_id' = e.id) <> 1",
+    ),
+    (
+        "an ended event has no live job",
+        "SELECT e.id FROM knocker_events e
+         JOIN _honker_live j ON j.queue GLOB 'knocker:*' AND j.payload ->> '$.event_id' = e.id
+         WHERE e.status IN ('handled', 'dead', 'ignored')",
+    ),
+    (
+        "a live job belongs to an event",
+        "SELECT j.id FROM _honker_live j
+         WHERE j.queue GLOB 'knocker:*' AND NOT EXISTS (SELECT 1 FROM knocker_events e WHERE e.id = j.payload ->> '$.event_id')",
+    ),
+    (
+        "a leased job and a processing event are the same thing",
+        "SELECT j.id FROM _honker_live j
+         JOIN knocker_events e ON e.id = j.payload ->> '$.event_id'
+         WHERE j.queue GLOB 'knocker:*' AND (j.state = 'processing') <> (e.status = 'processing')",
+    ),
+    (
+        "an event has ended if and only if it says when",
+        "SELECT id FROM knocker_events WHERE (status IN ('handled', 'dead', 'ignored')) <> (ended_at IS NOT NULL)",
+    ),
+    (
+        "an event's payload is a stored delivery of its endpoint",
+        "SELECT e.id FROM knocker_events e
+         LEFT JOIN knocker_deliveries d ON d.id = e.delivery_id
+         WHERE d.id IS NULL OR d.endpoint <> e.endpoint",
+    ),
+    (
+        "an accepted delivery has its event, and a refused one has none",
+        "SELECT d.id FROM knocker_deliveries d
+         WHERE (d.outcome IN ('invalid', 'handshake', 'too_large', 'disabled') AND d.event_id IS NOT NULL)
+            OR (d.outcome = 'duplicate' AND d.event_id IS NULL)
+            OR (d.event_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM knocker_events e WHERE e.id = d.event_id))",
+    ),
+    (
+        "an attempt belongs to an event",
+        "SELECT a.id FROM knocker_attempts a WHERE NOT EXISTS (SELECT 1 FROM knocker_events e WHERE e.id = a.event_id)",
+    ),
+];
+
+/// Checks the rules, the file itself, and that the counts of `knocker_stats` are those of the rows.
+///
+/// # Errors
+/// The first rule that is broken, with the ids of the rows.
+pub fn check(database: &Database) -> Result<(), String> {
+    for (rule, sql) in RULES {
+        let broken = database.rows(sql, &[]).map_err(|failure| format!("{rule}: {failure}"))?;
+        if !broken.is_empty() {
+            return Err(format!("broken: {rule}: {broken:?}"));
+        }
+    }
+    let integrity = database.rows("PRAGMA integrity_check", &[]).map_err(|failure| failure.text)?;
+    if integrity.len() != 1 || integrity[0]["integrity_check"] != "ok" {
+        return Err(format!("integrity_check: {integrity:?}"));
+    }
+    check_counts(database)
+}
+
+fn check_counts(database: &Database) -> Result<(), String> {
+    let stats = database.call_json("knocker_stats", &[]).map_err(|failure| failure.text)?;
+    for (status, counted) in stats["events"].as_object().ok_or("knocker_stats has no events")? {
+        let stored = database.number(&format!("SELECT count(*) FROM knocker_events WHERE status = '{status}'"));
+        if counted.as_i64() != Some(stored) {
+            return Err(format!("knocker_stats counts {counted} {status} events, the view has {stored}"));
+        }
+    }
+    Ok(())
+}

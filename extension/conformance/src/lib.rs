@@ -1,0 +1,18 @@
+//! The conformance data run against the real thing: the built library, loaded by SQLite into a connection on a real file.
+//!
+//! - [`library`] finds the library, and builds it where nobody names one.
+//! - [`database`] opens files and calls the SQL functions.
+//! - [`cases`] reads the data files of this folder; its README describes their formats.
+//! - [`verification`] and [`scenario`] run them, [`matching`] compares what comes back.
+//! - [`acknowledgements`] and [`worker`] are what the test processes of the kill and contention tests share.
+//! - [`invariants`] says what must hold in every file, whatever happened to the processes that wrote it.
+
+pub mod acknowledgements;
+pub mod cases;
+pub mod database;
+pub mod invariants;
+pub mod library;
+pub mod matching;
+pub mod scenario;
+pub mod verification;
+pub mod worker;

@@ -1,0 +1,142 @@
+//! What the test processes do: receive webhooks, or work on them, on a file that others use at the same time.
+//!
+//! Each line that they print was true in the file, committed, before it was printed.
+
+use std::io::{self, Read, Write};
+use std::path::Path;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread;
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::call;
+use crate::database::{Database, Failure, argument};
+
+/// The endpoint that the test processes share.
+pub const ENDPOINT: &str = "orders";
+/// Its secret.
+pub const SECRET: &str = "test-secret";
+/// The handler's own tables: a row in `orders` for each handled attempt, one in `failures` for each failed one.
+pub const TABLES: &str = "CREATE TABLE orders (event_id INTEGER NOT NULL, attempt INTEGER NOT NULL, worker TEXT NOT NULL);
+                          CREATE TABLE failures (event_id INTEGER NOT NULL, attempt INTEGER NOT NULL, worker TEXT NOT NULL);";
+
+/// Creates the endpoint and the handler's tables.
+pub fn prepare(database: &Database) {
+    let config = json!({
+        "provider": "token", "options": {"header": "x-shop-token", "id_path": "id", "type_path": "kind"}, "max_attempts": 1000
+    });
+    call!(database, "knocker_endpoint", ENDPOINT, config.to_string()).expect("the endpoint is taken");
+    database.conn.execute_batch(TABLES).expect("the handler's tables");
+}
+
+/// One webhook of `key`, as an HTTP adapter hands it over. Returns the receipt.
+pub fn receive(database: &Database, key: &str, token: &str) -> Result<Value, Failure> {
+    let request = json!({ "url": "/webhooks/orders", "headers": { "X-Shop-Token": token, "Content-Type": "application/json" } });
+    let body = json!({ "id": key, "kind": "order.paid", "note": "x".repeat(300) });
+    let arguments = [ENDPOINT, &request.to_string(), &body.to_string(), &json!([SECRET]).to_string()].map(argument);
+    database.call_json("knocker_receive", &arguments)
+}
+
+/// Sends `count` different webhooks: some alone, some three to a transaction as a group commit has them, every tenth twice, every
+/// twentieth also with a wrong token. Prints `accepted <delivery> <event>`, `duplicate …` and `invalid <delivery>`.
+pub fn send(path: &Path, sender: &str, count: u64) -> Result<(), Failure> {
+    let database = Database::open(path);
+    let mut number = 0;
+    while number < count {
+        let group = if number % 4 == 0 { 3.min(count - number) } else { 1 };
+        let mut lines = Vec::new();
+        if group > 1 {
+            database.conn.execute_batch("BEGIN IMMEDIATE")?;
+        }
+        for member in number..number + group {
+            let key = format!("{sender}-{member}");
+            lines.push(line(&receive(&database, &key, SECRET)?));
+            if member % 10 == 0 {
+                lines.push(line(&receive(&database, &key, SECRET)?));
+            }
+            if member % 20 == 0 {
+                lines.push(line(&receive(&database, &key, "forged")?));
+            }
+        }
+        if group > 1 {
+            database.conn.execute_batch("COMMIT")?;
+        }
+        say(&lines.join("\n"));
+        number += group;
+    }
+    Ok(())
+}
+
+fn line(receipt: &Value) -> String {
+    let outcome = receipt["outcome"].as_str().expect("an outcome");
+    format!("{outcome} {} {}", receipt["delivery_id"], receipt["event_id"])
+}
+
+/// Claims and handles until standard input ends and nothing is left to claim. Every seventh attempt fails and is due again at once, every
+/// eleventh event is skipped. Prints `handled <event>`, `failed <event>`, `skipped <event>`, and `lost <event>` for a lease that ran out.
+pub fn work(path: &Path, worker: &str, lease_s: i64) -> Result<(), Failure> {
+    let database = Database::open(path);
+    let input = watch_input();
+    let mut closing = false;
+    loop {
+        let claimed = match call!(database, "knocker_next_due")? {
+            rusqlite::types::Value::Integer(0) => call!(database, "knocker_claim", worker, 8, lease_s)?,
+            _ => rusqlite::types::Value::Integer(0),
+        };
+        if claimed == rusqlite::types::Value::Integer(0) {
+            if closing {
+                return Ok(());
+            }
+            closing = input.recv_timeout(Duration::from_millis(2)) == Err(RecvTimeoutError::Disconnected);
+            continue;
+        }
+        let sql = "SELECT job_id, event_id, attempt FROM knocker_jobs WHERE worker = ? ORDER BY job_id";
+        for job in database.rows(sql, &[argument(worker)])? {
+            handle(&database, worker, &job)?;
+        }
+    }
+}
+
+/// One job in one transaction: the handler's row, the verdict and the queue together.
+fn handle(database: &Database, worker: &str, job: &Value) -> Result<(), Failure> {
+    let [job_id, event_id, attempt] = ["job_id", "event_id", "attempt"].map(|name| job[name].as_i64().expect("a number"));
+    database.conn.execute_batch("BEGIN IMMEDIATE")?;
+    let verdict = if (event_id + attempt) % 7 == 0 {
+        database.conn.execute("INSERT INTO failures VALUES (?1, ?2, ?3)", (event_id, attempt, worker))?;
+        call!(database, "knocker_failed", job_id, worker, "refused", 1, r#"{"retry_after_s":0}"#).map(|_| "failed")
+    } else if event_id % 11 == 0 {
+        call!(database, "knocker_skipped", job_id, worker, "a test order", 1).map(|_| "skipped")
+    } else {
+        database.conn.execute("INSERT INTO orders VALUES (?1, ?2, ?3)", (event_id, attempt, worker))?;
+        call!(database, "knocker_handled", job_id, worker, 1).map(|_| "handled")
+    };
+    match verdict {
+        Ok(verdict) => {
+            database.conn.execute_batch("COMMIT")?;
+            say(&format!("{verdict} {event_id}"));
+            Ok(())
+        }
+        Err(failure) if failure.code == "lease_lost" => {
+            database.conn.execute_batch("ROLLBACK")?;
+            say(&format!("lost {event_id}"));
+            Ok(())
+        }
+        Err(failure) => Err(failure),
+    }
+}
+
+/// In one write, so that a killed process leaves no half line in the middle.
+fn say(lines: &str) {
+    io::stdout().write_all(format!("{lines}\n").as_bytes()).expect("the parent reads");
+}
+
+/// A channel that is disconnected when standard input ends.
+fn watch_input() -> Receiver<()> {
+    let (sender, receiver) = channel();
+    thread::spawn(move || {
+        let _ = io::stdin().read_to_end(&mut Vec::new());
+        drop(sender);
+    });
+    receiver
+}

@@ -1,0 +1,58 @@
+//! Many processes on one file: no error reaches a caller, nothing is lost, each event is handled once.
+
+use std::collections::HashMap;
+use std::time::Instant;
+
+use knocker_conformance::acknowledgements::TestProcess;
+use knocker_conformance::database::Database;
+use knocker_conformance::{invariants, worker};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_knocker-conformance-child");
+const SENDERS: u32 = 8;
+const WORKERS: u32 = 4;
+const WEBHOOKS_EACH: u32 = 400;
+/// Longer than the test, so that a lost lease is an error here.
+const LEASE_S: u32 = 600;
+
+#[test]
+fn eight_processes_receive_and_four_work_on_one_file() {
+    let database = Database::fresh();
+    worker::prepare(&database);
+    let began = Instant::now();
+    let path = database.path();
+    let start = |role: &str, index: u32, number: u32| TestProcess::start(PROGRAM, role, path, &format!("{role}-{index}"), number);
+    let workers: Vec<TestProcess> = (0..WORKERS).map(|index| start("work", index, LEASE_S)).collect();
+    let senders: Vec<TestProcess> = (0..SENDERS).map(|index| start("send", index, WEBHOOKS_EACH)).collect();
+    let received: Vec<String> = senders.into_iter().flat_map(TestProcess::finish).collect();
+    let worked: Vec<String> = workers.into_iter().flat_map(TestProcess::finish).collect();
+
+    let received = tally(&received);
+    let worked = tally(&worked);
+    println!("contention: {:.1} s; received {received:?}; worked {worked:?}", began.elapsed().as_secs_f32());
+    let webhooks = i64::from(SENDERS * WEBHOOKS_EACH);
+    assert_eq!(received["accepted"], webhooks);
+    assert_eq!(received["duplicate"], webhooks / 10);
+    assert_eq!(received["invalid"], webhooks / 20);
+    assert_eq!(received["accepted"] + received["duplicate"] + received["invalid"], database.number("SELECT count(*) FROM knocker_deliveries"));
+    assert_eq!(database.number("SELECT count(*) FROM knocker_events"), webhooks);
+
+    assert!(!worked.contains_key("lost"), "a lease was lost though none ran out");
+    assert_eq!(worked["handled"] + worked["skipped"], webhooks, "each event is ended once");
+    assert_eq!(database.number("SELECT count(*) FROM orders"), worked["handled"]);
+    assert_eq!(database.number("SELECT count(DISTINCT event_id) FROM orders"), worked["handled"]);
+    assert_eq!(database.number("SELECT count(*) FROM knocker_events WHERE status = 'handled'"), worked["handled"]);
+    assert_eq!(database.number("SELECT count(*) FROM knocker_events WHERE status = 'ignored'"), worked["skipped"]);
+    assert_eq!(database.number("SELECT count(*) FROM failures"), worked["failed"]);
+    assert_eq!(database.number("SELECT count(*) FROM knocker_attempts"), worked["handled"] + worked["skipped"] + worked["failed"]);
+    assert_eq!(database.number("SELECT count(*) FROM _honker_live"), 0);
+    assert_eq!(database.number("SELECT count(DISTINCT worker) FROM orders"), i64::from(WORKERS), "every worker had a share");
+    invariants::check(&database).unwrap();
+}
+
+fn tally(lines: &[String]) -> HashMap<&str, i64> {
+    let mut counts = HashMap::new();
+    for line in lines {
+        *counts.entry(line.split(' ').next().expect("a word")).or_default() += 1;
+    }
+    counts
+}
