@@ -1,1 +1,37 @@
-fn main() {}
+//! Benchmarks of the loaded extension, each as a ratio against a baseline of the same run. `make bench` runs them.
+//!
+//! The baseline of a receive is [`hand`]: the same rows into the same tables with statements that are prepared once, and no verification.
+//! Rounds of both sides alternate, so that a machine whose speed drifts slows both; the figures are medians.
+
+mod claim;
+mod database;
+mod hand;
+mod memory;
+mod reads;
+mod receive;
+mod report;
+mod verify;
+
+use report::Report;
+
+fn main() {
+    let wanted: Vec<String> = std::env::args().skip(1).collect();
+    let run = |name: &str| wanted.is_empty() || wanted.iter().any(|want| want == name);
+    let mut report = Report::new();
+    if run("receive") {
+        receive::run(&mut report);
+    }
+    if run("claim") {
+        claim::run(&mut report);
+    }
+    if run("reads") {
+        reads::run(&mut report);
+    }
+    if run("memory") {
+        memory::run(&mut report);
+    }
+    if run("verify") {
+        verify::run(&mut report);
+    }
+    report.finish();
+}

@@ -83,8 +83,11 @@ impl<'w> Arguments<'w> {
 
     /// One or several of a closed list.
     pub fn choices(&self, key: &str, valid: &[&str]) -> Result<Option<Vec<String>>> {
-        let texts = self.texts(key)?;
-        texts.map(|texts| texts.into_iter().map(|text| self.valid_choice(key, text, valid)).collect()).transpose()
+        let Some(texts) = self.texts(key)? else { return Ok(None) };
+        if texts.is_empty() {
+            return Err(self.error(key, "is empty: name at least one, or leave it out"));
+        }
+        texts.into_iter().map(|text| self.valid_choice(key, text, valid)).collect::<Result<_>>().map(Some)
     }
 
     /// An error about one key.

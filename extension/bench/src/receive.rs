@@ -1,0 +1,87 @@
+//! The cost of a receive: one a commit, thirty-two a commit, and in memory.
+
+use rusqlite::Connection;
+use tempfile::TempDir;
+
+use crate::database::{NOW, Push, SECRET, open, prepare, push};
+use crate::hand::{self, run as statement};
+use crate::report::{Bound, Report, alternate, micros, throughput_ratio};
+
+const BODY: usize = 1024;
+
+fn receive(conn: &Connection, push: &Push) {
+    let secrets = format!("[{SECRET:?}]");
+    let mut statement = conn.prepare_cached("SELECT knocker_receive('github', ?1, ?2, ?3, ?4)").expect("the function is there");
+    let result: String = statement.query_row((&push.request, &push.body, &secrets, NOW), |row| row.get(0)).expect("receives");
+    assert!(result.contains(r#""outcome":"accepted""#), "{result}");
+}
+
+fn receive_by_hand(conn: &Connection, push: &Push) {
+    statement(conn, "BEGIN IMMEDIATE").expect("begins");
+    hand::receive(conn, push).expect("receives");
+    statement(conn, "COMMIT").expect("commits");
+}
+
+/// Hands out pushes that no database has seen.
+struct Pushes {
+    made: Vec<Push>,
+    used: usize,
+}
+
+impl Pushes {
+    fn new(conn: &Connection, n: usize) -> Self {
+        Self { made: (0..n).map(|n| push(conn, n, BODY)).collect(), used: 0 }
+    }
+
+    fn next(&mut self, n: usize) -> &[Push] {
+        self.used += n;
+        &self.made[self.used - n..self.used]
+    }
+}
+
+pub fn run(report: &mut Report) {
+    let folder = TempDir::new().expect("a temporary folder");
+    for (synchronous, per_round) in [("NORMAL", 1000), ("FULL", 200)] {
+        let ours = open(folder.path(), &format!("ours-{synchronous}.db"), synchronous);
+        let theirs = open(folder.path(), &format!("theirs-{synchronous}.db"), synchronous);
+        let (mut a, mut b) = (Pushes::new(&ours, per_round * 10), Pushes::new(&ours, per_round * 10));
+        let times = alternate(
+            9,
+            per_round as u32,
+            || a.next(per_round).iter().for_each(|push| receive(&ours, push)),
+            || b.next(per_round).iter().for_each(|push| receive_by_hand(&theirs, push)),
+        );
+        let ratio = throughput_ratio(times.0, times.1);
+        let name = format!("receive, one a commit, synchronous={synchronous}");
+        report.row(&name, &micros(times.0), &micros(times.1), ratio, Bound::AtLeast(0.8));
+    }
+
+    let ours = open(folder.path(), "ours-32.db", "NORMAL");
+    let theirs = open(folder.path(), "theirs-32.db", "NORMAL");
+    let batches = |pushes: &[Push], conn: &Connection, one: &dyn Fn(&Connection, &Push)| {
+        for batch in pushes.chunks(32) {
+            statement(conn, "BEGIN IMMEDIATE").expect("begins");
+            batch.iter().for_each(|push| one(conn, push));
+            statement(conn, "COMMIT").expect("commits");
+        }
+    };
+    let (mut a, mut b) = (Pushes::new(&ours, 20_480), Pushes::new(&ours, 20_480));
+    let by_hand = |conn: &Connection, push: &Push| hand::receive(conn, push).expect("receives");
+    let times = alternate(9, 2048, || batches(a.next(2048), &ours, &receive), || batches(b.next(2048), &theirs, &by_hand));
+    let ratio = throughput_ratio(times.0, times.1);
+    report.row("receive, 32 a commit, synchronous=NORMAL", &micros(times.0), &micros(times.1), ratio, Bound::AtLeast(0.6));
+
+    let ours = Connection::open_in_memory().expect("memory");
+    let theirs = Connection::open_in_memory().expect("memory");
+    prepare(&ours, "OFF");
+    prepare(&theirs, "OFF");
+    let (mut a, mut b) = (Pushes::new(&ours, 20_000), Pushes::new(&ours, 20_000));
+    let times = alternate(
+        9,
+        2000,
+        || a.next(2000).iter().for_each(|push| receive(&ours, push)),
+        || b.next(2000).iter().for_each(|push| receive_by_hand(&theirs, push)),
+    );
+    let ratio = 1.0 / throughput_ratio(times.0, times.1);
+    report.row("receive, CPU in memory", &micros(times.0), &micros(times.1), ratio, Bound::AtMost(2.0));
+}

@@ -1,0 +1,80 @@
+//! How measurements are taken and printed.
+
+use std::time::{Duration, Instant};
+
+/// Which side of the bound is good.
+#[derive(Clone, Copy)]
+pub enum Bound {
+    /// The ratio should be at least this.
+    AtLeast(f64),
+    /// The ratio should be at most this.
+    AtMost(f64),
+}
+
+/// Collects rows and says at the end which bounds were missed.
+pub struct Report {
+    missed: Vec<String>,
+}
+
+impl Report {
+    pub fn new() -> Self {
+        println!("{:<58} {:>12} {:>12} {:>7}  bound", "", "knocker", "baseline", "ratio");
+        Self { missed: Vec::new() }
+    }
+
+    /// A row with both figures, the ratio and its bound.
+    pub fn row(&mut self, name: &str, ours: &str, theirs: &str, ratio: f64, bound: Bound) {
+        let (met, bound) = match bound {
+            Bound::AtLeast(least) => (ratio >= least, format!(">= {least}")),
+            Bound::AtMost(most) => (ratio <= most, format!("<= {most}")),
+        };
+        let verdict = if met { "met" } else { "MISSED" };
+        println!("{name:<58} {ours:>12} {theirs:>12} {ratio:>7.2}  {bound} {verdict}");
+        if !met {
+            self.missed.push(format!("{name}: {ratio:.2}, wanted {bound}"));
+        }
+    }
+
+    /// A row without a bound.
+    pub fn note(&self, name: &str, ours: &str, theirs: &str, ratio: f64) {
+        println!("{name:<58} {ours:>12} {theirs:>12} {ratio:>7.2}");
+    }
+
+    pub fn finish(self) {
+        if self.missed.is_empty() {
+            println!("\nEvery bound was met.");
+        } else {
+            println!("\nMissed:\n  {}", self.missed.join("\n  "));
+        }
+    }
+}
+
+/// Microseconds for a reader.
+pub fn micros(time: Duration) -> String {
+    format!("{:.1} us", time.as_secs_f64() * 1e6)
+}
+
+/// The median time of one operation on each side, from alternating rounds of `operations` each.
+pub fn alternate(rounds: usize, operations: u32, mut ours: impl FnMut(), mut theirs: impl FnMut()) -> (Duration, Duration) {
+    let time = |work: &mut dyn FnMut()| {
+        let start = Instant::now();
+        work();
+        start.elapsed() / operations
+    };
+    time(&mut ours);
+    time(&mut theirs);
+    let pairs: Vec<_> = (0..rounds).map(|_| (time(&mut ours), time(&mut theirs))).collect();
+    (median(pairs.iter().map(|pair| pair.0)), median(pairs.iter().map(|pair| pair.1)))
+}
+
+/// The middle one.
+pub fn median(times: impl Iterator<Item = Duration>) -> Duration {
+    let mut times: Vec<_> = times.collect();
+    times.sort_unstable();
+    times[times.len() / 2]
+}
+
+/// How often `ours` fits into `theirs`: above 1 we are faster.
+pub fn throughput_ratio(ours: Duration, theirs: Duration) -> f64 {
+    theirs.as_secs_f64() / ours.as_secs_f64()
+}
