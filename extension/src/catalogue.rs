@@ -41,7 +41,10 @@ fn provider_rows() -> Vec<Vec<Value>> {
             text(provider.scheme()),
             text(serde_json::json!(provider.headers()).to_string()),
             text(provider.identity()),
-            match provider.handshake() { "" => Value::Null, handshake => text(handshake) },
+            match provider.handshake() {
+                "" => Value::Null,
+                handshake => text(handshake),
+            },
             text(provider.option_defaults().to_string()),
             text(provider.docs),
             text(provider.checked),

@@ -67,9 +67,7 @@ const FUNCTIONS: &[(&str, usize, usize, Handler)] = &[
         let (reason, now) = args.option_and_now(1, "reason")?;
         to_json(&store.operate(Action::Ignore, args.whole(0, "event_id")?, reason, now)?)
     }),
-    ("knocker_replay_delivery", 1, 2, |store, args| {
-        to_json(&store.replay_delivery(args.whole(0, "delivery_id")?, args.now(1)?)?)
-    }),
+    ("knocker_replay_delivery", 1, 2, |store, args| to_json(&store.replay_delivery(args.whole(0, "delivery_id")?, args.now(1)?)?)),
     ("knocker_replay_where", 1, 2, |store, args| operate_where(store, args, Action::Replay)),
     ("knocker_requeue_where", 1, 2, |store, args| operate_where(store, args, Action::Requeue)),
     ("knocker_ignore_where", 1, 2, |store, args| operate_where(store, args, Action::Ignore)),

@@ -82,15 +82,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Code::LeaseLost`].
-    pub fn failed(
-        &self,
-        job_id: i64,
-        worker: &str,
-        error: &str,
-        duration_ms: i64,
-        options: &FailOptions,
-        now: i64,
-    ) -> Result<Failure> {
+    pub fn failed(&self, job_id: i64, worker: &str, error: &str, duration_ms: i64, options: &FailOptions, now: i64) -> Result<Failure> {
         check_duration(duration_ms)?;
         let error = shorten(error);
         self.write(|| {
@@ -160,15 +152,7 @@ impl Store {
     }
 
     /// Ends the event and records the attempt. The event moves before its job does, see the triggers of the schema.
-    fn finish(
-        &self,
-        job: &Job,
-        worker: &str,
-        status: &str,
-        reason: Option<&str>,
-        duration_ms: Option<i64>,
-        now: i64,
-    ) -> Result<()> {
+    fn finish(&self, job: &Job, worker: &str, status: &str, reason: Option<&str>, duration_ms: Option<i64>, now: i64) -> Result<()> {
         self.end_event(job.event_id, status, reason, job.attempts, now)?;
         self.record_attempt(&Attempt { error: reason, duration_ms, ..Attempt::of(job, status, worker, now) })
     }
@@ -206,9 +190,8 @@ impl Store {
     }
 
     fn require_lease(&self, job_id: i64, worker: &str, now: i64) -> Result<Job> {
-        self.leased_job(job_id, worker, now)?.ok_or_else(|| {
-            Error::new(Code::LeaseLost, format!("job {job_id} is not leased to worker {:?} at this time", shorten(worker)))
-        })
+        self.leased_job(job_id, worker, now)?
+            .ok_or_else(|| Error::new(Code::LeaseLost, format!("job {job_id} is not leased to worker {:?} at this time", shorten(worker))))
     }
 }
 

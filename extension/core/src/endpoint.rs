@@ -12,17 +12,8 @@ use crate::error::{Code, Error, Result, suggestion};
 use crate::providers::{self, Options, Provider};
 use crate::store::Store;
 
-const KEYS: &[&str] = &[
-    "provider",
-    "options",
-    "enabled",
-    "max_attempts",
-    "backoff",
-    "max_body_bytes",
-    "unhandled",
-    "on_redelivery",
-    "invalid_per_hour",
-];
+const KEYS: &[&str] =
+    &["provider", "options", "enabled", "max_attempts", "backoff", "max_body_bytes", "unhandled", "on_redelivery", "invalid_per_hour"];
 
 /// The statuses an event can have, each with a row in `_knocker_counts`.
 pub(crate) const STATUSES: [&str; 6] = ["received", "processing", "failed", "handled", "dead", "ignored"];

@@ -99,7 +99,10 @@ impl Store {
         self.write(|| {
             let event_ids = self.events_of_delivery(delivery_id)?;
             if event_ids.is_empty() {
-                return Err(Error::new(Code::BadState, format!("delivery {delivery_id} has no event: only a valid delivery can be replayed")));
+                return Err(Error::new(
+                    Code::BadState,
+                    format!("delivery {delivery_id} has no event: only a valid delivery can be replayed"),
+                ));
             }
             for &event_id in &event_ids {
                 check_state(Action::Replay, event_id, &self.event_state_at(event_id, now)?.status)?;
@@ -113,7 +116,8 @@ impl Store {
     /// Puts an event back to `received` with a new job; its former job, live or dead, goes first.
     pub(crate) fn restart_event(&self, event_id: i64, endpoint: &Endpoint, delivery_id: Option<i64>, now: i64) -> Result<()> {
         let state = self.event_state(event_id)?;
-        let sql = "UPDATE _knocker_events SET status = 'received', job_id = NULL, attempts = 0, reason = NULL, ended_at = NULL WHERE id = ?1";
+        let sql =
+            "UPDATE _knocker_events SET status = 'received', job_id = NULL, attempts = 0, reason = NULL, ended_at = NULL WHERE id = ?1";
         self.conn().prepare_cached(sql)?.execute([event_id])?;
         self.drop_job(&state)?;
         let job_id = self.enqueue(&endpoint.queue(), event_id, delivery_id, endpoint.config.max_attempts, now)?;
@@ -135,7 +139,8 @@ impl Store {
     }
 
     pub(crate) fn event_state(&self, event_id: i64) -> Result<EventState> {
-        let mut statement = self.conn().prepare_cached("SELECT endpoint_id, status, job_id, attempts FROM _knocker_events WHERE id = ?1")?;
+        let mut statement =
+            self.conn().prepare_cached("SELECT endpoint_id, status, job_id, attempts FROM _knocker_events WHERE id = ?1")?;
         let state = statement.query_row([event_id], |row| {
             Ok(EventState { endpoint_id: row.get(0)?, status: row.get(1)?, job_id: row.get(2)?, attempts: row.get(3)? })
         });

@@ -72,15 +72,20 @@ impl Store {
         let audits = given.boolean("audits")?.unwrap_or(false);
         let event_type = given.text("type")?;
         let endpoint = given.text("endpoint")?;
-        self.prune(&bounds, || {
-            let endpoint_id = endpoint.as_deref().map(|name| self.find_endpoint(name)).transpose()?.map(|endpoint| endpoint.id);
-            let selection = EventSelection { cutoff, statuses, endpoint_id, event_type };
-            let (mut pruned, more) = self.delete_events(&selection, &bounds)?;
-            if audits {
-                pruned.audits = self.delete_audits(cutoff, &bounds)?;
-            }
-            Ok(("events", pruned, more))
-        }, filter, now)
+        self.prune(
+            &bounds,
+            || {
+                let endpoint_id = endpoint.as_deref().map(|name| self.find_endpoint(name)).transpose()?.map(|endpoint| endpoint.id);
+                let selection = EventSelection { cutoff, statuses, endpoint_id, event_type };
+                let (mut pruned, more) = self.delete_events(&selection, &bounds)?;
+                if audits {
+                    pruned.audits = self.delete_audits(cutoff, &bounds)?;
+                }
+                Ok(("events", pruned, more))
+            },
+            filter,
+            now,
+        )
     }
 
     /// Deletes deliveries that no event needs as its payload.
@@ -93,11 +98,16 @@ impl Store {
         let cutoff = cutoff(&given, now)?;
         let outcomes = given.choices("outcome", LOOSE_OUTCOMES)?;
         let endpoint = given.text("endpoint")?;
-        self.prune(&bounds, || {
-            let endpoint_id = endpoint.as_deref().map(|name| self.find_endpoint(name)).transpose()?.map(|endpoint| endpoint.id);
-            let (pruned, more) = self.delete_loose_deliveries(cutoff, endpoint_id, outcomes.as_deref(), &bounds)?;
-            Ok(("deliveries", pruned, more))
-        }, filter, now)
+        self.prune(
+            &bounds,
+            || {
+                let endpoint_id = endpoint.as_deref().map(|name| self.find_endpoint(name)).transpose()?.map(|endpoint| endpoint.id);
+                let (pruned, more) = self.delete_loose_deliveries(cutoff, endpoint_id, outcomes.as_deref(), &bounds)?;
+                Ok(("deliveries", pruned, more))
+            },
+            filter,
+            now,
+        )
     }
 
     /// Runs a prune in one transaction with its record; a dry run does the same and takes it back.

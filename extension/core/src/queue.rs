@@ -111,7 +111,8 @@ impl Store {
 
     /// Leases a job; the attempt counts from now on.
     pub(crate) fn lease(&self, job_id: i64, worker: &str, lease_s: i64, now: i64) -> Result<()> {
-        let sql = "UPDATE _honker_live SET state = 'processing', worker_id = ?2, claim_expires_at = ?3, attempts = attempts + 1 WHERE id = ?1";
+        let sql =
+            "UPDATE _honker_live SET state = 'processing', worker_id = ?2, claim_expires_at = ?3, attempts = attempts + 1 WHERE id = ?1";
         self.conn().prepare_cached(sql)?.execute((job_id, worker, seconds(now) + lease_s))?;
         Ok(())
     }

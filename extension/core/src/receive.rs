@@ -100,7 +100,14 @@ impl Store {
     }
 
     /// A delivery of which only size and digest are kept. The digest of a truncated body would be that of something nobody sent.
-    fn store_bodyless(&self, endpoint: &Endpoint, request: &Request, outcome: &'static str, response: Response, now: i64) -> Result<Receipt> {
+    fn store_bodyless(
+        &self,
+        endpoint: &Endpoint,
+        request: &Request,
+        outcome: &'static str,
+        response: Response,
+        now: i64,
+    ) -> Result<Receipt> {
         let redacted = redact(endpoint, &Request { body: b"", ..request.clone() })?;
         let announced = request.headers.first("content-length").and_then(|length| length.trim().parse().ok());
         let incoming = Incoming {

@@ -36,9 +36,8 @@ impl<'a> Request<'a> {
             headers: Option<Headers>,
             truncated: Option<bool>,
         }
-        let raw: Raw = serde_json::from_str(json).map_err(|error| {
-            explain_unknown_key("request", json, &["method", "url", "headers", "truncated"], &error)
-        })?;
+        let raw: Raw = serde_json::from_str(json)
+            .map_err(|error| explain_unknown_key("request", json, &["method", "url", "headers", "truncated"], &error))?;
         Ok(Self {
             method: raw.method.unwrap_or_else(|| "POST".into()),
             url: raw.url.unwrap_or_else(|| "/".into()),

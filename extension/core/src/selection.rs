@@ -86,8 +86,7 @@ impl Store {
         let bounds = format!("SELECT coalesce(min(id), 0), coalesce(max(id), -1) FROM {table}");
         let (mut low, mut high): (i64, i64) = self.conn().query_row(&bounds, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
         let last = high;
-        let mut probe =
-            self.conn().prepare(&format!("SELECT id, received_at FROM {table} WHERE id >= ?1 ORDER BY id LIMIT 1"))?;
+        let mut probe = self.conn().prepare(&format!("SELECT id, received_at FROM {table} WHERE id >= ?1 ORDER BY id LIMIT 1"))?;
         // Invariant: rows below `low` are older than the cutoff, rows above `high` are not.
         while low <= high {
             let middle = low + (high - low) / 2;

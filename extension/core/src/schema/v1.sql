@@ -37,7 +37,8 @@ CREATE TABLE _knocker_deliveries (
 ) STRICT;
 
 -- `delivery_id` is the canonical payload: the first valid delivery. item_start and item_length say where a batch's item stands in
--- its body; NULL means the whole body. `job_id` is the live job in _honker_live, or the one in _honker_dead of a dead event.
+-- its body; NULL means the whole body. `job_id` is the live job in _honker_live, or the one in _honker_dead of a dead event; another
+-- client's ack leaves the id of a job that is gone.
 CREATE TABLE _knocker_events (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   endpoint_id INTEGER NOT NULL,
@@ -149,14 +150,14 @@ WHEN NEW.queue GLOB 'knocker:*' AND json_valid(NEW.payload) BEGIN
          OR status <> CASE WHEN NEW.state = 'processing' THEN 'processing' WHEN NEW.attempts = 0 THEN 'received' ELSE 'failed' END);
 END;
 
--- A job that leaves the queue was acked if it was leased, and cancelled if it was not.
+-- A job that leaves the queue was acked if it was leased, and cancelled if it was not. The event keeps the job's id, which is never used
+-- again, so that the next trigger knows its own.
 CREATE TRIGGER _knocker_job_removed AFTER DELETE ON _honker_live
 WHEN OLD.queue GLOB 'knocker:*' AND json_valid(OLD.payload) BEGIN
   UPDATE _knocker_events
   SET status = CASE OLD.state WHEN 'processing' THEN 'handled' ELSE 'ignored' END,
       reason = CASE OLD.state WHEN 'processing' THEN NULL ELSE 'cancelled in the queue' END,
-      ended_at = unixepoch() * 1000,
-      job_id = NULL
+      ended_at = unixepoch() * 1000
   WHERE id = OLD.payload ->> '$.event_id' AND job_id = OLD.id AND status <> 'dead';
 END;
 
@@ -164,8 +165,8 @@ END;
 CREATE TRIGGER _knocker_job_died AFTER INSERT ON _honker_dead
 WHEN NEW.queue GLOB 'knocker:*' AND json_valid(NEW.payload) BEGIN
   UPDATE _knocker_events
-  SET status = 'dead', job_id = NEW.id, reason = NEW.last_error, attempts = NEW.attempts, ended_at = unixepoch() * 1000
-  WHERE id = NEW.payload ->> '$.event_id' AND job_id IS NULL AND status IN ('handled', 'ignored');
+  SET status = 'dead', reason = NEW.last_error, attempts = NEW.attempts, ended_at = unixepoch() * 1000
+  WHERE id = NEW.payload ->> '$.event_id' AND job_id = NEW.id AND status <> 'dead';
 END;
 
 CREATE VIEW knocker_endpoints AS
@@ -224,7 +225,7 @@ SELECT j.id AS job_id, j.worker_id AS worker, e.id AS event_id, d.id AS delivery
                FROM _knocker_redeliveries r WHERE r.event_id = e.id AND r.delivery_id = d.id)
        END AS body
 FROM _honker_live j
-JOIN _knocker_events e ON e.id = j.payload ->> '$.event_id' AND e.job_id = j.id
-JOIN _knocker_deliveries d ON d.id = coalesce(j.payload ->> '$.delivery_id', e.delivery_id)
+JOIN _knocker_events e ON e.id = iif(json_valid(j.payload), j.payload ->> '$.event_id', NULL) AND e.job_id = j.id
+JOIN _knocker_deliveries d ON d.id = coalesce(iif(json_valid(j.payload), j.payload ->> '$.delivery_id', NULL), e.delivery_id)
 JOIN _knocker_endpoints p ON p.id = e.endpoint_id
 WHERE j.state = 'processing' AND j.queue GLOB 'knocker:*';

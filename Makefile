@@ -1,0 +1,57 @@
+# The front door. `make help` lists what there is.
+
+LIBRARY_NAME := $(if $(filter Darwin,$(shell uname -s)),libknocker.dylib,$(if $(filter Windows_NT,$(OS)),knocker.dll,libknocker.so))
+# One release build, shared by every suite. The checkout's own folder unless the environment says otherwise.
+export CARGO_TARGET_DIR ?= $(CURDIR)/target
+LIBRARY := $(CARGO_TARGET_DIR)/release/$(LIBRARY_NAME)
+SUITES := test-rust test-oracles test-python test-node test-bun
+
+.PHONY: help demo build test $(SUITES) bench lint fmt tools-demo tools-test providers-doc
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
+
+demo: tools-demo ## Build, then tell the whole story on real signed requests
+	cargo build --release -p knocker-cli
+	@$(CARGO_TARGET_DIR)/release/knocker demo
+
+build: tools-demo ## Build the loadable library into target/release
+	cargo build --release -p knocker-extension
+
+test: $(SUITES) ## Run every suite: core, command, conformance, outside libraries, Python, Node, Bun
+
+test-rust: tools-test build ## Core, command and conformance through the loaded library
+	KNOCKER_EXTENSION=$(LIBRARY) cargo test
+
+test-oracles: tools-test build ## Cross-checks against the providers' own libraries
+	KNOCKER_EXTENSION=$(LIBRARY) extension/conformance/oracles/run-tests
+
+test-python: tools-test build ## The Python package, its wheel and its examples
+	KNOCKER_EXTENSION=$(LIBRARY) packages/python/run-tests
+
+test-node: tools-test build ## The Node package, its tarballs and its examples
+	KNOCKER_EXTENSION=$(LIBRARY) packages/node/run-tests
+
+test-bun: tools-test build ## The Bun package and its example
+	KNOCKER_EXTENSION=$(LIBRARY) packages/bun/run-tests
+
+bench: tools-test build ## Measure, as ratios against a baseline in the same run
+	cargo build --release -p knocker-bench
+	KNOCKER_EXTENSION=$(LIBRARY) $(CARGO_TARGET_DIR)/release/knocker-bench
+	KNOCKER_EXTENSION=$(LIBRARY) packages/python/run-bench
+	KNOCKER_EXTENSION=$(LIBRARY) packages/node/run-bench
+	KNOCKER_EXTENSION=$(LIBRARY) packages/bun/run-bench
+
+lint: tools-test ## Formatting and lints of the Rust code, and the generated pages
+	cargo fmt --all --check
+	cargo clippy --all-targets -- -D warnings
+	cargo clippy -p knocker-extension -- -D warnings
+
+fmt: tools-test ## Format the Rust code
+	cargo fmt --all
+
+tools-demo:
+	@release/setup demo
+
+tools-test:
+	@release/setup test
