@@ -169,11 +169,7 @@ impl Store {
         if known.is_none() {
             return Err(Error::new(Code::UnknownDelivery, format!("there is no delivery {delivery_id}")));
         }
-        let sql = "SELECT e.id FROM _knocker_deliveries d
-                   JOIN _knocker_events e ON e.id >= d.event_id AND e.id < d.event_id + d.events_created AND e.delivery_id = d.id
-                   WHERE d.id = ?1
-                   UNION ALL
-                   SELECT event_id FROM _knocker_redeliveries WHERE delivery_id = ?1";
+        let sql = "SELECT event_id FROM knocker_event_deliveries WHERE delivery_id = ?1 ORDER BY duplicate, event_id";
         let mut statement = self.conn().prepare_cached(sql)?;
         let ids = statement.query_map([delivery_id], |row| row.get(0))?;
         Ok(ids.collect::<rusqlite::Result<_>>()?)

@@ -195,19 +195,21 @@ impl Store {
         })
     }
 
-    /// Dedupe relies on `_knocker_events_key`. The delivery and the job do not exist yet; they are filled in after.
+    /// Dedupe relies on `_knocker_events_key`. Looking first keeps the ids without gaps: an insert that meets a conflict uses one up. The
+    /// delivery and the job of a new event do not exist yet; they are filled in after.
     fn insert_or_find_event(&self, endpoint_id: i64, item: &Item, now: i64) -> Result<ReceivedEvent> {
+        if let Some(key) = &item.key {
+            let sql = "SELECT id FROM _knocker_events WHERE endpoint_id = ?1 AND key = ?2";
+            let known = self.conn().prepare_cached(sql)?.query_row((endpoint_id, key), |row| row.get(0)).optional()?;
+            if let Some(id) = known {
+                return Ok(ReceivedEvent { id, duplicate: true });
+            }
+        }
         let (start, length) = span_columns(item.span.as_ref());
         let sql = "INSERT INTO _knocker_events (endpoint_id, delivery_id, status, received_at, item_start, item_length, type, key)
-                   VALUES (?1, 0, 'received', ?2, ?3, ?4, ?5, ?6)
-                   ON CONFLICT DO NOTHING";
-        let inserted = self.conn().prepare_cached(sql)?.execute((endpoint_id, now, start, length, &item.event_type, &item.key))?;
-        if inserted == 1 {
-            return Ok(ReceivedEvent { id: self.conn().last_insert_rowid(), duplicate: false });
-        }
-        let sql = "SELECT id FROM _knocker_events WHERE endpoint_id = ?1 AND key = ?2";
-        let id = self.conn().prepare_cached(sql)?.query_row((endpoint_id, &item.key), |row| row.get(0))?;
-        Ok(ReceivedEvent { id, duplicate: true })
+                   VALUES (?1, 0, 'received', ?2, ?3, ?4, ?5, ?6)";
+        self.conn().prepare_cached(sql)?.execute((endpoint_id, now, start, length, &item.event_type, &item.key))?;
+        Ok(ReceivedEvent { id: self.conn().last_insert_rowid(), duplicate: false })
     }
 
     #[allow(clippy::too_many_arguments)]

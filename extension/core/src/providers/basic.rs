@@ -17,24 +17,21 @@ pub(crate) static BASIC: Provider = Provider {
     name: "basic",
     title: "HTTP Basic",
     docs: "https://www.rfc-editor.org/rfc/rfc7617",
-    scheme: SCHEME,
+    scheme: Scheme::Custom(CustomScheme {
+        about: "HTTP Basic; a secret is `user:password`, or the password alone for any user",
+        headers: &["Authorization"],
+        signed: &[Part::Body],
+        verify,
+        sign,
+    }),
     options: &[OptionSpec::ID_HEADER, OptionSpec::ID_PATH, OptionSpec::TYPE_HEADER, OptionSpec::TYPE_PATH],
     event: GENERIC_EVENT,
     redaction: Redaction::headers(&["authorization"]),
     ..Provider::BASE
 };
 
-/// The scheme, for providers that use it.
-pub(super) const SCHEME: Scheme = Scheme::Custom(CustomScheme {
-    about: "HTTP Basic; a secret is `user:password`, or the password alone for any user",
-    headers: &["Authorization"],
-    signed: &[Part::Body],
-    verify,
-    sign,
-});
-
 /// A secret with a colon is user and password, one without is the password.
-fn verify<'s>(context: &Context, secrets: &'s Secrets) -> Checked<&'s str> {
+pub(super) fn verify<'s>(context: &Context, secrets: &'s Secrets) -> Checked<&'s str> {
     let value = context.required_header("Authorization")?;
     let malformed = || Refusal::malformed("Authorization", "Basic <base64 of user:password>");
     let (scheme, encoded) = value.split_once(' ').ok_or_else(malformed)?;
@@ -51,7 +48,7 @@ fn verify<'s>(context: &Context, secrets: &'s Secrets) -> Checked<&'s str> {
     secrets.usable().find(matches).ok_or_else(|| Refusal::new(Reason::BadSignature, "user and password are not one of the secrets"))
 }
 
-fn sign(_: &Context, secret: &str) -> Result<Signed> {
+pub(super) fn sign(_: &Context, secret: &str) -> Result<Signed> {
     let credentials = if secret.contains(':') { secret.to_owned() } else { format!("knocker:{secret}") };
     let value = format!("Basic {}", Encoding::Base64.encode(credentials.as_bytes()));
     Ok(Signed { headers: vec![("Authorization".into(), value)], ..Signed::default() })

@@ -27,13 +27,27 @@ mod verdict;
 
 mod basic;
 mod bearer;
+mod clerk;
+mod discord;
 mod github;
 mod hmac;
+mod hubspot;
+mod intercom;
+mod lemon_squeezy;
+mod linear;
+mod meta;
+mod paddle;
+mod postmark;
+mod resend;
+mod sendgrid;
+mod shopify;
 mod slack;
 mod standard_webhooks;
 mod stripe;
 mod svix;
 mod token;
+mod twilio;
+mod zendesk;
 
 pub use options::Options;
 pub use provider::Provider;
@@ -46,13 +60,27 @@ use crate::error::{Code, Error, Result, suggestion};
 static ALL: &[&Provider] = &[
     &basic::BASIC,
     &bearer::BEARER,
+    &clerk::CLERK,
+    &discord::DISCORD,
     &github::GITHUB,
     &hmac::HMAC,
+    &hubspot::HUBSPOT,
+    &intercom::INTERCOM,
+    &lemon_squeezy::LEMON_SQUEEZY,
+    &linear::LINEAR,
+    &meta::META,
+    &paddle::PADDLE,
+    &postmark::POSTMARK,
+    &resend::RESEND,
+    &sendgrid::SENDGRID,
+    &shopify::SHOPIFY,
     &slack::SLACK,
     &standard_webhooks::STANDARD_WEBHOOKS,
     &stripe::STRIPE,
     &svix::SVIX,
     &token::TOKEN,
+    &twilio::TWILIO,
+    &zendesk::ZENDESK,
 ];
 
 /// Every provider, by name.

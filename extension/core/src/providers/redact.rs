@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::engine::json;
+use super::engine::{form, json};
 use super::options::Options;
 use super::verdict::Redacted;
 use crate::request::{REDACTED, Request};
@@ -50,7 +50,10 @@ fn redact_url<'u>(url: &'u str, parameters: &[&str]) -> Cow<'u, str> {
         }
     }
     let Some(query) = url.find('?').map(|at| at + 1) else { return url };
-    let named = |pair: &str| parameters.contains(&pair.split('=').next().unwrap_or_default());
+    let named = |pair: &str| {
+        let mut names = form::pairs(pair.as_bytes()).map(|(name, _)| name);
+        names.next().is_some_and(|name| parameters.iter().any(|parameter| *name == *parameter.as_bytes()))
+    };
     let (query_text, fragment) = url[query..].split_once('#').map_or((&url[query..], None), |(query, fragment)| (query, Some(fragment)));
     if !query_text.split('&').any(named) {
         return url;

@@ -210,6 +210,19 @@ FROM _knocker_attempts a
 LEFT JOIN _knocker_events e ON e.id = a.event_id
 LEFT JOIN _knocker_endpoints p ON p.id = e.endpoint_id;
 
+-- Which deliveries an event had, and which events a delivery brought: an index lookup either way.
+CREATE VIEW knocker_event_deliveries AS
+SELECT e.id AS event_id, d.id AS delivery_id, 0 AS duplicate
+FROM _knocker_deliveries d
+JOIN _knocker_events e ON e.id >= d.event_id AND e.id < d.event_id + d.events_created AND e.delivery_id = d.id
+UNION ALL
+SELECT event_id, delivery_id, 1 FROM _knocker_redeliveries;
+
+CREATE VIEW knocker_policies AS
+SELECT r.endpoint_id AS id, p.name AS endpoint, r.policy, r.next_run_at
+FROM _knocker_policies r
+LEFT JOIN _knocker_endpoints p ON p.id = r.endpoint_id;
+
 CREATE VIEW knocker_prunes AS
 SELECT id, kind, filter, events, deliveries, attempts, audits, pruned_at FROM _knocker_prunes;
 

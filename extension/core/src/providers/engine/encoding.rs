@@ -65,6 +65,8 @@ pub enum KeyForm {
     Base64After(&'static str),
     /// Hex in either case.
     Hex,
+    /// A public key in base64, with or without PEM armour.
+    Pem,
 }
 
 impl KeyForm {
@@ -84,9 +86,15 @@ impl KeyForm {
             KeyForm::Base64 { prefix } => FORGIVING.decode(secret.strip_prefix(prefix).unwrap_or(secret)).ok()?,
             KeyForm::Base64After(prefix) => FORGIVING.decode(secret.strip_prefix(prefix)?).ok()?,
             KeyForm::Hex => hex::decode(secret).ok()?,
+            KeyForm::Pem => FORGIVING.decode(without_armour(secret)).ok()?,
         };
         (!key.is_empty()).then_some(key)
     }
+}
+
+/// The base64 of a PEM text, or of one that lost its armour.
+pub fn without_armour(text: &str) -> String {
+    text.lines().map(str::trim).filter(|line| !line.starts_with("-----")).collect()
 }
 
 /// Decodes base64 with or without padding: keys and credentials, not signatures.

@@ -7,6 +7,7 @@ pub mod encoding;
 pub mod event;
 pub mod form;
 pub mod json;
+pub mod json_edit;
 pub mod refusal;
 pub mod sample;
 pub mod signature;

@@ -74,14 +74,6 @@ impl<'a> SignatureScheme<'a> {
     /// The first secret that produces one of the request's signatures, where the timestamp is near enough as well.
     pub fn verify<'s>(&self, context: &Context<'a>, secrets: &'s Secrets) -> Checked<&'s str> {
         let claim = self.read(context)?;
-        let moment = match self.timestamp {
-            Some(timestamp) => {
-                let header = self.timestamp_header().unwrap_or_default();
-                let ms = timestamp.unit.parse(claim.timestamp);
-                Some((timestamp, ms.ok_or_else(|| Refusal::malformed(header, "a timestamp in the provider's form"))?))
-            }
-            None => None,
-        };
         let parts = template::resolve(self.signed, context, claim.timestamp)?;
         let parts: Vec<&[u8]> = parts.iter().map(AsRef::as_ref).collect();
         let mut any_key = false;
@@ -96,8 +88,8 @@ impl<'a> SignatureScheme<'a> {
             None => return Err(Refusal::signature()),
         };
         // After the signature, so that this reason always means a genuine request.
-        if let Some((timestamp, ms)) = moment {
-            timestamp.future.check(context, timestamp.unit, ms)?;
+        if let Some(timestamp) = self.timestamp {
+            timestamp.check(context, claim.timestamp, self.timestamp_header().unwrap_or_default())?;
         }
         Ok(secret)
     }

@@ -74,10 +74,26 @@ impl Unit {
     }
 }
 
+impl Timestamp<'_> {
+    /// Refuses `text`, from this header, where it is no timestamp or too far from now.
+    pub fn check(&self, context: &Context, text: &str, header: &str) -> Checked<()> {
+        // Without a tolerance nobody asks what it says: it is part of the signed bytes and that is all.
+        if tolerance_s(context) == 0 {
+            return Ok(());
+        }
+        let ms = self.unit.parse(text).ok_or_else(|| Refusal::malformed(header, "a timestamp in the provider's form"))?;
+        self.future.check(context, self.unit, ms)
+    }
+}
+
+fn tolerance_s(context: &Context) -> i64 {
+    context.options.number("tolerance_s").unwrap_or(0)
+}
+
 impl Future {
     /// Refuses a moment that is too far from now. Second-grained timestamps are compared in whole seconds, as senders' libraries do.
     pub fn check(self, context: &Context, unit: Unit, ms: i64) -> Checked<()> {
-        let tolerance_s = context.options.number("tolerance_s").unwrap_or(0);
+        let tolerance_s = tolerance_s(context);
         if tolerance_s == 0 {
             return Ok(());
         }

@@ -1,0 +1,319 @@
+PRAGMA foreign_keys=OFF;
+BEGIN TRANSACTION;
+CREATE TABLE _honker_live (
+      id INTEGER PRIMARY KEY AUTOINCREMENT,
+      queue TEXT NOT NULL,
+      payload TEXT NOT NULL,
+      state TEXT NOT NULL DEFAULT 'pending',
+      priority INTEGER NOT NULL DEFAULT 0,
+      run_at INTEGER NOT NULL DEFAULT (unixepoch()),
+      worker_id TEXT,
+      claim_expires_at INTEGER,
+      attempts INTEGER NOT NULL DEFAULT 0,
+      max_attempts INTEGER NOT NULL DEFAULT 3,
+      created_at INTEGER NOT NULL DEFAULT (unixepoch()),
+      expires_at INTEGER
+    );
+INSERT INTO _honker_live VALUES(3,'knocker:inbox','{"event_id":3}','pending',0,1767225611,NULL,NULL,1,10,1767225604,NULL);
+INSERT INTO _honker_live VALUES(5,'knocker:inbox','{"event_id":5}','processing',0,1767225604,'gone',1767225672,1,10,1767225604,NULL);
+INSERT INTO _honker_live VALUES(6,'knocker:inbox','{"event_id":6}','pending',0,1767225611,NULL,NULL,0,10,1767225611,NULL);
+CREATE TABLE _honker_dead (
+      id INTEGER PRIMARY KEY,
+      queue TEXT NOT NULL,
+      payload TEXT NOT NULL,
+      priority INTEGER NOT NULL DEFAULT 0,
+      run_at INTEGER NOT NULL DEFAULT 0,
+      attempts INTEGER NOT NULL DEFAULT 0,
+      max_attempts INTEGER NOT NULL DEFAULT 0,
+      last_error TEXT,
+      created_at INTEGER NOT NULL DEFAULT (unixepoch()),
+      died_at INTEGER NOT NULL DEFAULT (unixepoch())
+    );
+INSERT INTO _honker_dead VALUES(2,'knocker:orders','{"event_id":2}',0,1767225602,1,2,'boom',1767225602,1767225605);
+CREATE TABLE _honker_locks (
+      name TEXT PRIMARY KEY,
+      owner TEXT NOT NULL,
+      expires_at INTEGER NOT NULL
+    );
+CREATE TABLE _honker_rate_limits (
+      name TEXT NOT NULL,
+      window_start INTEGER NOT NULL,
+      count INTEGER NOT NULL DEFAULT 0,
+      PRIMARY KEY (name, window_start)
+    );
+CREATE TABLE _honker_scheduler_tasks (
+      name TEXT PRIMARY KEY,
+      queue TEXT NOT NULL,
+      cron_expr TEXT NOT NULL,
+      payload TEXT NOT NULL,
+      priority INTEGER NOT NULL DEFAULT 0,
+      expires_s INTEGER,
+      next_fire_at INTEGER NOT NULL,
+      enabled INTEGER NOT NULL DEFAULT 1,
+      max_attempts INTEGER NOT NULL DEFAULT 3
+    );
+CREATE TABLE _honker_results (
+      job_id INTEGER PRIMARY KEY,
+      value TEXT,
+      created_at INTEGER NOT NULL DEFAULT (unixepoch()),
+      expires_at INTEGER
+    );
+CREATE TABLE _honker_stream (
+      offset INTEGER PRIMARY KEY AUTOINCREMENT,
+      topic TEXT NOT NULL,
+      key TEXT,
+      payload TEXT NOT NULL,
+      created_at INTEGER NOT NULL DEFAULT (unixepoch())
+    );
+CREATE TABLE _honker_stream_consumers (
+      name TEXT NOT NULL,
+      topic TEXT NOT NULL,
+      offset INTEGER NOT NULL DEFAULT 0,
+      PRIMARY KEY (name, topic)
+    );
+CREATE TABLE _knocker_schema (
+  version INTEGER PRIMARY KEY,
+  migrated_at INTEGER NOT NULL
+) STRICT;
+INSERT INTO _knocker_schema VALUES(1,1767225600000);
+CREATE TABLE _knocker_endpoints (
+  id INTEGER PRIMARY KEY,
+  name TEXT NOT NULL UNIQUE,
+  config TEXT NOT NULL,
+  created_at INTEGER NOT NULL,
+  updated_at INTEGER NOT NULL
+) STRICT;
+INSERT INTO _knocker_endpoints VALUES(1,'orders','{"provider":"token","options":{"id_path":"id","type_path":"type"},"enabled":true,"max_attempts":2,"backoff":{"base_s":5.0,"factor":4.0,"cap_s":21600.0},"max_body_bytes":1048576,"unhandled":"dead","on_redelivery":"keep","invalid_per_hour":1000}',1767225600000,1767225600000);
+INSERT INTO _knocker_endpoints VALUES(2,'inbox','{"provider":null,"options":{},"enabled":true,"max_attempts":10,"backoff":{"base_s":5.0,"factor":4.0,"cap_s":21600.0},"max_body_bytes":1048576,"unhandled":"dead","on_redelivery":"keep","invalid_per_hour":1000}',1767225600000,1767225600000);
+CREATE TABLE _knocker_deliveries (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  endpoint_id INTEGER NOT NULL,
+  outcome TEXT NOT NULL,
+  event_id INTEGER,
+  events_created INTEGER NOT NULL DEFAULT 0,
+  reason TEXT,
+  detail TEXT,
+  provider_event_id TEXT,
+  provider_delivery_id TEXT,
+  received_at INTEGER NOT NULL,
+  method TEXT NOT NULL,
+  url TEXT NOT NULL,
+  headers TEXT NOT NULL,
+  body_size INTEGER NOT NULL,
+  body_sha256 TEXT,
+  body BLOB
+) STRICT;
+INSERT INTO _knocker_deliveries VALUES(1,1,'accepted',1,1,NULL,NULL,NULL,NULL,1767225600000,'POST','/','{"x-webhook-token":"[redacted]"}',30,NULL,X'7b226964223a2261222c2274797065223a226f726465722e70616964227d');
+INSERT INTO _knocker_deliveries VALUES(2,1,'duplicate',1,0,NULL,NULL,NULL,NULL,1767225601000,'POST','/','{"x-webhook-token":"[redacted]"}',30,NULL,X'7b226964223a2261222c2274797065223a226f726465722e70616964227d');
+INSERT INTO _knocker_deliveries VALUES(3,1,'accepted',2,1,NULL,NULL,NULL,NULL,1767225602000,'POST','/','{"x-webhook-token":"[redacted]"}',30,NULL,X'7b226964223a2262222c2274797065223a226f726465722e70616964227d');
+INSERT INTO _knocker_deliveries VALUES(4,1,'invalid',NULL,0,'bad_signature','the token is not one of the secrets',NULL,NULL,1767225603000,'POST','/','{"x-webhook-token":"[redacted]"}',10,NULL,X'7b226964223a2263227d');
+INSERT INTO _knocker_deliveries VALUES(5,2,'accepted',3,1,NULL,NULL,NULL,NULL,1767225604000,'POST','/','{}',5,NULL,X'68656c6c6f');
+INSERT INTO _knocker_deliveries VALUES(7,2,'accepted',5,1,NULL,NULL,NULL,NULL,1767225604000,'POST','/','{}',7,NULL,X'77616974696e67');
+INSERT INTO _knocker_deliveries VALUES(8,2,'accepted',6,1,NULL,NULL,NULL,NULL,1767225611000,'POST','/','{}',6,NULL,X'6c6561736564');
+CREATE TABLE _knocker_events (
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
+  endpoint_id INTEGER NOT NULL,
+  delivery_id INTEGER NOT NULL,
+  job_id INTEGER,
+  status TEXT NOT NULL CHECK (status IN ('received', 'processing', 'failed', 'handled', 'dead', 'ignored')),
+  attempts INTEGER NOT NULL DEFAULT 0,
+  received_at INTEGER NOT NULL,
+  ended_at INTEGER,
+  item_start INTEGER,
+  item_length INTEGER,
+  type TEXT,
+  key TEXT,
+  reason TEXT
+) STRICT;
+INSERT INTO _knocker_events VALUES(1,1,1,NULL,'handled',1,1767225600000,1767225605000,NULL,NULL,'order.paid','a',NULL);
+INSERT INTO _knocker_events VALUES(2,1,3,2,'dead',1,1767225602000,1767225605000,NULL,NULL,'order.paid','b','boom');
+INSERT INTO _knocker_events VALUES(3,2,5,3,'failed',1,1767225604000,NULL,NULL,NULL,'note','k1','try later');
+INSERT INTO _knocker_events VALUES(5,2,7,5,'processing',1,1767225604000,NULL,NULL,NULL,'note','k3',NULL);
+INSERT INTO _knocker_events VALUES(6,2,8,6,'received',0,1767225611000,NULL,NULL,NULL,'note','k4',NULL);
+CREATE TABLE _knocker_redeliveries (
+  event_id INTEGER NOT NULL,
+  delivery_id INTEGER NOT NULL,
+  received_at INTEGER NOT NULL,
+  item_start INTEGER,
+  item_length INTEGER,
+  PRIMARY KEY (event_id, delivery_id)
+) STRICT, WITHOUT ROWID;
+INSERT INTO _knocker_redeliveries VALUES(1,2,1767225601000,NULL,NULL);
+CREATE TABLE _knocker_attempts (
+  id INTEGER PRIMARY KEY,
+  event_id INTEGER NOT NULL,
+  delivery_id INTEGER NOT NULL,
+  attempt INTEGER NOT NULL,
+  outcome TEXT NOT NULL,
+  error TEXT,
+  worker TEXT NOT NULL,
+  duration_ms INTEGER,
+  finished_at INTEGER NOT NULL
+) STRICT;
+INSERT INTO _knocker_attempts VALUES(1,1,1,1,'handled',NULL,'w',5,1767225605000);
+INSERT INTO _knocker_attempts VALUES(2,2,3,1,'dead','boom','w',5,1767225605000);
+INSERT INTO _knocker_attempts VALUES(3,3,5,1,'failed','try later','w',5,1767225605000);
+CREATE TABLE _knocker_prunes (
+  id INTEGER PRIMARY KEY,
+  kind TEXT NOT NULL,
+  filter TEXT NOT NULL,
+  events INTEGER NOT NULL,
+  deliveries INTEGER NOT NULL,
+  attempts INTEGER NOT NULL,
+  audits INTEGER NOT NULL,
+  pruned_at INTEGER NOT NULL
+) STRICT;
+INSERT INTO _knocker_prunes VALUES(1,'retention','{"endpoint":"inbox","handled_s":86400,"ignored_s":1,"dead_s":null,"deliveries_s":null,"audits_s":null,"interval_s":3600,"limit":1000}',1,1,1,0,1767225610000);
+CREATE TABLE _knocker_policies (
+  endpoint_id INTEGER PRIMARY KEY,
+  policy TEXT NOT NULL,
+  next_run_at INTEGER NOT NULL
+) STRICT;
+INSERT INTO _knocker_policies VALUES(2,'{"endpoint":"inbox","handled_s":86400,"ignored_s":1,"dead_s":null,"deliveries_s":null,"audits_s":null,"interval_s":3600,"limit":1000}',1767229210000);
+CREATE TABLE _knocker_counts (
+  endpoint_id INTEGER NOT NULL,
+  status TEXT NOT NULL,
+  n INTEGER NOT NULL,
+  PRIMARY KEY (endpoint_id, status)
+) STRICT, WITHOUT ROWID;
+INSERT INTO _knocker_counts VALUES(1,'dead',1);
+INSERT INTO _knocker_counts VALUES(1,'failed',0);
+INSERT INTO _knocker_counts VALUES(1,'handled',1);
+INSERT INTO _knocker_counts VALUES(1,'ignored',0);
+INSERT INTO _knocker_counts VALUES(1,'processing',0);
+INSERT INTO _knocker_counts VALUES(1,'received',0);
+INSERT INTO _knocker_counts VALUES(2,'dead',0);
+INSERT INTO _knocker_counts VALUES(2,'failed',1);
+INSERT INTO _knocker_counts VALUES(2,'handled',0);
+INSERT INTO _knocker_counts VALUES(2,'ignored',0);
+INSERT INTO _knocker_counts VALUES(2,'processing',1);
+INSERT INTO _knocker_counts VALUES(2,'received',1);
+CREATE TABLE _knocker_minutes (
+  endpoint_id INTEGER NOT NULL,
+  slot INTEGER NOT NULL,
+  minute INTEGER NOT NULL,
+  receipts INTEGER NOT NULL,
+  refused INTEGER NOT NULL,
+  failures INTEGER NOT NULL,
+  PRIMARY KEY (endpoint_id, slot)
+) STRICT, WITHOUT ROWID;
+INSERT INTO _knocker_minutes VALUES(1,0,29453760,4,1,1);
+INSERT INTO _knocker_minutes VALUES(2,0,29453760,4,0,1);
+DELETE FROM sqlite_sequence;
+INSERT INTO sqlite_sequence VALUES('_knocker_events',6);
+INSERT INTO sqlite_sequence VALUES('_knocker_deliveries',8);
+INSERT INTO sqlite_sequence VALUES('_honker_live',6);
+CREATE INDEX _honker_live_claim
+      ON _honker_live(queue, priority DESC, run_at, id)
+      WHERE state IN ('pending', 'processing');
+CREATE INDEX _honker_live_pending_deadline
+      ON _honker_live(queue, run_at)
+      WHERE state = 'pending';
+CREATE INDEX _honker_live_processing_deadline
+      ON _honker_live(queue, claim_expires_at)
+      WHERE state = 'processing';
+CREATE INDEX _honker_stream_topic
+      ON _honker_stream(topic, offset);
+CREATE UNIQUE INDEX _knocker_events_key ON _knocker_events (endpoint_id, key) WHERE key IS NOT NULL;
+CREATE INDEX _knocker_events_failed ON _knocker_events (id) WHERE status = 'failed';
+CREATE INDEX _knocker_events_dead ON _knocker_events (id) WHERE status = 'dead';
+CREATE INDEX _knocker_redeliveries_delivery ON _knocker_redeliveries (delivery_id);
+CREATE INDEX _knocker_attempts_event ON _knocker_attempts (event_id);
+CREATE TRIGGER _knocker_event_inserted AFTER INSERT ON _knocker_events BEGIN
+  UPDATE _knocker_counts SET n = n + 1 WHERE endpoint_id = NEW.endpoint_id AND status = NEW.status;
+END;
+CREATE TRIGGER _knocker_event_moved AFTER UPDATE OF status ON _knocker_events WHEN OLD.status <> NEW.status BEGIN
+  UPDATE _knocker_counts SET n = n - 1 WHERE endpoint_id = OLD.endpoint_id AND status = OLD.status;
+  UPDATE _knocker_counts SET n = n + 1 WHERE endpoint_id = NEW.endpoint_id AND status = NEW.status;
+END;
+CREATE TRIGGER _knocker_event_deleted AFTER DELETE ON _knocker_events BEGIN
+  UPDATE _knocker_counts SET n = n - 1 WHERE endpoint_id = OLD.endpoint_id AND status = OLD.status;
+END;
+CREATE TRIGGER _knocker_job_moved AFTER UPDATE OF state, attempts ON _honker_live
+WHEN NEW.queue GLOB 'knocker:*' AND json_valid(NEW.payload) BEGIN
+  UPDATE _knocker_events
+  SET status = CASE WHEN NEW.state = 'processing' THEN 'processing' WHEN NEW.attempts = 0 THEN 'received' ELSE 'failed' END,
+      attempts = NEW.attempts
+  WHERE id = NEW.payload ->> '$.event_id' AND job_id = NEW.id
+    AND (attempts <> NEW.attempts
+         OR status <> CASE WHEN NEW.state = 'processing' THEN 'processing' WHEN NEW.attempts = 0 THEN 'received' ELSE 'failed' END);
+END;
+CREATE TRIGGER _knocker_job_removed AFTER DELETE ON _honker_live
+WHEN OLD.queue GLOB 'knocker:*' AND json_valid(OLD.payload) BEGIN
+  UPDATE _knocker_events
+  SET status = CASE OLD.state WHEN 'processing' THEN 'handled' ELSE 'ignored' END,
+      reason = CASE OLD.state WHEN 'processing' THEN NULL ELSE 'cancelled in the queue' END,
+      ended_at = unixepoch() * 1000
+  WHERE id = OLD.payload ->> '$.event_id' AND job_id = OLD.id AND status <> 'dead';
+END;
+CREATE TRIGGER _knocker_job_died AFTER INSERT ON _honker_dead
+WHEN NEW.queue GLOB 'knocker:*' AND json_valid(NEW.payload) BEGIN
+  UPDATE _knocker_events
+  SET status = 'dead', reason = NEW.last_error, attempts = NEW.attempts, ended_at = unixepoch() * 1000
+  WHERE id = NEW.payload ->> '$.event_id' AND job_id = NEW.id AND status <> 'dead';
+END;
+CREATE VIEW knocker_endpoints AS
+SELECT id, name,
+       config ->> '$.provider' AS provider,
+       config -> '$.options' AS options,
+       config ->> '$.enabled' AS enabled,
+       config ->> '$.max_attempts' AS max_attempts,
+       config -> '$.backoff' AS backoff,
+       config ->> '$.max_body_bytes' AS max_body_bytes,
+       config ->> '$.unhandled' AS unhandled,
+       config ->> '$.on_redelivery' AS on_redelivery,
+       config ->> '$.invalid_per_hour' AS invalid_per_hour,
+       created_at, updated_at
+FROM _knocker_endpoints;
+CREATE VIEW knocker_deliveries AS
+SELECT d.id, p.name AS endpoint, d.outcome, d.event_id, d.reason, d.detail, d.provider_event_id, d.provider_delivery_id,
+       d.method, d.url, d.headers, d.body_size, d.body_sha256, d.received_at, d.body
+FROM _knocker_deliveries d
+LEFT JOIN _knocker_endpoints p ON p.id = d.endpoint_id;
+CREATE VIEW knocker_events AS
+SELECT e.id, p.name AS endpoint, e.type, e.key, e.status, e.attempts,
+       coalesce(j.max_attempts, p.config ->> '$.max_attempts') AS max_attempts,
+       e.reason, e.delivery_id,
+       1 + (SELECT count(*) FROM _knocker_redeliveries r WHERE r.event_id = e.id) AS deliveries,
+       e.received_at,
+       coalesce((SELECT max(r.received_at) FROM _knocker_redeliveries r WHERE r.event_id = e.id), e.received_at) AS last_delivery_at,
+       CASE j.state WHEN 'pending' THEN j.run_at * 1000 END AS next_attempt_at,
+       e.ended_at,
+       (SELECT CASE WHEN e.item_start IS NULL THEN d.body ELSE substr(d.body, e.item_start + 1, e.item_length) END
+        FROM _knocker_deliveries d WHERE d.id = e.delivery_id) AS body
+FROM _knocker_events e
+LEFT JOIN _knocker_endpoints p ON p.id = e.endpoint_id
+LEFT JOIN _honker_live j ON j.id = e.job_id;
+CREATE VIEW knocker_attempts AS
+SELECT a.id, a.event_id, p.name AS endpoint, a.delivery_id, a.attempt, a.outcome, a.error, a.worker, a.duration_ms, a.finished_at
+FROM _knocker_attempts a
+LEFT JOIN _knocker_events e ON e.id = a.event_id
+LEFT JOIN _knocker_endpoints p ON p.id = e.endpoint_id;
+CREATE VIEW knocker_event_deliveries AS
+SELECT e.id AS event_id, d.id AS delivery_id, 0 AS duplicate
+FROM _knocker_deliveries d
+JOIN _knocker_events e ON e.id >= d.event_id AND e.id < d.event_id + d.events_created AND e.delivery_id = d.id
+UNION ALL
+SELECT event_id, delivery_id, 1 FROM _knocker_redeliveries;
+CREATE VIEW knocker_policies AS
+SELECT r.endpoint_id AS id, p.name AS endpoint, r.policy, r.next_run_at
+FROM _knocker_policies r
+LEFT JOIN _knocker_endpoints p ON p.id = r.endpoint_id;
+CREATE VIEW knocker_prunes AS
+SELECT id, kind, filter, events, deliveries, attempts, audits, pruned_at FROM _knocker_prunes;
+CREATE VIEW knocker_jobs AS
+SELECT j.id AS job_id, j.worker_id AS worker, e.id AS event_id, d.id AS delivery_id, p.name AS endpoint, e.type,
+       j.attempts AS attempt, j.max_attempts, j.claim_expires_at * 1000 AS lease_expires_at, e.received_at,
+       d.method, d.url, d.headers,
+       CASE WHEN d.id = e.delivery_id THEN
+              CASE WHEN e.item_start IS NULL THEN d.body ELSE substr(d.body, e.item_start + 1, e.item_length) END
+            ELSE
+              (SELECT CASE WHEN r.item_start IS NULL THEN d.body ELSE substr(d.body, r.item_start + 1, r.item_length) END
+               FROM _knocker_redeliveries r WHERE r.event_id = e.id AND r.delivery_id = d.id)
+       END AS body
+FROM _honker_live j
+JOIN _knocker_events e ON e.id = iif(json_valid(j.payload), j.payload ->> '$.event_id', NULL) AND e.job_id = j.id
+JOIN _knocker_deliveries d ON d.id = coalesce(iif(json_valid(j.payload), j.payload ->> '$.delivery_id', NULL), e.delivery_id)
+JOIN _knocker_endpoints p ON p.id = e.endpoint_id
+WHERE j.state = 'processing' AND j.queue GLOB 'knocker:*';
+COMMIT;
