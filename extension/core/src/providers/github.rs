@@ -1,6 +1,6 @@
 //! GitHub signs the body alone. There is no timestamp, and a redelivery keeps its identity.
 
-use super::engine::event::{Batch, Event, Source};
+use super::engine::event::{Event, Source};
 use super::engine::sample::Sample;
 use super::engine::signature::{Form, SignatureScheme};
 use super::provider::{Provider, Scheme};
@@ -11,7 +11,7 @@ pub(crate) static GITHUB: Provider = Provider {
     docs: "https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries",
     // The older X-Hub-Signature (SHA-1) comes along and is never looked at, so that it cannot rescue a wrong one.
     scheme: Scheme::Signature(SignatureScheme { form: Form::Prefixed("sha256="), ..SignatureScheme::hex_of_body("X-Hub-Signature-256") }),
-    event: Event { types: &[Source::Header("X-GitHub-Event")], keys: &[Source::Header("X-GitHub-Delivery")], batch: Batch::Single },
+    event: Event { types: &[Source::Header("X-GitHub-Event")], keys: &[Source::Header("X-GitHub-Delivery")], ..Event::UNKNOWN },
     samples: &[Sample::Text("X-GitHub-Event", "ping"), Sample::Uuid("X-GitHub-Delivery")],
     ..Provider::BASE
 };

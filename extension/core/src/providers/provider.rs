@@ -1,5 +1,7 @@
 //! What a provider is: its facts as data, and the steps that all of them share.
 
+use std::borrow::Cow;
+
 use serde_json::{Map, Value};
 
 use super::engine::context::Context;
@@ -164,19 +166,16 @@ impl Provider {
         Verdict { outcome: Outcome::Refused { reason, detail }, response: self.failure.response(context) }
     }
 
-    /// The bytes that name an occurrence without an identity: what was signed without its timestamp, which a retry renews. Where that
-    /// is nothing, the body, and where that is empty too, the URL.
-    fn occurrence<'a>(&self, context: &Context<'a>) -> Vec<std::borrow::Cow<'a, [u8]>> {
+    /// The bytes that name an occurrence without an identity: what was signed without its timestamp, which a retry renews. `None` where
+    /// neither a body nor a query tells it from the next one.
+    fn occurrence<'a>(&self, context: &Context<'a>) -> Option<Vec<Cow<'a, [u8]>>> {
         let signed: &[Part] = match &self.scheme {
             Scheme::Signature(scheme) => scheme.signed,
             Scheme::Token(_) => &[Part::Body],
             Scheme::Custom(scheme) => scheme.signed,
         };
-        let parts = template::occurrence(signed, context);
-        if parts.iter().any(|part| !part.is_empty()) {
-            return parts;
-        }
-        vec![context.body().into(), context.request.url.as_bytes().into()]
+        let signs_query = signed.contains(&Part::Url) && !context.request.query().is_empty();
+        (!context.body().is_empty() || signs_query).then(|| template::occurrence(signed, context))
     }
 
     /// What the provider would send: headers to set on the request (they replace those of the same name), and for providers that

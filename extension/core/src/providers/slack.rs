@@ -27,6 +27,7 @@ pub(crate) static SLACK: Provider = Provider {
         types: &[Source::Json("event.type"), Source::Json("type")],
         keys: &[Source::Json("event_id")],
         batch: Batch::Custom(form_item),
+        ..Event::UNKNOWN
     },
     handshake: Handshake {
         about: "signed url_verification: 200 with the challenge as text; ssl_check: 200",

@@ -4,7 +4,7 @@ use super::engine::algorithm::Algorithm;
 use super::engine::context::Context;
 use super::engine::digest::Hash;
 use super::engine::encoding::{Encoding, KeyForm};
-use super::engine::event::{Batch, Event, Source};
+use super::engine::event::{Event, Source};
 use super::engine::refusal::Checked;
 use super::engine::sample::Sample;
 use super::engine::signature::{Form, SignatureScheme};
@@ -23,7 +23,7 @@ pub(crate) static STANDARD_WEBHOOKS: Provider = Provider {
     docs: "https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md",
     scheme: Scheme::Custom(CustomScheme { about: ABOUT, headers: &WEBHOOK_HEADERS, signed: WEBHOOK.signed, verify, sign }),
     options: &[OptionSpec::tolerance(300)],
-    event: Event { types: &[Source::Json("type")], keys: &[Source::Header("webhook-id")], batch: Batch::Single },
+    event: Event { types: &[Source::Json("type")], keys: &[Source::Header("webhook-id")], ..Event::UNKNOWN },
     samples: &[Sample::Id("webhook-id", "msg_")],
     ..Provider::BASE
 };

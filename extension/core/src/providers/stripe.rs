@@ -1,6 +1,6 @@
 //! Stripe signs timestamp and body, once for each active secret of the endpoint.
 
-use super::engine::event::{Batch, Event, Source};
+use super::engine::event::{Event, Source};
 use super::engine::signature::{Form, SignatureScheme};
 use super::engine::template::Part;
 use super::engine::timestamp::{Future, Place, Timestamp, Unit};
@@ -13,13 +13,13 @@ pub(crate) static STRIPE: Provider = Provider {
     docs: "https://docs.stripe.com/webhooks#verify-manually",
     // The whole `whsec_…` text is the key: unlike Standard Webhooks it is not base64 here. `v0` is a decoy in test mode.
     scheme: Scheme::Signature(SignatureScheme {
-        form: Form::Pairs { separator: ',', signature: "v1", timestamp: "t" },
+        form: Form::Pairs { separator: ",", signature: "v1", timestamp: "t" },
         signed: &[Part::Timestamp, Part::Text("."), Part::Body],
         timestamp: Some(Timestamp { place: Place::SignatureHeader, unit: Unit::Seconds, future: Future::Passes }),
         ..SignatureScheme::hex_of_body("Stripe-Signature")
     }),
     options: &[OptionSpec::tolerance(300)],
-    event: Event { types: &[Source::Json("type")], keys: &[Source::Json("id")], batch: Batch::Single },
+    event: Event { types: &[Source::Json("type")], keys: &[Source::Json("id")], ..Event::UNKNOWN },
     ..Provider::BASE
 };
 

@@ -1,7 +1,7 @@
 //! Svix, and the senders that sign through it: Standard Webhooks under headers of its own.
 
 use super::engine::context::Context;
-use super::engine::event::{Batch, Event, Source};
+use super::engine::event::{Event, Source};
 use super::engine::refusal::Checked;
 use super::engine::sample::Sample;
 use super::engine::signature::SignatureScheme;
@@ -29,7 +29,7 @@ pub(crate) static SVIX: Provider = Provider {
         // Bodies are the sender's own: `type` is customary, Svix's own example has `event_type`.
         types: &[Source::Json("type"), Source::Json("event_type")],
         keys: &[Source::Header("svix-id"), Source::Header("webhook-id")],
-        batch: Batch::Single,
+        ..Event::UNKNOWN
     },
     samples: SAMPLES,
     ..Provider::BASE
@@ -48,7 +48,7 @@ pub(super) const SCHEME: SignatureScheme<'static> = shared_secret(
 );
 
 /// Type and identity of senders that are known to use `svix-*` headers and `type`.
-pub(super) const EVENT: Event = Event { types: &[Source::Json("type")], keys: &[Source::Header("svix-id")], batch: Batch::Single };
+pub(super) const EVENT: Event = Event { types: &[Source::Json("type")], keys: &[Source::Header("svix-id")], ..Event::UNKNOWN };
 
 fn verify<'s>(context: &Context, secrets: &'s Secrets) -> Checked<&'s str> {
     let branded = SVIX_HEADERS.iter().any(|name| context.first_header(name).is_some());

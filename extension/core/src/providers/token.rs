@@ -1,7 +1,7 @@
 //! Any sender that puts a shared secret into a header. The body is not protected.
 
 use super::engine::context::Context;
-use super::engine::event::{Batch, Event, Source};
+use super::engine::event::{Event, Source};
 use super::engine::refusal::Checked;
 use super::engine::template::Part;
 use super::engine::token::TokenScheme;
@@ -40,7 +40,7 @@ pub(crate) static TOKEN: Provider = Provider {
 pub(super) const GENERIC_EVENT: Event = Event {
     types: &[Source::HeaderOption("type_header"), Source::JsonOption("type_path")],
     keys: &[Source::HeaderOption("id_header"), Source::JsonOption("id_path")],
-    batch: Batch::Single,
+    ..Event::UNKNOWN
 };
 
 fn scheme<'a>(context: &Context<'a>) -> TokenScheme<'a> {

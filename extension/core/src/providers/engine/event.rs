@@ -24,6 +24,8 @@ pub enum Source {
     JsonOption(&'static str),
     /// Several texts joined by `:`, all of which must be there.
     All(&'static [Source]),
+    /// The same, joined by `.`.
+    Dotted(&'static [Source]),
     /// This text, where the other source has one: tells families of occurrences apart.
     Literal(&'static str),
 }
@@ -36,6 +38,17 @@ pub struct Event {
     pub keys: &'static [Source],
     /// Where the elements of a batch are.
     pub batch: Batch,
+    /// What an occurrence without an identity is named by.
+    pub unnamed: Unnamed,
+}
+
+/// What an occurrence without an identity is named by.
+#[derive(Debug, Clone, Copy)]
+pub enum Unnamed {
+    /// The signed bytes: the same ones are a retry.
+    SignedBytes,
+    /// Nothing: the same bytes say again and again that something happened.
+    Nothing,
 }
 
 /// Whether one request may hold several occurrences.
@@ -53,23 +66,21 @@ pub enum Batch {
 
 impl Event {
     /// No type and no identity of its own.
-    pub const UNKNOWN: Event = Event { types: &[], keys: &[], batch: Batch::Single };
+    pub const UNKNOWN: Event = Event { types: &[], keys: &[], batch: Batch::Single, unnamed: Unnamed::SignedBytes };
 
-    /// The occurrences of an authentic request. `occurrence` gives the bytes to name one by that has no identity.
+    /// The occurrences of an authentic request. `occurrence` gives the bytes to name one by that has no identity, where it has any.
     ///
     /// An authentic body that is not in the expected form is one occurrence: nothing that a provider signed is dropped.
-    pub fn items<'a>(&self, context: &Context<'a>, occurrence: impl Fn() -> Vec<Cow<'a, [u8]>>) -> Vec<Item> {
-        let name = |span: Option<&Range<usize>>| match span {
-            Some(span) => format!("sha256:{}", sha256_hex(&[&context.body()[span.clone()]])),
-            None => {
-                let parts = occurrence();
-                format!("sha256:{}", sha256_hex(&parts.iter().map(AsRef::as_ref).collect::<Vec<_>>()))
-            }
+    pub fn items<'a>(&self, context: &Context<'a>, occurrence: impl Fn() -> Option<Vec<Cow<'a, [u8]>>>) -> Vec<Item> {
+        let name = |span: Option<&Range<usize>>| match (self.unnamed, span) {
+            (Unnamed::Nothing, _) => None,
+            (Unnamed::SignedBytes, Some(span)) => Some(named(&[&context.body()[span.clone()]])),
+            (Unnamed::SignedBytes, None) => occurrence().map(|parts| named(&parts.iter().map(AsRef::as_ref).collect::<Vec<_>>())),
         };
         let mut items = self.read(context);
         for item in &mut items {
             let key = item.key.take().filter(|key| !key.is_empty());
-            item.key = Some(key.map_or_else(|| name(item.span.as_ref()), bounded_key));
+            item.key = key.map(bounded_key).or_else(|| name(item.span.as_ref()));
             item.event_type.take_if(|text| text.is_empty());
         }
         items
@@ -92,7 +103,11 @@ impl Event {
 
     /// Where the identity is, in words.
     pub fn describe_identity(&self) -> String {
-        let sources: Vec<_> = self.keys.iter().map(Source::describe).chain(["SHA-256 of the signed bytes".into()]).collect();
+        let last = match self.unnamed {
+            Unnamed::SignedBytes => "SHA-256 of the signed bytes",
+            Unnamed::Nothing => "none",
+        };
+        let sources: Vec<_> = self.keys.iter().map(Source::describe).chain([last.into()]).collect();
         let each = match self.batch {
             Batch::Single => "",
             _ => "of each item: ",
@@ -116,8 +131,13 @@ impl Event {
 }
 
 /// A key of bounded length.
-pub fn bounded_key(key: String) -> String {
-    if key.len() > MAX_KEY { format!("sha256:{}", sha256_hex(&[key.as_bytes()])) } else { key }
+fn bounded_key(key: String) -> String {
+    if key.len() > MAX_KEY { named(&[key.as_bytes()]) } else { key }
+}
+
+/// The key that stands for these bytes.
+fn named(parts: &[&[u8]]) -> String {
+    format!("sha256:{}", sha256_hex(parts))
 }
 
 struct Fields<'a, 'c> {
@@ -140,12 +160,15 @@ impl<'a> Fields<'a, '_> {
             Source::Json(path) => self.json(path),
             Source::JsonOption(option) => self.context.options.text(option).and_then(|path| self.json(path)),
             Source::Literal(text) => Some(Cow::Borrowed(*text)),
-            Source::All(sources) => {
-                let texts: Option<Vec<_>> = sources.iter().map(|source| self.text(source)).collect();
-                texts.map(|texts| Cow::Owned(texts.join(":")))
-            }
+            Source::All(sources) => self.joined(sources, ":"),
+            Source::Dotted(sources) => self.joined(sources, "."),
         };
         text.filter(|text| !text.is_empty())
+    }
+
+    fn joined(&self, sources: &[Source], separator: &str) -> Option<Cow<'a, str>> {
+        let texts: Option<Vec<_>> = sources.iter().map(|source| self.text(source)).collect();
+        texts.map(|texts| Cow::Owned(texts.join(separator)))
     }
 
     fn json(&self, path: &str) -> Option<Cow<'a, str>> {
@@ -159,7 +182,7 @@ impl Source {
         match self {
             Source::Json(path) => paths.push(path),
             Source::JsonOption(option) => paths.extend(context.options.text(option)),
-            Source::All(sources) => sources.iter().for_each(|source| source.paths(context, paths)),
+            Source::All(sources) | Source::Dotted(sources) => sources.iter().for_each(|source| source.paths(context, paths)),
             Source::Header(_) | Source::HeaderOption(_) | Source::Literal(_) => {}
         }
     }
@@ -170,7 +193,7 @@ impl Source {
             Source::HeaderOption(option) => {
                 context.options.text(option).is_some_and(|name| context.first_header(name).is_some_and(|v| !v.is_empty()))
             }
-            Source::All(sources) => sources.iter().all(|source| source.in_headers(context)),
+            Source::All(sources) | Source::Dotted(sources) => sources.iter().all(|source| source.in_headers(context)),
             Source::Literal(_) => true,
             Source::Json(_) | Source::JsonOption(_) => false,
         }
@@ -182,7 +205,7 @@ impl Source {
             Source::Header(name) => format!("header {name}"),
             Source::Json(path) => format!("body {path}"),
             Source::HeaderOption(option) | Source::JsonOption(option) => format!("option {option}"),
-            Source::All(sources) => {
+            Source::All(sources) | Source::Dotted(sources) => {
                 let parts: Vec<_> = sources.iter().filter(|source| !matches!(source, Source::Literal(_))).map(Source::describe).collect();
                 parts.join(" + ")
             }

@@ -38,8 +38,8 @@ pub enum Form<'a> {
     Prefixed(&'a str),
     /// `name=value` pairs such as `t=1,v1=ab,v1=cd`. Pairs with other names are skipped.
     Pairs {
-        /// What separates the pairs.
-        separator: char,
+        /// What separates the pairs; a space after the first character may be left out.
+        separator: &'a str,
         /// The name of the signatures.
         signature: &'a str,
         /// The name of the timestamp; empty where it is not in this header.
@@ -151,7 +151,7 @@ impl<'a> SignatureScheme<'a> {
             }
             Form::Pairs { separator, signature, timestamp } => {
                 let value = context.required_header(self.header)?;
-                let pairs = || value.split(separator).filter_map(|pair| pair.trim().split_once('='));
+                let pairs = || value.split(&separator[..1]).filter_map(|pair| pair.trim().split_once('='));
                 claim.signatures.extend(pairs().filter(|(name, _)| *name == signature).filter_map(|(_, text)| decode(text)));
                 if !timestamp.is_empty() {
                     let mut times = pairs().filter(|(name, _)| *name == timestamp).map(|(_, text)| text);

@@ -1,0 +1,36 @@
+//! Sets one field of a JSON body and leaves every other byte alone: for providers that sign inside the body.
+
+use super::json::Json;
+use crate::error::{Error, Result};
+
+/// The body with the top-level field `name` set to `value`, which is JSON text. An empty body counts as `{}`.
+pub fn set(body: &[u8], name: &str, value: &str) -> Result<String> {
+    let invalid = || Error::invalid("this provider signs inside the body, so the body must be a JSON object");
+    let text = std::str::from_utf8(body).map_err(|_| invalid())?;
+    if text.trim().is_empty() {
+        return Ok(format!("{{\"{name}\":{value}}}"));
+    }
+    let object = Json::parse(body).filter(|json| json.is_object()).ok_or_else(invalid)?;
+    if let Some(old) = object.get(name) {
+        let span = old.span_in(body);
+        return Ok(format!("{}{value}{}", &text[..span.start], &text[span.end..]));
+    }
+    let start = object.span_in(body).start + 1;
+    let comma = if text[start..].trim_start().starts_with('}') { "" } else { "," };
+    Ok(format!("{}\"{name}\":{value}{comma}{}", &text[..start], &text[start..]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_are_replaced_or_put_first() {
+        assert_eq!(set(br#"{"a": 1, "b": {"a": 2}}"#, "a", "5").unwrap(), r#"{"a": 5, "b": {"a": 2}}"#);
+        assert_eq!(set(br#" {"b": 1} "#, "a", "5").unwrap(), r#" {"a":5,"b": 1} "#);
+        assert_eq!(set(b"{ }", "a", "5").unwrap(), r#"{"a":5 }"#);
+        assert_eq!(set(b"", "a", "5").unwrap(), r#"{"a":5}"#);
+        assert!(set(b"[1]", "a", "5").is_err());
+        assert!(set(b"\xff", "a", "5").is_err());
+    }
+}

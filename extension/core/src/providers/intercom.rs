@@ -1,0 +1,55 @@
+//! Intercom signs the body with SHA-1.
+
+use super::engine::algorithm::Algorithm;
+use super::engine::context::Context;
+use super::engine::digest::Hash;
+use super::engine::event::{Event, Source};
+use super::engine::signature::{Form, SignatureScheme};
+use super::provider::{Handshake, Provider, Scheme};
+use super::secrets::Secrets;
+use super::verdict::{Outcome, Verdict};
+use crate::request::Response;
+
+pub(crate) static INTERCOM: Provider = Provider {
+    name: "intercom",
+    title: "Intercom",
+    docs: "https://developers.intercom.com/docs/webhooks/webhook-notifications",
+    scheme: Scheme::Signature(SignatureScheme {
+        form: Form::Prefixed("sha1="),
+        algorithm: Algorithm::Hmac(Hash::Sha1),
+        ..SignatureScheme::hex_of_body("X-Hub-Signature")
+    }),
+    // The attempts of one notification differ in their bytes and agree in their id.
+    event: Event { types: &[Source::Json("topic")], keys: &[Source::Json("id")], ..Event::UNKNOWN },
+    handshake: Handshake { about: "HEAD: 200", unsigned: Some(answer_head), ..Handshake::NONE },
+    ..Provider::BASE
+};
+
+/// A HEAD request asks only whether somebody is there.
+pub(super) fn answer_head(context: &Context, _: &Secrets) -> Option<Verdict> {
+    context.is_method("HEAD").then(|| Verdict { outcome: Outcome::Handshake, response: Response::text(200, "") })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Reason;
+    use super::super::testing::Case;
+
+    fn case(body: &str) -> Case {
+        Case::new("intercom").secret("00000000-test-secret").body(body)
+    }
+
+    #[test]
+    fn the_notification_id_is_the_identity() {
+        let body = r#"{"type": "notification_event", "topic": "user.created", "id": "notif_1", "delivery_attempts": 2, "data": {"item": {"id": "u1"}}}"#;
+        assert_eq!(case(body).signed().event(), (Some("user.created".into()), "notif_1".into()));
+        let ping = case(r#"{"topic": "ping", "id": null}"#).signed();
+        assert!(ping.event().1.starts_with("sha256:"));
+        assert_eq!(ping.header("X-Hub-Signature", &format!("sha256={}", "0".repeat(64))).refusal(), Reason::MalformedHeader);
+    }
+
+    #[test]
+    fn a_head_request_is_answered() {
+        assert_eq!(case("").method("HEAD").handshake().status, 200);
+    }
+}

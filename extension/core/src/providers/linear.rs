@@ -1,0 +1,89 @@
+//! Linear signs the body, and the body holds the time of sending.
+
+use super::engine::context::Context;
+use super::engine::event::{Event, Source};
+use super::engine::json::Json;
+use super::engine::refusal::{Checked, Refusal};
+use super::engine::sample::Sample;
+use super::engine::signature::SignatureScheme;
+use super::engine::timestamp::{Future, Unit};
+use super::engine::{json_edit, template::Part};
+use super::options::OptionSpec;
+use super::provider::{CustomScheme, Provider, Scheme};
+use super::secrets::Secrets;
+use super::verdict::Signed;
+use crate::error::Result;
+use crate::request::Request;
+
+pub(crate) static LINEAR: Provider = Provider {
+    name: "linear",
+    title: "Linear",
+    docs: "https://linear.app/developers/webhooks",
+    scheme: Scheme::Custom(CustomScheme {
+        about: "HMAC-SHA-256 over `{body}`, hex; the body's webhookTimestamp (ms) must be near",
+        headers: &["Linear-Signature"],
+        signed: &[Part::Body],
+        verify,
+        sign,
+    }),
+    options: &[OptionSpec::tolerance(60)],
+    event: Event {
+        types: &[Source::Json("type"), Source::Header("Linear-Event")],
+        keys: &[Source::Header("Linear-Delivery")],
+        ..Event::UNKNOWN
+    },
+    samples: &[Sample::Text("Linear-Event", "Issue"), Sample::Uuid("Linear-Delivery")],
+    ..Provider::BASE
+};
+
+const SCHEME: SignatureScheme<'static> = SignatureScheme::hex_of_body("Linear-Signature");
+const TIMESTAMP: &str = "webhookTimestamp";
+
+fn verify<'s>(context: &Context, secrets: &'s Secrets) -> Checked<&'s str> {
+    let secret = SCHEME.verify(context, secrets)?;
+    if context.options.number("tolerance_s") != Some(0) {
+        let field = Json::parse(context.body()).and_then(|body| body.get(TIMESTAMP)?.integer());
+        let ms = field.ok_or_else(|| Refusal::body("the body has no number webhookTimestamp"))?;
+        Future::Tolerated.check(context, Unit::Milliseconds, ms)?;
+    }
+    Ok(secret)
+}
+
+/// Stamps the body with the present time, then signs it.
+fn sign(context: &Context, secret: &str) -> Result<Signed> {
+    let body = json_edit::set(context.body(), TIMESTAMP, &context.now_ms.to_string())?;
+    let request = Request { body: body.as_bytes(), ..context.request.clone() };
+    let signed = SCHEME.sign(&Context { request: &request, ..*context }, secret)?;
+    let body = (body.as_bytes() != context.body()).then_some(body);
+    Ok(Signed { body, ..signed })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Reason;
+    use super::super::testing::{Case, NOW_MS};
+
+    fn case() -> Case {
+        let body = r#"{"action": "create", "type": "Comment", "webhookTimestamp": 5}"#;
+        Case::new("linear").secret("lin_wh_test_secret").body(body).header("Linear-Delivery", "234d1a4e").signed()
+    }
+
+    #[test]
+    fn the_body_is_stamped_and_the_time_checked_both_ways() {
+        assert_eq!(case().event(), (Some("Comment".into()), "234d1a4e".into()));
+        case().at(NOW_MS + 60_000).items();
+        assert_eq!(case().at(NOW_MS + 60_001).refusal(), Reason::TimestampOutOfTolerance);
+        assert_eq!(case().at(NOW_MS - 60_001).refusal(), Reason::TimestampOutOfTolerance);
+        case().options(r#"{"tolerance_s": 0}"#).at(NOW_MS + 600_000).items();
+    }
+
+    #[test]
+    fn the_time_must_be_a_number() {
+        for body in [r#"{"webhookTimestamp": "1767225600000"}"#, "{}", "no json"] {
+            let signature = hex::encode(crate::providers::engine::digest::Hash::Sha256.hmac(b"test-secret", &[body.as_bytes()]).bytes());
+            let case = Case::new("linear").secret("test-secret").body(body).header("Linear-Signature", &signature);
+            assert_eq!(case.refusal(), Reason::MalformedBody);
+            case.options(r#"{"tolerance_s": 0}"#).items();
+        }
+    }
+}

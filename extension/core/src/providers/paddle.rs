@@ -1,0 +1,59 @@
+//! Paddle Billing signs timestamp and body, joined by a colon, in a header whose parts are separated by semicolons.
+
+use super::engine::event::{Event, Source};
+use super::engine::signature::{Form, SignatureScheme};
+use super::engine::template::Part;
+use super::engine::timestamp::{Future, Place, Timestamp, Unit};
+use super::options::OptionSpec;
+use super::provider::{Provider, Scheme};
+
+pub(crate) static PADDLE: Provider = Provider {
+    name: "paddle",
+    aliases: &["paddle-billing"],
+    title: "Paddle",
+    docs: "https://developer.paddle.com/webhooks/signature-verification",
+    scheme: Scheme::Signature(SignatureScheme {
+        form: Form::Pairs { separator: ";", signature: "h1", timestamp: "ts" },
+        signed: &[Part::Timestamp, Part::Text(":"), Part::Body],
+        timestamp: Some(Timestamp { place: Place::SignatureHeader, unit: Unit::Seconds, future: Future::Tolerated }),
+        ..SignatureScheme::hex_of_body("Paddle-Signature")
+    }),
+    // Five seconds is what Paddle's own libraries allow.
+    options: &[OptionSpec::tolerance(5)],
+    // A replay makes a new notification of the same event, so the event's id is the identity.
+    event: Event { types: &[Source::Json("event_type")], keys: &[Source::Json("event_id")], ..Event::UNKNOWN },
+    ..Provider::BASE
+};
+
+#[cfg(test)]
+mod tests {
+    use super::super::Reason;
+    use super::super::testing::{Case, NOW_MS};
+
+    fn case() -> Case {
+        let body = r#"{"event_id": "evt_1", "event_type": "transaction.completed", "notification_id": "ntf_1"}"#;
+        Case::new("paddle").secret("pdl_ntfset_test_secret").body(body).signed()
+    }
+
+    #[test]
+    fn the_event_id_is_the_identity() {
+        assert_eq!(case().event(), (Some("transaction.completed".into()), "evt_1".into()));
+    }
+
+    #[test]
+    fn any_h1_counts() {
+        let header = case().get("Paddle-Signature").to_owned();
+        let wrong = "0".repeat(64);
+        case().header("Paddle-Signature", &format!("{header};h1={wrong}")).items();
+        case().header("Paddle-Signature", &header.replace(";h1", &format!(";h1={wrong};h1"))).items();
+        assert_eq!(case().header("Paddle-Signature", &header.replace(';', ",")).refusal(), Reason::MalformedHeader);
+    }
+
+    #[test]
+    fn five_seconds_by_default_and_more_on_request() {
+        case().at(NOW_MS + 5_999).items();
+        assert_eq!(case().at(NOW_MS + 6_000).refusal(), Reason::TimestampOutOfTolerance);
+        assert_eq!(case().at(NOW_MS - 6_000).refusal(), Reason::TimestampOutOfTolerance);
+        case().options(r#"{"tolerance_s": 60}"#).at(NOW_MS + 60_000).items();
+    }
+}

@@ -1,0 +1,246 @@
+//! Twilio signs the URL and the parameters of a form; for other bodies the URL holds the body's hash.
+
+use std::borrow::Cow;
+
+use super::engine::context::Context;
+use super::engine::digest::{Hash, sha256_hex};
+use super::engine::encoding::Encoding;
+use super::engine::event::{Batch, Event};
+use super::engine::form;
+use super::engine::json::Json;
+use super::engine::refusal::{Checked, Refusal};
+use super::engine::sample::Sample;
+use super::engine::template::Part;
+use super::engine::url::signed_url;
+use super::options::{Kind, OptionSpec, Preset};
+use super::provider::{CustomScheme, Provider, Reply, Scheme};
+use super::secrets::Secrets;
+use super::verdict::{Item, Reason, Signed};
+use crate::error::{Error, Result};
+use crate::request::{Request, Response};
+
+pub(crate) static TWILIO: Provider = Provider {
+    name: "twilio",
+    title: "Twilio",
+    docs: "https://www.twilio.com/docs/usage/webhooks/webhooks-security",
+    scheme: Scheme::Custom(CustomScheme {
+        about: "HMAC-SHA-1 (option algorithm) over `{url}` and the sorted form parameters, base64; other bodies by their SHA-256 in the URL",
+        headers: &[HEADER],
+        signed: &[Part::Url, Part::Body],
+        verify,
+        sign,
+    }),
+    // The account's auth token signs with SHA-1, a shared key with SHA-256. An endpoint takes one of them, so that a request
+    // cannot choose the weaker.
+    options: &[
+        OptionSpec { name: "algorithm", kind: Kind::Choice(&["sha1", "sha256"]), default: Preset::Text("sha1") },
+        OptionSpec::PUBLIC_URL,
+    ],
+    event: Event { batch: Batch::Custom(items), ..Event::UNKNOWN },
+    // An empty document tells a call or a message that there is nothing to do.
+    success: Reply::Choose(|_| Response {
+        status: 200,
+        headers: vec![("content-type", "text/xml; charset=utf-8".into())],
+        body: "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response/>".into(),
+    }),
+    failure: Reply::Text(403, "invalid signature"),
+    samples: &[Sample::Uuid(IDENTITY)],
+    ..Provider::BASE
+};
+
+const HEADER: &str = "X-Twilio-Signature";
+const SETTINGS: &str = "X-Twilio-Webhooks-Signature-Settings";
+const IDENTITY: &str = "I-Twilio-Idempotency-Token";
+const BODY_HASH: &str = "bodySHA256";
+
+fn verify<'s>(context: &Context, secrets: &'s Secrets) -> Checked<&'s str> {
+    let signature = Encoding::Base64.decode(context.required_header(HEADER)?).ok_or_else(|| Refusal::malformed(HEADER, "base64"))?;
+    let hash = algorithm(context)?;
+    let url = signed_url(context)?;
+    let parameters = covered_parameters(context, &url)?;
+    let candidates = spellings(&url);
+    let signs = |secret: &&str| {
+        candidates.iter().any(|url| {
+            let mut parts = vec![url.as_bytes()];
+            parts.extend(parameters.iter().map(AsRef::as_ref));
+            hash.hmac(secret.as_bytes(), &parts).matches(&signature)
+        })
+    };
+    secrets.usable().find(signs).ok_or_else(Refusal::signature)
+}
+
+/// The hash that the endpoint is bound to, where the request names the same.
+fn algorithm(context: &Context) -> Checked<Hash> {
+    let wanted = context.options.text("algorithm").unwrap_or("sha1");
+    let settings = context.header(SETTINGS)?.unwrap_or_default();
+    let pairs = settings.split(',').filter_map(|part| part.split_once('='));
+    let given = pairs.map(|(name, value)| (name.trim(), value.trim())).find(|(name, value)| *name == "algorithm" && !value.is_empty());
+    let given = match given.map(|(_, value)| value.to_ascii_uppercase()).as_deref() {
+        None | Some("HMAC_SHA1") => "sha1",
+        Some("HMAC_SHA256") => "sha256",
+        Some(_) => "an algorithm that is not supported",
+    };
+    if given != wanted {
+        return Err(Refusal::new(
+            Reason::NotAllowed,
+            format!("the request is signed with {given}, the endpoint takes {wanted} (option algorithm)"),
+        ));
+    }
+    Ok(Hash::from_option(wanted))
+}
+
+/// What of the body is signed beside the URL. A body that nothing covers is refused.
+fn covered_parameters<'a>(context: &Context<'a>, url: &str) -> Checked<Vec<Cow<'a, [u8]>>> {
+    let query = url.split_once('?').map_or("", |(_, query)| query);
+    if let Some(expected) = form::value(query.as_bytes(), BODY_HASH) {
+        let expected = Encoding::HexAnyCase.decode(&expected).unwrap_or_default();
+        if !Hash::Sha256.digest(&[context.body()]).matches(&expected) {
+            return Err(Refusal::new(Reason::BadSignature, "the body is not the one that the URL's bodySHA256 names"));
+        }
+        return Ok(Vec::new());
+    }
+    // A body of another kind, read as a form, is a parameter that nobody signed.
+    Ok(sorted_parameters(context.body()))
+}
+
+/// Names and values, names in the order of their code points; a name that repeats has each of its values once.
+fn sorted_parameters(body: &[u8]) -> Vec<Cow<'_, [u8]>> {
+    let mut pairs: Vec<_> = form::pairs(body).collect();
+    pairs.sort();
+    pairs.dedup();
+    pairs.into_iter().flat_map(|(name, value)| [name, value]).collect()
+}
+
+/// The URL as given, without its port and with one: Twilio is not consistent about it.
+fn spellings(url: &str) -> Vec<Cow<'_, str>> {
+    let start = url.find("://").map_or(0, |at| at + 3);
+    let end = url[start..].find(['/', '?']).map_or(url.len(), |at| start + at);
+    let host = url[start..end].rfind('@').map_or(start, |at| start + at + 1);
+    let port = url[host..end].rfind(':').map(|at| host + at).filter(|at| url[at + 1..end].bytes().all(|byte| byte.is_ascii_digit()));
+    let other = match port {
+        Some(at) => format!("{}{}", &url[..at], &url[end..]),
+        None => format!("{}:{}{}", &url[..end], if url.starts_with("https:") { 443 } else { 80 }, &url[end..]),
+    };
+    vec![url.into(), other.into()]
+}
+
+fn sign(context: &Context, secret: &str) -> Result<Signed> {
+    let invalid = |refusal: Refusal| Error::invalid(refusal.detail);
+    let is_form = context.first_header("content-type").map_or_else(
+        || !matches!(context.body().trim_ascii_start().first(), Some(b'{' | b'[')),
+        |kind| kind.to_ascii_lowercase().starts_with("application/x-www-form-urlencoded"),
+    );
+    let signed_query = form::value(context.request.query().as_bytes(), BODY_HASH).is_some();
+    let url = (!is_form && !signed_query && !context.body().is_empty()).then(|| {
+        let (url, separator) = (&context.request.url, if context.request.url.contains('?') { '&' } else { '?' });
+        format!("{url}{separator}{BODY_HASH}={}", sha256_hex(&[context.body()]))
+    });
+    let request = Request { url: url.clone().unwrap_or_else(|| context.request.url.clone()), ..context.request.clone() };
+    let context = Context { request: &request, ..*context };
+    let signed = signed_url(&context).map_err(invalid)?;
+    let parameters = covered_parameters(&context, &signed).map_err(invalid)?;
+    let mut parts = vec![signed.as_bytes()];
+    parts.extend(parameters.iter().map(AsRef::as_ref));
+    let name = context.options.text("algorithm").unwrap_or("sha1");
+    let signature = Encoding::Base64.encode(Hash::from_option(name).hmac(secret.as_bytes(), &parts).bytes());
+    let mut headers = vec![(HEADER.to_owned(), signature)];
+    if name == "sha256" {
+        headers.push((SETTINGS.to_owned(), "key=webhooks_sharedkey,algorithm=HMAC_SHA256".to_owned()));
+    }
+    Ok(Signed { headers, url, body: None })
+}
+
+/// A form is one callback; a JSON array is a batch of events.
+fn items(context: &Context) -> Option<Vec<Item>> {
+    let token = context.first_header(IDENTITY).filter(|token| !token.is_empty()).map(str::to_owned);
+    let own = |json: Json, name| json.get(name).and_then(Json::text).map(Cow::into_owned);
+    if let Some(events) = Json::parse(context.body()).and_then(Json::elements) {
+        let item = |event: Json| Item { event_type: own(event, "type"), key: own(event, "id"), span: Some(event.span_in(context.body())) };
+        return Some(events.into_iter().map(item).collect());
+    }
+    if let Some(json) = Json::parse(context.body()).filter(|json| json.is_object()) {
+        let event_type = own(json, "type").or_else(|| own(json, "EventType"));
+        return Some(vec![Item { event_type, key: token, span: None }]);
+    }
+    // Twilio may be told to use GET, and then the parameters are in the query.
+    let query = context.request.query().as_bytes();
+    let field = |name| form::value(context.body(), name).or_else(|| form::value(query, name)).filter(|text| !text.is_empty());
+    let all = |names: &[&'static str]| names.iter().map(|name| field(name)).collect::<Option<Vec<_>>>().map(|texts| texts.join(":"));
+    let event_type = ["MessageStatus", "SmsStatus", "CallStatus", "EventType"].into_iter().find_map(field).map(Cow::into_owned);
+    // A call comes back with the same status more than once (each prompt does), so its status alone is no identity.
+    let key = token
+        .or_else(|| all(&["MessageSid", "MessageStatus"]))
+        .or_else(|| all(&["MessageSid", "SmsStatus"]))
+        .or_else(|| all(&["CallSid", "CallStatus", "SequenceNumber"]));
+    Some(vec![Item { event_type, key, span: None }])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::Case;
+    use super::*;
+
+    const FORM: &str = "CallSid=CA1&CallStatus=ringing&From=%2B14158675309&Digits=1234&To=%2B18005551212&Caller=%2B14158675309";
+
+    fn case() -> Case {
+        Case::new("twilio")
+            .secret("12345")
+            .url("https://mycompany.com/myapp.php?foo=1&bar=2")
+            .body("Digits=1234&To=%2B18005551212&From=%2B14158675309&Caller=%2B14158675309&CallSid=CA1234567890ABCDE")
+    }
+
+    #[test]
+    fn the_published_example_verifies() {
+        let case = case().header("X-Twilio-Signature", "RSOYDt4T1cUTdK1PDd93/VVr8B8=");
+        case.items();
+        case.clone().url("https://mycompany.com:443/myapp.php?foo=1&bar=2").items();
+        case.clone().url("http://10.0.0.1/myapp.php?foo=1&bar=2").options(r#"{"public_url": "https://mycompany.com"}"#).items();
+        assert_eq!(case.clone().url("https://mycompany.com/myapp.php?foo=1").refusal(), Reason::BadSignature);
+        assert_eq!(case.body("Digits=1235").refusal(), Reason::BadSignature);
+    }
+
+    #[test]
+    fn repeated_and_empty_parameters_count() {
+        let signed = Case::new("twilio").secret("12345").body("b=2&a=1&a=&a=1&B=3").signed();
+        signed.clone().body("B=3&a=&a=1&b=2").items();
+        assert_eq!(signed.clone().body("B=3&a=1&b=2").refusal(), Reason::BadSignature);
+    }
+
+    #[test]
+    fn other_bodies_are_covered_by_their_hash_or_refused() {
+        let signed = Case::new("twilio").secret("12345").body(r#"[{"id": "EZ1", "type": "com.twilio.x"}, {"id": "EZ2"}]"#).signed();
+        let items = signed.items();
+        assert_eq!((items[0].key.as_deref(), items[1].key.as_deref()), (Some("EZ1"), Some("EZ2")));
+        assert_eq!(signed.clone().body("[]").refusal(), Reason::BadSignature);
+        let url_only = Case::new("twilio").secret("12345").method("GET").signed();
+        url_only.items();
+        assert_eq!(url_only.body(r#"{"forged": true}"#).refusal(), Reason::BadSignature);
+    }
+
+    #[test]
+    fn the_algorithm_is_the_endpoint_s() {
+        let sha256 = case().options(r#"{"algorithm": "sha256"}"#).signed();
+        sha256.items();
+        assert_eq!(sha256.clone().options("{}").refusal(), Reason::NotAllowed);
+        assert_eq!(case().signed().options(r#"{"algorithm": "sha256"}"#).refusal(), Reason::NotAllowed);
+        assert_eq!(sha256.header(SETTINGS, "key=x,algorithm=HMAC_MD5").refusal(), Reason::NotAllowed);
+    }
+
+    #[test]
+    fn identities_are_of_the_callback() {
+        let plain = |body: &str| {
+            let case = Case::new("twilio").secret("12345").body(body).header(IDENTITY, "").signed();
+            case.event()
+        };
+        assert_eq!(plain("MessageSid=SM1&MessageStatus=delivered"), (Some("delivered".into()), "SM1:delivered".into()));
+        assert!(plain(FORM).1.starts_with("sha256:"));
+        assert_eq!(case().header(IDENTITY, "token-1").signed().event().1, "token-1");
+    }
+
+    #[test]
+    fn the_answer_is_an_empty_document() {
+        let response = case().signed().verdict().response;
+        assert_eq!(response.headers[0].1, "text/xml; charset=utf-8");
+        assert!(response.body.ends_with("<Response/>"));
+    }
+}
