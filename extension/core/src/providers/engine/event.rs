@@ -131,7 +131,7 @@ impl Event {
 }
 
 /// A key of bounded length.
-fn bounded_key(key: String) -> String {
+pub fn bounded_key(key: String) -> String {
     if key.len() > MAX_KEY { named(&[key.as_bytes()]) } else { key }
 }
 

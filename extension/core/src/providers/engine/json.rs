@@ -1,24 +1,33 @@
 //! Reads single fields out of a JSON body without building a tree of it.
 //!
-//! A webhook's body has been signed by its sender, so this reader looks for what it wants, skips the rest and stops at the last field it
-//! needs: it does not judge the parts that nobody asked for. Nesting is counted, not recursed into, so depth costs no stack.
+//! serde_json does the reading. A webhook's body has been signed by its sender, so the search stops at the last field that is wanted: the
+//! rest is not judged. What is skipped is not kept, and costs no stack however deep it nests.
 
 use std::borrow::Cow;
+use std::fmt;
 use std::ops::Range;
+
+use serde::Deserializer as _;
+use serde::de::{Deserialize, DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 
 /// One value, as it stands in the document, without the white space around it.
 #[derive(Debug, Clone, Copy)]
-pub struct Json<'a>(&'a [u8]);
+pub struct Json<'a>(&'a str);
 
 impl<'a> Json<'a> {
-    /// The first value in `text`; `None` where there is none.
+    /// The document; `None` where it is not JSON.
     pub fn parse(text: &'a [u8]) -> Option<Self> {
-        Scanner { text, at: 0 }.value().map(Json)
+        serde_json::from_slice::<&RawValue>(text).ok().map(Self::of)
+    }
+
+    fn of(raw: &'a RawValue) -> Self {
+        Json(raw.get())
     }
 
     /// The bytes as given.
     pub fn bytes(self) -> &'a [u8] {
-        self.0
+        self.0.as_bytes()
     }
 
     /// Where it stands in `body`, which it must have been read from.
@@ -29,205 +38,176 @@ impl<'a> Json<'a> {
 
     /// The value at a dotted path; a number counts into an array.
     pub fn get(self, path: &str) -> Option<Json<'a>> {
-        find(self.0, &[path]).pop().flatten()
+        find(self.bytes(), &[path]).pop().flatten()
     }
 
     /// A string's characters; `None` for anything else.
     pub fn string(self) -> Option<Cow<'a, str>> {
-        let raw = self.0.strip_prefix(b"\"")?.strip_suffix(b"\"")?;
-        unescape(raw, self.0)
+        let raw = self.0.strip_prefix('"')?.strip_suffix('"')?;
+        if raw.contains('\\') { serde_json::from_str::<String>(self.0).ok().map(Cow::Owned) } else { Some(Cow::Borrowed(raw)) }
     }
 
     /// A string's characters, or a number, `true` or `false` as written; `None` for null, objects and arrays.
     pub fn text(self) -> Option<Cow<'a, str>> {
-        match self.0.first()? {
+        match self.bytes().first()? {
             b'"' => self.string(),
             b'{' | b'[' | b'n' => None,
-            _ => std::str::from_utf8(self.0).ok().map(Cow::Borrowed),
+            _ => Some(Cow::Borrowed(self.0)),
         }
     }
 
     /// A whole number; `None` for anything else, also for a number in quotes.
     pub fn integer(self) -> Option<i64> {
-        std::str::from_utf8(self.0).ok()?.parse().ok()
+        self.0.parse().ok()
     }
 
     /// Whether it is `{…}`.
     pub fn is_object(self) -> bool {
-        self.0.first() == Some(&b'{')
+        self.0.starts_with('{')
     }
 
-    /// The elements of an array; `None` where it is none, or not a complete one.
+    /// The elements of an array; `None` where it is none.
     pub fn elements(self) -> Option<Vec<Json<'a>>> {
-        let mut scanner = Scanner { text: self.0, at: 0 };
-        let mut elements = Vec::new();
-        scanner.take(b'[')?;
-        if scanner.take(b']').is_some() {
-            return Some(elements);
-        }
-        loop {
-            elements.push(Json(scanner.value()?));
-            if scanner.take(b']').is_some() {
-                return Some(elements);
-            }
-            scanner.take(b',')?;
-        }
+        let elements: Vec<&RawValue> = serde_json::from_str(self.0).ok()?;
+        Some(elements.into_iter().map(Self::of).collect())
     }
 }
 
-/// The values at several dotted paths, in one pass that ends once all are found.
+/// The values at several dotted paths, in one pass that ends once all are found. Of a key that occurs twice the first counts.
 pub fn find<'a>(body: &'a [u8], paths: &[&str]) -> Vec<Option<Json<'a>>> {
     let mut found = vec![None; paths.len()];
-    let wanted: Vec<(usize, &str)> = paths.iter().copied().enumerate().collect();
-    let mut missing = paths.len();
-    // Nothing is to be done about a document that ends early: what was found before that counts.
-    let _ = Scanner { text: body, at: 0 }.descend(&wanted, &mut found, &mut missing);
+    let mut search = Search { missing: paths.len(), found: &mut found };
+    let wanted: Vec<Wanted> = paths.iter().copied().enumerate().collect();
+    let mut document = serde_json::Deserializer::from_slice(body);
+    // An error is a document that ends early or the end of the search: either way, what was found before it counts.
+    let _ = document.deserialize_any(Walk { wanted: &wanted, search: &mut search });
     found
 }
 
-/// The characters of a string whose content is `raw` and which stands as `quoted`.
-fn unescape<'a>(raw: &'a [u8], quoted: &'a [u8]) -> Option<Cow<'a, str>> {
-    if raw.contains(&b'\\') {
-        return serde_json::from_slice::<String>(quoted).ok().map(Cow::Owned);
-    }
-    std::str::from_utf8(raw).ok().map(Cow::Borrowed)
+/// Which slot of the result, and the rest of its path.
+type Wanted<'p> = (usize, &'p str);
+
+struct Search<'f, 'a> {
+    found: &'f mut [Option<Json<'a>>],
+    missing: usize,
 }
 
-struct Scanner<'a> {
-    text: &'a [u8],
-    at: usize,
-}
-
-impl<'a> Scanner<'a> {
-    fn peek(&mut self) -> Option<u8> {
-        while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.text.get(self.at) {
-            self.at += 1;
-        }
-        self.text.get(self.at).copied()
-    }
-
-    fn take(&mut self, byte: u8) -> Option<()> {
-        (self.peek()? == byte).then(|| self.at += 1)
-    }
-
-    /// Skips one value and returns its bytes.
-    fn value(&mut self) -> Option<&'a [u8]> {
-        let first = self.peek()?;
-        let start = self.at;
-        match first {
-            b'"' => self.skip_string()?,
-            b'{' | b'[' => self.skip_nested()?,
-            b'0'..=b'9' | b'-' | b't' | b'f' | b'n' => self.skip_word(),
-            _ => return None,
-        }
-        Some(&self.text[start..self.at])
-    }
-
-    fn skip_word(&mut self) {
-        while let Some(b'0'..=b'9' | b'a'..=b'z' | b'E' | b'+' | b'-' | b'.') = self.text.get(self.at) {
-            self.at += 1;
-        }
-    }
-
-    fn skip_string(&mut self) -> Option<()> {
-        self.at += 1;
-        loop {
-            match self.text.get(self.at)? {
-                b'"' => {
-                    self.at += 1;
-                    return Some(());
-                }
-                b'\\' => self.at += 2,
-                _ => self.at += 1,
-            }
-        }
-    }
-
-    fn skip_nested(&mut self) -> Option<()> {
-        let mut depth = 0usize;
-        loop {
-            match self.text.get(self.at)? {
-                b'"' => {
-                    self.skip_string()?;
-                    continue;
-                }
-                b'{' | b'[' => depth += 1,
-                b'}' | b']' => depth -= 1,
+impl<'a> Search<'_, 'a> {
+    /// What is wanted of the entry `key`: slots for the value itself, and paths that lead further into it.
+    fn wanted_at<'p>(&self, wanted: &[Wanted<'p>], key: &str) -> (Vec<usize>, Vec<Wanted<'p>>) {
+        let (mut here, mut deeper) = (Vec::new(), Vec::new());
+        for &(slot, path) in wanted.iter().filter(|(slot, _)| self.found[*slot].is_none()) {
+            match path.split_once('.') {
+                _ if path == key => here.push(slot),
+                Some((head, rest)) if head == key => deeper.push((slot, rest)),
                 _ => {}
             }
-            self.at += 1;
-            if depth == 0 {
-                return Some(());
-            }
+        }
+        (here, deeper)
+    }
+
+    fn keep(&mut self, slots: &[usize], value: Json<'a>) {
+        for &slot in slots {
+            self.found[slot] = Some(value);
+            self.missing -= 1;
         }
     }
 
-    /// Looks for `wanted` (index into `found`, rest of the path) in the value that begins here. `None` ends the search.
-    fn descend(&mut self, wanted: &[(usize, &str)], found: &mut [Option<Json<'a>>], missing: &mut usize) -> Option<()> {
-        let (open, close) = match self.peek()? {
-            b'{' => (b'{', b'}'),
-            b'[' => (b'[', b']'),
-            _ => return self.value().map(|_| ()),
-        };
-        self.take(open)?;
-        if self.take(close).is_some() {
-            return Some(());
-        }
-        let mut index = 0usize;
-        loop {
-            let mut deeper = Vec::new();
-            let mut here = Vec::new();
-            {
-                let key = if open == b'{' { self.key()? } else { Cow::Owned(index.to_string()) };
-                for &(slot, path) in wanted.iter().filter(|(slot, _)| found[*slot].is_none()) {
-                    match path.split_once('.') {
-                        _ if path == key => here.push(slot),
-                        Some((head, rest)) if head == key => deeper.push((slot, rest)),
-                        _ => {}
-                    }
-                }
-            }
-            let start = self.at;
-            if deeper.is_empty() {
-                let value = Json(self.value()?);
-                for slot in here {
-                    found[slot] = Some(value);
-                    *missing -= 1;
-                }
-            } else {
-                if !here.is_empty() {
-                    let value = Json(self.value()?);
-                    self.at = start;
-                    for slot in here {
-                        found[slot] = Some(value);
-                        *missing -= 1;
-                    }
-                }
-                self.descend(&deeper, found, missing)?;
-            }
-            if *missing == 0 {
-                return None;
-            }
-            if self.take(close).is_some() {
-                return Some(());
-            }
-            self.take(b',')?;
-            index += 1;
-        }
-    }
-
-    fn key(&mut self) -> Option<Cow<'a, str>> {
-        if self.peek()? != b'"' {
-            return None;
-        }
-        let start = self.at;
-        self.skip_string()?;
-        let quoted = &self.text[start..self.at];
-        let key = unescape(&quoted[1..quoted.len() - 1], quoted).unwrap_or(Cow::Borrowed("\0"));
-        self.take(b':')?;
-        Some(key)
+    /// Ends the search where nothing is missing any more.
+    fn go_on<E: serde::de::Error>(&self) -> Result<(), E> {
+        if self.missing == 0 { Err(E::custom("everything is found")) } else { Ok(()) }
     }
 }
+
+/// Reads one entry of an object or an array: kept, walked into, or skipped.
+struct Entry<'s, 'f, 'a, 'p> {
+    here: Vec<usize>,
+    deeper: Vec<Wanted<'p>>,
+    search: &'s mut Search<'f, 'a>,
+}
+
+impl<'a> DeserializeSeed<'a> for Entry<'_, '_, 'a, '_> {
+    type Value = ();
+
+    fn deserialize<D: serde::Deserializer<'a>>(self, deserializer: D) -> Result<(), D::Error> {
+        if self.here.is_empty() {
+            if self.deeper.is_empty() {
+                return IgnoredAny::deserialize(deserializer).map(drop);
+            }
+            return deserializer.deserialize_any(Walk { wanted: &self.deeper, search: self.search });
+        }
+        let value = Json::of(<&RawValue>::deserialize(deserializer)?);
+        self.search.keep(&self.here, value);
+        for (slot, rest) in self.deeper {
+            if let Some(inner) = value.get(rest) {
+                self.search.keep(&[slot], inner);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Walks through the entries of one value; a value without entries holds nothing that is wanted.
+struct Walk<'s, 'f, 'a, 'p> {
+    wanted: &'s [Wanted<'p>],
+    search: &'s mut Search<'f, 'a>,
+}
+
+impl<'a> Visitor<'a> for Walk<'_, '_, 'a, '_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_map<M: MapAccess<'a>>(self, mut map: M) -> Result<(), M::Error> {
+        while let Some(Key(key)) = map.next_key()? {
+            let (here, deeper) = self.search.wanted_at(self.wanted, &key);
+            map.next_value_seed(Entry { here, deeper, search: &mut *self.search })?;
+            self.search.go_on()?;
+        }
+        Ok(())
+    }
+
+    fn visit_seq<S: SeqAccess<'a>>(self, mut seq: S) -> Result<(), S::Error> {
+        for index in 0usize.. {
+            let (here, deeper) = self.search.wanted_at(self.wanted, &index.to_string());
+            if seq.next_element_seed(Entry { here, deeper, search: &mut *self.search })?.is_none() {
+                break;
+            }
+            self.search.go_on()?;
+        }
+        Ok(())
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+}
+
+/// A key of an object, borrowed where it holds no escape.
+#[derive(serde::Deserialize)]
+struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
 
 #[cfg(test)]
 mod tests {
