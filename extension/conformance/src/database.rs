@@ -77,7 +77,15 @@ impl Database {
         database
     }
 
-    /// The same without the schema.
+    /// The same without waiting for the disk: for tests of what is stored, not of when it is safe.
+    pub fn quick() -> Self {
+        let database = Self::empty();
+        database.conn.execute_batch("PRAGMA synchronous = OFF").expect("the setting is taken");
+        database.call("knocker_bootstrap", &[]).expect("a new file takes the schema");
+        database
+    }
+
+    /// A new file without the schema.
     pub fn empty() -> Self {
         let folder = TempDir::new().expect("a temporary folder");
         let path = folder.path().join("app.db");

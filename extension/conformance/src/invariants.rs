@@ -2,30 +2,30 @@
 
 use crate::database::Database;
 
+/// The live jobs of Knocker's queues by event; each rule joins it once.
+const JOBS: &str = "WITH jobs AS MATERIALIZED (
+  SELECT id, state, CAST(payload ->> '$.event_id' AS INTEGER) AS event_id FROM _honker_live WHERE queue GLOB 'knocker:*'
+)";
+
 /// Each query finds the rows that break a rule.
 const RULES: &[(&str, &str)] = &[
     (
         "an event that waits, works or will be retried has exactly one live job",
-        "SELECT e.id FROM knocker_events e
+        "SELECT e.id, count(j.id) AS jobs FROM knocker_events e LEFT JOIN jobs j ON j.event_id = e.id
          WHERE e.status IN ('received', 'processing', 'failed')
-           AND (SELECT count(*) FROM _honker_live j WHERE j.queue GLOB 'knocker:*' AND j.payload ->> '$.event_id' = e.id) <> 1",
+         GROUP BY e.id HAVING count(j.id) <> 1",
     ),
     (
         "an ended event has no live job",
-        "SELECT e.id FROM knocker_events e
-         JOIN _honker_live j ON j.queue GLOB 'knocker:*' AND j.payload ->> '$.event_id' = e.id
-         WHERE e.status IN ('handled', 'dead', 'ignored')",
+        "SELECT e.id FROM jobs j JOIN knocker_events e ON e.id = j.event_id WHERE e.status IN ('handled', 'dead', 'ignored')",
     ),
     (
         "a live job belongs to an event",
-        "SELECT j.id FROM _honker_live j
-         WHERE j.queue GLOB 'knocker:*' AND NOT EXISTS (SELECT 1 FROM knocker_events e WHERE e.id = j.payload ->> '$.event_id')",
+        "SELECT j.id FROM jobs j WHERE NOT EXISTS (SELECT 1 FROM knocker_events e WHERE e.id = j.event_id)",
     ),
     (
         "a leased job and a processing event are the same thing",
-        "SELECT j.id FROM _honker_live j
-         JOIN knocker_events e ON e.id = j.payload ->> '$.event_id'
-         WHERE j.queue GLOB 'knocker:*' AND (j.state = 'processing') <> (e.status = 'processing')",
+        "SELECT j.id FROM jobs j JOIN knocker_events e ON e.id = j.event_id WHERE (j.state = 'processing') <> (e.status = 'processing')",
     ),
     (
         "an event has ended if and only if it says when",
@@ -56,7 +56,7 @@ const RULES: &[(&str, &str)] = &[
 /// The first rule that is broken, with the ids of the rows.
 pub fn check(database: &Database) -> Result<(), String> {
     for (rule, sql) in RULES {
-        let broken = database.rows(sql, &[]).map_err(|failure| format!("{rule}: {failure}"))?;
+        let broken = database.rows(&format!("{JOBS} {sql} LIMIT 20"), &[]).map_err(|failure| format!("{rule}: {failure}"))?;
         if !broken.is_empty() {
             return Err(format!("broken: {rule}: {broken:?}"));
         }

@@ -3,12 +3,14 @@
 //! - [`library`] finds the library, and builds it where nobody names one.
 //! - [`database`] opens files and calls the SQL functions.
 //! - [`cases`] reads the data files of this folder; its README describes their formats.
+//! - [`contract`] reads the promises of `docs/sql.md`.
 //! - [`verification`] and [`scenario`] run them, [`matching`] compares what comes back.
 //! - [`acknowledgements`] and [`worker`] are what the test processes of the kill and contention tests share.
 //! - [`invariants`] says what must hold in every file, whatever happened to the processes that wrote it.
 
 pub mod acknowledgements;
 pub mod cases;
+pub mod contract;
 pub mod database;
 pub mod invariants;
 pub mod library;

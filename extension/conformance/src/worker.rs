@@ -3,11 +3,13 @@
 //! Each line that they print was true in the file, committed, before it was printed.
 
 use std::io::{self, Read, Write};
+use std::mem;
 use std::path::Path;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, channel};
 use std::thread;
 use std::time::Duration;
 
+use rusqlite::types::Value as Sql;
 use serde_json::{Value, json};
 
 use crate::call;
@@ -19,12 +21,15 @@ pub const ENDPOINT: &str = "orders";
 pub const SECRET: &str = "test-secret";
 /// The handler's own tables: a row in `orders` for each handled attempt, one in `failures` for each failed one.
 pub const TABLES: &str = "CREATE TABLE orders (event_id INTEGER NOT NULL, attempt INTEGER NOT NULL, worker TEXT NOT NULL);
-                          CREATE TABLE failures (event_id INTEGER NOT NULL, attempt INTEGER NOT NULL, worker TEXT NOT NULL);";
+                          CREATE TABLE failures (event_id INTEGER NOT NULL, attempt INTEGER NOT NULL, worker TEXT NOT NULL);
+                          CREATE INDEX orders_event ON orders (event_id);
+                          CREATE INDEX failures_event ON failures (event_id);";
 
 /// Creates the endpoint and the handler's tables.
 pub fn prepare(database: &Database) {
     let config = json!({
-        "provider": "token", "options": {"header": "x-shop-token", "id_path": "id", "type_path": "kind"}, "max_attempts": 1000
+        "provider": "token", "options": {"header": "x-shop-token", "id_path": "id", "type_path": "kind"}, "max_attempts": 1000,
+        "invalid_per_hour": 1_000_000_000
     });
     call!(database, "knocker_endpoint", ENDPOINT, config.to_string()).expect("the endpoint is taken");
     database.conn.execute_batch(TABLES).expect("the handler's tables");
@@ -73,22 +78,21 @@ fn line(receipt: &Value) -> String {
     format!("{outcome} {} {}", receipt["delivery_id"], receipt["event_id"])
 }
 
-/// Claims and handles until standard input ends and nothing is left to claim. Every seventh attempt fails and is due again at once, every
+/// Claims and handles until standard input has ended and the queue is empty. About every seventh attempt fails and is due again within a second, every
 /// eleventh event is skipped. Prints `handled <event>`, `failed <event>`, `skipped <event>`, and `lost <event>` for a lease that ran out.
 pub fn work(path: &Path, worker: &str, lease_s: i64) -> Result<(), Failure> {
     let database = Database::open(path);
-    let input = watch_input();
+    let input_ended = watch_input();
     let mut closing = false;
     loop {
-        let claimed = match call!(database, "knocker_next_due")? {
-            rusqlite::types::Value::Integer(0) => call!(database, "knocker_claim", worker, 8, lease_s)?,
-            _ => rusqlite::types::Value::Integer(0),
-        };
-        if claimed == rusqlite::types::Value::Integer(0) {
-            if closing {
-                return Ok(());
-            }
-            closing = input.recv_timeout(Duration::from_millis(2)) == Err(RecvTimeoutError::Disconnected);
+        let due = call!(database, "knocker_next_due")?;
+        if closing && due == Sql::Null {
+            return Ok(());
+        }
+        let claimed = if due == Sql::Integer(0) { call!(database, "knocker_claim", worker, 8, lease_s)? } else { Sql::Integer(0) };
+        if claimed == Sql::Integer(0) {
+            // What others hold, and what is due again in the next second, is waited for.
+            closing |= input_ended.recv_timeout(Duration::from_millis(2)).is_ok();
             continue;
         }
         let sql = "SELECT job_id, event_id, attempt FROM knocker_jobs WHERE worker = ? ORDER BY job_id";
@@ -131,12 +135,13 @@ fn say(lines: &str) {
     io::stdout().write_all(format!("{lines}\n").as_bytes()).expect("the parent reads");
 }
 
-/// A channel that is disconnected when standard input ends.
+/// A channel that says once that standard input has ended, and stays open so that waiting on it goes on to take its time.
 fn watch_input() -> Receiver<()> {
     let (sender, receiver) = channel();
     thread::spawn(move || {
         let _ = io::stdin().read_to_end(&mut Vec::new());
-        drop(sender);
+        let _ = sender.send(());
+        mem::forget(sender);
     });
     receiver
 }

@@ -17,7 +17,7 @@ fn every_lifecycle_scenario_runs_as_told() {
         let mut names = HashSet::new();
         for scenario in &parsed.scenarios {
             assert!(names.insert(&scenario.name), "{}: two scenarios are called {:?}", file.name, scenario.name);
-            let database = Database::fresh();
+            let database = Database::quick();
             let outcome = scenario.run(&database, &parsed.values).and_then(|()| invariants::check(&database));
             if let Err(problem) = outcome {
                 problems.push(format!("{}: {}: {problem}", file.name, scenario.name));

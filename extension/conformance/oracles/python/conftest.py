@@ -1,0 +1,69 @@
+"""The extension, the frozen clock, and the record of what ran."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterator
+from datetime import datetime, timezone
+
+import freezegun
+import pytest
+from case import NOW_MS
+from freezegun.api import FrozenDateTimeFactory
+from knocker import Knocker
+from oracle import Oracle, load_all
+
+freezegun.configure(extend_ignore_list=["_pytest", "pytest"])
+
+RECORD: list[dict[str, str]] = []
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test that takes `oracle` runs for each of them."""
+    if "oracle" in metafunc.fixturenames:
+        metafunc.parametrize("oracle", load_all(), ids=str)
+
+
+@pytest.fixture(scope="session")
+def knocker() -> Knocker:
+    """The extension under test."""
+    return Knocker(os.environ["KNOCKER_EXTENSION"])
+
+
+@pytest.fixture(scope="session")
+def frozen() -> Iterator[FrozenDateTimeFactory]:
+    """The clock of the libraries. One freeze for the whole run: starting it walks through every loaded module."""
+    with freezegun.freeze_time(_moment(NOW_MS), real_asyncio=True) as factory:
+        yield factory
+
+
+@pytest.fixture
+def clock(frozen: FrozenDateTimeFactory) -> Iterator[Callable[[int], None]]:
+    """Sets the clock of the libraries to a moment in Unix milliseconds; it stands at `NOW_MS` otherwise."""
+    frozen.move_to(_moment(NOW_MS))
+    yield lambda now_ms: frozen.move_to(_moment(now_ms))
+    frozen.move_to(_moment(NOW_MS))
+
+
+@pytest.fixture
+def ran() -> Callable[[Oracle, str], None]:
+    """Says that a check of an oracle ran to its end."""
+
+    def record(oracle: Oracle, check: str) -> None:
+        provider, library = oracle.loaded.provider, f"pypi:{oracle.library}"
+        RECORD.append({"provider": provider, "case": oracle.case, "library": library, "version": oracle.version, "check": check})
+
+    return record
+
+
+def pytest_sessionfinish() -> None:
+    """Writes the record where the report reads it."""
+    path = os.environ.get("KNOCKER_ORACLES_RECORD")
+    if path:
+        with open(path, "w") as file:
+            json.dump(RECORD, file)
+
+
+def _moment(now_ms: int) -> datetime:
+    return datetime.fromtimestamp(now_ms / 1000, timezone.utc)
