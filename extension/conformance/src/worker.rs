@@ -78,6 +78,27 @@ fn line(receipt: &Value) -> String {
     format!("{outcome} {} {}", receipt["delivery_id"], receipt["event_id"])
 }
 
+/// Receives webhooks of `size` bytes until one is refused; returns how many were taken, and the refusal.
+pub fn fill_up(database: &Database, name: &str, size: usize) -> (i64, Failure) {
+    let request = json!({ "headers": { "X-Shop-Token": SECRET } }).to_string();
+    let secrets = json!([SECRET]).to_string();
+    let mut taken = 0;
+    loop {
+        let body = format!(r#"{{"id":"{name}-{taken}","kind":"order.paid","note":"{}"}}"#, "x".repeat(size));
+        match call!(database, "knocker_receive", ENDPOINT, &request, body, &secrets) {
+            Ok(_) => taken += 1,
+            Err(failure) => return (taken, failure),
+        }
+    }
+}
+
+/// The same as a process: prints `<taken> <code>`.
+pub fn fill(path: &Path, name: &str, size: usize) -> Result<(), Failure> {
+    let (taken, failure) = fill_up(&Database::open(path), name, size);
+    say(&format!("{taken} {}", failure.code));
+    Ok(())
+}
+
 /// Claims and handles until standard input has ended and the queue is empty. About every seventh attempt fails and is due again within a second, every
 /// eleventh event is skipped. Prints `handled <event>`, `failed <event>`, `skipped <event>`, and `lost <event>` for a lease that ran out.
 pub fn work(path: &Path, worker: &str, lease_s: i64) -> Result<(), Failure> {

@@ -14,8 +14,6 @@ from freezegun.api import FrozenDateTimeFactory
 from knocker import Knocker
 from oracle import Oracle, load_all
 
-freezegun.configure(extend_ignore_list=["_pytest", "pytest"])
-
 RECORD: list[dict[str, str]] = []
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 import signer
-from case import Case
+from case import NOW_MS, Case
 from knocker import Knocker
 from oracle import Oracle
 
@@ -15,11 +15,12 @@ Record = Callable[[Oracle, str], None]
 pytestmark = pytest.mark.usefixtures("clock")
 
 
-def test_both_agree_on_the_variants(oracle: Oracle, knocker: Knocker, ran: Record) -> None:
+def test_both_agree_on_the_variants(oracle: Oracle, knocker: Knocker, clock: Callable[[int], None], ran: Record) -> None:
     case = oracle.loaded
     for changes in case.variants:
-        name, valid = changes["name"], changes["valid"]
-        agree(oracle, knocker, case.variant(changes), name, valid)
+        name, now_ms = changes["name"], changes.get("now_ms", NOW_MS)
+        clock(now_ms)
+        agree(oracle, knocker, case.variant(changes), name, changes["valid"], now_ms)
         ran(oracle, name)
 
 
@@ -45,9 +46,9 @@ def test_a_blank_secret_verifies_nothing(oracle: Oracle, knocker: Knocker, ran: 
     ran(oracle, "blank secret")
 
 
-def agree(oracle: Oracle, knocker: Knocker, case: Case, name: str, valid: bool) -> None:
+def agree(oracle: Oracle, knocker: Knocker, case: Case, name: str, valid: bool, now_ms: int = NOW_MS) -> None:
     """Knocker says `valid`, and the library the same unless it is known to differ."""
-    request = signer.sign(case)
-    verdict = knocker.verify(case, request, case.secret)
+    request = signer.sign(case, now_ms)
+    verdict = knocker.verify(case, request, case.secret, now_ms)
     assert verdict.valid is valid, f"{name}: {verdict}"
     assert oracle.accepts(request, case.secret) is (valid is not (name in oracle.differs)), f"{oracle}: {name}"

@@ -1,4 +1,4 @@
-//! A process of the kill and contention tests: `send <file> <sender> <count>` or `work <file> <worker> <lease_s>`.
+//! A process of the tests: `send <file> <sender> <count>`, `work <file> <worker> <lease_s>` or `fill <file> <name> <bytes>`.
 
 use std::env;
 use std::path::Path;
@@ -9,7 +9,7 @@ use knocker_conformance::worker;
 fn main() -> ExitCode {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let [role, path, name, number] = arguments.as_slice() else {
-        eprintln!("usage: knocker-conformance-child send|work <file> <name> <number>");
+        eprintln!("usage: knocker-conformance-child send|work|fill <file> <name> <number>");
         return ExitCode::from(2);
     };
     let path = Path::new(path);
@@ -17,6 +17,7 @@ fn main() -> ExitCode {
     let done = match role.as_str() {
         "send" => worker::send(path, name, number.into()),
         "work" => worker::work(path, name, number.into()),
+        "fill" => worker::fill(path, name, number as usize),
         other => panic!("there is no role {other:?}"),
     };
     match done {

@@ -1,0 +1,17 @@
+"""Django for Anymail's views: they take requests of Django and nothing else of it."""
+
+from case import Request
+from django.conf import settings
+from django.http import HttpRequest
+from django.test import RequestFactory
+
+settings.configure(ALLOWED_HOSTS=["*"])
+
+ORACLES: list[object] = []
+
+
+def django_request(request: Request) -> HttpRequest:
+    """The request as Django hands it to a view."""
+    return RequestFactory().generic(
+        request.method, request.url, request.body, content_type=request.header("Content-Type"), headers=dict(request.headers)
+    )

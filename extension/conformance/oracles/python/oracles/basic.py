@@ -1,0 +1,17 @@
+"""Werkzeug reads HTTP Basic for Flask."""
+
+from hmac import compare_digest
+
+from case import Request
+from oracle import Oracle
+from werkzeug.datastructures import Authorization
+
+
+def verify(request: Request, secret: str) -> bool:
+    given = Authorization.from_header(request.header("Authorization"))
+    if given is None or given.type != "basic":
+        return False
+    return compare_digest(f"{given.username}:{given.password}".encode(), secret.encode())
+
+
+ORACLES = [Oracle(case="basic", library="Werkzeug", verify=verify)]

@@ -1,0 +1,22 @@
+"""Anymail receives Postmark's webhooks for Django."""
+
+from anymail.exceptions import AnymailInsecureWebhookWarning, AnymailWebhookValidationFailure
+from anymail.webhooks.postmark import PostmarkTrackingWebhookView
+from case import Request
+from oracle import Oracle, accepted
+from oracles.anymail_view import django_request
+
+
+def verify(request: Request, secret: str) -> bool:
+    return accepted(PostmarkTrackingWebhookView(webhook_secret=secret).run_validators(django_request(request)))
+
+
+ORACLES = [
+    Oracle(
+        case="postmark",
+        library="django-anymail",
+        verify=verify,
+        # Without a secret it warns, and the warning is an error here.
+        refusals=(AnymailWebhookValidationFailure, AnymailInsecureWebhookWarning),
+    )
+]

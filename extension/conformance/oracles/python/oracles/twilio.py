@@ -1,0 +1,50 @@
+"""Twilio's own library."""
+
+from collections.abc import Iterable
+from urllib.parse import parse_qs
+
+from case import Case, Request
+from oracle import Oracle
+from twilio.request_validator import SIGNATURE_HEADER, SIGNATURE_SETTINGS_HEADER, RequestValidator, get_signature_algorithm
+
+
+class Fields(dict[str, list[str]]):
+    """A form as the frameworks hold one: the library asks for all values of a name."""
+
+    def getlist(self, name: str) -> Iterable[str]:
+        return self[name]
+
+
+def parameters(request: Request) -> Fields | str:
+    if "form" in request.header("Content-Type"):
+        return Fields(parse_qs(request.text, keep_blank_values=True))
+    return request.text
+
+
+def verify(request: Request, secret: str) -> bool:
+    algorithm = get_signature_algorithm(request.header(SIGNATURE_SETTINGS_HEADER))
+    return RequestValidator(secret).validate(request.url, parameters(request), request.header(SIGNATURE_HEADER), algorithm)
+
+
+def sign(case: Case) -> Request:
+    request = case.request.with_headers(case.signer["headers"])
+    algorithm = get_signature_algorithm(request.header(SIGNATURE_SETTINGS_HEADER))
+    signed = parameters(request) if isinstance(parameters(request), Fields) else {}
+    signature = RequestValidator(case.secret).compute_signature(request.url, signed, algorithm)
+    return request.with_header(SIGNATURE_HEADER, signature)
+
+
+BLANK = {"blank secret": "the library signs with an empty key; Knocker verifies nothing with one"}
+BOUND = "the library lets the request name its algorithm; Knocker binds the endpoint to one, so that nobody can choose the weaker"
+
+ORACLES = [
+    Oracle(
+        case="twilio",
+        library="twilio",
+        verify=verify,
+        sign=sign,
+        differs={**BLANK, "a shared key's signature for an endpoint of the auth token": BOUND},
+    ),
+    Oracle(case="twilio-json", library="twilio", verify=verify, sign=sign, differs=BLANK),
+    Oracle(case="twilio-shared-key", library="twilio", verify=verify, sign=sign, differs={**BLANK, "downgraded to SHA-1": BOUND}),
+]
