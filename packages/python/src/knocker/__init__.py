@@ -1,0 +1,125 @@
+"""Receive webhooks durably in apps that run on SQLite.
+
+hooks = knocker.open("app.db")
+stripe = hooks.endpoint("stripe", provider="stripe", secrets=[os.environ["STRIPE_WEBHOOK_SECRET"]])
+
+@stripe.on("checkout.session.completed")
+def fulfil(event, tx):
+    tx.execute("INSERT INTO orders (id) VALUES (?)", [event.json()["data"]["object"]["id"]])
+
+app.mount("/webhooks", hooks.asgi())
+hooks.run_worker()
+"""
+
+from knocker.endpoint import Endpoint
+from knocker.error_codes import (
+    BadStateError,
+    BusyError,
+    CorruptError,
+    DiskFullError,
+    InvalidArgumentError,
+    IoError,
+    LeaseLostError,
+    NestedStatementError,
+    NotBootstrappedError,
+    ReadOnlyError,
+    SchemaTooNewError,
+    SecondSqliteError,
+    SqliteError,
+    UnknownDeliveryError,
+    UnknownEndpointError,
+    UnknownEventError,
+    UnknownProviderError,
+    UnsupportedSqliteError,
+)
+from knocker.errors import CannotLoadError, KnockerError, LibraryNotFoundError, UsageError
+from knocker.event import Event, EventDelivery
+from knocker.hooks import Hooks
+from knocker.hooks import open_hooks as open
+from knocker.leases import Failure, Job, Leases
+from knocker.library import load, loadable_path
+from knocker.receipt import Item, Receipt, ReceivedEvent, Response, Verdict
+from knocker.records import (
+    AttemptRecord,
+    BulkResult,
+    DeliveryRecord,
+    EndpointRecord,
+    EndpointStats,
+    EventCounts,
+    EventRecord,
+    LastHour,
+    PruneRecord,
+    PruneResult,
+    ReplayedDelivery,
+    RetentionPass,
+    RetentionPolicy,
+    Stats,
+    Transition,
+)
+from knocker.request import Headers, Request
+from knocker.verdicts import Dead, HandlerVerdict, Ignore, Retry
+from knocker.worker import Worker
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "AttemptRecord",
+    "BadStateError",
+    "BulkResult",
+    "BusyError",
+    "CannotLoadError",
+    "CorruptError",
+    "Dead",
+    "DeliveryRecord",
+    "DiskFullError",
+    "Endpoint",
+    "EndpointRecord",
+    "EndpointStats",
+    "Event",
+    "EventCounts",
+    "EventDelivery",
+    "EventRecord",
+    "Failure",
+    "HandlerVerdict",
+    "Headers",
+    "Hooks",
+    "Ignore",
+    "InvalidArgumentError",
+    "IoError",
+    "Item",
+    "Job",
+    "KnockerError",
+    "LastHour",
+    "LeaseLostError",
+    "Leases",
+    "LibraryNotFoundError",
+    "NestedStatementError",
+    "NotBootstrappedError",
+    "PruneRecord",
+    "PruneResult",
+    "ReadOnlyError",
+    "Receipt",
+    "ReceivedEvent",
+    "ReplayedDelivery",
+    "Request",
+    "Response",
+    "RetentionPass",
+    "RetentionPolicy",
+    "Retry",
+    "SchemaTooNewError",
+    "SecondSqliteError",
+    "SqliteError",
+    "Stats",
+    "Transition",
+    "UnknownDeliveryError",
+    "UnknownEndpointError",
+    "UnknownEventError",
+    "UnknownProviderError",
+    "UnsupportedSqliteError",
+    "UsageError",
+    "Verdict",
+    "Worker",
+    "load",
+    "loadable_path",
+    "open",
+]

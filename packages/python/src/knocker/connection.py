@@ -1,0 +1,154 @@
+"""Connections: a driver that can load Knocker, opened so that what is committed stays."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Literal, Protocol
+
+from knocker import library, module_sqlite
+from knocker.errors import CannotLoadError, UsageError, translate, translated
+
+Value = int | float | str | bytes | None
+"""What SQLite stores."""
+
+Synchronous = Literal["full", "normal"]
+DriverName = Literal["sqlite3", "apsw", "pysqlite3"]
+
+
+class Cursor(Protocol):
+    """What Knocker needs of a driver's cursor."""
+
+    def fetchall(self) -> list[Any]: ...
+
+
+class Connection(Protocol):
+    """What Knocker needs of a driver's connection: ``sqlite3``, ``apsw`` and ``pysqlite3`` all have it."""
+
+    @property
+    def in_transaction(self) -> bool: ...
+
+    def execute(self, sql: str, parameters: Any = ..., /) -> Cursor: ...
+
+    def executemany(self, sql: str, parameters: Iterable[Any], /) -> Any: ...
+
+    def cursor(self) -> Any: ...
+
+    def close(self) -> None: ...
+
+
+@dataclass(frozen=True)
+class Driver:
+    """A database module: its connection class, and how one is opened in autocommit."""
+
+    name: str
+    connection_class: type[Any]
+    connect: Callable[[type[Any], str, float], Any]
+
+
+def _connect_dbapi(connection_class: type[Any], path: str, timeout_s: float) -> Any:
+    return connection_class(path, timeout=timeout_s, isolation_level=None, check_same_thread=False, uri=path.startswith("file:"))
+
+
+def _connect_apsw(connection_class: type[Any], path: str, timeout_s: float) -> Any:
+    connection = connection_class(path, flags=0x2 | 0x4 | 0x40)  # read-write, create, URI
+    connection.setbusytimeout(int(timeout_s * 1000))
+    return connection
+
+
+@lru_cache
+def find_driver(name: DriverName | None = None) -> Driver:
+    """The named driver; without a name the first of ``sqlite3``, ``apsw`` and ``pysqlite3`` that is there and can load Knocker."""
+    if name == "sqlite3":
+        return Driver("sqlite3", sqlite3.Connection, _connect_dbapi)
+    if name is not None:
+        module = importlib.import_module(name)
+        return Driver(name, module.Connection, _connect_apsw if name == "apsw" else _connect_dbapi)
+    problem = _standard_module_problem()
+    if problem is None:
+        return find_driver("sqlite3")
+    for other in ("apsw", "pysqlite3"):
+        try:
+            return find_driver(other)
+        except ImportError:
+            continue
+    raise CannotLoadError(f"{problem}. {library.advice()}")
+
+
+def _standard_module_problem() -> str | None:
+    """Why ``sqlite3`` cannot load Knocker here, found out on a connection in memory."""
+    if hasattr(sqlite3.Connection, "enable_load_extension"):
+        return None
+    connection = sqlite3.connect(":memory:")
+    try:
+        module_sqlite.load(connection, library.loadable_path(), library.ENTRY_POINT)
+    except module_sqlite.UnreachableError as error:
+        return str(error)
+    except CannotLoadError:
+        # The file is at fault, not the driver: the caller's own attempt will say so.
+        return None
+    finally:
+        connection.close()
+    return None
+
+
+def open_connection(
+    path: str,
+    *,
+    synchronous: Synchronous,
+    busy_timeout_s: float,
+    driver: Driver | None = None,
+    connection_class: type[Any] | None = None,
+    extension: str | os.PathLike[str] | None = None,
+) -> Connection:
+    """Opens a file in WAL mode with foreign keys on and Knocker loaded, in autocommit, usable from any thread (one at a time)."""
+    if synchronous not in ("full", "normal"):
+        raise UsageError(f'synchronous must be "full" or "normal", not {synchronous!r}')
+    chosen = driver or find_driver()
+    with translated():
+        connection: Connection = chosen.connect(connection_class or chosen.connection_class, path, busy_timeout_s)
+    try:
+        with translated():
+            library.load(connection, extension)
+            _use_wal(connection, busy_timeout_s)
+            connection.execute(f"PRAGMA synchronous = {synchronous}").fetchall()
+            connection.execute("PRAGMA foreign_keys = ON").fetchall()
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _use_wal(connection: Connection, patience_s: float) -> None:
+    """SQLite answers "locked" at once, without waiting, where two processes switch a new file at the same moment."""
+    deadline = time.monotonic() + patience_s
+    while True:
+        try:
+            if connection.execute("PRAGMA journal_mode").fetchall()[0][0] not in ("wal", "memory"):
+                connection.execute("PRAGMA journal_mode = WAL").fetchall()
+            return
+        except Exception as error:
+            known = translate(error)
+            if known is None or known.code != "busy" or time.monotonic() > deadline:
+                raise
+            time.sleep(0.005)
+
+
+@lru_cache(maxsize=256)
+def _call_sql(function: str, arguments: int) -> str:
+    return f"SELECT {function}({', '.join('?' * arguments)})"
+
+
+def call(connection: Connection, function: str, *arguments: Value) -> Any:
+    """The result of one SQL function. The statement is finished when this returns."""
+    return connection.execute(_call_sql(function, len(arguments)), arguments).fetchall()[0][0]
+
+
+def rows(connection: Connection, sql: str, parameters: Sequence[Value] = ()) -> list[tuple[Any, ...]]:
+    """Every row of a query."""
+    return connection.execute(sql, parameters).fetchall()

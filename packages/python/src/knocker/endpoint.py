@@ -1,0 +1,213 @@
+"""Endpoints: a name in the URL, who may send there, and the handlers of what arrives."""
+
+from __future__ import annotations
+
+import inspect
+import json
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+from knocker.database import Database
+from knocker.error_codes import UnknownEndpointError
+from knocker.errors import UsageError
+from knocker.handlers import Handler, Handlers
+from knocker.receipt import Receipt, Verdict
+from knocker.request import Headers, HeadersLike, Request
+
+if TYPE_CHECKING:
+    from knocker.http.asgi import AsgiApp
+    from knocker.http.settings import HttpSettings
+    from knocker.http.wsgi import WsgiApp
+
+SecretsOf = Callable[[Request], Sequence[str] | Awaitable[Sequence[str]]]
+Secrets = str | Sequence[str] | SecretsOf
+"""One secret, several (each is tried), or a function of the request that returns them."""
+
+AnyHandler = TypeVar("AnyHandler", bound=Handler)
+
+
+class Endpoint:
+    """One endpoint of a :class:`~knocker.Hooks`; made by :meth:`~knocker.Hooks.endpoint`. Thread-safe."""
+
+    def __init__(self, database: Database, http: HttpSettings, name: str, secrets: Secrets, settings: Mapping[str, Any]) -> None:
+        self.name = name
+        self.handlers = Handlers()
+        self._database = database
+        self._http = http
+        self._secrets = secrets if callable(secrets) else _checked(name, secrets)
+        self.configure(**settings)
+
+    def configure(
+        self,
+        *,
+        provider: str | None = None,
+        options: Mapping[str, Any] | None = None,
+        enabled: bool | None = None,
+        max_attempts: int | None = None,
+        backoff: Mapping[str, float] | None = None,
+        max_body_bytes: int | None = None,
+        unhandled: Literal["dead", "ignore"] | None = None,
+        on_redelivery: Literal["keep", "requeue_dead"] | None = None,
+        invalid_per_hour: int | None = None,
+    ) -> None:
+        """Stores the settings. What is left out gets its default, so that the code says all there is; only ``enabled`` keeps its stored
+        value, so that an operator's switch outlives a deploy."""
+        config: dict[str, Any] = {
+            "provider": provider,
+            "options": None if options is None else dict(options),
+            "max_attempts": max_attempts,
+            "backoff": None if backoff is None else dict(backoff),
+            "max_body_bytes": max_body_bytes,
+            "unhandled": unhandled,
+            "on_redelivery": on_redelivery,
+            "invalid_per_hour": invalid_per_hour,
+        }
+        if enabled is not None:
+            config["enabled"] = enabled
+        self._database.call("knocker_endpoint", self.name, json.dumps(config))
+        self.read_max_body_bytes()
+
+    def read_max_body_bytes(self) -> int:
+        """The size limit as it is stored now; another process or an operator may have changed it."""
+        rows = self._database.rows("SELECT max_body_bytes FROM knocker_endpoints WHERE name = ?", [self.name])
+        if not rows:
+            raise UnknownEndpointError(f"there is no endpoint {self.name!r}")
+        self.max_body_bytes = int(rows[0][0])
+        return self.max_body_bytes
+
+    def on(self, *types: str) -> Callable[[AnyHandler], AnyHandler]:
+        """Decorates a handler of events of these types: exact, ``"prefix.*"``, or ``"*"`` for all."""
+        if not types or not all(isinstance(pattern, str) for pattern in types):
+            raise UsageError('name the types: @endpoint.on("invoice.paid"), or "*" for every one')
+
+        def register(handler: AnyHandler) -> AnyHandler:
+            for pattern in types:
+                self.handlers.add(pattern, handler)
+            return handler
+
+        return register
+
+    def add_handler(self, type: str, handler: Handler) -> None:
+        """Adds a handler as :meth:`on` does. The handlers of one event run in the order they were added, in one transaction."""
+        self.handlers.add(type, handler)
+
+    def receive(self, request: Request) -> Receipt:
+        """Verifies and stores one request; the receipt is committed when this returns.
+
+        Callers of several threads share commits. Raises :class:`~knocker.KnockerError` where nothing could be stored.
+        """
+        secrets = self._secrets(request) if callable(self._secrets) else self._secrets
+        if inspect.isawaitable(secrets):
+            if inspect.iscoroutine(secrets):
+                secrets.close()
+            raise UsageError(f"endpoint {self.name!r}: its secrets come from a coroutine function; use areceive")
+        text = self._database.writer.call(*self._receive_call(request, secrets))
+        return Receipt.from_json(text)
+
+    async def areceive(self, request: Request) -> Receipt:
+        """As :meth:`receive`, for coroutines; concurrent tasks share commits."""
+        secrets = self._secrets(request) if callable(self._secrets) else self._secrets
+        if inspect.isawaitable(secrets):
+            secrets = await secrets
+        text = await self._database.writer.acall(*self._receive_call(request, secrets))
+        return Receipt.from_json(text)
+
+    def ingest(
+        self,
+        body: bytes,
+        *,
+        valid: bool,
+        type: str | None = None,
+        key: str | None = None,
+        reason: str | None = None,
+        detail: str | None = None,
+        provider_event_id: str | None = None,
+        provider_delivery_id: str | None = None,
+        method: str | None = None,
+        url: str | None = None,
+        headers: HeadersLike | None = None,
+    ) -> Receipt:
+        """Stores a request that you have verified yourself; only ``valid=True`` makes an event.
+
+        The dedupe identity is the first that is not empty of ``key``, ``provider_event_id`` and ``provider_delivery_id``.
+        """
+        fields = _fields(valid, type, key, reason, detail, provider_event_id, provider_delivery_id, method, url, headers)
+        return Receipt.from_json(self._database.writer.call("knocker_ingest", self.name, fields, body, self._database.now()))
+
+    async def aingest(
+        self,
+        body: bytes,
+        *,
+        valid: bool,
+        type: str | None = None,
+        key: str | None = None,
+        reason: str | None = None,
+        detail: str | None = None,
+        provider_event_id: str | None = None,
+        provider_delivery_id: str | None = None,
+        method: str | None = None,
+        url: str | None = None,
+        headers: HeadersLike | None = None,
+    ) -> Receipt:
+        """As :meth:`ingest`, for coroutines."""
+        fields = _fields(valid, type, key, reason, detail, provider_event_id, provider_delivery_id, method, url, headers)
+        return Receipt.from_json(await self._database.writer.acall("knocker_ingest", self.name, fields, body, self._database.now()))
+
+    def verify(self, request: Request) -> Verdict:
+        """The verdict on a request with this endpoint's provider, options and secrets; nothing is stored."""
+        secrets = self._secrets(request) if callable(self._secrets) else self._secrets
+        if inspect.isawaitable(secrets):
+            raise UsageError(f"endpoint {self.name!r}: its secrets come from a coroutine function")
+        provider, options = self._database.rows("SELECT provider, options FROM knocker_endpoints WHERE name = ?", [self.name])[0]
+        arguments = (provider, options, request.to_json(), request.body, json.dumps(list(secrets)))
+        return Verdict.from_json(self._database.call("knocker_verify", *arguments))
+
+    def asgi(self) -> AsgiApp:
+        """An ASGI app that receives for this endpoint at every path."""
+        from knocker.http.asgi import AsgiApp
+
+        return AsgiApp(lambda _: self, self._http)
+
+    def wsgi(self) -> WsgiApp:
+        """A WSGI app that receives for this endpoint at every path."""
+        from knocker.http.wsgi import WsgiApp
+
+        return WsgiApp(lambda _: self, self._http)
+
+    def _receive_call(self, request: Request, secrets: Sequence[str]) -> tuple[Any, ...]:
+        listed = json.dumps([secrets] if isinstance(secrets, str) else list(secrets))
+        return ("knocker_receive", self.name, request.to_json(), request.body, listed, self._database.now())
+
+
+def _checked(name: str, secrets: str | Sequence[str]) -> tuple[str, ...]:
+    listed = (secrets,) if isinstance(secrets, str) else tuple(secrets)
+    if not all(isinstance(secret, str) and secret for secret in listed):
+        raise UsageError(f"endpoint {name!r}: a secret is empty or no text; is the environment variable set?")
+    return listed
+
+
+def _fields(
+    valid: bool,
+    type: str | None,
+    key: str | None,
+    reason: str | None,
+    detail: str | None,
+    provider_event_id: str | None,
+    provider_delivery_id: str | None,
+    method: str | None,
+    url: str | None,
+    headers: HeadersLike | None,
+) -> str:
+    given = {
+        "valid": valid,
+        "type": type,
+        "key": key,
+        "reason": reason,
+        "detail": detail,
+        "provider_event_id": provider_event_id,
+        "provider_delivery_id": provider_delivery_id,
+        "method": method,
+        "url": url,
+        "headers": None if headers is None else {name: Headers(headers).get_all(name) for name in Headers(headers)},
+    }
+    return json.dumps({name: value for name, value in given.items() if value is not None})

@@ -1,0 +1,119 @@
+"""Errors: one class tree under :class:`KnockerError`.
+
+The core names each failure with a code, and ``knocker_errors`` lists the codes. The classes of :mod:`knocker.error_codes` are generated
+from that table; this module turns what a database driver raises into one of them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import ClassVar
+
+
+class KnockerError(Exception):
+    """Base of every error of this package.
+
+    ``code`` is the stable name of the failure, ``retryable`` whether the same call may succeed later, and ``hint`` what the person who
+    reads the error can do. The message never holds a secret.
+    """
+
+    code: ClassVar[str] = "error"
+    retryable: ClassVar[bool] = False
+    hint: ClassVar[str] = ""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+    def __str__(self) -> str:
+        return f"{self.code}: {self.message}. {self.hint}" if self.hint else f"{self.code}: {self.message}"
+
+
+class LibraryNotFoundError(KnockerError):
+    """The loadable library is not where it was looked for."""
+
+    code = "library_not_found"
+    hint = "Set KNOCKER_EXTENSION to the path of libknocker, or install the knocker-sqlite wheel of this platform."
+
+
+class CannotLoadError(KnockerError):
+    """This Python's SQLite refuses or fails to load the library."""
+
+    code = "cannot_load"
+
+
+class UsageError(KnockerError):
+    """The package was called in a way that cannot work; the message says how to call it."""
+
+    code = "usage"
+
+
+# SQLite's primary result codes, and the name that the core has for each.
+_RESULT_CODES = {
+    5: "busy",
+    6: "busy",
+    8: "read_only",
+    10: "io_error",
+    11: "corrupt",
+    13: "disk_full",
+    14: "io_error",
+    26: "corrupt",
+}
+
+# Python 3.10's sqlite3 does not hand out result codes; these are SQLite's own texts for them.
+_RESULT_TEXTS = {
+    "database is locked": 5,
+    "database table is locked": 6,
+    "attempt to write a readonly database": 8,
+    "disk I/O error": 10,
+    "database disk image is malformed": 11,
+    "database or disk is full": 13,
+    "unable to open database file": 14,
+    "file is not a database": 26,
+}
+
+_CORE_ERROR = re.compile(r"knocker: ([a-z_]+): (.*)", re.DOTALL)
+
+
+def from_code(code: str, message: str) -> KnockerError:
+    """The error of that code; a code of a newer library is a plain :class:`SqliteError` that names it."""
+    from knocker.error_codes import ERRORS, SqliteError
+
+    if code in ERRORS:
+        return ERRORS[code](message)
+    return SqliteError(f"{code}: {message}")
+
+
+def translate(error: BaseException) -> KnockerError | None:
+    """What a driver's error means, or None where it is no error of a database driver."""
+    text = str(error)
+    if match := _CORE_ERROR.search(text):
+        return from_code(match[1], match[2])
+    result = _result_code(error, text)
+    if result is None:
+        return None
+    return from_code(_RESULT_CODES.get(result & 0xFF, "sqlite_error"), text)
+
+
+def _result_code(error: BaseException, text: str) -> int | None:
+    for attribute in ("sqlite_errorcode", "result"):
+        code = getattr(error, attribute, None)
+        if isinstance(code, int):
+            return code
+    if not any(base.__name__ == "DatabaseError" for base in type(error).__mro__):
+        return None
+    return next((code for known, code in _RESULT_TEXTS.items() if text.startswith(known)), 1)
+
+
+@contextmanager
+def translated() -> Iterator[None]:
+    """Raises errors of the database driver as a :class:`KnockerError`."""
+    try:
+        yield
+    except Exception as error:
+        known = translate(error)
+        if known is None:
+            raise
+        raise known from error

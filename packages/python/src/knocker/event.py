@@ -1,0 +1,58 @@
+"""The event that a handler gets."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from knocker.request import Headers
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+
+
+def to_datetime(ms: int) -> datetime:
+    """Unix milliseconds as an aware datetime in UTC, to the millisecond."""
+    return _EPOCH + timedelta(milliseconds=ms)
+
+
+def to_ms(moment: datetime) -> int:
+    """An aware datetime as Unix milliseconds."""
+    return (moment - _EPOCH) // timedelta(milliseconds=1)
+
+
+@dataclass(frozen=True)
+class EventDelivery:
+    """The HTTP request that brought the event. Headers that carry a credential are redacted."""
+
+    id: int
+    method: str
+    url: str
+    headers: Headers
+
+
+@dataclass(frozen=True)
+class Event:
+    """What happened at the provider, to be processed once.
+
+    ``attempt`` counts from 1. ``body`` is the raw body of the delivery, or the event's own item of a batch. ``received_at`` is in UTC.
+    """
+
+    id: int
+    endpoint: str
+    type: str | None
+    body: bytes
+    attempt: int
+    max_attempts: int
+    received_at: datetime
+    delivery: EventDelivery
+
+    @property
+    def headers(self) -> Headers:
+        """The headers of the delivery."""
+        return self.delivery.headers
+
+    def json(self) -> Any:
+        """The body as JSON. Raises ValueError where it is none."""
+        return json.loads(self.body)

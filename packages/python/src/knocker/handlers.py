@@ -1,0 +1,44 @@
+"""Which functions want which events."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from knocker.errors import UsageError
+from knocker.event import Event
+
+Handler = Callable[[Event, Any], Awaitable[None] | None]
+"""A function or coroutine function of the event and ``tx``, the worker's database connection."""
+
+
+class Handlers:
+    """The handlers of one endpoint, in the order in which they were added."""
+
+    def __init__(self) -> None:
+        self._entries: list[tuple[str, Handler]] = []
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def add(self, pattern: str, handler: Handler) -> None:
+        """``pattern`` is a type, a prefix with ``.*``, or ``*`` for every event, also one without a type."""
+        star = pattern.find("*")
+        if not pattern or (star >= 0 and pattern != "*" and not (pattern.endswith(".*") and star == len(pattern) - 1)):
+            raise UsageError(f'{pattern!r} is no event type: write "invoice.paid", "invoice.*" or "*"')
+        if not callable(handler):
+            raise UsageError(f"{handler!r} cannot be called")
+        self._entries.append((pattern, handler))
+
+    def matching(self, event_type: str | None) -> list[Handler]:
+        """Every handler that wants this type."""
+        return [handler for pattern, handler in self._entries if _matches(pattern, event_type)]
+
+
+def _matches(pattern: str, event_type: str | None) -> bool:
+    if pattern == "*":
+        return True
+    if event_type is None:
+        return False
+    # "invoice.*" is what starts with "invoice.", as in the filters of the bulk actions.
+    return event_type.startswith(pattern[:-1]) if pattern.endswith(".*") else event_type == pattern

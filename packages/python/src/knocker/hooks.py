@@ -1,0 +1,161 @@
+"""Hooks: the webhooks of one SQLite file, and where everything of this package begins."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal
+
+from knocker.connection import DriverName, Synchronous
+from knocker.database import Clock, Database
+from knocker.endpoint import Endpoint, Secrets
+from knocker.errors import UsageError
+from knocker.http.settings import HttpSettings
+from knocker.leases import Leases
+from knocker.operate import Operations
+from knocker.reads import Reads
+from knocker.worker import OnError, Worker
+
+if TYPE_CHECKING:
+    from knocker.http.asgi import Asgi, AsgiApp
+    from knocker.http.wsgi import Wsgi, WsgiApp
+
+
+class Hooks(Reads, Operations):
+    """The webhooks of one SQLite file; made by :func:`knocker.open`. Thread-safe, and usable again after a fork."""
+
+    def __init__(self, database: Database, http: HttpSettings) -> None:
+        self.database = database
+        self._http = http
+        self._endpoints: dict[str, Endpoint] = {}
+
+    @property
+    def endpoints(self) -> Mapping[str, Endpoint]:
+        """The endpoints of this process by name."""
+        return MappingProxyType(self._endpoints)
+
+    def endpoint(
+        self,
+        name: str,
+        *,
+        provider: str | None = None,
+        secrets: Secrets = (),
+        options: Mapping[str, Any] | None = None,
+        enabled: bool | None = None,
+        max_attempts: int | None = None,
+        backoff: Mapping[str, float] | None = None,
+        max_body_bytes: int | None = None,
+        unhandled: Literal["dead", "ignore"] | None = None,
+        on_redelivery: Literal["keep", "requeue_dead"] | None = None,
+        invalid_per_hour: int | None = None,
+    ) -> Endpoint:
+        """Creates or updates an endpoint.
+
+        ``name`` is what stands in the URL: 1 to 64 of ``a-z A-Z 0-9 _ . -``. ``provider`` verifies its requests with ``secrets``: one, a
+        list of which each is tried, or a function of the request. Secrets are never stored. Without a provider the endpoint takes
+        :meth:`~knocker.Endpoint.ingest` only.
+
+        The other settings are stored, and what is left out gets its default: 10 attempts; a backoff of
+        ``{"base_s": 5, "factor": 4, "cap_s": 21600}``; bodies of at most 1 MiB; events that no handler wants become ``"dead"``; a
+        redelivery of a dead event changes nothing (``"keep"``); 1000 refused receipts an hour are kept, more only counted. ``enabled``
+        alone keeps its stored value. Raises :class:`~knocker.InvalidArgumentError` and :class:`~knocker.UnknownProviderError`,
+        and :class:`~knocker.UsageError` where these hooks have an endpoint of that name.
+        """
+        if name in self._endpoints:
+            raise UsageError(f"endpoint {name!r} is there already: hooks.endpoints[{name!r}]")
+        settings = {
+            "provider": provider,
+            "options": options,
+            "enabled": enabled,
+            "max_attempts": max_attempts,
+            "backoff": backoff,
+            "max_body_bytes": max_body_bytes,
+            "unhandled": unhandled,
+            "on_redelivery": on_redelivery,
+            "invalid_per_hour": invalid_per_hour,
+        }
+        endpoint = Endpoint(self.database, self._http, name, secrets, settings)
+        self._endpoints[name] = endpoint
+        return endpoint
+
+    def asgi(self, mount: str = "", otherwise: Asgi | None = None) -> AsgiApp:
+        """An ASGI app that receives at ``/<endpoint>``. With ``otherwise`` it wraps that app: what is not below ``mount`` goes there."""
+        from knocker.http.asgi import AsgiApp
+
+        return AsgiApp(self._endpoints.get, self._http, mount, otherwise)
+
+    def wsgi(self, mount: str = "", otherwise: Wsgi | None = None) -> WsgiApp:
+        """A WSGI app that receives at ``/<endpoint>``. With ``otherwise`` it wraps that app: what is not below ``mount`` goes there."""
+        from knocker.http.wsgi import WsgiApp
+
+        return WsgiApp(self._endpoints.get, self._http, mount, otherwise)
+
+    def worker(
+        self,
+        *,
+        concurrency: int = 1,
+        poll: float = 1.0,
+        lease_s: int = 60,
+        on_error: OnError | None = None,
+    ) -> Worker:
+        """A worker that is not started. ``concurrency`` is how many handlers run at once, each with its own connection; ``poll`` the
+        seconds after which it looks at the file even if nothing told it to; ``lease_s`` the lease of a job, extended while its handler
+        runs; ``on_error(error, event)`` is called for each failed attempt."""
+        return Worker(self.database, self._endpoints, concurrency=concurrency, poll=poll, lease_s=lease_s, on_error=on_error)
+
+    def run_worker(self, *, concurrency: int = 1, poll: float = 1.0, lease_s: int = 60, on_error: OnError | None = None) -> None:
+        """Handles events until SIGTERM or SIGINT (in the main thread): then finishes what runs and gives back the rest."""
+        self.worker(concurrency=concurrency, poll=poll, lease_s=lease_s, on_error=on_error).run()
+
+    async def arun_worker(self, *, concurrency: int = 1, poll: float = 1.0, lease_s: int = 60, on_error: OnError | None = None) -> None:
+        """As :meth:`run_worker` on the running event loop, where coroutine handlers run too, until it is cancelled."""
+        await self.worker(concurrency=concurrency, poll=poll, lease_s=lease_s, on_error=on_error).arun()
+
+    def start_worker(self, *, concurrency: int = 1, poll: float = 1.0, lease_s: int = 60, on_error: OnError | None = None) -> Worker:
+        """Handles events in threads of this process: ``with hooks.start_worker(): …``, or call ``stop()`` on what it returns."""
+        worker = self.worker(concurrency=concurrency, poll=poll, lease_s=lease_s, on_error=on_error)
+        worker.start()
+        return worker
+
+    def leases(self, worker: str) -> Leases:
+        """The queue call by call, for a worker of your own."""
+        return Leases(worker, self.database.call, self.database.rows)
+
+    def close(self) -> None:
+        """Commits what is queued and closes the connections. Stop the workers first."""
+        self.database.close()
+
+    def __enter__(self) -> Hooks:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def open_hooks(
+    path: str | os.PathLike[str],
+    *,
+    synchronous: Synchronous = "full",
+    busy_timeout_s: float = 5.0,
+    driver: DriverName | None = None,
+    extension: str | os.PathLike[str] | None = None,
+    clock: Clock | None = None,
+    public_url: str | None = None,
+    trusted_proxies: Sequence[str] = (),
+    body_timeout_s: float = 30.0,
+) -> Hooks:
+    """Opens the webhooks of a SQLite file, and creates what is missing in it.
+
+    ``synchronous="full"`` makes each commit survive a power failure; ``"normal"`` survives a crash of the process, but a power failure may
+    take the last moments that were answered with 2xx. ``driver`` is ``"sqlite3"``, ``"apsw"`` or ``"pysqlite3"``, by default the first
+    that can load the library: use the one your app opens this file with. ``extension`` is the path of the library, see
+    :func:`knocker.loadable_path`. ``clock`` returns Unix milliseconds, for tests. ``public_url``, ``trusted_proxies`` and
+    ``body_timeout_s`` are of :class:`knocker.http.settings.HttpSettings`.
+
+    Raises :class:`~knocker.CannotLoadError`, :class:`~knocker.LibraryNotFoundError`, :class:`~knocker.SchemaTooNewError`, and the errors
+    of a failing database.
+    """
+    http = HttpSettings(public_url, tuple(trusted_proxies) if not isinstance(trusted_proxies, str) else trusted_proxies, body_timeout_s)
+    database = Database(path, synchronous=synchronous, busy_timeout_s=busy_timeout_s, driver=driver, extension=extension, clock=clock)
+    return Hooks(database, http)

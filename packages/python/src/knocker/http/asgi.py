@@ -1,0 +1,144 @@
+"""Webhooks over ASGI: mount it in FastAPI, Starlette, Litestar or Quart, or serve it alone."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from knocker.errors import KnockerError
+from knocker.http.answer import NOT_FOUND, TOO_SLOW, Answer, of_error, of_receipt
+from knocker.http.route import below, endpoint_name
+from knocker.http.settings import HttpSettings
+from knocker.request import Request
+
+if TYPE_CHECKING:
+    from knocker.endpoint import Endpoint
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+
+class _Aborted(Exception):  # noqa: N818 - an outcome, never raised to a caller
+    """The sender went away before the body was complete."""
+
+
+class AsgiApp:
+    """An ASGI application that receives webhooks at ``/<endpoint>``."""
+
+    def __init__(
+        self,
+        find: Callable[[str], Endpoint | None],
+        settings: HttpSettings,
+        mount: str = "",
+        otherwise: Asgi | None = None,
+    ) -> None:
+        self._find = find
+        self._settings = settings
+        self._mount = mount
+        self._otherwise = otherwise
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One ASGI connection."""
+        path = _path(scope) if scope["type"] == "http" else None
+        inside = below(self._mount, path) if path is not None else None
+        if inside is None and self._otherwise is not None:
+            await self._otherwise(scope, receive, send)
+        elif scope["type"] == "http":
+            await self._http(inside, scope, receive, send)
+        elif scope["type"] == "lifespan":
+            await _lifespan(receive, send)
+        else:
+            await send({"type": "websocket.close", "code": 1008})
+
+    async def _http(self, inside: str | None, scope: Scope, receive: Receive, send: Send) -> None:
+        endpoint = self._find(endpoint_name(inside)) if inside is not None else None
+        if endpoint is None:
+            return await _respond(send, NOT_FOUND)
+        try:
+            request = await self._request(endpoint, scope, receive)
+        except _Aborted:
+            return None
+        except (TimeoutError, asyncio.TimeoutError):
+            return await _respond(send, TOO_SLOW)
+        try:
+            answer = of_receipt(await endpoint.areceive(request))
+        except KnockerError as error:
+            answer = of_error(endpoint.name, error)
+        return await _respond(send, answer)
+
+    async def _request(self, endpoint: Endpoint, scope: Scope, receive: Receive) -> Request:
+        headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
+
+        def header(wanted: str) -> str | None:
+            return next((value for name, value in headers if name == wanted), None)
+
+        length = header("content-length")
+        announced = int(length) if length and length.isascii() and length.isdigit() else 0
+        reading = self._read(endpoint, announced, receive)
+        if sys.version_info >= (3, 11):
+            async with asyncio.timeout(self._settings.body_timeout_s):
+                body, truncated = await reading
+        else:
+            body, truncated = await asyncio.wait_for(reading, self._settings.body_timeout_s)
+        return Request(body, headers, scope["method"], self._url(scope, header), truncated)
+
+    async def _read(self, endpoint: Endpoint, announced: int, receive: Receive) -> tuple[bytes, bool]:
+        """The body, or its beginning and true where it is larger than the endpoint takes."""
+        limit = endpoint.max_body_bytes
+        if announced > limit:
+            limit = await asyncio.to_thread(endpoint.read_max_body_bytes)
+            if announced > limit:
+                return b"", True
+        body = bytearray()
+        while True:
+            message = await receive()
+            if message["type"] == "http.disconnect":
+                raise _Aborted
+            body += message.get("body", b"")
+            if len(body) > limit:
+                limit = await asyncio.to_thread(endpoint.read_max_body_bytes)
+                if len(body) > limit:
+                    return bytes(body[: limit + 1]), True
+            if not message.get("more_body", False):
+                return bytes(body), False
+
+    def _url(self, scope: Scope, header: Callable[[str], str | None]) -> str:
+        raw_path: bytes | None = scope.get("raw_path")
+        path = raw_path.decode("latin-1").partition("?")[0] if raw_path else quote(scope["path"])
+        query = scope.get("query_string", b"").decode("latin-1")
+        server = scope.get("server") or ("localhost", None)
+        client = scope.get("client")
+        return self._settings.external_url(
+            scheme=scope.get("scheme", "http"),
+            host=header("host") or (server[0] if server[1] is None else f"{server[0]}:{server[1]}"),
+            target=f"{path}?{query}" if query else path,
+            peer=client[0] if client else None,
+            header=header,
+        )
+
+
+def _path(scope: Scope) -> str:
+    """The path inside the mount: newer frameworks keep the whole path and name the mount in ``root_path``."""
+    path: str = scope["path"]
+    inside = below(scope.get("root_path", ""), path)
+    return path if inside is None else inside
+
+
+async def _respond(send: Send, answer: Answer) -> None:
+    headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers]
+    await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+    await send({"type": "http.response.body", "body": answer.body})
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    while True:
+        message = await receive()
+        await send({"type": f"{message['type']}.complete"})
+        if message["type"] == "lifespan.shutdown":
+            return

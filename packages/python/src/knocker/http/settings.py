@@ -1,0 +1,60 @@
+"""What an app says about the way from the provider to it."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from knocker.errors import UsageError
+
+_Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
+@dataclass(frozen=True)
+class HttpSettings:
+    """``public_url`` is the app's base URL as providers know it. ``trusted_proxies`` are addresses or networks whose ``X-Forwarded-Proto``
+    and ``X-Forwarded-Host`` are believed; ``"*"`` believes every peer, ``"unix"`` one that has no address. ``body_timeout_s`` is how long
+    an ASGI request may take to send its body."""
+
+    public_url: str | None = None
+    trusted_proxies: Sequence[str] = ()
+    body_timeout_s: float = 30.0
+    _networks: tuple[_Network, ...] = field(init=False, repr=False, default=())
+
+    def __post_init__(self) -> None:
+        if self.public_url is not None and urlsplit(self.public_url).scheme not in ("http", "https"):
+            raise UsageError(f"public_url must begin with https://, not {self.public_url!r}")
+        if isinstance(self.trusted_proxies, str):
+            raise UsageError(f"trusted_proxies is a list of addresses: [{self.trusted_proxies!r}]")
+        try:
+            networks = tuple(ipaddress.ip_network(name) for name in self.trusted_proxies if name not in ("*", "unix"))
+        except ValueError as error:
+            raise UsageError(f"trusted_proxies: {error}") from error
+        object.__setattr__(self, "_networks", networks)
+
+    def external_url(self, *, scheme: str, host: str, target: str, peer: str | None, header: Callable[[str], str | None]) -> str:
+        """The URL that the provider called. ``target`` is path and query as sent, ``header`` looks a header up."""
+        if self.public_url is not None:
+            return self.public_url.rstrip("/") + target
+        if self._trusts(peer):
+            # Of several values the last is the one that the trusted peer itself has added.
+            scheme = _last(header("x-forwarded-proto")) or scheme
+            host = _last(header("x-forwarded-host")) or host
+        return f"{scheme}://{host}{target}"
+
+    def _trusts(self, peer: str | None) -> bool:
+        if "*" in self.trusted_proxies:
+            return True
+        if not peer:
+            return "unix" in self.trusted_proxies
+        try:
+            address = ipaddress.ip_address(peer)
+        except ValueError:
+            return False
+        return any(address in network for network in self._networks)
+
+
+def _last(value: str | None) -> str:
+    return (value or "").rpartition(",")[2].strip()

@@ -1,0 +1,126 @@
+"""Webhooks over WSGI: beside Flask, Django or Bottle, or served alone by gunicorn or uWSGI."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from knocker.errors import KnockerError
+from knocker.http.answer import ABORTED, NOT_FOUND, Answer, of_error, of_receipt
+from knocker.http.route import below, endpoint_name
+from knocker.http.settings import HttpSettings
+from knocker.request import Headers, Request
+
+if TYPE_CHECKING:
+    from knocker.endpoint import Endpoint
+
+Environ = dict[str, Any]
+StartResponse = Callable[..., Any]
+Wsgi = Callable[[Environ, StartResponse], Iterable[bytes]]
+
+_CHUNK = 64 * 1024
+
+
+class _Aborted(Exception):  # noqa: N818 - an outcome, never raised to a caller
+    """The body ended before its announced length."""
+
+
+class WsgiApp:
+    """A WSGI application that receives webhooks at ``/<endpoint>``."""
+
+    def __init__(
+        self,
+        find: Callable[[str], Endpoint | None],
+        settings: HttpSettings,
+        mount: str = "",
+        otherwise: Wsgi | None = None,
+    ) -> None:
+        self._find = find
+        self._settings = settings
+        self._mount = mount
+        self._otherwise = otherwise
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """One WSGI request."""
+        inside = below(self._mount, environ.get("PATH_INFO") or "/")
+        if inside is None and self._otherwise is not None:
+            return self._otherwise(environ, start_response)
+        answer = self._answer(inside, environ)
+        start_response(f"{answer.status} {_phrase(answer.status)}", list(answer.headers))
+        return [answer.body]
+
+    def _answer(self, inside: str | None, environ: Environ) -> Answer:
+        endpoint = self._find(endpoint_name(inside)) if inside is not None else None
+        if endpoint is None:
+            return NOT_FOUND
+        try:
+            body, truncated = _read(endpoint, environ)
+        except (_Aborted, OSError):
+            return ABORTED
+        headers = _headers(environ)
+        try:
+            request = Request(body, headers, environ["REQUEST_METHOD"], self._url(environ, Headers(headers)), truncated)
+            return of_receipt(endpoint.receive(request))
+        except KnockerError as error:
+            return of_error(endpoint.name, error)
+
+    def _url(self, environ: Environ, headers: Headers) -> str:
+        server, port = environ.get("SERVER_NAME", "localhost"), environ.get("SERVER_PORT", "")
+        return self._settings.external_url(
+            scheme=environ.get("wsgi.url_scheme", "http"),
+            host=headers.get("host") or (f"{server}:{port}" if port else server),
+            target=_target(environ),
+            peer=environ.get("REMOTE_ADDR"),
+            header=headers.get,
+        )
+
+
+def _target(environ: Environ) -> str:
+    """Path and query as they were sent where the server tells (gunicorn, uWSGI, werkzeug do), else put together again."""
+    raw: str = environ.get("RAW_URI") or environ.get("REQUEST_URI") or ""
+    if raw.startswith("/"):
+        return raw
+    path = quote((environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")).encode("latin-1")) or "/"
+    query = environ.get("QUERY_STRING", "")
+    return f"{path}?{query}" if query else path
+
+
+def _headers(environ: Environ) -> list[tuple[str, str]]:
+    """WSGI servers join a repeated header with commas, so each name occurs once."""
+    headers = [(name[5:].replace("_", "-").lower(), value) for name, value in environ.items() if name.startswith("HTTP_")]
+    for name in ("CONTENT_TYPE", "CONTENT_LENGTH"):
+        if environ.get(name):
+            headers.append((name.replace("_", "-").lower(), environ[name]))
+    return headers
+
+
+def _read(endpoint: Endpoint, environ: Environ) -> tuple[bytes, bool]:
+    """The body, or its beginning and true where it is larger than the endpoint takes."""
+    length: str = environ.get("CONTENT_LENGTH") or ""
+    announced = int(length) if length.isascii() and length.isdigit() else None
+    if announced is None and not environ.get("wsgi.input_terminated"):
+        return b"", False
+    limit = endpoint.max_body_bytes
+    if announced is not None and announced > limit:
+        limit = endpoint.read_max_body_bytes()
+        if announced > limit:
+            return b"", True
+    wanted = limit + 1 if announced is None else announced
+    body = bytearray()
+    while len(body) < wanted:
+        chunk = environ["wsgi.input"].read(min(_CHUNK, wanted - len(body)))
+        if not chunk:
+            break
+        body += chunk
+    if announced is not None and len(body) < announced:
+        raise _Aborted
+    return bytes(body), len(body) > limit
+
+
+def _phrase(status: int) -> str:
+    try:
+        return HTTPStatus(status).phrase
+    except ValueError:
+        return "Status"

@@ -1,0 +1,239 @@
+"""Operating: replay, requeue, ignore, prune, retention and stats."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from knocker.database import Database
+from knocker.reads import Moment, moment_ms
+from knocker.records import (
+    BulkResult,
+    EndpointStats,
+    EventCounts,
+    LastHour,
+    PruneResult,
+    ReplayedDelivery,
+    RetentionPass,
+    RetentionPolicy,
+    Stats,
+    Transition,
+)
+
+Seconds = int | timedelta
+"""A duration in whole seconds, or a timedelta."""
+
+OneOrMore = str | Sequence[str]
+
+
+class Operations:
+    """The operating half of :class:`~knocker.Hooks`. Thread-safe; each call is one transaction.
+
+    Errors: :class:`~knocker.UnknownEventError`, :class:`~knocker.UnknownDeliveryError`, :class:`~knocker.BadStateError` where the event is
+    in a state that the action does not leave, :class:`~knocker.InvalidArgumentError`, and those of a failing database.
+    """
+
+    database: Database
+
+    def replay(self, event_id: int) -> Transition:
+        """Handles an event again: from handled, failed, dead or ignored."""
+        return self._transition("knocker_replay", event_id)
+
+    def requeue(self, event_id: int) -> Transition:
+        """Gives an event that was not handled a new life: from failed, dead or ignored."""
+        return self._transition("knocker_requeue", event_id)
+
+    def ignore(self, event_id: int, reason: str | None = None) -> Transition:
+        """Says that an event will not be handled: from received, failed or dead; no effect on an ignored one."""
+        return self._transition("knocker_ignore", event_id, reason)
+
+    def replay_delivery(self, delivery_id: int) -> ReplayedDelivery:
+        """Runs the handlers on that delivery's own body."""
+        result = json.loads(self.database.call("knocker_replay_delivery", delivery_id))
+        self.database.changed.notify()
+        return ReplayedDelivery(result["delivery_id"], tuple(result["event_ids"]))
+
+    def replay_where(
+        self,
+        *,
+        status: OneOrMore | None = None,
+        endpoint: str | None = None,
+        type: str | None = None,
+        since: Moment | None = None,
+        until: Moment | None = None,
+        limit: int | None = None,
+        dry_run: bool = False,
+    ) -> BulkResult:
+        """Replays every event that matches, oldest first, at most ``limit`` (1000). Give at least one condition."""
+        return self._bulk("knocker_replay_where", status, endpoint, type, since, until, limit, dry_run)
+
+    def requeue_where(
+        self,
+        *,
+        status: OneOrMore | None = None,
+        endpoint: str | None = None,
+        type: str | None = None,
+        since: Moment | None = None,
+        until: Moment | None = None,
+        limit: int | None = None,
+        dry_run: bool = False,
+    ) -> BulkResult:
+        """Requeues every event that matches."""
+        return self._bulk("knocker_requeue_where", status, endpoint, type, since, until, limit, dry_run)
+
+    def ignore_where(
+        self,
+        *,
+        status: OneOrMore | None = None,
+        endpoint: str | None = None,
+        type: str | None = None,
+        since: Moment | None = None,
+        until: Moment | None = None,
+        limit: int | None = None,
+        dry_run: bool = False,
+    ) -> BulkResult:
+        """Ignores every event that matches."""
+        return self._bulk("knocker_ignore_where", status, endpoint, type, since, until, limit, dry_run)
+
+    def prune_events(
+        self,
+        *,
+        older_than_s: Seconds | None = None,
+        before: Moment | None = None,
+        status: OneOrMore | None = None,
+        endpoint: str | None = None,
+        type: str | None = None,
+        limit: int | None = None,
+        audits: bool | None = None,
+        dry_run: bool = False,
+    ) -> PruneResult:
+        """Deletes ended events by their last activity, oldest first, with their attempts and deliveries, and records that it did.
+
+        Give ``older_than_s`` or ``before``. ``status`` is handled and ignored unless named; dead events go only by name.
+        """
+        filter = _filter(
+            older_than_s=_seconds(older_than_s),
+            before=moment_ms("before", before),
+            status=status,
+            endpoint=endpoint,
+            type=type,
+            limit=limit,
+            audits=audits,
+            dry_run=dry_run or None,
+        )
+        return PruneResult(**json.loads(self.database.call("knocker_prune_events", filter)))
+
+    def prune_deliveries(
+        self,
+        *,
+        older_than_s: Seconds | None = None,
+        before: Moment | None = None,
+        outcome: OneOrMore | None = None,
+        endpoint: str | None = None,
+        limit: int | None = None,
+        dry_run: bool = False,
+    ) -> PruneResult:
+        """Deletes deliveries that no event needs as its payload: refused ones, handshakes and duplicates."""
+        filter = _filter(
+            older_than_s=_seconds(older_than_s),
+            before=moment_ms("before", before),
+            outcome=outcome,
+            endpoint=endpoint,
+            limit=limit,
+            dry_run=dry_run or None,
+        )
+        return PruneResult(**json.loads(self.database.call("knocker_prune_deliveries", filter)))
+
+    def retention(
+        self,
+        endpoint: str | None = None,
+        *,
+        handled_s: Seconds | None = None,
+        ignored_s: Seconds | None = None,
+        dead_s: Seconds | None = None,
+        deliveries_s: Seconds | None = None,
+        audits_s: Seconds | None = None,
+        interval_s: Seconds | None = None,
+        limit: int | None = None,
+    ) -> RetentionPolicy:
+        """Stores how long rows are kept, for one endpoint or for every one without its own policy. Workers run the passes.
+
+        An age that is left out keeps for ever; with no age at all the policy is removed.
+        """
+        policy = _filter(
+            endpoint=endpoint,
+            handled_s=_seconds(handled_s),
+            ignored_s=_seconds(ignored_s),
+            dead_s=_seconds(dead_s),
+            deliveries_s=_seconds(deliveries_s),
+            audits_s=_seconds(audits_s),
+            interval_s=_seconds(interval_s),
+            limit=limit,
+        )
+        return RetentionPolicy(**json.loads(self.database.call("knocker_retention", policy)))
+
+    def retain(self) -> RetentionPass:
+        """Runs the pass of the retention policies that is due, if any."""
+        return RetentionPass(**json.loads(self.database.call("knocker_retain")))
+
+    def stats(self) -> Stats:
+        """Counts by endpoint and status, the age of what waits, the last hour, and the size of the file."""
+        result: dict[str, Any] = json.loads(self.database.call("knocker_stats"))
+        return Stats(
+            endpoints=tuple(
+                EndpointStats(
+                    endpoint=one["endpoint"],
+                    provider=one["provider"],
+                    enabled=one["enabled"],
+                    events=EventCounts(**one["events"]),
+                    oldest_waiting_ms=one["oldest_waiting_ms"],
+                    last_hour=LastHour(**one["last_hour"]),
+                )
+                for one in result["endpoints"]
+            ),
+            events=EventCounts(**result["events"]),
+            oldest_waiting_ms=result["oldest_waiting_ms"],
+            last_hour=LastHour(**result["last_hour"]),
+            database_bytes=result["database_bytes"],
+        )
+
+    def _transition(self, function: str, event_id: int, *reason: str | None) -> Transition:
+        result = json.loads(self.database.call(function, event_id, *reason))
+        self.database.changed.notify()
+        return Transition(**result)
+
+    def _bulk(
+        self,
+        function: str,
+        status: OneOrMore | None,
+        endpoint: str | None,
+        type: str | None,
+        since: Moment | None,
+        until: Moment | None,
+        limit: int | None,
+        dry_run: bool,
+    ) -> BulkResult:
+        filter = _filter(
+            status=status,
+            endpoint=endpoint,
+            type=type,
+            since=moment_ms("since", since),
+            until=moment_ms("until", until),
+            limit=limit,
+            dry_run=dry_run or None,
+        )
+        result = BulkResult(**json.loads(self.database.call(function, filter)))
+        self.database.changed.notify()
+        return result
+
+
+def _seconds(duration: Seconds | None) -> int | None:
+    return int(duration.total_seconds()) if isinstance(duration, timedelta) else duration
+
+
+def _filter(**given: Any) -> str:
+    """The JSON argument, without what was not given."""
+    named = {name: value if isinstance(value, (str, int, float)) else list(value) for name, value in given.items() if value is not None}
+    return json.dumps(named)

@@ -1,0 +1,211 @@
+"""Reading: lists that page by id while you iterate, and single rows."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Any, TypeVar, cast
+
+from knocker.connection import Value
+from knocker.database import Database
+from knocker.error_codes import UnknownDeliveryError, UnknownEventError
+from knocker.errors import UsageError
+from knocker.event import to_datetime, to_ms
+from knocker.records import AttemptRecord, DeliveryRecord, EndpointRecord, EventRecord, PruneRecord
+
+Moment = datetime | int
+"""An aware datetime, or Unix milliseconds."""
+
+Record = TypeVar("Record")
+
+_PAGE = 100
+
+
+def moment_ms(name: str, moment: Moment | None) -> int | None:
+    """Unix milliseconds of a moment."""
+    if not isinstance(moment, datetime):
+        return moment
+    if moment.tzinfo is None:
+        raise UsageError(f"{name}: {moment!r} has no time zone; write datetime.now(timezone.utc) or the like")
+    return to_ms(moment)
+
+
+class Reads:
+    """The reading half of :class:`~knocker.Hooks`. Every list is lazy: it reads a page when you reach it and holds no transaction.
+
+    Lists go from the oldest to the newest, or the other way with ``newest_first``. To go on later, pass the last ``id`` you saw as
+    ``after``: it is the cursor in either direction. ``since`` is included and ``until`` excluded; both are aware datetimes or Unix ms.
+    """
+
+    database: Database
+
+    def events(
+        self,
+        *,
+        status: str | None = None,
+        endpoint: str | None = None,
+        type: str | None = None,
+        since: Moment | None = None,
+        until: Moment | None = None,
+        after: int | None = None,
+        newest_first: bool = False,
+        with_body: bool = False,
+    ) -> Iterator[EventRecord]:
+        """Events. ``type`` is exact, or a prefix with ``.*``."""
+        where = _Where()
+        where.equal("status", status)
+        where.equal("endpoint", endpoint)
+        where.type(type)
+        where.between("received_at", since, until)
+        return self._pages(EventRecord, "knocker_events", where, after, newest_first, with_body)
+
+    def deliveries(
+        self,
+        *,
+        outcome: str | None = None,
+        endpoint: str | None = None,
+        event_id: int | None = None,
+        since: Moment | None = None,
+        until: Moment | None = None,
+        after: int | None = None,
+        newest_first: bool = False,
+        with_body: bool = False,
+    ) -> Iterator[DeliveryRecord]:
+        """Deliveries, refused ones included."""
+        where = _Where()
+        where.equal("outcome", outcome)
+        where.equal("endpoint", endpoint)
+        where.equal("event_id", event_id)
+        where.between("received_at", since, until)
+        return self._pages(DeliveryRecord, "knocker_deliveries", where, after, newest_first, with_body)
+
+    def attempts(
+        self,
+        *,
+        event_id: int | None = None,
+        endpoint: str | None = None,
+        outcome: str | None = None,
+        after: int | None = None,
+        newest_first: bool = False,
+    ) -> Iterator[AttemptRecord]:
+        """Attempts at events."""
+        where = _Where()
+        where.equal("event_id", event_id)
+        where.equal("endpoint", endpoint)
+        where.equal("outcome", outcome)
+        return self._pages(AttemptRecord, "knocker_attempts", where, after, newest_first)
+
+    def prunes(self, *, after: int | None = None, newest_first: bool = False) -> Iterator[PruneRecord]:
+        """Audits of prunes."""
+        return self._pages(PruneRecord, "knocker_prunes", _Where(), after, newest_first)
+
+    def stored_endpoints(self) -> list[EndpointRecord]:
+        """The settings of every endpoint of the file, also those of other processes."""
+        return list(self._pages(EndpointRecord, "knocker_endpoints", _Where(), None, False))
+
+    def event(self, event_id: int) -> EventRecord:
+        """One event with its body. Raises :class:`~knocker.UnknownEventError`."""
+        where = _Where()
+        where.equal("id", event_id)
+        for record in self._pages(EventRecord, "knocker_events", where, None, False, True):
+            return record
+        raise UnknownEventError(f"there is no event {event_id}")
+
+    def delivery(self, delivery_id: int) -> DeliveryRecord:
+        """One delivery with its body. Raises :class:`~knocker.UnknownDeliveryError`."""
+        where = _Where()
+        where.equal("id", delivery_id)
+        for record in self._pages(DeliveryRecord, "knocker_deliveries", where, None, False, True):
+            return record
+        raise UnknownDeliveryError(f"there is no delivery {delivery_id}")
+
+    def _pages(
+        self,
+        record: type[Record],
+        view: str,
+        where: _Where,
+        after: int | None,
+        newest_first: bool,
+        with_body: bool = False,
+    ) -> Iterator[Record]:
+        columns = [name for name in [field.name for field in dataclasses.fields(cast(Any, record))] if with_body or name != "body"]
+        order, beyond = ("DESC", "<") if newest_first else ("ASC", ">")
+        while True:
+            page = _Where(where)
+            if after is not None:
+                page.add(f"id {beyond} ?", after)
+            sql = f"SELECT {', '.join(columns)} FROM {view} {page} ORDER BY id {order} LIMIT {_PAGE}"
+            rows = self.database.rows(sql, page.values)
+            for row in rows:
+                yield record(**{name: _CONVERSIONS.get(name, _same)(value) for name, value in zip(columns, row)})  # noqa: B905
+            if len(rows) < _PAGE:
+                return
+            after = rows[-1][0]
+
+
+class _Where:
+    """Conditions and their values."""
+
+    def __init__(self, other: _Where | None = None) -> None:
+        self.conditions: list[str] = list(other.conditions) if other else []
+        self.values: list[Value] = list(other.values) if other else []
+
+    def add(self, condition: str, *values: Value) -> None:
+        self.conditions.append(condition)
+        self.values.extend(values)
+
+    def equal(self, column: str, value: Value) -> None:
+        if value is not None:
+            self.add(f"{column} = ?", value)
+
+    def type(self, pattern: str | None) -> None:
+        if pattern is not None and pattern.endswith(".*"):
+            self.add("substr(type, 1, length(?)) = ?", pattern[:-1], pattern[:-1])
+        elif pattern != "*":
+            self.equal("type", pattern)
+
+    def between(self, column: str, since: Moment | None, until: Moment | None) -> None:
+        if since is not None:
+            self.add(f"{column} >= ?", moment_ms("since", since))
+        if until is not None:
+            self.add(f"{column} < ?", moment_ms("until", until))
+
+    def __str__(self) -> str:
+        return f"WHERE {' AND '.join(self.conditions)}" if self.conditions else ""
+
+
+def _same(value: Any) -> Any:
+    return value
+
+
+def _moment(value: int | None) -> datetime | None:
+    return None if value is None else to_datetime(value)
+
+
+def _bytes(value: str | bytes | None) -> bytes | None:
+    return value.encode() if isinstance(value, str) else value
+
+
+_CONVERSIONS: dict[str, Callable[[Any], Any]] = {
+    "enabled": bool,
+    "headers": json.loads,
+    "options": json.loads,
+    "backoff": json.loads,
+    "filter": json.loads,
+    "body": _bytes,
+    **dict.fromkeys(
+        (
+            "received_at",
+            "last_delivery_at",
+            "next_attempt_at",
+            "ended_at",
+            "finished_at",
+            "pruned_at",
+            "created_at",
+            "updated_at",
+        ),
+        _moment,
+    ),
+}

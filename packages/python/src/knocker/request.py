@@ -1,0 +1,75 @@
+"""An HTTP request as it was received, and headers whose names have no case."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+HeadersLike = Mapping[str, str | list[str]] | Iterable[tuple[str, str]]
+"""Headers as a mapping (a value is a string or a list of strings) or as pairs, with repeats."""
+
+
+class Headers(Mapping[str, str]):
+    """Headers by name, whatever its case. A repeated header gives its first value; ``get_all`` gives every one."""
+
+    def __init__(self, headers: HeadersLike = ()) -> None:
+        self._values: dict[str, list[str]] = {}
+        for name, value in _pairs(headers):
+            self._values.setdefault(name.lower(), []).append(value)
+
+    def get_all(self, name: str) -> list[str]:
+        """Every value of that header in order; an empty list where it is absent."""
+        return list(self._values.get(name.lower(), ()))
+
+    def __getitem__(self, name: str) -> str:
+        return self._values[name.lower()][0]
+
+    def __contains__(self, name: object) -> bool:
+        return isinstance(name, str) and name.lower() in self._values
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __repr__(self) -> str:
+        # Values may be credentials.
+        return f"Headers({', '.join(self._values)})"
+
+
+def _pairs(headers: HeadersLike) -> Iterator[tuple[str, str]]:
+    if isinstance(headers, Mapping):
+        for name, value in headers.items():
+            for one in [value] if isinstance(value, str) else value:
+                yield name, one
+    else:
+        yield from headers
+
+
+@dataclass(frozen=True)
+class Request:
+    """One HTTP request.
+
+    ``url`` is the one the provider called, absolute where the provider signs it; ``body`` the raw bytes. ``truncated`` says that reading
+    stopped at the endpoint's size limit, so that ``body`` is only the beginning.
+    """
+
+    body: bytes
+    headers: HeadersLike = ()
+    method: str = "POST"
+    url: str = "/"
+    truncated: bool = False
+
+    def header(self, name: str) -> str | None:
+        """The first value of that header, or None."""
+        return Headers(self.headers).get(name)
+
+    def to_json(self) -> str:
+        """The request argument of the SQL functions."""
+        head: dict[str, Any] = {"method": self.method, "url": self.url, "headers": list(_pairs(self.headers))}
+        if self.truncated:
+            head["truncated"] = True
+        return json.dumps(head)

@@ -1,0 +1,83 @@
+"""For the tests of your handlers: signed requests, a clock that stands still, and a queue that is drained at once."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from knocker.connection import Connection, call, open_connection
+from knocker.errors import translated
+from knocker.hooks import Hooks
+from knocker.request import HeadersLike, Request, _pairs
+
+START_MS = 1_767_225_600_000
+"""Where a :class:`FrozenClock` starts: 2026-01-01 00:00:00 UTC."""
+
+
+class FrozenClock:
+    """A clock that moves only when told. Pass it to :func:`knocker.open`."""
+
+    def __init__(self, now_ms: int = START_MS) -> None:
+        self.now_ms = now_ms
+
+    def __call__(self) -> int:
+        return self.now_ms
+
+    def advance(self, seconds: float) -> None:
+        """Moves it forward."""
+        self.now_ms += round(seconds * 1000)
+
+
+@dataclass(frozen=True)
+class Attempted:
+    """One attempt of a drain. ``status`` is handled, failed, dead, ignored or lease_lost."""
+
+    event_id: int
+    status: str
+
+
+def drain(hooks: Hooks) -> list[Attempted]:
+    """Runs the handlers of all that is due now, in this thread, and returns the attempts in order.
+
+    An event whose handler fails is not tried again until its backoff is over: advance the clock, then drain again.
+    """
+    return [Attempted(event_id, status) for event_id, status in hooks.worker().drain()]
+
+
+def sign(
+    provider: str,
+    body: bytes | str | Mapping[str, Any],
+    secret: str,
+    *,
+    options: Mapping[str, Any] | None = None,
+    headers: HeadersLike = (),
+    method: str = "POST",
+    url: str = "https://example.com/webhooks",
+    now: int | None = None,
+) -> Request:
+    """The request that the provider would send with this body, signed with this secret.
+
+    A mapping becomes JSON. ``headers`` are those that are not the signature, such as ``X-GitHub-Event``. ``now`` is the time of the
+    signature in Unix milliseconds, the system's clock by default: pass the frozen clock's.
+    """
+    raw = json.dumps(body).encode() if isinstance(body, Mapping) else body.encode() if isinstance(body, str) else body
+    request = Request(raw, list(_pairs(headers)), method, url)
+    arguments = (provider, json.dumps(dict(options or {})), request.to_json(), raw, secret, now)
+    connection, lock = _signing_connection()
+    with lock, translated():
+        signed = json.loads(call(connection, "knocker_sign", *arguments))
+    return Request(
+        raw if signed["body"] is None else signed["body"].encode(),
+        [*_pairs(headers), *signed["headers"].items()],
+        method,
+        signed["url"] or url,
+    )
+
+
+@lru_cache(maxsize=1)
+def _signing_connection() -> tuple[Connection, threading.Lock]:
+    return open_connection(":memory:", synchronous="full", busy_timeout_s=5.0), threading.Lock()

@@ -1,0 +1,229 @@
+"""The worker: claims due jobs, runs their handlers, and never sleeps through a new one."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import secrets
+import signal
+import socket
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+from knocker.attempt import AttemptRunner, OnError
+from knocker.connection import call, rows
+from knocker.database import Database
+from knocker.endpoint import Endpoint
+from knocker.errors import UsageError
+from knocker.event_loop import BackgroundLoop
+from knocker.lease_keeper import LeaseKeeper
+from knocker.leases import Leases
+from knocker.transaction import HandlerTransaction, LoopGate, lazy_class
+from knocker.watch import FileWatch
+
+logger = logging.getLogger("knocker.worker")
+
+__all__ = ["OnError", "Worker"]
+
+# After an error of the database itself.
+_PAUSE_S = 1.0
+# How often the watching thread looks whether it is still wanted.
+_WATCH_S = 0.25
+# Retention passes have intervals of their own; this is how often one may turn out to be due.
+_RETAIN_S = 60.0
+# A claim that found nothing although something was due: another worker was faster.
+_BEATEN_S = 0.005
+
+
+class Worker:
+    """Runs handlers in threads; made by :meth:`~knocker.Hooks.worker`. Use it once: ``run``, ``arun``, or ``start`` and ``stop``."""
+
+    def __init__(
+        self,
+        database: Database,
+        endpoints: Mapping[str, Endpoint],
+        *,
+        concurrency: int = 1,
+        poll: float = 1.0,
+        lease_s: int = 60,
+        on_error: OnError | None = None,
+    ) -> None:
+        if concurrency < 1 or poll <= 0:
+            raise UsageError("concurrency and poll must be positive")
+        self.name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
+        self._database = database
+        self._endpoints = endpoints
+        self._concurrency = concurrency
+        self._poll_s = poll
+        self._lease_s = lease_s
+        self._on_error = on_error
+        self._stopping = threading.Event()
+        self._keeper: LeaseKeeper | None = None
+        self._threads: list[threading.Thread] = []
+        self._runners: list[threading.Thread] = []
+        self._background = BackgroundLoop()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._gate = LoopGate()
+
+    def start(self) -> None:
+        """Starts the threads and returns."""
+        if self._keeper is not None or self._stopping.is_set():
+            raise UsageError("a worker runs once; make another one")
+        if not any(len(endpoint.handlers) for endpoint in self._endpoints.values()):
+            raise UsageError("there are no handlers: import the module that registers them before the worker starts")
+        keeper = self._keeper = LeaseKeeper(self._database, self.name, self._lease_s, self._endpoints)
+        self._runners = [self._thread(f"handler-{n}", self._handle, keeper) for n in range(self._concurrency)]
+        self._threads = [self._thread("watch", self._watch), self._thread("leases", self._keep, keeper), *self._runners]
+        for thread in self._threads:
+            thread.start()
+        logger.info("worker started", extra={"worker": self.name, "concurrency": self._concurrency})
+
+    def stop(self) -> None:
+        """Lets the running handlers finish, gives back the other jobs, and returns when the threads have ended."""
+        self._stopping.set()
+        self._database.changed.notify()
+        for thread in self._runners:
+            thread.join()
+        keeper, self._keeper = self._keeper, None
+        if keeper is None:
+            return
+        try:
+            released = keeper.release()
+            logger.info("worker stopped", extra={"worker": self.name, "released": released})
+        finally:
+            for thread in self._threads:
+                thread.join()
+            keeper.close()
+            self._background.close()
+
+    def __enter__(self) -> Worker:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def run(self) -> None:
+        """Works until SIGTERM or SIGINT where this is the main thread, or until ``stop`` is called in another one."""
+        self.start()
+        try:
+            with _stopped_by_signals(self._stopping):
+                self._stopping.wait()
+        finally:
+            self.stop()
+
+    async def arun(self) -> None:
+        """Works until it is cancelled, with coroutine handlers on the running loop."""
+        self._loop = asyncio.get_running_loop()
+        await asyncio.to_thread(self.start)
+        try:
+            await asyncio.Event().wait()
+        finally:
+            # In the thread pool, because running handlers need this loop to finish.
+            await asyncio.shield(asyncio.to_thread(self.stop))
+
+    def drain(self) -> list[tuple[int, str]]:
+        """Handles all that is due now in this thread, and returns each attempt's event id and what became of it."""
+        done: list[tuple[int, str]] = []
+        keeper = LeaseKeeper(self._database, self.name, self._lease_s, self._endpoints)
+        try:
+            with self._attempts() as runner:
+                while (job := keeper.take(0, self._database.changed.notify)) is not None:
+                    done.append((job.event.id, runner.run(job)))
+                    keeper.finished(job, _BEATEN_S)
+        finally:
+            keeper.release()
+            keeper.close()
+            self._background.close()
+        return done
+
+    def _thread(self, name: str, target: Any, *arguments: Any) -> threading.Thread:
+        return threading.Thread(target=self._guard, args=(target, *arguments), name=f"knocker-{name}", daemon=True)
+
+    def _guard(self, target: Any, *arguments: Any) -> None:
+        """Runs a thread's part again after whatever ended it, until the worker stops."""
+        while not self._stopping.is_set():
+            try:
+                target(*arguments)
+            except BaseException:
+                logger.exception("worker thread failed, starting it again", extra={"worker": self.name})
+                self._stopping.wait(_PAUSE_S)
+
+    @contextmanager
+    def _attempts(self) -> Iterator[AttemptRunner]:
+        """A connection for handlers, and what runs them on it."""
+        connection = self._database.connect(connection_class=lazy_class(self._database.driver.connection_class))
+        leases = Leases(
+            self.name,
+            lambda function, *arguments: call(connection, function, *arguments, self._database.now()),
+            lambda sql, parameters: rows(connection, sql, parameters),
+        )
+        transaction = HandlerTransaction(connection, self._gate)
+        try:
+            yield AttemptRunner(transaction, leases, self._endpoints, self._handler_loop, self._gate, self._on_error)
+        finally:
+            connection.close()
+
+    def _handler_loop(self) -> asyncio.AbstractEventLoop:
+        return self._loop if self._loop is not None else self._background.get()
+
+    def _handle(self, keeper: LeaseKeeper) -> None:
+        changed = self._database.changed
+        with self._attempts() as runner:
+            while not self._stopping.is_set():
+                # Looked at before the database is: a receipt that comes in between is not slept through.
+                seen = changed.changes
+                job = keeper.take(changed.waiting, changed.notify)
+                if job is None:
+                    due_s = self._poll_s if keeper.due_ms is None else max(keeper.due_ms / 1000, _BEATEN_S)
+                    changed.wait(seen, min(self._poll_s, due_s))
+                    continue
+                started = time.monotonic()
+                try:
+                    runner.run(job)
+                finally:
+                    keeper.finished(job, time.monotonic() - started)
+
+    def _watch(self) -> None:
+        changed = self._database.changed
+        watch = FileWatch(self._database.connect(), self._database.wal_path())
+        try:
+            while not self._stopping.is_set():
+                # A worker whose threads are all busy has no use for news.
+                if changed.wait_for_waiting(_WATCH_S) and watch.wait(_WATCH_S):
+                    changed.notify()
+        finally:
+            watch.close()
+
+    def _keep(self, keeper: LeaseKeeper) -> None:
+        """Extends the leases three times in their length, and runs retention passes."""
+        next_pass = time.monotonic() + _RETAIN_S
+        while not self._stopping.wait(self._lease_s / 3):
+            keeper.extend()
+            if time.monotonic() >= next_pass:
+                self._database.call("knocker_retain")
+                next_pass = time.monotonic() + _RETAIN_S
+
+
+@contextmanager
+def _stopped_by_signals(stopping: threading.Event) -> Iterator[None]:
+    """SIGTERM and SIGINT set the event; a second one does what it did before."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    former: dict[int, Any] = {}
+
+    def stop(number: int, _: Any) -> None:
+        stopping.set()
+        signal.signal(number, former[number])
+
+    for number in (int(signal.SIGTERM), int(signal.SIGINT)):
+        former[number] = signal.signal(number, stop)
+    try:
+        yield
+    finally:
+        for number, handler in former.items():
+            signal.signal(number, handler)
