@@ -25,29 +25,67 @@ mod secrets;
 mod testing;
 mod verdict;
 
+mod adyen;
+mod asana;
+mod auth0;
 mod basic;
 mod bearer;
+mod bitbucket;
+mod box_com;
+mod braintree;
+mod cal_com;
+mod calendly;
 mod clerk;
+mod coinbase_commerce;
 mod discord;
+mod docusign;
+mod dropbox;
+mod figma;
 mod github;
+mod gitlab;
+mod gocardless;
 mod hmac;
 mod hubspot;
 mod intercom;
+mod jira;
 mod lemon_squeezy;
+mod line;
 mod linear;
+mod mailgun;
 mod meta;
+mod mux;
+mod notion;
+mod okta;
+mod openai;
 mod paddle;
+mod pagerduty;
+mod paystack;
+mod polar;
 mod postmark;
+mod razorpay;
 mod resend;
 mod sendgrid;
+mod sentry;
 mod shopify;
 mod slack;
+mod square;
 mod standard_webhooks;
 mod stripe;
 mod svix;
+mod telegram;
+mod telnyx;
 mod token;
+mod trello;
 mod twilio;
+mod twitch;
+mod typeform;
+mod vercel;
+mod webflow;
+mod woocommerce;
+mod workos;
+mod xero;
 mod zendesk;
+mod zoom;
 
 pub use options::Options;
 pub use provider::Provider;
@@ -58,29 +96,67 @@ use crate::error::{Code, Error, Result, suggestion};
 
 /// Every provider, by name.
 static ALL: &[&Provider] = &[
+    &adyen::ADYEN,
+    &asana::ASANA,
+    &auth0::AUTH0,
     &basic::BASIC,
     &bearer::BEARER,
+    &bitbucket::BITBUCKET,
+    &box_com::BOX,
+    &braintree::BRAINTREE,
+    &cal_com::CAL_COM,
+    &calendly::CALENDLY,
     &clerk::CLERK,
+    &coinbase_commerce::COINBASE_COMMERCE,
     &discord::DISCORD,
+    &docusign::DOCUSIGN,
+    &dropbox::DROPBOX,
+    &figma::FIGMA,
     &github::GITHUB,
+    &gitlab::GITLAB,
+    &gocardless::GOCARDLESS,
     &hmac::HMAC,
     &hubspot::HUBSPOT,
     &intercom::INTERCOM,
+    &jira::JIRA,
     &lemon_squeezy::LEMON_SQUEEZY,
+    &line::LINE,
     &linear::LINEAR,
+    &mailgun::MAILGUN,
     &meta::META,
+    &mux::MUX,
+    &notion::NOTION,
+    &okta::OKTA,
+    &openai::OPENAI,
     &paddle::PADDLE,
+    &pagerduty::PAGERDUTY,
+    &paystack::PAYSTACK,
+    &polar::POLAR,
     &postmark::POSTMARK,
+    &razorpay::RAZORPAY,
     &resend::RESEND,
     &sendgrid::SENDGRID,
+    &sentry::SENTRY,
     &shopify::SHOPIFY,
     &slack::SLACK,
+    &square::SQUARE,
     &standard_webhooks::STANDARD_WEBHOOKS,
     &stripe::STRIPE,
     &svix::SVIX,
+    &telegram::TELEGRAM,
+    &telnyx::TELNYX,
     &token::TOKEN,
+    &trello::TRELLO,
     &twilio::TWILIO,
+    &twitch::TWITCH,
+    &typeform::TYPEFORM,
+    &vercel::VERCEL,
+    &webflow::WEBFLOW,
+    &woocommerce::WOOCOMMERCE,
+    &workos::WORKOS,
+    &xero::XERO,
     &zendesk::ZENDESK,
+    &zoom::ZOOM,
 ];
 
 /// Every provider, by name.

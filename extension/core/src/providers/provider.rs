@@ -83,8 +83,6 @@ impl Handshake {
 /// A fixed answer.
 #[derive(Clone, Copy)]
 pub(crate) enum Reply {
-    /// A status without a body.
-    Empty(u16),
     /// A status with plain text.
     Text(u16, &'static str),
     /// What it takes depends on the request.
@@ -94,7 +92,6 @@ pub(crate) enum Reply {
 impl Reply {
     fn response(self, context: &Context) -> Response {
         match self {
-            Reply::Empty(status) => Response::text(status, ""),
             Reply::Text(status, body) => Response::text(status, body),
             Reply::Choose(choose) => choose(context),
         }
@@ -215,7 +212,7 @@ impl Provider {
     pub fn scheme(&self) -> String {
         match &self.scheme {
             Scheme::Signature(scheme) => scheme.describe(),
-            Scheme::Token(TokenScheme { prefix, .. }) if prefix.is_empty() => "shared secret in a header".into(),
+            Scheme::Token(TokenScheme { prefix: "", .. }) => "shared secret in a header".into(),
             Scheme::Token(TokenScheme { prefix, .. }) => format!("shared secret in a header after `{}`", prefix.trim()),
             Scheme::Custom(scheme) => scheme.about.into(),
         }

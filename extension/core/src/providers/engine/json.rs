@@ -66,6 +66,17 @@ impl<'a> Json<'a> {
         self.0.starts_with('{')
     }
 
+    /// The fields of an object, in order; `None` where it is none.
+    pub fn fields(self) -> Option<Vec<(String, Json<'a>)>> {
+        serde_json::Deserializer::from_str(self.0).deserialize_map(Fields).ok()
+    }
+
+    /// The values that stand one after the other in `text`, on lines of their own or not; `None` where something else stands there too.
+    pub fn sequence(text: &'a [u8]) -> Option<Vec<Json<'a>>> {
+        let values: Result<Vec<&RawValue>, _> = serde_json::Deserializer::from_slice(text).into_iter().collect();
+        Some(values.ok()?.into_iter().map(Self::of).collect())
+    }
+
     /// The elements of an array; `None` where it is none.
     pub fn elements(self) -> Option<Vec<Json<'a>>> {
         let elements: Vec<&RawValue> = serde_json::from_str(self.0).ok()?;
@@ -205,6 +216,25 @@ impl<'a> Visitor<'a> for Walk<'_, '_, 'a, '_> {
     }
 }
 
+/// Collects the fields of an object.
+struct Fields;
+
+impl<'a> Visitor<'a> for Fields {
+    type Value = Vec<(String, Json<'a>)>;
+
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("a JSON object")
+    }
+
+    fn visit_map<M: MapAccess<'a>>(self, mut map: M) -> Result<Self::Value, M::Error> {
+        let mut fields = Vec::new();
+        while let Some((name, value)) = map.next_entry::<String, &RawValue>()? {
+            fields.push((name, Json::of(value)));
+        }
+        Ok(fields)
+    }
+}
+
 /// A key of an object, borrowed where it holds no escape.
 #[derive(serde::Deserialize)]
 struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
@@ -247,6 +277,11 @@ mod tests {
         assert_eq!(spans, [2..12, 15..16, 17..20]);
         assert!(Json::parse(b"[1,2").and_then(Json::elements).is_none());
         assert!(Json::parse(b"{}").unwrap().elements().is_none());
+        let lines = Json::sequence(b"{\"a\": 1}\n[2]\n").unwrap();
+        assert_eq!(lines.iter().map(|line| line.bytes().len()).collect::<Vec<_>>(), [8, 3]);
+        assert!(Json::sequence(b"{} no").is_none());
+        let fields = Json::parse(br#"{"b": 1, "a": {}}"#).unwrap().fields().unwrap();
+        assert_eq!(fields.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["b", "a"]);
     }
 
     #[test]

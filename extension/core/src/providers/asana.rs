@@ -1,0 +1,67 @@
+//! Asana tells its secret in the first request and signs the body of every later one, a batch of events that may be empty.
+
+use super::engine::context::Context;
+use super::engine::event::{Batch, Event, Source};
+use super::engine::signature::SignatureScheme;
+use super::provider::{Handshake, Provider, Scheme};
+use super::secrets::Secrets;
+use super::verdict::{Outcome, Verdict};
+use crate::request::Response;
+
+pub(crate) static ASANA: Provider = Provider {
+    name: "asana",
+    title: "Asana",
+    docs: "https://developers.asana.com/docs/webhooks-guide",
+    scheme: Scheme::Signature(SIGNATURE),
+    event: Event {
+        types: &[Source::Dotted(&[Source::Json("resource.resource_type"), Source::Json("action")]), Source::Json("action")],
+        batch: Batch::Path("events"),
+        ..Event::UNKNOWN
+    },
+    handshake: Handshake {
+        about: "X-Hook-Secret: 200 with the same header; the secret is in the stored delivery's headers",
+        unsigned: Some(echo_secret),
+        ..Handshake::NONE
+    },
+    ..Provider::BASE
+};
+
+const SIGNATURE: SignatureScheme<'static> = SignatureScheme::hex_of_body("X-Hook-Signature");
+const SECRET: &str = "X-Hook-Secret";
+
+/// The secret is sent back to whoever told it. Nothing trusts it until somebody makes it a secret of the endpoint.
+fn echo_secret(context: &Context, _: &Secrets) -> Option<Verdict> {
+    let secret = context.header(SECRET).ok()??;
+    if secret.is_empty() || context.first_header(SIGNATURE.header).is_some() {
+        return None;
+    }
+    Some(Verdict { outcome: Outcome::Handshake, response: Response::text(200, "").with_header("x-hook-secret", secret) })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Reason;
+    use super::super::testing::Case;
+
+    fn case(body: &str) -> Case {
+        Case::new("asana").secret("test-secret").body(body)
+    }
+
+    #[test]
+    fn the_secret_is_echoed() {
+        let response = Case::new("asana").header("X-Hook-Secret", "b537207f20cbfa02357cf448134da559").handshake();
+        assert!(response.headers.contains(&("x-hook-secret", "b537207f20cbfa02357cf448134da559".into())));
+        let both = case("{}").header("X-Hook-Secret", "x").header("X-Hook-Signature", &"0".repeat(64));
+        assert_eq!(both.refusal(), Reason::BadSignature);
+    }
+
+    #[test]
+    fn each_event_is_an_item_and_a_heartbeat_has_none() {
+        let body = r#"{"events": [{"action": "changed", "resource": {"gid": "1", "resource_type": "task"}, "created_at": "t"}]}"#;
+        let items = case(body).signed().items();
+        assert_eq!(items[0].event_type.as_deref(), Some("task.changed"));
+        assert!(items[0].key.as_deref().unwrap().starts_with("sha256:"));
+        assert_eq!(case(r#"{"events": []}"#).signed().items(), []);
+        assert_eq!(case("{}").refusal(), Reason::MissingHeader);
+    }
+}

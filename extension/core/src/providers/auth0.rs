@@ -1,0 +1,56 @@
+//! Auth0 log streams carry a shared secret as the whole `Authorization` header, and logs as an array, as lines or one by one.
+
+use super::engine::context::Context;
+use super::engine::event::{Batch, Event};
+use super::engine::json::Json;
+use super::engine::token::TokenScheme;
+use super::provider::{Provider, Scheme};
+use super::verdict::Item;
+
+pub(crate) static AUTH0: Provider = Provider {
+    name: "auth0",
+    title: "Auth0 log streams",
+    docs: "https://auth0.com/docs/customize/log-streams/custom-log-streams",
+    scheme: Scheme::Token(TokenScheme { header: "Authorization", prefix: "" }),
+    event: Event { batch: Batch::Custom(logs), ..Event::UNKNOWN },
+    ..Provider::BASE
+};
+
+fn logs(context: &Context) -> Option<Vec<Item>> {
+    let logs = match Json::parse(context.body()).and_then(Json::elements) {
+        Some(elements) => elements,
+        None => Json::sequence(context.body())?,
+    };
+    let text = |log: Json, path| log.get(path).and_then(Json::text).map(|text| text.into_owned());
+    let item = |log: Json| Item { event_type: text(log, "data.type"), key: text(log, "log_id"), span: Some(log.span_in(context.body())) };
+    Some(logs.into_iter().map(item).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Reason;
+    use super::super::testing::Case;
+
+    fn case(body: &str) -> Case {
+        Case::new("auth0").secret("Bearer test-secret").body(body).signed()
+    }
+
+    #[test]
+    fn arrays_lines_and_single_logs_are_items() {
+        let one = r#"{"log_id": "l1", "data": {"type": "s", "log_id": "l1"}}"#;
+        let two = r#"{"log_id": "l2", "data": {"type": "fp"}}"#;
+        for body in [format!("[{one}, {two}]"), format!("{one}\n{two}\n")] {
+            let items = case(&body).items();
+            let found: Vec<_> = items.iter().map(|item| (item.event_type.as_deref().unwrap(), item.key.as_deref().unwrap())).collect();
+            assert_eq!(found, [("s", "l1"), ("fp", "l2")]);
+            assert_eq!(&body[items[1].span.clone().unwrap()], two);
+        }
+        assert_eq!(case(one).event(), (Some("s".into()), "l1".into()));
+        assert!(case("no json").event().1.starts_with("sha256:"));
+    }
+
+    #[test]
+    fn the_whole_header_counts() {
+        assert_eq!(case("[]").header("Authorization", "test-secret").refusal(), Reason::BadSignature);
+    }
+}

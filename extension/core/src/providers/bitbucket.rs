@@ -1,0 +1,43 @@
+//! Bitbucket Cloud signs the body. Its header has the name of GitHub's older one and holds SHA-256.
+
+use super::engine::event::{Event, Source};
+use super::engine::sample::Sample;
+use super::engine::signature::{Form, SignatureScheme};
+use super::provider::{Provider, Scheme};
+
+pub(crate) static BITBUCKET: Provider = Provider {
+    name: "bitbucket",
+    aliases: &["bitbucket-cloud"],
+    title: "Bitbucket Cloud",
+    docs: "https://support.atlassian.com/bitbucket-cloud/docs/manage-webhooks/",
+    scheme: Scheme::Signature(SignatureScheme { form: Form::Prefixed("sha256="), ..SignatureScheme::hex_of_body("X-Hub-Signature") }),
+    event: Event { types: &[Source::Header("X-Event-Key")], keys: &[Source::Header("X-Request-UUID")], ..Event::UNKNOWN },
+    samples: &[Sample::Text("X-Event-Key", "repo:push"), Sample::Uuid("X-Request-UUID")],
+    ..Provider::BASE
+};
+
+#[cfg(test)]
+mod tests {
+    use super::super::Reason;
+    use super::super::testing::Case;
+
+    const BODY: &str = r#"{"push": {}}"#;
+
+    #[test]
+    fn identity_and_type_are_found() {
+        let case = Case::new("bitbucket")
+            .secret("test-secret")
+            .body(BODY)
+            .header("X-Event-Key", "repo:push")
+            .header("X-Request-UUID", "u1")
+            .signed();
+        assert_eq!(case.event(), (Some("repo:push".into()), "u1".into()));
+        assert_eq!(case.body("{}").refusal(), Reason::BadSignature);
+    }
+
+    #[test]
+    fn sha1_is_not_taken() {
+        let case = Case::new("bitbucket").secret("test-secret").header("X-Hub-Signature", &format!("sha1={}", "0".repeat(40)));
+        assert_eq!(case.refusal(), Reason::MalformedHeader);
+    }
+}

@@ -1,0 +1,50 @@
+//! Calendly signs as Stripe does, with a shorter tolerance.
+
+use super::engine::event::{Event, Source};
+use super::engine::signature::{Form, SignatureScheme};
+use super::engine::template::Part;
+use super::engine::timestamp::{Future, Place, Timestamp, Unit};
+use super::options::OptionSpec;
+use super::provider::{Provider, Scheme};
+
+pub(crate) static CALENDLY: Provider = Provider {
+    name: "calendly",
+    title: "Calendly",
+    docs: "https://developer.calendly.com/api-docs/4c305798a61d3-webhook-signatures",
+    scheme: Scheme::Signature(SignatureScheme {
+        form: Form::Pairs { separator: ",", signature: "v1", timestamp: "t" },
+        signed: &[Part::Timestamp, Part::Text("."), Part::Body],
+        timestamp: Some(Timestamp { place: Place::SignatureHeader, unit: Unit::Seconds, future: Future::Passes }),
+        ..SignatureScheme::hex_of_body("Calendly-Webhook-Signature")
+    }),
+    options: &[OptionSpec::tolerance(180)],
+    event: Event {
+        types: &[Source::Json("event")],
+        // The URI is that of the invitee, which has several events.
+        keys: &[Source::All(&[Source::Json("event"), Source::Json("payload.uri"), Source::Json("created_at")])],
+        ..Event::UNKNOWN
+    },
+    ..Provider::BASE
+};
+
+#[cfg(test)]
+mod tests {
+    use super::super::Reason;
+    use super::super::testing::Case;
+
+    const BODY: &str = r#"{"event": "invitee.created", "created_at": "2026-01-01T00:00:00Z", "payload": {"uri": "u1"}}"#;
+
+    #[test]
+    fn identity_and_type_are_found() {
+        let case = Case::new("calendly").secret("test-secret").body(BODY).signed();
+        assert_eq!(case.event(), (Some("invitee.created".into()), "invitee.created:u1:2026-01-01T00:00:00Z".into()));
+        assert_eq!(case.body("{}").refusal(), Reason::BadSignature);
+    }
+
+    #[test]
+    fn old_requests_are_refused() {
+        let case = Case::new("calendly").secret("test-secret").body(BODY).signed();
+        case.clone().at(super::super::testing::NOW_MS + 180000).items();
+        assert_eq!(case.at(super::super::testing::NOW_MS + 181000).refusal(), Reason::TimestampOutOfTolerance);
+    }
+}

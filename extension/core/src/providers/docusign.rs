@@ -1,0 +1,54 @@
+//! DocuSign Connect signs the body once for each active key, in numbered headers.
+
+use super::engine::encoding::Encoding;
+use super::engine::event::{Event, Source};
+use super::engine::signature::{Form, SignatureScheme};
+use super::provider::{Provider, Scheme};
+
+pub(crate) static DOCUSIGN: Provider = Provider {
+    name: "docusign",
+    title: "DocuSign Connect",
+    docs: "https://developers.docusign.com/platform/webhooks/connect/hmac/",
+    scheme: Scheme::Signature(SignatureScheme {
+        form: Form::Numbered,
+        encoding: Encoding::Base64,
+        ..SignatureScheme::hex_of_body("X-DocuSign-Signature")
+    }),
+    event: Event {
+        types: &[Source::Json("event")],
+        keys: &[Source::All(&[EVENT, ENVELOPE, Source::Json("data.recipientId"), GENERATED]), Source::All(&[EVENT, ENVELOPE, GENERATED])],
+        ..Event::UNKNOWN
+    },
+    ..Provider::BASE
+};
+
+const EVENT: Source = Source::Json("event");
+const ENVELOPE: Source = Source::Json("data.envelopeId");
+// A retry counts itself in the body and keeps the time at which the message was made.
+const GENERATED: Source = Source::Json("generatedDateTime");
+
+#[cfg(test)]
+mod tests {
+    use super::super::Reason;
+    use super::super::testing::Case;
+
+    const BODY: &str = r#"{"event": "envelope-completed", "retryCount": 1, "generatedDateTime": "t1", "data": {"envelopeId": "e1"}}"#;
+
+    #[test]
+    fn identity_and_type_are_found() {
+        let case = Case::new("docusign").secret("test-secret").body(BODY).signed();
+        assert_eq!(case.event(), (Some("envelope-completed".into()), "envelope-completed:e1:t1".into()));
+        assert_eq!(case.body("{}").refusal(), Reason::BadSignature);
+    }
+
+    #[test]
+    fn any_numbered_header_counts() {
+        let case = Case::new("docusign").secret("test-secret").body(BODY).signed();
+        let good = case.get("X-DocuSign-Signature-1").to_owned();
+        let moved = case.header("X-DocuSign-Signature-1", "AAAA").header("X-DocuSign-Signature-12", &good);
+        moved.items();
+        assert_eq!(moved.header("X-DocuSign-Signature-12", "AAAA").refusal(), Reason::BadSignature);
+        let unnumbered = Case::new("docusign").secret("test-secret").body(BODY).header("X-DocuSign-Signature-x", &good);
+        assert_eq!(unnumbered.refusal(), Reason::MissingHeader);
+    }
+}

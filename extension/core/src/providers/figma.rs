@@ -1,0 +1,74 @@
+//! Figma puts a shared passcode into the body.
+
+use super::engine::context::Context;
+use super::engine::digest::Digest;
+use super::engine::event::{Event, Source, Unnamed};
+use super::engine::json::Json;
+use super::engine::json_edit;
+use super::engine::refusal::{Checked, Refusal};
+use super::engine::template::Part;
+use super::provider::{CustomScheme, Provider, Scheme};
+use super::redact::Redaction;
+use super::secrets::Secrets;
+use super::verdict::{Reason, Signed};
+use crate::error::Result;
+
+pub(crate) static FIGMA: Provider = Provider {
+    name: "figma",
+    title: "Figma",
+    docs: "https://developers.figma.com/docs/rest-api/webhooks-security/",
+    scheme: Scheme::Custom(CustomScheme {
+        about: "shared passcode in the body's field passcode",
+        headers: &[],
+        signed: &[Part::Body],
+        verify,
+        sign,
+    }),
+    event: Event {
+        types: &[Source::Json("event_type")],
+        keys: &[
+            Source::All(&[WEBHOOK, EVENT, TIME, Source::Json("comment_id")]),
+            Source::All(&[WEBHOOK, EVENT, TIME, Source::Json("file_key")]),
+            Source::All(&[WEBHOOK, EVENT, TIME]),
+        ],
+        // The body holds the passcode, and a hash of it would let others try passcodes.
+        unnamed: Unnamed::Nothing,
+        ..Event::UNKNOWN
+    },
+    redaction: Redaction { body: &["passcode"], ..Redaction::NONE },
+    ..Provider::BASE
+};
+
+const WEBHOOK: Source = Source::Json("webhook_id");
+const EVENT: Source = Source::Json("event_type");
+const TIME: Source = Source::Json("timestamp");
+
+fn verify<'s>(context: &Context, secrets: &'s Secrets) -> Checked<&'s str> {
+    let given = Json::parse(context.body()).and_then(|body| body.get("passcode")?.string());
+    let given = given.ok_or_else(|| Refusal::body("the body has no field passcode"))?;
+    let matching = secrets.usable().find(|secret| Digest::of_token(secret).matches_token(&given));
+    matching.ok_or_else(|| Refusal::new(Reason::BadSignature, "the passcode is not one of the secrets"))
+}
+
+fn sign(context: &Context, secret: &str) -> Result<Signed> {
+    let passcode = serde_json::Value::from(secret).to_string();
+    Ok(Signed { body: Some(json_edit::set(context.body(), "passcode", &passcode)?), ..Signed::default() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::Case;
+    use super::super::{Options, find};
+    use super::*;
+
+    #[test]
+    fn the_passcode_is_compared_and_never_stored() {
+        let body = r#"{"event_type": "FILE_UPDATE", "file_key": "f1", "timestamp": "t", "webhook_id": "7"}"#;
+        let signed = Case::new("figma").secret("test \"secret\"").body(body).signed();
+        assert_eq!(signed.event(), (Some("FILE_UPDATE".into()), "7:FILE_UPDATE:t:f1".into()));
+        let redacted = find("figma").unwrap().redact(&Options::default(), &signed.request()).body.into_owned();
+        assert_eq!(redacted, format!(r#"{{"passcode":"[redacted]",{}"#, &body[1..]).into_bytes());
+        assert_eq!(Case::new("figma").secret("other").body(signed.request().body).refusal(), Reason::BadSignature);
+        assert_eq!(Case::new("figma").secret("other").body(body).refusal(), Reason::MalformedBody);
+    }
+}

@@ -1,0 +1,42 @@
+//! GoCardless signs the body, which is a batch of events. It wants 498 for a wrong signature.
+
+use super::engine::event::{Batch, Event, Source};
+use super::engine::signature::SignatureScheme;
+use super::provider::{Provider, Reply, Scheme};
+
+pub(crate) static GOCARDLESS: Provider = Provider {
+    name: "gocardless",
+    title: "GoCardless",
+    docs: "https://developer.gocardless.com/getting-started/staying-up-to-date-with-webhooks",
+    scheme: Scheme::Signature(SignatureScheme::hex_of_body("Webhook-Signature")),
+    event: Event {
+        types: &[Source::Dotted(&[Source::Json("resource_type"), Source::Json("action")])],
+        keys: &[Source::Json("id")],
+        batch: Batch::Path("events"),
+        ..Event::UNKNOWN
+    },
+    failure: Reply::Text(498, "invalid signature"),
+    ..Provider::BASE
+};
+
+#[cfg(test)]
+mod tests {
+    use super::super::Reason;
+    use super::super::testing::Case;
+
+    #[test]
+    fn each_event_is_an_item() {
+        let body = r#"{"events": [{"id": "EV1", "resource_type": "payments", "action": "confirmed"}, {"id": "EV2"}], "meta": {"webhook_id": "WB1"}}"#;
+        let items = Case::new("gocardless").secret("test-secret").body(body).signed().items();
+        assert_eq!(items[0].event_type.as_deref(), Some("payments.confirmed"));
+        let keys: Vec<_> = items.iter().map(|item| item.key.as_deref().unwrap()).collect();
+        assert_eq!(keys, ["EV1", "EV2"]);
+    }
+
+    #[test]
+    fn a_wrong_signature_gets_498() {
+        let case = Case::new("gocardless").secret("test-secret").body("{}").signed_with("other");
+        assert_eq!(case.refusal(), Reason::BadSignature);
+        assert_eq!(case.verdict().response.status, 498);
+    }
+}

@@ -1,0 +1,32 @@
+//! Jira Cloud, for webhooks with a secret. (Connect and Forge apps use tokens that need a key from the network.)
+
+use super::engine::event::{Event, Source};
+use super::engine::sample::Sample;
+use super::engine::signature::{Form, SignatureScheme};
+use super::provider::{Provider, Scheme};
+
+pub(crate) static JIRA: Provider = Provider {
+    name: "jira",
+    aliases: &["jira-cloud"],
+    title: "Jira Cloud",
+    docs: "https://developer.atlassian.com/cloud/jira/platform/webhooks/",
+    scheme: Scheme::Signature(SignatureScheme { form: Form::Prefixed("sha256="), ..SignatureScheme::hex_of_body("X-Hub-Signature") }),
+    event: Event { types: &[Source::Json("webhookEvent")], keys: &[Source::Header("X-Atlassian-Webhook-Identifier")], ..Event::UNKNOWN },
+    samples: &[Sample::Uuid("X-Atlassian-Webhook-Identifier")],
+    ..Provider::BASE
+};
+
+#[cfg(test)]
+mod tests {
+    use super::super::Reason;
+    use super::super::testing::Case;
+
+    const BODY: &str = r#"{"webhookEvent": "jira:issue_created", "issue": {"id": "1"}}"#;
+
+    #[test]
+    fn identity_and_type_are_found() {
+        let case = Case::new("jira").secret("test-secret").body(BODY).header("X-Atlassian-Webhook-Identifier", "w1").signed();
+        assert_eq!(case.event(), (Some("jira:issue_created".into()), "w1".into()));
+        assert_eq!(case.body("{}").refusal(), Reason::BadSignature);
+    }
+}

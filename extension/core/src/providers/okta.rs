@@ -1,0 +1,81 @@
+//! Okta event hooks carry a shared secret in a header and events in a batch.
+
+use super::engine::context::Context;
+use super::engine::event::{Batch, Event, Source};
+use super::engine::refusal::Checked;
+use super::engine::template::Part;
+use super::engine::token::TokenScheme;
+use super::options::{Kind, OptionSpec, Preset};
+use super::provider::{CustomScheme, Handshake, Provider, Scheme};
+use super::redact::Redaction;
+use super::secrets::Secrets;
+use super::verdict::{Outcome, Signed, Verdict};
+use crate::error::Result;
+use crate::request::Response;
+
+pub(crate) static OKTA: Provider = Provider {
+    name: "okta",
+    title: "Okta event hooks",
+    docs: "https://developer.okta.com/docs/concepts/event-hooks/",
+    scheme: Scheme::Custom(CustomScheme {
+        about: "shared secret as the whole header of option header",
+        headers: &["Authorization"],
+        signed: &[Part::Body],
+        verify,
+        sign,
+    }),
+    options: &[OptionSpec { name: "header", kind: Kind::Header, default: Preset::Text("Authorization") }],
+    event: Event {
+        types: &[Source::Json("eventType")],
+        keys: &[Source::Json("uuid")],
+        batch: Batch::Path("data.events"),
+        ..Event::UNKNOWN
+    },
+    handshake: Handshake {
+        about: "GET with X-Okta-Verification-Challenge: 200 with {\"verification\": value}",
+        unsigned: Some(answer_challenge),
+        ..Handshake::NONE
+    },
+    redaction: Redaction { header_option: Some("header"), ..Redaction::NONE },
+    ..Provider::BASE
+};
+
+fn answer_challenge(context: &Context, _: &Secrets) -> Option<Verdict> {
+    let challenge = context.header("X-Okta-Verification-Challenge").ok()??;
+    let response = Response::json(200, &serde_json::json!({ "verification": challenge }));
+    context.is_method("GET").then_some(Verdict { outcome: Outcome::Handshake, response })
+}
+
+fn scheme<'a>(context: &Context<'a>) -> TokenScheme<'a> {
+    TokenScheme { header: context.options.text("header").unwrap_or("Authorization"), prefix: "" }
+}
+
+fn verify<'s>(context: &Context, secrets: &'s Secrets) -> Checked<&'s str> {
+    scheme(context).verify(context, secrets)
+}
+
+fn sign(context: &Context, secret: &str) -> Result<Signed> {
+    Ok(scheme(context).sign(secret))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Reason;
+    use super::super::testing::Case;
+
+    #[test]
+    fn the_challenge_is_answered_as_json() {
+        let case = Case::new("okta").method("GET").header("X-Okta-Verification-Challenge", "my\"challenge");
+        assert_eq!(case.handshake().body, r#"{"verification":"my\"challenge"}"#);
+        assert_eq!(case.method("POST").refusal(), Reason::NoSecret);
+    }
+
+    #[test]
+    fn each_event_is_an_item() {
+        let body = r#"{"eventId": "h1", "data": {"events": [{"uuid": "u1", "eventType": "user.lifecycle.create"}, {"uuid": "u2", "eventType": "x"}]}}"#;
+        let case = Case::new("okta").secret("test-secret").body(body).signed();
+        let items = case.items();
+        assert_eq!((items[0].event_type.as_deref(), items[1].key.as_deref()), (Some("user.lifecycle.create"), Some("u2")));
+        assert_eq!(case.header("Authorization", "test").refusal(), Reason::BadSignature);
+    }
+}

@@ -1,0 +1,33 @@
+//! OpenAI follows Standard Webhooks.
+
+use super::engine::event::{Event, Source};
+use super::engine::sample::Sample;
+use super::options::OptionSpec;
+use super::provider::{Provider, Scheme};
+use super::standard_webhooks::WEBHOOK;
+
+pub(crate) static OPENAI: Provider = Provider {
+    name: "openai",
+    title: "OpenAI",
+    docs: "https://platform.openai.com/docs/guides/webhooks",
+    scheme: Scheme::Signature(WEBHOOK),
+    options: &[OptionSpec::tolerance(300)],
+    event: Event { types: &[Source::Json("type")], keys: &[Source::Header("webhook-id")], ..Event::UNKNOWN },
+    samples: &[Sample::Id("webhook-id", "wh_")],
+    ..Provider::BASE
+};
+
+#[cfg(test)]
+mod tests {
+    use super::super::Reason;
+    use super::super::testing::Case;
+
+    const BODY: &str = r#"{"id": "evt_1", "type": "response.completed", "data": {"id": "resp_1"}}"#;
+
+    #[test]
+    fn identity_and_type_are_found() {
+        let case = Case::new("openai").secret("whsec_dGVzdC1zZWNyZXQtMTIzNA==").body(BODY).header("webhook-id", "wh_1").signed();
+        assert_eq!(case.event(), (Some("response.completed".into()), "wh_1".into()));
+        assert_eq!(case.body("{}").refusal(), Reason::BadSignature);
+    }
+}

@@ -1,0 +1,36 @@
+//! Paystack signs the body with SHA-512. It names no identity; `data.id` is that of the object.
+
+use super::engine::algorithm::Algorithm;
+use super::engine::digest::Hash;
+use super::engine::event::{Event, Source};
+use super::engine::signature::SignatureScheme;
+use super::provider::{Provider, Scheme};
+
+pub(crate) static PAYSTACK: Provider = Provider {
+    name: "paystack",
+    title: "Paystack",
+    docs: "https://paystack.com/docs/payments/webhooks/",
+    scheme: Scheme::Signature(SignatureScheme {
+        algorithm: Algorithm::Hmac(Hash::Sha512),
+        ..SignatureScheme::hex_of_body("x-paystack-signature")
+    }),
+    event: Event { types: &[Source::Json("event")], keys: &[], ..Event::UNKNOWN },
+    ..Provider::BASE
+};
+
+#[cfg(test)]
+mod tests {
+    use super::super::Reason;
+    use super::super::testing::Case;
+
+    const BODY: &str = r#"{"event": "charge.success", "data": {"id": 302961}}"#;
+
+    #[test]
+    fn identity_and_type_are_found() {
+        let case = Case::new("paystack").secret("sk_test_secret").body(BODY).signed();
+        let (event_type, key) = case.event();
+        assert_eq!(event_type.as_deref(), Some("charge.success"));
+        assert!(key.starts_with("sha256:"));
+        assert_eq!(case.body("{}").refusal(), Reason::BadSignature);
+    }
+}

@@ -1,0 +1,31 @@
+//! Razorpay signs the body.
+
+use super::engine::event::{Event, Source};
+use super::engine::sample::Sample;
+use super::engine::signature::SignatureScheme;
+use super::provider::{Provider, Scheme};
+
+pub(crate) static RAZORPAY: Provider = Provider {
+    name: "razorpay",
+    title: "Razorpay",
+    docs: "https://razorpay.com/docs/webhooks/validate-test/",
+    scheme: Scheme::Signature(SignatureScheme::hex_of_body("X-Razorpay-Signature")),
+    event: Event { types: &[Source::Json("event")], keys: &[Source::Header("X-Razorpay-Event-Id")], ..Event::UNKNOWN },
+    samples: &[Sample::Id("X-Razorpay-Event-Id", "")],
+    ..Provider::BASE
+};
+
+#[cfg(test)]
+mod tests {
+    use super::super::Reason;
+    use super::super::testing::Case;
+
+    const BODY: &str = r#"{"event": "payment.captured", "payload": {"payment": {"entity": {"id": "pay_1"}}}}"#;
+
+    #[test]
+    fn identity_and_type_are_found() {
+        let case = Case::new("razorpay").secret("test-secret").body(BODY).header("X-Razorpay-Event-Id", "r1").signed();
+        assert_eq!(case.event(), (Some("payment.captured".into()), "r1".into()));
+        assert_eq!(case.body("{}").refusal(), Reason::BadSignature);
+    }
+}

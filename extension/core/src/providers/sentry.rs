@@ -1,0 +1,40 @@
+//! Sentry signs the body.
+
+use super::engine::event::{Event, Source};
+use super::engine::sample::Sample;
+use super::engine::signature::SignatureScheme;
+use super::provider::{Provider, Scheme};
+
+pub(crate) static SENTRY: Provider = Provider {
+    name: "sentry",
+    title: "Sentry",
+    docs: "https://docs.sentry.io/organization/integrations/integration-platform/webhooks/",
+    scheme: Scheme::Signature(SignatureScheme::hex_of_body("Sentry-Hook-Signature")),
+    event: Event {
+        types: &[Source::Dotted(&[Source::Header("Sentry-Hook-Resource"), Source::Json("action")]), Source::Header("Sentry-Hook-Resource")],
+        keys: &[Source::Header("Request-ID")],
+        ..Event::UNKNOWN
+    },
+    samples: &[Sample::Text("Sentry-Hook-Resource", "issue"), Sample::Id("Request-ID", "")],
+    ..Provider::BASE
+};
+
+#[cfg(test)]
+mod tests {
+    use super::super::Reason;
+    use super::super::testing::Case;
+
+    const BODY: &str = r#"{"action": "created", "data": {"issue": {"id": "1"}}}"#;
+
+    #[test]
+    fn identity_and_type_are_found() {
+        let case = Case::new("sentry")
+            .secret("test-secret")
+            .body(BODY)
+            .header("Request-ID", "r1")
+            .header("Sentry-Hook-Resource", "issue")
+            .signed();
+        assert_eq!(case.event(), (Some("issue.created".into()), "r1".into()));
+        assert_eq!(case.body("{}").refusal(), Reason::BadSignature);
+    }
+}

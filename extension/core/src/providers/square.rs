@@ -1,0 +1,45 @@
+//! Square signs the notification URL and the body.
+
+use super::engine::encoding::Encoding;
+use super::engine::event::{Event, Source};
+use super::engine::signature::SignatureScheme;
+use super::engine::template::Part;
+use super::options::OptionSpec;
+use super::provider::{Provider, Scheme};
+
+pub(crate) static SQUARE: Provider = Provider {
+    name: "square",
+    title: "Square",
+    docs: "https://developer.squareup.com/docs/webhooks/step3validate",
+    scheme: Scheme::Signature(SignatureScheme {
+        encoding: Encoding::Base64,
+        signed: &[Part::Url, Part::Body],
+        ..SignatureScheme::hex_of_body("x-square-hmacsha256-signature")
+    }),
+    options: &[OptionSpec::PUBLIC_URL],
+    event: Event { types: &[Source::Json("type")], keys: &[Source::Json("event_id")], ..Event::UNKNOWN },
+    ..Provider::BASE
+};
+
+#[cfg(test)]
+mod tests {
+    use super::super::Reason;
+    use super::super::testing::Case;
+
+    const BODY: &str = r#"{"type": "payment.created", "event_id": "e1", "data": {"id": "p1"}}"#;
+
+    #[test]
+    fn identity_and_type_are_found() {
+        let case = Case::new("square").secret("test-secret").body(BODY).signed();
+        assert_eq!(case.event(), (Some("payment.created".into()), "e1".into()));
+        assert_eq!(case.body("{}").refusal(), Reason::BadSignature);
+    }
+
+    #[test]
+    fn the_url_is_signed() {
+        let case = Case::new("square").secret("test-secret").body(BODY).signed();
+        assert_eq!(case.clone().url("https://other.example/hook").refusal(), Reason::BadSignature);
+        assert_eq!(case.clone().url("/hook").refusal(), Reason::BadSignature);
+        case.url("/hook").options(r#"{"public_url": "https://example.com"}"#).items();
+    }
+}

@@ -1,0 +1,40 @@
+//! Telegram bots get a shared secret in a header.
+
+use super::engine::context::Context;
+use super::engine::event::{Batch, Event, Source};
+use super::engine::json::Json;
+use super::engine::token::TokenScheme;
+use super::provider::{Provider, Scheme};
+use super::redact::Redaction;
+use super::verdict::Item;
+
+pub(crate) static TELEGRAM: Provider = Provider {
+    name: "telegram",
+    title: "Telegram",
+    docs: "https://core.telegram.org/bots/api#setwebhook",
+    scheme: Scheme::Token(TokenScheme { header: "X-Telegram-Bot-Api-Secret-Token", prefix: "" }),
+    event: Event { keys: &[Source::Json("update_id")], batch: Batch::Custom(update), ..Event::UNKNOWN },
+    redaction: Redaction::headers(&["x-telegram-bot-api-secret-token"]),
+    ..Provider::BASE
+};
+
+/// An update has an id and one other field, whose name says what it is.
+fn update(context: &Context) -> Option<Vec<Item>> {
+    let fields = Json::parse(context.body())?.fields()?;
+    let event_type = fields.iter().map(|(name, _)| name.as_str()).find(|name| *name != "update_id").map(str::to_owned);
+    let key = fields.iter().find(|(name, _)| name == "update_id").and_then(|(_, id)| id.text()).map(|text| text.into_owned());
+    Some(vec![Item { event_type, key, span: None }])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Reason;
+    use super::super::testing::Case;
+
+    #[test]
+    fn the_update_id_is_the_identity_and_the_other_field_the_type() {
+        let signed = Case::new("telegram").secret("test-secret").body(r#"{"update_id": 10000, "callback_query": {"id": "1"}}"#).signed();
+        assert_eq!(signed.event(), (Some("callback_query".into()), "10000".into()));
+        assert_eq!(signed.header("X-Telegram-Bot-Api-Secret-Token", "x").refusal(), Reason::BadSignature);
+    }
+}

@@ -1,0 +1,93 @@
+//! Twitch EventSub signs message id, time and body, and its challenge too.
+
+use super::engine::context::Context;
+use super::engine::event::{Batch, Event, Source};
+use super::engine::json::Json;
+use super::engine::sample::Sample;
+use super::engine::signature::{Form, SignatureScheme};
+use super::engine::template::Part;
+use super::engine::timestamp::{Future, Place, Timestamp, Unit};
+use super::options::OptionSpec;
+use super::provider::{Handshake, Provider, Scheme};
+use super::verdict::Item;
+use crate::request::Response;
+
+pub(crate) static TWITCH: Provider = Provider {
+    name: "twitch",
+    aliases: &["twitch-eventsub"],
+    title: "Twitch EventSub",
+    docs: "https://dev.twitch.tv/docs/eventsub/handling-webhook-events/",
+    scheme: Scheme::Signature(SignatureScheme {
+        form: Form::Prefixed("sha256="),
+        signed: &[Part::Header(MESSAGE_ID), Part::Timestamp, Part::Body],
+        timestamp: Some(Timestamp {
+            place: Place::Header("Twitch-Eventsub-Message-Timestamp"),
+            unit: Unit::Iso8601,
+            future: Future::Passes,
+        }),
+        ..SignatureScheme::hex_of_body("Twitch-Eventsub-Message-Signature")
+    }),
+    options: &[OptionSpec::tolerance(600)],
+    event: Event {
+        types: &[Source::Json("subscription.type"), Source::Header("Twitch-Eventsub-Subscription-Type")],
+        keys: &[Source::Header(MESSAGE_ID)],
+        batch: Batch::Custom(revocation),
+        ..Event::UNKNOWN
+    },
+    handshake: Handshake {
+        about: "signed webhook_callback_verification: 200 with the challenge as text",
+        signed: Some(answer_challenge),
+        ..Handshake::NONE
+    },
+    samples: &[Sample::Uuid(MESSAGE_ID), Sample::Text(MESSAGE_TYPE, "notification")],
+    ..Provider::BASE
+};
+
+const MESSAGE_ID: &str = "Twitch-Eventsub-Message-Id";
+const MESSAGE_TYPE: &str = "Twitch-Eventsub-Message-Type";
+
+fn answer_challenge(context: &Context, _: &str) -> Option<Response> {
+    if context.first_header(MESSAGE_TYPE)? != "webhook_callback_verification" {
+        return None;
+    }
+    Some(Response::text(200, Json::parse(context.body())?.get("challenge")?.string()?))
+}
+
+/// The end of a subscription is no event of it. The header that says so is not signed, so the signed body must agree: it has no event.
+fn revocation(context: &Context) -> Option<Vec<Item>> {
+    let body = Json::parse(context.body())?;
+    let is_revoked = context.first_header(MESSAGE_TYPE) == Some("revocation") && body.get("event").is_none();
+    let key = context.first_header(MESSAGE_ID).map(str::to_owned);
+    is_revoked.then(|| vec![Item { event_type: Some("revocation".into()), key, span: None }])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Reason;
+    use super::super::testing::{Case, NOW_MS};
+
+    fn case(body: &str) -> Case {
+        Case::new("twitch").secret("test-secret").header("Twitch-Eventsub-Message-Id", "m1").body(body)
+    }
+
+    #[test]
+    fn notifications_and_revocations_are_told_apart() {
+        let event = case(r#"{"subscription": {"type": "channel.follow"}, "event": {"user_id": "1"}}"#).signed();
+        assert_eq!(event.event(), (Some("channel.follow".into()), "m1".into()));
+        let forged = event.clone().header("Twitch-Eventsub-Message-Type", "revocation");
+        assert_eq!(forged.event().0.as_deref(), Some("channel.follow"));
+        let revoked = case(r#"{"subscription": {"type": "channel.follow", "status": "user_removed"}}"#);
+        let revoked = revoked.header("Twitch-Eventsub-Message-Type", "revocation").signed();
+        assert_eq!(revoked.event(), (Some("revocation".into()), "m1".into()));
+        assert_eq!(event.clone().header("Twitch-Eventsub-Message-Id", "m2").refusal(), Reason::BadSignature);
+        event.clone().at(NOW_MS + 600_000).items();
+        assert_eq!(event.at(NOW_MS + 600_001).refusal(), Reason::TimestampOutOfTolerance);
+    }
+
+    #[test]
+    fn the_challenge_is_answered_only_when_signed() {
+        let challenge = case(r#"{"challenge": "pogchamp-kappa"}"#).header("Twitch-Eventsub-Message-Type", "webhook_callback_verification");
+        assert_eq!(challenge.clone().signed().handshake().body, "pogchamp-kappa");
+        assert_eq!(challenge.refusal(), Reason::MissingHeader);
+    }
+}
