@@ -80,7 +80,7 @@ codes! {
         "Run PRAGMA integrity_check and restore a backup.";
     /// Called from inside a statement that already writes.
     NestedStatement = "nested_statement", false,
-        "Call it with a plain SELECT, or wrap the statement in BEGIN IMMEDIATE … COMMIT. Nothing was written.";
+        "Call it with a plain SELECT, keep the result, and write it with a statement of its own. Nothing was written.";
     /// The host's SQLite is older than the oldest one that works.
     UnsupportedSqlite = "unsupported_sqlite", false,
         "Use a SQLite of version 3.38.0 or newer.";

@@ -42,13 +42,13 @@ impl Store {
         self.run("BEGIN IMMEDIATE")?;
         let undo = Undo { store: self, statements: &["ROLLBACK"] };
         let value = work()?;
-        self.run("COMMIT").map_err(explain_commit)?;
+        self.run("COMMIT").map_err(explain_nesting)?;
         undo.disarm();
         Ok(value)
     }
 
     fn in_savepoint<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
-        self.run("SAVEPOINT knocker")?;
+        self.run("SAVEPOINT knocker").map_err(explain_nesting)?;
         let undo = Undo { store: self, statements: &["ROLLBACK TO knocker", "RELEASE knocker"] };
         let value = work()?;
         self.run("RELEASE knocker")?;
@@ -94,8 +94,9 @@ impl Drop for Undo<'_> {
     }
 }
 
-/// SQLite refuses a COMMIT while the statement that called us is itself writing: `INSERT … SELECT knocker_receive(…)`.
-fn explain_commit(error: Error) -> Error {
+/// SQLite refuses a COMMIT, and inside a transaction a SAVEPOINT, while the statement that called us is itself writing:
+/// `INSERT … SELECT knocker_receive(…)`.
+fn explain_nesting(error: Error) -> Error {
     if error.message().contains("SQL statements in progress") {
         return Error::new(Code::NestedStatement, "a Knocker function that writes was called from inside a statement that writes");
     }
