@@ -1,0 +1,1 @@
+export { runWorkerCommand } from "../../js/src/command.js";

@@ -1,0 +1,62 @@
+/** `knocker-worker <module> [--export name] [--concurrency n]`: a worker as a process of its own. */
+
+import { resolve } from "node:path";
+import { pathToFileURL } from "node:url";
+import { parseArgs } from "node:util";
+
+import { Knocker } from "./knocker.js";
+
+const USAGE = `usage: knocker-worker <module> [--export <name>] [--concurrency <n>] [--lease <seconds>]
+
+Imports the module, takes the Knocker that it exports (as \`hooks\`, as the default export, or under --export), and runs its handlers
+until SIGTERM or SIGINT. Then it lets the running handlers come to their end and gives back the rest.
+`;
+
+/** Runs the command; returns the exit code. */
+export async function runWorkerCommand(argv: string[]): Promise<number> {
+  let parsed;
+  try {
+    parsed = parseArgs({
+      args: argv,
+      allowPositionals: true,
+      options: {
+        export: { type: "string" },
+        concurrency: { type: "string", default: "1" },
+        lease: { type: "string", default: "60" },
+        help: { type: "boolean", short: "h", default: false },
+      },
+    });
+  } catch (error) {
+    process.stderr.write(`knocker-worker: ${(error as Error).message}\n${USAGE}`);
+    return 2;
+  }
+  const { values, positionals } = parsed;
+  if (values.help) {
+    process.stdout.write(USAGE);
+    return 0;
+  }
+  if (positionals.length !== 1) {
+    process.stderr.write(USAGE);
+    return 2;
+  }
+  const hooks = await findKnocker(positionals[0]!, values.export);
+  if (!hooks) return 2;
+  const worker = hooks.work({ concurrency: Number(values.concurrency), lease: Number(values.lease) });
+  const stop = () => void worker.stop();
+  process.once("SIGTERM", stop).once("SIGINT", stop);
+  process.stderr.write(`knocker-worker: ${worker.name} works on ${hooks.file}\n`);
+  await worker.done;
+  await hooks.close();
+  return 0;
+}
+
+async function findKnocker(file: string, exportName: string | undefined): Promise<Knocker<object> | undefined> {
+  const module = (await import(pathToFileURL(resolve(file)).href)) as Record<string, unknown>;
+  const names = exportName === undefined ? ["hooks", "default"] : [exportName];
+  for (const name of names) {
+    const exported = module[name];
+    if (exported instanceof Knocker) return exported as Knocker<object>;
+  }
+  process.stderr.write(`knocker-worker: ${file} exports no Knocker as ${names.join(" or ")}: add \`export const hooks = open(…)\`\n`);
+  return undefined;
+}

@@ -1,0 +1,163 @@
+/** An endpoint: where one provider's requests arrive, and what is done with them. */
+
+import { toSql } from "./case.js";
+import { knockerError } from "./errors.js";
+import { type Handler, Handlers } from "./handlers.js";
+import { handleExpress, type NodeHandler } from "./http/express.js";
+import { handleFastify, type FastifyPlugin } from "./http/fastify.js";
+import { handleFetch } from "./http/fetch.js";
+import { handleHono, type HonoHandler } from "./http/hono.js";
+import { bodyForSql, headersForSql, type IncomingRequest, type IngestFields, type Receipt, readReceipt, requestForSql } from "./receive.js";
+import type { Session } from "./session.js";
+
+/** The secrets to try: one, several, or a function of the request where each tenant has its own. */
+export type Secrets = SecretsOfRequest | ((request: IncomingRequest) => SecretsOfRequest | Promise<SecretsOfRequest>);
+
+/** One secret or several. Undefined and empty ones are passed over; without any the request is refused. */
+export type SecretsOfRequest = string | readonly (string | undefined)[] | undefined;
+
+/** The settings of an endpoint. One that is left out has its default, also where the file holds another value. */
+export interface EndpointSettings {
+  /** Name of a provider; without one the endpoint takes `ingest` only. */
+  provider?: string;
+  /** Options of that provider, as its page names them: `{ tolerance_s: 600 }`. */
+  options?: Record<string, unknown>;
+  /** `false`: receipts are answered 410. Left out: stays as it is. */
+  enabled?: boolean;
+  /** Attempts before an event is dead. Default 10. */
+  maxAttempts?: number;
+  /** Delay after attempt n: baseS × factorⁿ⁻¹ seconds, at most capS. Default 5, 4, 21600. */
+  backoff?: { baseS?: number; factor?: number; capS?: number };
+  /** Larger bodies are refused. Default 1 MiB. */
+  maxBodyBytes?: number;
+  /** What becomes of an event that no handler wants. Default `"dead"`. */
+  unhandled?: "dead" | "ignore";
+  /** `"requeue_dead"`: a duplicate of a dead event puts it back in the queue. Default `"keep"`. */
+  onRedelivery?: "keep" | "requeue_dead";
+  /** Refused receipts beyond this number an hour are only counted. Default 1000. */
+  invalidPerHour?: number;
+}
+
+/** Settings, and what is never stored. */
+export interface EndpointOptions extends EndpointSettings {
+  secrets?: Secrets;
+  /** Where senders reach this endpoint's server, instead of the one given to `open`. */
+  publicUrl?: string;
+}
+
+/** Every setting but `enabled`, which an operator may have switched off and a restart must not switch on again. */
+const RESET_BY_DEFAULT = [
+  "provider",
+  "options",
+  "max_attempts",
+  "backoff",
+  "max_body_bytes",
+  "unhandled",
+  "on_redelivery",
+  "invalid_per_hour",
+] as const;
+
+/** The configuration argument of `knocker_endpoint`. */
+function configOf(settings: EndpointSettings): string {
+  const given = toSql(settings);
+  if (settings.backoff) given["backoff"] = toSql(settings.backoff);
+  return JSON.stringify({ ...Object.fromEntries(RESET_BY_DEFAULT.map((name) => [name, null])), ...given });
+}
+
+/** An endpoint. `Tx` is the driver's database class. */
+export class Endpoint<Tx extends object> {
+  readonly name: string;
+  readonly handlers = new Handlers<Tx>();
+  readonly #session: Session<Tx>;
+  #secrets: Secrets = [];
+  #publicUrl: string | undefined;
+
+  constructor(session: Session<Tx>, name: string) {
+    this.#session = session;
+    this.name = name;
+  }
+
+  /** Creates or updates the endpoint in the file, and takes over the secrets. */
+  configure({ secrets = [], publicUrl, ...settings }: EndpointOptions): void {
+    this.#session.callSync("knocker_endpoint", this.name, configOf(settings));
+    this.#secrets = secrets;
+    this.#publicUrl = publicUrl;
+  }
+
+  /** Where senders reach this endpoint's server, if it was said. */
+  get publicUrl(): string | undefined {
+    return this.#publicUrl ?? this.#session.options.publicUrl;
+  }
+
+  /** Whether forwarding headers are believed. */
+  get trustProxy(): boolean {
+    return this.#session.options.trustProxy ?? false;
+  }
+
+  /** Calls `handler` for events of this type: exact, `prefix.*`, or `*` for all. Several run in order in one transaction. */
+  on(type: string, handler: Handler<Tx>): this {
+    this.handlers.add(type, handler);
+    return this;
+  }
+
+  /**
+   * Verifies, stores, dedupes and enqueues one request, together with the others of this moment. Settles after the commit.
+   * @throws UnknownEndpointError, InvalidArgumentError, and DatabaseError where nothing was stored.
+   */
+  async receive(request: IncomingRequest): Promise<Receipt> {
+    const secrets = typeof this.#secrets === "function" ? await this.#secrets(request) : this.#secrets;
+    return readReceipt(await this.#session.call("knocker_receive", ...this.#receiveArguments(request, secrets)));
+  }
+
+  /** As `receive`, at once and in a commit of its own: for scripts. */
+  receiveSync(request: IncomingRequest): Receipt {
+    const secrets = typeof this.#secrets === "function" ? this.#secrets(request) : this.#secrets;
+    if (secrets instanceof Promise) {
+      throw knockerError("invalid_argument", "receiveSync cannot wait for a `secrets` function that returns a promise: use receive");
+    }
+    return readReceipt(this.#session.callSync("knocker_receive", ...this.#receiveArguments(request, secrets)));
+  }
+
+  /** Trusted ingress: the caller has verified the request and says what it is. */
+  async ingest(fields: IngestFields, body: IncomingRequest["body"]): Promise<Receipt> {
+    const given = toSql(fields);
+    if (fields.headers) given["headers"] = headersForSql(fields.headers);
+    return readReceipt(await this.#session.call("knocker_ingest", this.name, JSON.stringify(given), bodyForSql(body)));
+  }
+
+  /** Tells `onError`. */
+  report(error: unknown): void {
+    this.#session.report(error);
+  }
+
+  /** The largest body to read, in bytes. Read from the file each time: another process may have changed it. */
+  maxBodyBytes(): number {
+    const row = this.#session.all("SELECT max_body_bytes FROM knocker_endpoints WHERE name = ?", this.name)[0];
+    return (row?.["max_body_bytes"] as number | undefined) ?? 1_048_576;
+  }
+
+  /** Express 4 and 5, Connect, Node's http: `app.post(path, endpoint.express())`. */
+  express(): NodeHandler {
+    return handleExpress(this);
+  }
+
+  /** `Bun.serve`, Next.js and everything else that speaks fetch. A property, so that it can be passed on as it is. */
+  readonly fetch = (request: Request): Promise<Response> => handleFetch(this, request);
+
+  /** Hono: `app.post(path, endpoint.hono())`. */
+  hono(): HonoHandler {
+    return handleHono(this);
+  }
+
+  /** Fastify: `fastify.register(endpoint.fastify(path))`. The path defaults to `/webhooks/<endpoint>`. */
+  fastify(path = `/webhooks/${this.name}`): FastifyPlugin {
+    return handleFastify(this, path);
+  }
+
+  #receiveArguments(request: IncomingRequest, secrets: SecretsOfRequest) {
+    const list = secrets === undefined ? [] : typeof secrets === "string" ? [secrets] : secrets;
+    // An unset environment variable is no secret; it must not fail a request that another secret of the list verifies.
+    const given = list.filter((secret) => typeof secret === "string" && secret !== "");
+    return [this.name, requestForSql(request), bodyForSql(request.body), JSON.stringify(given)] as const;
+  }
+}

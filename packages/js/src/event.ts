@@ -1,0 +1,52 @@
+/** What a handler gets to see of an event. */
+
+import type { Row } from "./driver.js";
+
+/** Header names in lower case; a header that came more than once as an array. */
+export type Headers = Record<string, string | string[]>;
+
+/** An event on its way through its handlers. */
+export class Event {
+  /** The event's id, the same over all attempts and redeliveries. */
+  readonly id: number;
+  /** The delivery whose body this is. */
+  readonly deliveryId: number;
+  readonly endpoint: string;
+  /** The provider's event type; null where the provider has none. */
+  readonly type: string | null;
+  /** 1 for the first attempt. */
+  readonly attempt: number;
+  readonly maxAttempts: number;
+  /** When the event's first delivery arrived. */
+  readonly receivedAt: Date;
+  readonly method: string;
+  readonly url: string;
+  /** The delivery's headers, credentials redacted. */
+  readonly headers: Headers;
+  /** The raw bytes: the whole body, or this event's own item of a batch. */
+  readonly body: Uint8Array;
+
+  constructor(job: Row) {
+    this.id = job["event_id"] as number;
+    this.deliveryId = job["delivery_id"] as number;
+    this.endpoint = job["endpoint"] as string;
+    this.type = job["type"] as string | null;
+    this.attempt = job["attempt"] as number;
+    this.maxAttempts = job["max_attempts"] as number;
+    this.receivedAt = new Date(job["received_at"] as number);
+    this.method = job["method"] as string;
+    this.url = job["url"] as string;
+    this.headers = JSON.parse(job["headers"] as string) as Headers;
+    this.body = (job["body"] as Uint8Array | null) ?? new Uint8Array();
+  }
+
+  /** The body as text. */
+  text(): string {
+    return new TextDecoder().decode(this.body);
+  }
+
+  /** The body, parsed as JSON. The type is the caller's word: nothing checks it. */
+  json<T = any>(): T {
+    return JSON.parse(this.text()) as T;
+  }
+}

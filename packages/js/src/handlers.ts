@@ -1,0 +1,40 @@
+/** Which functions want which events. */
+
+import type { Event } from "./event.js";
+
+/** Business logic. `tx` is the driver's own database on a connection of its own; its transaction begins at the first use of `tx`. */
+export type Handler<Tx> = (event: Event, tx: Tx) => void | Promise<void>;
+
+interface Registration<Tx> {
+  pattern: string;
+  handler: Handler<Tx>;
+}
+
+/** The handlers of one endpoint, in the order of their registration. */
+export class Handlers<Tx> {
+  #registrations: Registration<Tx>[] = [];
+
+  /** Whether there is none. */
+  get empty(): boolean {
+    return this.#registrations.length === 0;
+  }
+
+  /** Adds a handler for a type, for `prefix.*`, or for every event with `*`. */
+  add(pattern: string, handler: Handler<Tx>): void {
+    if (typeof pattern !== "string" || pattern === "") throw new TypeError("on(pattern, handler): pattern is a type, `prefix.*` or `*`");
+    if (typeof handler !== "function") throw new TypeError(`on(${JSON.stringify(pattern)}, handler): handler is not a function`);
+    this.#registrations.push({ pattern, handler });
+  }
+
+  /** The handlers that want events of this type. */
+  for(type: string | null): Handler<Tx>[] {
+    return this.#registrations.filter(({ pattern }) => matches(pattern, type)).map(({ handler }) => handler);
+  }
+}
+
+function matches(pattern: string, type: string | null): boolean {
+  if (pattern === "*") return true;
+  if (type === null) return false;
+  if (pattern.endsWith(".*")) return type.startsWith(pattern.slice(0, -1));
+  return pattern === type;
+}

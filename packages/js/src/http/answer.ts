@@ -1,0 +1,55 @@
+/** What an HTTP adapter needs of an endpoint, and the status that each outcome has. */
+
+import { DatabaseError, KnockerError, knockerError, UnknownEndpointError } from "../errors.js";
+import type { IncomingRequest, Receipt, Reply } from "../receive.js";
+
+/** An endpoint as the adapters see it. */
+export interface Receiver {
+  readonly name: string;
+  readonly publicUrl: string | undefined;
+  readonly trustProxy: boolean;
+  maxBodyBytes(): number;
+  receive(request: IncomingRequest): Promise<Receipt>;
+  /** Told of every error that the sender only sees as a status. */
+  report(error: unknown): void;
+}
+
+/** Seconds after which a sender may try again while the database is busy, full or failing. */
+const RETRY_AFTER_S = 5;
+
+function plain(status: number, body: string, headers: Record<string, string> = {}): Reply {
+  return { status, headers: { "content-type": "text/plain; charset=utf-8", ...headers }, body };
+}
+
+/** Receives the request and says what to answer. Never throws: a sender always gets a status. */
+export async function answer(receiver: Receiver, request: IncomingRequest): Promise<Reply> {
+  try {
+    return (await receiver.receive(request)).response;
+  } catch (error) {
+    return refuse(receiver, error);
+  }
+}
+
+/** The answer where nothing was stored. Only a database that may recover is worth another try of the sender. */
+export function refuse(receiver: Receiver, error: unknown): Reply {
+  if (error instanceof UnknownEndpointError) return notFound(receiver.name);
+  receiver.report(error);
+  if (error instanceof DatabaseError) {
+    return plain(503, `${error.code}: nothing was stored, try again\n`, { "retry-after": String(RETRY_AFTER_S) });
+  }
+  if (error instanceof KnockerError) return plain(500, `${error.code}: ${error.message}. ${error.hint}\n`);
+  return plain(500, "internal error: nothing was stored\n");
+}
+
+/** The answer for an endpoint that does not exist. */
+export function notFound(name: string): Reply {
+  return plain(404, `unknown_endpoint: no endpoint is named ${JSON.stringify(name)}\n`);
+}
+
+/** The most common mistake with webhooks: signatures are over the raw bytes, and a parser has eaten them. */
+export function bodyConsumed(): KnockerError {
+  return knockerError(
+    "body_consumed",
+    "a body parser read this request before Knocker and kept no raw bytes, so no signature can be checked",
+  );
+}

@@ -1,0 +1,119 @@
+/** Node's `(req, res)`: Express 4 and 5, Connect, `http.createServer`. */
+
+import type { IncomingMessage, ServerResponse } from "node:http";
+
+import type { Reply } from "../receive.js";
+import { answer, bodyConsumed, type Receiver, refuse } from "./answer.js";
+import { externalUrl } from "./url.js";
+
+/** A request handler of Node's http and of everything built on it. */
+export type NodeHandler = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
+
+/** What frameworks add to a request. */
+type FrameworkRequest = IncomingMessage & { originalUrl?: string; rawBody?: unknown; body?: unknown };
+
+interface Body {
+  bytes: Uint8Array;
+  truncated: boolean;
+}
+
+/** How long a sender may go on sending a body that has been refused, before its connection is cut. */
+const LINGER_MS = 5000;
+
+/** The handler of one endpoint. */
+export function handleExpress(receiver: Receiver): NodeHandler {
+  return (request, response) => serve(receiver, request, response);
+}
+
+/** Reads, receives and answers one request. */
+export async function serve(receiver: Receiver, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  let body: Body | undefined;
+  try {
+    body = keptBytes(request) ?? (await readBody(request, receiver.maxBodyBytes()));
+  } catch (error) {
+    send(response, refuse(receiver, error));
+    return;
+  }
+  // The sender went away in the middle of its request: there is nothing to store and nobody to answer.
+  if (!body) return;
+  const reply = await answer(receiver, {
+    method: request.method ?? "POST",
+    url: urlOf(receiver, request),
+    headers: pairs(request.rawHeaders),
+    body: body.bytes,
+    truncated: body.truncated,
+  });
+  if (body.truncated) sendAndLinger(request, response, reply);
+  else send(response, reply);
+}
+
+/** The raw bytes that a body parser kept; undefined where the stream has not been touched. */
+function keptBytes(request: FrameworkRequest): Body | undefined {
+  // Parsers that keep the bytes put them on `rawBody`; express.raw() makes them the body itself. Text was decoded: not the bytes any more.
+  for (const kept of [request.rawBody, request.body]) {
+    if (kept instanceof Uint8Array) return { bytes: kept, truncated: false };
+  }
+  if (!request.readableDidRead && !request.readableEnded) return undefined;
+  throw bodyConsumed();
+}
+
+/** Reads up to one byte more than the limit; undefined if the sender went away. */
+function readBody(request: IncomingMessage, limit: number): Promise<Body | undefined> {
+  return new Promise((resolve) => {
+    const chunks: Buffer[] = [];
+    let size = 0;
+    const settle = (body: Body | undefined) => {
+      request.off("data", onData).off("end", onEnd).off("close", onClose);
+      resolve(body);
+    };
+    const onData = (chunk: Buffer) => {
+      chunks.push(chunk);
+      size += chunk.length;
+      if (size <= limit) return;
+      request.pause();
+      settle({ bytes: Buffer.concat(chunks, limit + 1), truncated: true });
+    };
+    const onEnd = () => settle({ bytes: chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size), truncated: false });
+    const onClose = () => settle(undefined);
+    // A connection that breaks is told by an error and by a close; without a listener the error would end the process.
+    request.on("data", onData).on("end", onEnd).on("close", onClose).on("error", onClose);
+  });
+}
+
+function urlOf(receiver: Receiver, request: FrameworkRequest): string {
+  return externalUrl(receiver, {
+    protocol: (request.socket as { encrypted?: boolean }).encrypted ? "https" : "http",
+    host: request.headers.host,
+    path: request.originalUrl ?? request.url ?? "/",
+    forwardedProtocol: String(request.headers["x-forwarded-proto"] ?? ""),
+    forwardedHost: String(request.headers["x-forwarded-host"] ?? ""),
+  });
+}
+
+/** `[name, value, name, value, …]` to pairs, repeats kept. */
+export function pairs(rawHeaders: readonly string[]): [string, string][] {
+  const list: [string, string][] = [];
+  for (let index = 0; index + 1 < rawHeaders.length; index += 2) list.push([rawHeaders[index]!, rawHeaders[index + 1]!]);
+  return list;
+}
+
+function send(response: ServerResponse, reply: Reply): void {
+  if (response.writableEnded) return;
+  response.writeHead(reply.status, reply.headers).end(reply.body);
+}
+
+/**
+ * Answers while the sender is still sending. Closing a connection with unread input makes the system reset it, and the sender would see that
+ * instead of the answer: so what still comes is read and thrown away for a while.
+ */
+function sendAndLinger(request: IncomingMessage, response: ServerResponse, reply: Reply): void {
+  response.writeHead(reply.status, { ...reply.headers, connection: "close", "content-length": String(Buffer.byteLength(reply.body)) });
+  if (reply.body === "") response.flushHeaders();
+  else response.write(reply.body);
+  const end = () => {
+    clearTimeout(timer);
+    response.end();
+  };
+  const timer = setTimeout(() => request.destroy(), LINGER_MS);
+  request.once("end", end).once("close", end).resume();
+}

@@ -1,0 +1,30 @@
+/** Hono, on any runtime. */
+
+import type { Receiver } from "./answer.js";
+import { pairs } from "./express.js";
+import { type FrameworkFacts, handleFetch } from "./fetch.js";
+
+/** What is used of Hono's context. */
+export interface HonoContext {
+  req: { raw: Request; bodyCache?: unknown };
+  env?: unknown;
+}
+
+/** A handler for `app.post(path, …)`. */
+export type HonoHandler = (context: HonoContext) => Promise<Response>;
+
+/** The handler of one endpoint. */
+export function handleHono(receiver: Receiver): HonoHandler {
+  return (context) => handleFetch(receiver, context.req.raw, factsOf(context));
+}
+
+function factsOf(context: HonoContext): FrameworkFacts {
+  const facts: FrameworkFacts = {};
+  // On Node, @hono/node-server passes Node's own request along.
+  const incoming = (context.env as { incoming?: { rawHeaders?: string[] } } | undefined)?.incoming;
+  if (incoming?.rawHeaders) facts.headers = pairs(incoming.rawHeaders);
+  // Hono keeps what a middleware read. Only the bytes will do: its JSON and text are parsed and decoded.
+  const cached = (context.req.bodyCache as { arrayBuffer?: unknown } | undefined)?.arrayBuffer;
+  if (cached instanceof ArrayBuffer) facts.bytes = cached;
+  return facts;
+}

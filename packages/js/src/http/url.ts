@@ -1,0 +1,27 @@
+/** The URL as the sender knows it. Some providers sign it, and a proxy in front changes what the server sees. */
+
+import type { Receiver } from "./answer.js";
+
+/** What the server saw. */
+export interface SeenUrl {
+  protocol: "http" | "https";
+  host: string | undefined;
+  /** Path and query. */
+  path: string;
+  /** `X-Forwarded-Proto` and `X-Forwarded-Host`. */
+  forwardedProtocol: string | null | undefined;
+  forwardedHost: string | null | undefined;
+}
+
+/** `public_url` first, then the proxy's word where it is trusted, then the request itself. */
+export function externalUrl(receiver: Receiver, seen: SeenUrl): string {
+  if (receiver.publicUrl !== undefined) return receiver.publicUrl.replace(/\/+$/, "") + seen.path;
+  const protocol = (receiver.trustProxy && first(seen.forwardedProtocol)) || seen.protocol;
+  const host = (receiver.trustProxy && first(seen.forwardedHost)) || seen.host;
+  return host ? `${protocol}://${host}${seen.path}` : seen.path;
+}
+
+/** Each proxy of a chain appends to the list; the first entry is what the sender used. */
+function first(list: string | null | undefined): string | undefined {
+  return list?.split(",")[0]?.trim() || undefined;
+}

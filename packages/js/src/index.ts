@@ -1,0 +1,55 @@
+/** Everything that both packages export besides opening a database. */
+
+export {
+  BadStateError,
+  BodyConsumedError,
+  BusyError,
+  ClosedError,
+  CorruptError,
+  DatabaseError,
+  DiskFullError,
+  DriverMissingError,
+  InvalidArgumentError,
+  IoError,
+  KnockerError,
+  LeaseLostError,
+  LibraryMissingError,
+  NestedStatementError,
+  NotBootstrappedError,
+  NotFoundError,
+  ReadOnlyError,
+  SchemaTooNewError,
+  SecondSqliteError,
+  SetupError,
+  SqliteError,
+  UnknownDeliveryError,
+  UnknownEndpointError,
+  UnknownEventError,
+  UnknownProviderError,
+  UnsupportedSqliteError,
+} from "./errors.js";
+export { Event, type Headers } from "./event.js";
+export { Endpoint, type EndpointOptions, type EndpointSettings, type Secrets, type SecretsOfRequest } from "./endpoint.js";
+export type { Connection, Driver, Row, SqlValue } from "./driver.js";
+export type { Handler } from "./handlers.js";
+export type { FastifyPlugin } from "./http/fastify.js";
+export type { HonoHandler } from "./http/hono.js";
+export type { NodeHandler } from "./http/express.js";
+export { Knocker } from "./knocker.js";
+export type { ListOptions } from "./lists.js";
+export { loadablePath } from "./library.js";
+export type * from "./operate-types.js";
+export type { HeadersInput, IncomingRequest, IngestFields, Outcome, Reason, Receipt, Reply } from "./receive.js";
+export type {
+  AttemptRecord,
+  DeliveryRecord,
+  DeliverySummary,
+  EndpointRecord,
+  EventRecord,
+  EventStatus,
+  EventSummary,
+  PruneRecord,
+} from "./rows.js";
+export type { OnError, OpenOptions } from "./session.js";
+export { Dead, Ignore, Retry } from "./verdict.js";
+export { Worker, type WorkOptions } from "./worker.js";

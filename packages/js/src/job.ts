@@ -1,0 +1,131 @@
+/** One job: its handlers, then the verdict, in one transaction. */
+
+import type { Connection, Row, SqlValue } from "./driver.js";
+import { knockerError, LeaseLostError } from "./errors.js";
+import { Event } from "./event.js";
+import type { Handler } from "./handlers.js";
+import { whenWritable } from "./lock.js";
+import type { OnError, Session } from "./session.js";
+import { LazyTransaction } from "./transaction.js";
+import { Dead, Ignore, Retry } from "./verdict.js";
+
+/** What became of a job. `lost`: another worker or an operator has it now, and nothing was written. */
+export type JobOutcome = "handled" | "failed" | "dead" | "ignored" | "lost";
+
+/** A connection that handlers run on, one job at a time. */
+export class JobRunner<Db extends object> {
+  readonly #session: Session<Db>;
+  readonly #connection: Connection<Db>;
+  readonly #worker: string;
+  readonly #report: OnError;
+  #transaction: LazyTransaction<Db> | undefined;
+
+  /** @param worker the name under which the jobs are leased. */
+  constructor(session: Session<Db>, worker: string, report: OnError) {
+    this.#session = session;
+    this.#connection = session.connect();
+    this.#worker = worker;
+    this.#report = report;
+  }
+
+  /** Runs the handlers in order in one transaction. Every failure ends in a verdict or a report; this never throws. */
+  async run(job: Row, handlers: Handler<Db>[]): Promise<JobOutcome> {
+    const event = new Event(job);
+    const jobId = job["job_id"] as number;
+    const start = performance.now();
+    try {
+      if (handlers.length === 0) {
+        const options = { no_handler: true };
+        return await this.#fail(jobId, `no handler for events of type ${JSON.stringify(event.type)}`, 0, options);
+      }
+      for (;;) {
+        const transaction = new LazyTransaction(this.#connection, this.#session.lock, this.#session.busyTimeout);
+        this.#transaction = transaction;
+        try {
+          await callAll(handlers, event, transaction);
+          await this.#handled(transaction, jobId, start);
+          return "handled";
+        } catch (error) {
+          transaction.rollback();
+          if (!transaction.conflicted) return await this.#judge(error, event, jobId, elapsed(start));
+        }
+        await this.#session.lock.free(this.#session.busyTimeout);
+      }
+    } catch (error) {
+      // The lease runs out by itself where the verdict could not be written.
+      this.#report(error, event);
+      return "lost";
+    } finally {
+      this.#transaction = undefined;
+    }
+  }
+
+  /** Extends the lease of the job that runs here, on `control` or, where the handler holds the write lock, in its own transaction. */
+  async extend(jobId: number, leaseS: number, control: Connection<Db>): Promise<void> {
+    const extend = (connection: Connection<Db>) =>
+      connection.get("SELECT knocker_extend(?, ?, ?, ?)", jobId, this.#worker, leaseS, this.#session.now());
+    if (this.#transaction?.begun && this.#connection.inTransaction) extend(this.#connection);
+    else await whenWritable(this.#session.lock, this.#session.busyTimeout, () => extend(control));
+  }
+
+  close(): void {
+    if (!this.#session.inMemory) this.#connection.close();
+  }
+
+  async #handled(transaction: LazyTransaction<Db>, jobId: number, start: number): Promise<void> {
+    const handled = () =>
+      this.#connection.get("SELECT knocker_handled(?, ?, ?, ?)", jobId, this.#worker, elapsed(start), this.#session.now());
+    if (!transaction.begun) {
+      await whenWritable(this.#session.lock, this.#session.busyTimeout, handled);
+    } else {
+      handled();
+      transaction.commit();
+    }
+    transaction.rollback();
+  }
+
+  /** Turns what a handler threw into the event's next state. */
+  async #judge(error: unknown, event: Event, jobId: number, durationMs: number): Promise<JobOutcome> {
+    if (error instanceof LeaseLostError) throw error;
+    if (error instanceof Ignore) {
+      await this.#verdict("knocker_skipped", jobId, this.#worker, error.message, durationMs);
+      return "ignored";
+    }
+    // A wish of the handler is no failure to be reported.
+    if (error instanceof Retry) {
+      return this.#fail(jobId, error.message, durationMs, error.after === undefined ? {} : { retry_after_s: error.after });
+    }
+    if (error instanceof Dead) return this.#fail(jobId, error.message, durationMs, { dead: true });
+    this.#report(error, event);
+    return this.#fail(jobId, describe(error), durationMs, {});
+  }
+
+  async #fail(jobId: number, error: string, durationMs: number, options: object): Promise<JobOutcome> {
+    const result = await this.#verdict("knocker_failed", jobId, this.#worker, error, durationMs, JSON.stringify(options));
+    return (JSON.parse(result as string) as { status: JobOutcome }).status;
+  }
+
+  async #verdict(name: string, ...parameters: SqlValue[]): Promise<SqlValue> {
+    const marks = Array(parameters.length + 1)
+      .fill("?")
+      .join(", ");
+    const call = () => this.#connection.get(`SELECT ${name}(${marks}) AS result`, ...parameters, this.#session.now());
+    return (await whenWritable(this.#session.lock, this.#session.busyTimeout, call))!["result"]!;
+  }
+}
+
+async function callAll<Db extends object>(handlers: Handler<Db>[], event: Event, transaction: LazyTransaction<Db>): Promise<void> {
+  for (const handler of handlers) await handler(event, transaction.tx);
+  if (transaction.conflicted) throw knockerError("busy", "the handler went on after its transaction was refused");
+  if (transaction.endedByHandler) {
+    throw knockerError("invalid_argument", "the handler ended its own transaction: leave COMMIT and ROLLBACK to the worker");
+  }
+}
+
+function elapsed(start: number): number {
+  return Math.round(performance.now() - start);
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? `${error.name}: ${error.message}` : `thrown: ${String(error)}`;
+}

@@ -1,0 +1,66 @@
+/** The front door: one database, its endpoints and workers. */
+
+import type { Driver } from "./driver.js";
+import { Endpoint, type EndpointOptions } from "./endpoint.js";
+import type { NodeHandler } from "./http/express.js";
+import { routeExpress, routeFetch } from "./http/router.js";
+import { Operator } from "./operate.js";
+import { type OpenOptions, Session } from "./session.js";
+import { Worker, type WorkOptions } from "./worker.js";
+
+/** Reaches into a `Knocker`, for the testing module of this package. */
+export const INTERNALS = Symbol("knocker internals");
+
+/** Knocker on one database. `Tx` is the driver's database class, which handlers get. */
+export class Knocker<Tx extends object> extends Operator<Tx> {
+  readonly #endpoints = new Map<string, Endpoint<Tx>>();
+
+  /** Use `open` or `attach`. */
+  constructor(driver: Driver<Tx>, source: { path: string } | { database: Tx }, options: OpenOptions) {
+    super(new Session(driver, source, options));
+  }
+
+  /** The file, `""` for a database in memory. */
+  get file(): string {
+    return this.session.connection.file;
+  }
+
+  /**
+   * An endpoint. With options it is created or updated in the file: a setting that is left out gets its default. Without options nothing is
+   * written, and the endpoint must have been created elsewhere.
+   * @throws InvalidArgumentError, UnknownProviderError
+   */
+  endpoint(name: string, options?: EndpointOptions): Endpoint<Tx> {
+    const endpoint = this.#endpoints.get(name) ?? new Endpoint(this.session, name);
+    if (options) endpoint.configure(options);
+    this.#endpoints.set(name, endpoint);
+    return endpoint;
+  }
+
+  /** All endpoints of this process under one path, by the last segment of the URL: `app.use("/webhooks", hooks.express())`. */
+  express(): NodeHandler {
+    return routeExpress((name) => this.#endpoints.get(name));
+  }
+
+  /** The same for `Bun.serve` and everything else that speaks fetch. */
+  readonly fetch = routeFetch((name) => this.#endpoints.get(name));
+
+  /** Starts a worker in this thread. It runs until it is stopped. */
+  work(options: WorkOptions = {}): Worker<Tx> {
+    return new Worker(this.session, this.#endpoints, options);
+  }
+
+  /** Stops the workers, finishes what was submitted and closes the connections that were opened here. */
+  close(): Promise<void> {
+    return this.session.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  /** What the testing module works with. Not for applications. */
+  get [INTERNALS](): { session: Session<Tx>; endpoints: ReadonlyMap<string, Endpoint<Tx>> } {
+    return { session: this.session, endpoints: this.#endpoints };
+  }
+}

@@ -1,0 +1,93 @@
+/** Where the loadable library is, and how it gets onto a connection. */
+
+import { existsSync } from "node:fs";
+import { createRequire } from "node:module";
+import { resolve } from "node:path";
+
+import type { Connection, Driver } from "./driver.js";
+import { knockerError, learnErrors } from "./errors.js";
+
+/** The entry point. Named always: not every loader derives it from the file name. */
+export const ENTRY_POINT = "sqlite3_knocker_init";
+
+const FILE_NAMES: Partial<Record<NodeJS.Platform, string>> = {
+  linux: "libknocker.so",
+  darwin: "libknocker.dylib",
+  win32: "knocker.dll",
+};
+
+/** The npm packages that may hold the library for this platform, the likelier first. */
+export function platformPackages(platform = process.platform, arch: string = process.arch): string[] {
+  if (platform === "linux") {
+    const machine = { x64: "x86_64", arm64: "aarch64" }[arch] ?? arch;
+    const libcs = existsSync(`/lib/ld-musl-${machine}.so.1`) ? ["musl", "gnu"] : ["gnu", "musl"];
+    return libcs.map((libc) => `@knocker/lib-linux-${arch}-${libc}`);
+  }
+  return [platform === "win32" ? `@knocker/lib-win32-${arch}-msvc` : `@knocker/lib-${platform}-${arch}`];
+}
+
+/**
+ * The path of the loadable library: the explicit one, then `KNOCKER_EXTENSION`, then the platform package that npm installed.
+ * @throws LibraryMissingError naming every place that was looked at.
+ */
+export function loadablePath(explicit?: string): string {
+  for (const [origin, path] of [
+    ["the option `extension`", explicit],
+    ["KNOCKER_EXTENSION", process.env["KNOCKER_EXTENSION"]],
+  ] as const) {
+    if (!path) continue;
+    // A bare name would be looked up in the system's library folders instead of here.
+    if (existsSync(path)) return resolve(path);
+    throw knockerError("library_missing", `${origin} says ${JSON.stringify(path)}, and there is no such file`);
+  }
+  const file = FILE_NAMES[process.platform];
+  const packages = platformPackages();
+  const require = createRequire(import.meta.url);
+  for (const name of file ? packages : []) {
+    try {
+      return require.resolve(`${name}/${file}`);
+    } catch {
+      continue;
+    }
+  }
+  throw knockerError(
+    "library_missing",
+    `no library for ${process.platform} ${process.arch}: neither \`extension\` nor KNOCKER_EXTENSION is set, and ${packages.join(" and ")} ${packages.length > 1 ? "are" : "is"} not installed`,
+  );
+}
+
+let errorsLearned = false;
+
+/** Loads the library on a connection. Loading writes nothing; doing it twice is harmless. */
+export function loadOn(connection: Connection<unknown>, explicit?: string): void {
+  connection.loadExtension(loadablePath(explicit), ENTRY_POINT);
+  if (errorsLearned) return;
+  learnErrors(
+    connection.all("SELECT code, retryable, hint FROM knocker_errors") as unknown as { code: string; retryable: number; hint: string }[],
+  );
+  errorsLearned = true;
+}
+
+/** Which SQLite library of this thread opened a file first. Two on one file drop each other's locks. */
+const libraries = new Map<string, { library: unknown; name: string; users: number }>();
+
+/**
+ * Notes that a file is open through this driver, until the returned function is called.
+ * @throws SecondSqliteError where another SQLite library has it open.
+ */
+export function claimFile(file: string, driver: Driver<unknown>): () => void {
+  if (!file) return () => {};
+  const known = libraries.get(file) ?? { library: driver.library, name: driver.name, users: 0 };
+  if (known.library !== driver.library) {
+    throw knockerError(
+      "second_sqlite",
+      `${file} is open through ${known.name} in this process, and ${driver.name} brings another SQLite library`,
+    );
+  }
+  known.users += 1;
+  libraries.set(file, known);
+  return () => {
+    known.users -= 1;
+    if (known.users === 0) libraries.delete(file);
+  };
+}

@@ -1,0 +1,93 @@
+/** Lazy lists over the views: pages by a cursor on the id, so that each costs the same however long the table is. */
+
+import type { Row, SqlValue } from "./driver.js";
+import { knockerError } from "./errors.js";
+import { readRow } from "./rows.js";
+
+/** Order and bounds of a list. */
+export interface ListOptions {
+  /** `"asc"`: oldest first, the default. */
+  order?: "asc" | "desc";
+  /** Ids behind this one in the chosen order. */
+  after?: number;
+  /** At most so many. Default: all. */
+  limit?: number;
+  /** From this time on. */
+  since?: Date | number;
+  /** Before this time. */
+  until?: Date | number;
+}
+
+type Read = (sql: string, ...parameters: SqlValue[]) => Row[];
+
+/** Rows read at once. */
+const PAGE = 100;
+
+/** A view, the columns of its lists, and the column that `since` and `until` mean. */
+export interface ListedView {
+  view: string;
+  columns: string;
+  time: string;
+}
+
+/** Everything but the bodies, which `event(id)` and `delivery(id)` read. */
+export const LISTS = {
+  events: {
+    view: "knocker_events",
+    columns:
+      "id, endpoint, type, key, status, attempts, max_attempts, reason, delivery_id, deliveries, received_at, last_delivery_at, next_attempt_at, ended_at",
+    time: "received_at",
+  },
+  deliveries: {
+    view: "knocker_deliveries",
+    columns:
+      "id, endpoint, outcome, event_id, reason, detail, provider_event_id, provider_delivery_id, method, url, headers, body_size, body_sha256, received_at",
+    time: "received_at",
+  },
+  attempts: { view: "knocker_attempts", columns: "*", time: "finished_at" },
+  endpoints: { view: "knocker_endpoints", columns: "*", time: "created_at" },
+  prunes: { view: "knocker_prunes", columns: "*", time: "pruned_at" },
+} as const satisfies Record<string, ListedView>;
+
+/** Conditions of columns: a value, several, or none where it is undefined. A type may end in `.*`. */
+export type Conditions = Record<string, SqlValue | readonly SqlValue[] | undefined>;
+
+/** Reads a view page by page. */
+export async function* list<T>(read: Read, from: ListedView, conditions: Conditions, options: ListOptions): AsyncGenerator<T, void, void> {
+  const { order = "asc", limit = Infinity } = options;
+  if (order !== "asc" && order !== "desc")
+    throw knockerError("invalid_argument", `order: ${JSON.stringify(order)} is neither "asc" nor "desc"`);
+  let cursor = options.after;
+  let left = limit;
+  while (left > 0) {
+    const { where, parameters } = condition(from, conditions, options, order, cursor);
+    const page = Math.min(PAGE, left);
+    const sql = `SELECT ${from.columns} FROM ${from.view} WHERE ${where} ORDER BY id ${order} LIMIT ?`;
+    const rows = read(sql, ...parameters, page);
+    for (const row of rows) yield readRow<T>(row);
+    if (rows.length < page) return;
+    left -= rows.length;
+    cursor = rows[rows.length - 1]!["id"] as number;
+  }
+}
+
+function condition(from: ListedView, conditions: Conditions, options: ListOptions, order: "asc" | "desc", cursor: number | undefined) {
+  const parts = ["1"];
+  const parameters: SqlValue[] = [];
+  const add = (part: string, ...values: SqlValue[]) => {
+    parts.push(part);
+    parameters.push(...values);
+  };
+  for (const [column, wanted] of Object.entries(conditions)) {
+    if (wanted === undefined) continue;
+    if (Array.isArray(wanted)) add(`${column} IN (${wanted.map(() => "?").join(", ")})`, ...(wanted as SqlValue[]));
+    else if (column === "type" && typeof wanted === "string" && wanted.endsWith(".*")) {
+      const prefix = wanted.slice(0, -1);
+      add("substr(type, 1, ?) = ?", [...prefix].length, prefix);
+    } else add(`${column} IS ?`, wanted as SqlValue);
+  }
+  if (options.since !== undefined) add(`${from.time} >= ?`, Number(options.since));
+  if (options.until !== undefined) add(`${from.time} < ?`, Number(options.until));
+  if (cursor !== undefined) add(order === "asc" ? "id > ?" : "id < ?", cursor);
+  return { where: parts.join(" AND "), parameters };
+}

@@ -1,0 +1,89 @@
+/** The words of receiving: a request as it came in, and what became of it. */
+
+import { fromSql } from "./case.js";
+import type { SqlValue } from "./driver.js";
+
+/** Headers as an object, as pairs in the order of arrival, or as the `Headers` of a fetch request. */
+export type HeadersInput = Record<string, string | string[] | undefined> | Iterable<readonly [string, string]>;
+
+/** One HTTP request. */
+export interface IncomingRequest {
+  /** Default `"POST"`. */
+  method?: string;
+  /** The URL as the sender knows it; some providers sign it. Default `"/"`. */
+  url?: string;
+  headers: HeadersInput;
+  /** The raw bytes, or text in UTF-8. Never a parsed and re-serialised body: its signature would not match. */
+  body?: Uint8Array | ArrayBuffer | string | null;
+  /** Reading stopped at the size limit and `body` is only the beginning. */
+  truncated?: boolean;
+}
+
+/** What became of a receipt. */
+export type Outcome = "accepted" | "duplicate" | "invalid" | "handshake" | "too_large" | "disabled" | "limited";
+
+/** Why a receipt was refused. */
+export type Reason =
+  "missing_header" | "malformed_header" | "bad_signature" | "timestamp_out_of_tolerance" | "malformed_body" | "no_secret" | "not_allowed";
+
+/** What the sender gets to see. */
+export interface Reply {
+  status: number;
+  headers: Record<string, string>;
+  body: string;
+}
+
+/** What became of one request. */
+export interface Receipt {
+  /** Null where the receipt was only counted. */
+  deliveryId: number | null;
+  outcome: Outcome;
+  /** The first of `events`, or null. */
+  eventId: number | null;
+  events: { id: number; duplicate: boolean }[];
+  reason: Reason | null;
+  /** One sentence for the person who reads it. */
+  detail: string | null;
+  response: Reply;
+}
+
+/** What a caller that has verified a request itself says of it. */
+export interface IngestFields {
+  /** Only `true` creates an event. */
+  valid: boolean;
+  type?: string;
+  /** The identity that dedupe uses, before the provider's ids. */
+  key?: string;
+  reason?: Reason;
+  detail?: string;
+  providerEventId?: string;
+  providerDeliveryId?: string;
+  method?: string;
+  url?: string;
+  headers?: HeadersInput;
+}
+
+/** Headers as `knocker_receive` takes them: pairs keep what came more than once. */
+export function headersForSql(headers: HeadersInput): unknown {
+  if (Symbol.iterator in headers) return [...(headers as Iterable<readonly [string, string]>)];
+  return headers;
+}
+
+/** The request argument of `knocker_receive`. */
+export function requestForSql(request: IncomingRequest): string {
+  const { method = "POST", url = "/", headers, truncated } = request;
+  return JSON.stringify({ method, url, headers: headersForSql(headers), ...(truncated ? { truncated } : {}) });
+}
+
+/** The body argument: bytes stay bytes. */
+export function bodyForSql(body: IncomingRequest["body"]): SqlValue {
+  if (body === undefined) return null;
+  return body instanceof ArrayBuffer ? new Uint8Array(body) : body;
+}
+
+/** Reads the result of `knocker_receive` and `knocker_ingest`. */
+export function readReceipt(result: SqlValue): Receipt {
+  const parsed = JSON.parse(result as string) as { response: Reply };
+  // Header names are data, not names of ours.
+  return { ...fromSql<Receipt>({ ...parsed, response: null }), response: parsed.response };
+}

@@ -1,0 +1,116 @@
+/** The rows of the views, as JavaScript sees them: names in its case, times as `Date`, JSON parsed. */
+
+import { camel } from "./case.js";
+import type { Row } from "./driver.js";
+import type { Headers } from "./event.js";
+import type { Outcome, Reason } from "./receive.js";
+
+/** Where an event stands. `failed` will be tried again; `dead` will not. */
+export type EventStatus = "received" | "processing" | "failed" | "handled" | "dead" | "ignored";
+
+/** A row of `knocker_events`, without its body. */
+export interface EventSummary {
+  id: number;
+  endpoint: string;
+  type: string | null;
+  /** The identity that dedupe uses. */
+  key: string | null;
+  status: EventStatus;
+  attempts: number;
+  maxAttempts: number;
+  reason: string | null;
+  /** The delivery whose body the event has. */
+  deliveryId: number;
+  /** How often it was delivered. */
+  deliveries: number;
+  receivedAt: Date;
+  lastDeliveryAt: Date;
+  nextAttemptAt: Date | null;
+  endedAt: Date | null;
+}
+
+/** A row of `knocker_events`. */
+export interface EventRecord extends EventSummary {
+  body: Uint8Array | null;
+}
+
+/** A row of `knocker_deliveries`, without its body. */
+export interface DeliverySummary {
+  id: number;
+  endpoint: string;
+  outcome: Outcome;
+  eventId: number | null;
+  reason: Reason | null;
+  detail: string | null;
+  providerEventId: string | null;
+  providerDeliveryId: string | null;
+  method: string;
+  url: string;
+  headers: Headers;
+  bodySize: number;
+  bodySha256: string | null;
+  receivedAt: Date;
+}
+
+/** A row of `knocker_deliveries`. */
+export interface DeliveryRecord extends DeliverySummary {
+  body: Uint8Array | null;
+}
+
+/** A row of `knocker_attempts`. */
+export interface AttemptRecord {
+  id: number;
+  eventId: number;
+  endpoint: string;
+  deliveryId: number;
+  attempt: number;
+  outcome: "handled" | "failed" | "dead" | "ignored" | "lease_expired";
+  error: string | null;
+  worker: string;
+  durationMs: number | null;
+  finishedAt: Date;
+}
+
+/** A row of `knocker_endpoints`. */
+export interface EndpointRecord {
+  id: number;
+  name: string;
+  provider: string | null;
+  options: Record<string, unknown>;
+  enabled: boolean;
+  maxAttempts: number;
+  backoff: { base_s: number; factor: number; cap_s: number };
+  maxBodyBytes: number;
+  unhandled: "dead" | "ignore";
+  onRedelivery: "keep" | "requeue_dead";
+  invalidPerHour: number;
+  createdAt: Date;
+  updatedAt: Date;
+}
+
+/** A row of `knocker_prunes`. */
+export interface PruneRecord {
+  id: number;
+  kind: "events" | "deliveries";
+  filter: Record<string, unknown>;
+  events: number;
+  deliveries: number;
+  attempts: number;
+  audits: number;
+  prunedAt: Date;
+}
+
+/** Columns that hold JSON text. */
+const JSON_COLUMNS = new Set(["headers", "options", "backoff", "filter"]);
+
+/** Converts a row of a view. */
+export function readRow<T>(row: Row): T {
+  return Object.fromEntries(
+    Object.entries(row).map(([column, value]) => {
+      if (column.endsWith("_at")) return [camel(column), value === null ? null : new Date(Number(value))];
+      if (JSON_COLUMNS.has(column)) return [column, typeof value === "string" ? (JSON.parse(value) as unknown) : value];
+      if (column === "enabled") return [column, value !== 0];
+      return [camel(column), value];
+    }),
+  ) as T;
+}

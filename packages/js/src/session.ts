@@ -1,0 +1,208 @@
+/** What every part of one `Knocker` shares: connections, the writer, the clock. */
+
+import type { Connection, Driver, Row, SqlValue } from "./driver.js";
+import { knockerError } from "./errors.js";
+import type { Event } from "./event.js";
+import { claimFile, loadOn } from "./library.js";
+import { type WriteLock, lockOf } from "./lock.js";
+import { Writer } from "./writer.js";
+
+/** How to open a database. */
+export interface OpenOptions {
+  /** Path of the loadable library; default: `KNOCKER_EXTENSION`, then the platform package. */
+  extension?: string;
+  /**
+   * `"full"` (default): a receipt is on the disk before its sender gets a 2xx. `"normal"`: faster, and what was accepted in the last moments
+   * before a power cut or a crash of the operating system may be lost. A crash of the process alone loses nothing either way.
+   */
+  synchronous?: "full" | "normal";
+  /** How long a write waits for another process's transaction, in milliseconds. Default 5000. */
+  busyTimeout?: number;
+  /** Where senders reach this server, `https://example.com` with the path that a proxy strips. Default: what the request says. */
+  publicUrl?: string;
+  /** Believe `X-Forwarded-Proto` and `X-Forwarded-Host`: only behind a proxy that sets them. Default false. */
+  trustProxy?: boolean;
+  /** The clock, in Unix milliseconds. For tests; default: the system's. */
+  now?: () => number;
+  /** Told of what went wrong where no caller sees it: in HTTP handlers, event handlers and workers. Default: `console.error`. */
+  onError?: OnError;
+}
+
+/** Receives an error, and the event that was being handled, if any. */
+export type OnError = (error: unknown, event?: Event) => void;
+
+function logError(error: unknown, event?: Event): void {
+  const where = event ? ` event ${event.id} of ${event.endpoint} (${event.type ?? "no type"}), attempt ${event.attempt}:` : "";
+  console.error(`knocker:${where}`, error);
+}
+
+/** `SELECT function(?, …)` with one mark an argument. */
+function selectOf(name: string, count: number): string {
+  return `SELECT ${name}(${Array(count).fill("?").join(", ")}) AS result`;
+}
+
+/** The shared state of one `Knocker`. */
+export class Session<Db extends object> {
+  readonly driver: Driver<Db>;
+  readonly options: OpenOptions;
+  readonly busyTimeout: number;
+  /** Reads, and the writes of the writer. */
+  readonly connection: Connection<Db>;
+  readonly lock: WriteLock;
+  readonly writer: Writer;
+  readonly #closers = new Set<() => unknown>();
+  readonly #listeners = new Set<() => void>();
+  /** Whether the connection was opened here. */
+  #owned = true;
+  #releaseFile = (): void => {};
+  closed = false;
+
+  /** @param database an open database of the application, instead of a file. */
+  constructor(driver: Driver<Db>, source: { path: string } | { database: Db }, options: OpenOptions) {
+    this.driver = driver;
+    this.options = options;
+    this.busyTimeout = options.busyTimeout ?? 5000;
+    if (!(this.busyTimeout >= 0))
+      throw knockerError("invalid_argument", `busyTimeout: ${options.busyTimeout} is not a time in milliseconds`);
+    this.connection = this.#first(source);
+    this.lock = lockOf(this.connection.file);
+    this.writer = new Writer(this.connection, this.lock, this.busyTimeout, () => this.announce());
+    this.#patiently(() => this.connection.get("SELECT knocker_bootstrap(?)", this.now()));
+  }
+
+  /** Whether everything shares one connection: a database in memory has no second. */
+  get inMemory(): boolean {
+    return this.connection.file === "";
+  }
+
+  /** The injected clock's time; null lets the extension read the system's. */
+  now(): number | null {
+    return this.options.now?.() ?? null;
+  }
+
+  /** The time in Unix milliseconds, whatever the clock. */
+  clock(): number {
+    return this.options.now?.() ?? Date.now();
+  }
+
+  /** A further connection on the same file, for a worker. */
+  connect(synchronous = this.options.synchronous ?? "full"): Connection<Db> {
+    if (this.inMemory) return this.connection;
+    const connection = this.driver.open(this.connection.file);
+    try {
+      this.#prepare(connection, synchronous);
+    } catch (error) {
+      connection.close();
+      throw error;
+    }
+    return connection;
+  }
+
+  /** Calls a function in the next group commit. The clock follows as its last argument. */
+  async call(name: string, ...parameters: SqlValue[]): Promise<SqlValue> {
+    this.#requireOpen();
+    const row = await this.writer.submit(selectOf(name, parameters.length + 1), [...parameters, this.now()]);
+    return row!["result"]!;
+  }
+
+  /** Calls a function at once, in a transaction of its own. Waiting for another process blocks the thread. */
+  callSync(name: string, ...parameters: SqlValue[]): SqlValue {
+    this.#requireOpen();
+    const row = this.#patiently(() => this.connection.get(selectOf(name, parameters.length + 1), ...parameters, this.now()));
+    this.announce();
+    return row!["result"]!;
+  }
+
+  /** Tells `onError`, whose own failures end nothing. */
+  report(error: unknown, event?: Event): void {
+    try {
+      (this.options.onError ?? logError)(error, event);
+    } catch (failure) {
+      logError(failure, event);
+    }
+  }
+
+  /** Reads at once. */
+  all(sql: string, ...parameters: SqlValue[]): Row[] {
+    this.#requireOpen();
+    return this.connection.all(sql, ...parameters);
+  }
+
+  /** Calls back after each commit of this `Knocker`, until the returned function is called. */
+  onCommit(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** Tells the workers of this `Knocker` that something was committed. */
+  announce(): void {
+    for (const listener of this.#listeners) listener();
+  }
+
+  /** Runs `closer` on close, before the connection goes, unless the returned function is called first. */
+  onClose(closer: () => unknown): () => void {
+    this.#closers.add(closer);
+    return () => this.#closers.delete(closer);
+  }
+
+  /** Stops what runs, finishes what was submitted and closes the connections that were opened here. */
+  async close(): Promise<void> {
+    if (this.closed) return;
+    await Promise.all([...this.#closers].map((closer) => closer()));
+    await this.writer.idle();
+    if (this.closed) return;
+    this.closed = true;
+    this.#releaseFile();
+    if (this.#owned) this.connection.close();
+  }
+
+  #first(source: { path: string } | { database: Db }): Connection<Db> {
+    let connection: Connection<Db>;
+    if ("path" in source) {
+      connection = this.driver.open(source.path);
+    } else {
+      const attached = this.driver.wrap(source.database);
+      // The application's own connection gets the functions and views, and is otherwise left as it is: its transactions are its own.
+      loadOn(attached, this.options.extension);
+      connection = attached.file ? this.driver.open(attached.file) : attached;
+      this.#owned = attached.file !== "";
+    }
+    try {
+      this.#releaseFile = claimFile(connection.file, this.driver);
+      this.#prepare(connection, this.options.synchronous ?? "full");
+    } catch (error) {
+      this.#releaseFile();
+      if (this.#owned) connection.close();
+      throw error;
+    }
+    return connection;
+  }
+
+  #prepare(connection: Connection<Db>, synchronous: "full" | "normal"): void {
+    if (synchronous !== "full" && synchronous !== "normal") {
+      throw knockerError("invalid_argument", `synchronous: ${JSON.stringify(synchronous)} is neither "full" nor "normal"`);
+    }
+    connection.exec(`PRAGMA busy_timeout = ${this.busyTimeout}`);
+    connection.get("PRAGMA journal_mode = WAL");
+    connection.exec(`PRAGMA synchronous = ${synchronous}`);
+    connection.exec("PRAGMA foreign_keys = ON");
+    loadOn(connection, this.options.extension);
+    // Whoever waits does so without blocking the event loop, see `whenWritable`.
+    connection.exec("PRAGMA busy_timeout = 0");
+  }
+
+  #patiently<T>(work: () => T): T {
+    // The handler that holds the lock needs this thread to come to its end: waiting for it would last for ever.
+    if (this.lock.heldByOther()) throw knockerError("busy", "a handler of this process is in the middle of its transaction");
+    this.connection.exec(`PRAGMA busy_timeout = ${this.busyTimeout}`);
+    try {
+      return work();
+    } finally {
+      this.connection.exec("PRAGMA busy_timeout = 0");
+    }
+  }
+
+  #requireOpen(): void {
+    if (this.closed) throw knockerError("closed", "this Knocker is closed");
+  }
+}

@@ -1,0 +1,29 @@
+/** What a handler can say besides "done" and "failed". Each one takes back what the handler wrote. */
+
+/** Try the event again, after a time of the handler's choice instead of the endpoint's backoff. Counts as an attempt. */
+export class Retry extends Error {
+  /** Seconds until the next attempt; undefined for the endpoint's backoff. */
+  readonly after: number | undefined;
+
+  constructor(options: { after?: number; message?: string } = {}) {
+    super(options.message ?? "the handler asked for another attempt");
+    this.name = "Retry";
+    this.after = options.after;
+  }
+}
+
+/** The event is of no interest: it becomes `ignored`. */
+export class Ignore extends Error {
+  constructor(reason = "the handler ignored it") {
+    super(reason);
+    this.name = "Ignore";
+  }
+}
+
+/** The event can never be handled: it becomes `dead` without further attempts. */
+export class Dead extends Error {
+  constructor(reason = "the handler gave up") {
+    super(reason);
+    this.name = "Dead";
+  }
+}

@@ -1,0 +1,225 @@
+/** The worker: claims due jobs and runs their handlers, beside whatever else this thread does. */
+
+import { randomBytes } from "node:crypto";
+import { hostname } from "node:os";
+
+import type { Connection, Row } from "./driver.js";
+import type { Endpoint } from "./endpoint.js";
+import { BusyError } from "./errors.js";
+import { JobRunner } from "./job.js";
+import { whenWritable } from "./lock.js";
+import type { OnError, Session } from "./session.js";
+
+/** How a worker works. */
+export interface WorkOptions {
+  /** How many events are handled at the same time, each on a connection of its own. Default 1. */
+  concurrency?: number;
+  /** Stops the worker, as `stop()` does. */
+  signal?: AbortSignal;
+  /** How long a job is leased, in seconds; extended while its handler runs. Default 60. */
+  lease?: number;
+  /** How often the file is looked at for what other processes committed, in milliseconds. Default 3. */
+  poll?: number;
+  /** Told of what failed. Default: the `onError` of `open`. */
+  onError?: OnError;
+}
+
+/** Pause after the database failed, in milliseconds. */
+const FAILURE_PAUSE_MS = 1000;
+
+interface Running<Db extends object> {
+  runner: JobRunner<Db>;
+  ended: Promise<void>;
+}
+
+/** A running worker. */
+export class Worker<Db extends object> {
+  /** The name of its leases: different for each worker. */
+  readonly name = `${hostname()}:${process.pid}:${randomBytes(4).toString("hex")}`;
+  /** Settles when the worker has stopped. */
+  readonly done: Promise<void>;
+  readonly #session: Session<Db>;
+  readonly #endpoints: ReadonlyMap<string, Endpoint<Db>>;
+  readonly #control: Connection<Db>;
+  readonly #idle: JobRunner<Db>[] = [];
+  readonly #running = new Map<number, Running<Db>>();
+  /** Attempts whose verdict could not be written: their leases must run out before they are claimed again. */
+  readonly #lost = new Map<number, number>();
+  readonly #leaseS: number;
+  readonly #pollMs: number;
+  readonly #report: OnError;
+  readonly #forget: (() => void)[] = [];
+  #wake: (() => void) | undefined;
+  /** Something was announced since the last look at the queue. */
+  #news = false;
+  #stopping = false;
+  /** Handlers start one a turn of the event loop, so that their commits never add up. */
+  #turn: Promise<void> = Promise.resolve();
+
+  constructor(session: Session<Db>, endpoints: ReadonlyMap<string, Endpoint<Db>>, options: WorkOptions = {}) {
+    const { concurrency = 1, signal, lease = 60, poll = 3, onError } = options;
+    if (!Number.isInteger(concurrency) || concurrency < 1) throw new RangeError(`concurrency: ${concurrency} is not a number of 1 or more`);
+    if (!(poll > 0)) throw new RangeError(`poll: ${poll} is not a time in milliseconds`);
+    this.#session = session;
+    this.#endpoints = endpoints;
+    this.#leaseS = lease;
+    this.#pollMs = poll;
+    this.#report = onError ?? ((error, event) => session.report(error, event));
+    // What this connection writes, leases, may be lost in a power cut: the jobs are then simply claimed again. So no fsync.
+    this.#control = session.connect("normal");
+    // A database in memory has one connection, which handlers must not share.
+    const runners = session.inMemory ? 1 : concurrency;
+    for (let index = 0; index < runners; index++) this.#idle.push(new JobRunner(session, this.name, this.#report));
+    this.#forget.push(session.onCommit(() => this.#notify()));
+    this.#forget.push(session.onClose(() => this.stop()));
+    const heartbeat = setInterval(() => void this.#extendAll(), (lease * 1000) / 3);
+    this.#forget.push(() => clearInterval(heartbeat));
+    const abort = () => void this.stop();
+    signal?.addEventListener("abort", abort, { once: true });
+    this.#forget.push(() => signal?.removeEventListener("abort", abort));
+    if (signal?.aborted) this.#stopping = true;
+    this.done = this.#work();
+  }
+
+  /** Claims nothing more, lets the running handlers come to their end, and settles when all is given back. */
+  async stop(): Promise<void> {
+    this.#stopping = true;
+    this.#notify();
+    await this.done;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+
+  async #work(): Promise<void> {
+    // Handlers that are registered in this turn of the event loop are seen.
+    await new Promise((resolve) => setImmediate(resolve));
+    while (!this.#stopping) {
+      try {
+        await this.#round();
+      } catch (error) {
+        if (!(error instanceof BusyError)) this.#report(error);
+        await this.#sleep(FAILURE_PAUSE_MS);
+      }
+    }
+    await Promise.all([...this.#running.values()].map(({ ended }) => ended));
+    await this.#leave();
+  }
+
+  /** One look at the queue, and what follows from it. */
+  async #round(): Promise<void> {
+    if (this.#idle.length === 0) return this.#sleep(Infinity);
+    this.#news = false;
+    // Read before the queue: what is committed after it is then noticed.
+    const version = this.#dataVersion();
+    const filter = this.#filter();
+    const due = this.#control.get("SELECT knocker_next_due(?, ?) AS due", filter, this.#session.now())!["due"] as number | null;
+    if (due !== 0) return this.#sleep(due ?? Infinity, version);
+    const jobs = await whenWritable(this.#session.lock, this.#session.busyTimeout, () => this.#claim(filter));
+    for (const job of jobs) this.#start(job);
+    // Another worker was faster, or its lease is about to run out.
+    if (jobs.length === 0) await this.#sleep(this.#pollMs);
+  }
+
+  /** Only endpoints that have handlers here: another process may have those of the others. */
+  #filter(): string {
+    const endpoints = [...this.#endpoints.values()].filter(({ handlers }) => !handlers.empty).map(({ name }) => name);
+    return JSON.stringify({ endpoints });
+  }
+
+  #claim(filter: string): Row[] {
+    const claim = "SELECT knocker_claim(?, ?, ?, ?, ?) AS leased";
+    const claimed = this.#control.get(claim, this.name, this.#idle.length, this.#leaseS, filter, this.#session.now());
+    if (claimed!["leased"] === 0) return [];
+    const jobs = "SELECT * FROM knocker_jobs WHERE worker = ? AND job_id NOT IN (SELECT value FROM json_each(?))";
+    const leased = this.#control.all(jobs, this.name, JSON.stringify([...this.#running.keys()]));
+    return leased.filter((job) => this.#lost.get(job["job_id"] as number) !== job["attempt"]);
+  }
+
+  #start(job: Row): void {
+    const jobId = job["job_id"] as number;
+    const runner = this.#idle.pop()!;
+    const handlers = this.#endpoints.get(job["endpoint"] as string)?.handlers.for(job["type"] as string | null) ?? [];
+    const ended = this.#nextTurn()
+      .then(() => runner.run(job, handlers))
+      .then((outcome) => {
+        if (outcome === "lost") this.#lost.set(jobId, job["attempt"] as number);
+        else this.#lost.delete(jobId);
+        this.#running.delete(jobId);
+        this.#idle.push(runner);
+        // A handler may have written what other workers wait for. This one looks again in any case.
+        this.#session.announce();
+      });
+    this.#running.set(jobId, { runner, ended });
+  }
+
+  #nextTurn(): Promise<void> {
+    this.#turn = this.#turn.then(() => new Promise((resolve) => setImmediate(resolve)));
+    return this.#turn;
+  }
+
+  async #extendAll(): Promise<void> {
+    for (const [jobId, { runner }] of this.#running) {
+      try {
+        await runner.extend(jobId, this.#leaseS, this.#control);
+      } catch (error) {
+        // A lost lease is told by the verdict, which rolls back.
+        if (this.#running.has(jobId)) this.#report(error);
+      }
+    }
+  }
+
+  async #leave(): Promise<void> {
+    for (const forget of this.#forget) forget();
+    try {
+      const release = () => this.#control.get("SELECT knocker_release(?, ?)", this.name, this.#session.now());
+      await whenWritable(this.#session.lock, this.#session.busyTimeout, release);
+    } catch (error) {
+      // The leases run out by themselves.
+      this.#report(error);
+    }
+    for (const runner of this.#idle) runner.close();
+    if (!this.#session.inMemory) this.#control.close();
+  }
+
+  #dataVersion(): number {
+    return this.#control.get("PRAGMA data_version")!["data_version"] as number;
+  }
+
+  #notify(): void {
+    this.#news = true;
+    this.#wake?.();
+  }
+
+  /** Settles after `limitMs`, at an announcement of this process, or when another connection has committed since `version`. */
+  #sleep(limitMs: number, version?: number): Promise<void> {
+    if (this.#news || this.#stopping) {
+      this.#news = false;
+      // The loop must not spin without letting the rest of the program run.
+      return new Promise((resolve) => setImmediate(resolve));
+    }
+    return new Promise((resolve) => {
+      const end = performance.now() + limitMs;
+      const look = () => {
+        if (performance.now() >= end || (version !== undefined && this.#changed(version))) wake();
+      };
+      const timer = setInterval(look, version === undefined ? Math.min(limitMs, FAILURE_PAUSE_MS) : this.#pollMs);
+      const wake = () => {
+        clearInterval(timer);
+        this.#wake = undefined;
+        resolve();
+      };
+      this.#wake = wake;
+    });
+  }
+
+  #changed(version: number): boolean {
+    try {
+      return this.#dataVersion() !== version;
+    } catch {
+      // The next round meets the same failure and reports it.
+      return true;
+    }
+  }
+}
