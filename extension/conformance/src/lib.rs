@@ -3,6 +3,7 @@
 //! - [`library`] finds the library, and builds it where nobody names one.
 //! - [`database`] opens files and calls the SQL functions.
 //! - [`cases`] reads the data files of this folder; its README describes their formats.
+//! - [`clock`] replaces the clock that SQL sees.
 //! - [`contract`] reads the promises of `docs/sql.md`.
 //! - [`verification`] and [`scenario`] run them, [`matching`] compares what comes back.
 //! - [`acknowledgements`] and [`worker`] are what the test processes of the kill and contention tests share.
@@ -10,6 +11,7 @@
 
 pub mod acknowledgements;
 pub mod cases;
+pub mod clock;
 pub mod contract;
 pub mod database;
 pub mod invariants;

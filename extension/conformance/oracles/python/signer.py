@@ -57,16 +57,15 @@ def form(request: Request) -> bytes:
 
 def key(case: Case) -> bytes:
     """The bytes that sign."""
-    text = case.key.removeprefix(case.secret_prefix)
     match case.signer.get("key", "text"):
         case "base64":
-            return base64.b64decode(text + "==")
+            return base64.b64decode(re.sub("^wh(sec|sk)_", "", case.key) + "==")
         case "hex":
-            return bytes.fromhex(text)
+            return bytes.fromhex(case.key)
         case "sha1":
-            return hashlib.sha1(text.encode()).digest()
+            return hashlib.sha1(case.key.encode()).digest()
         case _:
-            return text.encode()
+            return case.key.encode()
 
 
 def mac(algorithm: str, secret: bytes, message: bytes) -> bytes:
