@@ -151,10 +151,12 @@ impl<'a> SignatureScheme<'a> {
             }
             Form::Pairs { separator, signature, timestamp } => {
                 let value = context.required_header(self.header)?;
-                let pairs = || value.split(&separator[..1]).filter_map(|pair| pair.trim().split_once('='));
-                claim.signatures.extend(pairs().filter(|(name, _)| *name == signature).filter_map(|(_, text)| decode(text)));
+                let pairs: Option<Vec<_>> = value.split(&separator[..1]).map(|pair| pair.trim().split_once('=')).collect();
+                let pairs = pairs.ok_or_else(|| Refusal::malformed(self.header, &self.expected()))?;
+                let named = |wanted| pairs.iter().filter(move |(name, _)| *name == wanted).map(|(_, text)| *text);
+                claim.signatures.extend(named(signature).filter_map(decode));
                 if !timestamp.is_empty() {
-                    let mut times = pairs().filter(|(name, _)| *name == timestamp).map(|(_, text)| text);
+                    let mut times = named(timestamp);
                     claim.timestamp = times.next().ok_or_else(|| Refusal::malformed(self.header, &self.expected()))?;
                     if times.any(|other| other != claim.timestamp) {
                         return Err(Refusal::new(Reason::MalformedHeader, format!("the header {} has two timestamps", self.header)));

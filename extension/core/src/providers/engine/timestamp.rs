@@ -164,17 +164,15 @@ fn parse_iso8601(text: &str) -> Option<i64> {
 
 fn format_iso8601(ms: i64) -> String {
     let (days, rest) = (ms.div_euclid(86_400_000), ms.rem_euclid(86_400_000));
-    // A first guess that is never too late.
-    let mut year = 1970 + days.div_euclid(if days < 0 { 365 } else { 366 });
-    let mut month = 1;
-    while days_from_epoch(year + 1, 1, 1) <= days {
-        year += 1;
-    }
-    let mut day = days - days_from_epoch(year, 1, 1) + 1;
-    while day > days_in_month(year, month) {
-        day -= days_in_month(year, month);
-        month += 1;
-    }
+    // Years from March to February put the leap day last; 400 of them always have 146,097 days.
+    let since_era = days + 719_468;
+    let (era, day_of_era) = (since_era.div_euclid(146_097), since_era.rem_euclid(146_097));
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let months_from_march = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * months_from_march + 2) / 5 + 1;
+    let month = (months_from_march + 2) % 12 + 1;
+    let year = era * 400 + year_of_era + i64::from(month <= 2);
     let (hour, minute, second) = (rest / 3_600_000, rest / 60_000 % 60, rest / 1000 % 60);
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
 }
@@ -211,6 +209,8 @@ mod tests {
             ("2026-01-01T00:00:00Z", 1_767_225_600_000),
             ("2024-02-29T23:59:59Z", 1_709_251_199_000),
             ("1969-12-31T23:59:59Z", -1000),
+            ("2000-12-31T00:00:00Z", 978_220_800_000),
+            ("2100-03-01T00:00:00Z", 4_107_542_400_000),
         ] {
             assert_eq!(Unit::Iso8601.parse(text), Some(ms), "{text}");
             assert_eq!(Unit::Iso8601.format(ms), text);
