@@ -1,0 +1,150 @@
+//! The command line: global flags and the list of commands. Each command's own flags stand in its own file.
+
+use std::io;
+use std::path::PathBuf;
+
+use anstream::ColorChoice;
+use clap::{CommandFactory, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+use crate::context::Context;
+use crate::failure::Result;
+use crate::{deliveries, demo, endpoint, events, init, operate, providers, prune, retention, send, show, stats, verify};
+
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done
+  1  the operation failed or was refused (a bad signature, a wrong state, an answer not 2xx)
+  2  wrong usage, or a destructive call that nobody confirmed
+  3  the database, endpoint, event, delivery or file is not there
+  4  busy or unreachable: the same command may succeed later
+
+Times are UTC. Where a time is wanted, give RFC 3339 (2026-01-31T12:00:00Z), a date, or an age (90s, 15m, 2h, 7d, 4w).";
+
+/// Receive webhooks durably in SQLite: inspect and operate the inbox.
+#[derive(Parser)]
+#[command(name = "knocker", version, after_help = EXIT_CODES, propagate_version = false)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub command: Command,
+
+    /// The database file [env: KNOCKER_DB]
+    #[arg(long, global = true, value_name = "PATH", help_heading = "Global options")]
+    db: Option<PathBuf>,
+
+    /// Print JSON: one document, or one object a line for lists
+    #[arg(long, global = true, help_heading = "Global options")]
+    json: bool,
+
+    /// When to use colour; auto means on a terminal where NO_COLOR is not set
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto", help_heading = "Global options")]
+    color: Color,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+/// What to do.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Create the database file, or bring its schema up to date
+    Init,
+    /// Show the whole story: signed requests over HTTP, a worker, and what the database holds afterwards
+    ///
+    /// Its database is the one of --db, or else knocker-demo.db; KNOCKER_DB is left alone. It replaces the file of an earlier demo and no
+    /// other one. It ends with 1 where anything is not as told.
+    Demo,
+    /// Create, list, enable and disable endpoints
+    #[command(subcommand)]
+    Endpoint(endpoint::Command),
+    /// List events, newest first
+    Events(events::Args),
+    /// List deliveries, newest first
+    Deliveries(deliveries::Args),
+    /// Show one event or one delivery with everything that belongs to it
+    #[command(subcommand)]
+    Show(show::Command),
+    /// Count events and receipts, by endpoint
+    Stats,
+    /// Run the handlers again, also for events that were handled
+    Replay(operate::ReplayArgs),
+    /// Put failed, dead or ignored events back in the queue
+    Requeue(operate::RequeueArgs),
+    /// Take events out of the way
+    Ignore(operate::IgnoreArgs),
+    /// Delete old rows, oldest first
+    #[command(subcommand)]
+    Prune(prune::Command),
+    /// Store for how long rows are kept
+    Retention(retention::Args),
+    /// Run the retention pass that is due
+    Retain,
+    /// Check the signature of a captured HTTP request
+    Verify(verify::Args),
+    /// Sign a payload as a provider would and POST it
+    Send(send::Args),
+    /// List the providers, or describe one
+    Providers(providers::Args),
+    /// Print the completion script of a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+}
+
+impl Cli {
+    /// What every command gets.
+    pub fn context(&self) -> Context {
+        let color = match self.color {
+            Color::Auto => ColorChoice::Auto,
+            Color::Always => ColorChoice::Always,
+            Color::Never => ColorChoice::Never,
+        };
+        Context::new(self.db.clone(), self.json, color)
+    }
+}
+
+impl Command {
+    /// Runs the command.
+    pub fn run(&self, context: &Context) -> Result {
+        match self {
+            Command::Init => init::run(context),
+            Command::Demo => demo::run(context),
+            Command::Endpoint(command) => endpoint::run(context, command),
+            Command::Events(args) => events::run(context, args),
+            Command::Deliveries(args) => deliveries::run(context, args),
+            Command::Show(command) => show::run(context, command),
+            Command::Stats => stats::run(context),
+            Command::Replay(args) => operate::replay(context, args),
+            Command::Requeue(args) => operate::requeue(context, args),
+            Command::Ignore(args) => operate::ignore(context, args),
+            Command::Prune(command) => prune::run(context, command),
+            Command::Retention(args) => retention::run(context, args),
+            Command::Retain => retention::retain(context),
+            Command::Verify(args) => verify::run(context, args),
+            Command::Send(args) => send::run(context, args),
+            Command::Providers(args) => providers::run(context, args),
+            Command::Completions { shell } => completions(*shell),
+        }
+    }
+}
+
+fn completions(shell: Shell) -> Result {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "knocker", &mut script);
+    Ok(io::Write::write_all(&mut io::stdout(), &script)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+}

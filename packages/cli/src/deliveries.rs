@@ -1,0 +1,90 @@
+//! `knocker deliveries`.
+
+use clap::builder::PossibleValuesParser;
+
+use crate::context::Context;
+use crate::failure::Result;
+use crate::filter::{OUTCOMES, Period};
+use crate::links;
+use crate::rows::{Row, Where};
+use crate::table::{Table, faint, number, optional, status, text};
+use crate::{moment, printable};
+
+/// Every column but headers and body, which are read for one delivery only.
+pub const COLUMNS: &str = "id, endpoint, outcome, event_id, reason, detail, provider_event_id, provider_delivery_id, method, url, body_size, \
+     body_sha256, received_at";
+
+/// Which deliveries.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Only deliveries with this outcome; several separated by commas
+    #[arg(long, short, value_delimiter = ',', value_parser = PossibleValuesParser::new(OUTCOMES))]
+    outcome: Vec<String>,
+
+    /// Only deliveries of this endpoint
+    #[arg(long, short)]
+    endpoint: Option<String>,
+
+    /// Only deliveries of this event
+    #[arg(long, value_name = "ID")]
+    event: Option<i64>,
+
+    #[command(flatten)]
+    period: Period,
+
+    /// At most this many
+    #[arg(long, short = 'n', default_value_t = 50, value_parser = clap::value_parser!(i64).range(1..=100_000))]
+    limit: i64,
+
+    /// Only deliveries before this id: the next page
+    #[arg(long, value_name = "ID")]
+    before: Option<i64>,
+}
+
+pub fn run(context: &Context, args: &Args) -> Result {
+    let store = context.reader()?;
+    let mut conditions = Where::default();
+    conditions.add_one_of("outcome", &args.outcome);
+    if let Some(name) = &args.endpoint {
+        store.find_endpoint(name)?;
+        conditions.add("endpoint = {}", name.clone());
+    }
+    if let Some(event_id) = args.event {
+        conditions.add(&links::of_event(), event_id);
+    }
+    if let Some(since) = args.period.since {
+        conditions.add("received_at >= {}", since);
+    }
+    if let Some(until) = args.period.until {
+        conditions.add("received_at < {}", until);
+    }
+    if let Some(id) = args.before {
+        conditions.add("id < {}", id);
+    }
+    let deliveries = conditions.newest(store.conn(), COLUMNS, "knocker_deliveries", args.limit)?;
+    if context.out.json() {
+        return context.out.documents(&deliveries);
+    }
+    context.out.table(table(&deliveries), "no deliveries")?;
+    match deliveries.last().and_then(|delivery| delivery.whole("id")) {
+        Some(id) if deliveries.len() as i64 == args.limit && id > 1 => context.out.line(format_args!("older ones: --before {id}")),
+        _ => Ok(()),
+    }
+}
+
+/// Deliveries as a table.
+pub fn table(deliveries: &[Row]) -> Table {
+    let mut table = Table::new(&["id", "outcome", "endpoint", "event", "size", "received (utc)", "note"]);
+    for delivery in deliveries {
+        table.row([
+            number(delivery.whole("id").unwrap_or_default()),
+            status(delivery.text("outcome").unwrap_or_default()),
+            optional(delivery.text("endpoint")),
+            delivery.whole("event_id").map_or_else(|| faint("-"), number),
+            text(printable::size(delivery.whole("body_size").unwrap_or_default())),
+            text(moment::show(delivery.whole("received_at").unwrap_or_default())),
+            optional(delivery.text("reason")),
+        ]);
+    }
+    table
+}

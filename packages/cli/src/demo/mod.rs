@@ -1,0 +1,86 @@
+//! `knocker demo`: the whole story on one machine. Signed webhooks go over real HTTP to a receiver, which stores them; a worker handles
+//! them from the same file; and what the file holds afterwards is shown and compared with what was to be expected.
+
+mod expect;
+mod file;
+mod receiver;
+mod story;
+mod webhooks;
+mod worker;
+
+use std::path::Path;
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use knocker_core::store::system_now;
+use knocker_core::{Store, providers};
+
+use crate::context::Context;
+use crate::database;
+use crate::failure::{Exit, Failure, Result};
+use crate::post::{self, Unsigned};
+
+use expect::Expectations;
+use receiver::Receiver;
+use story::Story;
+use webhooks::Webhook;
+use worker::Worker;
+
+/// Where the demo's database goes without `--db`.
+const DEFAULT_FILE: &str = "knocker-demo.db";
+const ANSWER_WITHIN: Duration = Duration::from_secs(5);
+
+pub fn run(context: &Context) -> Result {
+    let started = Instant::now();
+    let path = context.db_on_command_line().unwrap_or(Path::new(DEFAULT_FILE));
+    file::make_way(path)?;
+    let store = database::create(path)?;
+    file::set_up(&store, system_now())?;
+
+    let (wake, woken) = mpsc::channel();
+    let receiver = Receiver::start(database::open(path)?, wake)?;
+    let worker = Worker::start(database::open(path)?, woken)?;
+
+    let story = Story::new(&context.out, path);
+    story.set_up(&receiver.url)?;
+    let webhooks = webhooks::all();
+    let mut statuses = Vec::new();
+    for webhook in &webhooks {
+        let status = send(webhook, &receiver.url)?;
+        story.arrival(webhook, status)?;
+        statuses.push(status);
+    }
+    story.wait_for_worker()?;
+    // The worker ends when nobody can wake it any more and nothing is left to do.
+    receiver.stop()?;
+    worker.join()?;
+
+    let expectations = expect::compare(&store, path, &webhooks, &statuses)?;
+    story.outcome(&store, &expectations, started.elapsed())?;
+    conclude(&expectations)
+}
+
+/// Sends a webhook as its provider would, and returns the status of the answer.
+fn send(webhook: &Webhook, receiver: &str) -> Result<u16> {
+    let provider = providers::find(webhook.provider)?;
+    let url = format!("{receiver}/{}", webhook.provider);
+    let headers = webhook.headers.iter().copied().collect();
+    let unsigned = Unsigned { method: "POST", url: &url, headers, body: &webhook.body };
+    let signed = post::sign(provider, &provider.options("")?, unsigned, webhook.secret, system_now() - webhook.signed_ago_ms)?;
+    Ok(post::send(&signed, ANSWER_WITHIN)?.status)
+}
+
+fn conclude(expectations: &Expectations) -> Result {
+    match expectations.missed().count() {
+        0 => Ok(()),
+        missed => {
+            let message = format!("the demo did not go as told: {missed} of {} expectations missed", expectations.all.len());
+            Err(Failure::new(Exit::Failed, message, "The lines marked MISSED above say what was found; please report them."))
+        }
+    }
+}
+
+/// The rows of the application that the demo's handlers write.
+fn orders(store: &Store) -> Result<Vec<crate::rows::Row>> {
+    crate::rows::select(store.conn(), "SELECT event_id, session, amount, currency, attempt FROM orders ORDER BY id", [])
+}

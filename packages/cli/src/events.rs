@@ -1,0 +1,104 @@
+//! `knocker events`.
+
+use clap::builder::PossibleValuesParser;
+use comfy_table::Cell;
+
+use crate::context::Context;
+use crate::failure::Result;
+use crate::filter::{Period, STATUSES};
+use crate::rows::{Row, Where};
+use crate::table::{Table, faint, number, optional, status, text};
+use crate::{moment, printable};
+
+/// Every column but the body, which is read for one event only.
+pub const COLUMNS: &str = "id, endpoint, type, key, status, attempts, max_attempts, reason, delivery_id, deliveries, received_at, \
+     last_delivery_at, next_attempt_at, ended_at";
+
+/// Which events.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Only events in this status; several separated by commas
+    #[arg(long, short, value_delimiter = ',', value_parser = PossibleValuesParser::new(STATUSES))]
+    status: Vec<String>,
+
+    /// Only events of this endpoint
+    #[arg(long, short)]
+    endpoint: Option<String>,
+
+    /// Only events of this type, exact or as prefix.*
+    #[arg(long = "type", short = 't', value_name = "TYPE")]
+    event_type: Option<String>,
+
+    #[command(flatten)]
+    period: Period,
+
+    /// At most this many
+    #[arg(long, short = 'n', default_value_t = 50, value_parser = clap::value_parser!(i64).range(1..=100_000))]
+    limit: i64,
+
+    /// Only events before this id: the next page
+    #[arg(long, value_name = "ID")]
+    before: Option<i64>,
+}
+
+pub fn run(context: &Context, args: &Args) -> Result {
+    let store = context.reader()?;
+    let mut conditions = Where::default();
+    conditions.add_one_of("status", &args.status);
+    if let Some(name) = &args.endpoint {
+        store.find_endpoint(name)?;
+        conditions.add("endpoint = {}", name.clone());
+    }
+    if let Some(pattern) = &args.event_type {
+        conditions.add_type(pattern);
+    }
+    if let Some(since) = args.period.since {
+        conditions.add("received_at >= {}", since);
+    }
+    if let Some(until) = args.period.until {
+        conditions.add("received_at < {}", until);
+    }
+    if let Some(id) = args.before {
+        conditions.add("id < {}", id);
+    }
+    let events = conditions.newest(store.conn(), COLUMNS, "knocker_events", args.limit)?;
+    if context.out.json() {
+        return context.out.documents(&events);
+    }
+    context.out.table(table(&events, context.now), "no events")?;
+    match events.last().and_then(|event| event.whole("id")) {
+        Some(id) if events.len() as i64 == args.limit && id > 1 => context.out.line(format_args!("older ones: --before {id}")),
+        _ => Ok(()),
+    }
+}
+
+/// Events as a table.
+pub fn table(events: &[Row], now: i64) -> Table {
+    let mut table = Table::new(&["id", "status", "endpoint", "type", "attempts", "received (utc)", "note"]);
+    for event in events {
+        let attempts = event.whole("attempts").unwrap_or_default();
+        table.row([
+            number(event.whole("id").unwrap_or_default()),
+            status(event.text("status").unwrap_or_default()),
+            optional(event.text("endpoint")),
+            optional(event.text("type")),
+            match event.whole("max_attempts") {
+                Some(most) => text(format!("{attempts}/{most}")),
+                None => number(attempts),
+            },
+            text(moment::show(event.whole("received_at").unwrap_or_default())),
+            note(event, now),
+        ]);
+    }
+    table
+}
+
+/// When an event goes on, why it is where it is, and whether it came more than once.
+fn note(event: &Row, now: i64) -> Cell {
+    let next = event.whole("next_attempt_at").filter(|_| event.text("status") == Some("failed"));
+    let next = next.map(|at| if at <= now { "due now".to_owned() } else { format!("next {}", moment::relative(at, now)) });
+    let reason = event.text("reason").map(|reason| printable::shortened(reason, 60));
+    let repeated = event.whole("deliveries").filter(|&number| number > 1).map(|number| printable::count(number, "delivery"));
+    let notes: Vec<String> = [next, reason, repeated].into_iter().flatten().collect();
+    if notes.is_empty() { faint("-") } else { text(notes.join("; ")) }
+}

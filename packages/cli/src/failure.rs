@@ -1,0 +1,125 @@
+//! How a command ends when it does not succeed: an exit code, what was wrong, and what to do next.
+
+use std::borrow::Cow;
+use std::io::{self, Write};
+
+use anstream::{AutoStream, ColorChoice};
+use anstyle::{AnsiColor, Style};
+use knocker_core::{Code, Error};
+
+/// The exit codes. They are documented in `--help` and in the README.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Exit {
+    /// Whoever read the output has gone, as in `knocker events | head`: nothing is wrong.
+    ReaderGone = 0,
+    /// The operation failed or was refused.
+    Failed = 1,
+    /// The command line is wrong, or a destructive call was not confirmed.
+    Usage = 2,
+    /// The database, the endpoint, the event, the delivery or the file is not there.
+    NotFound = 3,
+    /// The same command may succeed later.
+    Retry = 4,
+}
+
+/// Why a command did not succeed.
+#[derive(Debug)]
+pub struct Failure {
+    /// The exit code.
+    pub exit: Exit,
+    message: String,
+    hint: Cow<'static, str>,
+}
+
+/// The result of a command.
+pub type Result<T = (), E = Failure> = std::result::Result<T, E>;
+
+impl Failure {
+    /// A failure with this exit code. Neither text may hold a secret.
+    pub fn new(exit: Exit, message: impl Into<String>, hint: impl Into<Cow<'static, str>>) -> Self {
+        Self { exit, message: message.into(), hint: hint.into() }
+    }
+
+    /// A wrong command line.
+    pub fn usage(message: impl Into<String>, hint: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(Exit::Usage, message, hint)
+    }
+
+    /// A file that cannot be read. `what` names it, as in "the secret file \"x\"".
+    pub fn unreadable(what: &str, error: &io::Error) -> Self {
+        let exit = if error.kind() == io::ErrorKind::NotFound { Exit::NotFound } else { Exit::Failed };
+        Self::new(exit, format!("cannot read {what}: {error}"), "Check the path and the permissions.")
+    }
+
+    /// Writes `error: …` and `hint: …` to stderr.
+    pub fn report(&self, color: ColorChoice) {
+        if self.exit == Exit::ReaderGone {
+            return;
+        }
+        let mut stderr = AutoStream::new(io::stderr().lock(), color);
+        let error = Style::new().bold().fg_color(Some(AnsiColor::Red.into()));
+        let hint = Style::new().bold().fg_color(Some(AnsiColor::Cyan.into()));
+        // With stderr gone there is nobody left to tell.
+        let _ = writeln!(stderr, "{error}error:{error:#} {}", crate::printable::text(&self.message));
+        let _ = writeln!(stderr, "{hint}hint:{hint:#} {}", self.hint);
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        let code = error.code();
+        let exit = match code {
+            Code::InvalidArgument | Code::UnknownProvider => Exit::Usage,
+            Code::UnknownEndpoint | Code::UnknownEvent | Code::UnknownDelivery | Code::NotBootstrapped => Exit::NotFound,
+            code if code.retryable() => Exit::Retry,
+            _ => Exit::Failed,
+        };
+        // The table speaks to those who write SQL; where this command has its own word for it, that one helps more.
+        let hint = match code {
+            Code::UnknownEndpoint => "`knocker endpoint list` shows the names; `knocker endpoint add` creates one.",
+            Code::UnknownProvider => "`knocker providers` lists the names.",
+            Code::UnknownEvent => "`knocker events` lists the ids; a pruned event is gone.",
+            Code::UnknownDelivery => "`knocker deliveries` lists the ids; a pruned delivery is gone.",
+            Code::NotBootstrapped => "`knocker init` creates or migrates the schema.",
+            Code::SchemaTooNew => "Upgrade this command; the file was migrated by a newer version.",
+            code => code.hint(),
+        };
+        Self::new(exit, error.message(), hint)
+    }
+}
+
+impl From<rusqlite::Error> for Failure {
+    fn from(error: rusqlite::Error) -> Self {
+        Error::from(error).into()
+    }
+}
+
+/// A failure to write the output.
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        let exit = if error.kind() == io::ErrorKind::BrokenPipe { Exit::ReaderGone } else { Exit::Failed };
+        Self::new(exit, format!("cannot write the output: {error}"), "Check where the output goes.")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_become_exit_codes() {
+        let exit = |code| Failure::from(Error::new(code, "")).exit;
+        assert_eq!(exit(Code::InvalidArgument), Exit::Usage);
+        assert_eq!(exit(Code::UnknownEvent), Exit::NotFound);
+        assert_eq!(exit(Code::BadState), Exit::Failed);
+        for &code in Code::ALL.iter().filter(|code| code.retryable()) {
+            assert_eq!(exit(code), Exit::Retry, "{}", code.name());
+        }
+    }
+
+    #[test]
+    fn a_closed_pipe_is_no_failure() {
+        assert_eq!(Failure::from(io::Error::from(io::ErrorKind::BrokenPipe)).exit as u8, 0);
+    }
+}

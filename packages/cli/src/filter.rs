@@ -1,0 +1,58 @@
+//! The flags that choose rows by endpoint, type and time, shared by lists and bulk actions.
+
+use serde_json::{Map, Value};
+
+use crate::moment;
+
+/// The statuses of an event.
+pub const STATUSES: [&str; 6] = ["received", "processing", "failed", "handled", "dead", "ignored"];
+/// The outcomes of a delivery that is stored.
+pub const OUTCOMES: [&str; 6] = ["accepted", "duplicate", "invalid", "handshake", "too_large", "disabled"];
+
+/// When a row was received.
+#[derive(clap::Args, Debug, Default, Clone)]
+pub struct Period {
+    /// Received at this time or later (RFC 3339, a date, or an age such as 2h)
+    #[arg(long, value_name = "TIME", value_parser = moment::parse)]
+    pub since: Option<i64>,
+
+    /// Received before this time
+    #[arg(long, value_name = "TIME", value_parser = moment::parse)]
+    pub until: Option<i64>,
+}
+
+/// The JSON filter of a core call, built from the flags that were given.
+#[derive(Default)]
+pub struct Filter(Map<String, Value>);
+
+impl Filter {
+    /// Sets a key where there is a value.
+    pub fn set(&mut self, key: &str, value: Option<impl Into<Value>>) -> &mut Self {
+        if let Some(value) = value {
+            self.0.insert(key.to_owned(), value.into());
+        }
+        self
+    }
+
+    /// Sets a key to a list that is not empty.
+    pub fn set_list(&mut self, key: &str, values: &[String]) -> &mut Self {
+        self.set(key, (!values.is_empty()).then(|| values.to_vec()))
+    }
+
+    /// Whether nothing was set.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The JSON text.
+    pub fn to_document(&self) -> String {
+        Value::Object(self.0.clone()).to_string()
+    }
+
+    /// The JSON text of a filter, as a dry run or for good.
+    pub fn to_json(&self, dry_run: bool) -> String {
+        let mut map = self.0.clone();
+        map.insert("dry_run".into(), dry_run.into());
+        Value::Object(map).to_string()
+    }
+}

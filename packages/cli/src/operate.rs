@@ -1,0 +1,173 @@
+//! `knocker replay`, `requeue` and `ignore`: one event by its id, or many by a filter.
+
+use knocker_core::bulk::BulkResult;
+use knocker_core::operate::Action;
+
+use crate::confirm::Consent;
+use crate::context::Context;
+use crate::failure::{Failure, Result};
+use crate::filter::{Filter, Period};
+use crate::printable::count;
+
+/// Which events, where no id is given.
+#[derive(clap::Args)]
+pub struct Selection {
+    /// Events in this status; several separated by commas
+    #[arg(long, short, value_delimiter = ',', conflicts_with = "id")]
+    status: Vec<String>,
+
+    /// Events of this endpoint
+    #[arg(long, short, conflicts_with = "id")]
+    endpoint: Option<String>,
+
+    /// Events of this type, exact or as prefix.*
+    #[arg(long = "type", short = 't', value_name = "TYPE", conflicts_with = "id")]
+    event_type: Option<String>,
+
+    #[command(flatten)]
+    period: Period,
+
+    /// At most this many, oldest first [default: 1000]
+    #[arg(long, short = 'n', conflicts_with = "id")]
+    limit: Option<i64>,
+
+    /// Tell what would happen and change nothing
+    #[arg(long, conflicts_with = "id")]
+    dry_run: bool,
+
+    /// Do not ask
+    #[arg(long, short)]
+    yes: bool,
+}
+
+#[derive(clap::Args)]
+pub struct ReplayArgs {
+    /// The id of the event
+    id: Option<i64>,
+
+    /// Replay the events of this delivery, on its own body
+    #[arg(long, value_name = "ID", conflicts_with_all = ["id", "status", "endpoint", "event_type", "since", "until", "limit", "dry_run"])]
+    delivery: Option<i64>,
+
+    #[command(flatten)]
+    selection: Selection,
+}
+
+#[derive(clap::Args)]
+pub struct RequeueArgs {
+    /// The id of the event
+    id: Option<i64>,
+
+    #[command(flatten)]
+    selection: Selection,
+}
+
+#[derive(clap::Args)]
+pub struct IgnoreArgs {
+    /// The id of the event
+    id: Option<i64>,
+
+    /// Why, kept with the event
+    #[arg(long, requires = "id")]
+    reason: Option<String>,
+
+    #[command(flatten)]
+    selection: Selection,
+}
+
+pub fn replay(context: &Context, args: &ReplayArgs) -> Result {
+    if let Some(delivery_id) = args.delivery {
+        let replayed = context.store()?.replay_delivery(delivery_id, context.now)?;
+        if context.out.json() {
+            return context.out.document(&replayed);
+        }
+        let ids: Vec<String> = replayed.event_ids.iter().map(i64::to_string).collect();
+        return context.out.line(format_args!("delivery {delivery_id}: event {} received again, with its body", ids.join(", ")));
+    }
+    run(context, Action::Replay, args.id, None, &args.selection)
+}
+
+pub fn requeue(context: &Context, args: &RequeueArgs) -> Result {
+    run(context, Action::Requeue, args.id, None, &args.selection)
+}
+
+pub fn ignore(context: &Context, args: &IgnoreArgs) -> Result {
+    run(context, Action::Ignore, args.id, args.reason.as_deref(), &args.selection)
+}
+
+fn run(context: &Context, action: Action, id: Option<i64>, reason: Option<&str>, selection: &Selection) -> Result {
+    match id {
+        Some(id) => operate_one(context, action, id, reason, selection),
+        None => operate_many(context, action, selection),
+    }
+}
+
+fn operate_one(context: &Context, action: Action, id: i64, reason: Option<&str>, selection: &Selection) -> Result {
+    if selection.period.since.is_some() || selection.period.until.is_some() {
+        return Err(Failure::usage("an id and a period were given", "Name one event by its id, or many by a filter."));
+    }
+    let operated = context.store()?.operate(action, id, reason, context.now)?;
+    if context.out.json() {
+        return context.out.document(&operated);
+    }
+    let so = if operated.changed { "is now" } else { "was already" };
+    context.out.line(format_args!("event {id} {so} {}", operated.status))
+}
+
+fn operate_many(context: &Context, action: Action, selection: &Selection) -> Result {
+    let mut filter = Filter::default();
+    filter
+        .set_list("status", &selection.status)
+        .set("endpoint", selection.endpoint.clone())
+        .set("type", selection.event_type.clone())
+        .set("since", selection.period.since)
+        .set("until", selection.period.until);
+    if filter.is_empty() {
+        let hint = "Give the id of an event, or --status, --endpoint, --type, --since or --until.";
+        return Err(Failure::usage("which events?", hint));
+    }
+    filter.set("limit", selection.limit);
+    let verb = verb(action);
+    let store = if selection.dry_run { context.reader()? } else { context.store()? };
+    let foreseen = || store.operate_where(action, &filter.to_json(true), context.now);
+    if selection.dry_run {
+        return report(context, verb.past, &foreseen()?);
+    }
+    let consent = Consent::require(selection.yes, &format!("{} many events", verb.present))?;
+    if consent == Consent::Ask {
+        let foreseen = foreseen()?;
+        if foreseen.matched == 0 {
+            return report(context, verb.past, &foreseen);
+        }
+        consent.obtain(&format!("{} {}?", verb.imperative, count(foreseen.matched, "event")))?;
+    }
+    let result = store.operate_where(action, &filter.to_json(false), context.now)?;
+    report(context, verb.past, &result)
+}
+
+struct Verb {
+    imperative: &'static str,
+    present: &'static str,
+    past: &'static str,
+}
+
+fn verb(action: Action) -> Verb {
+    match action {
+        Action::Replay => Verb { imperative: "Replay", present: "replaying", past: "replayed" },
+        Action::Requeue => Verb { imperative: "Requeue", present: "requeueing", past: "requeued" },
+        Action::Ignore => Verb { imperative: "Ignore", present: "ignoring", past: "ignored" },
+    }
+}
+
+fn report(context: &Context, past: &str, result: &BulkResult) -> Result {
+    if context.out.json() {
+        return context.out.document(result);
+    }
+    let text = match result {
+        BulkResult { matched: 0, .. } => "no event matches; nothing was changed".into(),
+        BulkResult { dry_run: true, matched, .. } => format!("dry run: {} would be {past}", count(*matched, "event")),
+        BulkResult { changed, .. } => format!("{} {past}", count(*changed, "event")),
+    };
+    context.out.line(text)?;
+    if result.more { context.out.line("more events match: run it again, or raise --limit") } else { Ok(()) }
+}

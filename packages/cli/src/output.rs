@@ -1,0 +1,68 @@
+//! Standard output: text and tables for people, JSON for programs.
+
+use std::fmt::Display;
+use std::io::{self, IsTerminal, Write};
+
+use anstream::{AutoStream, ColorChoice};
+use serde::Serialize;
+
+use crate::failure::Result;
+use crate::rows::Row;
+use crate::table::Table;
+
+/// Where a command writes what it has to say.
+pub struct Output {
+    json: bool,
+    color: ColorChoice,
+    /// The width of the terminal; none where the output goes to a file or a pipe, which get lines of any length.
+    width: Option<u16>,
+}
+
+impl Output {
+    pub fn new(json: bool, color: ColorChoice) -> Self {
+        let width = io::stdout().is_terminal().then(|| comfy_table::Table::new().width()).flatten();
+        Self { json, color, width }
+    }
+
+    /// Whether a program reads it.
+    pub fn json(&self) -> bool {
+        self.json
+    }
+
+    /// One line of text. Style codes in it are taken out where no colour is wanted.
+    pub fn line(&self, text: impl Display) -> Result {
+        Ok(writeln!(self.stdout(), "{text}")?)
+    }
+
+    /// A table; `nothing` in its place where it has no rows.
+    pub fn table(&self, table: Table, nothing: &str) -> Result {
+        if table.is_empty() { self.line(nothing) } else { self.line(table.render(self.width, "")) }
+    }
+
+    /// A table that stands in a text, each line of it after `indent`.
+    pub fn indented_table(&self, table: Table, indent: &str) -> Result {
+        self.line(table.render(self.width, indent))
+    }
+
+    /// One JSON document.
+    pub fn document(&self, value: &impl Serialize) -> Result {
+        let text = serde_json::to_string(value).map_err(io::Error::from)?;
+        Ok(writeln!(self.stdout(), "{text}")?)
+    }
+
+    /// A list, one JSON object a line.
+    pub fn documents(&self, rows: &[Row]) -> Result {
+        rows.iter().try_for_each(|row| self.document(row))
+    }
+
+    /// Bytes as they are.
+    pub fn raw(&self, bytes: &[u8]) -> Result {
+        let mut stdout = io::stdout().lock();
+        stdout.write_all(bytes)?;
+        Ok(stdout.flush()?)
+    }
+
+    fn stdout(&self) -> AutoStream<io::StdoutLock<'static>> {
+        AutoStream::new(io::stdout().lock(), self.color)
+    }
+}

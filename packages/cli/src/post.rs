@@ -1,0 +1,126 @@
+//! Signing a request as a provider would, and sending it.
+
+use std::time::{Duration, Instant};
+
+use knocker_core::providers::{Options, Provider};
+use knocker_core::request::{Headers, Request};
+use ureq::http;
+
+use crate::failure::{Exit, Failure, Result};
+
+/// The most that is read of an answer.
+const MOST_ANSWER_BYTES: u64 = 64 * 1024;
+
+/// A request before it is signed.
+pub struct Unsigned<'a> {
+    pub method: &'a str,
+    pub url: &'a str,
+    pub headers: Headers,
+    pub body: &'a [u8],
+}
+
+/// A signed request, ready to go.
+pub struct Signed {
+    method: String,
+    /// Where it goes: the given URL, or the one that the provider signs inside.
+    pub url: String,
+    headers: Vec<(String, String)>,
+    body: Vec<u8>,
+}
+
+/// What the receiver said.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: Vec<(String, String)>,
+    pub body: Vec<u8>,
+    pub duration_ms: u64,
+}
+
+/// Signs as of `now` (Unix milliseconds). The provider's headers replace given ones of the same name.
+pub fn sign(provider: &Provider, options: &Options, unsigned: Unsigned, secret: &str, now: i64) -> Result<Signed> {
+    let Unsigned { method, url, headers, body } = unsigned;
+    let request = Request { method: method.to_owned(), url: url.to_owned(), headers, body, truncated: false };
+    let signed = provider.sign(options, &request, secret, now)?;
+    let replaced = |name: &str| signed.headers.iter().any(|(added, _)| added.eq_ignore_ascii_case(name));
+    let kept = request.headers.iter().filter(|(name, _)| !replaced(name)).map(|(name, value)| (name.to_owned(), value.to_owned()));
+    Ok(Signed {
+        headers: kept.chain(signed.headers.iter().cloned()).collect(),
+        url: signed.url.unwrap_or(request.url),
+        body: signed.body.map_or_else(|| body.to_vec(), String::into_bytes),
+        method: request.method,
+    })
+}
+
+/// Sends the request once. Redirects are not followed, as providers do not follow them either.
+pub fn send(signed: &Signed, timeout: Duration) -> Result<Answer> {
+    let agent = ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .max_redirects_will_error(false)
+        .allow_non_standard_methods(true)
+        .user_agent(concat!("knocker/", env!("CARGO_PKG_VERSION")))
+        .timeout_global(Some(timeout))
+        .build()
+        .new_agent();
+    let mut request = http::Request::builder().method(signed.method.as_str()).uri(&signed.url);
+    for (name, value) in &signed.headers {
+        request = request.header(name, value);
+    }
+    let request = request.body(&signed.body[..]).map_err(|error| {
+        // The error names what is wrong, never a value, which may be a credential.
+        Failure::usage(format!("the request cannot be sent: {error}"), "Check the URL, the method and the headers.")
+    })?;
+    let started = Instant::now();
+    let unreachable = |error: ureq::Error| explain(&signed.url, &error);
+    let mut response = agent.run(request).map_err(unreachable)?;
+    let body = response.body_mut().with_config().limit(MOST_ANSWER_BYTES).read_to_vec();
+    let body = match body {
+        Err(ureq::Error::BodyExceedsLimit(_)) => b"(longer than 64 KiB)".to_vec(),
+        body => body.map_err(unreachable)?,
+    };
+    let text = |value: &http::HeaderValue| String::from_utf8_lossy(value.as_bytes()).into_owned();
+    Ok(Answer {
+        status: response.status().as_u16(),
+        headers: response.headers().iter().map(|(name, value)| (name.to_string(), text(value))).collect(),
+        body,
+        duration_ms: started.elapsed().as_millis() as u64,
+    })
+}
+
+/// The URL as it may be shown: without the user and password that may stand in it.
+pub fn shown(url: &str) -> String {
+    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    match authority.rfind('@') {
+        Some(at) => format!("{scheme}://{}", &rest[at + 1..]),
+        None => url.to_owned(),
+    }
+}
+
+fn explain(url: &str, error: &ureq::Error) -> Failure {
+    use ureq::Error;
+    let url = shown(url);
+    let message = format!("{url} did not answer: {error}");
+    match error {
+        Error::BadUri(_) | Error::Http(_) => {
+            Failure::usage(format!("{url} cannot be sent to: {error}"), "Give an absolute URL such as http://127.0.0.1:3000/stripe.")
+        }
+        Error::Tls(_) | Error::Rustls(_) => {
+            Failure::new(Exit::Failed, message, "The receiver's certificate is not trusted, or it does not speak TLS.")
+        }
+        _ => Failure::new(Exit::Retry, message, "Check that the receiver runs and listens there, then send again."),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::shown;
+
+    #[test]
+    fn a_password_in_a_url_is_not_shown() {
+        assert_eq!(shown("http://user:p@ss@127.0.0.1:8/a?b=@c"), "http://127.0.0.1:8/a?b=@c");
+        assert_eq!(shown("https://example.com/@name"), "https://example.com/@name");
+        assert_eq!(shown("no url"), "no url");
+    }
+}

@@ -1,0 +1,81 @@
+//! `knocker providers`.
+
+use knocker_core::providers::{self, Provider};
+use serde_json::{Value, json};
+
+use crate::context::Context;
+use crate::failure::Result;
+use crate::printable;
+use crate::table::{Table, faint, optional, text};
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// Describe this one
+    name: Option<String>,
+}
+
+pub fn run(context: &Context, args: &Args) -> Result {
+    match &args.name {
+        Some(name) => describe(context, providers::find(name)?),
+        None => list(context),
+    }
+}
+
+fn list(context: &Context) -> Result {
+    if context.out.json() {
+        return providers::all().iter().try_for_each(|provider| context.out.document(&document(provider)));
+    }
+    let mut table = Table::new(&["provider", "title", "scheme"]);
+    for provider in providers::all() {
+        table.row([text(provider.name), text(provider.title), text(printable::shortened(&provider.scheme(), 60))]);
+    }
+    context.out.table(table, "no providers")?;
+    context.out.line("\n`knocker providers NAME` describes one")
+}
+
+fn describe(context: &Context, provider: &Provider) -> Result {
+    if context.out.json() {
+        return context.out.document(&document(provider));
+    }
+    let mut facts = Table::new(&[]);
+    facts.row([faint("provider"), text(provider.name)]);
+    facts.row([faint("title"), text(provider.title)]);
+    facts.row([faint("aliases"), listed(provider.aliases)]);
+    facts.row([faint("scheme"), text(provider.scheme())]);
+    facts.row([faint("headers"), listed(&provider.headers())]);
+    facts.row([faint("identity"), text(provider.identity())]);
+    facts.row([faint("handshake"), optional(Some(provider.handshake()).filter(|handshake| !handshake.is_empty()))]);
+    facts.row([faint("documentation"), text(provider.docs)]);
+    facts.row([faint("checked"), text(provider.checked)]);
+    context.out.indented_table(facts, "")?;
+    context.out.line("\nOptions")?;
+    let mut options = Table::new(&["option", "default"]);
+    for (name, default) in provider.option_defaults().as_object().into_iter().flatten() {
+        let default = match default {
+            Value::Null => None,
+            Value::String(default) => Some(default.clone()),
+            other => Some(other.to_string()),
+        };
+        options.row([text(name), optional(default)]);
+    }
+    if options.is_empty() { context.out.line("  none") } else { context.out.indented_table(options, "  ") }
+}
+
+fn listed(names: &[&str]) -> comfy_table::Cell {
+    optional((!names.is_empty()).then(|| names.join(", ")))
+}
+
+fn document(provider: &Provider) -> Value {
+    json!({
+        "name": provider.name,
+        "aliases": provider.aliases,
+        "title": provider.title,
+        "scheme": provider.scheme(),
+        "headers": provider.headers(),
+        "identity": provider.identity(),
+        "handshake": Some(provider.handshake()).filter(|handshake| !handshake.is_empty()),
+        "options": provider.option_defaults(),
+        "docs": provider.docs,
+        "checked": provider.checked,
+    })
+}

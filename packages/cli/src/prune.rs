@@ -1,0 +1,138 @@
+//! `knocker prune`.
+
+use clap::{Args, Subcommand};
+use knocker_core::Store;
+use knocker_core::prune::PruneResult;
+
+use crate::confirm::Consent;
+use crate::context::Context;
+use crate::failure::Result;
+use crate::filter::Filter;
+use crate::moment;
+use crate::printable::count;
+
+/// What to delete.
+#[derive(Subcommand)]
+pub enum Command {
+    /// Ended events, with their attempts and the deliveries that no other event needs
+    Events(EventArgs),
+    /// Deliveries that no event needs as its payload: invalid, handshake, too_large, disabled and duplicate ones
+    Deliveries(DeliveryArgs),
+}
+
+/// How old, how many, and whether to ask.
+#[derive(Args)]
+pub struct Bounds {
+    /// Without activity for at least this long, such as 30d
+    #[arg(long, value_name = "AGE", value_parser = moment::parse_age, required_unless_present = "before", conflicts_with = "before")]
+    older_than: Option<i64>,
+
+    /// Without activity since this time
+    #[arg(long, value_name = "TIME", value_parser = moment::parse)]
+    before: Option<i64>,
+
+    /// Only those of this endpoint
+    #[arg(long, short)]
+    endpoint: Option<String>,
+
+    /// At most this many, oldest first [default: 1000]
+    #[arg(long, short = 'n')]
+    limit: Option<i64>,
+
+    /// Tell what would go and delete nothing
+    #[arg(long)]
+    dry_run: bool,
+
+    /// Do not ask
+    #[arg(long, short)]
+    yes: bool,
+}
+
+#[derive(Args)]
+pub struct EventArgs {
+    #[command(flatten)]
+    bounds: Bounds,
+
+    /// Events in this status; several separated by commas [default: handled,ignored; dead only when named]
+    #[arg(long, short, value_delimiter = ',')]
+    status: Vec<String>,
+
+    /// Only events of this type, exact or as prefix.*
+    #[arg(long = "type", short = 't', value_name = "TYPE")]
+    event_type: Option<String>,
+
+    /// Old records of earlier prunes too
+    #[arg(long)]
+    audits: bool,
+}
+
+#[derive(Args)]
+pub struct DeliveryArgs {
+    #[command(flatten)]
+    bounds: Bounds,
+
+    /// Only deliveries with this outcome; several separated by commas
+    #[arg(long, short, value_delimiter = ',')]
+    outcome: Vec<String>,
+}
+
+type Prune = fn(&Store, &str, i64) -> knocker_core::Result<PruneResult>;
+
+pub fn run(context: &Context, command: &Command) -> Result {
+    let mut filter = Filter::default();
+    match command {
+        Command::Events(args) => {
+            filter.set_list("status", &args.status).set("type", args.event_type.clone()).set("audits", args.audits.then_some(true));
+            prune(context, &args.bounds, filter, Store::prune_events)
+        }
+        Command::Deliveries(args) => {
+            filter.set_list("outcome", &args.outcome);
+            prune(context, &args.bounds, filter, Store::prune_deliveries)
+        }
+    }
+}
+
+fn prune(context: &Context, bounds: &Bounds, mut filter: Filter, prune: Prune) -> Result {
+    filter
+        .set("older_than_s", bounds.older_than)
+        .set("before", bounds.before)
+        .set("endpoint", bounds.endpoint.clone())
+        .set("limit", bounds.limit);
+    if !bounds.dry_run {
+        let consent = Consent::require(bounds.yes, "deleting rows")?;
+        let store = context.store()?;
+        if consent == Consent::Ask {
+            let foreseen = prune(&store, &filter.to_json(true), context.now)?;
+            if is_empty(&foreseen) {
+                return report(context, &foreseen);
+            }
+            consent.obtain(&format!("Delete {} for good?", counts(&foreseen)))?;
+        }
+        return report(context, &prune(&store, &filter.to_json(false), context.now)?);
+    }
+    report(context, &prune(&context.store()?, &filter.to_json(true), context.now)?)
+}
+
+fn report(context: &Context, result: &PruneResult) -> Result {
+    if context.out.json() {
+        return context.out.document(result);
+    }
+    let text = match (is_empty(result), result.dry_run) {
+        (true, _) => "nothing is that old; nothing was deleted".into(),
+        (false, true) => format!("dry run: {} would be deleted", counts(result)),
+        (false, false) => format!("deleted {}", counts(result)),
+    };
+    context.out.line(text)?;
+    if result.more { context.out.line("more is that old: run it again, or raise --limit") } else { Ok(()) }
+}
+
+fn is_empty(result: &PruneResult) -> bool {
+    result.pruned == Default::default()
+}
+
+fn counts(result: &PruneResult) -> String {
+    let pruned = &result.pruned;
+    let all = [(pruned.events, "event"), (pruned.deliveries, "delivery"), (pruned.attempts, "attempt"), (pruned.audits, "prune record")];
+    let some: Vec<String> = all.iter().filter(|(number, _)| *number > 0).map(|&(number, noun)| count(number, noun)).collect();
+    some.join(", ")
+}

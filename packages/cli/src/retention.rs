@@ -1,0 +1,93 @@
+//! `knocker retention` and `knocker retain`.
+
+use knocker_core::retention::{Policy, Retained};
+
+use crate::context::Context;
+use crate::failure::{Failure, Result};
+use crate::filter::Filter;
+use crate::moment::parse_age;
+use crate::printable::count;
+
+/// How long rows are kept. What is left out is kept for ever.
+#[derive(clap::Args)]
+pub struct Args {
+    /// The policy of this endpoint; without it, of every endpoint that has none of its own
+    #[arg(long, short)]
+    endpoint: Option<String>,
+
+    /// Keep handled events this long after their last activity, such as 30d
+    #[arg(long, value_name = "AGE", value_parser = parse_age)]
+    handled: Option<i64>,
+
+    /// Keep ignored events this long
+    #[arg(long, value_name = "AGE", value_parser = parse_age)]
+    ignored: Option<i64>,
+
+    /// Keep dead events this long
+    #[arg(long, value_name = "AGE", value_parser = parse_age)]
+    dead: Option<i64>,
+
+    /// Keep deliveries that no event needs this long
+    #[arg(long, value_name = "AGE", value_parser = parse_age)]
+    deliveries: Option<i64>,
+
+    /// Keep records of prunes this long
+    #[arg(long, value_name = "AGE", value_parser = parse_age)]
+    audits: Option<i64>,
+
+    /// Time between passes [default: 1h]
+    #[arg(long, value_name = "AGE", value_parser = parse_age)]
+    interval: Option<i64>,
+
+    /// Rows of a kind that one pass deletes at most [default: 1000]
+    #[arg(long, short = 'n')]
+    limit: Option<i64>,
+
+    /// Remove the policy: keep everything
+    #[arg(long, conflicts_with_all = ["handled", "ignored", "dead", "deliveries", "audits", "interval", "limit"])]
+    remove: bool,
+}
+
+/// Stores the policy in place of the former one, or removes it.
+pub fn run(context: &Context, args: &Args) -> Result {
+    let mut given = Filter::default();
+    given
+        .set("handled_s", args.handled)
+        .set("ignored_s", args.ignored)
+        .set("dead_s", args.dead)
+        .set("deliveries_s", args.deliveries)
+        .set("audits_s", args.audits);
+    if given.is_empty() && !args.remove {
+        let hint = "Give --handled, --ignored, --dead, --deliveries or --audits with an age; or --remove.";
+        return Err(Failure::usage("a policy without an age keeps everything", hint));
+    }
+    given.set("endpoint", args.endpoint.clone()).set("interval_s", args.interval).set("limit", args.limit);
+    let policy = Policy::parse(&given.to_document())?;
+    context.store()?.retention(&policy, context.now)?;
+    if context.out.json() {
+        return context.out.document(&policy);
+    }
+    let of = policy.endpoint.as_deref().map_or_else(|| "every endpoint without its own".into(), |name| format!("endpoint {name}"));
+    let done = if args.remove { "removed" } else { "stored; `knocker retain` runs the pass that is due" };
+    context.out.line(format_args!("retention policy of {of}: {done}"))
+}
+
+/// Runs the pass that is due, if any.
+pub fn retain(context: &Context) -> Result {
+    let retained = context.store()?.retain(context.now)?;
+    if context.out.json() {
+        return context.out.document(&retained);
+    }
+    let Retained { ran, pruned, more } = retained;
+    if !ran {
+        return context.out.line("no pass is due");
+    }
+    context.out.line(format_args!(
+        "deleted {}, {}, {} and {}",
+        count(pruned.events, "event"),
+        count(pruned.deliveries, "delivery"),
+        count(pruned.attempts, "attempt"),
+        count(pruned.audits, "prune record"),
+    ))?;
+    if more { context.out.line("more is that old: run it again") } else { Ok(()) }
+}

@@ -1,0 +1,160 @@
+//! Rows of the documented views, as they go into tables and JSON.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use rusqlite::types::{Value as SqlValue, ValueRef};
+use rusqlite::{Connection, Params};
+use serde::Serialize;
+use serde::ser::{SerializeMap, Serializer};
+use serde_json::Value;
+
+use crate::failure::Result;
+
+/// Columns that hold JSON text.
+const JSON_COLUMNS: &[&str] = &["backoff", "filter", "headers", "options"];
+/// Options that are agreed words of a handshake: stored, but not for everyone who looks at a list.
+const HIDDEN_OPTIONS: &[&str] = &["verify_token"];
+
+/// A row with its column names, in the order of the columns.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Row(Vec<(String, Value)>);
+
+impl Row {
+    /// The value of a column; null where the row has no such column.
+    pub fn get(&self, column: &str) -> &Value {
+        self.0.iter().find(|(name, _)| name == column).map_or(&Value::Null, |(_, value)| value)
+    }
+
+    /// The text of a column, where it has one.
+    pub fn text(&self, column: &str) -> Option<&str> {
+        self.get(column).as_str()
+    }
+
+    /// The whole number of a column, where it has one.
+    pub fn whole(&self, column: &str) -> Option<i64> {
+        self.get(column).as_i64()
+    }
+
+    /// Adds a column.
+    pub fn push(&mut self, column: &str, value: Value) {
+        self.0.push((column.to_owned(), value));
+    }
+}
+
+impl Serialize for Row {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for (name, value) in &self.0 {
+            map.serialize_entry(name, value)?;
+        }
+        map.end()
+    }
+}
+
+/// Runs a SELECT. A BLOB that is UTF-8 becomes text; another one becomes `<column>_base64`, beside a null column.
+pub fn select(conn: &Connection, sql: &str, params: impl Params) -> Result<Vec<Row>> {
+    let mut statement = conn.prepare(sql)?;
+    let names: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
+    let mut rows = statement.query(params)?;
+    let mut selected = Vec::new();
+    while let Some(row) = rows.next()? {
+        let mut columns = Row(Vec::with_capacity(names.len()));
+        for (index, name) in names.iter().enumerate() {
+            match row.get_ref(index)? {
+                ValueRef::Blob(bytes) if std::str::from_utf8(bytes).is_err() => {
+                    columns.push(name, Value::Null);
+                    columns.push(&format!("{name}_base64"), STANDARD.encode(bytes).into());
+                }
+                value => columns.push(name, json(name, value)),
+            }
+        }
+        selected.push(columns);
+    }
+    Ok(selected)
+}
+
+fn json(column: &str, value: ValueRef) -> Value {
+    match value {
+        ValueRef::Null => Value::Null,
+        ValueRef::Integer(number) if column == "enabled" => Value::Bool(number != 0),
+        ValueRef::Integer(number) => number.into(),
+        ValueRef::Real(number) => number.into(),
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => {
+            let text = String::from_utf8_lossy(bytes);
+            if !JSON_COLUMNS.contains(&column) {
+                return text.into();
+            }
+            let mut value = serde_json::from_str(&text).unwrap_or_else(|_| text.into());
+            if column == "options" {
+                hide(&mut value);
+            }
+            value
+        }
+    }
+}
+
+fn hide(options: &mut Value) {
+    for name in HIDDEN_OPTIONS {
+        if let Some(value) = options.get_mut(name) {
+            *value = "[hidden]".into();
+        }
+    }
+}
+
+/// The conditions of a SELECT with the values of their placeholders.
+#[derive(Default)]
+pub struct Where {
+    conditions: Vec<String>,
+    values: Vec<SqlValue>,
+}
+
+impl Where {
+    /// Adds a condition; `{}` in it stands for the value.
+    pub fn add(&mut self, condition: &str, value: impl Into<SqlValue>) {
+        self.values.push(value.into());
+        self.conditions.push(condition.replace("{}", &format!("?{}", self.values.len())));
+    }
+
+    /// `column` is one of `names`, which come from a closed list: as literals, so that a partial index on one of them applies.
+    pub fn add_one_of(&mut self, column: &str, names: &[String]) {
+        if !names.is_empty() {
+            let alternatives: Vec<String> = names.iter().map(|name| format!("{column} = '{name}'")).collect();
+            self.conditions.push(format!("({})", alternatives.join(" OR ")));
+        }
+    }
+
+    /// A type: exact, or every one that starts with `prefix.` for `prefix.*`.
+    pub fn add_type(&mut self, pattern: &str) {
+        match pattern.strip_suffix('*') {
+            Some("") => {}
+            Some(prefix) if prefix.ends_with('.') => self.add("substr(type, 1, length({})) = {}", prefix.to_owned()),
+            _ => self.add("type = {}", pattern.to_owned()),
+        }
+    }
+
+    /// The newest `limit` rows of `view` that meet the conditions.
+    pub fn newest(&self, conn: &Connection, columns: &str, view: &str, limit: i64) -> Result<Vec<Row>> {
+        let conditions = if self.conditions.is_empty() { "1".into() } else { self.conditions.join(" AND ") };
+        let sql = format!("SELECT {columns} FROM {view} WHERE {conditions} ORDER BY id DESC LIMIT {limit}");
+        select(conn, &sql, rusqlite::params_from_iter(&self.values))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blobs_are_text_where_they_can_be_and_base64_elsewhere() {
+        let conn = Connection::open_in_memory().unwrap();
+        let rows = select(&conn, "SELECT x'6869' AS a, x'ff00' AS body, NULL AS n", []).unwrap();
+        assert_eq!(serde_json::to_string(&rows).unwrap(), r#"[{"a":"hi","body":null,"body_base64":"/wA=","n":null}]"#);
+    }
+
+    #[test]
+    fn handshake_words_are_hidden_and_json_is_not_quoted() {
+        let conn = Connection::open_in_memory().unwrap();
+        let rows = select(&conn, r#"SELECT '{"verify_token":"test-word","tolerance_s":5}' AS options, 0 AS enabled"#, []).unwrap();
+        assert_eq!(serde_json::to_string(&rows[0]).unwrap(), r#"{"options":{"tolerance_s":5,"verify_token":"[hidden]"},"enabled":false}"#);
+    }
+}

@@ -1,0 +1,69 @@
+//! `knocker stats`.
+
+use knocker_core::stats::{EndpointStats, Stats, StatusCounts};
+
+use crate::context::Context;
+use crate::failure::Result;
+use crate::table::{Table, alarming, number, optional, text};
+use crate::{moment, printable};
+
+pub fn run(context: &Context) -> Result {
+    let store = context.reader()?;
+    let stats = store.stats(context.now)?;
+    if context.out.json() {
+        return context.out.document(&stats);
+    }
+    if stats.endpoints.is_empty() {
+        return context.out.line("no endpoints yet: `knocker endpoint add NAME --provider PROVIDER` creates one");
+    }
+    context.out.line("Events")?;
+    context.out.indented_table(event_table(&stats), "  ")?;
+    context.out.line("\nLast hour")?;
+    context.out.indented_table(hour_table(&stats), "  ")?;
+    context.out.line(format_args!("\nDatabase: {}", printable::size(stats.database_bytes)))
+}
+
+/// Events by endpoint and status, and for how long the oldest due one has waited.
+pub fn event_table(stats: &Stats) -> Table {
+    let mut table = Table::new(&["endpoint", "received", "processing", "failed", "handled", "dead", "ignored", "waiting"]);
+    for figures in with_sum(stats) {
+        let StatusCounts { received, processing, failed, handled, dead, ignored } = figures.events;
+        table.row([
+            text(if figures.enabled { figures.endpoint } else { format!("{} (disabled)", figures.endpoint) }),
+            number(received),
+            number(processing),
+            alarming(failed),
+            number(handled),
+            alarming(dead),
+            number(ignored),
+            optional(figures.oldest_waiting_ms.map(moment::duration)),
+        ]);
+    }
+    table
+}
+
+/// Receipts and failures of the last hour.
+pub fn hour_table(stats: &Stats) -> Table {
+    let mut table = Table::new(&["endpoint", "receipts", "refused", "failed attempts"]);
+    for figures in with_sum(stats) {
+        let hour = figures.last_hour;
+        table.row([text(figures.endpoint), number(hour.receipts), alarming(hour.refused), alarming(hour.failures)]);
+    }
+    table
+}
+
+/// The endpoints, and where there are several their sum.
+fn with_sum(stats: &Stats) -> Vec<EndpointStats> {
+    let mut all = stats.endpoints.clone();
+    if all.len() > 1 {
+        all.push(EndpointStats {
+            endpoint: "(all)".into(),
+            provider: None,
+            enabled: true,
+            events: stats.events,
+            oldest_waiting_ms: stats.oldest_waiting_ms,
+            last_hour: stats.last_hour,
+        });
+    }
+    all
+}
