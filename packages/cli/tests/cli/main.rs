@@ -1,0 +1,18 @@
+//! The command as its users meet it: the real binary, its exit codes, its output and its files.
+
+mod completions;
+mod deliveries;
+mod demo;
+mod endpoint;
+mod events;
+mod init;
+mod operate;
+mod output;
+mod providers;
+mod prune;
+mod retention;
+mod send;
+mod show;
+mod stats;
+mod support;
+mod verify;

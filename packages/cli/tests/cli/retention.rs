@@ -1,0 +1,33 @@
+use serde_json::json;
+
+use crate::support::Inbox;
+
+#[test]
+fn a_policy_is_stored_and_carried_out_when_it_is_due() {
+    let inbox = Inbox::with_events();
+    assert_eq!(inbox.knocker(&["retain"]).ok().stdout, "no pass is due\n");
+    let policy = inbox.knocker(&["retention", "--handled", "10m", "--deliveries", "7d", "--interval", "2h", "--json"]).ok().json();
+    assert_eq!((&policy["handled_s"], &policy["deliveries_s"], &policy["interval_s"]), (&json!(600), &json!(604_800), &json!(7200)));
+    assert_eq!(inbox.knocker(&["retain"]).ok().stdout, "deleted 1 event, 1 delivery, 1 attempt and 0 prune records\n");
+    assert_eq!(inbox.knocker(&["retain", "--json"]).ok().json()["ran"], false);
+    assert_eq!(inbox.count("knocker_events"), 3);
+}
+
+#[test]
+fn an_endpoint_has_its_own_policy_until_it_is_removed() {
+    let inbox = Inbox::with_events();
+    assert!(inbox.knocker(&["retention", "-e", "orders", "--dead", "10m"]).ok().stdout.contains("endpoint orders: stored"));
+    assert!(inbox.knocker(&["retention", "-e", "orders", "--remove"]).ok().stdout.contains("endpoint orders: removed"));
+    assert_eq!(inbox.knocker(&["retain"]).ok().stdout, "no pass is due\n");
+    assert_eq!(inbox.count("knocker_events"), 4);
+}
+
+#[test]
+fn wrong_policies_are_refused() {
+    let inbox = Inbox::with_events();
+    inbox.knocker(&["retention"]).fails(2, "keeps everything", "--remove");
+    inbox.knocker(&["retention", "-e", "nope", "--handled", "1d"]).fails(3, "no endpoint \"nope\"", "endpoint list");
+    inbox.knocker(&["retention", "--handled", "1d", "--limit", "0"]).fails(2, "limit: 0", "Correct");
+    assert_eq!(inbox.knocker(&["retention", "--handled", "1d", "--remove"]).code, 2);
+    assert_eq!(inbox.knocker(&["retention", "--handled", "a while"]).code, 2);
+}
