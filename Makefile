@@ -6,7 +6,7 @@ export CARGO_TARGET_DIR ?= $(CURDIR)/target
 LIBRARY := $(CARGO_TARGET_DIR)/release/$(LIBRARY_NAME)
 SUITES := test-rust test-oracles test-python test-node test-bun
 
-.PHONY: help demo build test $(SUITES) bench lint fmt tools-demo tools-test providers-doc
+.PHONY: help demo build test $(SUITES) bench lint docs fmt tools-demo tools-test
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -46,6 +46,9 @@ lint: tools-test ## Formatting and lints of the Rust code, and the generated pag
 	cargo fmt --all --check
 	cargo clippy --all-targets -- -D warnings
 	cargo clippy -p knocker-extension -- -D warnings
+
+docs: tools-demo ## Write the generated pages of docs/
+	KNOCKER_WRITE_DOCS=1 cargo test -p knocker-core --test provider_page
 
 fmt: tools-test ## Format the Rust code
 	cargo fmt --all
