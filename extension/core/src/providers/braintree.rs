@@ -63,6 +63,9 @@ fn verify<'s>(context: &Context, secrets: &'s Secrets) -> Checked<&'s str> {
     if !payload.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=' | b'\n')) {
         return Err(Refusal::body("bt_payload is not base64"));
     }
+    if payload.trim().is_empty() {
+        return Err(Refusal::body("bt_payload is empty"));
+    }
     let pairs: Vec<_> = signature.split('&').filter_map(|pair| pair.split_once('|')).collect();
     let mut any_key = false;
     let signs = |secret: &&str| {
@@ -86,6 +89,7 @@ fn sign(context: &Context, secret: &str) -> Result<Signed> {
     let (public, private) = keys(secret).ok_or_else(invalid)?;
     let payload = match form::value(context.body(), "bt_payload") {
         Some(payload) => payload.into_owned(),
+        None if context.body().is_empty() => return Err(Error::invalid("the body is empty; Braintree sends XML")),
         None => format!("{}\n", Encoding::Base64.encode(context.body())),
     };
     let signature = Encoding::Hex.encode(digest(private, &[payload.as_bytes()]).bytes());

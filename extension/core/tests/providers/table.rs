@@ -46,6 +46,7 @@ pub const FIXTURES: &[Fixture] = &[
         provider: "braintree",
         secret: "test_public|test_private",
         other_secret: "test_public|other_private",
+        body: Body::Json,
         any_case: true,
         ..Fixture::TYPICAL
     },
