@@ -41,7 +41,7 @@ pub fn columns(page: &str) -> BTreeMap<String, Vec<String>> {
     let mut found = BTreeMap::new();
     for row in page.lines().filter(|line| line.starts_with("| `knocker_")) {
         let spans: Vec<&str> = code_spans(row).collect();
-        if let [view, columns] = spans.as_slice() {
+        if let [view, columns, ..] = spans.as_slice() {
             found.insert((*view).to_owned(), words(columns));
         }
     }

@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use crate::library;
 
 /// Columns that hold JSON text, compared as the JSON that they hold.
-const JSON_COLUMNS: &[&str] = &["options", "backoff", "headers", "filter", "aliases"];
+const JSON_COLUMNS: &[&str] = &["options", "backoff", "headers", "filter", "policy", "aliases"];
 
 /// A connection on a file, opened as the packages open theirs.
 pub struct Database {

@@ -133,12 +133,12 @@ impl Run<'_> {
         match op {
             "jobs" => {
                 check_names(op, args, &["worker"]);
-                self.select("jobs", "job_id", &only(args, "worker"))
+                self.select("jobs", args)
             }
             "select" => {
                 check_names(op, args, &["view", "where"]);
                 let view = args["view"].as_str().expect("a view is named");
-                self.select(view, "id", args.get("where").and_then(Value::as_object).unwrap_or(&Map::new()))
+                self.select(view, args.get("where").and_then(Value::as_object).unwrap_or(&Map::new()))
             }
             _ => {
                 let (_, function, names) =
@@ -151,7 +151,12 @@ impl Run<'_> {
         }
     }
 
-    fn select(&self, view: &str, order: &str, conditions: &Map<String, Value>) -> Result<Value, Failure> {
+    fn select(&self, view: &str, conditions: &Map<String, Value>) -> Result<Value, Failure> {
+        let order = match view {
+            "jobs" => "job_id",
+            "event_deliveries" => "event_id, delivery_id",
+            _ => "id",
+        };
         let clause: Vec<String> = conditions.keys().map(|column| format!("{column} IS ?")).collect();
         let condition = if clause.is_empty() { "1".into() } else { clause.join(" AND ") };
         let arguments: Vec<Argument> = conditions.values().map(plain).collect();
@@ -179,10 +184,6 @@ fn check_names(op: &str, args: &Map<String, Value>, names: &[&str]) {
     for name in args.keys() {
         assert!(names.contains(&name.as_str()) || (name == "body_base64" && names.contains(&"body")), "{op} takes no {name:?}");
     }
-}
-
-fn only(args: &Map<String, Value>, name: &str) -> Map<String, Value> {
-    args.iter().filter(|(key, _)| *key == name).map(|(key, value)| (key.clone(), value.clone())).collect()
 }
 
 fn encode(name: &str, args: &Map<String, Value>) -> Option<Argument> {
