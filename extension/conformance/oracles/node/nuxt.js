@@ -13,6 +13,5 @@ export async function validate(provider, validator, settings, request) {
   const module = await import(`file://${folder}/${provider}.js`);
   // Builds take the route's suffix (`mux.post`) off the name.
   configuration = { webhook: { [provider.split(".")[0]]: settings } };
-  const headers = new Headers(request.headers);
-  return module[validator]({ req: request.fetched, headers, method: request.method });
+  return module[validator]({ req: request.fetched, node: { req: { headers: request.lowerCased } } });
 }

@@ -7,7 +7,7 @@ import { load } from "./case.js";
 /**
  * How a library verifies the requests of one case.
  *
- * `verify` answers true or false, also as a promise. An error whose text matches `refusals` is false as well, any other fails the
+ * `verify` answers true or false, also as a promise. An error whose class and message match `refusals` is false as well, any other fails the
  * test. `differs` names the checks in which the library is expected to say the opposite of Knocker, each with the reason.
  */
 export class Oracle {
@@ -30,7 +30,7 @@ export class Oracle {
     try {
       return Boolean(await this.verify(request, secret));
     } catch (error) {
-      if (this.refusals?.test(String(error))) return false;
+      if (this.refusals?.test(`${error.constructor.name}: ${error.message}`)) return false;
       throw error;
     }
   }

@@ -63,7 +63,8 @@ def key(case: Case) -> bytes:
         case "hex":
             return bytes.fromhex(case.key)
         case "sha1":
-            return hashlib.sha1(case.key.encode()).digest()
+            # Braintree: of the private key, which stands after the public one.
+            return hashlib.sha1(case.key.rpartition("|")[2].encode()).digest()
         case _:
             return case.key.encode()
 

@@ -10,4 +10,5 @@ function verify(request, secret) {
   return webhook.verifySignature(webhook.convertPublicKeyToECDSA(secret), request.body, signature, timestamp);
 }
 
-export const oracles = [{ case: "sendgrid", library: "@sendgrid/eventwebhook", verify }];
+// Bytes that are no signature or no key raise a plain Error with a text for each way of being wrong.
+export const oracles = [{ case: "sendgrid", library: "@sendgrid/eventwebhook", verify, refusals: /^Error: / }];

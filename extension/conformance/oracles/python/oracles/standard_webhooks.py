@@ -18,13 +18,7 @@ def sign(case: Case) -> Request:
     return case.request.with_headers({"webhook-timestamp": str(NOW_MS // 1000), "webhook-signature": signature})
 
 
-ORACLES = [
-    Oracle(
-        case="standard-webhooks",
-        library="standardwebhooks",
-        verify=verify,
-        sign=sign,
-        # An item without a comma cannot be unpacked.
-        refusals=(WebhookVerificationError, EmptyWebhookSecretError, ValueError),
-    )
-]
+# An item without a comma cannot be unpacked.
+REFUSALS = (WebhookVerificationError, EmptyWebhookSecretError, ValueError)
+
+ORACLES = [Oracle(case="standard-webhooks", library="standardwebhooks", verify=verify, sign=sign, refusals=REFUSALS)]

@@ -1,0 +1,12 @@
+// LINE's own library.
+
+import { validateSignature } from "@line/bot-sdk";
+
+export const oracles = [
+  {
+    case: "line",
+    library: "@line/bot-sdk",
+    verify: (request, secret) => validateSignature(request.body, secret, request.header("x-line-signature")),
+    differs: { "blank secret": "the library signs with an empty key; Knocker verifies nothing with one" },
+  },
+];

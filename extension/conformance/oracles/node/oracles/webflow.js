@@ -1,0 +1,16 @@
+// Webflow's own library.
+
+import { WebflowClient } from "webflow-api";
+
+const { webhooks } = new WebflowClient({ accessToken: "not a token" });
+const NO_CLOCK = "the library leaves the age of a request to its caller; Webflow's documentation refuses more than five minutes";
+
+export const oracles = [
+  {
+    case: "webflow",
+    library: "webflow-api",
+    verify: ({ body, lowerCased: headers }, secret) => webhooks.verifySignature({ headers, body, secret }),
+    refusals: /Zero-length key is not supported/,
+    differs: { stale: NO_CLOCK },
+  },
+];

@@ -1,0 +1,21 @@
+"""GoCardless's own library."""
+
+from case import Request
+from gocardless_pro import webhooks
+from gocardless_pro.errors import InvalidSignatureError
+from oracle import Oracle
+
+
+def verify(request: Request, secret: str) -> object:
+    return webhooks.parse(request.body, secret, request.header("Webhook-Signature"))
+
+
+ORACLES = [
+    Oracle(
+        case="gocardless",
+        library="gocardless_pro",
+        verify=verify,
+        refusals=(InvalidSignatureError,),
+        differs={"blank secret": "the library signs with an empty key; Knocker verifies nothing with one"},
+    )
+]
