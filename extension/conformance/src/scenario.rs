@@ -172,9 +172,7 @@ impl Run<'_> {
                 None => value.clone(),
             },
             Value::Array(elements) => elements.iter().map(|element| self.resolve(element)).collect(),
-            Value::Object(members) => {
-                Value::Object(members.iter().map(|(name, member)| (name.clone(), self.resolve(member))).collect())
-            }
+            Value::Object(members) => Value::Object(members.iter().map(|(name, member)| (name.clone(), self.resolve(member))).collect()),
             other => other.clone(),
         }
     }

@@ -44,7 +44,8 @@ pub fn receive(database: &Database, key: &str, token: &str) -> Result<Value, Fai
 }
 
 /// Sends `count` different webhooks: some alone, some three to a transaction as a group commit has them, every tenth twice, every
-/// twentieth also with a wrong token. Prints `accepted <delivery> <event>`, `duplicate …` and `invalid <delivery>`.
+/// twentieth also with a wrong token, and beside every fifth one that each sender sends.
+/// Prints `accepted <delivery> <event>`, `duplicate …` and `invalid <delivery>`.
 pub fn send(path: &Path, sender: &str, count: u64) -> Result<(), Failure> {
     let database = Database::open(path);
     let mut number = 0;
@@ -59,6 +60,9 @@ pub fn send(path: &Path, sender: &str, count: u64) -> Result<(), Failure> {
             lines.push(line(&receive(&database, &key, SECRET)?));
             if member % 10 == 0 {
                 lines.push(line(&receive(&database, &key, SECRET)?));
+            }
+            if member % 5 == 0 {
+                lines.push(line(&receive(&database, &format!("shared-{member}"), SECRET)?));
             }
             if member % 20 == 0 {
                 lines.push(line(&receive(&database, &key, "forged")?));

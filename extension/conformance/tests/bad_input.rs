@@ -37,7 +37,9 @@ fn inbox() -> (Database, Vec<(String, Vec<String>)>) {
     let mut endpoints = Vec::new();
     for (name, headers) in providers(&database) {
         let options = match name.as_str() {
-            "hmac" => json!({"header": "X-Signature", "id_path": "id", "type_path": "a.b.c", "timestamp_header": "X-Time", "template": "{timestamp}.{body}"}),
+            "hmac" => {
+                json!({"header": "X-Signature", "id_path": "id", "type_path": "a.b.c", "timestamp_header": "X-Time", "template": "{timestamp}.{body}"})
+            }
             "token" => json!({"header": "X-Signature", "id_path": "id", "type_path": "a.b.c"}),
             _ => json!({}),
         };
@@ -139,7 +141,11 @@ fn any_request_gets_a_receipt_or_a_typed_error() {
     let (database, endpoints) = inbox();
     let strategy = (prop::sample::select(endpoints), json_text(), body(), json_text(), any::<i64>());
     run(1500, strategy, |((endpoint, _), request, body, secrets, now)| {
-        check_receipt(&database, "knocker_receive", &[argument(endpoint), argument(request), argument(body), argument(secrets), argument(now)])
+        check_receipt(
+            &database,
+            "knocker_receive",
+            &[argument(endpoint), argument(request), argument(body), argument(secrets), argument(now)],
+        )
     });
     invariants::check(&database).unwrap();
 }
@@ -208,7 +214,10 @@ fn any_numbers_where_a_worker_gives_them_are_taken_or_refused() {
             ("knocker_claim", vec![worker(), n(0), n(1), n(5)]),
             ("knocker_next_due", vec![n(5)]),
             ("knocker_extend", vec![n(2), worker(), n(1), n(5)]),
-            ("knocker_failed", vec![n(2), worker(), argument("refused"), n(3), argument(json!({"retry_after_s": numbers[4]}).to_string()), n(5)]),
+            (
+                "knocker_failed",
+                vec![n(2), worker(), argument("refused"), n(3), argument(json!({"retry_after_s": numbers[4]}).to_string()), n(5)],
+            ),
             ("knocker_failed", vec![n(2), worker(), argument("refused"), n(3), n(5)]),
             ("knocker_handled", vec![n(0), worker(), n(3), n(5)]),
             ("knocker_release", vec![worker(), n(5)]),

@@ -148,7 +148,9 @@ mod unix {
         call!(database, "knocker_bootstrap").unwrap();
         worker::prepare(&database);
         let mut command = Command::new(PROGRAM);
-        command.args(["fill".as_ref(), path.as_os_str(), "limited".as_ref(), BODY.to_string().as_ref()]).env("KNOCKER_EXTENSION", library::path());
+        command
+            .args(["fill".as_ref(), path.as_os_str(), "limited".as_ref(), BODY.to_string().as_ref()])
+            .env("KNOCKER_EXTENSION", library::path());
         // SAFETY: setrlimit and signal may be called between fork and exec.
         unsafe {
             command.pre_exec(|| {

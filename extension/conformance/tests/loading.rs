@@ -119,7 +119,13 @@ fn a_close_that_sqlite_refuses_leaves_the_functions_working() {
 fn kept_statements_do_not_stand_in_the_way_of_maintenance() {
     let database = Database::quick();
     use_everything(&database);
-    for sql in ["VACUUM", "PRAGMA wal_checkpoint(TRUNCATE)", "PRAGMA journal_mode = DELETE", "ALTER TABLE _knocker_prunes ADD COLUMN note TEXT", "REINDEX"] {
+    for sql in [
+        "VACUUM",
+        "PRAGMA wal_checkpoint(TRUNCATE)",
+        "PRAGMA journal_mode = DELETE",
+        "ALTER TABLE _knocker_prunes ADD COLUMN note TEXT",
+        "REINDEX",
+    ] {
         database.conn.execute_batch(sql).unwrap_or_else(|error| panic!("{sql}: {error}"));
         call!(database, "knocker_ingest", "shop", VALID, "{}", T).unwrap();
     }
@@ -155,7 +161,8 @@ fn an_endpoint_changed_by_one_connection_is_used_by_another_at_once() {
     let other = Database::open(database.path());
     let request = r#"{"headers": {"x-token": "test-secret"}}"#;
     call!(database, "knocker_endpoint", "shop", r#"{"provider": "token", "options": {"header": "x-token"}}"#, T).unwrap();
-    let receive = || other.call_json("knocker_receive", &["shop", request, "{}", r#"["test-secret"]"#].map(knocker_conformance::database::argument));
+    let receive =
+        || other.call_json("knocker_receive", &["shop", request, "{}", r#"["test-secret"]"#].map(knocker_conformance::database::argument));
     assert_eq!(receive().unwrap()["outcome"], "accepted");
     call!(database, "knocker_endpoint", "shop", r#"{"options": {"header": "x-other"}}"#, T).unwrap();
     assert_eq!(receive().unwrap()["reason"], "missing_header");

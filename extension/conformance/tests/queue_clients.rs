@@ -89,7 +89,10 @@ fn a_failure_of_a_plain_client_is_a_dead_event_that_an_operator_brings_back() {
     claim(&database);
     assert_eq!(call!(database, "honker_fail", 1, "plain", "broken"), Ok(Sql::Integer(1)));
     let dead = event(&database);
-    assert_eq!((dead["status"].as_str(), dead["reason"].as_str(), dead["ended_at"].as_i64()), (Some("dead"), Some("broken"), Some(clock.millis())));
+    assert_eq!(
+        (dead["status"].as_str(), dead["reason"].as_str(), dead["ended_at"].as_i64()),
+        (Some("dead"), Some("broken"), Some(clock.millis()))
+    );
     check(&database);
     call!(database, "knocker_requeue", 1, clock.millis()).unwrap();
     assert_eq!(database.number("SELECT count(*) FROM _honker_dead"), 0, "the dead job stayed behind");
@@ -157,7 +160,9 @@ fn other_queues_and_payloads_of_others_are_left_alone() {
 fn a_job_in_our_queue_without_an_event_does_not_stop_the_worker() {
     let (database, clock) = shared(3);
     let enqueue = "SELECT honker_enqueue('knocker:shop', ?1, NULL, NULL, 5, 3, NULL)";
-    for payload in ["", "not json", "{}", "[]", "5", r#"{"event_id": "x"}"#, r#"{"event_id": 4711}"#, r#"{"event_id": 1}"#, r#"{"event_id": 1e300}"#] {
+    for payload in
+        ["", "not json", "{}", "[]", "5", r#"{"event_id": "x"}"#, r#"{"event_id": 4711}"#, r#"{"event_id": 1}"#, r#"{"event_id": 1e300}"#]
+    {
         database.conn.query_row(enqueue, [payload], |_| Ok(())).unwrap();
     }
     assert_eq!(call!(database, "knocker_claim", "w1", 5, 30, clock.millis()), Ok(Sql::Integer(1)));

@@ -74,17 +74,25 @@ impl Queue for Honker {
         match *op {
             Op::Enqueue { endpoint } => {
                 let (name, max_attempts) = ENDPOINTS[endpoint];
-                let number = self.0.number("SELECT (SELECT count(*) FROM sqlite_sequence WHERE name = '_honker_live')
-                                              * (SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = '_honker_live') + 1");
+                let number = self.0.number(
+                    "SELECT (SELECT count(*) FROM sqlite_sequence WHERE name = '_honker_live')
+                                              * (SELECT coalesce(max(seq), 0) FROM sqlite_sequence WHERE name = '_honker_live') + 1",
+                );
                 let payload = format!(r#"{{"event_id":{number}}}"#);
                 let nothing = Sql::Null;
-                let arguments =
-                    [argument(queue(name)), argument(payload), nothing.clone(), nothing.clone(), argument(0), argument(max_attempts), nothing];
+                let arguments = [
+                    argument(queue(name)),
+                    argument(payload),
+                    nothing.clone(),
+                    nothing.clone(),
+                    argument(0),
+                    argument(max_attempts),
+                    nothing,
+                ];
                 i64::from(self.count("honker_enqueue", &arguments) > 0)
             }
-            Op::Claim { worker: index, endpoint, limit, lease_s } => {
-                self.count("honker_claim_batch", &[argument(queue(ENDPOINTS[endpoint].0)), worker(index), argument(limit), argument(lease_s)])
-            }
+            Op::Claim { worker: index, endpoint, limit, lease_s } => self
+                .count("honker_claim_batch", &[argument(queue(ENDPOINTS[endpoint].0)), worker(index), argument(limit), argument(lease_s)]),
             Op::Ack { job, worker: index } => self.count("honker_ack", &[argument(job), worker(index)]),
             Op::Retry { job, worker: index, delay_s } => {
                 self.count("honker_retry", &[argument(job), worker(index), argument(delay_s), argument("refused")])
@@ -129,10 +137,9 @@ impl Queue for Knocker {
         let now = || argument(clock.millis());
         let worker = |index: usize| argument(WORKERS[index]);
         match *op {
-            Op::Enqueue { endpoint } => self.verdict(
-                "knocker_ingest",
-                &[argument(ENDPOINTS[endpoint].0), argument(r#"{"valid": true}"#), Sql::Null, now()],
-            ),
+            Op::Enqueue { endpoint } => {
+                self.verdict("knocker_ingest", &[argument(ENDPOINTS[endpoint].0), argument(r#"{"valid": true}"#), Sql::Null, now()])
+            }
             Op::Claim { worker: index, endpoint, limit, lease_s } => {
                 let filter = json!({ "endpoints": [ENDPOINTS[endpoint].0] }).to_string();
                 match self.0.call("knocker_claim", &[worker(index), argument(limit), argument(lease_s), argument(filter), now()]) {

@@ -63,7 +63,8 @@ fn every_view_of_the_page_has_its_columns_in_order() {
     for view in database.rows("SELECT name FROM sqlite_schema WHERE type = 'view' AND name LIKE 'knocker%'", &[]).unwrap() {
         assert!(promised.contains_key(view["name"].as_str().unwrap()), "the page does not name the view {view}");
     }
-    let foreign = "SELECT count(*) FROM sqlite_schema WHERE name NOT LIKE '\\_knocker\\_%' ESCAPE '\\' AND name NOT LIKE '\\_honker\\_%' ESCAPE '\\'
+    let foreign =
+        "SELECT count(*) FROM sqlite_schema WHERE name NOT LIKE '\\_knocker\\_%' ESCAPE '\\' AND name NOT LIKE '\\_honker\\_%' ESCAPE '\\'
                      AND name NOT LIKE 'knocker\\_%' ESCAPE '\\' AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'";
     assert_eq!(database.number(foreign), 0, "something is named outside our prefixes");
 }

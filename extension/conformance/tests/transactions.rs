@@ -130,7 +130,8 @@ fn a_call_inside_a_writing_statement_is_refused_with_nothing_written() {
         assert!(database.conn.is_autocommit());
         assert_eq!(deliveries(&database), 0, "{sql}");
     }
-    let failure = run(&database, r#"CREATE TABLE receipts AS SELECT knocker_ingest('shop', '{"valid": true}', '') AS receipt"#).unwrap_err();
+    let failure =
+        run(&database, r#"CREATE TABLE receipts AS SELECT knocker_ingest('shop', '{"valid": true}', '') AS receipt"#).unwrap_err();
     assert_eq!(failure.code, "nested_statement", "{failure}");
     assert_eq!(database.number("SELECT count(*) FROM sqlite_schema WHERE name = 'receipts'"), 0);
     assert_eq!(database.number("SELECT count(*) FROM log WHERE receipt = 'before'"), 1);
