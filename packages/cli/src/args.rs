@@ -147,4 +147,32 @@ mod tests {
     fn the_command_line_is_consistent() {
         Cli::command().debug_assert();
     }
+
+    #[test]
+    fn every_command_of_the_readme_is_one() {
+        let lines = include_str!("../README.md").lines().filter_map(|line| line.strip_prefix("    $ "));
+        let commands: Vec<Vec<String>> = lines.map(words).collect();
+        assert!(commands.len() > 30);
+        for command in commands {
+            if let Err(error) = Cli::try_parse_from(&command) {
+                panic!("{}: {error}", command.join(" "));
+            }
+        }
+    }
+
+    /// The words of a shell line up to a pipe, a redirection or a comment. Single quotes hold a word together.
+    fn words(line: &str) -> Vec<String> {
+        let mut words = vec![String::new()];
+        let mut quoted = false;
+        for character in line.chars() {
+            match character {
+                '\'' => quoted = !quoted,
+                '|' | '<' | '>' | '#' if !quoted => break,
+                ' ' if !quoted => words.push(String::new()),
+                other => words.last_mut().expect("there is always one").push(other),
+            }
+        }
+        words.retain(|word| !word.is_empty());
+        words
+    }
 }

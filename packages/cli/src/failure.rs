@@ -62,7 +62,7 @@ impl Failure {
         let hint = Style::new().bold().fg_color(Some(AnsiColor::Cyan.into()));
         // With stderr gone there is nobody left to tell.
         let _ = writeln!(stderr, "{error}error:{error:#} {}", crate::printable::text(&self.message));
-        let _ = writeln!(stderr, "{hint}hint:{hint:#} {}", self.hint);
+        let _ = writeln!(stderr, "{hint}hint:{hint:#} {}", crate::printable::text(&self.hint));
     }
 }
 

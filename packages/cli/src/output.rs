@@ -10,6 +10,9 @@ use crate::failure::Result;
 use crate::rows::Row;
 use crate::table::Table;
 
+/// A terminal narrower than this gets long lines, which it breaks itself.
+const NARROWEST: u16 = 40;
+
 /// Where a command writes what it has to say.
 pub struct Output {
     json: bool,
@@ -20,7 +23,8 @@ pub struct Output {
 
 impl Output {
     pub fn new(json: bool, color: ColorChoice) -> Self {
-        let width = io::stdout().is_terminal().then(|| comfy_table::Table::new().width()).flatten();
+        // A terminal that does not know its size says 0.
+        let width = comfy_table::Table::new().width().filter(|_| io::stdout().is_terminal()).filter(|&width| width >= NARROWEST);
         Self { json, color, width }
     }
 

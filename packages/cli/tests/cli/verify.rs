@@ -1,3 +1,4 @@
+use std::io::{Read, Write};
 use std::path::PathBuf;
 
 use knocker_core::providers;
@@ -126,4 +127,30 @@ fn what_cannot_be_read_is_named() {
     capture.verify("stripe", &[]).fails(1, "not HTTP/1.1", "POST /stripe HTTP/1.1");
     let ran = run(command(&["verify", "stripe", "/nowhere/request", "--secret-env", "S"]).env("S", SECRET), b"");
     ran.fails(3, "cannot read /nowhere/request", "path");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_secret_typed_on_a_terminal_is_taken() {
+    let file = Capture::signed(0);
+    let line = format!("{} verify stripe {}", env!("CARGO_BIN_EXE_knocker"), file.file().display());
+    // `script` gives the command a terminal. The terminal itself may still echo what is typed in the instant between the question and
+    // the end of the echo, so what is shown is not looked at here.
+    let mut child = std::process::Command::new("script")
+        .args(["-qec", &line, "/dev/null"])
+        .stdin(std::process::Stdio::piped())
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let (mut stdin, mut stdout) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+    let mut shown = Vec::new();
+    while !shown.ends_with(b"(not shown): ") {
+        let mut byte = [0];
+        assert_eq!(stdout.read(&mut byte).unwrap(), 1, "{}", String::from_utf8_lossy(&shown));
+        shown.push(byte[0]);
+    }
+    writeln!(stdin, "{SECRET}").unwrap();
+    stdout.read_to_end(&mut shown).unwrap();
+    let shown = String::from_utf8(shown).unwrap();
+    assert!(child.wait().unwrap().success() && shown.contains("valid: a delivery from Stripe"), "{shown}");
 }
