@@ -81,17 +81,14 @@ def find_driver(name: DriverName | None = None) -> Driver:
 
 
 def _standard_module_problem() -> str | None:
-    """Why ``sqlite3`` cannot load Knocker here, found out on a connection in memory."""
+    """Why ``sqlite3`` cannot load an extension here, found out on a connection in memory."""
     if hasattr(sqlite3.Connection, "enable_load_extension"):
         return None
     connection = sqlite3.connect(":memory:")
     try:
-        module_sqlite.load(connection, library.loadable_path(), library.ENTRY_POINT)
+        module_sqlite.check(connection)
     except module_sqlite.UnreachableError as error:
         return str(error)
-    except CannotLoadError:
-        # The file is at fault, not the driver: the caller's own attempt will say so.
-        return None
     finally:
         connection.close()
     return None

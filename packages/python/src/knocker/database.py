@@ -101,16 +101,14 @@ class Database:
             connection = self.connect()
         try:
             yield connection
-        except BaseException:
-            # Whatever state it is in, nobody else gets it.
-            connection.close()
-            raise
-        with self._lock:
-            keep = not self._closed and len(self._idle) < _KEPT_CONNECTIONS
-            if keep:
-                self._idle.append(connection)
-        if not keep:
-            connection.close()
+        finally:
+            with self._lock:
+                # One that an error left inside a transaction is nobody else's.
+                keep = not self._closed and len(self._idle) < _KEPT_CONNECTIONS and not connection.in_transaction
+                if keep:
+                    self._idle.append(connection)
+            if not keep:
+                connection.close()
 
     def call(self, function: str, *arguments: Value) -> Any:
         """Runs one SQL function in a transaction of its own, with the clock as its last argument."""

@@ -29,13 +29,16 @@ AnyHandler = TypeVar("AnyHandler", bound=Handler)
 class Endpoint:
     """One endpoint of a :class:`~knocker.Hooks`; made by :meth:`~knocker.Hooks.endpoint`. Thread-safe."""
 
-    def __init__(self, database: Database, http: HttpSettings, name: str, secrets: Secrets, settings: Mapping[str, Any]) -> None:
+    def __init__(self, database: Database, http: HttpSettings, name: str, secrets: Secrets, settings: Mapping[str, Any] | None) -> None:
         self.name = name
         self.handlers = Handlers()
         self._database = database
         self._http = http
         self._secrets = secrets if callable(secrets) else _checked(name, secrets)
-        self.configure(**settings)
+        if settings is not None:
+            self.configure(**settings)
+        else:
+            self.read_max_body_bytes()
 
     def configure(
         self,

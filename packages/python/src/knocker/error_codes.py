@@ -125,7 +125,7 @@ class NestedStatementError(KnockerError):
 
     code = "nested_statement"
     retryable = False
-    hint = "Call it with a plain SELECT, or wrap the statement in BEGIN IMMEDIATE … COMMIT. Nothing was written."
+    hint = "Call it with a plain SELECT, keep the result, and write it with a statement of its own. Nothing was written."
 
 
 class UnsupportedSqliteError(KnockerError):

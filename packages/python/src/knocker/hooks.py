@@ -62,8 +62,6 @@ class Hooks(Reads, Operations):
         alone keeps its stored value. Raises :class:`~knocker.InvalidArgumentError` and :class:`~knocker.UnknownProviderError`,
         and :class:`~knocker.UsageError` where these hooks have an endpoint of that name.
         """
-        if name in self._endpoints:
-            raise UsageError(f"endpoint {name!r} is there already: hooks.endpoints[{name!r}]")
         settings = {
             "provider": provider,
             "options": options,
@@ -75,6 +73,18 @@ class Hooks(Reads, Operations):
             "on_redelivery": on_redelivery,
             "invalid_per_hour": invalid_per_hour,
         }
+        return self._add(name, secrets, settings)
+
+    def attach(self, name: str, *, secrets: Secrets = ()) -> Endpoint:
+        """An endpoint whose settings are kept elsewhere, by the ``knocker`` command or by another process; nothing is changed.
+
+        Raises :class:`~knocker.UnknownEndpointError` where the file has none of that name.
+        """
+        return self._add(name, secrets, None)
+
+    def _add(self, name: str, secrets: Secrets, settings: Mapping[str, Any] | None) -> Endpoint:
+        if name in self._endpoints:
+            raise UsageError(f"endpoint {name!r} is there already: hooks.endpoints[{name!r}]")
         endpoint = Endpoint(self.database, self._http, name, secrets, settings)
         self._endpoints[name] = endpoint
         return endpoint

@@ -50,6 +50,14 @@ def _sqlite() -> ctypes.CDLL:
     return library
 
 
+def check(connection: sqlite3.Connection) -> None:
+    """Raises :class:`UnreachableError` where this way is closed."""
+    sqlite = _sqlite()
+    handle = _handle(connection)
+    _permit(sqlite, handle, True)
+    _permit(sqlite, handle, False)
+
+
 def load(connection: sqlite3.Connection, path: str, entry_point: str) -> None:
     """Loads the file into this connection.
 
@@ -57,8 +65,7 @@ def load(connection: sqlite3.Connection, path: str, entry_point: str) -> None:
     """
     sqlite = _sqlite()
     handle = _handle(connection)
-    if sqlite.sqlite3_db_config(handle, _DBCONFIG_ENABLE_LOAD_EXTENSION, ctypes.c_int(1), ctypes.c_void_p()) != _OK:
-        raise UnreachableError("this Python's SQLite was built without extension loading")
+    _permit(sqlite, handle, True)
     try:
         problem = ctypes.c_char_p()
         code = sqlite.sqlite3_load_extension(handle, path.encode(), entry_point.encode(), ctypes.byref(problem))
@@ -68,9 +75,15 @@ def load(connection: sqlite3.Connection, path: str, entry_point: str) -> None:
         if problem:
             sqlite.sqlite3_free(problem)
     finally:
-        sqlite.sqlite3_db_config(handle, _DBCONFIG_ENABLE_LOAD_EXTENSION, ctypes.c_int(0), ctypes.c_void_p())
+        _permit(sqlite, handle, False)
     known = translate(Exception(text))
     raise known if known is not None else CannotLoadError(f"SQLite cannot load {path}: {text}")
+
+
+def _permit(sqlite: ctypes.CDLL, handle: ctypes.c_void_p, on: bool) -> None:
+    """Switches the C function alone, not SQL's load_extension(), for this connection."""
+    if sqlite.sqlite3_db_config(handle, _DBCONFIG_ENABLE_LOAD_EXTENSION, ctypes.c_int(on), ctypes.c_void_p()) != _OK:
+        raise UnreachableError("this Python's SQLite was built without extension loading")
 
 
 def _handle(connection: sqlite3.Connection) -> ctypes.c_void_p:

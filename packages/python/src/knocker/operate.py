@@ -37,6 +37,13 @@ class Operations:
 
     database: Database
 
+    def update_endpoint(self, name: str, **settings: Any) -> int:
+        """Changes the named settings of an endpoint and no others, such as ``enabled=False``; None puts a default back. Returns its id.
+
+        The settings are those of :meth:`~knocker.Hooks.endpoint`. An endpoint that is not there is created.
+        """
+        return int(self.database.call("knocker_endpoint", name, json.dumps(settings)))
+
     def replay(self, event_id: int) -> Transition:
         """Handles an event again: from handled, failed, dead or ignored."""
         return self._transition("knocker_replay", event_id)

@@ -13,7 +13,7 @@ from knocker.database import Database
 from knocker.error_codes import UnknownDeliveryError, UnknownEventError
 from knocker.errors import UsageError
 from knocker.event import to_datetime, to_ms
-from knocker.records import AttemptRecord, DeliveryRecord, EndpointRecord, EventRecord, PruneRecord
+from knocker.records import AttemptRecord, DeliveryRecord, EndpointRecord, EventDeliveryRecord, EventRecord, PolicyRecord, PruneRecord
 
 Moment = datetime | int
 """An aware datetime, or Unix milliseconds."""
@@ -77,7 +77,9 @@ class Reads:
         where = _Where()
         where.equal("outcome", outcome)
         where.equal("endpoint", endpoint)
-        where.equal("event_id", event_id)
+        if event_id is not None:
+            # A batch brings several events, and its row names the first of them only.
+            where.add("id IN (SELECT delivery_id FROM knocker_event_deliveries WHERE event_id = ?)", event_id)
         where.between("received_at", since, until)
         return self._pages(DeliveryRecord, "knocker_deliveries", where, after, newest_first, with_body)
 
@@ -100,6 +102,20 @@ class Reads:
     def prunes(self, *, after: int | None = None, newest_first: bool = False) -> Iterator[PruneRecord]:
         """Audits of prunes."""
         return self._pages(PruneRecord, "knocker_prunes", _Where(), after, newest_first)
+
+    def policies(self) -> list[PolicyRecord]:
+        """The stored retention policies."""
+        return list(self._pages(PolicyRecord, "knocker_policies", _Where(), None, False))
+
+    def event_deliveries(self, *, event_id: int | None = None, delivery_id: int | None = None) -> list[EventDeliveryRecord]:
+        """Which deliveries brought an event, or which events a delivery brought; name one of the two."""
+        if event_id is None and delivery_id is None:
+            raise UsageError("event_deliveries: name an event_id or a delivery_id")
+        where = _Where()
+        where.equal("event_id", event_id)
+        where.equal("delivery_id", delivery_id)
+        sql = f"SELECT event_id, delivery_id, duplicate FROM knocker_event_deliveries {where} ORDER BY event_id, delivery_id"
+        return [EventDeliveryRecord(event, delivery, bool(again)) for event, delivery, again in self.database.rows(sql, where.values)]
 
     def stored_endpoints(self) -> list[EndpointRecord]:
         """The settings of every endpoint of the file, also those of other processes."""
@@ -194,12 +210,14 @@ _CONVERSIONS: dict[str, Callable[[Any], Any]] = {
     "options": json.loads,
     "backoff": json.loads,
     "filter": json.loads,
+    "policy": json.loads,
     "body": _bytes,
     **dict.fromkeys(
         (
             "received_at",
             "last_delivery_at",
             "next_attempt_at",
+            "next_run_at",
             "ended_at",
             "finished_at",
             "pruned_at",

@@ -103,6 +103,25 @@ class PruneRecord:
 
 
 @dataclass(frozen=True)
+class PolicyRecord:
+    """A stored retention policy, and when its next pass is due. ``endpoint`` None is for every endpoint without its own."""
+
+    id: int
+    endpoint: str | None
+    policy: Mapping[str, Any]
+    next_run_at: datetime
+
+
+@dataclass(frozen=True)
+class EventDeliveryRecord:
+    """That a delivery brought an event: created it, or as a ``duplicate`` repeated it."""
+
+    event_id: int
+    delivery_id: int
+    duplicate: bool
+
+
+@dataclass(frozen=True)
 class Transition:
     """Where an operator action left an event, and whether it changed anything."""
 

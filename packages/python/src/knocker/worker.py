@@ -118,7 +118,7 @@ class Worker:
     async def arun(self) -> None:
         """Works until it is cancelled, with coroutine handlers on the running loop."""
         self._loop = asyncio.get_running_loop()
-        await asyncio.to_thread(self.start)
+        self.start()
         try:
             await asyncio.Event().wait()
         finally:

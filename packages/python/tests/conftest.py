@@ -1,0 +1,49 @@
+"""What the tests share: a library that was built, hooks on a file of the test, signed requests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+import knocker
+from knocker.testing import FrozenClock, sign
+
+pytest_plugins = ["pytester"]
+
+SECRET = "test-secret"
+
+
+@pytest.fixture
+def clock() -> FrozenClock:
+    return FrozenClock()
+
+
+@pytest.fixture
+def hooks(tmp_path: Path, clock: FrozenClock) -> Iterator[knocker.Hooks]:
+    """Hooks whose clock stands still."""
+    with knocker.open(tmp_path / "app.db", clock=clock) as opened:
+        yield opened
+
+
+@pytest.fixture
+def live_hooks(tmp_path: Path) -> Iterator[knocker.Hooks]:
+    """Hooks on the system's clock, for workers that run."""
+    with knocker.open(tmp_path / "app.db") as opened:
+        yield opened
+
+
+PushOf = Callable[..., knocker.Request]
+
+
+@pytest.fixture
+def push() -> PushOf:
+    """A signed GitHub request: ``push(7)``, ``push(7, "issues.opened")``."""
+    return github_request
+
+
+def github_request(n: int, type: str = "push", body: bytes | None = None) -> knocker.Request:
+    """The type stands in a header that GitHub does not sign, so any will do."""
+    content = b'{"n": %d}' % n if body is None else body
+    return sign("github", content, SECRET, headers={"X-GitHub-Event": type, "X-GitHub-Delivery": f"delivery-{n}"})
