@@ -79,7 +79,7 @@ pub enum Command {
     /// Delete old rows, oldest first
     #[command(subcommand)]
     Prune(prune::Command),
-    /// Store for how long rows are kept
+    /// Store for how long rows are kept, or list what is stored
     Retention(retention::Args),
     /// Run the retention pass that is due
     Retain,

@@ -5,7 +5,6 @@ use clap::builder::PossibleValuesParser;
 use crate::context::Context;
 use crate::failure::Result;
 use crate::filter::{OUTCOMES, Period};
-use crate::links;
 use crate::rows::{Row, Where};
 use crate::table::{Table, faint, number, optional, status, text};
 use crate::{moment, printable};
@@ -44,13 +43,12 @@ pub struct Args {
 pub fn run(context: &Context, args: &Args) -> Result {
     let store = context.reader()?;
     let mut conditions = Where::default();
-    conditions.add_one_of("outcome", &args.outcome);
     if let Some(name) = &args.endpoint {
         store.find_endpoint(name)?;
         conditions.add("endpoint = {}", name.clone());
     }
     if let Some(event_id) = args.event {
-        conditions.add(&links::of_event(), event_id);
+        conditions.add("id IN (SELECT delivery_id FROM knocker_event_deliveries WHERE event_id = {})", event_id);
     }
     if let Some(since) = args.period.since {
         conditions.add("received_at >= {}", since);
@@ -61,7 +59,7 @@ pub fn run(context: &Context, args: &Args) -> Result {
     if let Some(id) = args.before {
         conditions.add("id < {}", id);
     }
-    let deliveries = conditions.newest(store.conn(), COLUMNS, "knocker_deliveries", args.limit)?;
+    let deliveries = conditions.newest(store.conn(), COLUMNS, "knocker_deliveries", ("outcome", &args.outcome), args.limit)?;
     if context.out.json() {
         return context.out.documents(&deliveries);
     }

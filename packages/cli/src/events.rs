@@ -44,7 +44,6 @@ pub struct Args {
 pub fn run(context: &Context, args: &Args) -> Result {
     let store = context.reader()?;
     let mut conditions = Where::default();
-    conditions.add_one_of("status", &args.status);
     if let Some(name) = &args.endpoint {
         store.find_endpoint(name)?;
         conditions.add("endpoint = {}", name.clone());
@@ -61,7 +60,7 @@ pub fn run(context: &Context, args: &Args) -> Result {
     if let Some(id) = args.before {
         conditions.add("id < {}", id);
     }
-    let events = conditions.newest(store.conn(), COLUMNS, "knocker_events", args.limit)?;
+    let events = conditions.newest(store.conn(), COLUMNS, "knocker_events", ("status", &args.status), args.limit)?;
     if context.out.json() {
         return context.out.documents(&events);
     }

@@ -12,7 +12,6 @@ mod events;
 mod failure;
 mod filter;
 mod init;
-mod links;
 mod moment;
 mod operate;
 mod options;

@@ -5,10 +5,12 @@ use knocker_core::retention::{Policy, Retained};
 use crate::context::Context;
 use crate::failure::{Failure, Result};
 use crate::filter::Filter;
-use crate::moment::parse_age;
+use crate::moment::{self, parse_age};
 use crate::printable::count;
+use crate::rows::select;
+use crate::table::{Table, optional, text};
 
-/// How long rows are kept. What is left out is kept for ever.
+/// How long rows are kept. What is left out is kept for ever. Without any flag the stored policies are listed.
 #[derive(clap::Args)]
 pub struct Args {
     /// The policy of this endpoint; without it, of every endpoint that has none of its own
@@ -48,8 +50,11 @@ pub struct Args {
     remove: bool,
 }
 
-/// Stores the policy in place of the former one, or removes it.
+/// Stores the policy in place of the former one, removes it, or lists what is stored.
 pub fn run(context: &Context, args: &Args) -> Result {
+    if args.nothing_given() {
+        return list(context);
+    }
     let mut given = Filter::default();
     given
         .set("handled_s", args.handled)
@@ -70,6 +75,35 @@ pub fn run(context: &Context, args: &Args) -> Result {
     let of = policy.endpoint.as_deref().map_or_else(|| "every endpoint without its own".into(), |name| format!("endpoint {name}"));
     let done = if args.remove { "removed" } else { "stored; `knocker retain` runs the pass that is due" };
     context.out.line(format_args!("retention policy of {of}: {done}"))
+}
+
+impl Args {
+    fn nothing_given(&self) -> bool {
+        let numbers = [self.handled, self.ignored, self.dead, self.deliveries, self.audits, self.interval, self.limit];
+        self.endpoint.is_none() && !self.remove && numbers.iter().all(Option::is_none)
+    }
+}
+
+fn list(context: &Context) -> Result {
+    let store = context.reader()?;
+    let policies = select(store.conn(), "SELECT endpoint, policy, next_run_at FROM knocker_policies ORDER BY id", [])?;
+    if context.out.json() {
+        return context.out.documents(&policies);
+    }
+    let mut table = Table::new(&["endpoint", "handled", "ignored", "dead", "deliveries", "audits", "next pass (utc)"]);
+    for row in &policies {
+        let age = |key: &str| optional(row.get("policy")[key].as_i64().map(|seconds| moment::duration(seconds * 1000)));
+        table.row([
+            text(row.text("endpoint").unwrap_or("(every other)")),
+            age("handled_s"),
+            age("ignored_s"),
+            age("dead_s"),
+            age("deliveries_s"),
+            age("audits_s"),
+            text(moment::show(row.whole("next_run_at").unwrap_or_default())),
+        ]);
+    }
+    context.out.table(table, "no policy is stored: everything is kept")
 }
 
 /// Runs the pass that is due, if any.

@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::failure::Result;
 
 /// Columns that hold JSON text.
-const JSON_COLUMNS: &[&str] = &["backoff", "filter", "headers", "options"];
+const JSON_COLUMNS: &[&str] = &["backoff", "headers", "options", "policy"];
 /// Options that are agreed words of a handshake: stored, but not for everyone who looks at a list.
 const HIDDEN_OPTIONS: &[&str] = &["verify_token"];
 
@@ -115,14 +115,6 @@ impl Where {
         self.conditions.push(condition.replace("{}", &format!("?{}", self.values.len())));
     }
 
-    /// `column` is one of `names`, which come from a closed list: as literals, so that a partial index on one of them applies.
-    pub fn add_one_of(&mut self, column: &str, names: &[String]) {
-        if !names.is_empty() {
-            let alternatives: Vec<String> = names.iter().map(|name| format!("{column} = '{name}'")).collect();
-            self.conditions.push(format!("({})", alternatives.join(" OR ")));
-        }
-    }
-
     /// A type: exact, or every one that starts with `prefix.` for `prefix.*`.
     pub fn add_type(&mut self, pattern: &str) {
         match pattern.strip_suffix('*') {
@@ -132,11 +124,23 @@ impl Where {
         }
     }
 
-    /// The newest `limit` rows of `view` that meet the conditions.
-    pub fn newest(&self, conn: &Connection, columns: &str, view: &str, limit: i64) -> Result<Vec<Row>> {
-        let conditions = if self.conditions.is_empty() { "1".into() } else { self.conditions.join(" AND ") };
-        let sql = format!("SELECT {columns} FROM {view} WHERE {conditions} ORDER BY id DESC LIMIT {limit}");
-        select(conn, &sql, rusqlite::params_from_iter(&self.values))
+    /// The newest `limit` rows of `view` that meet the conditions and whose `column` is one of `names`, which come from a closed list;
+    /// with no names it may be anything. Each name is asked for by itself and as a literal, so that a partial index on it applies.
+    pub fn newest(&self, conn: &Connection, columns: &str, view: &str, (column, names): (&str, &[String]), limit: i64) -> Result<Vec<Row>> {
+        let alternatives = match names {
+            [] => vec!["1".to_owned()],
+            names => names.iter().map(|name| format!("{column} = '{name}'")).collect(),
+        };
+        let mut rows = Vec::new();
+        for alternative in alternatives {
+            let conditions = self.conditions.iter().fold(alternative, |all, condition| format!("{all} AND {condition}"));
+            let sql = format!("SELECT {columns} FROM {view} WHERE {conditions} ORDER BY id DESC LIMIT {limit}");
+            rows.extend(select(conn, &sql, rusqlite::params_from_iter(&self.values))?);
+        }
+        rows.sort_by_key(|row| std::cmp::Reverse(row.whole("id")));
+        rows.dedup_by_key(|row| row.whole("id"));
+        rows.truncate(limit as usize);
+        Ok(rows)
     }
 }
 

@@ -10,7 +10,7 @@ use crate::context::Context;
 use crate::failure::{Exit, Failure, Result};
 use crate::rows::{Row, select};
 use crate::table::{Table, faint, number, optional, status, text};
-use crate::{deliveries, events, links, moment, printable};
+use crate::{deliveries, events, moment, printable};
 
 const ATTEMPT_COLUMNS: &str = "id, event_id, delivery_id, attempt, outcome, error, worker, duration_ms, finished_at";
 
@@ -47,7 +47,7 @@ pub fn run(context: &Context, command: &Command) -> Result {
 
 fn show_event(context: &Context, store: &Store, id: i64) -> Result {
     let event = find(store, "knocker_events", id)?;
-    let deliveries = links::deliveries(store, deliveries::COLUMNS, id)?;
+    let deliveries = deliveries_of(store, id)?;
     let attempts = attempts(store, id)?;
     if context.out.json() {
         let mut document = event;
@@ -81,7 +81,7 @@ fn show_event(context: &Context, store: &Store, id: i64) -> Result {
 
 fn show_delivery(context: &Context, store: &Store, id: i64) -> Result {
     let delivery = find(store, "knocker_deliveries", id)?;
-    let events = links::events(store, events::COLUMNS, id)?;
+    let events = events_of(store, id)?;
     if context.out.json() {
         let mut document = delivery;
         document.push("event_list", json!(events));
@@ -134,6 +134,18 @@ pub fn attempt_table(attempts: &[Row], subject: &str) -> Table {
         ]);
     }
     table
+}
+
+fn deliveries_of(store: &Store, event_id: i64) -> Result<Vec<Row>> {
+    let ids = "SELECT delivery_id FROM knocker_event_deliveries WHERE event_id = ?1";
+    let columns = deliveries::COLUMNS;
+    select(store.conn(), &format!("SELECT {columns} FROM knocker_deliveries WHERE id IN ({ids}) ORDER BY id"), [event_id])
+}
+
+fn events_of(store: &Store, delivery_id: i64) -> Result<Vec<Row>> {
+    let ids = "SELECT event_id FROM knocker_event_deliveries WHERE delivery_id = ?1";
+    let columns = events::COLUMNS;
+    select(store.conn(), &format!("SELECT {columns} FROM knocker_events WHERE id IN ({ids}) ORDER BY id"), [delivery_id])
 }
 
 fn attempts(store: &Store, event_id: i64) -> Result<Vec<Row>> {

@@ -17,7 +17,14 @@ fn a_policy_is_stored_and_carried_out_when_it_is_due() {
 fn an_endpoint_has_its_own_policy_until_it_is_removed() {
     let inbox = Inbox::with_events();
     assert!(inbox.knocker(&["retention", "-e", "orders", "--dead", "10m"]).ok().stdout.contains("endpoint orders: stored"));
+    inbox.knocker(&["retention", "--handled", "30d"]).ok();
+    let listed = inbox.knocker(&["retention"]).ok().stdout;
+    assert!(listed.contains("(every other)  30 days"), "{listed}");
+    assert!(listed.lines().any(|line| line.starts_with("orders") && line.contains("10 minutes")), "{listed}");
+    assert_eq!(inbox.knocker(&["retention", "--json"]).ok().json_lines()[1]["policy"]["dead_s"], 600);
+    inbox.knocker(&["retention", "--remove"]).ok();
     assert!(inbox.knocker(&["retention", "-e", "orders", "--remove"]).ok().stdout.contains("endpoint orders: removed"));
+    assert_eq!(inbox.knocker(&["retention"]).ok().stdout, "no policy is stored: everything is kept\n");
     assert_eq!(inbox.knocker(&["retain"]).ok().stdout, "no pass is due\n");
     assert_eq!(inbox.count("knocker_events"), 4);
 }
@@ -25,7 +32,8 @@ fn an_endpoint_has_its_own_policy_until_it_is_removed() {
 #[test]
 fn wrong_policies_are_refused() {
     let inbox = Inbox::with_events();
-    inbox.knocker(&["retention"]).fails(2, "keeps everything", "--remove");
+    inbox.knocker(&["retention", "-e", "orders"]).fails(2, "keeps everything", "--remove");
+    inbox.knocker(&["retention", "--interval", "2h"]).fails(2, "keeps everything", "--remove");
     inbox.knocker(&["retention", "-e", "nope", "--handled", "1d"]).fails(3, "no endpoint \"nope\"", "endpoint list");
     inbox.knocker(&["retention", "--handled", "1d", "--limit", "0"]).fails(2, "limit: 0", "Correct");
     assert_eq!(inbox.knocker(&["retention", "--handled", "1d", "--remove"]).code, 2);
