@@ -7,6 +7,7 @@
 //! - [`contract`] reads the promises of `docs/sql.md`.
 //! - [`verification`] and [`scenario`] run them, [`matching`] compares what comes back.
 //! - [`acknowledgements`] and [`worker`] are what the test processes of the kill and contention tests share.
+//! - [`writing`] has a call of every function that writes, for tests that disturb them.
 //! - [`invariants`] says what must hold in every file, whatever happened to the processes that wrote it.
 
 pub mod acknowledgements;
@@ -20,3 +21,4 @@ pub mod matching;
 pub mod scenario;
 pub mod verification;
 pub mod worker;
+pub mod writing;
