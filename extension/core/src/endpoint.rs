@@ -9,7 +9,8 @@ use serde_json::{Map, Value, json};
 use crate::arguments::Arguments;
 use crate::backoff::Backoff;
 use crate::error::{Code, Error, Result, suggestion};
-use crate::providers::{self, Options, Provider};
+use crate::judgement::Verifier;
+use crate::providers;
 use crate::store::Store;
 
 const KEYS: &[&str] =
@@ -86,8 +87,8 @@ pub struct Endpoint {
     pub name: String,
     /// Its settings.
     pub config: Config,
-    /// The provider and its parsed options.
-    pub(crate) provider: Option<(&'static Provider, Options)>,
+    /// What verifies its requests.
+    pub(crate) verifier: Option<Verifier>,
     /// The stored text of `config`, to notice a change.
     pub(crate) text: String,
 }
@@ -158,14 +159,8 @@ impl Store {
             return Ok(known.clone());
         }
         let config: Config = parse_stored(name, &text)?;
-        let provider = match &config.provider {
-            Some(provider) => {
-                let provider = providers::find(provider)?;
-                Some((provider, provider.options(&Value::Object(config.options.clone()).to_string())?))
-            }
-            None => None,
-        };
-        let endpoint = Arc::new(Endpoint { id, name: name.to_owned(), config, provider, text });
+        let verifier = config.provider.as_deref().map(|provider| Verifier::new(provider, &config.options)).transpose()?;
+        let endpoint = Arc::new(Endpoint { id, name: name.to_owned(), config, verifier, text });
         self.endpoints.borrow_mut().insert(name.to_owned(), endpoint.clone());
         Ok(endpoint)
     }
@@ -230,9 +225,7 @@ fn merge(stored: Option<&Config>, given: &Arguments) -> Result<Config> {
         None => base.options.clone(),
     };
     match &provider {
-        Some(name) => {
-            providers::find(name)?.options(&Value::Object(options.clone()).to_string())?;
-        }
+        Some(name) => drop(Verifier::new(name, &options)?),
         None if !options.is_empty() => return Err(given.error("options", "need a provider")),
         None => {}
     }

@@ -101,10 +101,7 @@ impl Store {
                 let response = Response::text(401, "refused");
                 return self.store_refusal(&endpoint, &incoming, "invalid", fields.reason.clone(), fields.detail.clone(), response, now);
             }
-            let response = match &endpoint.provider {
-                Some((provider, options)) => provider.success_response(options),
-                None => Response::text(200, ""),
-            };
+            let response = endpoint.verifier.as_ref().map_or_else(|| Response::text(200, ""), |verifier| verifier.success_response());
             let item = Item { event_type: fields.event_type.clone(), key: fields.identity(), span: None };
             self.store_events(&endpoint, &incoming, &[item], response, now)
         })

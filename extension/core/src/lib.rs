@@ -31,6 +31,7 @@ pub mod claim;
 pub mod endpoint;
 pub mod error;
 pub mod ingest;
+mod judgement;
 pub mod minutes;
 pub mod operate;
 pub mod providers;

@@ -7,9 +7,10 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::endpoint::{Endpoint, OnRedelivery};
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::judgement::Judgement;
 use crate::minutes::Tally;
-use crate::providers::{Item, Outcome, Redacted, Secrets, Verdict};
+use crate::providers::{Item, Outcome, Secrets, Verdict};
 use crate::request::{Request, Response};
 use crate::store::Store;
 
@@ -64,12 +65,12 @@ impl Store {
     /// `unknown_endpoint`, `invalid_argument` for an endpoint without provider, and the errors of a failing database. Nothing is stored then.
     pub fn receive(&self, endpoint: &str, request: &Request, secrets: &Secrets, now: i64) -> Result<Receipt> {
         let known = self.endpoints.borrow().get(endpoint).cloned();
-        let verified = known.map(|known| judge(&known, request, secrets, now).map(|verdict| (known, verdict))).transpose()?;
+        let verified = known.map(|known| Judgement::of(&known, request, secrets, now).map(|verdict| (known, verdict))).transpose()?;
         self.write(|| {
             let current = self.find_endpoint(endpoint)?;
             let judgement = match verified {
                 Some((known, judgement)) if known.text == current.text => judgement,
-                _ => judge(&current, request, secrets, now)?,
+                _ => Judgement::of(&current, request, secrets, now)?,
             };
             self.store_judgement(&current, request, judgement, now)
         })
@@ -108,7 +109,8 @@ impl Store {
         response: Response,
         now: i64,
     ) -> Result<Receipt> {
-        let redacted = redact(endpoint, &Request { body: b"", ..request.clone() })?;
+        let head = Request { body: b"", ..request.clone() };
+        let redacted = endpoint.require_provider()?.redact(&head);
         let announced = request.headers.first("content-length").and_then(|length| length.trim().parse().ok());
         let incoming = Incoming {
             method: &request.method,
@@ -265,39 +267,6 @@ impl Store {
         }
         Ok(())
     }
-}
-
-/// What is known of a request before anything is stored.
-enum Judgement<'r> {
-    Disabled,
-    TooLarge,
-    Verdict(Verdict, Redacted<'r>),
-}
-
-fn judge<'r>(endpoint: &Endpoint, request: &'r Request, secrets: &Secrets, now: i64) -> Result<Judgement<'r>> {
-    let Some((provider, options)) = &endpoint.provider else {
-        let message = format!("endpoint {:?} has no provider: use knocker_ingest, or give it one", endpoint.name);
-        return Err(Error::invalid(message));
-    };
-    if !endpoint.config.enabled {
-        return Ok(Judgement::Disabled);
-    }
-    if request.truncated || request.body.len() as i64 > endpoint.config.max_body_bytes {
-        return Ok(Judgement::TooLarge);
-    }
-    let verdict = provider.verify(options, request, secrets, now);
-    Ok(Judgement::Verdict(verdict, provider.redact(options, request)))
-}
-
-fn redact<'r>(endpoint: &Endpoint, request: &'r Request) -> Result<RedactedHead> {
-    let Some((provider, options)) = &endpoint.provider else { unreachable!("judge refuses an endpoint without provider") };
-    let redacted = provider.redact(options, request);
-    Ok(RedactedHead { headers: redacted.headers, url: redacted.url.into_owned() })
-}
-
-struct RedactedHead {
-    headers: String,
-    url: String,
 }
 
 fn span_columns(span: Option<&Range<usize>>) -> (Option<i64>, Option<i64>) {
