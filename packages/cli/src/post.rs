@@ -101,15 +101,20 @@ pub fn shown(url: &str) -> String {
 fn explain(url: &str, error: &ureq::Error) -> Failure {
     use ureq::Error;
     let url = shown(url);
-    let message = format!("{url} did not answer: {error}");
+    let again = "Check that the receiver runs and listens there, then send again.";
     match error {
         Error::BadUri(_) | Error::Http(_) => {
             Failure::usage(format!("{url} cannot be sent to: {error}"), "Give an absolute URL such as http://127.0.0.1:3000/stripe.")
         }
-        Error::Tls(_) | Error::Rustls(_) => {
-            Failure::new(Exit::Failed, message, "The receiver's certificate is not trusted, or it does not speak TLS.")
+        // What TLS does not like comes as invalid data of the connection.
+        Error::Io(cause) if cause.kind() == std::io::ErrorKind::InvalidData => {
+            let hint = "The receiver's certificate is not one of a public authority, or it speaks plain http there.";
+            Failure::new(Exit::Failed, format!("no TLS connection to {url}: {cause}"), hint)
         }
-        _ => Failure::new(Exit::Retry, message, "Check that the receiver runs and listens there, then send again."),
+        Error::Timeout(_) => {
+            Failure::new(Exit::Retry, format!("{url} did not answer in time"), "Look at the receiver's log, or raise --timeout.")
+        }
+        _ => Failure::new(Exit::Retry, format!("{url} did not answer: {error}"), again),
     }
 }
 

@@ -32,7 +32,8 @@ impl Expectations {
         self.all.iter().filter(|expectation| !expectation.met)
     }
 
-    fn add(&mut self, what: impl Into<String>, expected: impl Display, found: impl Display) {
+    /// Compares one fact.
+    pub fn add(&mut self, what: impl Into<String>, expected: impl Display, found: impl Display) {
         let (expected, found) = (expected.to_string(), found.to_string());
         self.all.push(Expectation { what: what.into(), met: expected == found, expected, found });
     }

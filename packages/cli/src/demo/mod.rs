@@ -84,3 +84,17 @@ fn conclude(expectations: &Expectations) -> Result {
 fn orders(store: &Store) -> Result<Vec<crate::rows::Row>> {
     crate::rows::select(store.conn(), "SELECT event_id, session, amount, currency, attempt FROM orders ORDER BY id", [])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_missed_expectation_is_a_failure() {
+        let mut expectations = Expectations::default();
+        expectations.add("orders", 1, 1);
+        assert!(conclude(&expectations).is_ok());
+        expectations.add("events", 3, 2);
+        assert_eq!(conclude(&expectations).unwrap_err().exit, Exit::Failed);
+    }
+}

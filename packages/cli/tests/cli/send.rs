@@ -146,6 +146,28 @@ fn a_receiver_that_is_not_there_may_be_there_later() {
 }
 
 #[test]
+fn a_receiver_that_is_silent_is_given_up() {
+    // Connections are made and nobody takes them.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/hook", listener.local_addr().unwrap());
+    send("stripe", &url, &["--timeout", "1s"]).fails(4, "did not answer in time", "--timeout");
+}
+
+#[test]
+fn https_is_not_spoken_to_whom_it_does_not_trust() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://{}/hook", listener.local_addr().unwrap());
+    let plain = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").unwrap();
+        // Until the other side gives up.
+        let _ = stream.read_to_end(&mut Vec::new());
+    });
+    send("stripe", &url, &[]).fails(1, "no TLS connection to https://127.0.0.1", "plain http");
+    plain.join().unwrap();
+}
+
+#[test]
 fn wrong_usage_is_refused_before_anything_is_sent() {
     send("strip", "http://127.0.0.1:1/", &[]).fails(2, "did you mean \"stripe\"?", "knocker providers");
     send("stripe", "no-url", &[]).fails(2, "no-url cannot be sent to", "absolute URL");
