@@ -7,6 +7,7 @@ mod claim;
 mod database;
 mod hand;
 mod memory;
+mod primitive;
 mod reads;
 mod receive;
 mod report;

@@ -35,11 +35,6 @@ impl Report {
         }
     }
 
-    /// A row without a bound.
-    pub fn note(&self, name: &str, ours: &str, theirs: &str, ratio: f64) {
-        println!("{name:<58} {ours:>12} {theirs:>12} {ratio:>7.2}");
-    }
-
     pub fn finish(self) {
         if self.missed.is_empty() {
             println!("\nEvery bound was met.");
