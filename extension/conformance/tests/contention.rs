@@ -1,10 +1,12 @@
 //! Many processes on one file: no error reaches a caller, nothing is lost, each event is handled once.
 
 use std::collections::HashMap;
+use std::thread;
 use std::time::Instant;
 
 use knocker_conformance::acknowledgements::TestProcess;
-use knocker_conformance::database::Database;
+use knocker_conformance::call;
+use knocker_conformance::database::{Database, argument};
 use knocker_conformance::{invariants, worker};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_knocker-conformance-child");
@@ -60,4 +62,26 @@ fn tally(lines: &[String]) -> HashMap<&str, i64> {
         *counts.entry(line.split(' ').next().expect("a word")).or_default() += 1;
     }
     counts
+}
+
+#[test]
+fn of_many_callers_one_runs_the_retention_pass() {
+    let database = Database::fresh();
+    let now = 1_767_225_600_000_i64;
+    call!(database, "knocker_endpoint", "shop", "{}", now).unwrap();
+    for _ in 0..20 {
+        call!(database, "knocker_ingest", "shop", r#"{"valid": true}"#, "", now).unwrap();
+    }
+    call!(database, "knocker_ignore_where", r#"{"endpoint": "shop"}"#, now).unwrap();
+    call!(database, "knocker_retention", r#"{"ignored_s": 60}"#, now).unwrap();
+    let path = database.path();
+    let passes = thread::scope(|scope| {
+        let callers: Vec<_> =
+            (0..8).map(|_| scope.spawn(|| Database::open(path).call_json("knocker_retain", &[argument(now + 61_000)]).unwrap())).collect();
+        callers.into_iter().map(|caller| caller.join().unwrap()).filter(|pass| pass["ran"] == true).collect::<Vec<_>>()
+    });
+    assert_eq!(passes.len(), 1, "{passes:?}");
+    assert_eq!(passes[0]["events"], 20);
+    assert_eq!(database.number("SELECT count(*) FROM knocker_prunes"), 1);
+    invariants::check(&database).unwrap();
 }

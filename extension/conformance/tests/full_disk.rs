@@ -1,7 +1,5 @@
 //! No room for the write: a clear error, nothing half-written, and work goes on once there is room.
 
-use std::path::Path;
-
 use knocker_conformance::database::Database;
 use knocker_conformance::{call, invariants, worker};
 use rusqlite::types::Value as Sql;
@@ -133,6 +131,7 @@ fn a_write_that_the_system_refuses_says_io_error_and_nothing_is_half_written() {
 #[cfg(unix)]
 mod unix {
     use std::os::unix::process::CommandExt;
+    use std::path::Path;
     use std::process::Command;
 
     use super::*;
