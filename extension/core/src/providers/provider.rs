@@ -166,10 +166,13 @@ impl Provider {
     /// The bytes that name an occurrence without an identity: what was signed without its timestamp, which a retry renews. `None` where
     /// neither a body nor a query tells it from the next one.
     fn occurrence<'a>(&self, context: &Context<'a>) -> Option<Vec<Cow<'a, [u8]>>> {
-        let signed: &[Part] = match &self.scheme {
-            Scheme::Signature(scheme) => scheme.signed,
-            Scheme::Token(_) => &[Part::Body],
-            Scheme::Custom(scheme) => scheme.signed,
+        // The generic scheme's template is an option.
+        let option = context.options.text("template").and_then(|template| Part::parse(template).ok());
+        let signed: &[Part] = match (&self.scheme, &option) {
+            (_, Some(template)) => template,
+            (Scheme::Signature(scheme), None) => scheme.signed,
+            (Scheme::Token(_), None) => &[Part::Body],
+            (Scheme::Custom(scheme), None) => scheme.signed,
         };
         let signs_query = signed.contains(&Part::Url) && !context.request.query().is_empty();
         (!context.body().is_empty() || signs_query).then(|| template::occurrence(signed, context))
