@@ -1,0 +1,1 @@
+"""Providers whose cases are their own."""

@@ -1,0 +1,61 @@
+"""Adyen: eight fields of each item inside the body, or the whole body in a header."""
+
+import json
+
+from ..signing import base64_text, mac, named
+from ..suite import Sent, Suite
+
+SECRET = "44782DEF547AAA06C910C43932B1EB0C71FC68D9D0C057550C48EC2ACF6BA056"
+OTHER = "00782DEF547AAA06C910C43932B1EB0C71FC68D9D0C057550C48EC2ACF6BA056"
+HEADER = "hmacsignature"
+
+
+def item(reference, signature=None, secret=SECRET, **changes):
+    fields = {
+        "pspReference": reference,
+        "originalReference": "",
+        "merchantAccountCode": "TestMerchant",
+        "merchantReference": "TestPayment-1407325143704",
+        "amount": {"value": 1130, "currency": "EUR"},
+        "eventCode": "AUTHORISATION",
+        "success": "true",
+        **changes,
+    }
+    amount = fields["amount"]
+    order = ["pspReference", "originalReference", "merchantAccountCode", "merchantReference", None, None, "eventCode", "success"]
+    values = [fields.get(name) or "" if name else None for name in order]
+    values[4:6] = [str(amount["value"]), amount["currency"]]
+    if signature is None:
+        signature = base64_text(mac(bytes.fromhex(secret), ":".join(values).encode()))
+    return {"NotificationRequestItem": {**fields, "additionalData": {"hmacSignature": signature}}}
+
+
+def notification(*items):
+    return Sent(json.dumps({"live": "false", "notificationItems": list(items)}).encode())
+
+
+def suite():
+    suite = Suite("adyen", [SECRET])
+    one = ("AUTHORISATION", "7914073381342284:AUTHORISATION:true")
+    published = notification(item("7914073381342284", "coqCmt/IZ4E3CzPvMY8zTjQVL5hYJUiBRg8UU+iCWo0="))
+    suite.delivery("the published example", published, one, response_body="[accepted]")
+    suite.delivery("the second of two secrets", published, one, secrets=[OTHER, SECRET])
+    suite.refused("another secret", published, "bad_signature", secrets=[OTHER])
+    suite.refused("a changed amount", published.to(body=published.body.replace(b"1130", b"1131")), "bad_signature")
+    two = notification(item("a1"), item("a2", success="false"))
+    suite.delivery("two items", two, ("AUTHORISATION", "a1:AUTHORISATION:true"), ("AUTHORISATION", "a2:AUTHORISATION:false"))
+    suite.refused("one of two items is forged", notification(item("a1"), item("a2", secret=OTHER)), "bad_signature")
+    suite.refused("two items of two secrets", notification(item("a1"), item("a2", secret=OTHER)), "bad_signature", secrets=[SECRET, OTHER])
+    suite.refused("an empty signature", notification(item("a1", "")), "bad_signature")
+    suite.refused("a signature that is not base64", notification(item("a1", "?")), "malformed_body")
+    bare = Sent(b'{"live":"false","notificationItems":[{"NotificationRequestItem":{"pspReference":"a1"}}]}')
+    suite.refused("an item without a signature", bare, "malformed_body")
+    suite.refused("no items", notification(), "malformed_body")
+    suite.refused("a secret that is not hex", published, "no_secret", secrets=["test-secret"])
+    suite.refused("no secret", published, "no_secret", secrets=[])
+    body = b'{"type":"balancePlatform.transfer.created","environment":"test","data":{"id":"1"}}'
+    header = Sent(body, {HEADER: base64_text(mac(bytes.fromhex(SECRET), body))})
+    suite.delivery("the body signed in a header", header, ("balancePlatform.transfer.created", named(body)))
+    suite.refused("the header's body changed", header.to(body=body + b" "), "bad_signature")
+    suite.refused("neither items nor a header", Sent(body), "missing_header")
+    return suite

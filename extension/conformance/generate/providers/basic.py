@@ -1,0 +1,36 @@
+"""HTTP Basic."""
+
+import base64
+
+from ..signing import named
+from ..suite import Sent, Suite
+
+BODY = b'{"id":"7","kind":"paid"}'
+
+
+def sent(credentials, scheme="Basic"):
+    return Sent(BODY, {"Authorization": f"{scheme} {base64.b64encode(credentials.encode()).decode()}"})
+
+
+def suite():
+    suite = Suite("basic", ["test:123£"])
+    item = (None, named(BODY))
+    suite.delivery("the example of the RFC", Sent(BODY, {"Authorization": "Basic dGVzdDoxMjPCow=="}), item)
+    suite.delivery("the scheme in other letters", sent("test:123£", "bASIC"), item)
+    suite.delivery("a password with colons", sent("user:a:b"), item, secrets=["user:a:b"])
+    suite.delivery("a blank user", sent(":test-secret"), item, secrets=[":test-secret"])
+    suite.delivery("a password for any user", sent("anyone:test-secret"), item, secrets=["test-secret"])
+    suite.delivery("the second of two secrets", sent("test:123£"), item, secrets=["test:other", "test:123£"])
+    paths = {"id_path": "id", "type_path": "kind"}
+    suite.delivery("identity and type by path", sent("test:123£"), ("paid", "7"), options=paths)
+    suite.refused("another password", sent("test:124£"), "bad_signature")
+    suite.refused("another user", sent("Test:123£"), "bad_signature")
+    suite.refused("an empty password is no secret", sent("user:"), "bad_signature", secrets=["user:"])
+    suite.refused("no colon", sent("test"), "malformed_header")
+    suite.refused("another scheme", sent("test:123£", "Bearer"), "malformed_header")
+    suite.refused("not base64", Sent(BODY, {"Authorization": "Basic ???"}), "malformed_header")
+    suite.refused("not UTF-8", Sent(BODY, {"Authorization": "Basic " + base64.b64encode(b"test:\xa3").decode()}), "malformed_header")
+    suite.refused("no header", Sent(BODY), "missing_header")
+    suite.refused("no secret", sent(":"), "no_secret", secrets=[])
+    suite.refused("a blank secret", sent(":"), "no_secret", secrets=[""])
+    return suite

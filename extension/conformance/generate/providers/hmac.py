@@ -1,0 +1,61 @@
+"""Any HMAC, by options."""
+
+import hashlib
+
+from ..signing import base64_text, iso8601, mac, milliseconds, named, seconds
+from ..suite import NOW, URL, Sent, Suite
+
+BODY = b'{"id":7,"event":{"name":"paid"},"empty":"","list":[{"id":"deep"}]}'
+
+
+def suite():
+    suite = Suite("hmac", ["test-secret"])
+    secret = b"test-secret"
+    plain = Sent(BODY, {"X-Signature": mac(secret, BODY).hex()})
+    item = (None, named(BODY))
+    suite.delivery("the defaults", plain, item)
+    suite.delivery("hex in capitals, as some senders write it", plain.header("x-signature", mac(secret, BODY).hex().upper()), item)
+    suite.delivery("the second of two secrets", plain, item, secrets=["other", "test-secret"])
+    suite.refused("another secret", plain, "bad_signature", secrets=["other"])
+    suite.refused("a changed body", plain.to(body=BODY + b"\n"), "bad_signature")
+    suite.refused("no header", Sent(BODY), "missing_header")
+    suite.refused("a short signature", plain.header("X-Signature", mac(secret, BODY).hex()[:62]), "bad_signature")
+    suite.refused("not hex", plain.header("X-Signature", "signature"), "malformed_header")
+    suite.refused("blank secrets only", plain, "no_secret", secrets=[" "])
+    for algorithm in ["sha1", "sha256", "sha512"]:
+        options = {"header": "X-Hook", "prefix": f"{algorithm}=", "algorithm": algorithm, "encoding": "base64"}
+        sent = Sent(BODY, {"X-Hook": f"{algorithm}={base64_text(mac(secret, BODY, algorithm))}"})
+        suite.delivery(f"{algorithm} in base64 with a prefix", sent, item, options=options)
+        suite.refused(f"{algorithm} without the prefix", sent.header("X-Hook", sent.value("X-Hook")[len(algorithm) + 1 :]), "malformed_header", options=options)
+    for unit, write in {"s": seconds, "ms": milliseconds, "iso8601": iso8601}.items():
+        options = {"template": "v0:{timestamp}:{body}", "timestamp_header": "X-Time", "timestamp_unit": unit, "tolerance_s": 60}
+        sent = Sent(BODY, {"X-Time": write(NOW), "X-Signature": mac(secret, f"v0:{write(NOW)}:".encode() + BODY).hex()})
+        suite.delivery(f"a timestamp in {unit}", sent, item, options=options, now=NOW + 60_000)
+        suite.refused(f"an old timestamp in {unit}", sent, "timestamp_out_of_tolerance", options=options, now=NOW + 61_000)
+        suite.refused(f"an early timestamp in {unit}", sent, "timestamp_out_of_tolerance", options=options, now=NOW - 61_000)
+        suite.refused(f"no timestamp in {unit}", sent.header("X-Time", None), "missing_header", options=options)
+    template = {"template": "{method} {url} {header:X-Id}|{body}"}
+    signed = f"POST {URL} h1|".encode() + BODY
+    everything = Sent(BODY, {"X-Id": "h1", "X-Signature": mac(secret, signed).hex()})
+    key = "sha256:" + hashlib.sha256(b"POST" + URL.encode() + b"h1" + BODY).hexdigest()
+    suite.delivery("method, URL and a header are signed", everything, (None, key), options=template)
+    suite.refused("another method", everything.to(method="PUT"), "bad_signature", options=template)
+    suite.refused("another header", everything.header("X-Id", "h2"), "bad_signature", options=template)
+    suite.refused("the signed header is missing", everything.header("X-Id", None), "missing_header", options=template)
+    internal = everything.to(url="http://10.0.0.7/webhooks/in")
+    suite.delivery("the URL from public_url", internal, (None, key), options={**template, "public_url": "https://example.com"})
+    suite.delivery("identity and type by path", plain, ("paid", "7"), options={"id_path": "id", "type_path": "event.name"})
+    suite.delivery("a path into an array", plain, (None, "deep"), options={"id_path": "list.0.id"})
+    suite.delivery("an empty text is no key", plain, item, options={"id_path": "empty", "type_path": "empty"})
+    suite.delivery("an object is no key", plain, item, options={"id_path": "event"})
+    headers = {"id_header": "X-Id", "id_path": "id", "type_header": "X-Type", "type_path": "event.name"}
+    suite.delivery("headers come before paths", plain.with_headers({"X-Id": "h1", "X-Type": "t1"}), ("t1", "h1"), options=headers)
+    long = plain.header("X-Id", "x" * 256)
+    suite.delivery("a key of 255 bytes", plain.header("X-Id", "x" * 255), (None, "x" * 255), options={"id_header": "X-Id"})
+    suite.delivery("a key of 256 bytes is hashed", long, (None, named(b"x" * 256)), options={"id_header": "X-Id"})
+    suite.delivery("an empty body has no key", Sent(b"", {"X-Signature": mac(secret, b"").hex()}), (None, None))
+    raw = {"secret_encoding": "hex"}
+    suite.delivery("a secret in hex", Sent(BODY, {"X-Signature": mac(b"\x01\xff", BODY).hex()}), item, secrets=["01fF"], options=raw)
+    suite.delivery("a secret in base64", Sent(BODY, {"X-Signature": mac(b"\x01\xff", BODY).hex()}), item, secrets=["Af8="], options={"secret_encoding": "base64"})
+    suite.refused("a secret that is not hex", plain, "no_secret", options=raw)
+    return suite

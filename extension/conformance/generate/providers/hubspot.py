@@ -1,0 +1,61 @@
+"""HubSpot: version 3, and the older ones where the option version asks for them."""
+
+import hashlib
+
+from ..signing import base64_text, mac, milliseconds, named
+from ..suite import NOW, Sent, Suite
+
+SECRET = "test-client-secret"
+BODY = b'[{"eventId":1,"subscriptionId":12,"objectId":123,"occurredAt":1767225600000,"subscriptionType":"contact.creation","attemptNumber":0},{"eventId":2,"subscriptionId":12,"objectId":124,"occurredAt":1767225600001,"eventType":"contact.deletion"}]'
+ITEMS = [("contact.creation", "1:12:123:1767225600000"), ("contact.deletion", "2:12:124:1767225600001")]
+V3, TIME, OLD, VERSION = "X-HubSpot-Signature-v3", "X-HubSpot-Request-Timestamp", "X-HubSpot-Signature", "X-HubSpot-Signature-Version"
+V1_OPTIONS, V2_OPTIONS = {"version": "v1"}, {"version": "v2"}
+
+
+def v3(sent, uri=None, secret=SECRET, now=NOW):
+    message = sent.method.encode() + (uri or sent.url).encode() + sent.body + milliseconds(now).encode()
+    return sent.with_headers({V3: base64_text(mac(secret.encode(), message)), TIME: milliseconds(now)})
+
+
+def old(sent, version, secret=SECRET):
+    extra = sent.method.encode() + sent.url.encode() if version == "v2" else b""
+    digest = hashlib.sha256(secret.encode() + extra + sent.body).hexdigest()
+    return sent.with_headers({OLD: digest, VERSION: version})
+
+
+def suite():
+    suite = Suite("hubspot", [SECRET])
+    sent = Sent(BODY)
+    good = v3(sent)
+    suite.delivery("version 3", good, *ITEMS)
+    suite.delivery("the second of two secrets", good, *ITEMS, secrets=["other", SECRET])
+    suite.delivery("an attempt more keeps the identities", v3(sent.to(body=BODY.replace(b'"attemptNumber":0', b'"attemptNumber":1'))), *ITEMS)
+    suite.refused("a changed body", good.to(body=BODY + b" "), "bad_signature")
+    suite.refused("another method", good.to(method="PUT"), "bad_signature")
+    suite.refused("another URL", good.to(url="https://example.com/other"), "bad_signature")
+    suite.refused("another time", good.header(TIME, milliseconds(NOW + 1)), "bad_signature")
+    suite.refused("no time", good.header(TIME, None), "missing_header")
+    suite.delivery("as old as is allowed", good, *ITEMS, now=NOW + 300_000)
+    suite.refused("too old", good, "timestamp_out_of_tolerance", now=NOW + 300_001)
+    suite.delivery("from the future, which passes", good, *ITEMS, now=NOW - 86_400_000)
+    escaped = "https://example.com/hook%3A1/%2f?q=%20%26%3D%2B%25%40"
+    suite.delivery("the listed escapes are decoded", v3(sent.to(url=escaped), "https://example.com/hook:1//?q=%20%26%3D%2B%25@"), *ITEMS)
+    suite.refused("the other escapes are not", v3(sent.to(url=escaped), "https://example.com/hook:1//?q= &=+%@"), "bad_signature")
+    internal = good.to(url="http://10.0.0.7/webhooks/in")
+    suite.delivery("the origin from public_url", internal, *ITEMS, options={"public_url": "https://example.com"})
+    suite.refused("version 1 alone is not enough", old(sent, "v1"), "missing_header")
+    suite.refused("version 2 alone is not enough", old(sent, "v2"), "missing_header")
+    suite.delivery("version 1 where it is asked for", old(sent, "v1"), *ITEMS, options=V1_OPTIONS)
+    suite.delivery("version 2 where it is asked for", old(sent, "v2"), *ITEMS, options=V2_OPTIONS)
+    suite.refused("version 1 with a changed body", old(sent, "v1").to(body=BODY + b" "), "bad_signature", options=V1_OPTIONS)
+    suite.refused("version 2 with another URL", old(sent, "v2").to(url="https://example.com/x"), "bad_signature", options=V2_OPTIONS)
+    suite.refused("version 1 where version 2 is asked for", old(sent, "v1"), "not_allowed", options=V2_OPTIONS)
+    digest = hashlib.sha256(SECRET.encode() + BODY).hexdigest()
+    suite.refused("version 1 in capitals", old(sent, "v1").header(OLD, digest.upper()), "malformed_header", options=V1_OPTIONS)
+    both = old(sent, "v1").with_headers(v3(sent, secret="other").headers)
+    suite.refused("a right version 1 beside a wrong version 3", both, "bad_signature", options=V1_OPTIONS)
+    suite.refused("no secret", good, "no_secret", secrets=[])
+    single = b'{"callbackId":"ap-1","origin":{"portalId":1}}'
+    uri = named(b"POST" + sent.url.encode() + single)
+    suite.delivery("a workflow's single object", v3(Sent(single)), (None, uri))
+    return suite

@@ -1,0 +1,39 @@
+"""Postmark: credentials, and identities made of what the record says."""
+
+import base64
+import json
+
+from ..suite import Sent, Suite
+
+
+def sent(credentials="hook:test-secret", **fields):
+    token = base64.b64encode(credentials.encode()).decode()
+    return Sent(json.dumps(fields).encode(), {"Authorization": f"Basic {token}"})
+
+
+def suite():
+    suite = Suite("postmark", ["hook:test-secret"])
+    delivery = dict(RecordType="Delivery", MessageID="m1", Recipient="a@example.com", DeliveredAt="2026-01-01T00:00:00Z")
+    good = sent(**delivery)
+    item = ("Delivery", "m1:Delivery:a@example.com:2026-01-01T00:00:00Z")
+    suite.delivery("a delivery", good, item)
+    suite.delivery("a bounce has an id", sent(RecordType="Bounce", MessageID="m1", ID=42), ("Bounce", "Bounce:42"))
+    spam = sent(RecordType="SpamComplaint", MessageID="m1", ID=43)
+    suite.delivery("a spam complaint has an id", spam, ("SpamComplaint", "SpamComplaint:43"))
+    opened = sent(RecordType="Open", MessageID="m1", Recipient="a", ReceivedAt="t1")
+    suite.delivery("an open has a time", opened, ("Open", "m1:Open:a:t1"))
+    click = sent(RecordType="Click", MessageID="m1", Recipient="a", ReceivedAt="t1", OriginalLink="https://x.example")
+    suite.delivery("a click has a time and a link", click, ("Click", "m1:Click:a:t1:https://x.example"))
+    suite.delivery("an inbound message has no record type", sent(MessageID="m2", From="b"), ("Inbound", "m2"))
+    suite.delivery("the second of two secrets", good, item, secrets=["hook:other", "hook:test-secret"])
+    suite.delivery("a password with colons", sent("hook:a:b:c", **delivery), item, secrets=["hook:a:b:c"])
+    suite.delivery("credentials beyond ASCII", sent("hök:pässword", **delivery), item, secrets=["hök:pässword"])
+    suite.refused("another password gets 401, as 403 ends the retries", sent("hook:wrong", **delivery), "bad_signature", status=401)
+    suite.refused("no credentials", good.header("Authorization", None), "missing_header")
+    suite.refused("no secret", good, "no_secret", secrets=[])
+    header = {"header": "X-Postmark-Token"}
+    own = good.header("Authorization", None).header("X-Postmark-Token", "test-secret")
+    suite.delivery("a custom header", own, item, secrets=["test-secret"], options=header)
+    suite.refused("another value in it", own, "bad_signature", secrets=["other"], options=header)
+    suite.refused("Basic where the header is asked for", good, "missing_header", options=header)
+    return suite

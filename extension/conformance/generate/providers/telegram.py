@@ -1,0 +1,23 @@
+"""Telegram: a shared secret in a header."""
+
+from ..signing import named
+from ..suite import Sent, Suite
+
+HEADER = "X-Telegram-Bot-Api-Secret-Token"
+BODY = b'{"update_id":10000,"message":{"message_id":1365,"text":"/start","from":{"id":1}}}'
+
+
+def suite():
+    suite = Suite("telegram", ["test-secret"])
+    good = Sent(BODY, {HEADER: "test-secret"})
+    item = ("message", "10000")
+    suite.delivery("a message", good, item)
+    suite.delivery("a click, its type before the id", good.to(body=b'{"callback_query":{"id":"4"},"update_id":10001}'), ("callback_query", "10001"))
+    suite.delivery("the second of two secrets", good, item, secrets=["other", "test-secret"])
+    suite.delivery("a body of another form", good.to(body=b"[]"), (None, named(b"[]")))
+    suite.refused("another secret", good.header(HEADER, "test-secret-"), "bad_signature")
+    suite.refused("the secret in capitals", good.header(HEADER, "TEST-SECRET"), "bad_signature")
+    suite.refused("no header", Sent(BODY), "missing_header")
+    suite.refused("two headers that differ", good.header(HEADER, ["test-secret", "x"]), "malformed_header")
+    suite.refused("blank secrets only", good.header(HEADER, ""), "no_secret", secrets=[""])
+    return suite

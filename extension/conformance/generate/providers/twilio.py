@@ -1,0 +1,68 @@
+"""Twilio: the URL and the parameters of a form, or the hash of another body in the URL."""
+
+import hashlib
+from urllib.parse import parse_qsl
+
+from ..signing import base64_text, mac, named
+from ..suite import Sent, Suite
+
+SECRET = "12345"
+URL = "https://mycompany.com/myapp.php?foo=1&bar=2"
+FORM = b"Digits=1234&To=%2B18005551212&From=%2B14158675309&Caller=%2B14158675309&CallSid=CA1234567890ABCDE"
+HEADER, SETTINGS, TOKEN = "X-Twilio-Signature", "X-Twilio-Webhooks-Signature-Settings", "I-Twilio-Idempotency-Token"
+
+
+def sign(sent, hash_name="sha1", url=None, secret=SECRET, form=True):
+    message = url or sent.url
+    if form:
+        for name, value in sorted(set(parse_qsl(sent.body.decode(), keep_blank_values=True))):
+            message += name + value
+    return sent.header(HEADER, base64_text(mac(secret.encode(), message.encode(), hash_name)))
+
+
+def hashed(body, url="https://mycompany.com/events"):
+    return sign(Sent(body, {"Content-Type": "application/json"}, f"{url}?bodySHA256={hashlib.sha256(body).hexdigest()}"), form=False)
+
+
+def suite():
+    suite = Suite("twilio", [SECRET], refused_status=403)
+    sent = Sent(FORM, {TOKEN: "3a1b-token"}, URL)
+    good = sent.header(HEADER, "RSOYDt4T1cUTdK1PDd93/VVr8B8=")
+    item = (None, "3a1b-token")
+    answer = '<?xml version="1.0" encoding="UTF-8"?><Response/>'
+    suite.delivery("the published example", good, item, response_body=answer, response_headers={"content-type": "text/xml; charset=utf-8"})
+    suite.delivery("the parameters in another order", good.to(body=b"&".join(reversed(FORM.split(b"&")))), item)
+    suite.delivery("the second of two secrets", good, item, secrets=["other", SECRET])
+    port = sign(sent, url=URL.replace("mycompany.com", "mycompany.com:443"))
+    suite.delivery("signed with the port", port, item)
+    suite.delivery("requested with a port that is not signed", good.to(url=URL.replace("mycompany.com", "mycompany.com:8443")), item)
+    internal = good.to(url="http://10.0.0.7:3000/myapp.php?foo=1&bar=2")
+    suite.delivery("the origin from public_url", internal, item, options={"public_url": "https://mycompany.com"})
+    suite.refused("the URL behind a proxy", internal, "bad_signature")
+    suite.refused("another query", good.to(url=URL.replace("bar=2", "bar=3")), "bad_signature")
+    suite.refused("a changed parameter", good.to(body=FORM.replace(b"1234&", b"1235&")), "bad_signature")
+    suite.refused("a parameter more", good.to(body=FORM + b"&x=1"), "bad_signature")
+    suite.refused("an empty parameter more", good.to(body=FORM + b"&x="), "bad_signature")
+    suite.refused("SHA-256 without the option algorithm", sign(sent, "sha256"), "bad_signature")
+    suite.refused("no signature", sent, "missing_header")
+    suite.refused("no secret", good, "no_secret", secrets=[])
+    status = Sent(b"MessageSid=SM1&MessageStatus=delivered&b=2&B=1&a=&m=2&m=1&m=2", {}, URL)
+    suite.delivery("capitals first, empty and repeated values", sign(status), ("delivered", "SM1:delivered"))
+    call = Sent(b"CallSid=CA1&CallStatus=in-progress&Digits=1", {}, URL)
+    key = named(URL.encode() + call.body)
+    suite.delivery("a call's status alone is no identity", sign(call), ("in-progress", key))
+    get = Sent(b"", {}, "https://mycompany.com/sms?MessageSid=SM2&SmsStatus=received&Body=hi%20there", "GET")
+    suite.delivery("by GET the URL alone is signed", sign(get), ("received", "SM2:received"))
+    suite.refused("a body that nothing covers", sign(get).to(body=b'{"forged":true}'), "bad_signature")
+    events = hashed(b'[{"id":"EZ1","type":"com.twilio.messaging.message.sent"},{"id":"EZ2","type":"com.twilio.x"}]')
+    suite.delivery("a batch of events by its hash", events, ("com.twilio.messaging.message.sent", "EZ1"), ("com.twilio.x", "EZ2"))
+    suite.refused("another body than the URL's hash says", events.to(body=b"[]"), "bad_signature")
+    suite.refused("another hash in the URL", events.to(url=events.url[:-1] + "x"), "bad_signature")
+    shared = {"algorithm": "sha256"}
+    settings = {SETTINGS: "key=webhooks_sharedkey_1,algorithm=HMAC_SHA256"}
+    key256 = sign(sent.with_headers(settings), "sha256")
+    suite.delivery("a shared key", key256, item, options=shared)
+    suite.refused("a shared key where the auth token is asked for", key256, "not_allowed")
+    suite.refused("the auth token where a shared key is asked for", good, "not_allowed", options=shared)
+    suite.refused("an unknown algorithm", good.header(SETTINGS, "key=x,algorithm=HMAC_MD5"), "not_allowed")
+    return suite

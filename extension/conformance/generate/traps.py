@@ -1,0 +1,230 @@
+"""Cases of single providers, beside those that their families share. Each takes the suite, the family, and a request unsigned and signed."""
+
+import base64
+import json
+
+from .signing import base64_text, iso8601, mac, named
+from .suite import NOW, Sent
+
+ZERO = "0" * 64
+
+
+def sha1_in_place_of_sha256(suite, family, sent, good):
+    digest = mac(family.key(family.secret), sent.body, "sha1").hex()
+    suite.refused("SHA-1 in the header of SHA-256", good.header(family.header, f"sha1={digest}"), "malformed_header")
+
+
+def github(suite, family, sent, good):
+    sha1_in_place_of_sha256(suite, family, sent, good)
+    sha1 = "sha1=" + mac(family.key(family.secret), sent.body, "sha1").hex()
+    both = good.header("X-Hub-Signature", sha1)
+    suite.delivery("both signatures", both, *family.items)
+    suite.refused("a right SHA-1 beside a wrong SHA-256", both.header(family.header, f"sha256={ZERO}"), "bad_signature")
+    suite.refused("a right SHA-1 alone", both.header(family.header, None), "missing_header")
+    published = Sent(b"Hello, World!").header(family.header, "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17")
+    secret = ["It's a Secret to Everybody"]
+    suite.delivery("the published example", published, (None, named(b"Hello, World!")), secrets=secret)
+    form = family.sign(sent.to(body=b"payload=%7B%22zen%22%3A%22x%22%7D"))
+    suite.delivery("a form instead of JSON", form, *family.items)
+
+
+def clerk(suite, family, sent, good):
+    plain = {name.replace("svix-", "webhook-"): value for name, value in good.headers.items()}
+    suite.refused("the headers of Standard Webhooks", good.to(headers=plain), "missing_header")
+    versions(suite, family, good)
+
+
+def versions(suite, family, good):
+    signature = good.value(family.header)
+    suite.delivery("a list of signatures", good.header(family.header, f"v1,{base64_text(b'x')} v1a,AAAA {signature}"), *family.items)
+    suite.refused("another version only", good.header(family.header, signature.replace("v1,", "v2,")), "malformed_header")
+    suite.refused("signatures separated by commas", good.header(family.header, f"v2,AAAA,{signature}"), "malformed_header")
+    suite.refused("an empty key", good, "no_secret", secrets=["whsec_"])
+    suite.refused("a secret that is not base64", good, "no_secret", secrets=["whsec_!!!"])
+    suite.delivery("a secret without its prefix", good, *family.items, secrets=[family.secret.removeprefix("whsec_")])
+
+
+def resend(suite, family, sent, good):
+    versions(suite, family, good)
+
+
+def discord(suite, family, sent, good):
+    ping = family.sign(Sent(b'{"id":"1","application_id":"1","type":1,"version":1}'))
+    json_type = {"content-type": "application/json"}
+    suite.handshake("the PING of interactions", ping, '{"type":1}', response_headers=json_type)
+    suite.refused("a PING that is not signed", Sent(ping.body), "missing_header")
+    suite.refused("a PING with a wrong signature", ping.header(family.header, "00" * 64), "bad_signature")
+    suite.handshake("the PING of webhook events", family.sign(Sent(b'{"version":1,"application_id":"1","type":0}')), "", status=204)
+    event = b'{"version":1,"application_id":"1","type":1,"event":{"type":"APPLICATION_AUTHORIZED","timestamp":"t","data":{}}}'
+    suite.delivery("a webhook event", family.sign(Sent(event)), ("APPLICATION_AUTHORIZED", named(event)), status=204)
+    component = family.sign(Sent(b'{"id":"2","type":3,"data":{}}'))
+    suite.delivery("a click", component, ("3", "2"), response_body='{"type":6}')
+    # s + L: the second spelling of a signature, which a lax verifier takes.
+    order = 2**252 + 27742317777372353535851937790883648493
+    raw = bytes.fromhex(good.value(family.header))
+    malleable = raw[:32] + (int.from_bytes(raw[32:], "little") + order).to_bytes(32, "little")
+    suite.refused("the second spelling of a signature", good.header(family.header, malleable.hex()), "bad_signature")
+
+
+def dropbox(suite, family, sent, good):
+    challenge = Sent(method="GET", url="https://example.com/webhooks/in?challenge=a1b2%3Cb%3E")
+    nosniff = {"content-type": "text/plain; charset=utf-8", "x-content-type-options": "nosniff"}
+    suite.handshake("the challenge", challenge, "a1b2<b>", response_headers=nosniff)
+    suite.handshake("the challenge before there is a secret", challenge, "a1b2<b>", secrets=[])
+    suite.refused("a challenge by POST", challenge.to(method="POST"), "missing_header")
+
+
+def intercom(suite, family, sent, good):
+    suite.handshake("HEAD asks whether somebody is there", Sent(method="HEAD"), "")
+    again = family.sign(sent.to(body=sent.body.replace(b'"delivery_attempts":1', b'"delivery_attempts":2')))
+    suite.delivery("another attempt has other bytes and the same identity", again, *family.items)
+    ping = b'{"type":"notification_event","topic":"ping","id":null}'
+    suite.delivery("a ping has no id", family.sign(Sent(ping)), ("ping", named(ping)))
+    sha256 = "sha256=" + mac(family.key(family.secret), sent.body).hex()
+    suite.refused("SHA-256 in the header of SHA-1", good.header(family.header, sha256), "malformed_header")
+
+
+def line(suite, family, sent, good):
+    suite.delivery("no events: the check of the URL", family.sign(Sent(b'{"destination":"U1","events":[]}')))
+
+
+def notion(suite, family, sent, good):
+    token = Sent(b'{"verification_token":"secret_test_verification_token"}')
+    suite.handshake("the verification token before there is a secret", token, "", secrets=[])
+    suite.refused("a verification token once there is one", token, "missing_header")
+    suite.refused("no token and no secret", Sent(b"{}"), "no_secret", secrets=[])
+
+
+def paddle(suite, family, sent, good):
+    value = good.value(family.header)
+    time, _, signature = value.partition(";")
+    suite.delivery("a wrong h1 first", good.header(family.header, f"{time};h1={ZERO};{signature}"), *family.items)
+    suite.delivery("a wrong h1 last", good.header(family.header, f"{value};h1={ZERO}"), *family.items)
+    suite.refused("commas instead of semicolons", good.header(family.header, value.replace(";", ",")), "malformed_header")
+    dotted = mac(family.key(family.secret), f"{NOW // 1000}.".encode() + sent.body).hex()
+    suite.refused("a dot instead of the colon", good.header(family.header, f"{time};h1={dotted}"), "bad_signature")
+
+
+def pagerduty(suite, family, sent, good):
+    value = good.value(family.header)
+    suite.delivery("a list of signatures", good.header(family.header, f"v1={ZERO},{value}"), *family.items)
+    suite.refused("another version only", good.header(family.header, value.replace("v1=", "v2=")), "malformed_header")
+
+
+def sendgrid(suite, family, sent, good):
+    armoured = f"-----BEGIN PUBLIC KEY-----\n{family.secret}\n-----END PUBLIC KEY-----\n"
+    suite.delivery("a key in PEM", good, *family.items, secrets=[armoured])
+    suite.refused("the body trimmed", good.to(body=sent.body.strip()), "bad_signature")
+    der = base64.b64decode(good.value(family.header))
+    r_end = 4 + der[3]
+    r, s = (int.from_bytes(part, "big") for part in (der[4:r_end], der[r_end + 2 :]))
+    raw = r.to_bytes(32, "big") + s.to_bytes(32, "big")
+    suite.refused("r and s without DER", good.header(family.header, base64_text(raw)), "bad_signature")
+    zero = base64_text(bytes.fromhex("3006020100020100"))
+    suite.refused("r and s are zero", good.header(family.header, zero), "bad_signature")
+    suite.refused("a secret that is no key", good, "no_secret", secrets=["test-secret"])
+
+
+def shopify(suite, family, sent, good):
+    value = good.value(family.header)
+    as_hex = base64.b64decode(value).hex()
+    suite.refused("a signature in hex", good.header(family.header, as_hex), "bad_signature")
+    events = Sent(sent.body, {"shopify-hmac-sha256": value, "shopify-topic": "Product", "shopify-webhook-id": "w1", "shopify-event-id": "e1"})
+    suite.delivery("the headers of Events", events, ("Product", "w1"))
+    suite.refused("Events with a wrong signature", events.header("shopify-hmac-sha256", base64_text(b"x" * 32)), "bad_signature")
+    suite.refused("a right signature of Events beside a wrong one", events.header(family.header, base64_text(b"x" * 32)), "bad_signature")
+
+
+def slack(suite, family, sent, good):
+    text = {"content-type": "text/plain; charset=utf-8"}
+    challenge = Sent(b'{"token":"t","challenge":"3eZbrw1aBm2rZgRNFdxV","type":"url_verification"}')
+    suite.handshake("the challenge", family.sign(challenge), "3eZbrw1aBm2rZgRNFdxV", response_headers=text)
+    suite.refused("a challenge that is not signed", challenge, "missing_header")
+    suite.refused("a challenge with a wrong signature", family.sign(challenge, family.other), "bad_signature")
+    command = b"token=t&team_id=T1&command=%2Fdeploy&text=now&trigger_id=1.2.a"
+    suite.delivery("a slash command", family.sign(Sent(command)), ("/deploy", named(command)))
+    click = b"payload=%7B%22type%22%3A%22block_actions%22%2C%22trigger_id%22%3A%221%22%7D"
+    suite.delivery("a click", family.sign(Sent(click)), ("block_actions", named(click)))
+    suite.handshake("ssl_check", family.sign(Sent(b"token=t&ssl_check=1")), "")
+    retried = good.header("X-Slack-Retry-Num", "1").header("X-Slack-Retry-Reason", "http_timeout")
+    suite.delivery("a retry keeps its identity", retried, *family.items)
+
+
+def signed_url(suite, family, sent, good):
+    suite.refused("another URL", good.to(url="https://example.com/webhooks/out"), "bad_signature")
+    internal = good.to(url="http://10.0.0.7:8080/webhooks/in")
+    suite.refused("the URL behind a proxy", internal, "bad_signature")
+    suite.delivery("the origin as public_url", internal, *family.items, options={"public_url": "https://example.com"})
+    suite.delivery("the whole URL as public_url", internal, *family.items, options={"public_url": "https://example.com/webhooks/in"})
+    suite.delivery("a path with the origin as public_url", good.to(url="/webhooks/in"), *family.items, options={"public_url": "https://example.com/"})
+    suite.refused("a path without public_url", good.to(url="/webhooks/in"), "bad_signature")
+    query = family.sign(sent.to(url="https://example.com/webhooks/in?tenant=7"))
+    suite.delivery("a query is signed", query, *family.items)
+    suite.refused("another query", query.to(url="https://example.com/webhooks/in?tenant=8"), "bad_signature")
+
+
+def stripe(suite, family, sent, good):
+    value = good.value(family.header)
+    time, _, signature = value.partition(",")
+    suite.delivery("the signature before the time", good.header(family.header, f"{signature},{time}"), *family.items)
+    suite.delivery("several v1, one of them right", good.header(family.header, f"{time},v1={ZERO},{signature}"), *family.items)
+    suite.delivery("v0 and an unknown scheme are skipped", good.header(family.header, f"{value},v0={ZERO},v9=x"), *family.items)
+    suite.refused("v0 alone", good.header(family.header, value.replace("v1=", "v0=")), "malformed_header")
+    suite.refused("no time", good.header(family.header, signature), "malformed_header")
+    suite.refused("two times", good.header(family.header, f"{value},t=1"), "malformed_header")
+    suite.refused("a time that is no number", good.header(family.header, f"t=soon,{signature}"), "bad_signature")
+    compact = json.dumps(json.loads(sent.body), separators=(",", ":")).encode()
+    suite.refused("the body written anew", good.to(body=compact), "bad_signature")
+    suite.refused("a secret with a line end", good, "bad_signature", secrets=[family.secret + "\n"])
+    decoded = family.sign(sent, base64.b64encode(b"x" * 24).decode())
+    suite.refused("the secret taken as base64", decoded, "bad_signature")
+    thin = b'{"id":"evt_test_65","object":"v2.core.event","type":"v1.billing.meter.error_report_triggered"}'
+    suite.delivery("a thin event", family.sign(Sent(thin)), ("v1.billing.meter.error_report_triggered", "evt_test_65"))
+
+
+def trello(suite, family, sent, good):
+    suite.handshake("HEAD asks whether somebody is there", Sent(method="HEAD"), "")
+    signed_url(suite, family, sent, good)
+
+
+def twitch(suite, family, sent, good):
+    kind = "Twitch-Eventsub-Message-Type"
+    challenge = sent.to(body=b'{"challenge":"pogchamp-kappa-360noscope-vohiyo","subscription":{"type":"channel.follow"}}')
+    challenge = challenge.header(kind, "webhook_callback_verification")
+    text = {"content-type": "text/plain; charset=utf-8"}
+    suite.handshake("the challenge", family.sign(challenge), "pogchamp-kappa-360noscope-vohiyo", response_headers=text)
+    suite.refused("a challenge that is not signed", challenge, "missing_header")
+    revoked = sent.to(body=b'{"subscription":{"type":"channel.follow","status":"authorization_revoked"}}').header(kind, "revocation")
+    suite.delivery("a revocation", family.sign(revoked), ("revocation", family.binary_key))
+    suite.delivery("an event that calls itself a revocation", good.header(kind, "revocation"), *family.items)
+
+
+def woocommerce(suite, family, sent, good):
+    suite.handshake("the ping when a webhook is saved", Sent(b"webhook_id=12"), "")
+    suite.refused("a ping with more in it", Sent(b"webhook_id=12&x=1"), "missing_header")
+
+
+def xero(suite, family, sent, good):
+    intent = family.sign(Sent(b'{"events":[],"lastEventSequence":0,"firstEventSequence":0,"entropy":"S0m3r4Nd0mt3xt"}'))
+    suite.delivery("intent to receive", intent, response_body="")
+    suite.refused("intent to receive with a wrong signature", intent, "bad_signature", secrets=[family.other], response_body="")
+
+
+def zendesk(suite, family, sent, good):
+    secret = "dGhpc19zZWNyZXRfaXNfZm9yX3Rlc3Rpbmdfb25seQ=="
+    suite.refused("the published test secret", family.sign(sent, secret), "not_allowed", secrets=[secret])
+    body_first = base64_text(mac(family.key(family.secret), sent.body + iso8601(NOW).encode()))
+    suite.refused("the body before the time", good.header(family.header, body_first), "bad_signature")
+    empty = family.sign(sent.to(body=b"", method="GET"))
+    suite.delivery("a webhook without a body", empty, (None, family.binary_key))
+    decoded = base64_text(mac(base64.b64decode("dGVzdA=="), iso8601(NOW).encode() + sent.body))
+    suite.refused("a secret decoded from base64", good.header(family.header, decoded), "bad_signature", secrets=["dGVzdA=="])
+
+
+def zoom(suite, family, sent, good):
+    validation = Sent(b'{"payload":{"plainToken":"qgg8vlvZRS6UYooatFL8Aw"},"event_ts":1654503849680,"event":"endpoint.url_validation"}')
+    encrypted = mac(family.key(family.secret), b"qgg8vlvZRS6UYooatFL8Aw").hex()
+    answer = '{"encryptedToken":"%s","plainToken":"qgg8vlvZRS6UYooatFL8Aw"}' % encrypted
+    suite.handshake("the URL validation", family.sign(validation), answer, response_headers={"content-type": "application/json"})
+    suite.refused("a validation that is not signed", validation, "missing_header")
+    suite.refused("a validation with a wrong signature", family.sign(validation, family.other), "bad_signature")
