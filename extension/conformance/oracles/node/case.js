@@ -108,6 +108,17 @@ export class Case {
     return this.signingSecret || this.secret;
   }
 
+  /** The moments at which age decides: a name, the moment, and whether the request of `NOW_MS` is valid then. */
+  moments() {
+    if (this.toleranceS === null) return [];
+    const toleranceMs = this.toleranceS * 1000;
+    return [
+      ["the greatest age allowed", NOW_MS + toleranceMs, true],
+      ["a second more than that", NOW_MS + toleranceMs + 1000, false],
+      ["a timestamp ahead of the clock", NOW_MS - toleranceMs - 1000, this.future === "accepted"],
+    ];
+  }
+
   /** This case with some of its fields changed. */
   with(fields) {
     return Object.assign(Object.create(Case.prototype), this, fields);

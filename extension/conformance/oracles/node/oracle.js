@@ -34,6 +34,11 @@ export class Oracle {
       throw error;
     }
   }
+
+  /** What the library should say in this check: what Knocker says, or the opposite where it is known to differ. */
+  expected(check, valid) {
+    return valid !== check in this.differs;
+  }
 }
 
 /** For functions that raise where they refuse, whatever they return. */

@@ -2,14 +2,19 @@
 
 import { writeFileSync } from "node:fs";
 
-const record = [];
+const checks = new Map();
 
 /** Says that a check of an oracle ran to its end. */
 export function ran(oracle, check) {
-  const { provider, name } = oracle.case;
-  record.push({ provider, case: name, library: `npm:${oracle.library}`, version: oracle.version, check });
+  checks.set(oracle, (checks.get(oracle) ?? new Set()).add(check));
 }
 
-process.on("exit", () => {
-  if (process.env.KNOCKER_ORACLES_RECORD) writeFileSync(process.env.KNOCKER_ORACLES_RECORD, JSON.stringify(record));
-});
+/** Writes the record of all `oracles` when the process ends. */
+export function writeAtExit(oracles) {
+  const path = process.env.KNOCKER_ORACLES_RECORD;
+  const line = (oracle) => {
+    const { library, version, differs } = oracle;
+    return { case: oracle.case.name, library: `npm:${library}`, version, differs, ran: [...(checks.get(oracle) ?? [])] };
+  };
+  if (path) process.on("exit", () => writeFileSync(path, JSON.stringify(oracles.map(line))));
+}

@@ -22,7 +22,11 @@ export function sign(testCase, nowMs = NOW_MS) {
     form: form(request),
   };
   const named = (name) => (name.startsWith("header:") ? request.header(name.slice(7)) : values[name]);
-  const fill = (template) => template.split(PLACEHOLDER).map((part, index) => (index % 2 ? named(part) : part)).join("");
+  const fill = (template) =>
+    template
+      .split(PLACEHOLDER)
+      .map((part, index) => (index % 2 ? named(part) : part))
+      .join("");
 
   const signature = mac(signer.mac, key(testCase), Buffer.from(fill(signer.over ?? "")));
   values.signature = encode(signer.encoding ?? "hex", signature);
@@ -43,7 +47,10 @@ function form(request) {
   const pairs = [...new URLSearchParams(request.body)].map(([name, value]) => [name, value, `${name}=${value}`]);
   const order = (one, other) => (one < other ? -1 : Number(one > other));
   const sorted = pairs.toSorted((one, other) => order(one[0], other[0]) || order(one[1], other[1]));
-  return sorted.filter((pair, index) => pair[2] !== sorted[index - 1]?.[2]).map(([name, value]) => name + value).join("");
+  return sorted
+    .filter((pair, index) => pair[2] !== sorted[index - 1]?.[2])
+    .map(([name, value]) => name + value)
+    .join("");
 }
 
 function key(testCase) {

@@ -75,7 +75,7 @@ class Location:
 
 @dataclass(frozen=True)
 class Case:
-    """What `cases/README` of the folder above describes, with its defaults filled in."""
+    """What the README of the folder above describes, with its defaults filled in."""
 
     name: str
     provider: str
@@ -99,6 +99,15 @@ class Case:
     def key(self) -> str:
         """What signs: the private key where there is one, else the shared secret."""
         return self.signing_secret or self.secret
+
+    def moments(self) -> Iterator[tuple[str, int, bool]]:
+        """The moments at which age decides: a name, the moment, and whether the request of `NOW_MS` is valid then."""
+        if self.tolerance_s is None:
+            return
+        tolerance_ms = self.tolerance_s * 1000
+        yield "the greatest age allowed", NOW_MS + tolerance_ms, True
+        yield "a second more than that", NOW_MS + tolerance_ms + 1000, False
+        yield "a timestamp ahead of the clock", NOW_MS - tolerance_ms - 1000, self.future == "accepted"
 
     def variant(self, changes: Mapping[str, Any]) -> Case:
         """This case with the changes of one of its variants."""

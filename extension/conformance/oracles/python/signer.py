@@ -6,12 +6,14 @@ import base64
 import hashlib
 import hmac
 import re
+from dataclasses import replace
 from datetime import datetime, timezone
 from urllib.parse import parse_qsl
 
-from case import NOW_MS, Case, Request, replace
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
+
+from case import NOW_MS, Case, Request
 
 PLACEHOLDER = re.compile(r"\{(timestamp|body|url|method|secret|form|signature|header:[\w-]+)\}")
 
@@ -79,7 +81,7 @@ def mac(algorithm: str, secret: bytes, message: bytes) -> bytes:
         case "ed25519":
             return ed25519.Ed25519PrivateKey.from_private_bytes(secret[:32]).sign(message)
         case "ecdsa-p256":
-            private = ec.derive_private_key(int.from_bytes(secret), ec.SECP256R1())
+            private = ec.derive_private_key(int.from_bytes(secret, "big"), ec.SECP256R1())
             return private.sign(message, ec.ECDSA(hashes.SHA256()))
         case _:
             return hmac.new(secret, message, algorithm.removeprefix("hmac-")).digest()

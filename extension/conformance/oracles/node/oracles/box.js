@@ -10,8 +10,8 @@ export const oracles = [
     library: "box-node-sdk",
     verify: ({ body, lowerCased }, secret) => WebhooksManager.validateMessage(body, lowerCased, secret, { secondaryKey: secret }),
     differs: {
-      future: AHEAD,
-      "blank secret": "the library signs with an empty key; Knocker verifies nothing with one",
+      "a timestamp ahead of the clock": AHEAD,
+      "a blank secret": "the library signs with an empty key; Knocker verifies nothing with one",
     },
   },
 ];

@@ -8,6 +8,6 @@ export const oracles = [
     library: "gocardless-nodejs",
     verify: (request, secret) => parse(request.body, secret, request.header("Webhook-Signature")),
     refusals: /InvalidSignatureError/,
-    differs: { "blank secret": "the library signs with an empty key; Knocker verifies nothing with one" },
+    differs: { "a blank secret": "the library signs with an empty key; Knocker verifies nothing with one" },
   },
 ];

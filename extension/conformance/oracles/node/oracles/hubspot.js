@@ -4,7 +4,7 @@ import { Signature } from "@hubspot/api-client";
 
 import { NOW_MS } from "../case.js";
 
-const BLANK = { "blank secret": "the library signs with an empty key; Knocker verifies nothing with one" };
+const BLANK = { "a blank secret": "the library signs with an empty key; Knocker verifies nothing with one" };
 
 // Versions 1 and 2 share their header.
 function old(signatureVersion) {

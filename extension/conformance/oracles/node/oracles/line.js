@@ -7,6 +7,6 @@ export const oracles = [
     case: "line",
     library: "@line/bot-sdk",
     verify: (request, secret) => validateSignature(request.body, secret, request.header("x-line-signature")),
-    differs: { "blank secret": "the library signs with an empty key; Knocker verifies nothing with one" },
+    differs: { "a blank secret": "the library signs with an empty key; Knocker verifies nothing with one" },
   },
 ];

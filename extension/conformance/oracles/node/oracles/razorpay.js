@@ -7,6 +7,6 @@ export const oracles = [
     case: "razorpay",
     library: "razorpay",
     verify: (request, secret) => Razorpay.validateWebhookSignature(request.body, request.header("X-Razorpay-Signature"), secret),
-    differs: { "blank secret": "the library signs with an empty key; Knocker verifies nothing with one" },
+    differs: { "a blank secret": "the library signs with an empty key; Knocker verifies nothing with one" },
   },
 ];

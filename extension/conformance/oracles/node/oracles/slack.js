@@ -13,6 +13,9 @@ export const oracles = [
       return accepted(verifySlackRequest({ signingSecret, body, headers }));
     },
     refusals: /Failed to verify authenticity/,
-    differs: { future: "Bolt refuses only old timestamps; Slack's documentation and its library for Python measure both ways" },
+    differs: {
+      "a timestamp ahead of the clock":
+        "Bolt refuses only old timestamps; Slack's documentation and its library for Python measure both ways",
+    },
   },
 ];

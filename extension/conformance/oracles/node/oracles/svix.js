@@ -14,6 +14,8 @@ export const oracles = [
       return request.withHeaders({ "svix-timestamp": String(NOW_MS / 1000), "svix-signature": signature });
     },
     refusals: /WebhookVerificationError|Secret can't be empty/,
-    differs: { "blank secret": "the library takes a prefix without a key and signs with an empty one; Knocker verifies nothing with one" },
+    differs: {
+      "a blank secret": "the library takes a prefix without a key and signs with an empty one; Knocker verifies nothing with one",
+    },
   },
 ];

@@ -3,7 +3,7 @@
 import tern from "@hookflo/tern";
 
 const { WebhookVerificationService } = tern;
-const BLANK = { "blank secret": "Tern signs with an empty key; Knocker verifies nothing with one" };
+const BLANK = { "a blank secret": "Tern signs with an empty key; Knocker verifies nothing with one" };
 
 // Knocker's name of the case, and Tern's of the platform.
 const PLATFORMS = { "lemon-squeezy": "lemonsqueezy", sentry: "sentry", woocommerce: "woocommerce" };
@@ -11,8 +11,7 @@ const PLATFORMS = { "lemon-squeezy": "lemonsqueezy", sentry: "sentry", woocommer
 const byPlatform = Object.entries(PLATFORMS).map(([name, platform]) => ({
   case: name,
   library: "@hookflo/tern",
-  verify: async (request, secret) =>
-    (await WebhookVerificationService.verifyWithPlatformConfig(request.fetched, platform, secret)).isValid,
+  verify: async (request, secret) => (await WebhookVerificationService.verifyWithPlatformConfig(request.fetched, platform, secret)).isValid,
   differs: BLANK,
 }));
 

@@ -22,7 +22,7 @@ function sign({ request, secret }) {
   return request.withHeaders({ "X-Twilio-Signature": getExpectedTwilioSignature(secret, request.url, parameters(request)) });
 }
 
-const BLANK = { "blank secret": "the library signs with an empty key; Knocker verifies nothing with one" };
+const BLANK = { "a blank secret": "the library signs with an empty key; Knocker verifies nothing with one" };
 const SETTINGS = "the library does not read the header that names the algorithm; Knocker does, and the library for Python";
 
 export const oracles = [

@@ -4,10 +4,12 @@ import { mock } from "node:test";
 
 import { NOW_MS } from "../case.js";
 import { loadAll } from "../oracle.js";
+import { writeAtExit } from "../record.js";
 
 /** Every oracle, loaded before the clock is frozen. */
 export const oracles = await loadAll();
 
+writeAtExit(oracles);
 mock.timers.enable({ apis: ["Date"], now: NOW_MS });
 
 /** What `action` answers while the clock stands at `nowMs`. */

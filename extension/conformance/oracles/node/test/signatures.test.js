@@ -17,7 +17,8 @@ for (const oracle of oracles) {
 
   test(`${oracle.name}: Knocker accepts what the library signs`, async () => {
     for (const request of await foreignRequests()) {
-      assert.equal(await oracle.accepts(request, testCase.secret), true);
+      const accepts = await oracle.accepts(request, testCase.secret);
+      assert.equal(accepts, true, "the library and what it or the independent signer signed");
       const verdict = knocker.verify(testCase, request, testCase.secret);
       assert.equal(verdict.valid, true, verdict.detail);
       assert.ok(verdict.items.length > 0, "a genuine delivery has an event");
@@ -27,17 +28,21 @@ for (const oracle of oracles) {
 
   test(`${oracle.name}: the library accepts what Knocker signs`, async () => {
     const request = knocker.sign(testCase);
-    assert.equal(await oracle.accepts(request, testCase.secret), true);
-    assert.equal(knocker.verify(testCase, request, testCase.secret).valid, true);
+    const accepts = await oracle.accepts(request, testCase.secret);
+    assert.equal(accepts, true, "the library and what Knocker signed");
+    const verdict = knocker.verify(testCase, request, testCase.secret);
+    assert.equal(verdict.valid, true, verdict.detail);
     ran(oracle, "library accepts");
   });
 
   test(`${oracle.name}: both refuse one altered byte`, async () => {
     for (const request of [...(await foreignRequests()), knocker.sign(testCase)]) {
       for (const { name, request: altered, secret } of alterations(testCase, request)) {
-        assert.equal(knocker.verify(testCase, altered, secret).valid, false, `Knocker and an altered ${name}`);
-        assert.equal(await oracle.accepts(altered, secret), name in oracle.differs, `${oracle.library} and an altered ${name}`);
-        ran(oracle, name.split(" ")[0]);
+        const verdict = knocker.verify(testCase, altered, secret);
+        assert.equal(verdict.valid, false, `Knocker and an altered ${name}`);
+        const accepts = await oracle.accepts(altered, secret);
+        assert.equal(accepts, oracle.expected(name, false), `the library and an altered ${name}`);
+        ran(oracle, name);
       }
     }
   });

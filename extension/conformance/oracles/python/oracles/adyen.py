@@ -3,17 +3,18 @@
 import json
 
 from Adyen.util import generate_payload_sig, is_valid_hmac_notification, is_valid_hmac_payload
+
 from case import Case, Request
 from oracle import Oracle
 
-BLANK = {"blank secret": "the library signs with an empty key; Knocker verifies nothing with one"}
+BLANK = {"a blank secret": "the library signs with an empty key; Knocker verifies nothing with one"}
 
 
-def verify(request: Request, secret: str) -> bool:
+def verify(request: Request, secret: str) -> object:
     return is_valid_hmac_notification(json.loads(request.body), secret)
 
 
-def verify_body(request: Request, secret: str) -> bool:
+def verify_body(request: Request, secret: str) -> object:
     return is_valid_hmac_payload(request.header("hmacsignature"), secret, request.body)
 
 

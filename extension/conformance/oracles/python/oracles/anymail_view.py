@@ -1,9 +1,10 @@
 """Django for Anymail's views: they take requests of Django and nothing else of it."""
 
-from case import Request
 from django.conf import settings
 from django.http import HttpRequest
 from django.test import RequestFactory
+
+from case import Request
 
 settings.configure(ALLOWED_HOSTS=["*"])
 

@@ -2,9 +2,10 @@
 
 from hmac import compare_digest
 
+from werkzeug.datastructures import Authorization
+
 from case import Request
 from oracle import Oracle
-from werkzeug.datastructures import Authorization
 
 
 def verify(request: Request, secret: str) -> bool:

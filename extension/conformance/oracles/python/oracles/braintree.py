@@ -4,6 +4,7 @@ from urllib.parse import parse_qs
 
 from braintree import BraintreeGateway, Configuration, Environment
 from braintree.exceptions.invalid_signature_error import InvalidSignatureError
+
 from case import Request
 from oracle import Oracle
 

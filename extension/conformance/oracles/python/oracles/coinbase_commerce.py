@@ -1,8 +1,9 @@
 """Coinbase Commerce's own library."""
 
-from case import Request
 from coinbase_commerce.error import SignatureVerificationError, WebhookInvalidPayload
 from coinbase_commerce.webhook import Webhook
+
+from case import Request
 from oracle import Oracle
 
 
@@ -17,6 +18,6 @@ ORACLES = [
         verify=verify,
         # It parses the body first.
         refusals=(SignatureVerificationError, WebhookInvalidPayload),
-        differs={"blank secret": "the library signs with an empty key; Knocker verifies nothing with one"},
+        differs={"a blank secret": "the library signs with an empty key; Knocker verifies nothing with one"},
     )
 ]

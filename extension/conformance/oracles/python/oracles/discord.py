@@ -1,12 +1,13 @@
 """Discord's library for interactions; PyNaCl signs."""
 
-from case import NOW_MS, Case, Request
 from discord_interactions import verify_key
 from nacl.signing import SigningKey
+
+from case import NOW_MS, Case, Request
 from oracle import Oracle
 
 
-def verify(request: Request, secret: str) -> bool:
+def verify(request: Request, secret: str) -> object:
     return verify_key(request.body, request.header("X-Signature-Ed25519"), request.header("X-Signature-Timestamp"), secret)
 
 

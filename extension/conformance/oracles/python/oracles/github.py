@@ -1,13 +1,15 @@
 """gidgethub is the asynchronous GitHub library for Python."""
 
-from case import Request
 from gidgethub import ValidationFailure
 from gidgethub.sansio import validate_event
-from oracle import Oracle, accepted
+
+from case import Request
+from oracle import Oracle
 
 
 def verify(request: Request, secret: str) -> bool:
-    return accepted(validate_event(request.body, signature=request.header("X-Hub-Signature-256"), secret=secret))
+    validate_event(request.body, signature=request.header("X-Hub-Signature-256"), secret=secret)
+    return True
 
 
 ORACLES = [
@@ -18,7 +20,7 @@ ORACLES = [
         refusals=(ValidationFailure,),
         differs={
             "sha1 in the sha256 header": "gidgethub reads the hash from the prefix; Knocker takes only the stronger one in this header",
-            "blank secret": "gidgethub signs with an empty key; Knocker verifies nothing with one",
+            "a blank secret": "gidgethub signs with an empty key; Knocker verifies nothing with one",
         },
     )
 ]

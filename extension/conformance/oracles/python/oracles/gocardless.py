@@ -1,8 +1,9 @@
 """GoCardless's own library."""
 
-from case import Request
 from gocardless_pro import webhooks
 from gocardless_pro.errors import InvalidSignatureError
+
+from case import Request
 from oracle import Oracle
 
 
@@ -16,6 +17,6 @@ ORACLES = [
         library="gocardless_pro",
         verify=verify,
         refusals=(InvalidSignatureError,),
-        differs={"blank secret": "the library signs with an empty key; Knocker verifies nothing with one"},
+        differs={"a blank secret": "the library signs with an empty key; Knocker verifies nothing with one"},
     )
 ]

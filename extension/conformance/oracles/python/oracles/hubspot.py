@@ -1,17 +1,18 @@
 """HubSpot's own library."""
 
-from case import NOW_MS, Case, Request
 from hubspot.exceptions import InvalidSignatureTimestampError
 from hubspot.utils.signature import Signature
+
+from case import NOW_MS, Case, Request
 from oracle import Oracle
 
-BLANK = {"blank secret": "the library signs with an empty key; Knocker verifies nothing with one"}
+BLANK = {"a blank secret": "the library signs with an empty key; Knocker verifies nothing with one"}
 
 
 def old(version: str) -> Oracle:
     """Versions 1 and 2 share their header."""
 
-    def verify(request: Request, secret: str) -> bool:
+    def verify(request: Request, secret: str) -> object:
         signature = request.header("X-HubSpot-Signature")
         return Signature.is_valid(signature, secret, request.text, request.url, request.method, version)
 
@@ -23,7 +24,7 @@ def old(version: str) -> Oracle:
     return Oracle(case=f"hubspot-{version}", library="hubspot-api-client", verify=verify, sign=sign, differs=BLANK)
 
 
-def verify_v3(request: Request, secret: str) -> bool:
+def verify_v3(request: Request, secret: str) -> object:
     signature, timestamp = request.header("X-HubSpot-Signature-v3"), request.header("X-HubSpot-Request-Timestamp")
     return Signature.is_valid(signature, secret, request.text, request.url, request.method, "v3", timestamp)
 
@@ -45,7 +46,7 @@ ORACLES = [
         refusals=(InvalidSignatureTimestampError,),
         differs={
             **BLANK,
-            "limit": "the documentation and the library for Node accept an age of exactly five minutes, this library does not",
+            "the greatest age allowed": "the documentation and the library for Node accept exactly five minutes, this library does not",
             "escapes that HubSpot decodes before it signs": "the library takes the URL as given and leaves the decoding to its caller",
         },
     ),

@@ -1,11 +1,12 @@
 """LINE's own library."""
 
-from case import Request
 from linebot.v3.webhook import SignatureValidator
+
+from case import Request
 from oracle import Oracle
 
 
-def verify(request: Request, secret: str) -> bool:
+def verify(request: Request, secret: str) -> object:
     return SignatureValidator(secret).validate(request.text, request.header("x-line-signature"))
 
 
@@ -14,6 +15,6 @@ ORACLES = [
         case="line",
         library="line-bot-sdk",
         verify=verify,
-        differs={"blank secret": "the library signs with an empty key; Knocker verifies nothing with one"},
+        differs={"a blank secret": "the library signs with an empty key; Knocker verifies nothing with one"},
     )
 ]

@@ -4,12 +4,13 @@ import json
 
 from anymail.exceptions import AnymailWebhookValidationFailure
 from anymail.webhooks.mailgun import MailgunTrackingWebhookView
-from case import Request
 from mailgun.security import SecurityGuard
-from oracle import Oracle, accepted
+
+from case import Request
+from oracle import Oracle
 from oracles.anymail_view import django_request
 
-BLANK = {"blank secret": "the library signs with an empty key; Knocker verifies nothing with one"}
+BLANK = {"a blank secret": "the library signs with an empty key; Knocker verifies nothing with one"}
 
 
 def verify(request: Request, secret: str) -> bool:
@@ -18,7 +19,8 @@ def verify(request: Request, secret: str) -> bool:
 
 
 def verify_by_anymail(request: Request, secret: str) -> bool:
-    return accepted(MailgunTrackingWebhookView(webhook_signing_key=secret).run_validators(django_request(request)))
+    MailgunTrackingWebhookView(webhook_signing_key=secret).run_validators(django_request(request))
+    return True
 
 
 ORACLES = [

@@ -1,8 +1,9 @@
 """pywa speaks with WhatsApp."""
 
+from pywa.utils import webhook_updates_validator
+
 from case import Request
 from oracle import Oracle
-from pywa.utils import webhook_updates_validator
 
 
 def verify(request: Request, secret: str) -> bool:
@@ -16,7 +17,7 @@ ORACLES = [
         verify=verify,
         differs={
             "no prefix": "pywa drops the prefix where there is one; Meta always sends it, and Knocker wants it",
-            "blank secret": "pywa signs with an empty key; Knocker verifies nothing with one",
+            "a blank secret": "pywa signs with an empty key; Knocker verifies nothing with one",
         },
     )
 ]

@@ -2,9 +2,10 @@
 
 from dataclasses import dataclass
 
+from paddle_billing.Notifications import Secret, Verifier
+
 from case import Request
 from oracle import Oracle
-from paddle_billing.Notifications import Secret, Verifier
 
 
 @dataclass
@@ -15,7 +16,7 @@ class Received:
     body: bytes
 
 
-def verify(request: Request, secret: str) -> bool:
+def verify(request: Request, secret: str) -> object:
     return Verifier().verify(Received(dict(request.headers), request.body), Secret(secret))
 
 
@@ -26,6 +27,6 @@ ORACLES = [
         verify=verify,
         # A header that it cannot take apart.
         refusals=(ValueError,),
-        differs={"blank secret": "the library signs with an empty key; Knocker verifies nothing with one"},
+        differs={"a blank secret": "the library signs with an empty key; Knocker verifies nothing with one"},
     )
 ]

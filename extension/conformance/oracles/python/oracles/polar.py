@@ -1,8 +1,9 @@
 """Polar's own library."""
 
+from polar.webhooks import PolarWebhookVerificationError, validate_event
+
 from case import Request
 from oracle import Oracle
-from polar.webhooks import PolarWebhookVerificationError, validate_event
 
 
 def verify(request: Request, secret: str) -> object:

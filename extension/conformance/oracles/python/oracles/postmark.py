@@ -2,13 +2,15 @@
 
 from anymail.exceptions import AnymailInsecureWebhookWarning, AnymailWebhookValidationFailure
 from anymail.webhooks.postmark import PostmarkTrackingWebhookView
+
 from case import Request
-from oracle import Oracle, accepted
+from oracle import Oracle
 from oracles.anymail_view import django_request
 
 
 def verify(request: Request, secret: str) -> bool:
-    return accepted(PostmarkTrackingWebhookView(webhook_secret=secret).run_validators(django_request(request)))
+    PostmarkTrackingWebhookView(webhook_secret=secret).run_validators(django_request(request))
+    return True
 
 
 ORACLES = [

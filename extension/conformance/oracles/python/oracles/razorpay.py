@@ -1,12 +1,13 @@
 """Razorpay's own library."""
 
 import razorpay
-from case import Request
-from oracle import Oracle
 from razorpay.errors import SignatureVerificationError
 
+from case import Request
+from oracle import Oracle
 
-def verify(request: Request, secret: str) -> bool:
+
+def verify(request: Request, secret: str) -> object:
     client = razorpay.Client(auth=("test", "not a key"))
     return client.utility.verify_webhook_signature(request.text, request.header("X-Razorpay-Signature"), secret)
 
@@ -17,6 +18,6 @@ ORACLES = [
         library="razorpay",
         verify=verify,
         refusals=(SignatureVerificationError,),
-        differs={"blank secret": "the library signs with an empty key; Knocker verifies nothing with one"},
+        differs={"a blank secret": "the library signs with an empty key; Knocker verifies nothing with one"},
     )
 ]

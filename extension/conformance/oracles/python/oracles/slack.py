@@ -1,8 +1,9 @@
 """Slack's own library."""
 
+from slack_sdk.signature import SignatureVerifier
+
 from case import NOW_MS, Case, Request
 from oracle import Oracle
-from slack_sdk.signature import SignatureVerifier
 
 
 def verify(request: Request, secret: str) -> bool:
@@ -11,7 +12,7 @@ def verify(request: Request, secret: str) -> bool:
 
 def sign(case: Case) -> Request:
     timestamp = str(NOW_MS // 1000)
-    signature = SignatureVerifier(case.secret).generate_signature(timestamp=timestamp, body=case.request.body)
+    signature = SignatureVerifier(case.secret).generate_signature(timestamp=timestamp, body=case.request.body) or ""
     return case.request.with_headers({"X-Slack-Request-Timestamp": timestamp, "X-Slack-Signature": signature})
 
 

@@ -1,8 +1,9 @@
 """Square's own library."""
 
+from square.utils.webhooks_helper import verify_signature
+
 from case import Request
 from oracle import Oracle
-from square.utils.webhooks_helper import verify_signature
 
 
 def verify(request: Request, secret: str) -> bool:

@@ -1,6 +1,7 @@
 """Stripe's library signs and verifies."""
 
 import stripe
+
 from case import NOW_MS, Case, Request
 from oracle import Oracle
 

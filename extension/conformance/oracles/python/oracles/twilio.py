@@ -3,9 +3,10 @@
 from collections.abc import Iterable
 from urllib.parse import parse_qs
 
+from twilio.request_validator import SIGNATURE_HEADER, SIGNATURE_SETTINGS_HEADER, RequestValidator, get_signature_algorithm
+
 from case import Case, Request
 from oracle import Oracle
-from twilio.request_validator import SIGNATURE_HEADER, SIGNATURE_SETTINGS_HEADER, RequestValidator, get_signature_algorithm
 
 
 class Fields(dict[str, list[str]]):
@@ -21,7 +22,7 @@ def parameters(request: Request) -> Fields | str:
     return request.text
 
 
-def verify(request: Request, secret: str) -> bool:
+def verify(request: Request, secret: str) -> object:
     algorithm = get_signature_algorithm(request.header(SIGNATURE_SETTINGS_HEADER))
     return RequestValidator(secret).validate(request.url, parameters(request), request.header(SIGNATURE_HEADER), algorithm)
 
@@ -29,12 +30,12 @@ def verify(request: Request, secret: str) -> bool:
 def sign(case: Case) -> Request:
     request = case.request.with_headers(case.signer["headers"])
     algorithm = get_signature_algorithm(request.header(SIGNATURE_SETTINGS_HEADER))
-    signed = parameters(request) if isinstance(parameters(request), Fields) else {}
+    signed: Fields | str = parameters(request) if "form" in request.header("Content-Type") else Fields()
     signature = RequestValidator(case.secret).compute_signature(request.url, signed, algorithm)
     return request.with_header(SIGNATURE_HEADER, signature)
 
 
-BLANK = {"blank secret": "the library signs with an empty key; Knocker verifies nothing with one"}
+BLANK = {"a blank secret": "the library signs with an empty key; Knocker verifies nothing with one"}
 BOUND = "the library lets the request name its algorithm; Knocker binds the endpoint to one, so that nobody can choose the weaker"
 
 ORACLES = [
