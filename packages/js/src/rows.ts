@@ -1,6 +1,6 @@
 /** The rows of the views, as JavaScript sees them: names in its case, times as `Date`, JSON parsed. */
 
-import { camel } from "./case.js";
+import { camel, fromSql } from "./case.js";
 import type { Row } from "./driver.js";
 import type { Headers } from "./event.js";
 import type { Outcome, Reason } from "./receive.js";
@@ -79,7 +79,7 @@ export interface EndpointRecord {
   options: Record<string, unknown>;
   enabled: boolean;
   maxAttempts: number;
-  backoff: { base_s: number; factor: number; cap_s: number };
+  backoff: { baseS: number; factor: number; capS: number };
   maxBodyBytes: number;
   unhandled: "dead" | "ignore";
   onRedelivery: "keep" | "requeue_dead";
@@ -101,13 +101,14 @@ export interface PruneRecord {
 }
 
 /** Columns that hold JSON text. */
-const JSON_COLUMNS = new Set(["headers", "options", "backoff", "filter"]);
+const JSON_COLUMNS = new Set(["headers", "options", "filter"]);
 
 /** Converts a row of a view. */
 export function readRow<T>(row: Row): T {
   return Object.fromEntries(
     Object.entries(row).map(([column, value]) => {
       if (column.endsWith("_at")) return [camel(column), value === null ? null : new Date(Number(value))];
+      if (column === "backoff") return [column, fromSql(JSON.parse(value as string))];
       if (JSON_COLUMNS.has(column)) return [column, typeof value === "string" ? (JSON.parse(value) as unknown) : value];
       if (column === "enabled") return [column, value !== 0];
       return [camel(column), value];

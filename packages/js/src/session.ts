@@ -36,6 +36,18 @@ function logError(error: unknown, event?: Event): void {
   console.error(`knocker:${where}`, error);
 }
 
+/** An `OnError` whose own failures end nothing. */
+export function reporter(onError: OnError = logError): OnError {
+  return (error, event) => {
+    try {
+      onError(error, event);
+    } catch (failure) {
+      logError(error, event);
+      logError(failure, event);
+    }
+  };
+}
+
 /** `SELECT function(?, …)` with one mark an argument. */
 function selectOf(name: string, count: number): string {
   return `SELECT ${name}(${Array(count).fill("?").join(", ")}) AS result`;
@@ -50,6 +62,8 @@ export class Session<Db extends object> {
   readonly connection: Connection<Db>;
   readonly lock: WriteLock;
   readonly writer: Writer;
+  /** Tells `onError`. */
+  readonly report: OnError;
   readonly #closers = new Set<() => unknown>();
   readonly #listeners = new Set<() => void>();
   /** Whether the connection was opened here. */
@@ -64,6 +78,7 @@ export class Session<Db extends object> {
     this.busyTimeout = options.busyTimeout ?? 5000;
     if (!(this.busyTimeout >= 0))
       throw knockerError("invalid_argument", `busyTimeout: ${options.busyTimeout} is not a time in milliseconds`);
+    this.report = reporter(options.onError);
     this.connection = this.#first(source);
     this.lock = lockOf(this.connection.file);
     this.writer = new Writer(this.connection, this.lock, this.busyTimeout, () => this.announce());
@@ -111,15 +126,6 @@ export class Session<Db extends object> {
     const row = this.#patiently(() => this.connection.get(selectOf(name, parameters.length + 1), ...parameters, this.now()));
     this.announce();
     return row!["result"]!;
-  }
-
-  /** Tells `onError`, whose own failures end nothing. */
-  report(error: unknown, event?: Event): void {
-    try {
-      (this.options.onError ?? logError)(error, event);
-    } catch (failure) {
-      logError(failure, event);
-    }
   }
 
   /** Reads at once. */

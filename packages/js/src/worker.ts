@@ -8,7 +8,7 @@ import type { Endpoint } from "./endpoint.js";
 import { BusyError } from "./errors.js";
 import { JobRunner } from "./job.js";
 import { whenWritable } from "./lock.js";
-import type { OnError, Session } from "./session.js";
+import { type OnError, reporter, type Session } from "./session.js";
 
 /** How a worker works. */
 export interface WorkOptions {
@@ -64,7 +64,7 @@ export class Worker<Db extends object> {
     this.#endpoints = endpoints;
     this.#leaseS = lease;
     this.#pollMs = poll;
-    this.#report = onError ?? ((error, event) => session.report(error, event));
+    this.#report = onError ? reporter(onError) : session.report;
     // What this connection writes, leases, may be lost in a power cut: the jobs are then simply claimed again. So no fsync.
     this.#control = session.connect("normal");
     // A database in memory has one connection, which handlers must not share.

@@ -1,0 +1,4 @@
+import fetching from "../../js/suite/fetching.js";
+import { runtime } from "./runtime.js";
+
+fetching(runtime);

@@ -1,0 +1,53 @@
+import assert from "node:assert/strict";
+
+import { failure, github } from "./workplace.js";
+
+/** The class tree follows the table of the core. */
+export default function errors(runtime) {
+  const { describe, it, knocker } = runtime;
+
+  describe("errors", () => {
+    it("have a class for every code of the core's table, with its facts", async () => {
+      const { hooks } = github(runtime);
+      const table = hooks.query("SELECT code, retryable, hint FROM knocker_errors");
+      assert.ok(table.length >= 15);
+      for (const { code } of table) {
+        const name =
+          code === "io_error"
+            ? "IoError"
+            : code === "sqlite_error"
+              ? "SqliteError"
+              : `${code.replace(/(^|_)([a-z])/g, (_, __, letter) => letter.toUpperCase())}Error`;
+        assert.ok(knocker[name]?.prototype instanceof knocker.KnockerError, `${code} has no class ${name}`);
+      }
+      await hooks.close();
+    });
+
+    it("carry code, message, hint, retryable and cause", async () => {
+      const { hooks } = github(runtime);
+      const error = await failure(hooks.replay(7));
+      assert.ok(
+        error instanceof knocker.UnknownEventError && error instanceof knocker.NotFoundError && error instanceof knocker.KnockerError,
+      );
+      const row = hooks.query("SELECT * FROM knocker_errors WHERE code = 'unknown_event'")[0];
+      assert.deepEqual([error.name, error.code, error.retryable, error.hint], ["UnknownEventError", "unknown_event", false, row.hint]);
+      assert.ok(!error.message.startsWith("knocker:"));
+      assert.match(error.message, /7/);
+      assert.match(error.cause.message, /^knocker: unknown_event: /);
+      await hooks.close();
+    });
+
+    it("of SQLite itself have the code of their kind", async () => {
+      const missing = await failure(() => runtime.open("/nowhere/at/all/app.db"));
+      assert.ok(missing instanceof knocker.DatabaseError, missing.name);
+      const { hooks } = github(runtime);
+      assert.equal((await failure(() => hooks.query("SELEC 1"))).code, "sqlite_error");
+      await hooks.close();
+    });
+
+    it("name the file that is no database", async () => {
+      const error = await failure(() => runtime.open(new URL(import.meta.url).pathname));
+      assert.equal(error.code, "corrupt");
+    });
+  });
+}

@@ -1,0 +1,293 @@
+import assert from "node:assert/strict";
+import { monitorEventLoopDelay } from "node:perf_hooks";
+
+import { collect, deferred, failure, file, github, push, rows, until, value } from "./workplace.js";
+
+/** The worker: in the same process, in others, starting, stopping, waking. */
+export default function worker(runtime) {
+  const { describe, it, knocker } = runtime;
+
+  function counted(options, endpointOptions) {
+    const made = github(runtime, options, endpointOptions);
+    const database = runtime.openRaw(made.path);
+    database.exec("PRAGMA busy_timeout = 5000");
+    database.exec("CREATE TABLE IF NOT EXISTS orders (event INTEGER)");
+    const orders = () => rows(database, "SELECT event FROM orders ORDER BY rowid").map(({ event }) => event);
+    const close = async () => {
+      database.close();
+      await made.hooks.close();
+    };
+    return { ...made, database, orders, close };
+  }
+
+  const write = (event, tx) => void tx.prepare("INSERT INTO orders VALUES (?)").run(event.id);
+
+  describe("a worker", () => {
+    it("handles what waits, oldest first, and what arrives", async () => {
+      const { hooks, endpoint, orders, close, errors } = counted();
+      endpoint.on("push", write);
+      for (let count = 0; count < 5; count++) await endpoint.receive(push(runtime));
+      const working = hooks.work();
+      await until(() => orders().length === 5, "the waiting events");
+      for (let count = 0; count < 5; count++) await endpoint.receive(push(runtime));
+      await until(() => orders().length === 10, "the new events");
+      await working.stop();
+      assert.deepEqual(orders(), [1, 2, 3, 4, 5, 6, 7, 8, 9, 10]);
+      assert.deepEqual(errors, []);
+      await close();
+    });
+
+    it("runs as many async handlers at the same time as it was told, each on its own connection", async () => {
+      const { hooks, endpoint, orders, close } = counted();
+      const inside = [];
+      const full = deferred();
+      const goOn = deferred();
+      let most = 0;
+      endpoint.on("push", async (event, tx) => {
+        inside.push(event.id);
+        most = Math.max(most, inside.length);
+        if (inside.length === 3) full.resolve();
+        await goOn.promise;
+        inside.splice(inside.indexOf(event.id), 1);
+        write(event, tx);
+        await null;
+      });
+      for (let count = 0; count < 7; count++) await endpoint.receive(push(runtime));
+      const working = hooks.work({ concurrency: 3 });
+      await full.promise;
+      goOn.resolve();
+      await until(() => orders().length === 7, "all seven");
+      await working.stop();
+      assert.equal(most, 3);
+      assert.deepEqual(orders().sort(), [1, 2, 3, 4, 5, 6, 7]);
+      await close();
+    });
+
+    it("runs a handler again that wanted its transaction while another one's was open over an await", async () => {
+      const { hooks, endpoint, orders, close, errors } = counted();
+      const firstOpen = deferred();
+      const secondTried = deferred();
+      let tries = 0;
+      endpoint.on("first", async (event, tx) => {
+        write(event, tx);
+        firstOpen.resolve();
+        await secondTried.promise;
+      });
+      endpoint.on("second", async (event, tx) => {
+        await firstOpen.promise;
+        tries += 1;
+        secondTried.resolve();
+        write(event, tx);
+      });
+      await endpoint.receive(push(runtime, { type: "first" }));
+      await endpoint.receive(push(runtime, { type: "second" }));
+      const working = hooks.work({ concurrency: 2 });
+      await until(() => orders().length === 2, "both");
+      await working.stop();
+      assert.deepEqual([tries, orders(), errors], [2, [1, 2], []]);
+      const attempts = await collect(hooks.attempts());
+      assert.deepEqual(
+        attempts.map(({ outcome }) => outcome),
+        ["handled", "handled"],
+      );
+      await close();
+    });
+
+    it("goes on after a handler threw, and tells onError", async () => {
+      const { hooks, endpoint, orders, close } = counted();
+      const told = deferred();
+      endpoint.on("bad", () => {
+        throw new Error("broken");
+      });
+      endpoint.on("push", write);
+      await endpoint.receive(push(runtime, { type: "bad" }));
+      await endpoint.receive(push(runtime));
+      const onError = (error, event) => {
+        told.resolve([error.message, event.type]);
+        throw new Error("a logger that fails ends nothing");
+      };
+      const quiet = console.error;
+      console.error = () => {};
+      const working = hooks.work({ onError });
+      assert.deepEqual(await told.promise, ["broken", "bad"]);
+      await until(() => orders().length === 1, "the good one");
+      await working.stop();
+      console.error = quiet;
+      await close();
+    });
+
+    it("stops by stop(), by its signal, and by close(): what runs ends, nothing new begins, leases are given back", async () => {
+      for (const how of ["stop", "signal", "close"]) {
+        const { hooks, endpoint, orders, database, path } = counted();
+        const running = deferred();
+        const goOn = deferred();
+        endpoint.on("push", async (event, tx) => {
+          running.resolve();
+          await goOn.promise;
+          write(event, tx);
+        });
+        await endpoint.receive(push(runtime));
+        await endpoint.receive(push(runtime));
+        const controller = new AbortController();
+        const working = hooks.work({ signal: controller.signal });
+        await running.promise;
+        const stopped = { stop: () => working.stop(), signal: () => (controller.abort(), working.done), close: () => hooks.close() }[how]();
+        goOn.resolve();
+        await stopped;
+        await working.done;
+        assert.deepEqual(orders(), [1], how);
+        assert.equal(value(database, "SELECT status FROM knocker_events WHERE id = 2"), "received", how);
+        assert.equal(value(database, "SELECT count(*) FROM knocker_jobs"), 0, how);
+        database.close();
+        await hooks.close();
+        assert.ok(path);
+      }
+    });
+
+    it("that is aborted before it starts never claims", async () => {
+      const { hooks, endpoint, orders, close } = counted();
+      endpoint.on("push", write);
+      await endpoint.receive(push(runtime));
+      await hooks.work({ signal: AbortSignal.abort() }).done;
+      assert.deepEqual(orders(), []);
+      await close();
+    });
+
+    it("keeps the lease of a long handler, also while its transaction is open", async () => {
+      const { hooks, endpoint, orders, close, errors } = counted();
+      const entered = deferred();
+      const goOn = deferred();
+      endpoint.on("push", async (event, tx) => {
+        if (event.json().open) tx.prepare("SELECT 1").all();
+        entered.resolve();
+        await goOn.promise;
+        write(event, tx);
+      });
+      for (const open of [false, true]) await endpoint.receive(push(runtime, { body: { open } }));
+      const working = hooks.work({ lease: 1 });
+      await entered.promise;
+      // Three times the lease: without the heartbeat another worker could have the job by then.
+      const end = performance.now() + 3000;
+      await until(() => performance.now() > end, "three leases");
+      assert.equal(await hooks.call("knocker_claim", "another", 10, 60, null), 1, "only the job that waits is free");
+      await hooks.call("knocker_release", "another");
+      goOn.resolve();
+      await until(() => orders().length === 2, "both");
+      await working.stop();
+      assert.deepEqual([orders(), errors], [[1, 2], []]);
+      await close();
+    });
+
+    it("takes a retry when it is due", async () => {
+      const { hooks, endpoint, orders, close } = counted();
+      let tries = 0;
+      endpoint.on("push", (event, tx) => {
+        if (++tries === 1) throw new knocker.Retry({ after: 0.01 });
+        write(event, tx);
+      });
+      await endpoint.receive(push(runtime));
+      const working = hooks.work();
+      await until(() => orders().length === 1, "the second attempt");
+      await working.stop();
+      assert.equal(tries, 2);
+      await close();
+    });
+
+    it("sees handlers that are registered after it started", async () => {
+      const { hooks, endpoint, orders, close } = counted();
+      await endpoint.receive(push(runtime));
+      const working = hooks.work();
+      await new Promise((resolve) => setImmediate(resolve));
+      endpoint.on("push", write);
+      await endpoint.receive(push(runtime));
+      await until(() => orders().length === 2, "both");
+      await working.stop();
+      await close();
+    });
+
+    it("wakes for a commit of another connection", async () => {
+      const path = file();
+      const { hooks, endpoint, orders, close } = counted({ path });
+      endpoint.on("push", write);
+      const working = hooks.work();
+      const elsewhere = runtime.open(path);
+      const inbound = elsewhere.endpoint("github");
+      for (let count = 1; count <= 3; count++) {
+        // This handle has no secrets: its request is trusted ingress of the same endpoint.
+        await inbound.ingest({ valid: true, type: "push" }, "{}");
+        await until(() => orders().length === count, "the event of the other connection");
+      }
+      await working.stop();
+      await elsewhere.close();
+      await close();
+    });
+
+    it("works on a database in memory", async () => {
+      const { hooks, endpoint, errors } = github(runtime, { path: ":memory:" });
+      hooks.query("SELECT 1");
+      const handled = deferred();
+      endpoint.on("push", async (event, tx) => {
+        tx.exec("CREATE TABLE orders (event INTEGER)");
+        await null;
+        write(event, tx);
+        handled.resolve();
+      });
+      const working = hooks.work({ concurrency: 4 });
+      await endpoint.receive(push(runtime));
+      await handled.promise;
+      await endpoint.receive(push(runtime, { type: "other" }));
+      await working.stop();
+      assert.deepEqual(
+        hooks.query("SELECT event FROM orders").map(({ event }) => event),
+        [1],
+      );
+      assert.deepEqual(errors, []);
+      await hooks.close();
+    });
+
+    it("refuses settings that make no sense", async () => {
+      const { hooks, close } = counted();
+      for (const options of [{ concurrency: 0 }, { concurrency: 1.5 }, { poll: 0 }, { poll: -1 }]) {
+        assert.ok((await failure(() => hooks.work(options))) instanceof RangeError, JSON.stringify(options));
+      }
+      await close();
+    });
+  });
+
+  describe("a slow handler", () => {
+    it("does not hold up receives: 200 arrive while it waits five seconds before its first write", async () => {
+      const { hooks, endpoint, orders, close, errors } = counted();
+      const entered = deferred();
+      endpoint.on("slow", async (event, tx) => {
+        entered.resolve();
+        // What stands for a call to somebody's API. The test is about this duration.
+        await new Promise((resolve) => setTimeout(resolve, 5000));
+        write(event, tx);
+      });
+      endpoint.on("push", write);
+      await endpoint.receive(push(runtime, { type: "slow" }));
+      const working = hooks.work({ concurrency: 2 });
+      await entered.promise;
+      const delay = monitorEventLoopDelay({ resolution: 5 });
+      delay.enable();
+      const durations = [];
+      for (let burst = 0; burst < 25; burst++) {
+        await Promise.all(
+          Array.from({ length: 8 }, async () => {
+            const start = performance.now();
+            await endpoint.receive(push(runtime));
+            durations.push(performance.now() - start);
+          }),
+        );
+      }
+      delay.disable();
+      await until(() => orders().length === 201, "all events");
+      await working.stop();
+      const slowest = Math.max(...durations);
+      console.log(`slowest of 200 receives: ${slowest.toFixed(1)} ms; event loop delay p99: ${(delay.percentile(99) / 1e6).toFixed(1)} ms`);
+      assert.ok(slowest < 250, `the slowest receive took ${slowest} ms`);
+      assert.deepEqual(errors, []);
+      await close();
+    });
+  });
+}

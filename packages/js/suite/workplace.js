@@ -1,0 +1,87 @@
+// What every suite works with: files that go away by themselves, and promises instead of pauses.
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+
+const folders = [];
+process.on("exit", () => {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true });
+});
+
+/** A folder of its own, gone when the process ends. */
+export function folder() {
+  const path = mkdtempSync(join(tmpdir(), "knocker-test-"));
+  folders.push(path);
+  return path;
+}
+
+/** A file name in a folder of its own. */
+export function file() {
+  return join(folder(), "app.db");
+}
+
+/** A promise and what settles it. */
+export function deferred() {
+  let resolve, reject;
+  const promise = new Promise((yes, no) => ([resolve, reject] = [yes, no]));
+  return { promise, resolve, reject };
+}
+
+/** Settles when `condition` holds, asked once a turn of the event loop; fails after ten seconds. */
+export async function until(condition, what) {
+  const end = performance.now() + 10_000;
+  for (;;) {
+    const value = await condition();
+    if (value) return value;
+    if (performance.now() > end) throw new Error(`waited ten seconds for: ${what}`);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+/** The one error that `work` ends in. */
+export async function failure(work) {
+  try {
+    await (typeof work === "function" ? work() : work);
+  } catch (error) {
+    return error;
+  }
+  throw new Error("this should have failed");
+}
+
+/** Every element of an async iterator. */
+export async function collect(iterator) {
+  const all = [];
+  for await (const element of iterator) all.push(element);
+  return all;
+}
+
+/** Rows of a driver's own database. */
+export function rows(database, sql, ...parameters) {
+  return database.prepare(sql).all(...parameters);
+}
+
+/** One value of a driver's own database. */
+export function value(database, sql, ...parameters) {
+  return Object.values(rows(database, sql, ...parameters)[0])[0];
+}
+
+export const SECRET = "test-secret";
+
+let counter = 0;
+
+/** A signed GitHub request; each has an identity of its own unless `id` says otherwise. */
+export function push(
+  { testing },
+  { body = { ref: "main" }, id = `delivery-${++counter}`, type = "push", secret = SECRET, ...options } = {},
+) {
+  return testing.sign("github", body, secret, { headers: { "X-GitHub-Event": type, "X-GitHub-Delivery": id }, ...options });
+}
+
+/** A Knocker on a new file with a GitHub endpoint. What fails out of sight is collected in `errors`. */
+export function github(runtime, options = {}, endpointOptions = {}) {
+  const { path = file(), ...rest } = options;
+  const errors = [];
+  const hooks = runtime.open(path, { onError: (error, event) => errors.push({ error, event }), ...rest });
+  const endpoint = hooks.endpoint("github", { provider: "github", secrets: [SECRET], ...endpointOptions });
+  return { hooks, endpoint, errors, path };
+}

@@ -1,0 +1,4 @@
+import errors from "../../js/suite/errors.js";
+import { runtime } from "./runtime.js";
+
+errors(runtime);
