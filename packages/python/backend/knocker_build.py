@@ -1,0 +1,121 @@
+"""Builds the wheel and the source distribution: maturin, with the loadable library put beside the modules first.
+
+maturin builds the ``knocker`` command; the library is another crate of the workspace, which only cargo can build. The workspace is the
+checkout, or the folder ``rust`` of a source distribution. ``KNOCKER_LIBRARY`` names a library that was built before, for cross builds.
+"""
+
+from __future__ import annotations
+
+import gzip
+import io
+import os
+import shutil
+import subprocess
+import sys
+import tarfile
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import maturin
+
+PACKAGE = Path(__file__).resolve().parents[1]
+IN_SDIST = (PACKAGE / "rust" / "Cargo.toml").is_file()
+WORKSPACE = PACKAGE / "rust" if IN_SDIST else PACKAGE.parents[1]
+LIBRARY_NAME = {"darwin": "libknocker.dylib", "win32": "knocker.dll"}.get(sys.platform, "libknocker.so")
+LICENCES = ("LICENSE-MIT", "LICENSE-APACHE")
+
+# What cargo needs of the workspace: every member that Cargo.toml names, and the payloads that the command's demo includes.
+RUST_SOURCES = ("Cargo.toml", "Cargo.lock", "extension", "packages/cli", "examples/payloads")
+MANIFEST_PATH = 'manifest-path = "../cli/Cargo.toml"'
+
+Settings = Mapping[str, Any] | None
+
+
+def get_requires_for_build_wheel(config_settings: Settings = None) -> list[str]:
+    return []
+
+
+def get_requires_for_build_sdist(config_settings: Settings = None) -> list[str]:
+    return []
+
+
+def prepare_metadata_for_build_wheel(metadata_directory: str, config_settings: Settings = None) -> str:
+    with _staged_licences():
+        return str(maturin.prepare_metadata_for_build_wheel(metadata_directory, config_settings))
+
+
+def build_wheel(wheel_directory: str, config_settings: Settings = None, metadata_directory: str | None = None) -> str:
+    with _staged_licences(), _staged_library():
+        return str(maturin.build_wheel(wheel_directory, config_settings, metadata_directory))
+
+
+def build_sdist(sdist_directory: str, config_settings: Settings = None) -> str:
+    """The package with the Rust workspace in the folder ``rust``. Needs the checkout: what is in it is what git knows."""
+    metadata = _metadata()
+    version = next(line.removeprefix("Version: ") for line in metadata.decode().splitlines() if line.startswith("Version: "))
+    name = f"knocker_sqlite-{version}"
+    files = {"PKG-INFO": metadata, **{licence: (WORKSPACE / licence).read_bytes() for licence in LICENCES}}
+    for path in _tracked(PACKAGE, "."):
+        files[path] = (PACKAGE / path).read_bytes()
+    for path in _tracked(WORKSPACE, *RUST_SOURCES):
+        files[f"rust/{path}"] = (WORKSPACE / path).read_bytes()
+    here = files["pyproject.toml"].decode()
+    if MANIFEST_PATH not in here:
+        raise RuntimeError(f"pyproject.toml does not say {MANIFEST_PATH}")
+    files["pyproject.toml"] = here.replace(MANIFEST_PATH, 'manifest-path = "rust/packages/cli/Cargo.toml"').encode()
+    target = Path(sdist_directory) / f"{name}.tar.gz"
+    # The same files give the same bytes: no time stamps, no owners.
+    with target.open("wb") as raw, gzip.GzipFile("", "wb", fileobj=raw, mtime=0) as packed, tarfile.open(fileobj=packed, mode="w") as tar:
+        for path in sorted(files):
+            entry = tarfile.TarInfo(f"{name}/{path}")
+            entry.size = len(files[path])
+            entry.mode = 0o755 if os.access(PACKAGE / path, os.X_OK) else 0o644
+            tar.addfile(entry, io.BytesIO(files[path]))
+    return target.name
+
+
+def _metadata() -> bytes:
+    with tempfile.TemporaryDirectory() as folder:
+        return (Path(folder) / prepare_metadata_for_build_wheel(folder) / "METADATA").read_bytes()
+
+
+def _tracked(folder: Path, *paths: str) -> list[str]:
+    listed = subprocess.run(["git", "ls-files", "-z", "--", *paths], cwd=folder, check=True, capture_output=True, text=True).stdout
+    return [path for path in listed.split("\0") if path and (folder / path).is_file()]
+
+
+@contextmanager
+def _staged_licences() -> Iterator[None]:
+    """The licences belong into the wheel, and stand in the checkout's root."""
+    with _copied(*((WORKSPACE / licence, PACKAGE / licence) for licence in LICENCES if not (PACKAGE / licence).exists())):
+        yield
+
+
+@contextmanager
+def _staged_library() -> Iterator[None]:
+    """The library beside the modules, where the package looks for it."""
+    with _copied((_library(), PACKAGE / "src" / "knocker" / LIBRARY_NAME)):
+        yield
+
+
+@contextmanager
+def _copied(*pairs: tuple[Path, Path]) -> Iterator[None]:
+    try:
+        for source, target in pairs:
+            shutil.copyfile(source, target)
+        yield
+    finally:
+        for _, target in pairs:
+            target.unlink(missing_ok=True)
+
+
+def _library() -> Path:
+    if built := os.environ.get("KNOCKER_LIBRARY"):
+        return Path(built)
+    # Alone, because cargo unifies features over what one command builds: see Cargo.toml.
+    subprocess.run(["cargo", "build", "--release", "--locked", "-p", "knocker-extension"], cwd=WORKSPACE, check=True)
+    target = os.environ.get("CARGO_TARGET_DIR") or WORKSPACE / "target"
+    return Path(target) / "release" / LIBRARY_NAME
