@@ -60,11 +60,11 @@ impl Case {
         }
     }
 
-    /// Asks `knocker_verify` for the verdict, then sends the request through an endpoint of that provider.
+    /// Asks `knocker_verify` for the verdict, then sends the request through an endpoint of that provider, which must be a new one.
     ///
     /// # Errors
     /// One sentence that says what is not as expected.
-    pub fn run(&self, database: &Database, provider: &str) -> Result<(), String> {
+    pub fn run(&self, database: &Database, provider: &str, endpoint: &str) -> Result<(), String> {
         let options = Value::Object(self.options.clone()).to_string();
         let request = self.request.to_string();
         let secrets = json!(self.secrets).to_string();
@@ -72,8 +72,8 @@ impl Case {
         matches(&self.expected_verdict(), &parsed(verdict)?).map_err(|difference| format!("verify: {difference}"))?;
 
         let config = json!({ "provider": provider, "options": self.options }).to_string();
-        call!(database, "knocker_endpoint", "case", config, self.now).map_err(|failure| failure.text)?;
-        let receipt = call!(database, "knocker_receive", "case", &request, self.body(), &secrets, self.now);
+        call!(database, "knocker_endpoint", endpoint, config, self.now).map_err(|failure| failure.text)?;
+        let receipt = call!(database, "knocker_receive", endpoint, &request, self.body(), &secrets, self.now);
         matches(&self.expected_receipt(), &parsed(receipt)?).map_err(|difference| format!("receive: {difference}"))
     }
 

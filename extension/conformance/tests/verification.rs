@@ -1,6 +1,6 @@
 //! Every verification case of `verification/`, through the loaded library.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 use knocker_conformance::cases;
 use knocker_conformance::database::Database;
@@ -11,20 +11,29 @@ fn every_verification_case_gets_its_verdict() {
     let files = cases::read("verification");
     let mut run = 0;
     let mut problems = Vec::new();
+    let mut providers = BTreeSet::new();
     for file in &files {
         let parsed: VerificationFile =
             serde_json::from_value(file.content.clone()).unwrap_or_else(|error| panic!("{}: {error}", file.name));
         let mut names = HashSet::new();
-        for case in &parsed.cases {
+        let database = Database::quick();
+        for (index, case) in parsed.cases.iter().enumerate() {
             assert!(names.insert(&case.name), "{}: two cases are called {:?}", file.name, case.name);
-            if let Err(problem) = case.run(&Database::quick(), &parsed.provider) {
+            if let Err(problem) = case.run(&database, &parsed.provider, &format!("case-{index}")) {
                 problems.push(format!("{}: {}: {problem}", file.name, case.name));
             }
             run += 1;
         }
+        providers.insert(parsed.provider);
         println!("{}: {} cases", file.name, parsed.cases.len());
     }
     println!("verification: {run} cases of {} files", files.len());
     assert_eq!(run, cases::count(&files, "cases"), "a case was not run");
+    assert_eq!(providers, catalogue(), "a provider without cases, or cases without their provider");
     assert!(problems.is_empty(), "{} of {run} cases failed:\n{}", problems.len(), problems.join("\n"));
+}
+
+fn catalogue() -> BTreeSet<String> {
+    let rows = Database::empty().rows("SELECT name FROM knocker_providers", &[]).unwrap();
+    rows.iter().map(|row| row["name"].as_str().unwrap().to_owned()).collect()
 }
