@@ -7,8 +7,8 @@ import { load } from "./case.js";
 /**
  * How a library verifies the requests of one case.
  *
- * `verify` answers true or false, also as a promise. An error whose class and message match `refusals` is false as well, any other fails the
- * test. `differs` names the checks in which the library is expected to say the opposite of Knocker, each with the reason.
+ * `verify` answers true or false, also as a promise. An error whose class and message match `refusals` is false as well, any other
+ * fails the test. `differs` names the checks in which the library is expected to say the opposite of Knocker, each with the reason.
  */
 export class Oracle {
   constructor({ case: name, library, verify, sign = null, refusals = null, differs = {} }) {

@@ -88,6 +88,7 @@ function pkcs8(prefix, secret) {
 
 /** The signature as text. */
 export function encode(encoding, signature) {
+  if (encoding === "upper-case hex") return signature.toString("hex").toUpperCase();
   return signature.toString(encoding === "text" ? "utf8" : encoding);
 }
 

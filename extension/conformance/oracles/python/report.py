@@ -41,7 +41,7 @@ def gaps(lines: list[dict[str, Any]], coverage: dict[str, Any], providers: set[s
         case = load(line["case"])
         found[case.provider].add(line["library"])
         where = f"{line['case']} against {line['library']}"
-        missing = [check for check in (*required(case), *line["differs"]) if check not in line["ran"]]
+        missing = {*required(case), *line["differs"]} - {*line["ran"]}
         yield from (f"{where}: {check!r} did not run" for check in missing)
     claimed = {line["case"] for line in lines}
     yield from (f"{name}: nothing checks this case" for name in names() if name not in claimed)

@@ -92,6 +92,8 @@ def encode(encoding: str, signature: bytes) -> str:
     match encoding:
         case "hex":
             return signature.hex()
+        case "upper-case hex":
+            return signature.hex().upper()
         case "base64":
             return base64.b64encode(signature).decode()
         case _:
