@@ -4,7 +4,7 @@ use super::engine::context::Context;
 use super::engine::digest::{Digest, sha256_hex};
 use super::engine::event::{Batch, Event};
 use super::engine::form;
-use super::engine::json::Json;
+use super::engine::json::{self, Json};
 use super::engine::signature::{Form, SignatureScheme};
 use super::options::OptionSpec;
 use super::provider::{Handshake, Provider, Scheme};
@@ -53,10 +53,10 @@ fn subscribe(context: &Context, _: &Secrets) -> Option<Verdict> {
 
 /// One item for each change and each message of each entry.
 fn items(context: &Context) -> Option<Vec<Item>> {
-    let body = Json::parse(context.body())?;
-    let object = body.get("object")?.string()?;
+    let found = json::find(context.body(), &["object", "entry"]);
+    let (object, entries) = (found[0]?.string()?, found[1]?.elements()?);
     let mut items = Vec::new();
-    for entry in body.get("entry")?.elements()? {
+    for entry in entries {
         let text = |path| entry.get(path).and_then(Json::text).unwrap_or_default();
         let owner = format!("{}:{}", text("id"), text("time"));
         for change in entry.get("changes").and_then(Json::elements).unwrap_or_default() {

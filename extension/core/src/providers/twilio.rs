@@ -126,10 +126,9 @@ fn spellings(url: &str) -> Vec<Cow<'_, str>> {
 
 fn sign(context: &Context, secret: &str) -> Result<Signed> {
     let invalid = |refusal: Refusal| Error::invalid(refusal.detail);
-    let is_form = context.first_header("content-type").map_or_else(
-        || !matches!(context.body().trim_ascii_start().first(), Some(b'{' | b'[')),
-        |kind| kind.to_ascii_lowercase().starts_with("application/x-www-form-urlencoded"),
-    );
+    let is_form = context
+        .first_header("content-type")
+        .map_or_else(|| !form::is_json(context.body()), |kind| kind.to_ascii_lowercase().starts_with("application/x-www-form-urlencoded"));
     let signed_query = form::value(context.request.query().as_bytes(), BODY_HASH).is_some();
     let url = (!is_form && !signed_query && !context.body().is_empty()).then(|| {
         let (url, separator) = (&context.request.url, if context.request.url.contains('?') { '&' } else { '?' });
@@ -154,11 +153,12 @@ fn sign(context: &Context, secret: &str) -> Result<Signed> {
 fn items(context: &Context) -> Option<Vec<Item>> {
     let token = context.first_header(IDENTITY).filter(|token| !token.is_empty()).map(str::to_owned);
     let own = |json: Json, name| json.get(name).and_then(Json::text).map(Cow::into_owned);
-    if let Some(events) = Json::parse(context.body()).and_then(Json::elements) {
+    let json = Json::parse(context.body()).filter(|_| form::is_json(context.body()));
+    if let Some(events) = json.and_then(Json::elements) {
         let item = |event: Json| Item { event_type: own(event, "type"), key: own(event, "id"), span: Some(event.span_in(context.body())) };
         return Some(events.into_iter().map(item).collect());
     }
-    if let Some(json) = Json::parse(context.body()).filter(|json| json.is_object()) {
+    if let Some(json) = json {
         let event_type = own(json, "type").or_else(|| own(json, "EventType"));
         return Some(vec![Item { event_type, key: token, span: None }]);
     }

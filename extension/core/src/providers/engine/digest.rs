@@ -108,6 +108,17 @@ mod tests {
         assert_eq!(hex::encode(digest.bytes()), "757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17");
     }
 
+    /// Does not compile once a digest gets `==`: then both implementations apply and the name is ambiguous.
+    #[test]
+    fn a_digest_has_no_equality() {
+        trait AmbiguousWithEquality<A> {
+            fn hold() {}
+        }
+        impl<T> AmbiguousWithEquality<()> for T {}
+        impl<T: PartialEq> AmbiguousWithEquality<u8> for T {}
+        <Digest as AmbiguousWithEquality<_>>::hold();
+    }
+
     #[test]
     fn only_the_full_length_matches() {
         let digest = Hash::Sha1.digest(&[b"abc"]);

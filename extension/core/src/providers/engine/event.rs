@@ -219,7 +219,7 @@ impl Batch {
         match self {
             Batch::Single | Batch::Custom(_) => None,
             Batch::Body => Json::parse(body)?.elements(),
-            Batch::Path(path) => Json::parse(body)?.get(path)?.elements(),
+            Batch::Path(path) => json::find(body, &[path]).pop()??.elements(),
         }
     }
 }

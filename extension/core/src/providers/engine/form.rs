@@ -4,22 +4,28 @@ use std::borrow::Cow;
 
 /// The decoded `name=value` pairs, in order. `+` is a space; a percent sign that begins no escape stays as it is.
 pub fn pairs(encoded: &[u8]) -> impl Iterator<Item = (Cow<'_, [u8]>, Cow<'_, [u8]>)> {
-    encoded.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()).map(|pair| {
-        let (name, value) = match pair.iter().position(|byte| *byte == b'=') {
-            Some(at) => (&pair[..at], &pair[at + 1..]),
-            None => (pair, &b""[..]),
-        };
-        (decode(name), decode(value))
-    })
+    encoded_pairs(encoded).map(|(name, value)| (decode(name), decode(value)))
 }
 
 /// The first value of `name`, where it is UTF-8.
 pub fn value<'a>(encoded: &'a [u8], name: &str) -> Option<Cow<'a, str>> {
-    let (_, value) = pairs(encoded).find(|(key, _)| **key == *name.as_bytes())?;
-    match value {
+    let (_, value) = encoded_pairs(encoded).find(|(key, _)| *decode(key) == *name.as_bytes())?;
+    match decode(value) {
         Cow::Borrowed(bytes) => std::str::from_utf8(bytes).ok().map(Cow::Borrowed),
         Cow::Owned(bytes) => String::from_utf8(bytes).ok().map(Cow::Owned),
     }
+}
+
+fn encoded_pairs(encoded: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
+    encoded.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()).map(|pair| match pair.iter().position(|byte| *byte == b'=') {
+        Some(at) => (&pair[..at], &pair[at + 1..]),
+        None => (pair, &b""[..]),
+    })
+}
+
+/// Whether the body begins as JSON does, so that it is no use to read it as a form.
+pub fn is_json(body: &[u8]) -> bool {
+    matches!(body.trim_ascii_start().first(), Some(b'{' | b'['))
 }
 
 /// The text with everything but letters, digits and `-._~` escaped.

@@ -1,7 +1,8 @@
 //! Reads single fields out of a JSON body without building a tree of it.
 //!
 //! serde_json does the reading. A webhook's body has been signed by its sender, so the search stops at the last field that is wanted: the
-//! rest is not judged. What is skipped is not kept, and costs no stack however deep it nests.
+//! rest is not judged. What is skipped is not kept, and costs no stack however deep it nests. In a long body the wanted fields mostly stand
+//! at the beginning and at the end, around the data, so these places are looked at first.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -16,9 +17,10 @@ use serde_json::value::RawValue;
 pub struct Json<'a>(&'a str);
 
 impl<'a> Json<'a> {
-    /// The document; `None` where it is not JSON.
+    /// The value that `text` holds. It is judged as it is read; `None` where it cannot be JSON at all.
     pub fn parse(text: &'a [u8]) -> Option<Self> {
-        serde_json::from_slice::<&RawValue>(text).ok().map(Self::of)
+        let text = std::str::from_utf8(text).ok()?.trim_matches([' ', '\t', '\n', '\r']);
+        (!text.is_empty()).then_some(Json(text))
     }
 
     fn of(raw: &'a RawValue) -> Self {
@@ -87,12 +89,55 @@ impl<'a> Json<'a> {
 /// The values at several dotted paths, in one pass that ends once all are found. Of a key that occurs twice the first counts.
 pub fn find<'a>(body: &'a [u8], paths: &[&str]) -> Vec<Option<Json<'a>>> {
     let mut found = vec![None; paths.len()];
-    let mut search = Search { missing: paths.len(), found: &mut found };
     let wanted: Vec<Wanted> = paths.iter().copied().enumerate().collect();
+    if body.len() > 4 * WINDOW {
+        walk(&body[..WINDOW], &wanted, &mut found);
+        // What touches the edge of the window may go on behind it.
+        let edge = body[WINDOW..].as_ptr();
+        for value in found.iter_mut() {
+            *value = value.filter(|value| value.bytes().as_ptr_range().end != edge);
+        }
+        for (slot, path) in &wanted {
+            found[*slot] = found[*slot].or_else(|| find_near_the_end(body, path));
+        }
+    }
+    if found.iter().any(Option::is_none) {
+        walk(body, &wanted, &mut found);
+    }
+    found
+}
+
+/// How far from either end of a long body is looked first, in bytes.
+const WINDOW: usize = 1024;
+
+fn walk<'a>(body: &'a [u8], wanted: &[Wanted], found: &mut [Option<Json<'a>>]) {
+    let mut search = Search { missing: found.iter().filter(|value| value.is_none()).count(), found };
     let mut document = serde_json::Deserializer::from_slice(body);
     // An error is a document that ends early or the end of the search: either way, what was found before it counts.
-    let _ = document.deserialize_any(Walk { wanted: &wanted, search: &mut search });
-    found
+    let _ = document.deserialize_any(Walk { wanted, search: &mut search });
+}
+
+/// A field of the outermost object that stands near its end.
+///
+/// A quoted name behind which the rest of the body makes a whole object, once a brace is put before it, is such a field: further inside
+/// there would be a brace too many at the end, and a string that looks like a name has no colon after it.
+fn find_near_the_end<'a>(body: &'a [u8], name: &str) -> Option<Json<'a>> {
+    let quoted = format!("\"{name}\"");
+    let tail = &body[body.len() - WINDOW..];
+    let candidates = tail.windows(quoted.len()).enumerate().rev().filter(|(_, window)| *window == quoted.as_bytes());
+    for (at, _) in candidates.take(8) {
+        // An escaped quote is part of a longer string.
+        if at == 0 || tail[at - 1] == b'\\' {
+            continue;
+        }
+        let rest = &tail[at..];
+        if serde_json::from_slice::<IgnoredAny>(&[b"{", rest].concat()).is_ok() {
+            let value = rest[quoted.len()..].trim_ascii_start().strip_prefix(b":")?;
+            let value = serde_json::Deserializer::from_slice(value).into_iter::<&RawValue>().next()?.ok()?;
+            return Some(Json::of(value));
+        }
+    }
+    None
 }
 
 /// Which slot of the result, and the rest of its path.
@@ -270,6 +315,58 @@ mod tests {
     }
 
     #[test]
+    fn fields_around_long_data_are_the_outermost_ones() {
+        let long = format!(
+            r#"{{"id": "e1", "data": {{"type": "x", "list": [{}1]}}, "note": "a \"type\": 5", "type": "t", "n": 7}}"#,
+            "{\"id\": 2},".repeat(2000)
+        );
+        let texts = |body: &str, paths: &[&str]| -> Vec<Option<String>> {
+            find(body.as_bytes(), paths).into_iter().map(|value| value.and_then(Json::text).map(Cow::into_owned)).collect()
+        };
+        assert_eq!(
+            texts(&long, &["type", "id", "n", "data.type", "none"]),
+            [Some("t"), Some("e1"), Some("7"), Some("x"), None].map(|text| text.map(str::to_owned))
+        );
+        // Nested at the end, or only looking like a name.
+        let nested = format!(r#"{{"type": "t", "data": [{}{{"type": "x"}}]}}"#, "1,".repeat(5000));
+        assert_eq!(texts(&nested, &["type"]), [Some("t".to_owned())]);
+        let nested = format!(r#"{{"data": [{}1], "o": {{"type": "x"}}, "is": "type"}}"#, "1,".repeat(5000));
+        assert_eq!(texts(&nested, &["type"]), [None]);
+        // A number that is cut by the edge of the window.
+        let cut = format!(r#"{{"pad": "{}", "n": 1234567890, "data": [{}1]}}"#, "x".repeat(WINDOW - 21), "1,".repeat(5000));
+        assert_eq!(&cut[WINDOW - 4..WINDOW], "1234");
+        assert_eq!(texts(&cut, &["n"]), [Some("1234567890".to_owned())]);
+    }
+
+    #[test]
+    fn long_bodies_are_read_as_serde_json_reads_them() {
+        use proptest::prelude::*;
+        let names = ["id", "type", "n", "data", "x\"y"];
+        let leaf = prop_oneof![
+            prop::sample::select(vec!["t", "a \"type\": 1", "\\", "\\\"id\":", "é", "}"]).prop_map(serde_json::Value::from),
+            any::<i32>().prop_map(serde_json::Value::from),
+        ];
+        let value = prop_oneof![
+            leaf.clone(),
+            (prop::sample::select(names.to_vec()), leaf).prop_map(|(name, leaf)| serde_json::json!([{ name: { name: leaf } }])),
+            (0usize..3000).prop_map(|length| serde_json::Value::from("x".repeat(length))),
+        ];
+        let order = Just(names.to_vec()).prop_shuffle();
+        proptest!(ProptestConfig::with_cases(2000), |(order in order, values in prop::collection::vec(value, 5), pad in 0usize..5)| {
+            let field = |(index, name): (usize, &&str)| {
+                let value = if index == pad { vec![serde_json::json!({"id": "deep", "type": 5}); 300].into() } else { values[index].clone() };
+                format!("{}: {value}", serde_json::Value::from(*name))
+            };
+            let body = format!("{{{}}}\n", order.iter().enumerate().map(field).collect::<Vec<_>>().join(" , "));
+            let whole: serde_json::Value = serde_json::from_str(&body).unwrap();
+            for (name, found) in names.iter().zip(find(body.as_bytes(), &names)) {
+                let read: serde_json::Value = serde_json::from_slice(found.unwrap().bytes()).unwrap();
+                prop_assert_eq!(&read, &whole[*name]);
+            }
+        });
+    }
+
+    #[test]
     fn elements_know_where_they_stand() {
         let body = br#" [{"a": "]"} , 2,"x"] "#;
         let elements = Json::parse(body).unwrap().elements().unwrap();
@@ -286,8 +383,8 @@ mod tests {
 
     #[test]
     fn depth_and_broken_documents_are_harmless() {
-        let deep = "[".repeat(1_000_000);
-        assert!(Json::parse(deep.as_bytes()).is_none());
+        let deep = Json::parse("[".repeat(1_000_000).leak().as_bytes()).unwrap();
+        assert!(deep.get("a").is_none() && deep.elements().is_none());
         for broken in ["", "{", "{\"", "{\"a", "{\"a\"", "{\"a\":", "{\"a\":\"\\", "{a:1}", "]", "}", "[}", "nul", "\"\\"] {
             if let Some(json) = Json::parse(broken.as_bytes()) {
                 assert!(json.get("a").is_none());

@@ -1,5 +1,7 @@
 //! Sets one field of a JSON body and leaves every other byte alone: for providers that sign inside the body.
 
+use serde_json::value::RawValue;
+
 use super::json::Json;
 use crate::error::{Error, Result};
 
@@ -10,6 +12,7 @@ pub fn set(body: &[u8], name: &str, value: &str) -> Result<String> {
     if text.trim().is_empty() {
         return Ok(format!("{{\"{name}\":{value}}}"));
     }
+    serde_json::from_str::<&RawValue>(text).map_err(|_| invalid())?;
     let object = Json::parse(body).filter(|json| json.is_object()).ok_or_else(invalid)?;
     if let Some(old) = object.get(name) {
         let span = old.span_in(body);
@@ -31,6 +34,7 @@ mod tests {
         assert_eq!(set(b"{ }", "a", "5").unwrap(), r#"{"a":5 }"#);
         assert_eq!(set(b"", "a", "5").unwrap(), r#"{"a":5}"#);
         assert!(set(b"[1]", "a", "5").is_err());
+        assert!(set(br#"{"b": }"#, "a", "5").is_err());
         assert!(set(b"\xff", "a", "5").is_err());
     }
 }
