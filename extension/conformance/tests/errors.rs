@@ -46,6 +46,7 @@ fn every_code_of_the_table_is_met() {
         ("disk_full", disk_full),
         ("corrupt", corrupt),
         ("nested_statement", nested_statement),
+        ("interrupted", interrupted),
         ("sqlite_error", sqlite_error),
     ] {
         let failure = meet();
@@ -171,6 +172,22 @@ fn nested_statement() -> Failure {
     database.conn.execute_batch("CREATE TABLE results (receipt)").unwrap();
     let sql = r#"INSERT INTO results SELECT knocker_ingest('shop', '{"valid": true}', '', 0)"#;
     failure(database.conn.execute(sql, []).map(|_| Sql::Null).map_err(Failure::from))
+}
+
+fn interrupted() -> Failure {
+    let database = shop();
+    let handle = database.conn.get_interrupt_handle();
+    let mut steps = 0;
+    // Far enough to be inside the call, and long before its end; interrupts.rs tries every step.
+    let handler = move || {
+        steps += 1;
+        if steps == 40 {
+            handle.interrupt();
+        }
+        false
+    };
+    database.conn.progress_handler(1, Some(handler)).unwrap();
+    failure(call!(database, "knocker_ingest", "shop", r#"{"valid": true}"#, "", T))
 }
 
 fn sqlite_error() -> Failure {
