@@ -7,6 +7,7 @@ import * as knocker from "@knocker/bun";
 import * as testing from "@knocker/bun/testing";
 
 export const runtime = {
+  label: `Bun ${Bun.version}`,
   describe,
   it,
   knocker,

@@ -48,6 +48,7 @@ export type {
   EventRecord,
   EventStatus,
   EventSummary,
+  PolicyRecord,
   PruneRecord,
 } from "./rows.js";
 export type { OnError, OpenOptions } from "./session.js";

@@ -46,6 +46,7 @@ export const LISTS = {
   },
   attempts: { view: "knocker_attempts", columns: "*", time: "finished_at" },
   endpoints: { view: "knocker_endpoints", columns: "*", time: "created_at" },
+  policies: { view: "knocker_policies", columns: "*", time: "next_run_at" },
   prunes: { view: "knocker_prunes", columns: "*", time: "pruned_at" },
 } as const satisfies Record<string, ListedView>;
 

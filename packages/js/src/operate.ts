@@ -11,6 +11,7 @@ import {
   type EventRecord,
   type EventStatus,
   type EventSummary,
+  type PolicyRecord,
   type PruneRecord,
   readRow,
 } from "./rows.js";
@@ -52,6 +53,11 @@ export class Operator<Tx extends object> {
   /** The endpoints in the file, also those that this process did not name. */
   endpoints(options: ListOptions = {}): AsyncGenerator<EndpointRecord, void, void> {
     return this.#list<EndpointRecord>("endpoints", {}, options);
+  }
+
+  /** The stored retention policies. */
+  policies(options: ListOptions = {}): AsyncGenerator<PolicyRecord, void, void> {
+    return this.#list<PolicyRecord>("policies", {}, options);
   }
 
   /** What was pruned when. */

@@ -3,6 +3,7 @@
 import { camel, fromSql } from "./case.js";
 import type { Row } from "./driver.js";
 import type { Headers } from "./event.js";
+import type { RetentionPolicy } from "./operate-types.js";
 import type { Outcome, Reason } from "./receive.js";
 
 /** Where an event stands. `failed` will be tried again; `dead` will not. */
@@ -91,7 +92,8 @@ export interface EndpointRecord {
 /** A row of `knocker_prunes`. */
 export interface PruneRecord {
   id: number;
-  kind: "events" | "deliveries";
+  /** `retention`: a pass of a policy that deleted something; its filter is the policy. */
+  kind: "events" | "deliveries" | "retention";
   filter: Record<string, unknown>;
   events: number;
   deliveries: number;
@@ -100,16 +102,27 @@ export interface PruneRecord {
   prunedAt: Date;
 }
 
-/** Columns that hold JSON text. */
-const JSON_COLUMNS = new Set(["headers", "options", "filter"]);
+/** A row of `knocker_policies`. */
+export interface PolicyRecord {
+  id: number;
+  /** Null for the policy of every endpoint without its own. */
+  endpoint: string | null;
+  policy: RetentionPolicy;
+  nextRunAt: Date;
+}
+
+/** Columns whose JSON is the sender's or the provider's: its names are data. */
+const DATA_COLUMNS = new Set(["headers", "options", "filter"]);
+/** Columns whose JSON is Knocker's own. */
+const SETTING_COLUMNS = new Set(["backoff", "policy"]);
 
 /** Converts a row of a view. */
 export function readRow<T>(row: Row): T {
   return Object.fromEntries(
     Object.entries(row).map(([column, value]) => {
       if (column.endsWith("_at")) return [camel(column), value === null ? null : new Date(Number(value))];
-      if (column === "backoff") return [column, fromSql(JSON.parse(value as string))];
-      if (JSON_COLUMNS.has(column)) return [column, typeof value === "string" ? (JSON.parse(value) as unknown) : value];
+      if (SETTING_COLUMNS.has(column)) return [column, fromSql(JSON.parse(value as string))];
+      if (DATA_COLUMNS.has(column)) return [column, typeof value === "string" ? (JSON.parse(value) as unknown) : value];
       if (column === "enabled") return [column, value !== 0];
       return [camel(column), value];
     }),

@@ -196,6 +196,8 @@ export default function operate(runtime) {
       const { hooks, clock } = await history();
       const policy = await hooks.retention({ handledS: 3600, deliveriesS: 7200, intervalS: 60 });
       assert.deepEqual([policy.handledS, policy.deliveriesS, policy.deadS], [3600, 7200, null]);
+      const [stored] = await collect(hooks.policies());
+      assert.deepEqual([stored.endpoint, stored.policy.handledS], [null, 3600]);
       clock.advance(86_400_000);
       const pass = await hooks.retain();
       assert.deepEqual([pass.ran, pass.events], [true, 1]);

@@ -11,6 +11,7 @@ const require = createRequire(import.meta.url);
 const Database = name === "node:sqlite" ? process.getBuiltinModule("node:sqlite").DatabaseSync : require(name);
 
 export const runtime = {
+  label: `Node ${process.versions.node} with ${name}`,
   describe,
   it,
   knocker: { ...knocker, load: knocker.load },

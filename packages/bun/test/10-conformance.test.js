@@ -1,0 +1,4 @@
+import conformance from "../../js/suite/conformance.js";
+import { runtime } from "./runtime.js";
+
+conformance(runtime);
