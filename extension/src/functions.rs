@@ -54,8 +54,7 @@ const FUNCTIONS: &[(&str, usize, usize, Handler)] = &[
         Ok(Value::Integer(until))
     }),
     ("knocker_release", 1, 2, |store, args| {
-        args.now(1)?;
-        Ok(Value::Integer(store.release(args.text(0, "worker")?)?))
+        Ok(Value::Integer(store.release(args.text(0, "worker")?, args.now(1)?)?))
     }),
     ("knocker_next_due", 0, 2, |store, args| {
         let (filter, now) = args.option_and_now(0, "filter")?;

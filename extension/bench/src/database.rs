@@ -45,8 +45,8 @@ pub fn fill(conn: &Connection, events: i64, status: &str) {
     let sql = format!(
         "BEGIN;
          CREATE TEMP TABLE n AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {events}) SELECT i FROM n;
-         INSERT INTO _knocker_deliveries (id, endpoint_id, outcome, event_id, events_created, received_at, method, url, headers, body_size, body)
-           SELECT i, 1, 'accepted', i, 1, {NOW}, 'POST', '/github', '{{}}', 100, zeroblob(100) FROM n;
+         INSERT INTO _knocker_deliveries (id, endpoint_id, outcome, first_event_id, last_event_id, received_at, method, url, headers, body_size, body)
+           SELECT i, 1, 'accepted', i, i, {NOW}, 'POST', '/github', '{{}}', 100, zeroblob(100) FROM n;
          INSERT INTO _knocker_events (id, endpoint_id, delivery_id, job_id, status, received_at, type, key)
            SELECT i, 1, i, iif({waiting}, i, NULL), '{status}', {NOW}, 'push', printf('%08x%08x', i * 2654435761 % 4294967296, i) FROM n;
          INSERT INTO _honker_live (id, queue, payload, run_at, max_attempts, created_at)

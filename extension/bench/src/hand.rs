@@ -15,8 +15,8 @@ pub fn receive(conn: &Connection, push: &Push) -> rusqlite::Result<()> {
                VALUES (?1, 0, 'received', ?2, 'push', ?3) ON CONFLICT DO NOTHING";
     conn.prepare_cached(sql)?.execute((endpoint, NOW, &push.key))?;
     let event = conn.last_insert_rowid();
-    let sql = "INSERT INTO _knocker_deliveries (endpoint_id, outcome, event_id, events_created, received_at, method, url, headers, body_size, body)
-               VALUES (?1, 'accepted', ?2, 1, ?3, 'POST', '/github', ?4, ?5, ?6)";
+    let sql = "INSERT INTO _knocker_deliveries (endpoint_id, outcome, first_event_id, last_event_id, received_at, method, url, headers, body_size, body)
+               VALUES (?1, 'accepted', ?2, ?2, ?3, 'POST', '/github', ?4, ?5, ?6)";
     conn.prepare_cached(sql)?.execute((endpoint, event, NOW, HEADERS, push.body.len() as i64, &push.body))?;
     let delivery = conn.last_insert_rowid();
     let sql = "INSERT INTO _honker_live (queue, payload, run_at, max_attempts, created_at) VALUES ('knocker:github', ?1, ?2, 10, ?2)";

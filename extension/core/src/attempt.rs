@@ -126,14 +126,15 @@ impl Store {
         })
     }
 
-    /// Gives back every lease of the worker, the attempt uncounted, and returns how many.
+    /// Gives back every valid lease of the worker, the attempt uncounted, and returns how many. One that ran out counts as an attempt,
+    /// which the next claim records.
     ///
     /// # Errors
     /// Those of a failing database.
-    pub fn release(&self, worker: &str) -> Result<i64> {
+    pub fn release(&self, worker: &str, now: i64) -> Result<i64> {
         check_worker(worker)?;
         self.write(|| {
-            let jobs = self.jobs_of_worker(worker)?;
+            let jobs = self.leased_jobs(worker, now)?;
             for job in &jobs {
                 self.unclaim_job(job.id)?;
             }

@@ -78,6 +78,9 @@ codes! {
     /// The file is damaged.
     Corrupt = "corrupt", false,
         "Run PRAGMA integrity_check and restore a backup.";
+    /// The host interrupted the call.
+    Interrupted = "interrupted", true,
+        "The call was cancelled and nothing was written; try it again.";
     /// Called from inside a statement that already writes.
     NestedStatement = "nested_statement", false,
         "Call it with a plain SELECT, keep the result, and write it with a statement of its own. Nothing was written.";
@@ -141,6 +144,7 @@ impl From<rusqlite::Error> for Error {
             Some(ErrorCode::ReadOnly) => Code::ReadOnly,
             Some(ErrorCode::DiskFull) => Code::DiskFull,
             Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen) => Code::IoError,
+            Some(ErrorCode::OperationInterrupted) => Code::Interrupted,
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Code::Corrupt,
             // SQLite has no code of its own for a missing table.
             _ if message.contains("no such table: _knocker_") => {

@@ -209,7 +209,7 @@ impl Store {
         match outcomes {
             Some(outcomes) => conditions.add_one_of("outcome", outcomes),
             // A valid empty batch has no event either.
-            None => conditions.add_plain("(outcome <> 'accepted' OR event_id IS NULL)"),
+            None => conditions.add_plain("(outcome <> 'accepted' OR first_event_id IS NULL)"),
         }
         if let Some(first_fresh) = self.first_id_since("_knocker_deliveries", cutoff)? {
             conditions.add("id < {}", first_fresh);

@@ -132,12 +132,13 @@ impl Store {
         Ok(self.conn().prepare_cached(sql)?.query_row((job_id, seconds(now)), |row| row.get(0))?)
     }
 
-    /// Every job leased to this worker, valid or not.
-    pub(crate) fn jobs_of_worker(&self, worker: &str) -> Result<Vec<Job>> {
+    /// The jobs whose lease is this worker's and still valid.
+    pub(crate) fn leased_jobs(&self, worker: &str, now: i64) -> Result<Vec<Job>> {
         let mut statement = self.conn().prepare_cached(&format!(
-            "SELECT {JOB_COLUMNS} FROM _honker_live WHERE state = 'processing' AND worker_id = ?1 AND queue GLOB 'knocker:*'"
+            "SELECT {JOB_COLUMNS} FROM _honker_live
+             WHERE state = 'processing' AND worker_id = ?1 AND claim_expires_at >= ?2 AND queue GLOB 'knocker:*'"
         ))?;
-        let rows = statement.query_map([worker], read_job)?;
+        let rows = statement.query_map((worker, seconds(now)), read_job)?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 

@@ -150,7 +150,7 @@ impl Store {
                 response: if outcome == "handshake" { response } else { Response::text(401, "refused") },
             });
         }
-        let delivery_id = self.insert_delivery(endpoint.id, incoming, outcome, None, 0, reason.as_deref(), detail.as_deref(), now)?;
+        let delivery_id = self.insert_delivery(endpoint.id, incoming, outcome, None, reason.as_deref(), detail.as_deref(), now)?;
         Ok(Receipt { delivery_id: Some(delivery_id), outcome, event_id: None, events: Vec::new(), reason, detail, response })
     }
 
@@ -168,11 +168,11 @@ impl Store {
         for item in items {
             events.push(self.insert_or_find_event(endpoint.id, item, now)?);
         }
-        let created = events.iter().filter(|event| !event.duplicate).count();
-        let outcome = if created == 0 && !events.is_empty() { "duplicate" } else { "accepted" };
-        // The created ones have consecutive ids, which is how a delivery finds them again.
-        let first = events.iter().find(|event| !event.duplicate).or(events.first()).map(|event| event.id);
-        let delivery_id = self.insert_delivery(endpoint.id, incoming, outcome, first, created, None, None, now)?;
+        let mut created = events.iter().filter(|event| !event.duplicate).map(|event| event.id);
+        // Ascending, because they were inserted one after the other under the write lock.
+        let range = created.next().map(|first| (first, created.last().unwrap_or(first)));
+        let outcome = if range.is_none() && !events.is_empty() { "duplicate" } else { "accepted" };
+        let delivery_id = self.insert_delivery(endpoint.id, incoming, outcome, range, None, None, now)?;
         let queue = endpoint.queue();
         for (event, item) in events.iter().zip(items) {
             if event.duplicate {
@@ -220,20 +220,19 @@ impl Store {
         endpoint_id: i64,
         incoming: &Incoming,
         outcome: &str,
-        event_id: Option<i64>,
-        events_created: usize,
+        created: Option<(i64, i64)>,
         reason: Option<&str>,
         detail: Option<&str>,
         now: i64,
     ) -> Result<i64> {
-        let sql = "INSERT INTO _knocker_deliveries (endpoint_id, outcome, event_id, events_created, reason, detail, provider_event_id,
+        let sql = "INSERT INTO _knocker_deliveries (endpoint_id, outcome, first_event_id, last_event_id, reason, detail, provider_event_id,
                      provider_delivery_id, received_at, method, url, headers, body_size, body_sha256, body)
                    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
         self.conn().prepare_cached(sql)?.execute(rusqlite::params![
             endpoint_id,
             outcome,
-            event_id,
-            events_created as i64,
+            created.map(|range| range.0),
+            created.map(|range| range.1),
             reason,
             detail,
             incoming.provider_event_id,

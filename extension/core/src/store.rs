@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use rusqlite::Connection;
+use rusqlite::{CachedStatement, Connection, ErrorCode};
 
 use crate::endpoint::Endpoint;
 use crate::error::{Code, Error, Result};
@@ -35,24 +35,17 @@ impl Store {
     /// Runs `work` so that all of it happens or none: in its own `BEGIN IMMEDIATE … COMMIT` in autocommit, in a savepoint inside the
     /// caller's transaction, which a failure leaves open and as it was.
     pub fn atomic<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
-        if self.conn.is_autocommit() { self.in_transaction(work) } else { self.in_savepoint(work) }
-    }
-
-    fn in_transaction<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
-        self.run("BEGIN IMMEDIATE")?;
-        let undo = Undo { store: self, statements: &["ROLLBACK"] };
+        let (begin, commit, undo) = if self.conn.is_autocommit() {
+            ("BEGIN IMMEDIATE", "COMMIT", "ROLLBACK")
+        } else {
+            ("SAVEPOINT knocker", "RELEASE knocker", "ROLLBACK TO knocker")
+        };
+        let mut scope = Scope::prepare(&self.conn, commit, undo)?;
+        self.conn.prepare_cached(begin)?.execute([]).map_err(explain_nesting)?;
+        scope.open = true;
         let value = work()?;
-        self.run("COMMIT").map_err(explain_nesting)?;
-        undo.disarm();
-        Ok(value)
-    }
-
-    fn in_savepoint<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
-        self.run("SAVEPOINT knocker").map_err(explain_nesting)?;
-        let undo = Undo { store: self, statements: &["ROLLBACK TO knocker", "RELEASE knocker"] };
-        let value = work()?;
-        self.run("RELEASE knocker")?;
-        undo.disarm();
+        scope.commit.execute([]).map_err(explain_nesting)?;
+        scope.open = false;
         Ok(value)
     }
 
@@ -63,44 +56,56 @@ impl Store {
             work()
         })
     }
+}
 
-    fn run(&self, sql: &str) -> Result<()> {
-        self.conn.prepare_cached(sql)?.execute([])?;
-        Ok(())
+/// A transaction or a savepoint. What was done in it is taken back when it is dropped while open, be it by an error or by a panic.
+///
+/// Everything is prepared before the work starts: after `sqlite3_interrupt` a connection prepares and runs nothing until the outermost
+/// statement has ended, and that is the one that called us.
+struct Scope<'c> {
+    conn: &'c Connection,
+    commit: CachedStatement<'c>,
+    undo: CachedStatement<'c>,
+    /// Writes nothing. A write that is interrupted makes SQLite itself roll the whole transaction back, which a ROLLBACK then cannot.
+    /// `None` while there is no schema to write to.
+    forced: Option<CachedStatement<'c>>,
+    open: bool,
+}
+
+impl<'c> Scope<'c> {
+    fn prepare(conn: &'c Connection, commit: &str, undo: &str) -> Result<Self> {
+        let forced = conn.prepare_cached("UPDATE _knocker_schema SET version = version WHERE 0").ok();
+        Ok(Self { conn, commit: conn.prepare_cached(commit)?, undo: conn.prepare_cached(undo)?, forced, open: false })
     }
 }
 
-/// Takes back what was done when it is dropped, be it by an error or by a panic.
-struct Undo<'s> {
-    store: &'s Store,
-    statements: &'static [&'static str],
-}
-
-impl Undo<'_> {
-    fn disarm(self) {
-        std::mem::forget(self);
-    }
-}
-
-impl Drop for Undo<'_> {
+impl Drop for Scope<'_> {
     fn drop(&mut self) {
-        for statement in self.statements {
-            // A full disk or a failing write has ended the whole transaction already: then there is nothing left to take back, and the
-            // error that the caller gets is the one that matters.
-            if !self.store.conn.is_autocommit() {
-                let _ = self.store.run(statement);
+        // A full disk or a failing write has ended the whole transaction already: then there is nothing left to take back, and the error
+        // that the caller gets is the one that matters.
+        if !self.open || self.conn.is_autocommit() {
+            return;
+        }
+        match self.undo.execute([]) {
+            // A savepoint is rolled back to, and then still there.
+            Ok(_) if !self.conn.is_autocommit() => drop(self.commit.execute([])),
+            Err(error) if error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted) => {
+                if let Some(forced) = &mut self.forced {
+                    drop(forced.execute([]));
+                }
             }
+            _ => {}
         }
     }
 }
 
 /// SQLite refuses a COMMIT, and inside a transaction a SAVEPOINT, while the statement that called us is itself writing:
 /// `INSERT … SELECT knocker_receive(…)`.
-fn explain_nesting(error: Error) -> Error {
-    if error.message().contains("SQL statements in progress") {
+fn explain_nesting(error: rusqlite::Error) -> Error {
+    if error.to_string().contains("SQL statements in progress") {
         return Error::new(Code::NestedStatement, "a Knocker function that writes was called from inside a statement that writes");
     }
-    error
+    error.into()
 }
 
 /// The system clock in Unix milliseconds.

@@ -15,14 +15,14 @@ CREATE TABLE _knocker_endpoints (
   updated_at INTEGER NOT NULL
 ) STRICT;
 
--- One row a receipt. `event_id` is the first event that it created or repeated; the events it created have the ids
--- event_id .. event_id + events_created - 1. The body comes last: reading the rest then touches no overflow page.
+-- One row a receipt. The events that it created have ids from first_event_id to last_event_id, both NULL where there is none. The body
+-- comes last: reading the rest then touches no overflow page.
 CREATE TABLE _knocker_deliveries (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   endpoint_id INTEGER NOT NULL,
   outcome TEXT NOT NULL,
-  event_id INTEGER,
-  events_created INTEGER NOT NULL DEFAULT 0,
+  first_event_id INTEGER,
+  last_event_id INTEGER,
   reason TEXT,
   detail TEXT,
   provider_event_id TEXT,
@@ -183,8 +183,18 @@ SELECT id, name,
        created_at, updated_at
 FROM _knocker_endpoints;
 
+-- Which deliveries an event had, and which events a delivery brought: an index lookup either way.
+CREATE VIEW knocker_event_deliveries AS
+SELECT e.id AS event_id, d.id AS delivery_id, 0 AS duplicate
+FROM _knocker_deliveries d
+JOIN _knocker_events e ON e.id BETWEEN d.first_event_id AND d.last_event_id AND e.delivery_id = d.id
+UNION ALL
+SELECT event_id, delivery_id, 1 FROM _knocker_redeliveries;
+
 CREATE VIEW knocker_deliveries AS
-SELECT d.id, p.name AS endpoint, d.outcome, d.event_id, d.reason, d.detail, d.provider_event_id, d.provider_delivery_id,
+SELECT d.id, p.name AS endpoint, d.outcome,
+       (SELECT min(l.event_id) FROM knocker_event_deliveries l WHERE l.delivery_id = d.id) AS event_id,
+       d.reason, d.detail, d.provider_event_id, d.provider_delivery_id,
        d.method, d.url, d.headers, d.body_size, d.body_sha256, d.received_at, d.body
 FROM _knocker_deliveries d
 LEFT JOIN _knocker_endpoints p ON p.id = d.endpoint_id;
@@ -209,14 +219,6 @@ SELECT a.id, a.event_id, p.name AS endpoint, a.delivery_id, a.attempt, a.outcome
 FROM _knocker_attempts a
 LEFT JOIN _knocker_events e ON e.id = a.event_id
 LEFT JOIN _knocker_endpoints p ON p.id = e.endpoint_id;
-
--- Which deliveries an event had, and which events a delivery brought: an index lookup either way.
-CREATE VIEW knocker_event_deliveries AS
-SELECT e.id AS event_id, d.id AS delivery_id, 0 AS duplicate
-FROM _knocker_deliveries d
-JOIN _knocker_events e ON e.id >= d.event_id AND e.id < d.event_id + d.events_created AND e.delivery_id = d.id
-UNION ALL
-SELECT event_id, delivery_id, 1 FROM _knocker_redeliveries;
 
 CREATE VIEW knocker_policies AS
 SELECT r.endpoint_id AS id, p.name AS endpoint, r.policy, r.next_run_at

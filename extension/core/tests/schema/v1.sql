@@ -89,8 +89,8 @@ CREATE TABLE _knocker_deliveries (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   endpoint_id INTEGER NOT NULL,
   outcome TEXT NOT NULL,
-  event_id INTEGER,
-  events_created INTEGER NOT NULL DEFAULT 0,
+  first_event_id INTEGER,
+  last_event_id INTEGER,
   reason TEXT,
   detail TEXT,
   provider_event_id TEXT,
@@ -104,12 +104,12 @@ CREATE TABLE _knocker_deliveries (
   body BLOB
 ) STRICT;
 INSERT INTO _knocker_deliveries VALUES(1,1,'accepted',1,1,NULL,NULL,NULL,NULL,1767225600000,'POST','/','{"x-webhook-token":"[redacted]"}',30,NULL,X'7b226964223a2261222c2274797065223a226f726465722e70616964227d');
-INSERT INTO _knocker_deliveries VALUES(2,1,'duplicate',1,0,NULL,NULL,NULL,NULL,1767225601000,'POST','/','{"x-webhook-token":"[redacted]"}',30,NULL,X'7b226964223a2261222c2274797065223a226f726465722e70616964227d');
-INSERT INTO _knocker_deliveries VALUES(3,1,'accepted',2,1,NULL,NULL,NULL,NULL,1767225602000,'POST','/','{"x-webhook-token":"[redacted]"}',30,NULL,X'7b226964223a2262222c2274797065223a226f726465722e70616964227d');
-INSERT INTO _knocker_deliveries VALUES(4,1,'invalid',NULL,0,'bad_signature','the token is not one of the secrets',NULL,NULL,1767225603000,'POST','/','{"x-webhook-token":"[redacted]"}',10,NULL,X'7b226964223a2263227d');
-INSERT INTO _knocker_deliveries VALUES(5,2,'accepted',3,1,NULL,NULL,NULL,NULL,1767225604000,'POST','/','{}',5,NULL,X'68656c6c6f');
-INSERT INTO _knocker_deliveries VALUES(7,2,'accepted',5,1,NULL,NULL,NULL,NULL,1767225604000,'POST','/','{}',7,NULL,X'77616974696e67');
-INSERT INTO _knocker_deliveries VALUES(8,2,'accepted',6,1,NULL,NULL,NULL,NULL,1767225611000,'POST','/','{}',6,NULL,X'6c6561736564');
+INSERT INTO _knocker_deliveries VALUES(2,1,'duplicate',NULL,NULL,NULL,NULL,NULL,NULL,1767225601000,'POST','/','{"x-webhook-token":"[redacted]"}',30,NULL,X'7b226964223a2261222c2274797065223a226f726465722e70616964227d');
+INSERT INTO _knocker_deliveries VALUES(3,1,'accepted',2,2,NULL,NULL,NULL,NULL,1767225602000,'POST','/','{"x-webhook-token":"[redacted]"}',30,NULL,X'7b226964223a2262222c2274797065223a226f726465722e70616964227d');
+INSERT INTO _knocker_deliveries VALUES(4,1,'invalid',NULL,NULL,'bad_signature','the token is not one of the secrets',NULL,NULL,1767225603000,'POST','/','{"x-webhook-token":"[redacted]"}',10,NULL,X'7b226964223a2263227d');
+INSERT INTO _knocker_deliveries VALUES(5,2,'accepted',3,3,NULL,NULL,NULL,NULL,1767225604000,'POST','/','{}',5,NULL,X'68656c6c6f');
+INSERT INTO _knocker_deliveries VALUES(7,2,'accepted',5,5,NULL,NULL,NULL,NULL,1767225604000,'POST','/','{}',7,NULL,X'77616974696e67');
+INSERT INTO _knocker_deliveries VALUES(8,2,'accepted',6,6,NULL,NULL,NULL,NULL,1767225611000,'POST','/','{}',6,NULL,X'6c6561736564');
 CREATE TABLE _knocker_events (
   id INTEGER PRIMARY KEY AUTOINCREMENT,
   endpoint_id INTEGER NOT NULL,
@@ -265,8 +265,16 @@ SELECT id, name,
        config ->> '$.invalid_per_hour' AS invalid_per_hour,
        created_at, updated_at
 FROM _knocker_endpoints;
+CREATE VIEW knocker_event_deliveries AS
+SELECT e.id AS event_id, d.id AS delivery_id, 0 AS duplicate
+FROM _knocker_deliveries d
+JOIN _knocker_events e ON e.id BETWEEN d.first_event_id AND d.last_event_id AND e.delivery_id = d.id
+UNION ALL
+SELECT event_id, delivery_id, 1 FROM _knocker_redeliveries;
 CREATE VIEW knocker_deliveries AS
-SELECT d.id, p.name AS endpoint, d.outcome, d.event_id, d.reason, d.detail, d.provider_event_id, d.provider_delivery_id,
+SELECT d.id, p.name AS endpoint, d.outcome,
+       (SELECT min(l.event_id) FROM knocker_event_deliveries l WHERE l.delivery_id = d.id) AS event_id,
+       d.reason, d.detail, d.provider_event_id, d.provider_delivery_id,
        d.method, d.url, d.headers, d.body_size, d.body_sha256, d.received_at, d.body
 FROM _knocker_deliveries d
 LEFT JOIN _knocker_endpoints p ON p.id = d.endpoint_id;
@@ -289,12 +297,6 @@ SELECT a.id, a.event_id, p.name AS endpoint, a.delivery_id, a.attempt, a.outcome
 FROM _knocker_attempts a
 LEFT JOIN _knocker_events e ON e.id = a.event_id
 LEFT JOIN _knocker_endpoints p ON p.id = e.endpoint_id;
-CREATE VIEW knocker_event_deliveries AS
-SELECT e.id AS event_id, d.id AS delivery_id, 0 AS duplicate
-FROM _knocker_deliveries d
-JOIN _knocker_events e ON e.id >= d.event_id AND e.id < d.event_id + d.events_created AND e.delivery_id = d.id
-UNION ALL
-SELECT event_id, delivery_id, 1 FROM _knocker_redeliveries;
 CREATE VIEW knocker_policies AS
 SELECT r.endpoint_id AS id, p.name AS endpoint, r.policy, r.next_run_at
 FROM _knocker_policies r
