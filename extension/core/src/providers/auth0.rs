@@ -12,7 +12,7 @@ pub(crate) static AUTH0: Provider = Provider {
     title: "Auth0 log streams",
     docs: "https://auth0.com/docs/customize/log-streams/custom-log-streams",
     scheme: Scheme::Token(TokenScheme { header: "Authorization", prefix: "" }),
-    event: Event { batch: Batch::Custom(logs), ..Event::UNKNOWN },
+    event: Event { batch: Batch::Custom(logs), identity: "of each log: body log_id, else SHA-256 of the log", ..Event::UNKNOWN },
     ..Provider::BASE
 };
 

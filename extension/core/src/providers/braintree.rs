@@ -24,7 +24,7 @@ pub(crate) static BRAINTREE: Provider = Provider {
         verify,
         sign,
     }),
-    event: Event { batch: Batch::Custom(item), ..Event::UNKNOWN },
+    event: Event { batch: Batch::Custom(item), identity: "SHA-256 of the payload", ..Event::UNKNOWN },
     handshake: Handshake {
         about: "GET bt_challenge: 200 with `public|<hex HMAC of the challenge>`",
         unsigned: Some(answer_challenge),

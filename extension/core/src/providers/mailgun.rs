@@ -28,7 +28,7 @@ pub(crate) static MAILGUN: Provider = Provider {
         sign,
     }),
     options: &[OptionSpec::tolerance(0)],
-    event: Event { batch: Batch::Custom(item), ..Event::UNKNOWN },
+    event: Event { batch: Batch::Custom(item), identity: "body signature.token", ..Event::UNKNOWN },
     ..Provider::BASE
 };
 

@@ -21,7 +21,11 @@ pub(crate) static META: Provider = Provider {
     // The older X-Hub-Signature (SHA-1) comes along and is never looked at.
     scheme: Scheme::Signature(SignatureScheme { form: Form::Prefixed("sha256="), ..SignatureScheme::hex_of_body("X-Hub-Signature-256") }),
     options: &[OptionSpec::VERIFY_TOKEN],
-    event: Event { batch: Batch::Custom(items), ..Event::UNKNOWN },
+    event: Event {
+        batch: Batch::Custom(items),
+        identity: "of each change or message: message id (with its status), else who, what and when with the SHA-256 of it",
+        ..Event::UNKNOWN
+    },
     handshake: Handshake {
         about: "GET hub.mode=subscribe: 200 with hub.challenge where hub.verify_token is the option verify_token, else 403",
         unsigned: Some(subscribe),

@@ -37,6 +37,7 @@ pub(crate) static POSTMARK: Provider = Provider {
             Source::All(&[MESSAGE, RECORD]),
             MESSAGE,
         ],
+        identity: "body RecordType + ID (bounces, spam complaints), else MessageID + RecordType + Recipient + time",
         ..Event::UNKNOWN
     },
     redaction: Redaction { header_option: Some("header"), ..Redaction::NONE },

@@ -36,7 +36,11 @@ pub(crate) static TWILIO: Provider = Provider {
         OptionSpec { name: "algorithm", kind: Kind::Choice(&["sha1", "sha256"]), default: Preset::Text("sha1") },
         OptionSpec::PUBLIC_URL,
     ],
-    event: Event { batch: Batch::Custom(items), ..Event::UNKNOWN },
+    event: Event {
+        batch: Batch::Custom(items),
+        identity: "header I-Twilio-Idempotency-Token, else MessageSid + status, else CallSid + CallStatus + SequenceNumber, else SHA-256 of the signed bytes; of each event of a batch: id",
+        ..Event::UNKNOWN
+    },
     // An empty document tells a call or a message that there is nothing to do.
     success: Reply::Choose(|_| Response {
         status: 200,

@@ -40,6 +40,8 @@ pub struct Event {
     pub batch: Batch,
     /// What an occurrence without an identity is named by.
     pub unnamed: Unnamed,
+    /// The identity in words, where the sources do not say it all.
+    pub identity: &'static str,
 }
 
 /// What an occurrence without an identity is named by.
@@ -66,7 +68,7 @@ pub enum Batch {
 
 impl Event {
     /// No type and no identity of its own.
-    pub const UNKNOWN: Event = Event { types: &[], keys: &[], batch: Batch::Single, unnamed: Unnamed::SignedBytes };
+    pub const UNKNOWN: Event = Event { types: &[], keys: &[], batch: Batch::Single, unnamed: Unnamed::SignedBytes, identity: "" };
 
     /// The occurrences of an authentic request. `occurrence` gives the bytes to name one by that has no identity, where it has any.
     ///
@@ -103,14 +105,17 @@ impl Event {
 
     /// Where the identity is, in words.
     pub fn describe_identity(&self) -> String {
+        if !self.identity.is_empty() {
+            return self.identity.to_owned();
+        }
         let last = match self.unnamed {
             Unnamed::SignedBytes => "SHA-256 of the signed bytes",
             Unnamed::Nothing => "none",
         };
         let sources: Vec<_> = self.keys.iter().map(Source::describe).chain([last.into()]).collect();
         let each = match self.batch {
-            Batch::Single => "",
-            _ => "of each item: ",
+            Batch::Single | Batch::Custom(_) => "",
+            Batch::Body | Batch::Path(_) => "of each item: ",
         };
         format!("{each}{}", sources.join(", else "))
     }
