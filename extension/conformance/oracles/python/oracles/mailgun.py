@@ -6,9 +6,9 @@ from anymail.exceptions import AnymailWebhookValidationFailure
 from anymail.webhooks.mailgun import MailgunTrackingWebhookView
 from mailgun.security import SecurityGuard
 
+from anymail_view import django_request
 from case import Request
 from oracle import Oracle
-from oracles.anymail_view import django_request
 
 BLANK = {"a blank secret": "the library signs with an empty key; Knocker verifies nothing with one"}
 

@@ -3,9 +3,9 @@
 from anymail.exceptions import AnymailInsecureWebhookWarning, AnymailWebhookValidationFailure
 from anymail.webhooks.postmark import PostmarkTrackingWebhookView
 
+from anymail_view import django_request
 from case import Request
 from oracle import Oracle
-from oracles.anymail_view import django_request
 
 
 def verify(request: Request, secret: str) -> bool:

@@ -5,9 +5,9 @@ from anymail.exceptions import AnymailWebhookValidationFailure
 from anymail.webhooks.resend import ResendTrackingWebhookView
 from standardwebhooks.webhooks import EmptyWebhookSecretError
 
+from anymail_view import django_request
 from case import Request
 from oracle import Oracle
-from oracles.anymail_view import django_request
 
 
 def verify(request: Request, secret: str) -> bool:

@@ -7,9 +7,9 @@ from anymail.webhooks.sendgrid import SendGridTrackingWebhookView
 from cryptography.exceptions import UnsupportedAlgorithm
 from sendgrid.helpers.eventwebhook import EventWebhook, EventWebhookHeader
 
+from anymail_view import django_request
 from case import Request
 from oracle import Oracle
-from oracles.anymail_view import django_request
 
 
 def verify(request: Request, secret: str) -> object:

@@ -8,8 +8,6 @@ from case import Request
 
 settings.configure(ALLOWED_HOSTS=["*"])
 
-ORACLES: list[object] = []
-
 
 def django_request(request: Request) -> HttpRequest:
     """The request as Django hands it to a view."""
