@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 import knocker
+from knocker.connection import DriverName, find_driver, open_connection
 from knocker.testing import FrozenClock, sign
 
 pytest_plugins = ["pytester"]
 
 SECRET = "test-secret"
+
+if DRIVER := os.environ.get("KNOCKER_TEST_DRIVER"):
+    # The first load decides which SQLite library this process uses.
+    open_connection(":memory:", synchronous="full", busy_timeout_s=1, driver=find_driver(cast(DriverName, DRIVER))).close()
 
 
 @pytest.fixture

@@ -50,11 +50,22 @@ def raw_body(given: Json) -> bytes:
     return base64.b64decode(given["body_base64"]) if "body_base64" in given else (given.get("body") or "").encode()
 
 
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[knocker.Hooks, FrozenClock]]:
+    """One file for all verification cases, which have an endpoint each."""
+    clock = FrozenClock()
+    with knocker.open(tmp_path_factory.mktemp("verification") / "app.db", clock=clock, synchronous="normal") as hooks:
+        yield hooks, clock
+
+
 @pytest.mark.parametrize(("file", "content", "case"), VERIFICATION, ids=name)
-def test_verification(file: Path, content: Json, case: Json, hooks: knocker.Hooks, clock: FrozenClock) -> None:
+def test_verification(file: Path, content: Json, case: Json, shared: tuple[knocker.Hooks, FrozenClock]) -> None:
+    hooks, clock = shared
     clock.now_ms = case["now"]
     expect = case["expect"]
-    endpoint = hooks.endpoint("case", provider=content["provider"], options=case.get("options"), secrets=lambda _: case["secrets"])
+    endpoint = hooks.endpoint(
+        f"case-{len(hooks.endpoints)}", provider=content["provider"], options=case.get("options"), secrets=lambda _: case["secrets"]
+    )
     request = request_of(case["request"], raw_body(case))
     verdict = endpoint.verify(request)
     assert (verdict.valid, verdict.kind, verdict.reason) == (expect["valid"], expect["kind"], expect["reason"])
@@ -167,7 +178,7 @@ class Scenario:
 
     def sign(self, provider: str, options: Json, request: Json, secret: str, **body: str) -> Any:
         unsigned = request_of({"method": "POST", "url": "/", **request}, raw_body(body))
-        head = {"headers": unsigned.headers, "method": unsigned.method, "url": unsigned.url}
+        head: Json = {"headers": unsigned.headers, "method": unsigned.method, "url": unsigned.url}
         signed = sign(provider, unsigned.body, secret, options=options, now=self.hooks.database.now(), **head)
         # In SQL null stands for what was not replaced.
         return {

@@ -16,7 +16,6 @@ import pytest
 
 import knocker
 from knocker import module_sqlite
-from knocker.connection import find_driver
 
 HAS_ENABLE = hasattr(sqlite3.Connection, "enable_load_extension")
 
@@ -118,7 +117,6 @@ def test_the_explicit_extension_is_enough(monkeypatch: pytest.MonkeyPatch, tmp_p
     copy = tmp_path / "libknocker.so"
     shutil.copy(knocker.loadable_path(), copy)
     monkeypatch.delenv("KNOCKER_EXTENSION", raising=False)
-    find_driver.cache_clear()
     with knocker.open(tmp_path / "app.db", extension=copy) as hooks:
         assert hooks.stats().endpoints == ()
 

@@ -38,7 +38,7 @@ def test_lists_are_lazy_and_page_by_cursor(hooks: knocker.Hooks, orders: knocker
         statements.append(sql)
         return rows(sql, parameters)  # type: ignore[arg-type]
 
-    hooks.database.rows = counted  # type: ignore[method-assign,assignment]
+    hooks.database.rows = counted  # type: ignore[method-assign]
     listed = hooks.events()
     assert statements == []
     assert ids(islice(listed, 5)) == [1, 2, 3, 4, 5]

@@ -100,19 +100,8 @@ def test_the_source_distribution_builds_with_a_rust_toolchain(tmp_path: Path) ->
     }
     for name in ("KNOCKER_EXTENSION", "PYTHONPATH"):
         environment.pop(name, None)
-    pip = [
-        sys.executable,
-        "-m",
-        "pip",
-        "wheel",
-        "--quiet",
-        "--no-index",
-        "--no-deps",
-        "--no-build-isolation",
-        "-w",
-        str(tmp_path),
-        str(source),
-    ]
+    options = ["--quiet", "--no-index", "--no-deps", "--no-build-isolation", "--no-cache-dir", "--wheel-dir", str(tmp_path)]
+    pip = [sys.executable, "-m", "pip", "wheel", *options, str(source)]
     done = subprocess.run(pip, env=environment, cwd=tmp_path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     check(next(tmp_path.glob("*.whl")), tmp_path)

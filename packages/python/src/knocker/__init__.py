@@ -15,6 +15,7 @@ from knocker.endpoint import Endpoint
 from knocker.error_codes import (
     BadStateError,
     BusyError,
+    CallInterruptedError,
     CorruptError,
     DiskFullError,
     InvalidArgumentError,
@@ -69,6 +70,7 @@ __all__ = [
     "BadStateError",
     "BulkResult",
     "BusyError",
+    "CallInterruptedError",
     "CannotLoadError",
     "CorruptError",
     "Dead",

@@ -61,23 +61,33 @@ def _connect_apsw(connection_class: type[Any], path: str, timeout_s: float) -> A
     return connection
 
 
-@lru_cache
+_in_use: Driver | None = None
+
+
 def find_driver(name: DriverName | None = None) -> Driver:
-    """The named driver; without a name the first of ``sqlite3``, ``apsw`` and ``pysqlite3`` that is there and can load Knocker."""
-    if name == "sqlite3":
-        return Driver("sqlite3", sqlite3.Connection, _connect_dbapi)
+    """The named driver. Without a name the one that this process has loaded Knocker with, because a second SQLite is refused; else the
+    first of ``sqlite3``, ``apsw`` and ``pysqlite3`` that is there and can load extensions."""
     if name is not None:
-        module = importlib.import_module(name)
-        return Driver(name, module.Connection, _connect_apsw if name == "apsw" else _connect_dbapi)
+        return _named(name)
+    if _in_use is not None:
+        return _in_use
     problem = _standard_module_problem()
     if problem is None:
-        return find_driver("sqlite3")
+        return _named("sqlite3")
     for other in ("apsw", "pysqlite3"):
         try:
-            return find_driver(other)
+            return _named(other)
         except ImportError:
             continue
     raise CannotLoadError(f"{problem}. {library.advice()}")
+
+
+def _named(name: str) -> Driver:
+    if name not in ("sqlite3", "apsw", "pysqlite3"):
+        raise UsageError(f'driver must be "sqlite3", "apsw" or "pysqlite3", not {name!r}')
+    # The module pysqlite3 keeps its classes in a submodule, as sqlite3 does.
+    module = importlib.import_module("pysqlite3.dbapi2" if name == "pysqlite3" else name)
+    return Driver(name, module.Connection, _connect_apsw if name == "apsw" else _connect_dbapi)
 
 
 def _standard_module_problem() -> str | None:
@@ -106,12 +116,14 @@ def open_connection(
     """Opens a file in WAL mode with foreign keys on and Knocker loaded, in autocommit, usable from any thread (one at a time)."""
     if synchronous not in ("full", "normal"):
         raise UsageError(f'synchronous must be "full" or "normal", not {synchronous!r}')
+    global _in_use
     chosen = driver or find_driver()
     with translated():
         connection: Connection = chosen.connect(connection_class or chosen.connection_class, path, busy_timeout_s)
     try:
         with translated():
             library.load(connection, extension)
+            _in_use = _in_use or chosen
             _use_wal(connection, busy_timeout_s)
             connection.execute(f"PRAGMA synchronous = {synchronous}").fetchall()
             connection.execute("PRAGMA foreign_keys = ON").fetchall()

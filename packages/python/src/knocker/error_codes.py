@@ -120,6 +120,14 @@ class CorruptError(KnockerError):
     hint = "Run PRAGMA integrity_check and restore a backup."
 
 
+class CallInterruptedError(KnockerError):
+    """The core's ``interrupted``."""
+
+    code = "interrupted"
+    retryable = True
+    hint = "The call was cancelled and nothing was written; try it again."
+
+
 class NestedStatementError(KnockerError):
     """The core's ``nested_statement``."""
 
@@ -167,6 +175,7 @@ ERRORS: dict[str, type[KnockerError]] = {
     "disk_full": DiskFullError,
     "io_error": IoError,
     "corrupt": CorruptError,
+    "interrupted": CallInterruptedError,
     "nested_statement": NestedStatementError,
     "unsupported_sqlite": UnsupportedSqliteError,
     "second_sqlite": SecondSqliteError,

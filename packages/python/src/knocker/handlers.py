@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
 from knocker.errors import UsageError
 from knocker.event import Event
 
-Handler = Callable[[Event, Any], Awaitable[None] | None]
-"""A function or coroutine function of the event and ``tx``, the worker's database connection."""
+Handler = Callable[[Event, Any], object]
+"""A function or coroutine function of the event and ``tx``, the worker's database connection. What it returns is not looked at."""
 
 
 class Handlers:

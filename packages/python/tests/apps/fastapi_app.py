@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fastapi import FastAPI
-from hooks_of_test import hooks
+from app_hooks import hooks
 
 app = FastAPI()
 app.mount("/webhooks", hooks.asgi())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flask import Flask
-from hooks_of_test import hooks
+from app_hooks import hooks
 
 app = Flask(__name__)
 app.wsgi_app = hooks.wsgi("/webhooks", otherwise=app.wsgi_app)  # type: ignore[method-assign]

@@ -35,7 +35,7 @@ def index(request: HttpRequest) -> HttpResponse:
 urlpatterns = [path("", index)]
 
 if __name__ == "__main__":
-    from hooks_of_test import hooks
+    from app_hooks import hooks
 
     application = hooks.wsgi("/webhooks", otherwise=get_wsgi_application())
     execute_from_command_line(sys.argv)
