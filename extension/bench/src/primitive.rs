@@ -9,7 +9,7 @@ use p256::ecdsa::{Signature, SigningKey as EcKey};
 const KEY: [u8; 32] = [7; 32];
 
 /// A way to sign.
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy)]
 pub enum Primitive {
     HmacSha1,
     HmacSha256,
@@ -35,6 +35,10 @@ impl Primitive {
             .filter_map(|(name, primitive)| Some((scheme.find(name)?, primitive)))
             .min_by_key(|found| found.0)
             .map(|found| found.1)
+    }
+
+    pub fn is_hmac(self) -> bool {
+        !matches!(self, Primitive::Ed25519 | Primitive::EcdsaP256)
     }
 
     pub fn title(self) -> &'static str {

@@ -1,5 +1,6 @@
 //! How measurements are taken and printed.
 
+use std::fmt;
 use std::time::{Duration, Instant};
 
 /// Which side of the bound is good.
@@ -9,6 +10,15 @@ pub enum Bound {
     AtLeast(f64),
     /// The ratio should be at most this.
     AtMost(f64),
+}
+
+impl fmt::Display for Bound {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        match self {
+            Bound::AtLeast(least) => write!(f, ">= {least}"),
+            Bound::AtMost(most) => write!(f, "<= {most}"),
+        }
+    }
 }
 
 /// Collects rows and says at the end which bounds were missed.
@@ -24,15 +34,21 @@ impl Report {
 
     /// A row with both figures, the ratio and its bound.
     pub fn row(&mut self, name: &str, ours: &str, theirs: &str, ratio: f64, bound: Bound) {
-        let (met, bound) = match bound {
-            Bound::AtLeast(least) => (ratio >= least, format!(">= {least}")),
-            Bound::AtMost(most) => (ratio <= most, format!("<= {most}")),
-        };
-        let verdict = if met { "met" } else { "MISSED" };
+        let verdict = self.judge(name, ratio, bound);
         println!("{name:<58} {ours:>12} {theirs:>12} {ratio:>7.2}  {bound} {verdict}");
-        if !met {
-            self.missed.push(format!("{name}: {ratio:.2}, wanted {bound}"));
+    }
+
+    /// Compares a ratio with its bound, and remembers a miss for the end.
+    pub fn judge(&mut self, name: &str, ratio: f64, bound: Bound) -> &'static str {
+        let met = match bound {
+            Bound::AtLeast(least) => ratio >= least,
+            Bound::AtMost(most) => ratio <= most,
+        };
+        if met {
+            return "met";
         }
+        self.missed.push(format!("{name}: {ratio:.2}, wanted {bound}"));
+        "MISSED"
     }
 
     pub fn finish(self) {
