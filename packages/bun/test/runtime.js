@@ -1,10 +1,10 @@
 // The runtime under test: Bun with bun:sqlite.
 import { describe, it } from "bun:test";
-import { Database } from "bun:sqlite";
 import { fileURLToPath } from "node:url";
 
-import * as knocker from "@knocker/bun";
 import * as testing from "@knocker/bun/testing";
+
+import { Database, knocker, open, openRaw } from "./opening.js";
 
 export const runtime = {
   label: `Bun ${Bun.version}`,
@@ -12,13 +12,11 @@ export const runtime = {
   it,
   knocker,
   testing,
-  /** Opens through the driver under test. */
-  open: (path, options) => knocker.open(path, options),
-  /** The driver's own database, without Knocker. */
-  openRaw: (path) => new Database(path),
+  open,
+  openRaw,
   Database,
-  /** Runs a file of fixtures/ in a process of its own. */
-  command: [process.execPath],
-  fixture: (file) => fileURLToPath(new URL(`fixtures/${file}`, import.meta.url)),
-  packageName: "@knocker/bun",
+  /** The module that fixtures import in processes and threads of their own. */
+  opening: new URL("opening.js", import.meta.url).href,
+  /** The worker's command. */
+  command: fileURLToPath(new URL("../bin/knocker-worker.js", import.meta.url)),
 };

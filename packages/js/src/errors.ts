@@ -123,11 +123,12 @@ const catalogue = new Map<string, ErrorFacts>([
     "body_consumed",
     {
       retryable: false,
-      hint: "Mount the webhook route before the body parser, or let the parser keep the bytes: express.raw({ type: '*/*' }) on this route, or express.json({ verify: (req, res, bytes) => { req.rawBody = bytes } }).",
+      hint: "Mount the webhook route before the body parser, or let the parser keep the bytes: express.raw({ type: '*/*' }) on this route, or express.json({ verify: (req, res, bytes) => { req.rawBody = bytes } }), or in Hono c.req.arrayBuffer().",
     },
   ],
   ["closed", { retryable: false, hint: "Keep it open for as long as it is used." }],
   // Needed before the library is loaded, when its own table cannot be read yet.
+  ["invalid_argument", { retryable: false, hint: "Correct the argument that the message names." }],
   ["second_sqlite", { retryable: false, hint: "Use one SQLite library per process: two on one file drop each other's locks." }],
 ]);
 

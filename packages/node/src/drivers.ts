@@ -17,15 +17,15 @@ export type DriverChoice =
  */
 export function chooseDriver(choice?: DriverChoice): Driver<Database> {
   if (typeof choice === "function") return driverOfClass(choice);
+  if (choice !== undefined && choice !== "node:sqlite" && choice !== "better-sqlite3") {
+    throw knockerError("invalid_argument", `driver: ${JSON.stringify(choice)} is neither "node:sqlite" nor "better-sqlite3" nor a class`);
+  }
   const loaded = choice === "node:sqlite" ? undefined : loadedBetterSqlite3();
   if (loaded) return betterSqlite3(loaded);
   const builtIn = choice === "better-sqlite3" ? undefined : builtInSqlite();
   if (builtIn) return nodeSqlite(builtIn);
   if (choice === "node:sqlite") {
     throw knockerError("driver_missing", `Node ${process.versions.node} has no usable node:sqlite`);
-  }
-  if (choice !== undefined && choice !== "better-sqlite3") {
-    throw knockerError("invalid_argument", `driver: ${JSON.stringify(choice)} is neither "node:sqlite" nor "better-sqlite3" nor a class`);
   }
   const installed = installedBetterSqlite3();
   if (installed) return betterSqlite3(installed);

@@ -15,16 +15,16 @@ export type HonoHandler = (context: HonoContext) => Promise<Response>;
 
 /** The handler of one endpoint. */
 export function handleHono(receiver: Receiver): HonoHandler {
-  return (context) => handleFetch(receiver, context.req.raw, factsOf(context));
+  return async (context) => handleFetch(receiver, context.req.raw, await factsOf(context));
 }
 
-function factsOf(context: HonoContext): FrameworkFacts {
+async function factsOf(context: HonoContext): Promise<FrameworkFacts> {
   const facts: FrameworkFacts = {};
   // On Node, @hono/node-server passes Node's own request along.
   const incoming = (context.env as { incoming?: { rawHeaders?: string[] } } | undefined)?.incoming;
   if (incoming?.rawHeaders) facts.headers = pairs(incoming.rawHeaders);
   // Hono keeps what a middleware read. Only the bytes will do: its JSON and text are parsed and decoded.
-  const cached = (context.req.bodyCache as { arrayBuffer?: unknown } | undefined)?.arrayBuffer;
+  const cached = await (context.req.bodyCache as { arrayBuffer?: unknown } | undefined)?.arrayBuffer;
   if (cached instanceof ArrayBuffer) facts.bytes = cached;
   return facts;
 }

@@ -1,0 +1,142 @@
+import assert from "node:assert/strict";
+import { request as httpRequest } from "node:http";
+
+import { deferred, github, push, until } from "./workplace.js";
+
+/** A request over a connection of its own: `send` writes pieces, `response` settles with the answer. */
+export function client(port, { method = "POST", path = "/webhooks/github", headers = {} }) {
+  const { promise, resolve, reject } = deferred();
+  const request = httpRequest({ port, host: "127.0.0.1", method, path, headers, agent: false });
+  request.on("response", (response) => {
+    const chunks = [];
+    response.on("data", (chunk) => chunks.push(chunk));
+    response.on("end", () => resolve({ status: response.statusCode, headers: response.headers, body: Buffer.concat(chunks).toString() }));
+    response.on("error", reject);
+  });
+  // After an answer the server may close a connection that is still being written to; before it, this is the failure.
+  request.on("error", reject);
+  return {
+    response: promise,
+    send: (piece) => new Promise((done) => request.write(piece, done)),
+    end: (piece) => request.end(piece),
+    destroy: () => request.destroy(),
+  };
+}
+
+/** One whole request. */
+export function post(port, signed, extra = {}) {
+  const { end, response } = client(port, { ...extra, headers: { ...signed.headers, ...extra.headers } });
+  end(signed.body);
+  return response;
+}
+
+/**
+ * Real servers and a real client.
+ * @param servers names, and functions that serve an endpoint under /webhooks/github and return `{ port, close }`.
+ */
+export default function serving(runtime, servers) {
+  const { describe, it } = runtime;
+
+  for (const [name, start] of Object.entries(servers)) {
+    describe(`over HTTP: ${name}`, () => {
+      async function served(endpointOptions, work) {
+        const { hooks, endpoint, errors } = github(runtime, {}, endpointOptions);
+        const server = await start(endpoint);
+        const deliveries = () => hooks.query("SELECT outcome, url, headers, body FROM knocker_deliveries ORDER BY id");
+        try {
+          await work({ port: server.port, deliveries, errors });
+        } finally {
+          await server.close();
+          await hooks.close();
+        }
+        assert.deepEqual(errors, []);
+      }
+
+      it("takes signed requests and duplicates, and refuses forgeries", async () => {
+        await served({}, async ({ port, deliveries }) => {
+          const signed = push(runtime, { body: '{"text": "Grüße"}' });
+          const answers = [await post(port, signed), await post(port, signed), await post(port, { ...signed, body: "forged" })];
+          assert.deepEqual(
+            answers.map(({ status }) => status),
+            [200, 200, 401],
+          );
+          assert.deepEqual(
+            deliveries().map(({ outcome }) => outcome),
+            ["accepted", "duplicate", "invalid"],
+          );
+          assert.equal(Buffer.from(deliveries()[0].body).toString(), signed.body);
+        });
+      });
+
+      it("knows host, path and query, whatever the content type", async () => {
+        await served({}, async ({ port, deliveries }) => {
+          const signed = push(runtime);
+          const form = { ...signed, headers: { ...signed.headers, "content-type": "application/x-www-form-urlencoded" } };
+          assert.equal((await post(port, form, { path: "/webhooks/github?tenant=a%20b" })).status, 200);
+          assert.equal(deliveries()[0].url, `http://127.0.0.1:${port}/webhooks/github?tenant=a%20b`);
+        });
+      });
+
+      it("keeps repeated headers apart, or joined where the runtime joins them", async () => {
+        await served({}, async ({ port, deliveries }) => {
+          const signed = push(runtime);
+          await post(port, signed, { headers: { "X-Note": ["one", "two"] } });
+          const note = JSON.parse(deliveries()[0].headers)["x-note"];
+          assert.deepEqual([note].flat().join(", "), "one, two");
+          if (name !== "Bun.serve" && !name.endsWith("on Bun")) assert.deepEqual(note, ["one", "two"]);
+        });
+      });
+
+      it("answers 413 to an oversized body, announced or in chunks, without reading all of it", async () => {
+        await served({ maxBodyBytes: 1000 }, async ({ port, deliveries }) => {
+          const body = Buffer.alloc(300_000, "x");
+          const signed = push(runtime, { body });
+          assert.equal((await post(port, signed, { headers: { "content-length": String(body.length) } })).status, 413);
+          const { send, response, destroy } = client(port, { headers: signed.headers });
+          await send(Buffer.alloc(900));
+          // More than the limit, and the end never comes: the answer must.
+          await send(Buffer.alloc(200));
+          assert.equal((await response).status, 413);
+          destroy();
+          assert.deepEqual(
+            deliveries().map(({ outcome, body: stored }) => [outcome, stored]),
+            [
+              ["too_large", null],
+              ["too_large", null],
+            ],
+          );
+        });
+      });
+
+      it("serves others while a slow body trickles in", async () => {
+        await served({}, async ({ port, deliveries }) => {
+          const signed = push(runtime, { body: '{"slow": true}' });
+          const slow = client(port, { headers: signed.headers });
+          await slow.send('{"slow"');
+          for (let count = 0; count < 5; count++) assert.equal((await post(port, push(runtime))).status, 200);
+          await slow.send(": ");
+          assert.equal((await post(port, push(runtime))).status, 200);
+          slow.end("true}");
+          assert.equal((await slow.response).status, 200);
+          assert.equal(deliveries().length, 7);
+        });
+      });
+
+      it("stores nothing of a request that is broken off", async () => {
+        await served({}, async ({ port, deliveries }) => {
+          const signed = push(runtime, { body: '{"broken": true}' });
+          const broken = client(port, { headers: { ...signed.headers, "content-length": "16" } });
+          broken.response.catch(() => {});
+          await broken.send('{"broken"');
+          broken.destroy();
+          assert.equal((await post(port, push(runtime))).status, 200);
+          await until(() => deliveries().length >= 1, "the second request");
+          assert.deepEqual(
+            deliveries().map(({ outcome }) => outcome),
+            ["accepted"],
+          );
+        });
+      });
+    });
+  }
+}
