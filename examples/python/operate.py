@@ -3,7 +3,6 @@
 from datetime import datetime, timedelta, timezone
 
 import knocker
-
 from shop import hooks
 
 for event in hooks.events(status="dead", newest_first=True):

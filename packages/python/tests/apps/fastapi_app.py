@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fastapi import FastAPI
+
 from app_hooks import hooks
 
 app = FastAPI()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from flask import Flask
+
 from app_hooks import hooks
 
 app = Flask(__name__)
