@@ -18,6 +18,9 @@ pub enum Primitive {
     EcdsaP256,
 }
 
+/// Runs a primitive over bytes.
+pub type Verification = Box<dyn Fn(&[u8])>;
+
 impl Primitive {
     /// The one that a provider's scheme names; `None` for a shared token.
     pub fn named_in(scheme: &str) -> Option<Self> {
@@ -52,7 +55,7 @@ impl Primitive {
     }
 
     /// What one verification with it does, keys and signature at hand.
-    pub fn prepare(self, body: &[u8]) -> Box<dyn Fn(&[u8])> {
+    pub fn prepare(self, body: &[u8]) -> Verification {
         fn mac<M: Mac + KeyInit>(body: &[u8]) {
             let mut mac = <M as KeyInit>::new_from_slice(&KEY).expect("HMAC takes a key of any length");
             mac.update(body);

@@ -270,6 +270,7 @@ FAMILIES = [
         signed=partial(joined, b"|"),
         time_header="telnyx-timestamp",
         tolerance_s=300,
+        future="refused",
     ),
     Family(
         "trello",

@@ -14,7 +14,7 @@ use crate::store::Store;
 const MAX_ERROR_BYTES: usize = 8 * 1024;
 
 /// A row of the history.
-pub(crate) struct Attempt<'a> {
+struct Attempt<'a> {
     job: &'a Job,
     outcome: &'a str,
     error: Option<&'a str>,
@@ -24,7 +24,7 @@ pub(crate) struct Attempt<'a> {
 }
 
 impl<'a> Attempt<'a> {
-    pub fn of(job: &'a Job, outcome: &'a str, worker: &'a str, finished_at: i64) -> Self {
+    fn of(job: &'a Job, outcome: &'a str, worker: &'a str, finished_at: i64) -> Self {
         Self { job, outcome, worker, finished_at, error: None, duration_ms: None }
     }
 }
@@ -167,7 +167,7 @@ impl Store {
         Ok(())
     }
 
-    pub(crate) fn record_attempt(&self, attempt: &Attempt) -> Result<()> {
+    fn record_attempt(&self, attempt: &Attempt) -> Result<()> {
         let sql = "INSERT INTO _knocker_attempts (event_id, delivery_id, attempt, outcome, error, worker, duration_ms, finished_at)
                    VALUES (?1, coalesce(?2, (SELECT delivery_id FROM _knocker_events WHERE id = ?1)), ?3, ?4, ?5, ?6, ?7, ?8)";
         let job = attempt.job;
@@ -184,7 +184,13 @@ impl Store {
         Ok(())
     }
 
-    pub(crate) fn count_failure(&self, event_id: i64, now: i64) -> Result<()> {
+    /// Records that a worker's lease ran out without a verdict.
+    pub(crate) fn record_expiry(&self, job: &Job, now: i64) -> Result<()> {
+        self.record_attempt(&Attempt::of(job, "lease_expired", job.worker.as_deref().unwrap_or_default(), now))?;
+        self.count_failure(job.event_id, now)
+    }
+
+    fn count_failure(&self, event_id: i64, now: i64) -> Result<()> {
         let mut statement = self.conn().prepare_cached("SELECT endpoint_id FROM _knocker_events WHERE id = ?1")?;
         let endpoint_id = statement.query_row([event_id], |row| row.get(0))?;
         self.count_minute(endpoint_id, Tally { receipts: 0, refused: 0, failures: 1 }, now)

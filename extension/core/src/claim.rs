@@ -1,7 +1,6 @@
 //! Claiming: due jobs leased to a worker, oldest first over the endpoints it has handlers for.
 
 use crate::arguments::Arguments;
-use crate::attempt::Attempt;
 use crate::endpoint::queue_name;
 use crate::error::{Error, Result};
 use crate::queue::Candidate;
@@ -100,8 +99,7 @@ impl Store {
             return Ok(false);
         }
         if candidate.expired {
-            self.record_attempt(&Attempt::of(job, "lease_expired", job.worker.as_deref().unwrap_or_default(), now))?;
-            self.count_failure(job.event_id, now)?;
+            self.record_expiry(job, now)?;
         }
         if job.attempts >= job.max_attempts {
             self.end_event(job.event_id, "dead", Some("max attempts exceeded"), job.attempts, now)?;

@@ -76,7 +76,7 @@ impl Store {
     }
 
     pub(crate) fn operate_within(&self, action: Action, event_id: i64, reason: Option<&str>, now: i64) -> Result<Operated> {
-        let state = self.event_state_at(event_id, now)?;
+        let state = self.settled_state(event_id, now)?;
         if action == Action::Ignore && state.status == "ignored" {
             return Ok(Operated { event_id, status: "ignored", changed: false });
         }
@@ -105,7 +105,7 @@ impl Store {
                 ));
             }
             for &event_id in &event_ids {
-                check_state(Action::Replay, event_id, &self.event_state_at(event_id, now)?.status)?;
+                check_state(Action::Replay, event_id, &self.settled_state(event_id, now)?.status)?;
                 let endpoint = self.endpoint_of_event(event_id)?;
                 self.restart_event(event_id, &endpoint, Some(delivery_id), now)?;
             }
@@ -147,13 +147,15 @@ impl Store {
         state.optional()?.ok_or_else(|| Error::new(Code::UnknownEvent, format!("there is no event {event_id}")))
     }
 
-    /// As [`Store::event_state`], but an event whose worker let its lease run out counts as failed: nobody is processing it.
-    fn event_state_at(&self, event_id: i64, now: i64) -> Result<EventState> {
+    /// As [`Store::event_state`], after an attempt that ended without a verdict was recorded: an event whose worker let its lease run out is
+    /// failed, for nobody is processing it.
+    fn settled_state(&self, event_id: i64, now: i64) -> Result<EventState> {
         let mut state = self.event_state(event_id)?;
         if state.status == "processing"
             && let Some(job_id) = state.job_id
-            && self.lease_ran_out(job_id, now)?
+            && let Some(job) = self.expired_job(job_id, now)?
         {
+            self.record_expiry(&job, now)?;
             state.status = "failed".into();
         }
         Ok(state)

@@ -126,10 +126,12 @@ impl Store {
         Ok(statement.query_row((job_id, worker, seconds(now)), read_job).optional()?)
     }
 
-    /// Whether the job is leased and the lease is over.
-    pub(crate) fn lease_ran_out(&self, job_id: i64, now: i64) -> Result<bool> {
-        let sql = "SELECT EXISTS (SELECT 1 FROM _honker_live WHERE id = ?1 AND state = 'processing' AND claim_expires_at < ?2)";
-        Ok(self.conn().prepare_cached(sql)?.query_row((job_id, seconds(now)), |row| row.get(0))?)
+    /// The job, if it is leased and the lease is over.
+    pub(crate) fn expired_job(&self, job_id: i64, now: i64) -> Result<Option<Job>> {
+        let mut statement = self.conn().prepare_cached(&format!(
+            "SELECT {JOB_COLUMNS} FROM _honker_live WHERE id = ?1 AND state = 'processing' AND claim_expires_at < ?2"
+        ))?;
+        Ok(statement.query_row((job_id, seconds(now)), read_job).optional()?)
     }
 
     /// The jobs whose lease is this worker's and still valid.

@@ -170,7 +170,7 @@ impl Store {
         }
         let mut created = events.iter().filter(|event| !event.duplicate).map(|event| event.id);
         // Ascending, because they were inserted one after the other under the write lock.
-        let range = created.next().map(|first| (first, created.last().unwrap_or(first)));
+        let range = created.next().map(|first| (first, created.next_back().unwrap_or(first)));
         let outcome = if range.is_none() && !events.is_empty() { "duplicate" } else { "accepted" };
         let delivery_id = self.insert_delivery(endpoint.id, incoming, outcome, range, None, None, now)?;
         let queue = endpoint.queue();

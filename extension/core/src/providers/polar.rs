@@ -1,23 +1,51 @@
-//! Polar follows Standard Webhooks, except that the secret is text.
+//! Polar follows Standard Webhooks; the secret is text, or `whsec_` and base64 as there.
 
+use super::engine::context::Context;
 use super::engine::encoding::KeyForm;
 use super::engine::event::{Event, Source};
+use super::engine::refusal::Checked;
 use super::engine::sample::Sample;
 use super::engine::signature::SignatureScheme;
 use super::options::OptionSpec;
-use super::provider::{Provider, Scheme};
-use super::standard_webhooks::WEBHOOK;
+use super::provider::{CustomScheme, Provider, Scheme};
+use super::secrets::Secrets;
+use super::standard_webhooks::{WEBHOOK, WEBHOOK_HEADERS};
+use super::verdict::Signed;
+use crate::error::Result;
 
 pub(crate) static POLAR: Provider = Provider {
     name: "polar",
     title: "Polar",
     docs: "https://polar.sh/docs/integrate/webhooks/delivery",
-    scheme: Scheme::Signature(SignatureScheme { key: KeyForm::Text, ..WEBHOOK }),
+    scheme: Scheme::Custom(CustomScheme {
+        about: "HMAC-SHA-256 over `{id}.{timestamp}.{body}`, base64 as `v1,<base64>`; a secret is text, or `whsec_` and base64",
+        headers: &WEBHOOK_HEADERS,
+        signed: WEBHOOK.signed,
+        verify,
+        sign,
+    }),
     options: &[OptionSpec::tolerance(300)],
     event: Event { types: &[Source::Json("type")], keys: &[Source::Header("webhook-id")], ..Event::UNKNOWN },
     samples: &[Sample::Id("webhook-id", "")],
     ..Provider::BASE
 };
+
+/// The characters of the secret are the key.
+const TEXT: SignatureScheme<'static> = SignatureScheme { key: KeyForm::Text, ..WEBHOOK };
+/// For a secret that says by its prefix that it is base64. Polar's own library tries both.
+const ENCODED: SignatureScheme<'static> = SignatureScheme { key: KeyForm::Base64After("whsec_"), ..WEBHOOK };
+
+fn verify<'s>(context: &Context, secrets: &'s Secrets) -> Checked<&'s str> {
+    let as_text = TEXT.verify(context, secrets);
+    if as_text.is_ok() {
+        return as_text;
+    }
+    ENCODED.verify(context, secrets).or(as_text)
+}
+
+fn sign(context: &Context, secret: &str) -> Result<Signed> {
+    if secret.starts_with("whsec_") { ENCODED.sign(context, secret) } else { TEXT.sign(context, secret) }
+}
 
 #[cfg(test)]
 mod tests {
@@ -31,5 +59,12 @@ mod tests {
         let case = Case::new("polar").secret("polar_whs_test_secret").body(BODY).header("webhook-id", "w1").signed();
         assert_eq!(case.event(), (Some("order.created".into()), "w1".into()));
         assert_eq!(case.body("{}").refusal(), Reason::BadSignature);
+    }
+
+    #[test]
+    fn a_secret_may_be_base64_behind_its_prefix() {
+        let case = Case::new("polar").secret("whsec_YSByZWFkYWJsZSB0ZXN0IHNlY3JldA==").body(BODY).header("webhook-id", "w1").signed();
+        case.items();
+        assert_eq!(case.secret("whsec_YW5vdGhlciB0ZXN0IHNlY3JldA==").body("{}").refusal(), Reason::BadSignature);
     }
 }

@@ -18,7 +18,7 @@ pub(crate) static TELNYX: Provider = Provider {
         encoding: Encoding::Base64,
         signed: &[Part::Timestamp, Part::Text("|"), Part::Body],
         key: KeyForm::Base64 { prefix: "" },
-        timestamp: Some(Timestamp { place: Place::Header("telnyx-timestamp"), unit: Unit::Seconds, future: Future::Passes }),
+        timestamp: Some(Timestamp { place: Place::Header("telnyx-timestamp"), unit: Unit::Seconds, future: Future::Tolerated }),
         ..SignatureScheme::hex_of_body("telnyx-signature-ed25519")
     }),
     options: &[OptionSpec::tolerance(300)],
@@ -41,6 +41,7 @@ mod tests {
         assert_eq!(case.event(), (Some("message.received".into()), "d1".into()));
         assert_eq!(case.clone().body("{}").refusal(), Reason::BadSignature);
         assert_eq!(case.clone().at(NOW_MS + 301_000).refusal(), Reason::TimestampOutOfTolerance);
+        assert_eq!(case.clone().at(NOW_MS - 301_000).refusal(), Reason::TimestampOutOfTolerance);
         assert_eq!(case.header("telnyx-timestamp", "1").refusal(), Reason::BadSignature);
     }
 }
