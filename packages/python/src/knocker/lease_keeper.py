@@ -32,6 +32,7 @@ class LeaseKeeper:
         self._lock = threading.Lock()
         self._ready: deque[Job] = deque()
         self._held: set[int] = set()
+        self._lost: set[int] = set()
         self._usual_s = 1.0
         self._leases = Leases(
             worker,
@@ -68,6 +69,7 @@ class LeaseKeeper:
         """The job has its verdict, after that many seconds."""
         with self._lock:
             self._held.discard(job.id)
+            self._lost.discard(job.id)
             self._usual_s = max(0.0005, 0.8 * self._usual_s + 0.2 * took_s)
 
     def extend(self) -> None:
@@ -90,7 +92,9 @@ class LeaseKeeper:
             with translated():
                 self._leases.extend(job_id, self._lease_s)
         except LeaseLostError as error:
-            logger.warning("lease cannot be extended", extra={"job_id": job_id, "error": str(error)})
+            if job_id not in self._lost:
+                self._lost.add(job_id)
+                logger.warning("lease cannot be extended", extra={"job_id": job_id, "error": str(error)})
 
     def release(self) -> int:
         """Gives back what was not started and returns how many. Nothing may be running any more."""
