@@ -11,7 +11,10 @@ import { bodyForSql, headersForSql, type IncomingRequest, type IngestFields, typ
 import type { Session } from "./session.js";
 
 /** The secrets to try: one, several, or a function of the request where each tenant has its own. */
-export type Secrets = SecretsOfRequest | ((request: IncomingRequest) => SecretsOfRequest | Promise<SecretsOfRequest>);
+export type Secrets = SecretsOfRequest | SecretsFunction;
+
+/** Finds the secrets of a request, by its path, a header or a query parameter. */
+export type SecretsFunction = (request: IncomingRequest) => SecretsOfRequest | Promise<SecretsOfRequest>;
 
 /** One secret or several. Undefined and empty ones are passed over; without any the request is refused. */
 export type SecretsOfRequest = string | readonly (string | undefined)[] | undefined;
@@ -57,6 +60,11 @@ const RESET_BY_DEFAULT = [
   "invalid_per_hour",
 ] as const;
 
+/** The limit of an endpoint that is not there yet. */
+const DEFAULT_MAX_BODY_BYTES = 1_048_576;
+/** How long the limit is kept before the file is asked again, in milliseconds. */
+const LIMIT_KEPT_MS = 1000;
+
 /** The configuration argument of `knocker_endpoint`. */
 function configOf(settings: EndpointSettings): string {
   const given = toSql(settings);
@@ -69,8 +77,10 @@ export class Endpoint<Tx extends object> {
   readonly name: string;
   readonly handlers = new Handlers<Tx>();
   readonly #session: Session<Tx>;
-  #secrets: Secrets = [];
+  #secrets: { find?: SecretsFunction; list: string } = { list: "[]" };
   #publicUrl: string | undefined;
+  #limit = DEFAULT_MAX_BODY_BYTES;
+  #limitUntil = 0;
 
   constructor(session: Session<Tx>, name: string) {
     this.#session = session;
@@ -80,8 +90,9 @@ export class Endpoint<Tx extends object> {
   /** Creates or updates the endpoint in the file, and takes over the secrets. */
   configure({ secrets = [], publicUrl, ...settings }: EndpointOptions): void {
     this.#session.callSync("knocker_endpoint", this.name, configOf(settings));
-    this.#secrets = secrets;
+    this.#secrets = typeof secrets === "function" ? { find: secrets, list: "[]" } : { list: listOf(secrets) };
     this.#publicUrl = publicUrl;
+    this.#limitUntil = 0;
   }
 
   /** Where senders reach this endpoint's server, if it was said. */
@@ -104,25 +115,26 @@ export class Endpoint<Tx extends object> {
    * Verifies, stores, dedupes and enqueues one request, together with the others of this moment. Settles after the commit.
    * @throws UnknownEndpointError, InvalidArgumentError, and DatabaseError where nothing was stored.
    */
-  async receive(request: IncomingRequest): Promise<Receipt> {
-    const secrets = typeof this.#secrets === "function" ? await this.#secrets(request) : this.#secrets;
-    return readReceipt(await this.#session.call("knocker_receive", ...this.#receiveArguments(request, secrets)));
+  receive(request: IncomingRequest): Promise<Receipt> {
+    const { find, list } = this.#secrets;
+    return find ? this.#receiveAfter(find, request) : this.#receive(request, list);
   }
 
   /** As `receive`, at once and in a commit of its own: for scripts. */
   receiveSync(request: IncomingRequest): Receipt {
-    const secrets = typeof this.#secrets === "function" ? this.#secrets(request) : this.#secrets;
-    if (secrets instanceof Promise) {
+    const { find, list } = this.#secrets;
+    const found = find?.(request);
+    if (found instanceof Promise) {
       throw knockerError("invalid_argument", "receiveSync cannot wait for a `secrets` function that returns a promise: use receive");
     }
-    return readReceipt(this.#session.callSync("knocker_receive", ...this.#receiveArguments(request, secrets)));
+    return readReceipt(this.#session.callSync("knocker_receive", ...this.#receiveArguments(request, find ? listOf(found) : list)));
   }
 
   /** Trusted ingress: the caller has verified the request and says what it is. */
   async ingest(fields: IngestFields, body: IncomingRequest["body"]): Promise<Receipt> {
     const given = toSql(fields);
     if (fields.headers) given["headers"] = headersForSql(fields.headers);
-    return readReceipt(await this.#session.call("knocker_ingest", this.name, JSON.stringify(given), bodyForSql(body)));
+    return this.#session.submit("knocker_ingest", [this.name, JSON.stringify(given), bodyForSql(body)], readReceipt);
   }
 
   /** Tells `onError`. */
@@ -130,10 +142,15 @@ export class Endpoint<Tx extends object> {
     this.#session.report(error);
   }
 
-  /** The largest body to read, in bytes. Read from the file each time: another process may have changed it. */
+  /** The largest body to read, in bytes. What another process changed is seen within a second; the core has the last word in any case. */
   maxBodyBytes(): number {
-    const row = this.#session.all("SELECT max_body_bytes FROM knocker_endpoints WHERE name = ?", this.name)[0];
-    return (row?.["max_body_bytes"] as number | undefined) ?? 1_048_576;
+    const now = performance.now();
+    if (now >= this.#limitUntil) {
+      const row = this.#session.all("SELECT max_body_bytes FROM knocker_endpoints WHERE name = ?", this.name)[0];
+      this.#limit = (row?.["max_body_bytes"] as number | undefined) ?? DEFAULT_MAX_BODY_BYTES;
+      this.#limitUntil = now + LIMIT_KEPT_MS;
+    }
+    return this.#limit;
   }
 
   /** Express 4 and 5, Connect, Node's http: `app.post(path, endpoint.express())`. */
@@ -154,10 +171,21 @@ export class Endpoint<Tx extends object> {
     return handleFastify(this, path);
   }
 
-  #receiveArguments(request: IncomingRequest, secrets: SecretsOfRequest) {
-    const list = secrets === undefined ? [] : typeof secrets === "string" ? [secrets] : secrets;
-    // An unset environment variable is no secret; it must not fail a request that another secret of the list verifies.
-    const given = list.filter((secret) => typeof secret === "string" && secret !== "");
-    return [this.name, requestForSql(request), bodyForSql(request.body), JSON.stringify(given)] as const;
+  async #receiveAfter(find: SecretsFunction, request: IncomingRequest): Promise<Receipt> {
+    return this.#receive(request, listOf(await find(request)));
   }
+
+  #receive(request: IncomingRequest, secrets: string): Promise<Receipt> {
+    return this.#session.submit("knocker_receive", this.#receiveArguments(request, secrets), readReceipt);
+  }
+
+  #receiveArguments(request: IncomingRequest, secrets: string) {
+    return [this.name, requestForSql(request), bodyForSql(request.body), secrets] as const;
+  }
+}
+
+/** The secrets argument of `knocker_receive`. An unset environment variable is no secret, and must not fail what another one verifies. */
+function listOf(secrets: SecretsOfRequest): string {
+  const list = typeof secrets === "string" ? [secrets] : (secrets ?? []);
+  return JSON.stringify(list.filter((secret) => typeof secret === "string" && secret !== ""));
 }

@@ -29,7 +29,14 @@ export {
   UnsupportedSqliteError,
 } from "./errors.js";
 export { Event, type Headers } from "./event.js";
-export { Endpoint, type EndpointOptions, type EndpointSettings, type Secrets, type SecretsOfRequest } from "./endpoint.js";
+export {
+  Endpoint,
+  type EndpointOptions,
+  type EndpointSettings,
+  type Secrets,
+  type SecretsFunction,
+  type SecretsOfRequest,
+} from "./endpoint.js";
 export type { Connection, Driver, Row, SqlValue } from "./driver.js";
 export type { Handler } from "./handlers.js";
 export type { FastifyPlugin } from "./http/fastify.js";

@@ -1,14 +1,13 @@
 /** Lazy lists over the views: pages by a cursor on the id, so that each costs the same however long the table is. */
 
 import type { Row, SqlValue } from "./driver.js";
-import { knockerError } from "./errors.js";
 import { readRow } from "./rows.js";
 
 /** Order and bounds of a list. */
 export interface ListOptions {
-  /** `"asc"`: oldest first, the default. */
-  order?: "asc" | "desc";
-  /** Ids behind this one in the chosen order. */
+  /** Default: oldest first. */
+  newestFirst?: boolean;
+  /** Ids behind this one in the order of the list. */
   after?: number;
   /** At most so many. Default: all. */
   limit?: number;
@@ -55,15 +54,13 @@ export type Conditions = Record<string, SqlValue | readonly SqlValue[] | undefin
 
 /** Reads a view page by page. */
 export async function* list<T>(read: Read, from: ListedView, conditions: Conditions, options: ListOptions): AsyncGenerator<T, void, void> {
-  const { order = "asc", limit = Infinity } = options;
-  if (order !== "asc" && order !== "desc")
-    throw knockerError("invalid_argument", `order: ${JSON.stringify(order)} is neither "asc" nor "desc"`);
+  const { newestFirst = false, limit = Infinity } = options;
   let cursor = options.after;
   let left = limit;
   while (left > 0) {
-    const { where, parameters } = condition(from, conditions, options, order, cursor);
+    const { where, parameters } = condition(from, conditions, options, cursor);
     const page = Math.min(PAGE, left);
-    const sql = `SELECT ${from.columns} FROM ${from.view} WHERE ${where} ORDER BY id ${order} LIMIT ?`;
+    const sql = `SELECT ${from.columns} FROM ${from.view} WHERE ${where} ORDER BY id ${newestFirst ? "DESC" : "ASC"} LIMIT ?`;
     const rows = read(sql, ...parameters, page);
     for (const row of rows) yield readRow<T>(row);
     if (rows.length < page) return;
@@ -72,7 +69,7 @@ export async function* list<T>(read: Read, from: ListedView, conditions: Conditi
   }
 }
 
-function condition(from: ListedView, conditions: Conditions, options: ListOptions, order: "asc" | "desc", cursor: number | undefined) {
+function condition(from: ListedView, conditions: Conditions, options: ListOptions, cursor: number | undefined) {
   const parts = ["1"];
   const parameters: SqlValue[] = [];
   const add = (part: string, ...values: SqlValue[]) => {
@@ -89,6 +86,6 @@ function condition(from: ListedView, conditions: Conditions, options: ListOption
   }
   if (options.since !== undefined) add(`${from.time} >= ?`, Number(options.since));
   if (options.until !== undefined) add(`${from.time} < ?`, Number(options.until));
-  if (cursor !== undefined) add(order === "asc" ? "id > ?" : "id < ?", cursor);
+  if (cursor !== undefined) add(options.newestFirst ? "id < ?" : "id > ?", cursor);
   return { where: parts.join(" AND "), parameters };
 }

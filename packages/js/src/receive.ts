@@ -1,6 +1,5 @@
 /** The words of receiving: a request as it came in, and what became of it. */
 
-import { fromSql } from "./case.js";
 import type { SqlValue } from "./driver.js";
 
 /** Headers as an object, as pairs in the order of arrival, or as the `Headers` of a fetch request. */
@@ -81,9 +80,19 @@ export function bodyForSql(body: IncomingRequest["body"]): SqlValue {
   return body instanceof ArrayBuffer ? new Uint8Array(body) : body;
 }
 
-/** Reads the result of `knocker_receive` and `knocker_ingest`. */
+/** The result of `knocker_receive` and `knocker_ingest` as SQL writes it. */
+interface ReceiptJson {
+  delivery_id: number | null;
+  outcome: Outcome;
+  event_id: number | null;
+  events: { id: number; duplicate: boolean }[];
+  reason: Reason | null;
+  detail: string | null;
+  response: Reply;
+}
+
+/** Reads the result of `knocker_receive` and `knocker_ingest`. Member by member, because it happens for each request. */
 export function readReceipt(result: SqlValue): Receipt {
-  const parsed = JSON.parse(result as string) as { response: Reply };
-  // Header names are data, not names of ours.
-  return { ...fromSql<Receipt>({ ...parsed, response: null }), response: parsed.response };
+  const { delivery_id, outcome, event_id, events, reason, detail, response } = JSON.parse(result as string) as ReceiptJson;
+  return { deliveryId: delivery_id, outcome, eventId: event_id, events, reason, detail, response };
 }

@@ -1,7 +1,7 @@
 /** What every part of one `Knocker` shares: connections, the writer, the clock. */
 
 import type { Connection, Driver, Row, SqlValue } from "./driver.js";
-import { knockerError } from "./errors.js";
+import { type KnockerError, knockerError } from "./errors.js";
 import type { Event } from "./event.js";
 import { claimFile, loadOn } from "./library.js";
 import { type WriteLock, lockOf } from "./lock.js";
@@ -48,9 +48,19 @@ export function reporter(onError: OnError = logError): OnError {
   };
 }
 
-/** `SELECT function(?, …)` with one mark an argument. */
+const selects = new Map<string, string>();
+
+/** `SELECT function(?, …)` with one mark an argument and one for the clock. The same text each time: it is what statements are kept by. */
 function selectOf(name: string, count: number): string {
-  return `SELECT ${name}(${Array(count).fill("?").join(", ")}) AS result`;
+  const key = `${name}/${count}`;
+  let sql = selects.get(key);
+  if (sql === undefined) {
+    sql = `SELECT ${name}(${Array(count + 1)
+      .fill("?")
+      .join(", ")}) AS result`;
+    selects.set(key, sql);
+  }
+  return sql;
 }
 
 /** The shared state of one `Knocker`. */
@@ -115,15 +125,19 @@ export class Session<Db extends object> {
 
   /** Calls a function in the next group commit. The clock follows as its last argument. */
   async call(name: string, ...parameters: SqlValue[]): Promise<SqlValue> {
-    this.#requireOpen();
-    const row = await this.writer.submit(selectOf(name, parameters.length + 1), [...parameters, this.now()]);
-    return row!["result"]!;
+    return this.submit(name, parameters, (result) => result);
+  }
+
+  /** The same, with its result read in the same step. */
+  submit<T>(name: string, parameters: readonly SqlValue[], read: (result: SqlValue) => T): Promise<T> {
+    if (this.closed) return Promise.reject(closed());
+    return this.writer.submit(selectOf(name, parameters.length), [...parameters, this.now()], read);
   }
 
   /** Calls a function at once, in a transaction of its own. Waiting for another process blocks the thread. */
   callSync(name: string, ...parameters: SqlValue[]): SqlValue {
     this.#requireOpen();
-    const row = this.#patiently(() => this.connection.get(selectOf(name, parameters.length + 1), ...parameters, this.now()));
+    const row = this.#patiently(() => this.connection.get(selectOf(name, parameters.length), ...parameters, this.now()));
     this.announce();
     return row!["result"]!;
   }
@@ -209,6 +223,10 @@ export class Session<Db extends object> {
   }
 
   #requireOpen(): void {
-    if (this.closed) throw knockerError("closed", "this Knocker is closed");
+    if (this.closed) throw closed();
   }
+}
+
+function closed(): KnockerError {
+  return knockerError("closed", "this Knocker is closed");
 }

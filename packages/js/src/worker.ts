@@ -18,11 +18,14 @@ export interface WorkOptions {
   signal?: AbortSignal;
   /** How long a job is leased, in seconds; extended while its handler runs. Default 60. */
   lease?: number;
-  /** How often the file is looked at for what other processes committed, in milliseconds. Default 3. */
+  /** How often the file is looked at for what other processes committed, in milliseconds. Default 4. */
   poll?: number;
   /** Told of what failed. Default: the `onError` of `open`. */
   onError?: OnError;
 }
+
+/** How often a worker asks whether a retention pass is due, in milliseconds. */
+const RETENTION_EVERY_MS = 60_000;
 
 /** Pause after the database failed, in milliseconds. */
 const FAILURE_PAUSE_MS = 1000;
@@ -57,7 +60,7 @@ export class Worker<Db extends object> {
   #turn: Promise<void> = Promise.resolve();
 
   constructor(session: Session<Db>, endpoints: ReadonlyMap<string, Endpoint<Db>>, options: WorkOptions = {}) {
-    const { concurrency = 1, signal, lease = 60, poll = 3, onError } = options;
+    const { concurrency = 1, signal, lease = 60, poll = 4, onError } = options;
     if (!Number.isInteger(concurrency) || concurrency < 1) throw new RangeError(`concurrency: ${concurrency} is not a number of 1 or more`);
     if (!(poll > 0)) throw new RangeError(`poll: ${poll} is not a time in milliseconds`);
     this.#session = session;
@@ -74,6 +77,8 @@ export class Worker<Db extends object> {
     this.#forget.push(session.onClose(() => this.stop()));
     const heartbeat = setInterval(() => void this.#extendAll(), (lease * 1000) / 3);
     this.#forget.push(() => clearInterval(heartbeat));
+    const tidy = setInterval(() => void this.#retain(), RETENTION_EVERY_MS);
+    this.#forget.push(() => clearInterval(tidy));
     const abort = () => void this.stop();
     signal?.addEventListener("abort", abort, { once: true });
     this.#forget.push(() => signal?.removeEventListener("abort", abort));
@@ -95,6 +100,7 @@ export class Worker<Db extends object> {
   async #work(): Promise<void> {
     // Handlers that are registered in this turn of the event loop are seen.
     await new Promise((resolve) => setImmediate(resolve));
+    void this.#retain();
     while (!this.#stopping) {
       try {
         await this.#round();
@@ -167,6 +173,18 @@ export class Worker<Db extends object> {
         // A lost lease is told by the verdict, which rolls back.
         if (this.#running.has(jobId)) this.#report(error);
       }
+    }
+  }
+
+  /** Runs the retention pass that is due, if any: in bounded pieces, so that receives come in between. */
+  async #retain(): Promise<void> {
+    try {
+      for (let more = true; more && !this.#stopping;) {
+        const result = (await this.#session.call("knocker_retain")) as string;
+        more = (JSON.parse(result) as { more: boolean }).more;
+      }
+    } catch (error) {
+      if (!(error instanceof BusyError) && !this.#stopping) this.#report(error);
     }
   }
 

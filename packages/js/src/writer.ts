@@ -1,6 +1,6 @@
 /** Group commit: the writes of one turn of the event loop share a transaction, and each caller is answered after the commit. */
 
-import type { Connection, Row, SqlValue } from "./driver.js";
+import type { Connection, SqlValue } from "./driver.js";
 import { knockerError } from "./errors.js";
 import { type WriteLock, whenWritable } from "./lock.js";
 
@@ -9,13 +9,13 @@ const LARGEST_GROUP = 128;
 
 interface Write {
   sql: string;
-  parameters: SqlValue[];
-  resolve: (row: Row | undefined) => void;
+  parameters: readonly SqlValue[];
+  resolve: (result: SqlValue) => void;
   reject: (error: unknown) => void;
 }
 
 /** What became of one write of a group. */
-type Settled = { row: Row | undefined } | { error: unknown };
+type Settled = { result: SqlValue } | { error: unknown };
 
 /** The one connection of a `Knocker` that writes what is not a handler's. */
 export class Writer {
@@ -37,9 +37,13 @@ export class Writer {
     this.#committed = committed;
   }
 
-  /** Runs one `SELECT function(…)` in the next group; settles after its commit with its own row or its own error. */
-  submit(sql: string, parameters: SqlValue[]): Promise<Row | undefined> {
-    return new Promise((resolve, reject) => {
+  /**
+   * Runs one `SELECT function(…) AS result` in the next group; settles after its commit with its own result or its own error.
+   * @param read turns the result into what the caller wants.
+   */
+  submit<T>(sql: string, parameters: readonly SqlValue[], read: (result: SqlValue) => T): Promise<T> {
+    return new Promise((settle, reject) => {
+      const resolve = (result: SqlValue) => settle(read(result));
       this.#pending.push({ sql, parameters, resolve, reject });
       this.#running ??= this.#run();
     });
@@ -68,7 +72,7 @@ export class Writer {
       group.forEach((write, index) => {
         const outcome = settled[index]!;
         if ("error" in outcome) write.reject(outcome.error);
-        else write.resolve(outcome.row);
+        else write.resolve(outcome.result);
       });
       this.#committed();
     } catch (error) {
@@ -93,7 +97,7 @@ export class Writer {
   /** Each function takes its own savepoint, so that an error leaves the rest of the group as it is. */
   #one(write: Write): Settled {
     try {
-      return { row: this.#connection.get(write.sql, ...write.parameters) };
+      return { result: this.#connection.get(write.sql, ...write.parameters)!["result"]! };
     } catch (error) {
       // A full disk ends the whole transaction: then what went before it in the group is gone too.
       if (!this.#connection.inTransaction) throw error;

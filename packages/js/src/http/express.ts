@@ -99,7 +99,14 @@ export function pairs(rawHeaders: readonly string[]): [string, string][] {
 
 function send(response: ServerResponse, reply: Reply): void {
   if (response.writableEnded) return;
-  response.writeHead(reply.status, reply.headers).end(reply.body);
+  response.writeHead(reply.status, withLength(reply)).end(reply.body);
+}
+
+/** The headers with the body's length: an answer in chunks would be longer than what it says. */
+function withLength(reply: Reply): Record<string, string> {
+  // 204 and 304 have no content, and must not speak of its length.
+  if (reply.status === 204 || reply.status === 304) return reply.headers;
+  return { ...reply.headers, "content-length": String(Buffer.byteLength(reply.body)) };
 }
 
 /**
@@ -107,7 +114,7 @@ function send(response: ServerResponse, reply: Reply): void {
  * instead of the answer: so what still comes is read and thrown away for a while.
  */
 function sendAndLinger(request: IncomingMessage, response: ServerResponse, reply: Reply): void {
-  response.writeHead(reply.status, { ...reply.headers, connection: "close", "content-length": String(Buffer.byteLength(reply.body)) });
+  response.writeHead(reply.status, { ...withLength(reply), connection: "close" });
   if (reply.body === "") response.flushHeaders();
   else response.write(reply.body);
   const end = () => {

@@ -1,0 +1,17 @@
+// The quick start of packages/bun/README.md in one file: server and worker.
+import { open } from "@knocker/bun";
+
+const hooks = open("app.db");
+const stripe = hooks.endpoint("stripe", { provider: "stripe", secrets: [process.env.STRIPE_WEBHOOK_SECRET] });
+
+stripe.on("checkout.session.completed", (event, tx) => {
+  tx.run("CREATE TABLE IF NOT EXISTS orders (id TEXT PRIMARY KEY)");
+  tx.query("INSERT INTO orders (id) VALUES (?)").run(event.json().data.object.id);
+});
+
+Bun.serve({
+  port: process.env.PORT ?? 3000,
+  routes: { "/webhooks/stripe": { POST: stripe.fetch } },
+});
+
+hooks.work();

@@ -1,0 +1,17 @@
+// The quick start of packages/node/README.md in one file: server and worker.
+import express from "express";
+import { open } from "@knocker/node";
+
+const hooks = open("app.db");
+const stripe = hooks.endpoint("stripe", { provider: "stripe", secrets: [process.env.STRIPE_WEBHOOK_SECRET] });
+
+stripe.on("checkout.session.completed", (event, tx) => {
+  tx.exec("CREATE TABLE IF NOT EXISTS orders (id TEXT PRIMARY KEY)");
+  tx.prepare("INSERT INTO orders (id) VALUES (?)").run(event.json().data.object.id);
+});
+
+const app = express();
+app.post("/webhooks/stripe", stripe.express());
+app.listen(process.env.PORT ?? 3000);
+
+hooks.work();

@@ -1,0 +1,194 @@
+// The figures of a runtime: `KNOCKER_BENCH_SERVER=<server module> bench.js`. Every receive is fsynced.
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { monitorEventLoopDelay } from "node:perf_hooks";
+import { fileURLToPath } from "node:url";
+
+import { receiverByHand } from "./by-hand.js";
+import { load } from "./load.js";
+import { BODY, headers, SECRET } from "./requests.js";
+
+const { label, open, openRaw } = await import(process.env.KNOCKER_BENCH_SERVER);
+const folder = mkdtempSync(join(process.env.KNOCKER_BENCH_FOLDER ?? tmpdir(), "knocker-bench-"));
+process.on("exit", () => rmSync(folder, { recursive: true, force: true }));
+const script = (name) => fileURLToPath(new URL(name, import.meta.url));
+const round = (number) => Math.round(number).toLocaleString("en");
+const sorted = (numbers) => [...numbers].sort((a, b) => a - b);
+const percentile = (numbers, part) => sorted(numbers)[Math.min(numbers.length - 1, Math.floor(numbers.length * part))];
+const median = (numbers) => percentile(numbers, 0.5);
+
+let missed = 0;
+function say(what, figure, goal = "", met = true) {
+  if (!met) missed += 1;
+  console.log(`${what.padEnd(72)} ${figure.padStart(16)}  ${goal}${met ? "" : "  MISSED"}`);
+}
+
+/** Receives through `receive` with this many callers at a time; returns receives a second. */
+async function drive(receive, callers, total) {
+  // As a server has them: made before the clock runs.
+  const requests = Array.from({ length: total }, () => [headers(), Buffer.from(BODY)]);
+  const start = performance.now();
+  await Promise.all(
+    Array.from({ length: callers }, async () => {
+      for (let request = requests.pop(); request; request = requests.pop()) await receive(...request);
+    }),
+  );
+  return total / ((performance.now() - start) / 1000);
+}
+
+/** Alternates the two, so that a disk that changes its mind changes it for both. */
+async function alternate(rounds, one, other) {
+  const results = [[], []];
+  for (let n = 0; n < rounds; n++) {
+    results[0].push(await one());
+    results[1].push(await other());
+  }
+  return results.map(median);
+}
+
+async function calls() {
+  const hooks = open(join(folder, "calls.db"));
+  const endpoint = hooks.endpoint("github", { provider: "github", secrets: [SECRET] });
+  const byHand = receiverByHand(openRaw(join(folder, "by-hand.db")));
+  const knocker = (given, body) => endpoint.receive({ url: "/webhooks/github", headers: given, body });
+  // A caller that waits for nothing still gives way to others, as a server's would.
+  const plain = async (given, body) => (await null, byHand(given, body));
+  await drive(knocker, 64, 500);
+  for (const callers of [1, 8, 64]) {
+    const total = callers === 64 ? 4000 : 400;
+    const [ours, theirs] = await alternate(
+      5,
+      () => drive(knocker, callers, total),
+      () => drive(plain, callers, Math.min(total, 1000)),
+    );
+    const ratio = ours / theirs;
+    const goal = callers === 64 ? "at least 4" : "";
+    say(`receives/s, ${callers} callers (one insert and commit each: ${round(theirs)})`, round(ours));
+    say(`  times as many`, ratio.toFixed(1), goal, !goal || ratio >= 4);
+  }
+  const statement = openRaw(join(folder, "calls.db"));
+  statement.exec("PRAGMA busy_timeout = 5000");
+  await hooks.close();
+  statement.close();
+}
+
+async function started(kind) {
+  const child = spawn(process.execPath, [script("server.js"), kind, join(folder, `http-${kind}.db`)], {
+    stdio: ["ignore", "pipe", "inherit"],
+  });
+  const [line] = await once(child.stdout, "data");
+  const port = Number(line);
+  return { child, port, figures: async () => (await fetch(`http://127.0.0.1:${port}/delay`)).json() };
+}
+
+async function http() {
+  const [ours, theirs] = [await started("knocker"), await started("by-hand")];
+  await load(ours.port, 64, 1000);
+  await load(theirs.port, 64, 300);
+  await ours.figures();
+  const cpu = [];
+  const delays = [];
+  const measured = async (server, total, kept) => {
+    const rate = await load(server.port, 64, total);
+    const figures = await server.figures();
+    if (kept) {
+      cpu.push((figures.cpuMs / total) * 1000 * (rate / 1e6));
+      delays.push(figures.p99);
+    }
+    return rate;
+  };
+  const [rate, plain] = await alternate(
+    5,
+    () => measured(ours, 4000, true),
+    () => measured(theirs, 2000, false),
+  );
+  say(`receives/s over HTTP, 64 connections (one insert and commit each: ${round(plain)})`, round(rate));
+  say(`  times as many`, (rate / plain).toFixed(1), "at least 2", rate / plain >= 2);
+  say(`  busy time of the server's process: what bounds it near 100 %`, `${(median(cpu) * 100).toFixed(0)} %`);
+  say(`  event loop delay p99 under that load`, `${median(delays).toFixed(1)} ms`);
+  for (const { child } of [ours, theirs]) child.kill();
+}
+
+async function drain() {
+  const hooks = open(join(folder, "drain.db"));
+  const endpoint = hooks.endpoint("github", { provider: "github", secrets: [SECRET] });
+  const database = openRaw(join(folder, "drain.db"));
+  database.exec("PRAGMA busy_timeout = 5000; CREATE TABLE orders (event INTEGER)");
+  const total = 2000;
+  await drive((given, body) => endpoint.receive({ headers: given, body }), 64, total);
+  let handled = 0;
+  let finish;
+  const finished = new Promise((resolve) => (finish = resolve));
+  endpoint.on("push", (event, tx) => {
+    tx.prepare("INSERT INTO orders VALUES (?)").run(event.id);
+    if (++handled === total) finish();
+  });
+  const delay = monitorEventLoopDelay({ resolution: 1 });
+  delay.enable();
+  const start = performance.now();
+  const worker = hooks.work();
+  await finished;
+  const rate = total / ((performance.now() - start) / 1000);
+  delay.disable();
+  say("events handled/s, one insert each, a commit each", round(rate));
+  say("  event loop delay p99 while draining", `${(delay.percentile(99) / 1e6).toFixed(1)} ms`);
+  await worker.stop();
+  database.close();
+  await hooks.close();
+}
+
+/** Starts the worker of wake.js; `next` gives what it prints. */
+function startWaker(file) {
+  const child = spawn(process.execPath, [script("wake.js"), file], { stdio: ["pipe", "pipe", "inherit"] });
+  let waiting;
+  let buffered = "";
+  child.stdout.on("data", (chunk) => {
+    buffered += chunk;
+    const line = buffered.indexOf("\n");
+    if (line < 0 || !waiting) return;
+    waiting(buffered.slice(0, line));
+    buffered = buffered.slice(line + 1);
+  });
+  return { child, next: () => new Promise((resolve) => (waiting = resolve)) };
+}
+
+async function wake() {
+  const file = join(folder, "wake.db");
+  const hooks = open(file);
+  const endpoint = hooks.endpoint("github", { provider: "github", secrets: [SECRET] });
+  const { child, next } = startWaker(file);
+  await next();
+  const latencies = [];
+  for (let n = 0; n < 200; n++) {
+    const printed = next();
+    await endpoint.receive({ headers: headers(), body: BODY });
+    const committed = performance.timeOrigin + performance.now();
+    latencies.push(Math.max(0, Number(await printed) - committed));
+    // At any point of the other process's rhythm.
+    await new Promise((resolve) => setTimeout(resolve, 5 + ((n * 7) % 13)));
+  }
+  say(
+    "wake latency from commit to handler, across processes, p50",
+    `${median(latencies).toFixed(2)} ms`,
+    "under 3 ms",
+    median(latencies) < 3,
+  );
+  say("  p99", `${percentile(latencies, 0.99).toFixed(2)} ms`);
+  const idle = next();
+  child.stdin.write("idle\n");
+  const share = Number(await idle);
+  say("CPU time of an idle worker", `${share.toFixed(2)} %`, "under 1 %", share < 1);
+  child.kill();
+  await hooks.close();
+}
+
+console.log(`\n${label}, ${BODY.length} bytes a body, synchronous=FULL`);
+await calls();
+await http();
+await drain();
+await wake();
+process.exitCode = missed > 0 ? 1 : 0;
+process.exit();

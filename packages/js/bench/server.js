@@ -1,0 +1,30 @@
+// A server to be measured: `server.js knocker|by-hand <file>`. Prints its port; answers GET /delay with its event loop delay and CPU time.
+import { monitorEventLoopDelay } from "node:perf_hooks";
+
+import { receiverByHand } from "./by-hand.js";
+import { SECRET } from "./requests.js";
+
+const [kind, file] = process.argv.slice(2);
+const { open, openRaw, listen, rawBody } = await import(process.env.KNOCKER_BENCH_SERVER);
+
+const delay = monitorEventLoopDelay({ resolution: 1 });
+let cpu = process.cpuUsage();
+delay.enable();
+
+function report() {
+  const { user, system } = process.cpuUsage(cpu);
+  const figures = { p99: delay.percentile(99) / 1e6, max: delay.max / 1e6, cpuMs: (user + system) / 1000 };
+  delay.reset();
+  cpu = process.cpuUsage();
+  return figures;
+}
+
+let handler;
+if (kind === "knocker") {
+  const hooks = open(file);
+  handler = hooks.endpoint("github", { provider: "github", secrets: [SECRET] });
+} else {
+  const receive = receiverByHand(openRaw(file));
+  handler = rawBody(receive);
+}
+console.log(await listen(handler, report));

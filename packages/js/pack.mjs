@@ -1,0 +1,78 @@
+// Packs what npm publishes:
+//   node pack.mjs platform <name> <library> <out>   one platform's library, as @knocker/lib-<name>
+//   node pack.mjs package <node|bun> <out>          a built package, with the platform packages as optional dependencies
+// The platform packages are stamped in here and not in the source's package.json: they exist only once they are published, and a lock file
+// cannot name what does not exist.
+import { execFileSync } from "node:child_process";
+import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const packages = fileURLToPath(new URL("../", import.meta.url));
+const repository = fileURLToPath(new URL("../../", import.meta.url));
+const platforms = JSON.parse(readFileSync(join(packages, "js/platforms.json"), "utf8"));
+const read = (name) => JSON.parse(readFileSync(join(packages, name, "package.json"), "utf8"));
+
+/** Facts that every package repeats. */
+function common(source) {
+  const { version, license } = source;
+  return { version, license };
+}
+
+/** Checks that a library is for the machine that its package says: a mislabelled one fails only on the user's machine. */
+function checkMachine(bytes, { name, os, cpu }) {
+  const is = {
+    linux: () => bytes.readUInt32BE(0) === 0x7f454c46 && bytes.readUInt16LE(18) === { x64: 0x3e, arm64: 0xb7 }[cpu],
+    darwin: () => bytes.readUInt32LE(0) === 0xfeedfacf && bytes.readUInt32LE(4) === { x64: 0x01000007, arm64: 0x0100000c }[cpu],
+    win32: () => bytes.readUInt16LE(bytes.readUInt32LE(0x3c) + 4) === { x64: 0x8664, arm64: 0xaa64 }[cpu],
+  }[os];
+  if (!is()) throw new Error(`this library is not for ${name}`);
+}
+
+function pack(folder, out) {
+  mkdirSync(out, { recursive: true });
+  for (const license of ["LICENSE-MIT", "LICENSE-APACHE"]) cpSync(join(repository, license), join(folder, license));
+  const printed = execFileSync("npm", ["pack", "--json", "--ignore-scripts", "--pack-destination", resolve(out)], {
+    cwd: folder,
+    encoding: "utf8",
+  });
+  const [{ filename }] = Object.values(JSON.parse(printed));
+  console.log(join(resolve(out), filename));
+}
+
+function packPlatform(name, library, out) {
+  const platform = platforms.find((known) => known.name === name);
+  if (!platform) throw new Error(`no platform is named ${name}: ${platforms.map((known) => known.name).join(", ")}`);
+  const { os, cpu, libc, file } = platform;
+  checkMachine(readFileSync(library), platform);
+  const folder = mkdtempSync(join(tmpdir(), "knocker-pack-"));
+  cpSync(library, join(folder, file));
+  const manifest = {
+    name: `@knocker/lib-${name}`,
+    description: `Knocker's loadable SQLite extension for ${name}. Installed by @knocker/node and @knocker/bun.`,
+    ...common(read("node")),
+    os: [os],
+    cpu: [cpu],
+    ...(libc && { libc: [libc] }),
+    files: [file],
+  };
+  writeFileSync(join(folder, "package.json"), JSON.stringify(manifest, null, 2));
+  pack(folder, out);
+  rmSync(folder, { recursive: true });
+}
+
+function packPackage(name, out) {
+  const { devDependencies: _dev, scripts: _scripts, ...source } = read(name);
+  const folder = mkdtempSync(join(tmpdir(), "knocker-pack-"));
+  for (const part of ["bin", "dist", "README.md"]) cpSync(join(packages, name, part), join(folder, part), { recursive: true });
+  const optionalDependencies = Object.fromEntries(platforms.map((platform) => [`@knocker/lib-${platform.name}`, source.version]));
+  writeFileSync(join(folder, "package.json"), JSON.stringify({ ...source, ...common(source), optionalDependencies }, null, 2));
+  pack(folder, out);
+  rmSync(folder, { recursive: true });
+}
+
+const [what, ...rest] = process.argv.slice(2);
+if (what === "platform" && rest.length === 3) packPlatform(...rest);
+else if (what === "package" && rest.length === 2) packPackage(...rest);
+else throw new Error("usage: pack.mjs platform <name> <library> <out> | package <node|bun> <out>");
