@@ -1,0 +1,77 @@
+"""Workers: events handled per second, and how soon a worker of another process starts on a receipt."""
+
+from __future__ import annotations
+
+import queue
+import statistics
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import knocker
+from receives import SECRET, request_of
+
+SENDER = """
+import sys, time, knocker
+from receives import SECRET, request_of
+endpoint = knocker.open(sys.argv[1]).endpoint("github", provider="github", secrets=[SECRET])
+requests = [request_of(n) for n in range(int(sys.argv[2]))]
+for _, request in zip(sys.stdin, requests):
+    endpoint.receive(request)
+    print(time.monotonic_ns(), flush=True)
+"""
+
+
+def drain(folder: Path, total: int, concurrency: int) -> float:
+    """Events a second, each handler writing one row; every verdict is a commit of its own, synced."""
+    with knocker.open(folder / f"drain-{concurrency}.db") as hooks:
+        hooks.database.rows("CREATE TABLE orders (id INTEGER)")
+        endpoint = hooks.endpoint("github", provider="github", secrets=[SECRET])
+        requests = [request_of(n) for n in range(total)]
+        threads = [threading.Thread(target=lambda part: [endpoint.receive(r) for r in part], args=(requests[n::32],)) for n in range(32)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        left = threading.Semaphore(0)
+
+        @endpoint.on("push")
+        def handler(event: knocker.Event, tx: Any) -> None:
+            tx.execute("INSERT INTO orders VALUES (?)", [event.id])
+            left.release()
+
+        started = time.perf_counter()
+        with hooks.start_worker(concurrency=concurrency):
+            for _ in range(total):
+                left.acquire()
+        seconds = time.perf_counter() - started
+        if hooks.stats().events.handled != total:
+            raise RuntimeError("not everything was handled")
+    return total / seconds
+
+
+def wake(folder: Path, total: int) -> tuple[float, float]:
+    """Milliseconds from the answer of a receive in one process to the first line of the handler in another: median and 99th percentile."""
+    path = folder / "wake.db"
+    seen: queue.Queue[int] = queue.Queue()
+    with knocker.open(path) as hooks:
+        endpoint = hooks.endpoint("github", provider="github", secrets=[SECRET])
+        endpoint.add_handler("push", lambda event, tx: seen.put(time.monotonic_ns()))
+        command = [sys.executable, "-c", SENDER, str(path), str(total)]
+        here = Path(__file__).resolve().parent
+        with subprocess.Popen(command, cwd=here, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as sender, hooks.start_worker():
+            assert sender.stdin is not None
+            assert sender.stdout is not None
+            latencies = []
+            for _ in range(total):
+                sender.stdin.write("\n")
+                sender.stdin.flush()
+                answered = int(sender.stdout.readline())
+                latencies.append((seen.get(timeout=20) - answered) / 1e6)
+                # Let the worker come to rest, as between two webhooks.
+                threading.Event().wait(0.02)
+            sender.stdin.close()
+    return statistics.median(latencies), statistics.quantiles(latencies, n=100)[98]

@@ -1,0 +1,42 @@
+# Sourced by run-tests and run-bench: where things are, the library under test, and virtual environments with the locked packages.
+#
+#   KNOCKER_EXTENSION   the library under test; without it, target/release is built
+#   CARGO_TARGET_DIR    where cargo builds; the checkout's target by default
+
+package=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+root=$(cd "$package/../.." && pwd)
+export CARGO_TARGET_DIR=${CARGO_TARGET_DIR:-$root/target}
+work=$CARGO_TARGET_DIR/python
+mkdir -p "$work"
+case $(uname -s) in Darwin) library=libknocker.dylib ;; *) library=libknocker.so ;; esac
+
+say() { printf '\n== %s\n' "$*"; }
+
+if [ -z "${KNOCKER_EXTENSION:-}" ]; then
+  (cd "$root" && cargo build --release -p knocker-extension)
+  KNOCKER_EXTENSION=$CARGO_TARGET_DIR/release/$library
+fi
+# A copy, because another build may replace the file while it is in use.
+cp -f "$KNOCKER_EXTENSION" "$work/$library.new" && mv -f "$work/$library.new" "$work/$library"
+export KNOCKER_EXTENSION=$work/$library
+
+# environment PYTHON FOLDER: a virtual environment of that Python, made again when it or the lock changes. The package comes from src.
+environment() {
+  local python=$1 folder=$2 stamp
+  stamp=$("$python" -c 'import sys; print(sys.version, sys.base_prefix)')$(cksum <"$package/requirements-test.txt")
+  if [ "$(cat "$folder/stamp" 2>/dev/null || true)" != "$stamp" ]; then
+    rm -rf "$folder"
+    if ! "$python" -m venv "$folder" >/dev/null 2>&1; then
+      # Debian keeps the module's other half in a package of its own.
+      rm -rf "$folder"
+      (apt-get install -y python3-venv || { apt-get update && apt-get install -y python3-venv; }) >/dev/null
+      "$python" -m venv "$folder"
+    fi
+    "$folder/bin/pip" install --quiet --disable-pip-version-check --require-hashes --requirement "$package/requirements-test.txt"
+    "$folder/bin/python" -c 'import pathlib, sys, sysconfig
+pathlib.Path(sysconfig.get_path("purelib"), "knocker-src.pth").write_text(sys.argv[1] + "\n")' "$package/src"
+    printf '%s' "$stamp" >"$folder/stamp"
+  fi
+}
+
+first_python() { python3 -c 'import sys; print(sys.executable)'; }
