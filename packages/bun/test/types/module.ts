@@ -1,0 +1,24 @@
+// Compiled, never run: every handler fits its framework, and tx is Bun's database.
+import { Database } from "bun:sqlite";
+import { Hono } from "hono";
+
+import { attach, open } from "@knocker/bun";
+import { drain, sign } from "@knocker/bun/testing";
+
+const hooks = open("app.db");
+const stripe = hooks.endpoint("stripe", { provider: "stripe", secrets: [process.env["STRIPE_WEBHOOK_SECRET"]] });
+
+stripe.on("checkout.session.completed", (event, tx) => {
+  const database: Database = tx;
+  database.query("INSERT INTO orders (id) VALUES (?)").run(event.json().data.object.id);
+});
+
+Bun.serve({ routes: { "/webhooks/stripe": { POST: stripe.fetch }, "/webhooks/*": hooks.fetch } });
+
+const hono = new Hono();
+hono.post("/webhooks/stripe", stripe.hono());
+
+export async function test(): Promise<number> {
+  await stripe.receive(sign("stripe", "{}", "whsec_test"));
+  return (await drain(attach(new Database(":memory:")))).handled;
+}

@@ -1,0 +1,26 @@
+// Compiled with every declaration file checked: an application in TypeScript without the drivers' types.
+import { type EventSummary, KnockerError, open, Retry } from "@knocker/node";
+import { drain, frozenClock, sign } from "@knocker/node/testing";
+
+const clock = frozenClock();
+const hooks = open(":memory:", { now: clock });
+const github = hooks.endpoint("github", { provider: "github", secrets: async (request) => [String(request.url)] });
+
+github.on("push", (event, tx) => {
+  if (event.attempt > 1) throw new Retry({ after: 60 });
+  tx.prepare("INSERT INTO pushes VALUES (?)").run(event.id);
+});
+
+export async function list(): Promise<EventSummary[]> {
+  const events: EventSummary[] = [];
+  for await (const event of hooks.events({ status: ["dead", "failed"], newestFirst: true })) events.push(event);
+  try {
+    await hooks.replay(1);
+  } catch (error) {
+    if (error instanceof KnockerError && error.retryable) console.log(error.code, error.hint);
+  }
+  await github.receive(sign("github", { ref: "main" }, "test-secret"));
+  const { handled } = await drain(hooks);
+  console.log(handled);
+  return events;
+}
