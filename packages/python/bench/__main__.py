@@ -38,8 +38,12 @@ def print_receives(folder: Path) -> list[str]:
 def print_http(folder: Path) -> list[str]:
     """Requests a second through uvicorn. Returns the goal if it was missed."""
     print(f"\n{'HTTP with uvicorn, 64 connections':<34}{'req/s':>9}{'server CPU':>13}")
-    figures = {app: http_load.measure(folder, app, free_port(), 64, 8000) for app in ("app", "hand_written")}
-    for app, name in (("app", "hooks.asgi()"), ("hand_written", "by hand: verify, insert, commit")):
+    figures = {app: http_load.measure(folder, app, free_port(), 64, 8000) for app in ("app", "hand_written", "reads_only")}
+    for app, name in (
+        ("app", "hooks.asgi()"),
+        ("hand_written", "by hand: verify, insert, commit"),
+        ("reads_only", "uvicorn alone, nothing stored"),
+    ):
         print(f"{name:<34}{figures[app][0]:>9.0f}{figures[app][1]:>13.0%}")
     ratio = figures["app"][0] / figures["hand_written"][0]
     print(f"{'ratio':<34}{ratio:>8.1f}x   bound by the one core of the server where its CPU is near 100 %, else by the disk")

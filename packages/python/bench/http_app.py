@@ -1,4 +1,4 @@
-"""Two ASGI apps for uvicorn: the hooks, and a hand-written receiver that verifies, inserts and commits for each request."""
+"""ASGI apps for uvicorn: the hooks, a hand-written receiver that commits for each request, and one that only reads."""
 
 from __future__ import annotations
 
@@ -24,17 +24,32 @@ async def hand_written(scope: Any, receive: Any, send: Any) -> None:
     """The same work without Knocker, as small as it gets: what an app does in its own async handler."""
     if scope["type"] != "http":
         return
-    body = b""
-    while True:
-        message = await receive()
-        body += message.get("body", b"")
-        if not message.get("more_body"):
-            break
+    body = await _body(receive)
     headers = {name.decode(): value.decode() for name, value in scope["headers"]}
     expected = "sha256=" + hmac.new(SECRET.encode(), body, hashlib.sha256).hexdigest()
     valid = hmac.compare_digest(expected, headers.get("x-hub-signature-256", ""))
     if valid:
         json.loads(body)
         _store(knocker.Request(body, list(headers.items())), int(time.time_ns()))
-    await send({"type": "http.response.start", "status": 200 if valid else 401, "headers": [(b"content-length", b"0")]})
+    await _respond(send, 200 if valid else 401)
+
+
+async def reads_only(scope: Any, receive: Any, send: Any) -> None:
+    """What uvicorn itself costs."""
+    if scope["type"] == "http":
+        await _body(receive)
+        await _respond(send, 200)
+
+
+async def _body(receive: Any) -> bytes:
+    body = bytearray()
+    while True:
+        message = await receive()
+        body += message.get("body", b"")
+        if not message.get("more_body"):
+            return bytes(body)
+
+
+async def _respond(send: Any, status: int) -> None:
+    await send({"type": "http.response.start", "status": status, "headers": [(b"content-length", b"0")]})
     await send({"type": "http.response.body", "body": b""})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -220,6 +221,44 @@ def test_closed_hooks_say_so(tmp_path: Path, push: PushOf) -> None:
         endpoint.receive(push(2))
     with pytest.raises(knocker.UsageError, match="closed"):
         hooks.stats()
+
+
+def test_closing_answers_whoever_is_queued(tmp_path: Path) -> None:
+    hooks = knocker.open(tmp_path / "app.db")
+    endpoint = hooks.endpoint("github", provider="github", secrets=[SECRET])
+
+    async def close_behind_them() -> list[Any]:
+        calls = [asyncio.create_task(endpoint.areceive(github_request(n))) for n in range(50)]
+        await asyncio.sleep(0)
+        await asyncio.to_thread(hooks.close)
+        return await asyncio.gather(*calls)
+
+    assert {receipt.outcome for receipt in asyncio.run(close_behind_them())} == {"accepted"}
+
+
+def test_a_caller_whose_loop_is_gone_does_not_stop_the_writer(hooks: knocker.Hooks, github: knocker.Endpoint, push: PushOf) -> None:
+    loop = asyncio.new_event_loop()
+    blocker = hooks.database.connect()
+    blocker.execute("BEGIN IMMEDIATE")
+    task = loop.create_task(github.areceive(push(1)))
+    loop.run_until_complete(asyncio.sleep(0))
+    task.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        loop.run_until_complete(task)
+    loop.close()
+    blocker.execute("ROLLBACK")
+    blocker.close()
+    assert github.receive(push(2)).outcome == "accepted"
+    assert len(list(hooks.events())) == 2
+
+
+def test_a_relative_path_is_that_of_the_moment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with knocker.open("app.db") as hooks:
+        monkeypatch.chdir("/")
+        endpoint = hooks.endpoint("internal")
+        assert endpoint.ingest(b"", valid=True).outcome == "accepted"
+        assert hooks.stats().events.received == 1
 
 
 def test_a_database_in_memory_is_refused() -> None:

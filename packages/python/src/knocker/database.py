@@ -45,9 +45,11 @@ class Database:
         extension: str | os.PathLike[str] | None = None,
         clock: Clock | None = None,
     ) -> None:
-        self.path = os.fspath(path)
-        if self.path in ("", ":memory:"):
+        given = os.fspath(path)
+        if given in ("", ":memory:"):
             raise UsageError("Knocker needs a file: a database in memory belongs to one connection and is gone with it")
+        # Connections are opened later as well, wherever the process has gone by then.
+        self.path = given if given.startswith("file:") else os.path.abspath(given)
         self.driver: Driver = find_driver(driver)
         self.synchronous: Synchronous = synchronous
         self.clock = clock

@@ -162,7 +162,7 @@ class Endpoint:
         if inspect.isawaitable(secrets):
             raise UsageError(f"endpoint {self.name!r}: its secrets come from a coroutine function")
         provider, options = self._database.rows("SELECT provider, options FROM knocker_endpoints WHERE name = ?", [self.name])[0]
-        arguments = (provider, options, request.to_json(), request.body, json.dumps(list(secrets)))
+        arguments = (provider, options, request.to_json(), request.body, _listed(secrets))
         return Verdict.from_json(self._database.call("knocker_verify", *arguments))
 
     def asgi(self) -> AsgiApp:
@@ -178,8 +178,11 @@ class Endpoint:
         return WsgiApp(lambda _: self, self._http)
 
     def _receive_call(self, request: Request, secrets: Sequence[str]) -> tuple[Any, ...]:
-        listed = json.dumps([secrets] if isinstance(secrets, str) else list(secrets))
-        return ("knocker_receive", self.name, request.to_json(), request.body, listed, self._database.now())
+        return ("knocker_receive", self.name, request.to_json(), request.body, _listed(secrets), self._database.now())
+
+
+def _listed(secrets: str | Sequence[str]) -> str:
+    return json.dumps([secrets] if isinstance(secrets, str) else list(secrets))
 
 
 def _checked(name: str, secrets: str | Sequence[str]) -> tuple[str, ...]:

@@ -8,6 +8,7 @@ A call that finds nobody else is committed at once.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import queue
 import threading
 from collections.abc import Callable
@@ -43,6 +44,7 @@ class Writer:
         self._committed = committed
         self._queue: queue.SimpleQueue[_Ticket | None] = queue.SimpleQueue()
         self._closed = False
+        self._saw_end = False
         self._gate = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="knocker-writer", daemon=True)
         self._thread.start()
@@ -82,13 +84,12 @@ class Writer:
 
     def _run(self) -> None:
         connection: Connection | None = None
-        while (ticket := self._queue.get()) is not None:
+        while not self._saw_end and (ticket := self._queue.get()) is not None:
             batch: list[_Ticket] = []
-            ended = False
             try:
                 if connection is None:
                     connection = self._connect()
-                ended = self._commit_batch(connection, ticket, batch)
+                self._commit_batch(connection, ticket, batch)
             except BaseException as error:
                 # The connection could not be opened, or COMMIT failed: nobody's write is there.
                 if not batch:
@@ -100,13 +101,11 @@ class Writer:
             else:
                 self._committed()
             _answer(batch)
-            if ended:
-                break
         if connection is not None:
             connection.close()
 
-    def _commit_batch(self, connection: Connection, first: _Ticket, batch: list[_Ticket]) -> bool:
-        """One transaction over ``first`` and all that is queued meanwhile. Returns whether the end of the queue was seen."""
+    def _commit_batch(self, connection: Connection, first: _Ticket, batch: list[_Ticket]) -> None:
+        """One transaction over ``first`` and all that is queued meanwhile; ``batch`` gets every ticket that is to be answered."""
         batch.append(first)
         connection.execute("BEGIN IMMEDIATE").fetchall()
         ticket: _Ticket | None = first
@@ -119,11 +118,10 @@ class Writer:
             except queue.Empty:
                 break
             if ticket is None:
-                connection.execute("COMMIT").fetchall()
-                return True
-            batch.append(ticket)
+                self._saw_end = True
+            else:
+                batch.append(ticket)
         connection.execute("COMMIT").fetchall()
-        return False
 
     def _perform(self, connection: Connection, ticket: _Ticket, batch: list[_Ticket]) -> None:
         try:
@@ -160,7 +158,7 @@ def _answer(batch: list[_Ticket]) -> None:
             loops.setdefault(ticket.loop, []).append(ticket)
     for loop, tickets in loops.items():
         # One wake-up a commit and loop, not one a caller. A loop that has been closed has no caller left to answer.
-        if not loop.is_closed():
+        with contextlib.suppress(RuntimeError):
             loop.call_soon_threadsafe(_resolve, tickets)
 
 

@@ -45,6 +45,8 @@ class HttpSettings:
         return f"{scheme}://{host}{target}"
 
     def _trusts(self, peer: str | None) -> bool:
+        if not self.trusted_proxies:
+            return False
         if "*" in self.trusted_proxies:
             return True
         if not peer:
