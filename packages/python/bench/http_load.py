@@ -9,7 +9,7 @@ import sys
 import time
 from pathlib import Path
 
-from knocker.request import _pairs
+from knocker.request import pairs
 from receives import request_of
 
 HERE = Path(__file__).resolve().parent
@@ -48,7 +48,7 @@ async def _send(port: int, connections: int, total: int) -> float:
     messages = []
     for n in range(total):
         request = request_of(n)
-        head = "".join(f"{name}: {value}\r\n" for name, value in _pairs(request.headers))
+        head = "".join(f"{name}: {value}\r\n" for name, value in pairs(request.headers))
         head += f"Content-Length: {len(request.body)}\r\n"
         messages.append(f"POST /github HTTP/1.1\r\nHost: bench\r\n{head}\r\n".encode() + request.body)
     left = iter(messages)

@@ -16,7 +16,7 @@ class Headers(Mapping[str, str]):
 
     def __init__(self, headers: HeadersLike = ()) -> None:
         self._values: dict[str, list[str]] = {}
-        for name, value in _pairs(headers):
+        for name, value in pairs(headers):
             self._values.setdefault(name.lower(), []).append(value)
 
     def get_all(self, name: str) -> list[str]:
@@ -40,7 +40,8 @@ class Headers(Mapping[str, str]):
         return f"Headers({', '.join(self._values)})"
 
 
-def _pairs(headers: HeadersLike) -> Iterator[tuple[str, str]]:
+def pairs(headers: HeadersLike) -> Iterator[tuple[str, str]]:
+    """Headers as pairs, a repeated one several times."""
     if isinstance(headers, Mapping):
         for name, value in headers.items():
             for one in [value] if isinstance(value, str) else value:
@@ -69,7 +70,7 @@ class Request:
 
     def to_json(self) -> str:
         """The request argument of the SQL functions."""
-        head: dict[str, Any] = {"method": self.method, "url": self.url, "headers": list(_pairs(self.headers))}
+        head: dict[str, Any] = {"method": self.method, "url": self.url, "headers": list(pairs(self.headers))}
         if self.truncated:
             head["truncated"] = True
         return json.dumps(head)

@@ -12,7 +12,7 @@ from typing import Any
 from knocker.connection import Connection, call, open_connection
 from knocker.errors import translated
 from knocker.hooks import Hooks
-from knocker.request import HeadersLike, Request, _pairs
+from knocker.request import HeadersLike, Request, pairs
 
 START_MS = 1_767_225_600_000
 """Where a :class:`FrozenClock` starts: 2026-01-01 00:00:00 UTC."""
@@ -65,14 +65,14 @@ def sign(
     signature in Unix milliseconds, the system's clock by default: pass the frozen clock's.
     """
     raw = json.dumps(body).encode() if isinstance(body, Mapping) else body.encode() if isinstance(body, str) else body
-    request = Request(raw, list(_pairs(headers)), method, url)
+    request = Request(raw, list(pairs(headers)), method, url)
     arguments = (provider, json.dumps(dict(options or {})), request.to_json(), raw, secret, now)
     connection, lock = _signing_connection()
     with lock, translated():
         signed = json.loads(call(connection, "knocker_sign", *arguments))
     return Request(
         raw if signed["body"] is None else signed["body"].encode(),
-        [*_pairs(headers), *signed["headers"].items()],
+        [*pairs(headers), *signed["headers"].items()],
         method,
         signed["url"] or url,
     )
