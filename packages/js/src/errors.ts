@@ -60,6 +60,8 @@ export class DiskFullError extends DatabaseError {}
 export class IoError extends DatabaseError {}
 /** The file is damaged. */
 export class CorruptError extends DatabaseError {}
+/** The application interrupted the statement. */
+export class InterruptedError extends DatabaseError {}
 /** Called from inside a statement that already writes. */
 export class NestedStatementError extends DatabaseError {}
 /** SQLite refused for another reason. */
@@ -96,6 +98,7 @@ const CLASSES: Record<string, ErrorClass> = {
   disk_full: DiskFullError,
   io_error: IoError,
   corrupt: CorruptError,
+  interrupted: InterruptedError,
   nested_statement: NestedStatementError,
   unsupported_sqlite: UnsupportedSqliteError,
   second_sqlite: SecondSqliteError,
@@ -148,6 +151,7 @@ const RESULT_CODES: Record<number, string> = {
   5: "busy",
   6: "busy",
   8: "read_only",
+  9: "interrupted",
   10: "io_error",
   11: "corrupt",
   13: "disk_full",

@@ -9,6 +9,7 @@ export {
   DatabaseError,
   DiskFullError,
   DriverMissingError,
+  InterruptedError,
   InvalidArgumentError,
   IoError,
   KnockerError,
