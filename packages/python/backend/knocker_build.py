@@ -1,7 +1,10 @@
 """Builds the wheel and the source distribution: maturin, with the loadable library put beside the modules first.
 
 maturin builds the ``knocker`` command; the library is another crate of the workspace, which only cargo can build. The workspace is the
-checkout, or the folder ``rust`` of a source distribution. ``KNOCKER_LIBRARY`` names a library that was built before, for cross builds.
+checkout, or the folder ``rust`` of a source distribution.
+
+For releases ``KNOCKER_LIBRARY`` names a library that was built before, and ``MATURIN_PEP517_ARGS`` says how the command is built, such as
+``--target aarch64-unknown-linux-gnu --zig --compatibility manylinux2014``. maturin checks the command's glibc only: build both alike.
 """
 
 from __future__ import annotations

@@ -177,6 +177,19 @@ def test_retry_says_when(hooks: knocker.Hooks, github: knocker.Endpoint, push: P
     assert 72 <= due.timestamp() - clock.now_ms / 1000 <= 89
 
 
+@pytest.mark.parametrize("after", [-1, 31_536_001, timedelta(days=-1)])
+def test_a_retry_at_an_impossible_time_is_an_ordinary_failure(
+    hooks: knocker.Hooks, github: knocker.Endpoint, push: PushOf, after: float | timedelta
+) -> None:
+    @github.on("push")
+    def handler(event: knocker.Event, tx: Any) -> None:
+        raise knocker.Retry(after=after)
+
+    receipt = github.receive(push(1))
+    assert statuses(hooks) == ["failed"]
+    assert "after" in str(hooks.event(receipt.event_id or 0).reason)
+
+
 def test_ignore_and_dead_end_the_event(hooks: knocker.Hooks, github: knocker.Endpoint, push: PushOf) -> None:
     verdicts: dict[int, knocker.HandlerVerdict] = {1: knocker.Ignore("a test order"), 2: knocker.Dead("no such customer")}
 

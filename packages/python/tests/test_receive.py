@@ -86,6 +86,11 @@ def test_no_secret_is_in_the_file(tmp_path: Path, hooks: knocker.Hooks, github: 
     assert all(SECRET.encode() not in path.read_bytes() for path in tmp_path.iterdir())
 
 
+def test_a_request_shows_neither_headers_nor_body_in_logs(push: PushOf) -> None:
+    assert repr(push(1)) == "Request(method='POST', url='https://example.com/webhooks', truncated=False)"
+    assert repr(knocker.Headers([("Authorization", "Bearer x")])) == "Headers(authorization)"
+
+
 def test_trusted_ingress_states_the_verdict(hooks: knocker.Hooks) -> None:
     endpoint = hooks.endpoint("internal")
     accepted = endpoint.ingest(b"{}", valid=True, type="order.paid", key="o-1", headers={"X-Trace": ["1", "2"]})

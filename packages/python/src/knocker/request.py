@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 HeadersLike = Mapping[str, str | list[str]] | Iterable[tuple[str, str]]
@@ -58,8 +58,9 @@ class Request:
     stopped at the endpoint's size limit, so that ``body`` is only the beginning.
     """
 
-    body: bytes
-    headers: HeadersLike = ()
+    # Neither is for logs: headers carry credentials, bodies people's data.
+    body: bytes = field(repr=False)
+    headers: HeadersLike = field(default=(), repr=False)
     method: str = "POST"
     url: str = "/"
     truncated: bool = False
