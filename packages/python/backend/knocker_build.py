@@ -100,7 +100,9 @@ def _staged_licences() -> Iterator[None]:
 @contextmanager
 def _staged_library() -> Iterator[None]:
     """The library beside the modules, where the package looks for it."""
-    with _copied((_library(), PACKAGE / "src" / "knocker" / LIBRARY_NAME)):
+    library = _library()
+    # By its own name: a cross build's differs from this machine's.
+    with _copied((library, PACKAGE / "src" / "knocker" / library.name)):
         yield
 
 
