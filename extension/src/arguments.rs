@@ -5,6 +5,9 @@ use knocker_core::{Error, Result};
 use rusqlite::functions::Context;
 use rusqlite::types::ValueRef;
 
+/// The last millisecond of the year 9999. What is far from it in a BIGINT would overflow when a lease or a delay is added.
+const LATEST: i64 = 253_402_300_799_999;
+
 /// The arguments of one call.
 pub(crate) struct Arguments<'c> {
     ctx: &'c Context<'c>,
@@ -56,8 +59,11 @@ impl<'c> Arguments<'c> {
 
     /// The optional last argument, or the system clock.
     pub fn now(&self, index: usize) -> Result<i64> {
-        let now = self.optional_whole(index, "now (Unix milliseconds)")?;
-        Ok(now.unwrap_or_else(system_now))
+        match self.optional_whole(index, "now")? {
+            None => Ok(system_now()),
+            Some(now) if (0..=LATEST).contains(&now) => Ok(now),
+            Some(now) => Err(Error::invalid(format!("now: {now} is not a time in Unix milliseconds from 1970 to 9999"))),
+        }
     }
 
     /// An optional text followed by the optional `now`. A number in the first place is `now`.

@@ -53,9 +53,7 @@ const FUNCTIONS: &[(&str, usize, usize, Handler)] = &[
         let until = store.extend(args.whole(0, "job_id")?, args.text(1, "worker")?, args.whole(2, "lease_s")?, args.now(3)?)?;
         Ok(Value::Integer(until))
     }),
-    ("knocker_release", 1, 2, |store, args| {
-        Ok(Value::Integer(store.release(args.text(0, "worker")?, args.now(1)?)?))
-    }),
+    ("knocker_release", 1, 2, |store, args| Ok(Value::Integer(store.release(args.text(0, "worker")?, args.now(1)?)?))),
     ("knocker_next_due", 0, 2, |store, args| {
         let (filter, now) = args.option_and_now(0, "filter")?;
         Ok(store.next_due(&parse_filter(filter)?, now)?.map_or(Value::Null, Value::Integer))
@@ -95,10 +93,12 @@ pub(crate) fn register(conn: &Connection, session: &Session) -> rusqlite::Result
 
 fn call(session: &Session, ctx: &Context<'_>, handler: Handler) -> rusqlite::Result<Value> {
     let args = Arguments::new(ctx);
-    if let Some(store) = session.store().as_ref() {
+    if let Some(guard) = session.store()
+        && let Some(store) = guard.as_ref()
+    {
         return Ok(handler(store, &args)?);
     }
-    // A close that SQLite refused has taken the store: go on without kept statements.
+    // A close that SQLite refused has taken the store, or this is a call from inside a call: go on without kept statements.
     // SAFETY: the connection does not own the handle and lives for this call only.
     let conn = unsafe { Connection::from_handle(ctx.get_connection()?.handle()) }?;
     Ok(handler(&Store::new(conn), &args)?)

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 use std::ffi::{CStr, c_int};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, TryLockError};
 
 use knocker_core::Store;
 use rusqlite::vtab::{Context, Filters, IndexInfo, Module, VTab, VTabConnection, VTabCursor};
@@ -18,9 +18,14 @@ const MODULE_NAME: &str = "_knocker_session";
 pub(crate) struct Session(Arc<Mutex<Option<Store>>>);
 
 impl Session {
-    /// SQLite's own mutex already lets one call at a time in; this one says so to the compiler.
-    pub fn store(&self) -> MutexGuard<'_, Option<Store>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The store, unless a call of this connection has it already: SQLite lets one thread at a time in, but a trigger or a trace callback
+    /// can make a call from inside a call.
+    pub fn store(&self) -> Option<MutexGuard<'_, Option<Store>>> {
+        match self.0.try_lock() {
+            Ok(store) => Some(store),
+            Err(TryLockError::Poisoned(poisoned)) => Some(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) => None,
+        }
     }
 }
 
@@ -44,7 +49,10 @@ struct SessionTable {
 
 impl Drop for SessionTable {
     fn drop(&mut self) {
-        drop(self.session.store().take());
+        // A connection is not closed from inside a call: the store is free.
+        if let Some(mut store) = self.session.store() {
+            drop(store.take());
+        }
     }
 }
 

@@ -6,8 +6,8 @@ use tempfile::TempDir;
 use crate::database::{fill, open};
 use crate::report::{Bound, Report, alternate, micros, throughput_ratio};
 
-fn newest(conn: &Connection) {
-    let mut statement = conn.prepare_cached("SELECT * FROM knocker_events ORDER BY id DESC LIMIT 50").expect("the view is there");
+fn newest(conn: &Connection, view: &str) {
+    let mut statement = conn.prepare_cached(&format!("SELECT * FROM {view} ORDER BY id DESC LIMIT 50")).expect("the view is there");
     let mut rows = statement.query([]).expect("reads");
     let mut count = 0;
     while let Some(row) = rows.next().expect("reads") {
@@ -15,6 +15,14 @@ fn newest(conn: &Connection) {
         count += 1;
     }
     assert_eq!(count, 50);
+}
+
+fn newest_events(conn: &Connection) {
+    newest(conn, "knocker_events");
+}
+
+fn newest_deliveries(conn: &Connection) {
+    newest(conn, "knocker_deliveries");
 }
 
 fn stats(conn: &Connection) {
@@ -28,7 +36,11 @@ pub fn run(report: &mut Report) {
     fill(&large, 1_000_000, "handled");
     let small = open(folder.path(), "small.db", "NORMAL");
     fill(&small, 10_000, "handled");
-    for (name, read) in [("newest 50 of knocker_events", newest as fn(&Connection)), ("knocker_stats", stats)] {
+    for (name, read) in [
+        ("newest 50 of knocker_events", newest_events as fn(&Connection)),
+        ("newest 50 of knocker_deliveries", newest_deliveries),
+        ("knocker_stats", stats),
+    ] {
         let rounds = |conn: &Connection| (0..100).for_each(|_| read(conn));
         let times = alternate(15, 100, || rounds(&large), || rounds(&small));
         let ratio = 1.0 / throughput_ratio(times.0, times.1);

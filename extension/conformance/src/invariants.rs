@@ -45,12 +45,12 @@ const RULES: &[(&str, &str)] = &[
             OR (d.event_id IS NOT NULL AND NOT EXISTS (SELECT 1 FROM knocker_events e WHERE e.id = d.event_id))",
     ),
     (
-        "an event's deliveries are stored, one of them is its payload, and it counts them",
+        "an event has its payload, and counts the deliveries that are stored; a repeat may have been pruned",
         "SELECT e.id, e.deliveries FROM knocker_events e
          LEFT JOIN knocker_event_deliveries l ON l.event_id = e.id
          LEFT JOIN knocker_deliveries d ON d.id = l.delivery_id
          GROUP BY e.id
-         HAVING count(d.id) <> e.deliveries OR sum(l.duplicate = 0) <> 1 OR max(iif(l.duplicate = 0, l.delivery_id, NULL)) <> e.delivery_id",
+         HAVING count(d.id) > e.deliveries OR sum(l.duplicate = 0) <> 1 OR max(iif(l.duplicate = 0, l.delivery_id, NULL)) <> e.delivery_id",
     ),
     (
         "an attempt belongs to an event",

@@ -104,7 +104,7 @@ impl Store {
                 Some(seconds) => (seconds * 1000.0) as i64,
                 None => endpoint.config.backoff.delay_ms(job.event_id, job.attempts),
             };
-            let run_at_s = seconds_up(now + delay_ms);
+            let run_at_s = seconds_up(now.saturating_add(delay_ms));
             let sql = "UPDATE _knocker_events SET status = 'failed', reason = ?2, attempts = ?3 WHERE id = ?1";
             self.conn().prepare_cached(sql)?.execute((job.event_id, error, job.attempts))?;
             let attempt = Attempt { error: Some(error), duration_ms: Some(duration_ms), ..Attempt::of(&job, "failed", worker, now) };
@@ -210,6 +210,6 @@ fn check_duration(duration_ms: i64) -> Result<()> {
 }
 
 /// At most [`MAX_ERROR_BYTES`], cut between characters.
-fn shorten(text: &str) -> &str {
+pub(crate) fn shorten(text: &str) -> &str {
     &text[..text.floor_char_boundary(MAX_ERROR_BYTES)]
 }

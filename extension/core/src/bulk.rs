@@ -42,14 +42,17 @@ impl Store {
         if let Some(pattern) = given.text("type")? {
             conditions.add_type(&pattern);
         }
-        if let Some(since) = since {
-            conditions.add("received_at >= {}", since);
-        }
-        if let Some(until) = until {
-            conditions.add("received_at < {}", until);
-        }
         let endpoint = given.text("endpoint")?;
         let work = |mut conditions: Conditions| {
+            // The bounds on the id end the walk; those on the time decide.
+            if let Some(since) = since {
+                conditions.add("received_at >= {}", since);
+                conditions.add("id >= {}", self.first_id_since("_knocker_events", since)?.unwrap_or(i64::MAX));
+            }
+            if let Some(until) = until {
+                conditions.add("received_at < {}", until);
+                conditions.add("id < {}", self.first_id_since("_knocker_events", until)?.unwrap_or(i64::MAX));
+            }
             if let Some(name) = &endpoint {
                 conditions.add("endpoint_id = {}", self.find_endpoint(name)?.id);
             }

@@ -6,6 +6,9 @@ use crate::error::{Error, Result};
 use crate::queue::Candidate;
 use crate::store::Store;
 
+/// Exhausted jobs that one claim buries at most.
+const MOST_BURIED: i64 = 1000;
+
 /// Which endpoints a worker takes jobs of; `None` for all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ClaimFilter {
@@ -37,12 +40,16 @@ impl Store {
         self.write(|| {
             let queues = self.queues(filter)?;
             let mut leased = 0;
-            // A round that only buried exhausted jobs is followed by another, so that they never hide what is due behind them.
-            while leased < limit {
+            let mut buried = 0;
+            // A round that only buried exhausted jobs is followed by another, so that they never hide what is due behind them. Their number
+            // is bounded, so that one claim never holds the write lock for long.
+            while leased < limit && buried < MOST_BURIED {
                 let wanted = limit - leased;
                 let candidates = self.due_candidates(&queues, wanted, now)?;
                 for candidate in &candidates {
-                    leased += i64::from(self.take(candidate, worker, lease_s, now)?);
+                    let taken = self.take(candidate, worker, lease_s, now)?;
+                    leased += i64::from(taken);
+                    buried += i64::from(!taken);
                 }
                 if (candidates.len() as i64) < wanted {
                     break;

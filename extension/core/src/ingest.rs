@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::providers::engine::event::bounded_key;
 use crate::providers::{Item, Reason};
 use crate::receive::{Incoming, Receipt};
-use crate::request::{Headers, Response};
+use crate::request::{Headers, Request, Response};
 use crate::store::Store;
 
 const KEYS: &[&str] =
@@ -76,19 +76,21 @@ impl Store {
         if fields.valid && (fields.reason.is_some() || fields.detail.is_some()) {
             return Err(Error::invalid("fields: reason and detail go with \"valid\": false"));
         }
-        let headers = fields.headers.to_stored_json(&[]);
-        let incoming = Incoming {
-            method: &fields.method,
-            url: &fields.url,
-            headers: &headers,
-            body: Some(body),
-            body_size: body.len(),
-            body_sha256: None,
-            provider_event_id: fields.provider_event_id.as_deref(),
-            provider_delivery_id: fields.provider_delivery_id.as_deref(),
-        };
+        let request =
+            Request { method: fields.method.clone(), url: fields.url.clone(), headers: fields.headers.clone(), body, truncated: false };
         self.write(|| {
             let endpoint = self.find_endpoint(endpoint)?;
+            let redacted = endpoint.redact(&request);
+            let incoming = Incoming {
+                method: &request.method,
+                url: &redacted.url,
+                headers: &redacted.headers,
+                body: Some(&redacted.body),
+                body_size: body.len(),
+                body_sha256: None,
+                provider_event_id: fields.provider_event_id.as_deref(),
+                provider_delivery_id: fields.provider_delivery_id.as_deref(),
+            };
             let bodyless = Incoming { body: None, body_sha256: Some(hex::encode(Sha256::digest(body))), ..incoming.clone() };
             if !endpoint.config.enabled {
                 return self.store_refusal(&endpoint, &bodyless, "disabled", None, None, Response::status(410), now);

@@ -53,12 +53,26 @@ impl Verifier {
         self.provider.redact(&self.options, request)
     }
 
+    pub fn handshake_brings_secret(&self) -> bool {
+        self.provider.handshake_brings_secret()
+    }
+
     pub fn success_response(&self) -> Response {
         self.provider.success_response(&self.options)
     }
 }
 
 impl Endpoint {
+    /// What may be stored of a request, by the provider's rules or by the general ones.
+    pub(crate) fn redact<'r>(&self, request: &'r Request) -> Redacted<'r> {
+        self.verifier.as_ref().map_or_else(|| providers::redact(request), |verifier| verifier.redact(request))
+    }
+
+    /// Whether a handshake with this endpoint's provider carries the secret of what follows.
+    pub(crate) fn handshake_brings_secret(&self) -> bool {
+        self.verifier.as_ref().is_some_and(Verifier::handshake_brings_secret)
+    }
+
     /// The provider with its options.
     ///
     /// # Errors

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use rusqlite::OptionalExtension;
 use serde::Serialize;
 
+use crate::attempt::shorten;
 use crate::endpoint::Endpoint;
 use crate::error::{Code, Error, Result};
 use crate::store::Store;
@@ -82,7 +83,7 @@ impl Store {
         }
         check_state(action, event_id, &state.status)?;
         if action == Action::Ignore {
-            self.end_event(event_id, "ignored", Some(reason.unwrap_or("ignored by an operator")), state.attempts, now)?;
+            self.end_event(event_id, "ignored", Some(reason.map_or("ignored by an operator", shorten)), state.attempts, now)?;
             self.drop_job(&state)?;
             return Ok(Operated { event_id, status: "ignored", changed: true });
         }

@@ -176,7 +176,7 @@ impl Store {
         let events = delete("DELETE FROM _knocker_events WHERE id = ?1")?;
         let mut pruned = Pruned { events, attempts, ..Pruned::default() };
         for delivery_id in deliveries {
-            if self.events_of_delivery(delivery_id)?.is_empty() {
+            if !self.delivery_is_linked(delivery_id)? {
                 pruned.deliveries += self.delete_delivery(delivery_id)?;
             }
         }
@@ -191,9 +191,12 @@ impl Store {
         Ok(ids.collect::<rusqlite::Result<_>>()?)
     }
 
+    fn delivery_is_linked(&self, delivery_id: i64) -> Result<bool> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM knocker_event_deliveries WHERE delivery_id = ?1)";
+        Ok(self.conn().prepare_cached(sql)?.query_row([delivery_id], |row| row.get(0))?)
+    }
+
     fn delete_delivery(&self, delivery_id: i64) -> Result<i64> {
-        let sql = "DELETE FROM _knocker_redeliveries WHERE delivery_id = ?1";
-        self.conn().prepare_cached(sql)?.execute([delivery_id])?;
         Ok(self.conn().prepare_cached("DELETE FROM _knocker_deliveries WHERE id = ?1")?.execute([delivery_id])? as i64)
     }
 
@@ -206,10 +209,10 @@ impl Store {
         bounds: &Bounds,
     ) -> Result<(Pruned, bool)> {
         let mut conditions = Conditions::default();
-        match outcomes {
-            Some(outcomes) => conditions.add_one_of("outcome", outcomes),
-            // A valid empty batch has no event either.
-            None => conditions.add_plain("(outcome <> 'accepted' OR first_event_id IS NULL)"),
+        // What created no event: refused and repeated ones, and valid empty batches. Uses _knocker_deliveries_loose.
+        conditions.add_plain("first_event_id IS NULL");
+        if let Some(outcomes) = outcomes {
+            conditions.add_one_of("outcome", outcomes);
         }
         if let Some(first_fresh) = self.first_id_since("_knocker_deliveries", cutoff)? {
             conditions.add("id < {}", first_fresh);
@@ -242,7 +245,7 @@ fn cutoff(given: &Arguments, now: i64) -> Result<i64> {
     let age = given.number("older_than_s", 0.0..=1e11)?;
     match (before, age) {
         (Some(before), None) => Ok(before),
-        (None, Some(age)) => Ok(now - (age * 1000.0) as i64),
+        (None, Some(age)) => Ok(now.saturating_sub((age * 1000.0) as i64)),
         _ => Err(Error::invalid("filter: give older_than_s (seconds) or before (Unix milliseconds), one of them")),
     }
 }

@@ -1,4 +1,5 @@
-//! The queue on Honker's tables: the only file that speaks to `_honker_live` and `_honker_dead`.
+//! The queue on Honker's tables `_honker_live` and `_honker_dead`: the only Rust file that speaks to them. The views and triggers over them
+//! are part of the schema.
 //!
 //! The rules are those of honker-core 0.5.0 (`honker_ops.rs`), and a differential test holds this file to them. The statements are our own
 //! because Honker's claim looks through the whole backlog for exhausted jobs each time, and prepares its SQL on each call.

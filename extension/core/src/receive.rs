@@ -55,6 +55,26 @@ pub(crate) struct Incoming<'a> {
     pub provider_delivery_id: Option<&'a str>,
 }
 
+/// What is kept of a refused request at most, so that nobody fills the disk with what did not prove itself.
+const MOST_REFUSED_BODY: usize = 64 * 1024;
+const MOST_REFUSED_HEADERS: usize = 16 * 1024;
+const MOST_REFUSED_URL: usize = 8 * 1024;
+
+impl<'a> Incoming<'a> {
+    /// The same within the limits for refused requests: of a larger body size and digest are kept, of larger headers nothing.
+    fn within_limits(mut self) -> Self {
+        if let Some(body) = self.body.take_if(|body| body.len() > MOST_REFUSED_BODY) {
+            self.body_sha256 = Some(hex::encode(Sha256::digest(body)));
+        }
+        if self.headers.len() > MOST_REFUSED_HEADERS {
+            self.headers = "{}";
+        }
+        self.url = &self.url[..self.url.floor_char_boundary(MOST_REFUSED_URL)];
+        self.method = &self.method[..self.method.floor_char_boundary(64)];
+        self
+    }
+}
+
 impl Store {
     /// Verifies, stores, dedupes and enqueues one HTTP request.
     ///
@@ -110,7 +130,7 @@ impl Store {
         now: i64,
     ) -> Result<Receipt> {
         let head = Request { body: b"", ..request.clone() };
-        let redacted = endpoint.require_provider()?.redact(&head);
+        let redacted = endpoint.redact(&head);
         let announced = request.headers.first("content-length").and_then(|length| length.trim().parse().ok());
         let incoming = Incoming {
             method: &request.method,
@@ -137,6 +157,7 @@ impl Store {
         now: i64,
     ) -> Result<Receipt> {
         let refused = self.last_hour(endpoint.id, now)?.refused;
+        let incoming = &incoming.clone().within_limits();
         self.count_minute(endpoint.id, Tally { receipts: 1, refused: 1, failures: 0 }, now)?;
         if refused >= endpoint.config.invalid_per_hour {
             return Ok(Receipt {
@@ -146,8 +167,12 @@ impl Store {
                 events: Vec::new(),
                 reason: None,
                 detail: Some("too many refused receipts this hour; this one was only counted".into()),
-                // A handshake that proved itself is still answered.
-                response: if outcome == "handshake" { response } else { Response::text(401, "refused") },
+                response: match outcome {
+                    // The secret that came with it would be lost: the sender is to try again.
+                    "handshake" if endpoint.handshake_brings_secret() => Response::status(503).with_header("retry-after", "3600"),
+                    "handshake" => response,
+                    _ => Response::text(401, "refused"),
+                },
             });
         }
         let delivery_id = self.insert_delivery(endpoint.id, incoming, outcome, None, reason.as_deref(), detail.as_deref(), now)?;

@@ -125,7 +125,23 @@ impl Headers {
 
 /// Headers that carry a credential whatever the provider.
 fn is_credential(name: &str) -> bool {
-    matches!(name, "authorization" | "proxy-authorization" | "cookie" | "set-cookie" | "x-api-key")
+    matches!(
+        name,
+        "authorization"
+            | "proxy-authorization"
+            | "cookie"
+            | "set-cookie"
+            | "x-access-token"
+            | "x-api-key"
+            | "x-api-token"
+            | "x-auth-token"
+            | "x-csrf-token"
+            | "x-gitlab-token"
+            | "x-secret-token"
+            | "x-telegram-bot-api-secret-token"
+            | "x-webhook-secret"
+            | "x-webhook-token"
+    )
 }
 
 impl<N: Into<String>, V: Into<String>> FromIterator<(N, V)> for Headers {

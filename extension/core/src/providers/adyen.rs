@@ -77,6 +77,10 @@ fn verify<'s>(context: &Context, secrets: &'s Secrets) -> Checked<&'s str> {
         signed.iter().all(|(fields, signature)| Hash::Sha256.hmac(&key, &[fields.as_bytes()]).matches(signature))
     };
     match secrets.usable().find(signs_all) {
+        // The rest of the body is not signed, so a second `success` could be put beside the signed one.
+        Some(_) if !Json::parse(context.body()).is_some_and(Json::is_unambiguous) => {
+            Err(Refusal::body("the body has two fields of one name"))
+        }
         Some(secret) => Ok(secret),
         None if !any_key => Err(Refusal::new(Reason::NoSecret, "no secret is in hex, as Adyen's are")),
         None => Err(Refusal::signature()),
@@ -154,6 +158,13 @@ mod tests {
         assert_eq!(case().body(other).refusal(), Reason::BadSignature);
         assert_eq!(case().body(&body).refusal(), Reason::MalformedBody);
         assert_eq!(case().body(r#"{"notificationItems": []}"#).refusal(), Reason::MalformedBody);
+    }
+
+    #[test]
+    fn a_field_beside_the_signed_one_is_refused() {
+        let body = published("coqCmt/IZ4E3CzPvMY8zTjQVL5hYJUiBRg8UU+iCWo0=")
+            .replace(r#""success": "true""#, r#""success": "true", "success": "false""#);
+        assert_eq!(case().body(body).refusal(), Reason::MalformedBody);
     }
 
     #[test]

@@ -21,6 +21,7 @@ pub(crate) static ASANA: Provider = Provider {
     handshake: Handshake {
         about: "X-Hook-Secret: 200 with the same header; the secret is in the stored delivery's headers",
         unsigned: Some(echo_secret),
+        brings_secret: true,
         ..Handshake::NONE
     },
     ..Provider::BASE
@@ -32,7 +33,9 @@ const SECRET: &str = "X-Hook-Secret";
 /// The secret is sent back to whoever told it. Nothing trusts it until somebody makes it a secret of the endpoint.
 fn echo_secret(context: &Context, _: &Secrets) -> Option<Verdict> {
     let secret = context.header(SECRET).ok()??;
-    if secret.is_empty() || context.first_header(SIGNATURE.header).is_some() {
+    // It becomes a header of the answer: nothing that could end one.
+    let is_plain = (1..=256).contains(&secret.len()) && secret.bytes().all(|byte| byte.is_ascii_graphic());
+    if !is_plain || context.first_header(SIGNATURE.header).is_some() {
         return None;
     }
     Some(Verdict { outcome: Outcome::Handshake, response: Response::text(200, "").with_header("x-hook-secret", secret) })
@@ -51,6 +54,9 @@ mod tests {
     fn the_secret_is_echoed() {
         let response = Case::new("asana").header("X-Hook-Secret", "b537207f20cbfa02357cf448134da559").handshake();
         assert!(response.headers.contains(&("x-hook-secret", "b537207f20cbfa02357cf448134da559".into())));
+        for other in ["", "a\r\nset-cookie: b", "a b", &"a".repeat(257)] {
+            assert_eq!(case("{}").header("X-Hook-Secret", other).refusal(), Reason::MissingHeader);
+        }
         let both = case("{}").header("X-Hook-Secret", "x").header("X-Hook-Signature", &"0".repeat(64));
         assert_eq!(both.refusal(), Reason::BadSignature);
     }

@@ -42,14 +42,17 @@ fn digest(private: &str, parts: &[&[u8]]) -> Digest {
     Hash::Sha1.hmac(Hash::Sha1.digest(&[private.as_bytes()]).bytes(), parts)
 }
 
+/// Challenges are signed for any stranger, with the key that signs payloads: what looks like one is never taken for a payload.
+fn is_challenge(text: &str) -> bool {
+    (20..=32).contains(&text.len()) && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
 fn answer_challenge(context: &Context, secrets: &Secrets) -> Option<Verdict> {
     if !context.is_method("GET") {
         return None;
     }
     let challenge = form::value(context.request.query().as_bytes(), "bt_challenge")?;
-    let is_hex = challenge.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-    // Nothing else is signed for a stranger: a payload is longer and never all hex.
-    if !is_hex || !(20..=32).contains(&challenge.len()) {
+    if !is_challenge(&challenge) {
         return None;
     }
     let (public, private) = secrets.usable().find_map(keys)?;
@@ -65,6 +68,9 @@ fn verify<'s>(context: &Context, secrets: &'s Secrets) -> Checked<&'s str> {
     }
     if payload.trim().is_empty() {
         return Err(Refusal::body("bt_payload is empty"));
+    }
+    if is_challenge(payload.trim_end_matches('\n')) {
+        return Err(Refusal::body("bt_payload is a challenge, which anybody gets signed"));
     }
     let pairs: Vec<_> = signature.split('&').filter_map(|pair| pair.split_once('|')).collect();
     let mut any_key = false;
@@ -136,6 +142,11 @@ mod tests {
         let response = challenge("20f9f8ed05f77439fe955c977e4c8a53").handshake();
         assert!(response.body.starts_with("test_public|"));
         assert_eq!(response.body.len(), "test_public|".len() + 40);
+        let signed = response.body.replace('|', "%7C");
+        for end in ["", "%0A"] {
+            let forged = format!("bt_signature={signed}&bt_payload=20f9f8ed05f77439fe955c977e4c8a53{end}");
+            assert_eq!(case().body(forged).refusal(), Reason::MalformedBody);
+        }
         for other in ["20f9", "20F9F8ED05F77439FE955C977E4C8A53", "zzf9f8ed05f77439fe955c977e4c8a53", "20f9f8ed05f77439fe955c977e4c8a5300"]
         {
             assert_eq!(challenge(other).refusal(), Reason::MalformedBody, "{other}");

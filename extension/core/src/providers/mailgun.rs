@@ -49,6 +49,9 @@ fn verify<'s>(context: &Context, secrets: &'s Secrets) -> Checked<&'s str> {
     let signature = Encoding::Hex.decode(&signature).ok_or_else(|| Refusal::body("the body's signature is not lower-case hex"))?;
     let signs = |secret: &&str| Hash::Sha256.hmac(secret.as_bytes(), &[timestamp.as_bytes(), token.as_bytes()]).matches(&signature);
     let secret = secrets.usable().find(signs).ok_or_else(Refusal::signature)?;
+    if Json::parse(context.body()).is_some_and(|json| json.is_object() && !json.is_unambiguous()) {
+        return Err(Refusal::body("the body has two fields of one name"));
+    }
     if context.options.number("tolerance_s") != Some(0) {
         let ms = Unit::Seconds.parse(&timestamp).ok_or_else(|| Refusal::body("the body's timestamp is not in seconds"))?;
         Future::Tolerated.check(context, Unit::Seconds, ms)?;
@@ -88,6 +91,13 @@ mod tests {
         assert_eq!(key.len(), 50);
         assert_eq!(case().signed_with("other").refusal(), Reason::BadSignature);
         assert_eq!(case().refusal(), Reason::MalformedBody);
+    }
+
+    #[test]
+    fn a_second_signature_object_is_refused() {
+        let signed = String::from_utf8(case().signed().request().body.to_vec()).unwrap();
+        let doubled = signed.replacen('{', r#"{"event-data": {"event": "opened"}, "#, 1);
+        assert_eq!(case().body(doubled).refusal(), Reason::MalformedBody);
     }
 
     #[test]

@@ -20,6 +20,7 @@ pub(crate) mod engine;
 mod options;
 mod provider;
 mod redact;
+pub(crate) use redact::redact;
 mod secrets;
 #[cfg(test)]
 mod testing;

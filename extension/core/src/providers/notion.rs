@@ -18,6 +18,7 @@ pub(crate) static NOTION: Provider = Provider {
     handshake: Handshake {
         about: "unsigned verification_token while the endpoint has no secret: 200; the token is in the stored delivery's body",
         unsigned: Some(take_token),
+        brings_secret: true,
         ..Handshake::NONE
     },
     ..Provider::BASE

@@ -74,10 +74,12 @@ pub(crate) struct Handshake {
     pub unsigned: Option<fn(&Context, &Secrets) -> Option<Verdict>>,
     /// After it, with the secret that matched.
     pub signed: Option<fn(&Context, &str) -> Option<Response>>,
+    /// Whether it carries the secret of what follows, so that it must not get lost.
+    pub brings_secret: bool,
 }
 
 impl Handshake {
-    pub const NONE: Handshake = Handshake { about: "", unsigned: None, signed: None };
+    pub const NONE: Handshake = Handshake { about: "", unsigned: None, signed: None, brings_secret: false };
 }
 
 /// A fixed answer.
@@ -246,6 +248,11 @@ impl Provider {
     /// The handshake in words; empty where the provider has none.
     pub fn handshake(&self) -> &'static str {
         self.handshake.about
+    }
+
+    /// Whether a handshake carries the secret of what follows, which the operator reads in the stored delivery.
+    pub(crate) fn handshake_brings_secret(&self) -> bool {
+        self.handshake.brings_secret
     }
 
     /// The options with their defaults; null where there is none.

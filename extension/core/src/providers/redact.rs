@@ -28,7 +28,7 @@ impl Redaction {
         Redaction { headers, ..Self::NONE }
     }
 
-    /// The request without credentials.
+    /// The request without credentials, by the general rules and this provider's.
     pub fn apply<'r>(&self, options: &Options, request: &'r Request<'_>) -> Redacted<'r> {
         let option = self.header_option.and_then(|option| options.text(option)).map(str::to_ascii_lowercase);
         let headers: Vec<&str> = self.headers.iter().copied().chain(option.as_deref()).collect();
@@ -38,6 +38,15 @@ impl Redaction {
             body: redact_body(request.body, self.body),
         }
     }
+}
+
+/// Query parameters that carry a credential whatever the provider.
+const CREDENTIALS: &[&str] =
+    &["access_token", "api_key", "apikey", "auth", "auth_token", "hook_secret", "password", "secret", "token", "webhook_secret"];
+
+/// The request of an endpoint without provider, without credentials.
+pub(crate) fn redact<'r>(request: &'r Request<'_>) -> Redacted<'r> {
+    Redaction::NONE.apply(&Options::default(), request)
 }
 
 /// The URL without userinfo and without the values of these query parameters.
@@ -52,7 +61,9 @@ fn redact_url<'u>(url: &'u str, parameters: &[&str]) -> Cow<'u, str> {
     let Some(query) = url.find('?').map(|at| at + 1) else { return url };
     let named = |pair: &str| {
         let mut names = form::pairs(pair.as_bytes()).map(|(name, _)| name);
-        names.next().is_some_and(|name| parameters.iter().any(|parameter| *name == *parameter.as_bytes()))
+        names
+            .next()
+            .is_some_and(|name| parameters.iter().chain(CREDENTIALS).any(|parameter| name.eq_ignore_ascii_case(parameter.as_bytes())))
     };
     let (query_text, fragment) = url[query..].split_once('#').map_or((&url[query..], None), |(query, fragment)| (query, Some(fragment)));
     if !query_text.split('&').any(named) {
@@ -95,11 +106,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn urls_lose_userinfo_and_named_parameters() {
+    fn urls_lose_userinfo_and_credentials() {
         assert_eq!(redact_url("https://a.example/x?y=1", &["token"]), "https://a.example/x?y=1");
         assert_eq!(redact_url("https://u:p@a.example/x@y", &[]), "https://[redacted]@a.example/x@y");
         assert_eq!(redact_url("https://u:p@q@a.example", &[]), "https://[redacted]@a.example");
-        assert_eq!(redact_url("/x?a=1&token=s&b=2#f", &["token"]), "/x?a=1&token=[redacted]&b=2#f");
+        assert_eq!(redact_url("/x?a=1&hub.token=s&b=2#f", &["hub.token"]), "/x?a=1&hub.token=[redacted]&b=2#f");
+        assert_eq!(redact_url("/x?Token=s&tokens=2", &[]), "/x?Token=[redacted]&tokens=2");
     }
 
     #[test]

@@ -36,6 +36,9 @@ CREATE TABLE _knocker_deliveries (
   body BLOB
 ) STRICT;
 
+-- Prune: the deliveries that created no event, which are refused and repeated ones. An accepted one pays nothing.
+CREATE INDEX _knocker_deliveries_loose ON _knocker_deliveries (id) WHERE first_event_id IS NULL;
+
 -- `delivery_id` is the canonical payload: the first valid delivery. item_start and item_length say where a batch's item stands in
 -- its body; NULL means the whole body. `job_id` is the live job in _honker_live, or the one in _honker_dead of a dead event; another
 -- client's ack leaves the id of a job that is gone.
@@ -57,11 +60,13 @@ CREATE TABLE _knocker_events (
 
 -- Dedupe: the insert of every receive.
 CREATE UNIQUE INDEX _knocker_events_key ON _knocker_events (endpoint_id, key) WHERE key IS NOT NULL;
--- Operators look for the rare states, and bulk actions walk them: knocker_events WHERE status = 'dead'.
+-- Operators look for the rare states, bulk actions walk them, and retention prunes them: knocker_events WHERE status = 'dead'.
 CREATE INDEX _knocker_events_failed ON _knocker_events (id) WHERE status = 'failed';
 CREATE INDEX _knocker_events_dead ON _knocker_events (id) WHERE status = 'dead';
+CREATE INDEX _knocker_events_ignored ON _knocker_events (id) WHERE status = 'ignored';
 
--- Further deliveries of an event. An event row never changes when its sender repeats itself.
+-- Further deliveries of an event. An event row never changes when its sender repeats itself. A link outlives its delivery when only that is
+-- pruned: it says when the sender last spoke of the event.
 CREATE TABLE _knocker_redeliveries (
   event_id INTEGER NOT NULL,
   delivery_id INTEGER NOT NULL,
@@ -172,7 +177,8 @@ END;
 CREATE VIEW knocker_endpoints AS
 SELECT id, name,
        config ->> '$.provider' AS provider,
-       config -> '$.options' AS options,
+       CASE WHEN config -> '$.options.verify_token' IS NULL THEN config -> '$.options'
+            ELSE json_set(config -> '$.options', '$.verify_token', '[redacted]') END AS options,
        config ->> '$.enabled' AS enabled,
        config ->> '$.max_attempts' AS max_attempts,
        config -> '$.backoff' AS backoff,
@@ -189,11 +195,15 @@ SELECT e.id AS event_id, d.id AS delivery_id, 0 AS duplicate
 FROM _knocker_deliveries d
 JOIN _knocker_events e ON e.id BETWEEN d.first_event_id AND d.last_event_id AND e.delivery_id = d.id
 UNION ALL
-SELECT event_id, delivery_id, 1 FROM _knocker_redeliveries;
+SELECT r.event_id, r.delivery_id, 1 FROM _knocker_redeliveries r JOIN _knocker_deliveries d ON d.id = r.delivery_id;
 
 CREATE VIEW knocker_deliveries AS
 SELECT d.id, p.name AS endpoint, d.outcome,
-       (SELECT min(l.event_id) FROM knocker_event_deliveries l WHERE l.delivery_id = d.id) AS event_id,
+       (SELECT min(event_id)
+        FROM (SELECT min(e.id) AS event_id FROM _knocker_events e
+              WHERE e.id BETWEEN d.first_event_id AND d.last_event_id AND e.delivery_id = d.id
+              UNION ALL
+              SELECT min(r.event_id) FROM _knocker_redeliveries r WHERE r.delivery_id = d.id)) AS event_id,
        d.reason, d.detail, d.provider_event_id, d.provider_delivery_id,
        d.method, d.url, d.headers, d.body_size, d.body_sha256, d.received_at, d.body
 FROM _knocker_deliveries d

@@ -44,6 +44,8 @@ pub enum Region {
     Passcode,
     /// The signature object.
     MailgunSignature,
+    /// A form whose last line end counts as nothing: Braintree's payloads lose it on some ways.
+    BeforeLineEnd,
     /// The values of the signed fields and the signature.
     AdyenItem,
 }
@@ -66,6 +68,7 @@ impl Region {
             Region::Whole => (0..body.len()).collect(),
             Region::Sender => Vec::new(),
             Region::FormText => (0..body.len()).filter(|place| body[*place] != b'=').collect(),
+            Region::BeforeLineEnd => (0..body.len() - if body.ends_with(b"%0A") { 3 } else { 0 }).collect(),
             Region::Passcode => after("passcode").collect(),
             Region::MailgunSignature => after("signature").collect(),
             Region::AdyenItem => {

@@ -47,6 +47,7 @@ pub const FIXTURES: &[Fixture] = &[
         secret: "test_public|test_private",
         other_secret: "test_public|other_private",
         body: Body::Json,
+        region: Region::BeforeLineEnd,
         any_case: true,
         ..Fixture::TYPICAL
     },

@@ -214,9 +214,11 @@ CREATE INDEX _honker_live_processing_deadline
       WHERE state = 'processing';
 CREATE INDEX _honker_stream_topic
       ON _honker_stream(topic, offset);
+CREATE INDEX _knocker_deliveries_loose ON _knocker_deliveries (id) WHERE first_event_id IS NULL;
 CREATE UNIQUE INDEX _knocker_events_key ON _knocker_events (endpoint_id, key) WHERE key IS NOT NULL;
 CREATE INDEX _knocker_events_failed ON _knocker_events (id) WHERE status = 'failed';
 CREATE INDEX _knocker_events_dead ON _knocker_events (id) WHERE status = 'dead';
+CREATE INDEX _knocker_events_ignored ON _knocker_events (id) WHERE status = 'ignored';
 CREATE INDEX _knocker_redeliveries_delivery ON _knocker_redeliveries (delivery_id);
 CREATE INDEX _knocker_attempts_event ON _knocker_attempts (event_id);
 CREATE TRIGGER _knocker_event_inserted AFTER INSERT ON _knocker_events BEGIN
@@ -255,7 +257,8 @@ END;
 CREATE VIEW knocker_endpoints AS
 SELECT id, name,
        config ->> '$.provider' AS provider,
-       config -> '$.options' AS options,
+       CASE WHEN config -> '$.options.verify_token' IS NULL THEN config -> '$.options'
+            ELSE json_set(config -> '$.options', '$.verify_token', '[redacted]') END AS options,
        config ->> '$.enabled' AS enabled,
        config ->> '$.max_attempts' AS max_attempts,
        config -> '$.backoff' AS backoff,
@@ -270,10 +273,14 @@ SELECT e.id AS event_id, d.id AS delivery_id, 0 AS duplicate
 FROM _knocker_deliveries d
 JOIN _knocker_events e ON e.id BETWEEN d.first_event_id AND d.last_event_id AND e.delivery_id = d.id
 UNION ALL
-SELECT event_id, delivery_id, 1 FROM _knocker_redeliveries;
+SELECT r.event_id, r.delivery_id, 1 FROM _knocker_redeliveries r JOIN _knocker_deliveries d ON d.id = r.delivery_id;
 CREATE VIEW knocker_deliveries AS
 SELECT d.id, p.name AS endpoint, d.outcome,
-       (SELECT min(l.event_id) FROM knocker_event_deliveries l WHERE l.delivery_id = d.id) AS event_id,
+       (SELECT min(event_id)
+        FROM (SELECT min(e.id) AS event_id FROM _knocker_events e
+              WHERE e.id BETWEEN d.first_event_id AND d.last_event_id AND e.delivery_id = d.id
+              UNION ALL
+              SELECT min(r.event_id) FROM _knocker_redeliveries r WHERE r.delivery_id = d.id)) AS event_id,
        d.reason, d.detail, d.provider_event_id, d.provider_delivery_id,
        d.method, d.url, d.headers, d.body_size, d.body_sha256, d.received_at, d.body
 FROM _knocker_deliveries d

@@ -190,7 +190,7 @@ impl<'a> SignatureScheme<'a> {
             (base.eq_ignore_ascii_case(header) && !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())).then_some(())
         };
         let request = context.request;
-        request.headers.iter().filter(move |(name, _)| is_ours(name).is_some()).map(|(_, value)| value)
+        request.headers.iter().filter(move |(name, _)| is_ours(name).is_some()).map(|(_, value)| value.trim_matches([' ', '\t']))
     }
 
     /// The form of the header's value, for a sentence.

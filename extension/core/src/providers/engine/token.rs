@@ -17,10 +17,15 @@ pub struct TokenScheme<'a> {
 impl<'a> TokenScheme<'a> {
     /// The secret that the request carries.
     pub fn verify<'s>(&self, context: &Context<'a>, secrets: &'s Secrets) -> Checked<&'s str> {
+        self.verify_among(context, secrets.usable())
+    }
+
+    /// The same with some of an endpoint's secrets.
+    pub fn verify_among<'s>(&self, context: &Context<'a>, secrets: impl IntoIterator<Item = &'s str>) -> Checked<&'s str> {
         let value = context.required_header(self.header)?;
         let given = self.strip(value).ok_or_else(|| Refusal::malformed(self.header, &format!("{}<token>", self.prefix)))?;
         let mut found = None;
-        for secret in secrets.usable() {
+        for secret in secrets {
             if Digest::of_token(secret).matches_token(given) {
                 found = found.or(Some(secret));
             }

@@ -1,0 +1,56 @@
+//! What lists and lookups cost does not grow with the file: no plan reads a whole table or builds an index on the fly.
+
+use knocker_core::Store;
+use rusqlite::Connection;
+
+/// The steps of the plan that are not a search, but for those over the rows of a list in its own order.
+fn slow_steps(store: &Store, sql: &str) -> Vec<String> {
+    let mut statement = store.conn().prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+    let steps = statement.query_map([], |row| row.get::<_, String>("detail")).unwrap().map(Result::unwrap);
+    steps
+        .filter(|step| step.contains("AUTOMATIC") || step.contains("TEMP B-TREE") || (step.starts_with("SCAN") && !is_list(step)))
+        .collect()
+}
+
+/// A walk along a rowid or a partial index that LIMIT ends, or over the few rows that a search gave.
+fn is_list(step: &str) -> bool {
+    ["SCAN e", "SCAN d", "SCAN a", "SCAN j"].contains(&step)
+        || step.starts_with("SCAN e USING INDEX _knocker_events_")
+        || step.starts_with("SCAN (subquery")
+        || step.starts_with("SCAN SUBQUERY")
+        || step.starts_with("SCAN knocker_event_deliveries")
+        || step == "SCAN CONSTANT ROW"
+}
+
+#[test]
+fn lists_and_lookups_only_search() {
+    let store = Store::new(Connection::open_in_memory().unwrap());
+    store.bootstrap(1).unwrap();
+    for sql in [
+        "SELECT * FROM knocker_events ORDER BY id DESC LIMIT 50",
+        "SELECT * FROM knocker_events WHERE id = 7",
+        "SELECT * FROM knocker_events WHERE id > 7 ORDER BY id LIMIT 50",
+        "SELECT * FROM knocker_events WHERE status = 'dead' ORDER BY id DESC LIMIT 50",
+        "SELECT * FROM knocker_events WHERE status = 'failed' ORDER BY id DESC LIMIT 50",
+        "SELECT * FROM knocker_events WHERE status = 'ignored' ORDER BY id DESC LIMIT 50",
+        "SELECT * FROM knocker_deliveries ORDER BY id DESC LIMIT 50",
+        "SELECT * FROM knocker_deliveries WHERE id = 7",
+        "SELECT * FROM knocker_deliveries WHERE id < 7 ORDER BY id DESC LIMIT 50",
+        "SELECT * FROM knocker_attempts WHERE event_id = 7",
+        "SELECT * FROM knocker_attempts ORDER BY id DESC LIMIT 50",
+        "SELECT * FROM knocker_event_deliveries WHERE event_id = 7",
+        "SELECT * FROM knocker_event_deliveries WHERE delivery_id = 7",
+    ] {
+        assert_eq!(slow_steps(&store, sql), [] as [&str; 0], "{sql}");
+    }
+}
+
+#[test]
+fn leased_jobs_are_found_by_the_index_of_leases() {
+    let store = Store::new(Connection::open_in_memory().unwrap());
+    store.bootstrap(1).unwrap();
+    let mut statement = store.conn().prepare("EXPLAIN QUERY PLAN SELECT * FROM knocker_jobs WHERE worker = 'w'").unwrap();
+    let steps: Vec<String> = statement.query_map([], |row| row.get("detail")).unwrap().map(Result::unwrap).collect();
+    assert!(steps[0].contains("_honker_live_processing_deadline"), "{steps:?}");
+    assert!(steps[1..].iter().all(|step| !step.starts_with("SCAN")), "{steps:?}");
+}
