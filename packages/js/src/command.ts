@@ -41,7 +41,15 @@ export async function runWorkerCommand(argv: string[]): Promise<number> {
   }
   const hooks = await findKnocker(positionals[0]!, values.export);
   if (!hooks) return 2;
-  const worker = hooks.work({ concurrency: Number(values.concurrency), lease: Number(values.lease) });
+  let worker;
+  try {
+    worker = hooks.work({ concurrency: Number(values.concurrency), lease: Number(values.lease) });
+  } catch (error) {
+    await hooks.close();
+    if (!(error instanceof RangeError)) throw error;
+    process.stderr.write(`knocker-worker: ${error.message}\n`);
+    return 2;
+  }
   const stop = () => void worker.stop();
   process.once("SIGTERM", stop).once("SIGINT", stop);
   process.stderr.write(`knocker-worker: ${worker.name} works on ${hooks.file}\n`);

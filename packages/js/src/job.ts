@@ -12,6 +12,12 @@ import { Dead, Ignore, Retry } from "./verdict.js";
 /** What became of a job. `lost`: another worker or an operator has it now, and nothing was written. */
 export type JobOutcome = "handled" | "failed" | "dead" | "ignored" | "lost";
 
+/**
+ * How long the write of a verdict waits for another handler's transaction or for another process, in milliseconds. Longer than a receive waits: a verdict
+ * that is not written makes the handler run again.
+ */
+const VERDICT_PATIENCE_MS = 60_000;
+
 /** A connection that handlers run on, one job at a time. */
 export class JobRunner<Db extends object> {
   readonly #session: Session<Db>;
@@ -49,7 +55,7 @@ export class JobRunner<Db extends object> {
           transaction.rollback();
           if (!transaction.conflicted) return await this.#judge(error, event, jobId, elapsed(start));
         }
-        await this.#session.lock.free(this.#session.busyTimeout);
+        await this.#session.lock.free(VERDICT_PATIENCE_MS);
       }
     } catch (error) {
       // The lease runs out by itself where the verdict could not be written.
@@ -76,7 +82,7 @@ export class JobRunner<Db extends object> {
     const handled = () =>
       this.#connection.get("SELECT knocker_handled(?, ?, ?, ?)", jobId, this.#worker, elapsed(start), this.#session.now());
     if (!transaction.begun) {
-      await whenWritable(this.#session.lock, this.#session.busyTimeout, handled);
+      await whenWritable(this.#session.lock, VERDICT_PATIENCE_MS, handled);
     } else {
       handled();
       transaction.commit();
@@ -110,7 +116,7 @@ export class JobRunner<Db extends object> {
       .fill("?")
       .join(", ");
     const call = () => this.#connection.get(`SELECT ${name}(${marks}) AS result`, ...parameters, this.#session.now());
-    return (await whenWritable(this.#session.lock, this.#session.busyTimeout, call))!["result"]!;
+    return (await whenWritable(this.#session.lock, VERDICT_PATIENCE_MS, call))!["result"]!;
   }
 }
 

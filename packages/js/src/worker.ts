@@ -62,6 +62,7 @@ export class Worker<Db extends object> {
   constructor(session: Session<Db>, endpoints: ReadonlyMap<string, Endpoint<Db>>, options: WorkOptions = {}) {
     const { concurrency = 1, signal, lease = 60, poll = 4, onError } = options;
     if (!Number.isInteger(concurrency) || concurrency < 1) throw new RangeError(`concurrency: ${concurrency} is not a number of 1 or more`);
+    if (!Number.isInteger(lease) || lease < 1) throw new RangeError(`lease: ${lease} is not a number of seconds, 1 or more`);
     if (!(poll > 0)) throw new RangeError(`poll: ${poll} is not a time in milliseconds`);
     this.#session = session;
     this.#endpoints = endpoints;
@@ -105,8 +106,9 @@ export class Worker<Db extends object> {
       try {
         await this.#round();
       } catch (error) {
-        if (!(error instanceof BusyError)) this.#report(error);
-        await this.#sleep(FAILURE_PAUSE_MS);
+        const busy = error instanceof BusyError;
+        if (!busy) this.#report(error);
+        await this.#sleep(busy ? this.#pollMs : FAILURE_PAUSE_MS);
       }
     }
     await Promise.all([...this.#running.values()].map(({ ended }) => ended));

@@ -100,6 +100,17 @@ export default function handlers(runtime) {
       await close();
     });
 
+    it("that asks for an impossible time fails like any other", async () => {
+      const { hooks, endpoint, close } = shop();
+      endpoint.on("push", () => {
+        throw new Retry({ after: -1 });
+      });
+      const { eventId } = await endpoint.receive(push(runtime));
+      assert.equal((await drain(hooks)).failed, 1);
+      assert.match((await hooks.event(eventId)).reason, /^RangeError: Retry: after -1/);
+      await close();
+    });
+
     it("can ignore an event, or give it up", async () => {
       const { hooks, endpoint, orders, close } = shop();
       endpoint.on("ping", (event, tx) => {

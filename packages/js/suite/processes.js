@@ -53,12 +53,17 @@ export default function processes(runtime) {
     });
 
     it("explains itself", async () => {
+      const made = shop();
+      made.database.close();
+      await made.hooks.close();
       const help = await start(folder(), runtime.command, "--help").exited;
       assert.deepEqual([help.code, /^usage: knocker-worker <module>/.test(help.stdout)], [0, true]);
       const nothing = await start(folder(), runtime.command).exited;
       assert.equal(nothing.code, 2);
       const wrong = await start(folder(), runtime.command, fixture("../workplace.js")).exited;
       assert.deepEqual([wrong.code, /exports no Knocker as hooks or default/.test(wrong.stderr)], [2, true]);
+      const slow = await start(made.path, runtime.command, fixture("hooks.js"), "--lease", "soon").exited;
+      assert.deepEqual([slow.code, /lease: NaN/.test(slow.stderr)], [2, true]);
       const unknown = await start(folder(), runtime.command, "x.js", "--speed", "9").exited;
       assert.deepEqual([unknown.code, /--speed/.test(unknown.stderr)], [2, true]);
     });

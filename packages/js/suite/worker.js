@@ -93,6 +93,62 @@ export default function worker(runtime) {
       await close();
     });
 
+    it("writes the verdict of one handler after another one's long transaction, without running it again", async () => {
+      const { hooks, endpoint, orders, close, errors } = counted({ busyTimeout: 10 });
+      const firstOpen = deferred();
+      const secondDone = deferred();
+      let runs = 0;
+      endpoint.on("first", async (event, tx) => {
+        write(event, tx);
+        firstOpen.resolve();
+        await secondDone.promise;
+        // Longer than a receive would wait.
+        const end = performance.now() + 100;
+        await until(() => performance.now() > end, "a tenth of a second");
+      });
+      endpoint.on("second", async () => {
+        await firstOpen.promise;
+        runs += 1;
+        secondDone.resolve();
+      });
+      await endpoint.receive(push(runtime, { type: "first" }));
+      await endpoint.receive(push(runtime, { type: "second" }));
+      const working = hooks.work({ concurrency: 2 });
+      await until(async () => (await hooks.stats()).events.handled === 2, "both");
+      await working.stop();
+      assert.deepEqual([runs, orders(), errors], [1, [1], []]);
+      await close();
+    });
+
+    it("goes on after the file was locked for longer than its patience", async () => {
+      const { hooks, endpoint, orders, database, close, errors } = counted({ busyTimeout: 5 });
+      endpoint.on("push", write);
+      await endpoint.receive(push(runtime));
+      database.exec("BEGIN IMMEDIATE");
+      const working = hooks.work();
+      const end = performance.now() + 50;
+      await until(() => performance.now() > end, "ten times its patience");
+      database.exec("COMMIT");
+      await until(() => orders().length === 1, "the event");
+      await working.stop();
+      assert.deepEqual(errors, []);
+      await close();
+    });
+
+    it("goes on after the database failed, and tells onError", async () => {
+      const { hooks, endpoint, orders, database, close, errors } = counted();
+      endpoint.on("push", write);
+      database.exec("ALTER TABLE _honker_live RENAME TO hidden");
+      const working = hooks.work();
+      await until(() => errors.length > 0, "the failure");
+      database.exec("ALTER TABLE hidden RENAME TO _honker_live");
+      await endpoint.receive(push(runtime));
+      await until(() => orders().length === 1, "the event");
+      await working.stop();
+      assert.ok(errors[0].error instanceof knocker.DatabaseError);
+      await close();
+    });
+
     it("goes on after a handler threw, and tells onError", async () => {
       const { hooks, endpoint, orders, close } = counted();
       const told = deferred();
@@ -247,7 +303,7 @@ export default function worker(runtime) {
 
     it("refuses settings that make no sense", async () => {
       const { hooks, close } = counted();
-      for (const options of [{ concurrency: 0 }, { concurrency: 1.5 }, { poll: 0 }, { poll: -1 }]) {
+      for (const options of [{ concurrency: 0 }, { concurrency: 1.5 }, { poll: 0 }, { poll: -1 }, { lease: 0 }, { lease: NaN }]) {
         assert.ok((await failure(() => hooks.work(options))) instanceof RangeError, JSON.stringify(options));
       }
       await close();
