@@ -12,6 +12,9 @@ use crate::failure::Result;
 
 /// Columns that hold JSON text.
 const JSON_COLUMNS: &[&str] = &["backoff", "headers", "options", "policy"];
+/// Options that are agreed words of a handshake: stored, but not for everyone who looks at a list.
+const HIDDEN_OPTIONS: &[&str] = &["verify_token"];
+
 /// A row with its column names, in the order of the columns.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Row(Vec<(String, Value)>);
@@ -81,7 +84,19 @@ fn json(column: &str, value: ValueRef) -> Value {
             if !JSON_COLUMNS.contains(&column) {
                 return text.into();
             }
-            serde_json::from_str(&text).unwrap_or_else(|_| text.into())
+            let mut value = serde_json::from_str(&text).unwrap_or_else(|_| text.into());
+            if column == "options" {
+                hide(&mut value);
+            }
+            value
+        }
+    }
+}
+
+fn hide(options: &mut Value) {
+    for name in HIDDEN_OPTIONS {
+        if let Some(value) = options.get_mut(name) {
+            *value = "[hidden]".into();
         }
     }
 }
@@ -141,9 +156,9 @@ mod tests {
     }
 
     #[test]
-    fn json_is_not_quoted() {
+    fn handshake_words_are_hidden_and_json_is_not_quoted() {
         let conn = Connection::open_in_memory().unwrap();
-        let rows = select(&conn, r#"SELECT '{"tolerance_s":5}' AS options, 0 AS enabled"#, []).unwrap();
-        assert_eq!(serde_json::to_string(&rows[0]).unwrap(), r#"{"options":{"tolerance_s":5},"enabled":false}"#);
+        let rows = select(&conn, r#"SELECT '{"verify_token":"test-word","tolerance_s":5}' AS options, 0 AS enabled"#, []).unwrap();
+        assert_eq!(serde_json::to_string(&rows[0]).unwrap(), r#"{"options":{"tolerance_s":5,"verify_token":"[hidden]"},"enabled":false}"#);
     }
 }
