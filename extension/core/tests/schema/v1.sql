@@ -257,8 +257,7 @@ END;
 CREATE VIEW knocker_endpoints AS
 SELECT id, name,
        config ->> '$.provider' AS provider,
-       CASE WHEN config -> '$.options.verify_token' IS NULL THEN config -> '$.options'
-            ELSE json_set(config -> '$.options', '$.verify_token', '[redacted]') END AS options,
+       config -> '$.options' AS options,
        config ->> '$.enabled' AS enabled,
        config ->> '$.max_attempts' AS max_attempts,
        config -> '$.backoff' AS backoff,
