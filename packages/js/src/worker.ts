@@ -9,6 +9,7 @@ import { BusyError } from "./errors.js";
 import { JobRunner } from "./job.js";
 import { whenWritable } from "./lock.js";
 import { type OnError, reporter, type Session } from "./session.js";
+import { CommitWatch } from "./watch.js";
 
 /** How a worker works. */
 export interface WorkOptions {
@@ -18,7 +19,7 @@ export interface WorkOptions {
   signal?: AbortSignal;
   /** How long a job is leased, in seconds; extended while its handler runs. Default 60. */
   lease?: number;
-  /** How often the file is looked at for what other processes committed, in milliseconds. Default 4. */
+  /** How often the file is looked at for what other processes committed, where the system does not tell of it, in milliseconds. Default 4. */
   poll?: number;
   /** Told of what failed. Default: the `onError` of `open`. */
   onError?: OnError;
@@ -50,9 +51,12 @@ export class Worker<Db extends object> {
   readonly #lost = new Map<number, number>();
   readonly #leaseS: number;
   readonly #pollMs: number;
+  readonly #watch: CommitWatch;
   readonly #report: OnError;
   readonly #forget: (() => void)[] = [];
   #wake: (() => void) | undefined;
+  /** Looks for a commit and says whether there was one; only while the worker waits for it. */
+  #look: (() => boolean) | undefined;
   /** Something was announced since the last look at the queue. */
   #news = false;
   #stopping = false;
@@ -71,6 +75,8 @@ export class Worker<Db extends object> {
     this.#report = onError ? reporter(onError) : session.report;
     // What this connection writes, leases, may be lost in a power cut: the jobs are then simply claimed again. So no fsync.
     this.#control = session.connect("normal");
+    this.#watch = new CommitWatch(session.connection.file, poll, () => this.#look?.() ?? true);
+    this.#forget.push(() => this.#watch.close());
     // A database in memory has one connection, which handlers must not share.
     const runners = session.inMemory ? 1 : concurrency;
     for (let index = 0; index < runners; index++) this.#idle.push(new JobRunner(session, this.name, this.#report));
@@ -221,16 +227,26 @@ export class Worker<Db extends object> {
     }
     return new Promise((resolve) => {
       const end = performance.now() + limitMs;
-      const look = () => {
-        if (performance.now() >= end || (version !== undefined && this.#changed(version))) wake();
-      };
-      const timer = setInterval(look, version === undefined ? Math.min(limitMs, FAILURE_PAUSE_MS) : this.#pollMs);
       const wake = () => {
         clearInterval(timer);
-        this.#wake = undefined;
+        this.#wake = this.#look = undefined;
         resolve();
       };
+      const changed = () => version !== undefined && this.#changed(version);
+      const look = () => {
+        if (changed()) this.#watch.missed();
+        else if (performance.now() < end) return;
+        wake();
+      };
+      const pause = version === undefined ? FAILURE_PAUSE_MS : this.#watch.pollMs;
+      const timer = setInterval(look, Math.min(limitMs, pause));
       this.#wake = wake;
+      this.#look = () => {
+        if (!changed()) return false;
+        this.#watch.told();
+        wake();
+        return true;
+      };
     });
   }
 
