@@ -19,10 +19,7 @@ const RULES: &[(&str, &str)] = &[
         "an ended event has no live job",
         "SELECT e.id FROM jobs j JOIN knocker_events e ON e.id = j.event_id WHERE e.status IN ('handled', 'dead', 'ignored')",
     ),
-    (
-        "a live job belongs to an event",
-        "SELECT j.id FROM jobs j WHERE NOT EXISTS (SELECT 1 FROM knocker_events e WHERE e.id = j.event_id)",
-    ),
+    ("a live job belongs to an event", "SELECT j.id FROM jobs j WHERE NOT EXISTS (SELECT 1 FROM knocker_events e WHERE e.id = j.event_id)"),
     (
         "a leased job and a processing event are the same thing",
         "SELECT j.id FROM jobs j JOIN knocker_events e ON e.id = j.event_id WHERE (j.state = 'processing') <> (e.status = 'processing')",
