@@ -8,6 +8,7 @@ pub mod event;
 pub mod form;
 pub mod json;
 pub mod json_edit;
+mod json_search;
 pub mod refusal;
 pub mod sample;
 pub mod signature;

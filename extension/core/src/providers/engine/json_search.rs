@@ -1,0 +1,193 @@
+//! Looks for a few fields in a JSON body, in one pass that keeps nothing else.
+//!
+//! A webhook's body has been signed by its sender, so the search stops at the last field that is wanted: the rest is not judged. What is
+//! skipped costs no stack however deep it nests. In a long body the wanted fields mostly stand at the beginning and at the end, around the
+//! data, so these places are looked at first.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::Deserializer as _;
+use serde::de::{Deserialize, DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
+
+use super::json::Json;
+
+/// The values at several dotted paths, in one pass that ends once all are found. Of a key that occurs twice the first counts.
+pub fn find<'a>(body: &'a [u8], paths: &[&str]) -> Vec<Option<Json<'a>>> {
+    let mut found = vec![None; paths.len()];
+    let wanted: Vec<Wanted> = paths.iter().copied().enumerate().collect();
+    if body.len() > 4 * WINDOW {
+        walk(&body[..WINDOW], &wanted, &mut found);
+        // What touches the edge of the window may go on behind it.
+        let edge = body[WINDOW..].as_ptr();
+        for value in found.iter_mut() {
+            *value = value.filter(|value| value.bytes().as_ptr_range().end != edge);
+        }
+        for (slot, path) in &wanted {
+            found[*slot] = found[*slot].or_else(|| find_near_the_end(body, path));
+        }
+    }
+    if found.iter().any(Option::is_none) {
+        walk(body, &wanted, &mut found);
+    }
+    found
+}
+
+/// How far from either end of a long body is looked first, in bytes.
+pub(super) const WINDOW: usize = 1024;
+
+fn walk<'a>(body: &'a [u8], wanted: &[Wanted], found: &mut [Option<Json<'a>>]) {
+    let mut search = Search { missing: found.iter().filter(|value| value.is_none()).count(), found };
+    let mut document = serde_json::Deserializer::from_slice(body);
+    // An error is a document that ends early or the end of the search: either way, what was found before it counts.
+    let _ = document.deserialize_any(Walk { wanted, search: &mut search });
+}
+
+/// A field of the outermost object that stands near its end.
+///
+/// A quoted name behind which the rest of the body makes a whole object, once a brace is put before it, is such a field: further inside
+/// there would be a brace too many at the end, and a string that looks like a name has no colon after it.
+fn find_near_the_end<'a>(body: &'a [u8], name: &str) -> Option<Json<'a>> {
+    let quoted = format!("\"{name}\"");
+    let tail = &body[body.len() - WINDOW..];
+    let candidates = tail.windows(quoted.len()).enumerate().rev().filter(|(_, window)| *window == quoted.as_bytes());
+    for (at, _) in candidates.take(8) {
+        // An escaped quote is part of a longer string.
+        if at == 0 || tail[at - 1] == b'\\' {
+            continue;
+        }
+        let rest = &tail[at..];
+        if serde_json::from_slice::<IgnoredAny>(&[b"{", rest].concat()).is_ok() {
+            let value = rest[quoted.len()..].trim_ascii_start().strip_prefix(b":")?;
+            let value = serde_json::Deserializer::from_slice(value).into_iter::<&RawValue>().next()?.ok()?;
+            return Some(Json::of(value));
+        }
+    }
+    None
+}
+
+/// Which slot of the result, and the rest of its path.
+type Wanted<'p> = (usize, &'p str);
+
+struct Search<'f, 'a> {
+    found: &'f mut [Option<Json<'a>>],
+    missing: usize,
+}
+
+impl<'a> Search<'_, 'a> {
+    /// What is wanted of the entry `key`: slots for the value itself, and paths that lead further into it.
+    fn wanted_at<'p>(&self, wanted: &[Wanted<'p>], key: &str) -> (Vec<usize>, Vec<Wanted<'p>>) {
+        let (mut here, mut deeper) = (Vec::new(), Vec::new());
+        for &(slot, path) in wanted.iter().filter(|(slot, _)| self.found[*slot].is_none()) {
+            match path.split_once('.') {
+                _ if path == key => here.push(slot),
+                Some((head, rest)) if head == key => deeper.push((slot, rest)),
+                _ => {}
+            }
+        }
+        (here, deeper)
+    }
+
+    fn keep(&mut self, slots: &[usize], value: Json<'a>) {
+        for &slot in slots {
+            self.found[slot] = Some(value);
+            self.missing -= 1;
+        }
+    }
+
+    /// Ends the search where nothing is missing any more.
+    fn go_on<E: serde::de::Error>(&self) -> Result<(), E> {
+        if self.missing == 0 { Err(E::custom("everything is found")) } else { Ok(()) }
+    }
+}
+
+/// Reads one entry of an object or an array: kept, walked into, or skipped.
+struct Entry<'s, 'f, 'a, 'p> {
+    here: Vec<usize>,
+    deeper: Vec<Wanted<'p>>,
+    search: &'s mut Search<'f, 'a>,
+}
+
+impl<'a> DeserializeSeed<'a> for Entry<'_, '_, 'a, '_> {
+    type Value = ();
+
+    fn deserialize<D: serde::Deserializer<'a>>(self, deserializer: D) -> Result<(), D::Error> {
+        if self.here.is_empty() {
+            if self.deeper.is_empty() {
+                return IgnoredAny::deserialize(deserializer).map(drop);
+            }
+            return deserializer.deserialize_any(Walk { wanted: &self.deeper, search: self.search });
+        }
+        let value = Json::of(<&RawValue>::deserialize(deserializer)?);
+        self.search.keep(&self.here, value);
+        for (slot, rest) in self.deeper {
+            if let Some(inner) = value.get(rest) {
+                self.search.keep(&[slot], inner);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Walks through the entries of one value; a value without entries holds nothing that is wanted.
+struct Walk<'s, 'f, 'a, 'p> {
+    wanted: &'s [Wanted<'p>],
+    search: &'s mut Search<'f, 'a>,
+}
+
+impl<'a> Visitor<'a> for Walk<'_, '_, 'a, '_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("a JSON value")
+    }
+
+    fn visit_map<M: MapAccess<'a>>(self, mut map: M) -> Result<(), M::Error> {
+        while let Some(Key(key)) = map.next_key()? {
+            let (here, deeper) = self.search.wanted_at(self.wanted, &key);
+            map.next_value_seed(Entry { here, deeper, search: &mut *self.search })?;
+            self.search.go_on()?;
+        }
+        Ok(())
+    }
+
+    fn visit_seq<S: SeqAccess<'a>>(self, mut seq: S) -> Result<(), S::Error> {
+        for index in 0usize.. {
+            let (here, deeper) = self.search.wanted_at(self.wanted, &index.to_string());
+            if seq.next_element_seed(Entry { here, deeper, search: &mut *self.search })?.is_none() {
+                break;
+            }
+            self.search.go_on()?;
+        }
+        Ok(())
+    }
+
+    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_str<E>(self, _: &str) -> Result<(), E> {
+        Ok(())
+    }
+
+    fn visit_unit<E>(self) -> Result<(), E> {
+        Ok(())
+    }
+}
+
+/// A key of an object, borrowed where it holds no escape.
+#[derive(serde::Deserialize)]
+struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
