@@ -264,20 +264,6 @@ def test_async_with_tx_begins_without_blocking_the_loop(hooks: knocker.Hooks, gi
     assert orders(hooks) == ["async"]
 
 
-def test_a_handler_that_commits_behind_the_workers_back_is_reported(
-    hooks: knocker.Hooks, github: knocker.Endpoint, push: PushOf, caplog: pytest.LogCaptureFixture
-) -> None:
-    @github.on("push")
-    def handler(event: knocker.Event, tx: Any) -> None:
-        tx.execute("INSERT INTO orders VALUES ('torn')")
-        tx.execute("COMMIT")
-
-    github.receive(push(1))
-    with caplog.at_level(logging.ERROR, "knocker"):
-        assert statuses(hooks) == ["handled"]
-    assert "two commits" in caplog.text
-
-
 def test_a_lost_lease_rolls_the_handler_back(hooks: knocker.Hooks, github: knocker.Endpoint, push: PushOf, clock: FrozenClock) -> None:
     @github.on("push")
     def handler(event: knocker.Event, tx: Any) -> None:

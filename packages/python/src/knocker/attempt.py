@@ -10,12 +10,13 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from knocker.endpoint import Endpoint
-from knocker.error_codes import LeaseLostError
-from knocker.errors import translated
+from knocker.error_codes import BusyError, LeaseLostError
+from knocker.errors import KnockerError, UsageError, translated
 from knocker.event import Event
 from knocker.handlers import Handler
 from knocker.leases import Job, Leases
-from knocker.transaction import HandlerTransaction, LoopBusyError, LoopGate
+from knocker.loop_gate import LoopBusyError, LoopGate, gate_of
+from knocker.transaction import CURRENT, ENDED, AttemptTransaction, HandlerTransaction
 from knocker.verdicts import Dead, HandlerVerdict, Ignore, Retry
 
 logger = logging.getLogger("knocker.worker")
@@ -23,12 +24,16 @@ logger = logging.getLogger("knocker.worker")
 OnError = Callable[[BaseException, Event], Any]
 """Called with the error and the event of each failed attempt."""
 
+UNWRITTEN = "unwritten"
+"""What became of a job whose verdict the database did not take."""
+
 
 class AttemptRunner:
     """Runs attempts on one connection, one after the other.
 
-    ``loop`` is where coroutine handlers run; it must be another thread's. Each attempt ends in exactly one verdict, in the transaction of
-    the handlers' own writes; where even that fails, the lease runs out and the event is tried again.
+    ``loop`` is where coroutine handlers run; it must be another thread's. ``path`` is the database file. Each attempt ends in one verdict,
+    in the transaction of the handlers' own writes. A verdict waits long for the write lock; where it fails even so, the lease runs out and
+    counts as an attempt.
     """
 
     def __init__(
@@ -37,18 +42,19 @@ class AttemptRunner:
         leases: Leases,
         endpoints: Mapping[str, Endpoint],
         loop: Callable[[], asyncio.AbstractEventLoop],
-        gate: LoopGate,
+        path: str,
         on_error: OnError | None,
     ) -> None:
         self._transaction = transaction
         self._leases = leases
         self._endpoints = endpoints
         self._loop = loop
-        self._gate = gate
+        self._path = path
         self._on_error = on_error
 
     def run(self, job: Job) -> str:
-        """Handles the job and returns what became of it: handled, failed, dead, ignored or lease_lost."""
+        """Handles the job and returns what became of it: handled, failed, dead, ignored, lease_lost or, where no verdict could be written,
+        ``unwritten``."""
         event = job.event
         endpoint = self._endpoints.get(event.endpoint)
         handlers = endpoint.handlers.matching(event.type) if endpoint is not None else []
@@ -66,49 +72,76 @@ class AttemptRunner:
             self._transaction.roll_back()
             status = "lease_lost"
             logger.warning("lease lost, rolled back", extra=_about(job, error=str(error)))
+        except KnockerError as error:
+            status = UNWRITTEN
+            logger.error("verdict not written, the lease runs out", exc_info=error, extra=_about(job, code=error.code))
         logger.info("attempt %s", status, extra=_about(job, status=status, duration_ms=duration_ms()))
         return status
 
     def _attempt(self, job: Job, handlers: Sequence[Handler], duration_ms: Callable[[], int]) -> str:
         try:
             self._run_handlers(job.event, handlers)
-            if self._transaction.was_ended():
-                # Its writes are there for good; a retry would only repeat them.
-                logger.error(
-                    "a handler ended its transaction itself: its writes and the event are two commits",
-                    extra=_about(job),
-                )
-            with translated():
-                self._transaction.finish(lambda: self._leases.handled(job.id, duration_ms()))
-            return "handled"
-        except LeaseLostError:
-            raise
         except HandlerVerdict as verdict:
             self._transaction.roll_back()
             return self._apply(job, verdict, duration_ms())
         # SystemExit and the like end a handler, not the worker.
         except BaseException as error:
             self._transaction.roll_back()
-            self._report(job, error)
-            text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-            return self._fail(job, text, duration_ms())
+            return self._failed(job, error, duration_ms())
+        try:
+            with translated():
+                self._transaction.finish(lambda: self._leases.handled(job.id, duration_ms()))
+        except (LeaseLostError, BusyError):
+            raise
+        except KnockerError as error:
+            # The disk is full, say: the writes are gone, and a small verdict may still fit.
+            return self._failed(job, error, duration_ms())
+        return "handled"
+
+    def _failed(self, job: Job, error: BaseException, duration_ms: int) -> str:
+        self._report(job, error)
+        text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+        return self._fail(job, text, duration_ms)
 
     def _run_handlers(self, event: Event, handlers: Sequence[Handler]) -> None:
+        # With a coroutine function among them, what an earlier one begins must not be in the way of the loop's other handlers.
+        gate = self._gate() if any(inspect.iscoroutinefunction(handler) for handler in handlers) else None
         while True:
+            attempt = self._transaction.start(gate)
+            before = CURRENT.set(attempt)
             try:
                 for handler in handlers:
-                    self._call(handler, event)
+                    self._call(handler, event, attempt)
+            except BaseException as error:
+                # A handler may have made another error of it.
+                if not attempt.conflicted and not isinstance(error, LoopBusyError):
+                    raise
+            finally:
+                CURRENT.reset(before)
+            if attempt.was_ended:
+                raise UsageError(ENDED)
+            if not attempt.conflicted:
                 return
-            except LoopBusyError:
-                self._transaction.roll_back()
-                self._gate.wait_until_free()
+            self._transaction.roll_back()
+            gate = self._gate()
+            gate.wait_until_free()
 
-    def _call(self, handler: Handler, event: Event) -> None:
-        if not self._transaction.tx.in_transaction:
-            self._transaction.arm(on_loop=inspect.iscoroutinefunction(handler))
+    def _call(self, handler: Handler, event: Event, attempt: AttemptTransaction) -> None:
         result = handler(event, self._transaction.tx)
         if inspect.isawaitable(result):
-            self._await(result)
+            try:
+                attempt.share_loop(self._gate())
+            except LoopBusyError:
+                if inspect.iscoroutine(result):
+                    result.close()
+                raise
+            try:
+                self._await(result)
+            finally:
+                attempt.on_loop = False
+
+    def _gate(self) -> LoopGate:
+        return gate_of(self._loop(), self._path)
 
     def _await(self, result: Any) -> None:
         async def waiting() -> Any:

@@ -4,6 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from typing import Any
+
+
+async def settled(future: asyncio.Future[Any]) -> Any:
+    """The future's result, never before it has one: a cancellation is raised when it is there, because what runs in a thread goes on."""
+    cancelled: asyncio.CancelledError | None = None
+    while not future.done():
+        try:
+            await asyncio.wait([future])
+        except asyncio.CancelledError as error:
+            cancelled = error
+    if cancelled is not None:
+        # Looked at, so that a failure nobody waits for is not logged as forgotten.
+        future.exception()
+        raise cancelled
+    return future.result()
 
 
 class BackgroundLoop:

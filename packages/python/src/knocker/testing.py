@@ -34,18 +34,19 @@ class FrozenClock:
 
 @dataclass(frozen=True)
 class Attempted:
-    """One attempt of a drain. ``status`` is handled, failed, dead, ignored or lease_lost."""
+    """One attempt of a drain. ``status`` is handled, failed, dead, ignored, lease_lost or unwritten."""
 
     event_id: int
     status: str
 
 
-def drain(hooks: Hooks) -> list[Attempted]:
+def drain(hooks: Hooks, limit: int = 10_000) -> list[Attempted]:
     """Runs the handlers of all that is due now, in this thread, and returns the attempts in order.
 
     An event whose handler fails is not tried again until its backoff is over: advance the clock, then drain again.
+    Raises :class:`~knocker.UsageError` where something is due even after ``limit`` attempts.
     """
-    return [Attempted(event_id, status) for event_id, status in hooks.worker().drain()]
+    return [Attempted(event_id, status) for event_id, status in hooks.worker().drain(limit)]
 
 
 def sign(

@@ -1,4 +1,4 @@
-"""``tx``: the worker's own database connection, whose transaction begins when a handler first uses it.
+"""The transaction of one attempt: begun when a handler first uses ``tx``, then committed with the verdict, or rolled back.
 
 A handler that calls an API for ten seconds and then writes holds the write lock only for the write, so receipts never wait for it.
 """
@@ -7,171 +7,152 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable
-from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from contextvars import ContextVar
+from typing import Any
 
-from knocker.errors import UsageError
+from knocker.errors import UsageError, translate
+from knocker.event_loop import settled
+from knocker.loop_gate import LoopBusyError, LoopGate
 
-if TYPE_CHECKING:
-    import sqlite3
+# How long a verdict waits for the write lock. Longer than a receive does: a verdict that is not written makes the handler run again.
+_VERDICT_PATIENCE_S = 60.0
+_PAUSE_S = 0.005
 
-    class _Base(sqlite3.Connection):
-        # sqlite3 has it from Python 3.11 on, apsw always.
-        def blobopen(self, *arguments: Any, **named: Any) -> Any: ...
+_OVER = "tx is of one attempt, and that attempt is over: do not keep it, or its cursors, beyond the handler"
+ENDED = "the transaction ended before the verdict: leave COMMIT and ROLLBACK to the worker, and pass on errors of a full or failing disk"
 
-else:
-    _Base = object
-
-
-class LoopBusyError(BaseException):
-    """Another handler of this event loop awaits inside its transaction. Not an Exception, so that no handler takes it for its own: the
-    worker catches it, waits, and runs the handlers again."""
+CURRENT: ContextVar[AttemptTransaction | None] = ContextVar("knocker_attempt", default=None)
+"""The attempt whose handler runs here: a task that a handler leaves behind is told from the handlers that follow on its connection."""
 
 
-class LoopGate:
-    """One transaction at a time among the handlers of one event loop.
+class AttemptTransaction:
+    """What one attempt may do with the connection. ``gate`` is None where none of its handlers runs on an event loop, so far."""
 
-    Waiting for the write lock blocks the loop; if the one who holds it awaits on that same loop, neither would ever go on.
-    """
+    def __init__(self, connection: Any, gate: LoopGate | None) -> None:
+        """``connection`` runs statements past the guards of ``tx``."""
+        self.gate = gate
+        self.on_loop = False
+        self.begun = False
+        self.conflicted = False
+        self.depth = 0
+        self._connection = connection
+        self._ended = False
+        self._used = False
+        self._over = False
+        # Held while a BEGIN waits for the write lock, so that whoever ends the attempt waits for that and undoes it.
+        self._lock = threading.Lock()
 
-    def __init__(self) -> None:
-        self._condition = threading.Condition()
-        self._holder: object = None
-
-    def enter(self, who: object, wait: bool = False) -> None:
-        """Takes the gate; without ``wait`` raises :class:`LoopBusyError` where another one has it."""
-        with self._condition:
-            if wait:
-                self._condition.wait_for(lambda: self._holder in (None, who))
-            if self._holder not in (None, who):
-                raise LoopBusyError
-            self._holder = who
-
-    def leave(self, who: object) -> None:
-        """Gives it back, if ``who`` has it."""
-        with self._condition:
-            if self._holder is who:
-                self._holder = None
-                self._condition.notify_all()
-
-    def wait_until_free(self) -> None:
-        """Returns when nobody has it."""
-        with self._condition:
-            self._condition.wait_for(lambda: self._holder is None)
-
-
-class LazyTransaction(_Base):
-    """What a handler's ``tx`` adds to the driver's connection class.
-
-    While a handler runs, the first use begins the transaction. The worker commits it together with the handled transition, so commit and
-    rollback are not the handler's to call; ``with tx:`` is a savepoint, taken back when its block raises.
-    """
-
-    _knocker_lazy = False
-    _knocker_gate: LoopGate | None = None
-    _knocker_depth = 0
-
-    def execute(self, *arguments: Any, **named: Any) -> Any:
-        """As the driver's own; begins the transaction."""
-        self._knocker_begin()
-        return super().execute(*arguments, **named)
-
-    def executemany(self, *arguments: Any, **named: Any) -> Any:
-        """As the driver's own; begins the transaction."""
-        self._knocker_begin()
-        return super().executemany(*arguments, **named)
-
-    def cursor(self, *arguments: Any, **named: Any) -> Any:
-        """As the driver's own; begins the transaction."""
-        self._knocker_begin()
-        return super().cursor(*arguments, **named)
-
-    def blobopen(self, *arguments: Any, **named: Any) -> Any:
-        """As the driver's own; begins the transaction."""
-        self._knocker_begin()
-        return super().blobopen(*arguments, **named)
-
-    def executescript(self, *arguments: Any, **named: Any) -> Any:
-        """Refused: the driver commits before a script."""
-        raise UsageError("executescript() commits first and would tear your writes from the event; use execute() for each statement")
-
-    def commit(self) -> None:
-        """Refused: the worker commits."""
-        raise UsageError("the worker commits tx together with the event when the handlers have returned")
-
-    def rollback(self) -> None:
-        """Refused: raise to roll back."""
-        raise UsageError("raise an exception to roll back: knocker.Retry, knocker.Ignore or knocker.Dead say how the event goes on")
-
-    def __enter__(self) -> Any:
-        self._knocker_begin()
-        self._knocker_depth += 1
-        super().execute(f"SAVEPOINT knocker_handler_{self._knocker_depth}")
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> Any:
-        name = f"knocker_handler_{self._knocker_depth}"
-        self._knocker_depth -= 1
-        if kind is not None:
-            super().execute(f"ROLLBACK TO {name}")
-        super().execute(f"RELEASE {name}")
-        return False
-
-    async def __aenter__(self) -> Any:
-        # Waits for the write lock without blocking the event loop.
-        await asyncio.get_running_loop().run_in_executor(None, self._knocker_begin, True)
-        return self.__enter__()
-
-    async def __aexit__(self, *arguments: Any) -> Any:
-        return self.__exit__(*arguments)
-
-    def _knocker_begin(self, wait: bool = False) -> None:
-        if not self._knocker_lazy:
+    def use(self) -> None:
+        """To be called before each use of the connection: begins the transaction, or refuses one that is over."""
+        self._check()
+        if self.begun:
+            self._used = True
             return
-        if self._knocker_gate is not None:
-            self._knocker_gate.enter(self, wait)
-        # First of all, because the driver's execute() asks cursor() for one.
-        self._knocker_lazy = False
+        if self.gate is not None:
+            if not self.on_loop:
+                self.gate.wait(self)
+            elif not self.gate.take(self):
+                self._conflict()
+        self._begin()
+        self._used = True
+
+    async def ause(self) -> None:
+        """As :meth:`use`, waiting for the gate and for the write lock without blocking the loop."""
+        self._check()
+        if self.begun or self.gate is None or not self.on_loop:
+            return self.use()
+        await self.gate.await_turn(self)
+        beginning = asyncio.get_running_loop().run_in_executor(self.gate.executor, self._begin)
         try:
-            super().execute("BEGIN IMMEDIATE")
-        except BaseException:
-            self._knocker_lazy = True
-            if self._knocker_gate is not None:
-                self._knocker_gate.leave(self)
+            await settled(beginning)
+        except asyncio.CancelledError:
+            self._undo()
             raise
 
+    def share_loop(self, gate: LoopGate) -> None:
+        """From here on handlers of this attempt run on the gate's loop. Raises LoopBusyError where another one is inside and this attempt
+        has the write lock: waiting for it would block both."""
+        self.gate = gate
+        if self.begun and not gate.take(self):
+            self._conflict()
+        self.on_loop = True
 
-def lazy_class(connection_class: type[Any]) -> type[Any]:
-    """The driver's connection class with a lazy transaction."""
-    return type("HandlerConnection", (LazyTransaction, connection_class), {})
+    @property
+    def was_ended(self) -> bool:
+        """Whether what the handlers began was committed or rolled back behind the worker's back."""
+        return self._ended or (self.begun and not self._connection.in_transaction)
+
+    def end(self) -> None:
+        """Nothing of this attempt uses the connection from here on."""
+        with self._lock:
+            self._over = True
+
+    def leave(self) -> None:
+        """Lets others of the loop in: the transaction is over."""
+        if self.gate is not None:
+            self.gate.forget(self)
+
+    def _check(self) -> None:
+        if self._over or CURRENT.get() not in (None, self):
+            raise UsageError(_OVER)
+        if self.conflicted:
+            raise LoopBusyError
+        if self._ended or (self.begun and not self._connection.in_transaction):
+            self._ended = True
+            raise UsageError(ENDED)
+
+    def _conflict(self) -> None:
+        self.conflicted = True
+        raise LoopBusyError
+
+    def _begin(self) -> None:
+        with self._lock:
+            try:
+                self._check()
+                if self.begun:
+                    return
+                if self.gate is not None and not self.gate.take(self):
+                    self._conflict()
+                self._connection.execute("BEGIN IMMEDIATE").fetchall()
+            except BaseException:
+                if self.gate is not None:
+                    self.gate.leave(self)
+                raise
+            self.begun = True
+
+    def _undo(self) -> None:
+        """Takes back a BEGIN that nobody waits for any more, unless another task of the handler has used it already."""
+        with self._lock:
+            if self.begun and not self._used and not self._over:
+                self._connection.execute("ROLLBACK").fetchall()
+                self.begun = False
+                if self.gate is not None:
+                    self.gate.leave(self)
 
 
 class HandlerTransaction:
-    """The worker's side of ``tx``: armed for a job's handlers, then committed with the verdict, or rolled back."""
+    """The worker's side of ``tx``, a handler connection: one attempt after the other."""
 
-    def __init__(self, connection: Any, gate: LoopGate | None) -> None:
-        self.tx = connection
-        self._gate = gate
+    def __init__(self, tx: Any) -> None:
+        self.tx = tx
+        self.connection = tx.knocker_unguarded
+        self._attempt: AttemptTransaction | None = None
 
-    def arm(self, on_loop: bool) -> None:
-        """The next use begins a transaction."""
-        self.tx._knocker_gate = self._gate if on_loop else None
-        self.tx._knocker_depth = 0
-        self.tx._knocker_lazy = True
-
-    def was_ended(self) -> bool:
-        """Whether the handlers began a transaction and ended it themselves, with a COMMIT or ROLLBACK of their own."""
-        return not self.tx._knocker_lazy and not self.tx.in_transaction
+    def start(self, gate: LoopGate | None) -> AttemptTransaction:
+        """Arms ``tx`` for the handlers of an attempt: the next use begins a transaction."""
+        self._attempt = self.tx.knocker_attempt = AttemptTransaction(self.connection, gate)
+        return self._attempt
 
     def finish(self, verdict: Callable[[], Any]) -> Any:
         """Runs the verdict in the handlers' transaction, or in a new one where they began none, and commits. Returns what it returns."""
-        self.tx._knocker_lazy = False
+        self._end()
         try:
-            if not self.tx.in_transaction:
-                self.tx.execute("BEGIN IMMEDIATE")
+            if not self.connection.in_transaction:
+                self._begin_patiently()
             result = verdict()
-            self.tx.execute("COMMIT")
+            self.connection.execute("COMMIT").fetchall()
         except BaseException:
             self.roll_back()
             raise
@@ -180,13 +161,37 @@ class HandlerTransaction:
 
     def roll_back(self) -> None:
         """Takes back what the handlers wrote. SQLite has done so itself after a full or failing disk."""
-        self.tx._knocker_lazy = False
+        self._end()
         try:
-            if self.tx.in_transaction:
-                self.tx.execute("ROLLBACK")
+            if self.connection.in_transaction:
+                self.connection.execute("ROLLBACK").fetchall()
         finally:
             self._leave()
 
+    def close(self) -> None:
+        """Rolls back and closes the connection."""
+        try:
+            self.roll_back()
+        finally:
+            self.connection.close()
+
+    def _begin_patiently(self) -> None:
+        deadline = time.monotonic() + _VERDICT_PATIENCE_S
+        while True:
+            try:
+                self.connection.execute("BEGIN IMMEDIATE").fetchall()
+                return
+            except Exception as error:
+                known = translate(error)
+                if known is None or known.code != "busy" or time.monotonic() >= deadline:
+                    raise
+            time.sleep(_PAUSE_S)
+
+    def _end(self) -> None:
+        if self._attempt is not None:
+            self._attempt.end()
+
     def _leave(self) -> None:
-        if self.tx._knocker_gate is not None:
-            self.tx._knocker_gate.leave(self.tx)
+        if self._attempt is not None:
+            self._attempt.leave()
+            self._attempt = None

@@ -11,18 +11,21 @@ import socket
 import threading
 import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
-from knocker.attempt import AttemptRunner, OnError
+from knocker.attempt import UNWRITTEN, AttemptRunner, OnError
 from knocker.connection import call, rows
 from knocker.database import Database
 from knocker.endpoint import Endpoint
+from knocker.error_codes import BusyError
 from knocker.errors import UsageError
-from knocker.event_loop import BackgroundLoop
+from knocker.event_loop import BackgroundLoop, settled
+from knocker.handler_connection import handler_class
 from knocker.lease_keeper import LeaseKeeper
 from knocker.leases import Leases
-from knocker.transaction import HandlerTransaction, LoopGate, lazy_class
+from knocker.transaction import HandlerTransaction
 from knocker.watch import FileWatch
 
 logger = logging.getLogger("knocker.worker")
@@ -67,7 +70,6 @@ class Worker:
         self._runners: list[threading.Thread] = []
         self._background = BackgroundLoop()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._gate = LoopGate()
 
     def start(self) -> None:
         """Starts the threads and returns."""
@@ -122,18 +124,23 @@ class Worker:
         try:
             await asyncio.Event().wait()
         finally:
-            # In the thread pool, because running handlers need this loop to finish.
-            await asyncio.shield(asyncio.to_thread(self.stop))
+            # In a thread of its own, because running handlers need this loop, and perhaps all of its default threads, to finish.
+            with ThreadPoolExecutor(1, thread_name_prefix="knocker-stop") as executor:
+                await settled(asyncio.get_running_loop().run_in_executor(executor, self.stop))
 
-    def drain(self) -> list[tuple[int, str]]:
-        """Handles all that is due now in this thread, and returns each attempt's event id and what became of it."""
+    def drain(self, limit: int = 10_000) -> list[tuple[int, str]]:
+        """Handles all that is due now in this thread, and returns each attempt's event id and what became of it. Raises UsageError where
+        something is due even after ``limit`` attempts."""
         done: list[tuple[int, str]] = []
         keeper = LeaseKeeper(self._database, self.name, self._lease_s, self._endpoints)
         try:
             with self._attempts() as runner:
                 while (job := keeper.take(0, self._database.changed.notify)) is not None:
-                    done.append((job.event.id, runner.run(job)))
-                    keeper.finished(job, _BEATEN_S)
+                    if len(done) >= limit:
+                        raise UsageError(f"more is due after {limit} attempts: do handlers keep making work for themselves?")
+                    status = runner.run(job)
+                    done.append((job.event.id, status))
+                    keeper.finished(job, _BEATEN_S, written=status != UNWRITTEN)
         finally:
             keeper.release()
             keeper.close()
@@ -155,17 +162,17 @@ class Worker:
     @contextmanager
     def _attempts(self) -> Iterator[AttemptRunner]:
         """A connection for handlers, and what runs them on it."""
-        connection = self._database.connect(connection_class=lazy_class(self._database.driver.connection_class))
+        tx = self._database.connect(connection_class=handler_class(self._database.driver.connection_class))
+        transaction = HandlerTransaction(tx)
         leases = Leases(
             self.name,
-            lambda function, *arguments: call(connection, function, *arguments, self._database.now()),
-            lambda sql, parameters: rows(connection, sql, parameters),
+            lambda function, *arguments: call(transaction.connection, function, *arguments, self._database.now()),
+            lambda sql, parameters: rows(transaction.connection, sql, parameters),
         )
-        transaction = HandlerTransaction(connection, self._gate)
         try:
-            yield AttemptRunner(transaction, leases, self._endpoints, self._handler_loop, self._gate, self._on_error)
+            yield AttemptRunner(transaction, leases, self._endpoints, self._handler_loop, self._database.path, self._on_error)
         finally:
-            connection.close()
+            transaction.close()
 
     def _handler_loop(self) -> asyncio.AbstractEventLoop:
         return self._loop if self._loop is not None else self._background.get()
@@ -182,10 +189,14 @@ class Worker:
                     changed.wait(seen, min(self._poll_s, due_s))
                     continue
                 started = time.monotonic()
+                status = UNWRITTEN
                 try:
-                    runner.run(job)
+                    status = runner.run(job)
                 finally:
-                    keeper.finished(job, time.monotonic() - started)
+                    keeper.finished(job, time.monotonic() - started, written=status != UNWRITTEN)
+                if status == UNWRITTEN:
+                    # The connection may be what is broken; the next round has another one.
+                    return
 
     def _watch(self) -> None:
         changed = self._database.changed
@@ -201,8 +212,14 @@ class Worker:
     def _keep(self, keeper: LeaseKeeper) -> None:
         """Extends the leases three times in their length, and runs retention passes."""
         next_pass = time.monotonic() + _RETAIN_S
-        while not self._stopping.wait(self._lease_s / 3):
-            keeper.extend()
+        pause_s = self._lease_s / 3
+        while not self._stopping.wait(pause_s):
+            pause_s = self._lease_s / 3
+            try:
+                keeper.extend()
+            except BusyError as error:
+                logger.warning("leases not extended, trying again", extra={"worker": self.name, "error": str(error)})
+                pause_s = min(pause_s, _PAUSE_S)
             if time.monotonic() >= next_pass:
                 self._database.call("knocker_retain")
                 next_pass = time.monotonic() + _RETAIN_S

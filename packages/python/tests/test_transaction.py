@@ -1,0 +1,213 @@
+"""The transaction of an attempt: whose it is, when it ends, and how long its verdict waits."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import queue
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+import knocker
+from knocker import transaction as transaction_module
+from knocker.testing import drain
+
+PATIENCE_S = 20
+
+
+@pytest.fixture
+def inbox(hooks: knocker.Hooks) -> knocker.Endpoint:
+    hooks.database.rows("CREATE TABLE orders (id TEXT UNIQUE)")
+    return hooks.endpoint("inbox")
+
+
+def ingest(inbox: knocker.Endpoint, type: str = "order", key: str = "1") -> int:
+    event_id = inbox.ingest(b"{}", valid=True, type=type, key=key).event_id
+    assert event_id is not None
+    return event_id
+
+
+def orders(hooks: knocker.Hooks) -> list[str]:
+    return [row[0] for row in hooks.database.rows("SELECT id FROM orders ORDER BY rowid")]
+
+
+def statuses(hooks: knocker.Hooks) -> list[str]:
+    return [attempt.status for attempt in drain(hooks)]
+
+
+def insert_or_rollback(tx: Any) -> None:
+    with contextlib.suppress(Exception):
+        tx.execute("INSERT OR ROLLBACK INTO orders VALUES ('a')")
+
+
+def begin_anew(tx: Any) -> None:
+    tx.execute("ROLLBACK")
+    with contextlib.suppress(knocker.UsageError):
+        tx.execute("BEGIN")
+
+
+@pytest.mark.parametrize(
+    "ending",
+    [insert_or_rollback, begin_anew, lambda tx: tx.execute("ROLLBACK"), lambda tx: tx.execute("COMMIT")],
+    ids=["or rollback", "a new one", "rollback", "commit"],
+)
+def test_a_transaction_that_ended_before_the_verdict_is_a_failed_attempt(
+    hooks: knocker.Hooks, inbox: knocker.Endpoint, ending: Callable[[Any], None]
+) -> None:
+    @inbox.on("order")
+    def handler(event: knocker.Event, tx: Any) -> None:
+        tx.execute("INSERT INTO orders VALUES ('a')")
+        ending(tx)
+
+    event_id = ingest(inbox)
+    assert statuses(hooks) == ["failed"]
+    assert "ended before the verdict" in str(hooks.event(event_id).reason)
+
+
+def test_what_follows_a_rollback_of_the_handlers_own_is_not_written(hooks: knocker.Hooks, inbox: knocker.Endpoint) -> None:
+    @inbox.on("order")
+    def handler(event: knocker.Event, tx: Any) -> None:
+        cursor = tx.cursor()
+        cursor.execute("ROLLBACK")
+        for use in (tx.execute, cursor.execute):
+            with pytest.raises(knocker.UsageError, match="ended"):
+                use("INSERT INTO orders VALUES ('outside')")
+
+    ingest(inbox)
+    assert statuses(hooks) == ["failed"]
+    assert orders(hooks) == []
+
+
+def test_close_is_not_the_handlers(hooks: knocker.Hooks, inbox: knocker.Endpoint) -> None:
+    @inbox.on("order")
+    def handler(event: knocker.Event, tx: Any) -> None:
+        with pytest.raises(knocker.UsageError, match="worker's own"):
+            tx.close()
+
+    ingest(inbox)
+    assert statuses(hooks) == ["handled"]
+
+
+def test_a_tx_that_was_kept_is_refused(hooks: knocker.Hooks, inbox: knocker.Endpoint) -> None:
+    kept: list[Any] = []
+    refused: list[str] = []
+
+    @inbox.on("first")
+    def first(event: knocker.Event, tx: Any) -> None:
+        kept.extend([tx, tx.cursor()])
+
+    @inbox.on("second")
+    def second(event: knocker.Event, tx: Any) -> None:
+        tx.execute("INSERT INTO orders VALUES ('second')")
+        # The cursor of the attempt before, on what is the same connection.
+        with pytest.raises(knocker.UsageError, match="over"):
+            kept[1].execute("INSERT INTO orders VALUES ('stray')")
+        refused.append("in the next event")
+
+    ingest(inbox, "first", "1")
+    ingest(inbox, "second", "2")
+    assert statuses(hooks) == ["handled", "handled"]
+    assert refused == ["in the next event"]
+    assert orders(hooks) == ["second"]
+    for use in (kept[0].execute, kept[1].execute, lambda sql: kept[0].executemany(sql, [[]]), lambda _: kept[0].__enter__()):
+        with pytest.raises(knocker.UsageError, match="over"):
+            use("INSERT INTO orders VALUES ('stray')")
+
+
+def test_a_task_that_a_handler_left_behind_cannot_write_into_the_next_event(hooks: knocker.Hooks, inbox: knocker.Endpoint) -> None:
+    go_on, tasks = asyncio.Event(), []
+    outcome: list[str] = []
+
+    @inbox.on("first")
+    async def first(event: knocker.Event, tx: Any) -> None:
+        async def later() -> None:
+            await go_on.wait()
+            try:
+                tx.execute("INSERT INTO orders VALUES ('stray')")
+            except knocker.UsageError as error:
+                outcome.append(error.code)
+
+        tasks.append(asyncio.create_task(later()))
+
+    @inbox.on("second")
+    async def second(event: knocker.Event, tx: Any) -> None:
+        tx.execute("INSERT INTO orders VALUES ('second')")
+        go_on.set()
+        await asyncio.wait(tasks)
+
+    ingest(inbox, "first", "1")
+    ingest(inbox, "second", "2")
+    assert statuses(hooks) == ["handled", "handled"]
+    assert outcome == ["usage"]
+    assert orders(hooks) == ["second"]
+
+
+def test_a_verdict_waits_longer_than_a_receive_does(tmp_path: Any) -> None:
+    with knocker.open(tmp_path / "app.db", busy_timeout_s=0.01) as hooks:
+        inbox = hooks.endpoint("inbox")
+        blocker = hooks.database.connect()
+        tries: list[int] = []
+
+        @inbox.on("order")
+        def handler(event: knocker.Event, tx: Any) -> None:
+            blocker.execute("BEGIN IMMEDIATE")
+            blocker_thread.start()
+
+        def until_it_has_waited() -> None:
+            for n in range(5):
+                tries.append(n)
+                with contextlib.suppress(knocker.BusyError):
+                    hooks.database.call("knocker_retain")
+            blocker.execute("ROLLBACK")
+
+        blocker_thread = threading.Thread(target=until_it_has_waited)
+        ingest(inbox)
+        assert statuses(hooks) == ["handled"]
+        blocker_thread.join()
+        assert len(tries) == 5
+        blocker.close()
+
+
+def test_a_verdict_that_could_not_be_written_costs_an_attempt(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(transaction_module, "_VERDICT_PATIENCE_S", 0.0)
+    runs: queue.Queue[int] = queue.Queue()
+    unwritten = threading.Event()
+
+    class Log(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            if "verdict not written" in record.getMessage():
+                unwritten.set()
+
+    monkeypatch.setattr(logging.getLogger("knocker.worker"), "handlers", [Log()])
+    with knocker.open(tmp_path / "app.db", busy_timeout_s=0.01) as hooks:
+        inbox = hooks.endpoint("inbox", max_attempts=2)
+        blocker = hooks.database.connect()
+
+        @inbox.on("order")
+        def handler(event: knocker.Event, tx: Any) -> None:
+            if event.attempt == 1:
+                blocker.execute("BEGIN IMMEDIATE")
+            runs.put(event.attempt)
+
+        @inbox.on("next")
+        def following(event: knocker.Event, tx: Any) -> None:
+            runs.put(0)
+
+        event_id = ingest(inbox)
+        with hooks.start_worker(lease_s=1, poll=0.05):
+            assert runs.get(timeout=PATIENCE_S) == 1
+            assert unwritten.wait(PATIENCE_S)
+            blocker.execute("ROLLBACK")
+            # A claim that finds another job does not take the first one up again within its lease.
+            ingest(inbox, "next", "2")
+            assert runs.get(timeout=PATIENCE_S) == 0
+            assert runs.get(timeout=PATIENCE_S) == 2
+        assert [(attempt.attempt, attempt.outcome) for attempt in hooks.attempts(event_id=event_id)] == [
+            (1, "lease_expired"),
+            (2, "handled"),
+        ]
+        blocker.close()
