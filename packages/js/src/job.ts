@@ -55,7 +55,7 @@ export class JobRunner<Db extends object> {
           transaction.rollback();
           if (!transaction.conflicted) return await this.#judge(error, event, jobId, elapsed(start));
         }
-        await this.#session.lock.free(VERDICT_PATIENCE_MS);
+        await this.#writable();
       }
     } catch (error) {
       // The lease runs out by itself where the verdict could not be written.
@@ -88,6 +88,15 @@ export class JobRunner<Db extends object> {
       transaction.commit();
     }
     transaction.rollback();
+  }
+
+  /** Settles when the file can be written. Nothing is held meanwhile, neither the lock nor the thread. */
+  async #writable(): Promise<void> {
+    if (this.#session.inMemory) return this.#session.lock.free(VERDICT_PATIENCE_MS);
+    await whenWritable(this.#session.lock, VERDICT_PATIENCE_MS, () => {
+      this.#connection.get("BEGIN IMMEDIATE");
+      this.#connection.get("ROLLBACK");
+    });
   }
 
   /** Turns what a handler threw into the event's next state. */

@@ -9,7 +9,7 @@ import { BusyError } from "./errors.js";
 /** The write lock of one file, as far as this thread is concerned. Only a handler's open transaction ever holds it. */
 export class WriteLock {
   #holder: object | undefined;
-  #waiting: (() => void)[] = [];
+  readonly #waiting = new Set<() => void>();
 
   /** Whether someone other than `who` holds it. */
   heldByOther(who?: object): boolean {
@@ -25,20 +25,20 @@ export class WriteLock {
   give(holder: object): void {
     if (this.#holder !== holder) return;
     this.#holder = undefined;
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const wake of waiting) wake();
+    for (const wake of [...this.#waiting]) wake();
   }
 
   /** Settles as soon as nobody in this thread holds it, or after `limitMs`. */
   async free(limitMs: number): Promise<void> {
     if (this.#holder === undefined) return;
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, limitMs);
-      this.#waiting.push(() => {
+      const wake = () => {
         clearTimeout(timer);
+        this.#waiting.delete(wake);
         resolve();
-      });
+      };
+      const timer = setTimeout(wake, limitMs);
+      this.#waiting.add(wake);
     });
   }
 }

@@ -1,8 +1,15 @@
 /** A handler's transaction: the driver's own object, begun at its first use. */
 
 import type { Connection } from "./driver.js";
-import { knockerError } from "./errors.js";
+import { BusyError, type KnockerError, knockerError } from "./errors.js";
+import { guard } from "./guard.js";
 import type { WriteLock } from "./lock.js";
+
+/**
+ * How long the first use waits for another process in place, in milliseconds: about one commit of it. A shorter wait would run handlers again in vain while
+ * another process receives; a longer one would hold up this thread's event loop.
+ */
+const IN_PLACE_MS = 25;
 
 /** The transaction of one run of an event's handlers, on a connection that nobody else uses meanwhile. */
 export class LazyTransaction<Db extends object> {
@@ -10,19 +17,19 @@ export class LazyTransaction<Db extends object> {
   readonly tx: Db;
   /** Whether `BEGIN IMMEDIATE` has happened. */
   begun = false;
-  /** Whether another handler of this thread held the lock when this one wanted it: run the handlers again when it is free. */
+  /** Whether another handler of this thread or another process held the lock when this one wanted it: run the handlers again when it is free. */
   conflicted = false;
   #over = false;
   readonly #connection: Connection<Db>;
   readonly #lock: WriteLock;
   readonly #busyTimeout: number;
 
-  /** @param busyTimeout how long the first use waits for another process, in milliseconds. This wait blocks the thread. */
+  /** @param busyTimeout how long a write may wait for another process, in milliseconds. */
   constructor(connection: Connection<Db>, lock: WriteLock, busyTimeout: number) {
     this.#connection = connection;
     this.#lock = lock;
     this.#busyTimeout = busyTimeout;
-    this.tx = this.#proxy(connection.database);
+    this.tx = guard(connection.database, () => this.#begin());
   }
 
   /** Commits what was begun. Nothing to do where `tx` was never used. */
@@ -49,15 +56,20 @@ export class LazyTransaction<Db extends object> {
   }
 
   #begin(): void {
-    if (this.#over) throw knockerError("closed", "tx was used after its handler had ended: await everything that uses it");
-    if (this.begun) return;
-    if (this.#lock.heldByOther(this)) {
-      this.conflicted = true;
-      throw knockerError("busy", "another handler of this process is in the middle of its transaction; this one runs again after it");
+    if (this.#over) {
+      throw knockerError(
+        "closed",
+        "tx or a statement of it was used after its handler had ended: await everything that uses it, and prepare statements in each call",
+      );
     }
-    this.#connection.exec(`PRAGMA busy_timeout = ${this.#busyTimeout}`);
+    if (this.begun) return;
+    // A handler that goes on after the refusal must not get half of its work into a transaction.
+    if (this.conflicted || this.#lock.heldByOther(this)) throw this.#refused();
+    this.#connection.exec(`PRAGMA busy_timeout = ${Math.min(IN_PLACE_MS, this.#busyTimeout)}`);
     try {
       this.#connection.get("BEGIN IMMEDIATE");
+    } catch (error) {
+      throw error instanceof BusyError ? this.#refused(error) : error;
     } finally {
       this.#connection.exec("PRAGMA busy_timeout = 0");
     }
@@ -65,29 +77,8 @@ export class LazyTransaction<Db extends object> {
     this.#lock.take(this);
   }
 
-  /** Passes everything on to the database, beginning the transaction at the first method call. */
-  #proxy(database: Db): Db {
-    const methods = new Map<PropertyKey, (...parameters: unknown[]) => unknown>();
-    return new Proxy(database, {
-      get: (target, name) => {
-        const value: unknown = Reflect.get(target, name, target);
-        if (typeof value !== "function" || name === "constructor") return value;
-        let method = methods.get(name);
-        if (!method) {
-          if (name === "close") {
-            method = () => {
-              throw knockerError("invalid_argument", "a handler must not close tx: the worker needs its connection");
-            };
-          } else {
-            method = (...parameters) => {
-              this.#begin();
-              return Reflect.apply(value, target, parameters);
-            };
-          }
-          methods.set(name, method);
-        }
-        return method;
-      },
-    });
+  #refused(cause?: unknown): KnockerError {
+    this.conflicted = true;
+    return knockerError("busy", "another transaction holds the write lock; the handlers of this event run again after it", cause);
   }
 }

@@ -253,6 +253,63 @@ export default function handlers(runtime) {
       await close();
     });
 
+    it("is over with its handler for kept statements too: none of their writes commits by itself", async () => {
+      const { hooks, endpoint, orders, close } = shop();
+      let insert;
+      endpoint.on("push", (event, tx) => {
+        insert ??= tx.prepare("INSERT INTO orders VALUES (?, ?)");
+        insert.run(event.id, "kept");
+      });
+      await endpoint.receive(push(runtime));
+      const { eventId } = await endpoint.receive(push(runtime));
+      const { handled, failed, errors } = await drain(hooks);
+      assert.deepEqual([handled, failed], [1, 1]);
+      assert.ok(errors[0].error instanceof knocker.ClosedError);
+      assert.match(errors[0].error.message, /prepare statements in each call/);
+      assert.ok((await failure(() => insert.run(7, "outside"))) instanceof knocker.ClosedError);
+      assert.deepEqual(orders(), [{ event: 1, note: "kept" }]);
+      assert.equal((await hooks.event(eventId)).status, "failed");
+      await close();
+    });
+
+    it("is over with its handler for whatever tx made: functions in a transaction, iterators, and tx by another way", async () => {
+      const { hooks, endpoint, orders, close } = shop();
+      const kept = {};
+      endpoint.on("push", (event, tx) => {
+        kept.statement = tx.prepare("SELECT 1 AS one");
+        if (kept.statement.pluck) assert.equal(kept.statement.pluck(false), kept.statement);
+        assert.deepEqual({ ...kept.statement.get() }, { one: 1 });
+        if (kept.statement.iterate) kept.rows = tx.prepare("SELECT 1 UNION ALL SELECT 2").iterate();
+        assert.deepEqual(kept.rows ? [...kept.rows].length : 2, 2);
+        if (tx.transaction) {
+          kept.inTransaction = tx.transaction((note) => tx.prepare("INSERT INTO orders VALUES (?, ?)").run(event.id, note));
+          kept.inTransaction("plain");
+          kept.inTransaction.immediate("immediate");
+          kept.inTransaction.call(null, "called");
+          kept.bound = kept.inTransaction.bind(null, "bound");
+        } else {
+          for (const note of ["plain", "immediate", "called"]) write(event, tx, note);
+        }
+        if (kept.statement.database) assert.equal(kept.statement.database, tx);
+      });
+      await endpoint.receive(push(runtime));
+      const { handled, errors } = await drain(hooks);
+      assert.deepEqual([handled, errors], [1, []]);
+      const uses = [() => kept.statement.get(), () => kept.rows?.next(), () => kept.inTransaction?.("late"), () => kept.bound?.()];
+      uses.push(() => kept.inTransaction?.deferred("late"));
+      for (const use of uses) {
+        const outcome = await failure(() => {
+          if (use() === undefined) throw new knocker.ClosedError("closed", "this driver has none", { retryable: false, hint: "" });
+        });
+        assert.ok(outcome instanceof knocker.ClosedError, `${use}: ${outcome}`);
+      }
+      assert.deepEqual(
+        orders().map(({ note }) => note),
+        ["plain", "immediate", "called"],
+      );
+      await close();
+    });
+
     it("takes everything back when the commit itself fails", async () => {
       const { hooks, endpoint, orders, close } = shop();
       endpoint.on("push", (event, tx) => {

@@ -1,0 +1,68 @@
+/**
+ * The driver's own objects as a handler gets them. Every call first passes a gate, also one on a statement that the handler has kept: a statement
+ * works on the connection by itself, and would otherwise write past the transaction that it was prepared in.
+ */
+
+import { knockerError } from "./errors.js";
+
+type Method = (...parameters: unknown[]) => unknown;
+
+/** What makes an object that works on the connection later: statements, functions in a transaction, iterators, and node:sqlite's further kinds. */
+const MAKERS = new Set<PropertyKey>(["prepare", "query", "transaction", "iterate", Symbol.iterator, "createSession", "createTagStore"]);
+
+/** What would take the connection away from the worker. */
+const CLOSERS = new Set<PropertyKey>(["close", Symbol.dispose]);
+
+/** @param gate called before each call on the database and on everything that is made with it; may throw. */
+export function guard<Db extends object>(database: Db, gate: () => void): Db {
+  const proxies = new WeakMap<object, object>();
+
+  /** A driver's object that a handler may have only as its proxy: anything else is a result. */
+  function shown(value: unknown): unknown {
+    return proxies.get(value as object) ?? value;
+  }
+
+  function methodOf(target: object, name: PropertyKey, method: Method): Method {
+    if (target === database && CLOSERS.has(name)) {
+      return () => {
+        throw knockerError("invalid_argument", "a handler must not close tx: the worker needs its connection");
+      };
+    }
+    return (...parameters) => {
+      gate();
+      const result = Reflect.apply(method, target, parameters);
+      return MAKERS.has(name) ? proxyOf(result as object) : shown(result);
+    };
+  }
+
+  function proxyOf<T extends object>(target: T): T {
+    const known = proxies.get(target);
+    if (known) return known as T;
+    const methods = new Map<PropertyKey, Method>();
+    // Not the object itself: a proxy would have to give away what drivers freeze on it, such as a statement's raw database.
+    const shell: object = typeof target === "function" ? () => {} : (Object.create(target) as object);
+    const proxy = new Proxy(shell, {
+      get: (_shell, name) => {
+        const value: unknown = Reflect.get(target, name, target);
+        if (typeof value !== "function" || name === "constructor") return shown(value);
+        // `call`, `apply` and `bind` come back through the proxy.
+        if (typeof target === "function" && Object.hasOwn(Function.prototype, name)) return value;
+        let method = methods.get(name);
+        if (!method) {
+          method = methodOf(target, name, value as Method);
+          methods.set(name, method);
+        }
+        return method;
+      },
+      set: (_shell, name, value) => Reflect.set(target, name, value, target),
+      apply: (_shell, self, parameters) => {
+        gate();
+        return Reflect.apply(target as unknown as Method, self, parameters);
+      },
+    }) as T;
+    proxies.set(target, proxy);
+    return proxy;
+  }
+
+  return proxyOf(database);
+}
