@@ -28,11 +28,13 @@ export class Knocker<Tx extends object> extends Operator<Tx> {
   /**
    * An endpoint. With options it is created or updated in the file: a setting that is left out gets its default. Without options nothing is
    * written, and the endpoint must have been created elsewhere.
-   * @throws InvalidArgumentError, UnknownProviderError
+   * @throws InvalidArgumentError, UnknownProviderError, UnknownEndpointError where there is none of that name and no options are given, ClosedError
    */
   endpoint(name: string, options?: EndpointOptions): Endpoint<Tx> {
+    this.session.requireOpen();
     const endpoint = this.#endpoints.get(name) ?? new Endpoint(this.session, name);
     if (options) endpoint.configure(options);
+    else if (!this.#endpoints.has(name)) endpoint.requireStored();
     this.#endpoints.set(name, endpoint);
     return endpoint;
   }

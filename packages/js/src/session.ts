@@ -20,7 +20,10 @@ export interface OpenOptions {
   busyTimeout?: number;
   /** Where senders reach this server, `https://example.com` with the path that a proxy strips. Default: what the request says. */
   publicUrl?: string;
-  /** Believe `X-Forwarded-Proto` and `X-Forwarded-Host`: only behind a proxy that sets them. Default false. */
+  /**
+   * Believe `X-Forwarded-Proto` and `X-Forwarded-Host`, of several entries the last, which the proxy in front of this server has written. Only behind a proxy
+   * that sets both and that nobody can go round. Default false.
+   */
   trustProxy?: boolean;
   /** The clock, in Unix milliseconds. For tests; default: the system's. */
   now?: () => number;
@@ -79,6 +82,7 @@ export class Session<Db extends object> {
   /** Whether the connection was opened here. */
   #owned = true;
   #releaseFile = (): void => {};
+  #closing: Promise<void> | undefined;
   closed = false;
 
   /** @param database an open database of the application, instead of a file. */
@@ -110,8 +114,9 @@ export class Session<Db extends object> {
     return this.options.now?.() ?? Date.now();
   }
 
-  /** A further connection on the same file, for a worker. */
+  /** A further connection on the same file, for a worker. Refused once `close` was called, which would not know of it. */
   connect(synchronous = this.options.synchronous ?? "full"): Connection<Db> {
+    if (this.#closing) throw closed();
     if (this.inMemory) return this.connection;
     const connection = this.driver.open(this.connection.file);
     try {
@@ -136,7 +141,7 @@ export class Session<Db extends object> {
 
   /** Calls a function at once, in a transaction of its own. Waiting for another process blocks the thread. */
   callSync(name: string, ...parameters: SqlValue[]): SqlValue {
-    this.#requireOpen();
+    this.requireOpen();
     const row = this.#patiently(() => this.connection.get(selectOf(name, parameters.length), ...parameters, this.now()));
     this.announce();
     return row!["result"]!;
@@ -144,7 +149,7 @@ export class Session<Db extends object> {
 
   /** Reads at once. */
   all(sql: string, ...parameters: SqlValue[]): Row[] {
-    this.#requireOpen();
+    this.requireOpen();
     return this.connection.all(sql, ...parameters);
   }
 
@@ -165,13 +170,22 @@ export class Session<Db extends object> {
     return () => this.#closers.delete(closer);
   }
 
+  /** @throws ClosedError */
+  requireOpen(): void {
+    if (this.closed) throw closed();
+  }
+
   /** Stops what runs, finishes what was submitted and closes the connections that were opened here. */
-  async close(): Promise<void> {
-    if (this.closed) return;
+  close(): Promise<void> {
+    return (this.#closing ??= this.#end());
+  }
+
+  async #end(): Promise<void> {
+    // The handlers that still run may write through this Knocker.
     await Promise.all([...this.#closers].map((closer) => closer()));
-    await this.writer.idle();
-    if (this.closed) return;
+    // From here on everything new is refused: a server under load would never let the writer come to rest.
     this.closed = true;
+    await this.writer.idle();
     this.#releaseFile();
     if (this.#owned) this.connection.close();
   }
@@ -220,10 +234,6 @@ export class Session<Db extends object> {
     } finally {
       this.connection.exec("PRAGMA busy_timeout = 0");
     }
-  }
-
-  #requireOpen(): void {
-    if (this.closed) throw closed();
   }
 }
 

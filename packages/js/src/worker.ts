@@ -60,6 +60,7 @@ export class Worker<Db extends object> {
   /** Something was announced since the last look at the queue. */
   #news = false;
   #stopping = false;
+  #extending = false;
   /** Handlers start one a turn of the event loop, so that their commits never add up. */
   #turn: Promise<void> = Promise.resolve();
 
@@ -174,6 +175,9 @@ export class Worker<Db extends object> {
   }
 
   async #extendAll(): Promise<void> {
+    // The former pass may still wait for the lock.
+    if (this.#extending) return;
+    this.#extending = true;
     for (const [jobId, { runner }] of this.#running) {
       try {
         await runner.extend(jobId, this.#leaseS, this.#control);
@@ -182,6 +186,7 @@ export class Worker<Db extends object> {
         if (this.#running.has(jobId)) this.#report(error);
       }
     }
+    this.#extending = false;
   }
 
   /** Runs the retention pass that is due, if any: in bounded pieces, so that receives come in between. */

@@ -120,6 +120,50 @@ export default function worker(runtime) {
       await close();
     });
 
+    it("runs a handler again that met another process's transaction, and holds up nothing meanwhile", async () => {
+      const { hooks, endpoint, orders, database, close, errors } = counted();
+      const entered = deferred();
+      const goOn = deferred();
+      const refused = deferred();
+      endpoint.on("push", async (event, tx) => {
+        entered.resolve();
+        await goOn.promise;
+        try {
+          write(event, tx);
+        } catch (error) {
+          refused.resolve(error);
+          // Whatever the handler makes of the refusal, and though it goes on: nothing of this run is kept.
+          assert.ok((await failure(() => write(event, tx))) instanceof knocker.BusyError);
+        }
+      });
+      const { eventId } = await endpoint.receive(push(runtime));
+      const working = hooks.work();
+      await entered.promise;
+      database.exec("BEGIN IMMEDIATE");
+      goOn.resolve();
+      let longest = 0;
+      let last = performance.now();
+      const turns = setInterval(() => {
+        longest = Math.max(longest, performance.now() - last);
+        last = performance.now();
+      }, 1);
+      assert.ok((await refused.promise) instanceof knocker.BusyError);
+      // Thrice the time of waiting in place, and far less than busyTimeout.
+      const end = performance.now() + 75;
+      await until(() => performance.now() > end, "some turns of the event loop");
+      clearInterval(turns);
+      assert.ok(longest < 1000, `the event loop stood still for ${longest} ms`);
+      database.exec("COMMIT");
+      await until(async () => (await hooks.event(eventId)).status === "handled", "the event");
+      await working.stop();
+      assert.deepEqual([orders(), errors], [[eventId], []]);
+      assert.deepEqual(
+        (await collect(hooks.attempts())).map(({ outcome }) => outcome),
+        ["handled"],
+      );
+      await close();
+    });
+
     it("goes on after the file was locked for longer than its patience", async () => {
       const { hooks, endpoint, orders, database, close, errors } = counted({ busyTimeout: 5 });
       endpoint.on("push", write);
@@ -307,6 +351,71 @@ export default function worker(runtime) {
         assert.ok((await failure(() => hooks.work(options))) instanceof RangeError, JSON.stringify(options));
       }
       await close();
+    });
+  });
+
+  describe("close", () => {
+    it("comes to its end under load: what was accepted is stored, what comes later is refused", async () => {
+      const { hooks, endpoint, database } = counted();
+      let accepted = 0;
+      const enough = deferred();
+      const refusals = Array.from({ length: 4 }, async () => {
+        for (;;) {
+          try {
+            await endpoint.receive(push(runtime));
+          } catch (error) {
+            return error;
+          }
+          if (++accepted === 20) enough.resolve();
+        }
+      });
+      await enough.promise;
+      await hooks.close();
+      for (const error of await Promise.all(refusals)) assert.ok(error instanceof knocker.ClosedError);
+      assert.equal(value(database, "SELECT count(*) FROM knocker_events"), accepted);
+      database.close();
+    });
+
+    it("lets a handler that still runs write through the Knocker", async () => {
+      const { hooks, endpoint, database } = counted();
+      const running = deferred();
+      const goOn = deferred();
+      endpoint.on("push", async () => {
+        running.resolve();
+        await goOn.promise;
+        await endpoint.ingest({ valid: true, type: "follow-up" }, "");
+      });
+      await endpoint.receive(push(runtime));
+      hooks.work();
+      await running.promise;
+      const closed = hooks.close();
+      goOn.resolve();
+      await closed;
+      assert.deepEqual(
+        rows(database, "SELECT type, status FROM knocker_events").map((row) => ({ ...row })),
+        [
+          { type: "push", status: "handled" },
+          { type: "follow-up", status: "received" },
+        ],
+      );
+      database.close();
+    });
+
+    it("leaves nothing to work with", async () => {
+      const { hooks, endpoint } = github(runtime);
+      await Promise.all([hooks.close(), hooks.close()]);
+      const uses = [
+        () => hooks.work(),
+        () => hooks.endpoint("github"),
+        () => hooks.endpoint("other", {}),
+        () => endpoint.receive(push(runtime)),
+        () => endpoint.receiveSync(push(runtime)),
+        () => endpoint.verify(push(runtime)),
+        () => hooks.stats(),
+      ];
+      for (const use of uses) assert.ok((await failure(use)) instanceof knocker.ClosedError, String(use));
+      const response = await endpoint.fetch(new Request("http://app.test/github", { method: "POST", body: "{}" }));
+      assert.deepEqual([response.status, response.headers.get("retry-after")], [503, "5"]);
     });
   });
 

@@ -1,6 +1,6 @@
 /** What an HTTP adapter needs of an endpoint, and the status that each outcome has. */
 
-import { DatabaseError, KnockerError, knockerError, UnknownEndpointError } from "../errors.js";
+import { ClosedError, DatabaseError, KnockerError, knockerError, UnknownEndpointError } from "../errors.js";
 import type { IncomingRequest, Receipt, Reply } from "../receive.js";
 
 /** An endpoint as the adapters see it. */
@@ -34,6 +34,7 @@ export async function answer(receiver: Receiver, request: IncomingRequest): Prom
 export function refuse(receiver: Receiver, error: unknown): Reply {
   if (error instanceof UnknownEndpointError) return notFound(receiver.name);
   receiver.report(error);
+  if (error instanceof ClosedError) return plain(503, "closed: nothing was stored, try again\n", { "retry-after": String(RETRY_AFTER_S) });
   if (error instanceof DatabaseError) {
     return plain(503, `${error.code}: nothing was stored, try again\n`, { "retry-after": String(RETRY_AFTER_S) });
   }
