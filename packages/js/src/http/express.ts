@@ -59,6 +59,8 @@ function keptBytes(request: FrameworkRequest): Body | undefined {
 
 /** Reads up to one byte more than the limit; undefined if the sender went away. */
 function readBody(request: IncomingMessage, limit: number): Promise<Body | undefined> {
+  // The sender went away while something awaited before this: its events are over, and no listener would hear of it.
+  if (request.destroyed && !request.readableEnded) return Promise.resolve(undefined);
   return new Promise((resolve) => {
     const chunks: Buffer[] = [];
     let size = 0;

@@ -16,12 +16,12 @@ export interface SeenUrl {
 /** `public_url` first, then the proxy's word where it is trusted, then the request itself. */
 export function externalUrl(receiver: Receiver, seen: SeenUrl): string {
   if (receiver.publicUrl !== undefined) return receiver.publicUrl.replace(/\/+$/, "") + seen.path;
-  const protocol = (receiver.trustProxy && first(seen.forwardedProtocol)) || seen.protocol;
-  const host = (receiver.trustProxy && first(seen.forwardedHost)) || seen.host;
+  const protocol = (receiver.trustProxy && last(seen.forwardedProtocol)) || seen.protocol;
+  const host = (receiver.trustProxy && last(seen.forwardedHost)) || seen.host;
   return host ? `${protocol}://${host}${seen.path}` : seen.path;
 }
 
-/** Each proxy of a chain appends to the list; the first entry is what the sender used. */
-function first(list: string | null | undefined): string | undefined {
-  return list?.split(",")[0]?.trim() || undefined;
+/** The entry of the proxy that is in front of this server: one that appends leaves before it whatever the sender wrote. Repeated lines arrive joined. */
+function last(list: string | null | undefined): string | undefined {
+  return list?.split(",").pop()?.trim() || undefined;
 }
