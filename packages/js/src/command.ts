@@ -4,7 +4,7 @@ import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 
-import { Knocker } from "./knocker.js";
+import { INTERNALS, Knocker } from "./knocker.js";
 
 const USAGE = `usage: knocker-worker <module> [--export <name>] [--concurrency <n>] [--lease <seconds>]
 
@@ -41,6 +41,13 @@ export async function runWorkerCommand(argv: string[]): Promise<number> {
   }
   const hooks = await findKnocker(positionals[0]!, values.export);
   if (!hooks) return 2;
+  if ([...hooks[INTERNALS].endpoints.values()].every(({ handlers }) => handlers.empty)) {
+    await hooks.close();
+    process.stderr.write(
+      `knocker-worker: ${positionals[0]} registers no handler, so there is nothing to work on: add \`endpoint.on(type, handler)\`\n`,
+    );
+    return 2;
+  }
   let worker;
   try {
     worker = hooks.work({ concurrency: Number(values.concurrency), lease: Number(values.lease) });

@@ -1,13 +1,23 @@
 /** An endpoint: where one provider's requests arrive, and what is done with them. */
 
 import { toSql } from "./case.js";
+import type { Row } from "./driver.js";
 import { knockerError } from "./errors.js";
 import { type Handler, Handlers } from "./handlers.js";
 import { handleExpress, type NodeHandler } from "./http/express.js";
 import { handleFastify, type FastifyPlugin } from "./http/fastify.js";
 import { handleFetch } from "./http/fetch.js";
 import { handleHono, type HonoHandler } from "./http/hono.js";
-import { bodyForSql, headersForSql, type IncomingRequest, type IngestFields, type Receipt, readReceipt, requestForSql } from "./receive.js";
+import {
+  bodyForSql,
+  headersForSql,
+  type IncomingRequest,
+  type IngestFields,
+  type Receipt,
+  readReceipt,
+  requestForSql,
+  type Verdict,
+} from "./receive.js";
 import type { Session } from "./session.js";
 
 /** The secrets to try: one, several, or a function of the request where each tenant has its own. */
@@ -16,7 +26,7 @@ export type Secrets = SecretsOfRequest | SecretsFunction;
 /** Finds the secrets of a request, by its path, a header or a query parameter. */
 export type SecretsFunction = (request: IncomingRequest) => SecretsOfRequest | Promise<SecretsOfRequest>;
 
-/** One secret or several. Undefined and empty ones are passed over; without any the request is refused. */
+/** One secret or several. Undefined and empty ones are passed over; where a function finds none the request is refused. */
 export type SecretsOfRequest = string | readonly (string | undefined)[] | undefined;
 
 /** The settings of an endpoint. One that is left out has its default, also where the file holds another value. */
@@ -43,6 +53,7 @@ export interface EndpointSettings {
 
 /** Settings, and what is never stored. */
 export interface EndpointOptions extends EndpointSettings {
+  /** Left out: none. Given, one of them must be usable, or an unset environment variable would refuse every request. */
   secrets?: Secrets;
   /** Where senders reach this endpoint's server, instead of the one given to `open`. */
   publicUrl?: string;
@@ -88,11 +99,26 @@ export class Endpoint<Tx extends object> {
   }
 
   /** Creates or updates the endpoint in the file, and takes over the secrets. */
-  configure({ secrets = [], publicUrl, ...settings }: EndpointOptions): void {
+  configure(options: EndpointOptions): void {
+    const { secrets, publicUrl, ...settings } = options;
+    const list = typeof secrets === "function" ? "[]" : listOf(secrets);
+    if ("secrets" in options && isUnset(secrets)) {
+      throw knockerError(
+        "invalid_argument",
+        `endpoint ${JSON.stringify(this.name)}: secrets holds no secret, only empty or undefined ones: an environment variable may be unset`,
+      );
+    }
     this.#session.callSync("knocker_endpoint", this.name, configOf(settings));
-    this.#secrets = typeof secrets === "function" ? { find: secrets, list: "[]" } : { list: listOf(secrets) };
+    this.#secrets = typeof secrets === "function" ? { find: secrets, list } : { list };
     this.#publicUrl = publicUrl;
     this.#limitUntil = 0;
+  }
+
+  /** @throws UnknownEndpointError where the file has no endpoint of this name. */
+  requireStored(): Row {
+    const row = this.#session.all("SELECT provider, options, max_body_bytes FROM knocker_endpoints WHERE name = ?", this.name)[0];
+    if (!row) throw knockerError("unknown_endpoint", `no endpoint is named ${JSON.stringify(this.name)}: create it with options`);
+    return row;
   }
 
   /** Where senders reach this endpoint's server, if it was said. */
@@ -128,6 +154,29 @@ export class Endpoint<Tx extends object> {
       throw knockerError("invalid_argument", "receiveSync cannot wait for a `secrets` function that returns a promise: use receive");
     }
     return readReceipt(this.#session.callSync("knocker_receive", ...this.#receiveArguments(request, find ? listOf(found) : list)));
+  }
+
+  /**
+   * The verdict on a request with this endpoint's provider, options and secrets. Nothing is stored.
+   * @throws UnknownEndpointError, InvalidArgumentError where the endpoint has no provider.
+   */
+  async verify(request: IncomingRequest): Promise<Verdict> {
+    const { find, list } = this.#secrets;
+    const secrets = find ? listOf(await find(request)) : list;
+    const { provider, options } = this.requireStored();
+    if (provider === null)
+      throw knockerError("invalid_argument", `endpoint ${JSON.stringify(this.name)} has no provider that could verify`);
+    const sql = "SELECT knocker_verify(?, ?, ?, ?, ?, ?) AS verdict";
+    const row = this.#session.all(
+      sql,
+      provider!,
+      options!,
+      requestForSql(request),
+      bodyForSql(request.body),
+      secrets,
+      this.#session.now(),
+    )[0]!;
+    return JSON.parse(row["verdict"] as string) as Verdict;
   }
 
   /** Trusted ingress: the caller has verified the request and says what it is. */
@@ -187,5 +236,11 @@ export class Endpoint<Tx extends object> {
 /** The secrets argument of `knocker_receive`. An unset environment variable is no secret, and must not fail what another one verifies. */
 function listOf(secrets: SecretsOfRequest): string {
   const list = typeof secrets === "string" ? [secrets] : (secrets ?? []);
-  return JSON.stringify(list.filter((secret) => typeof secret === "string" && secret !== ""));
+  return JSON.stringify(list.filter((secret) => typeof secret === "string" && secret.trim() !== ""));
+}
+
+/** Secrets that were meant and are not there. An empty list says that there are none. */
+function isUnset(secrets: Secrets): boolean {
+  if (typeof secrets === "function") return false;
+  return !(Array.isArray(secrets) && secrets.length === 0) && listOf(secrets) === "[]";
 }

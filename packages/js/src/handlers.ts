@@ -2,8 +2,11 @@
 
 import type { Event } from "./event.js";
 
-/** Business logic. `tx` is the driver's own database on a connection of its own; its transaction begins at the first use of `tx`. */
-export type Handler<Tx> = (event: Event, tx: Tx) => void | Promise<void>;
+/**
+ * Business logic. `tx` is the driver's own database on a connection of its own; its transaction begins at the first use of `tx`. A promise is awaited; what
+ * it returns is of no interest.
+ */
+export type Handler<Tx> = (event: Event, tx: Tx) => unknown;
 
 interface Registration<Tx> {
   pattern: string;

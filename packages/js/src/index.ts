@@ -47,12 +47,14 @@ export { Knocker } from "./knocker.js";
 export type { ListOptions } from "./lists.js";
 export { loadablePath } from "./library.js";
 export type * from "./operate-types.js";
-export type { HeadersInput, IncomingRequest, IngestFields, Outcome, Reason, Receipt, Reply } from "./receive.js";
+export type { HeadersInput, IncomingRequest, IngestFields, Outcome, Reason, Receipt, Reply, Verdict } from "./receive.js";
 export type {
+  AttemptOutcome,
   AttemptRecord,
   DeliveryRecord,
   DeliverySummary,
   EndpointRecord,
+  EventDeliveryRecord,
   EventRecord,
   EventStatus,
   EventSummary,

@@ -27,6 +27,8 @@ export interface ListedView {
   view: string;
   columns: string;
   time: string;
+  /** Conditions that are no column of the view, each with one value. */
+  relations?: Readonly<Record<string, string>>;
 }
 
 /** Everything but the bodies, which `event(id)` and `delivery(id)` read. */
@@ -42,6 +44,8 @@ export const LISTS = {
     columns:
       "id, endpoint, outcome, event_id, reason, detail, provider_event_id, provider_delivery_id, method, url, headers, body_size, body_sha256, received_at",
     time: "received_at",
+    // A batch brings several events, and its row names the first of them only.
+    relations: { of_event: "id IN (SELECT delivery_id FROM knocker_event_deliveries WHERE event_id = ?)" },
   },
   attempts: { view: "knocker_attempts", columns: "*", time: "finished_at" },
   endpoints: { view: "knocker_endpoints", columns: "*", time: "created_at" },
@@ -78,7 +82,9 @@ function condition(from: ListedView, conditions: Conditions, options: ListOption
   };
   for (const [column, wanted] of Object.entries(conditions)) {
     if (wanted === undefined) continue;
-    if (Array.isArray(wanted)) add(`${column} IN (${wanted.map(() => "?").join(", ")})`, ...(wanted as SqlValue[]));
+    const relation = from.relations?.[column];
+    if (relation !== undefined) add(relation, wanted as SqlValue);
+    else if (Array.isArray(wanted)) add(`${column} IN (${wanted.map(() => "?").join(", ")})`, ...(wanted as SqlValue[]));
     else if (column === "type" && typeof wanted === "string" && wanted.endsWith(".*")) {
       const prefix = wanted.slice(0, -1);
       add("substr(type, 1, ?) = ?", [...prefix].length, prefix);

@@ -3,11 +3,14 @@
 import { fromSql, toSql } from "./case.js";
 import type { SqlValue } from "./driver.js";
 import { type Conditions, LISTS, list, type ListOptions } from "./lists.js";
+import { knockerError } from "./errors.js";
 import {
+  type AttemptOutcome,
   type AttemptRecord,
   type DeliveryRecord,
   type DeliverySummary,
   type EndpointRecord,
+  type EventDeliveryRecord,
   type EventRecord,
   type EventStatus,
   type EventSummary,
@@ -41,13 +44,27 @@ export class Operator<Tx extends object> {
     filter: ListOptions & { outcome?: Outcome | Outcome[]; endpoint?: string; eventId?: number } = {},
   ): AsyncGenerator<DeliverySummary, void, void> {
     const { outcome, endpoint, eventId, ...options } = filter;
-    return this.#list<DeliverySummary>("deliveries", { outcome, endpoint, event_id: eventId }, options);
+    return this.#list<DeliverySummary>("deliveries", { outcome, endpoint, of_event: eventId }, options);
   }
 
   /** Attempts, oldest first. */
-  attempts(filter: ListOptions & { eventId?: number; endpoint?: string } = {}): AsyncGenerator<AttemptRecord, void, void> {
-    const { eventId, endpoint, ...options } = filter;
-    return this.#list<AttemptRecord>("attempts", { event_id: eventId, endpoint }, options);
+  attempts(
+    filter: ListOptions & { eventId?: number; endpoint?: string; outcome?: AttemptOutcome | AttemptOutcome[] } = {},
+  ): AsyncGenerator<AttemptRecord, void, void> {
+    const { eventId, endpoint, outcome, ...options } = filter;
+    return this.#list<AttemptRecord>("attempts", { event_id: eventId, endpoint, outcome }, options);
+  }
+
+  /**
+   * Which deliveries brought an event, or which events a delivery brought; name one of the two.
+   * @throws InvalidArgumentError where neither is named.
+   */
+  async eventDeliveries(of: { eventId?: number; deliveryId?: number }): Promise<EventDeliveryRecord[]> {
+    const { eventId = null, deliveryId = null } = of;
+    if (eventId === null && deliveryId === null) throw knockerError("invalid_argument", "eventDeliveries: name an eventId or a deliveryId");
+    const sql = `SELECT event_id, delivery_id, duplicate FROM knocker_event_deliveries
+      WHERE event_id = coalesce(?, event_id) AND delivery_id = coalesce(?, delivery_id) ORDER BY event_id, delivery_id`;
+    return this.session.all(sql, eventId, deliveryId).map((row) => readRow<EventDeliveryRecord>(row));
   }
 
   /** The endpoints in the file, also those that this process did not name. */

@@ -46,6 +46,19 @@ export interface Receipt {
   response: Reply;
 }
 
+/** Whether a request is what it claims to be. */
+export interface Verdict {
+  valid: boolean;
+  kind: "delivery" | "handshake" | null;
+  reason: Reason | null;
+  /** One sentence for the person who reads it. */
+  detail: string | null;
+  /** One for a single event, several for a batch. `key` is the identity that dedupe uses; null where the event is always new. */
+  items: { type: string | null; key: string | null }[];
+  /** What the provider would get to see. */
+  response: Reply;
+}
+
 /** What a caller that has verified a request itself says of it. */
 export interface IngestFields {
   /** Only `true` creates an event. */

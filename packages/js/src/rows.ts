@@ -58,6 +58,9 @@ export interface DeliveryRecord extends DeliverySummary {
   body: Uint8Array | null;
 }
 
+/** What became of an attempt. */
+export type AttemptOutcome = "handled" | "failed" | "dead" | "ignored" | "lease_expired";
+
 /** A row of `knocker_attempts`. */
 export interface AttemptRecord {
   id: number;
@@ -65,11 +68,19 @@ export interface AttemptRecord {
   endpoint: string;
   deliveryId: number;
   attempt: number;
-  outcome: "handled" | "failed" | "dead" | "ignored" | "lease_expired";
+  outcome: AttemptOutcome;
   error: string | null;
   worker: string;
   durationMs: number | null;
   finishedAt: Date;
+}
+
+/** A row of `knocker_event_deliveries`. */
+export interface EventDeliveryRecord {
+  eventId: number;
+  deliveryId: number;
+  /** False for the delivery that created the event, true for a repeat. */
+  duplicate: boolean;
 }
 
 /** A row of `knocker_endpoints`. */
@@ -123,7 +134,7 @@ export function readRow<T>(row: Row): T {
       if (column.endsWith("_at")) return [camel(column), value === null ? null : new Date(Number(value))];
       if (SETTING_COLUMNS.has(column)) return [column, fromSql(JSON.parse(value as string))];
       if (DATA_COLUMNS.has(column)) return [column, typeof value === "string" ? (JSON.parse(value) as unknown) : value];
-      if (column === "enabled") return [column, value !== 0];
+      if (column === "enabled" || column === "duplicate") return [column, Number(value) !== 0];
       return [camel(column), value];
     }),
   ) as T;

@@ -43,7 +43,14 @@ export class Writer {
    */
   submit<T>(sql: string, parameters: readonly SqlValue[], read: (result: SqlValue) => T): Promise<T> {
     return new Promise((settle, reject) => {
-      const resolve = (result: SqlValue) => settle(read(result));
+      const resolve = (result: SqlValue) => {
+        // It is committed; and the rest of its group must be answered whatever its reader makes of it.
+        try {
+          settle(read(result));
+        } catch (error) {
+          reject(error);
+        }
+      };
       this.#pending.push({ sql, parameters, resolve, reject });
       this.#running ??= this.#run();
     });

@@ -89,7 +89,9 @@ export default function conformance(runtime) {
     const [options, secrets] = [one.options ?? {}, JSON.stringify(one.secrets)];
     const verdict = await hooks.call("knocker_verify", provider, JSON.stringify(options), JSON.stringify(one.request), body, secrets);
     compare({ valid, kind, reason, items, response }, JSON.parse(verdict), "verdict");
-    const endpoint = hooks.endpoint("case", { provider, options, secrets: one.secrets });
+    // An endpoint is not made with blank secrets alone, but a function of the request may find such ones.
+    const blank = one.secrets.length > 0 && one.secrets.every((secret) => secret.trim() === "");
+    const endpoint = hooks.endpoint("case", { provider, options, secrets: blank ? () => one.secrets : one.secrets });
     const receipt = await endpoint.receive({ ...one.request, body });
     const outcome = { delivery: "accepted", handshake: "handshake" }[kind] ?? "invalid";
     compare({ outcome, reason, response }, receipt, "receipt");

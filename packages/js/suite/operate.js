@@ -72,9 +72,40 @@ export default function operate(runtime) {
       );
       const [attempt] = await collect(hooks.attempts({ eventId: 2 }));
       assert.deepEqual([attempt.outcome, attempt.error, attempt.finishedAt], ["dead", "hopeless", new Date(START + 60_000)]);
+      assert.deepEqual(
+        (await collect(hooks.attempts({ outcome: "handled" }))).map(({ eventId }) => eventId),
+        [1],
+      );
       const [endpoint] = await collect(hooks.endpoints());
       assert.deepEqual([endpoint.name, endpoint.provider, endpoint.enabled, endpoint.maxAttempts], ["github", "github", true, 10]);
       assert.deepEqual(endpoint.backoff, { baseS: 5, factor: 4, capS: 21600 });
+      await hooks.close();
+    });
+
+    it("of the deliveries of an event, and the other way round", async () => {
+      const { hooks } = github(runtime);
+      const hubspot = hooks.endpoint("hubspot", { provider: "hubspot", secrets: "test-secret" });
+      const batch = [1, 2].map((eventId) => ({ eventId, subscriptionType: "contact.creation", occurredAt: 1 }));
+      const signed = testing.sign("hubspot", batch, "test-secret", { url: "https://shop.example/hubspot" });
+      const first = await hubspot.receive(signed);
+      assert.equal(first.events.length, 2, first.detail);
+      const second = await hubspot.receive(signed);
+      for (const { id: eventId } of first.events) {
+        assert.deepEqual(
+          (await collect(hooks.deliveries({ eventId }))).map(({ id }) => id),
+          [first.deliveryId, second.deliveryId],
+        );
+        assert.deepEqual(await hooks.eventDeliveries({ eventId }), [
+          { eventId, deliveryId: first.deliveryId, duplicate: false },
+          { eventId, deliveryId: second.deliveryId, duplicate: true },
+        ]);
+      }
+      const ofFirst = await hooks.eventDeliveries({ deliveryId: first.deliveryId });
+      assert.deepEqual(
+        ofFirst.map(({ eventId }) => eventId),
+        first.events.map(({ id }) => id),
+      );
+      assert.ok((await failure(hooks.eventDeliveries({}))) instanceof knocker.InvalidArgumentError);
       await hooks.close();
     });
 

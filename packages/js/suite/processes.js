@@ -5,7 +5,7 @@ import { fileURLToPath } from "node:url";
 import { Worker as Thread } from "node:worker_threads";
 
 import { post } from "./serving.js";
-import { folder, github, push, rows, until, value } from "./workplace.js";
+import { file, folder, github, push, rows, until, value } from "./workplace.js";
 
 /** Other processes and threads on the same file, and what remains when they are killed. */
 export default function processes(runtime) {
@@ -64,8 +64,21 @@ export default function processes(runtime) {
       assert.deepEqual([wrong.code, /exports no Knocker as hooks or default/.test(wrong.stderr)], [2, true]);
       const slow = await start(made.path, runtime.command, fixture("hooks.js"), "--lease", "soon").exited;
       assert.deepEqual([slow.code, /lease: NaN/.test(slow.stderr)], [2, true]);
+      const idle = await start(made.path, runtime.command, fixture("idle.js")).exited;
+      assert.deepEqual([idle.code, /idle\.js registers no handler/.test(idle.stderr)], [2, true]);
       const unknown = await start(folder(), runtime.command, "x.js", "--speed", "9").exited;
       assert.deepEqual([unknown.code, /--speed/.test(unknown.stderr)], [2, true]);
+    });
+  });
+
+  describe("a program", () => {
+    it("ends by itself when its worker has stopped and its Knocker is closed", async () => {
+      const { child, told, exited } = start(file(), fixture("program.js"));
+      // Only against a process that stays when this fails.
+      const limit = setTimeout(() => child.kill("SIGKILL"), 20_000);
+      const { code, signal, stderr } = await exited;
+      clearTimeout(limit);
+      assert.deepEqual([code, signal, told.stdout], [0, null, "handled 1\nclosed\n"], stderr);
     });
   });
 

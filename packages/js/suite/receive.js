@@ -47,7 +47,8 @@ export default function receive(runtime) {
 
     it("gives each caller of a group its own error", async () => {
       const { hooks, endpoint } = github(runtime);
-      const stranger = hooks.endpoint("nobody");
+      const stranger = hooks.endpoint("nobody", { provider: "github" });
+      hooks.query("DELETE FROM _knocker_endpoints WHERE name = 'nobody' RETURNING id");
       const [good, bad, alsoGood] = await Promise.allSettled([
         endpoint.receive(push(runtime)),
         stranger.receive(push(runtime)),
@@ -60,17 +61,28 @@ export default function receive(runtime) {
       await hooks.close();
     });
 
+    it("answers the rest of a committed group where the reader of one result throws", async () => {
+      const { hooks, endpoint } = github(runtime);
+      const internals = Object.getOwnPropertySymbols(knocker.Knocker.prototype).find(
+        ({ description }) => description === "knocker internals",
+      );
+      const { session } = hooks[internals];
+      const unreadable = session.submit("knocker_retain", [], () => {
+        throw new Error("not what was expected");
+      });
+      const [first, second] = await Promise.allSettled([unreadable, endpoint.receive(push(runtime))]);
+      assert.equal(first.reason.message, "not what was expected");
+      assert.equal(second.value.outcome, "accepted");
+      await hooks.close();
+    });
+
     it("waits for another connection's transaction without holding up the event loop", async () => {
       const { hooks, endpoint, path } = github(runtime);
       const other = openRaw(path);
       other.exec("BEGIN IMMEDIATE");
       const receipt = endpoint.receive(push(runtime));
-      let turns = 0;
-      // The loop goes on turning: that is what lets the other transaction come to its end.
-      await new Promise((resolve) => {
-        const turn = () => (++turns === 20 ? resolve() : setTimeout(turn, 1));
-        turn();
-      });
+      // The loop goes on turning, far beyond the first try: that is what lets the other transaction come to its end.
+      for (let turns = 0; turns < 20; turns++) await new Promise((resolve) => setImmediate(resolve));
       other.exec("COMMIT");
       assert.equal((await receipt).outcome, "accepted");
       other.close();
@@ -156,8 +168,20 @@ export default function receive(runtime) {
       const { hooks, endpoint } = github(runtime, {}, { secrets: [undefined, "", "old-test-secret", SECRET] });
       assert.equal((await endpoint.receive(push(runtime))).outcome, "accepted");
       assert.equal((await endpoint.receive(push(runtime, { secret: "old-test-secret" }))).outcome, "accepted");
-      const bare = hooks.endpoint("bare", { provider: "github", secrets: [undefined] });
+      const bare = hooks.endpoint("bare", { provider: "github" });
       assert.equal((await bare.receive(push(runtime))).reason, "no_secret");
+      await hooks.close();
+    });
+
+    it("that are all unset are refused at once, not with each request", async () => {
+      const { hooks } = github(runtime);
+      for (const secrets of [undefined, "", [undefined], ["", undefined]]) {
+        const error = await failure(() => hooks.endpoint("shop", { provider: "github", secrets }));
+        assert.ok(error instanceof knocker.InvalidArgumentError, JSON.stringify(secrets));
+        assert.match(error.message, /endpoint "shop": .*environment variable may be unset/);
+      }
+      assert.deepEqual(hooks.query("SELECT name FROM knocker_endpoints WHERE name = 'shop'"), []);
+      hooks.endpoint("shop", { provider: "github", secrets: [] });
       await hooks.close();
     });
 
@@ -182,7 +206,34 @@ export default function receive(runtime) {
     });
   });
 
+  describe("verifying", () => {
+    it("gives the verdict with the endpoint's provider, options and secrets, and stores nothing", async () => {
+      const { hooks, endpoint } = github(runtime);
+      const request = push(runtime, { id: "one" });
+      const good = await endpoint.verify(request);
+      assert.deepEqual([good.valid, good.kind, good.items, good.response.status], [true, "delivery", [{ type: "push", key: "one" }], 200]);
+      const forged = await endpoint.verify({ ...request, body: "forged" });
+      assert.deepEqual([forged.valid, forged.reason, forged.items, forged.response.status], [false, "bad_signature", [], 401]);
+      assert.equal(hooks.query("SELECT count(*) AS n FROM knocker_deliveries")[0].n, 0);
+      const tenants = hooks.endpoint("tenants", { provider: "github", secrets: async () => SECRET });
+      assert.equal((await tenants.verify(request)).valid, true);
+      assert.match((await failure(hooks.endpoint("inbound", {}).verify(request))).message, /inbound.*no provider/);
+      await hooks.close();
+    });
+  });
+
   describe("endpoints", () => {
+    it("without settings must be in the file", async () => {
+      const { hooks, path } = github(runtime);
+      const other = runtime.open(path);
+      assert.equal((await other.endpoint("github").ingest({ valid: true }, "")).outcome, "accepted");
+      const error = await failure(() => other.endpoint("gihtub"));
+      assert.ok(error instanceof knocker.UnknownEndpointError);
+      assert.match(error.message, /"gihtub"/);
+      await other.close();
+      await hooks.close();
+    });
+
     it("have the settings of their last registration, but keep what an operator switched off", async () => {
       const { hooks } = github(runtime);
       const stored = () => hooks.query("SELECT * FROM knocker_endpoints WHERE name = 'shop'")[0];

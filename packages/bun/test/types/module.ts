@@ -13,6 +13,9 @@ stripe.on("checkout.session.completed", (event, tx) => {
   database.query("INSERT INTO orders (id) VALUES (?)").run(event.json().data.object.id);
 });
 
+// Whatever a handler returns is of no interest.
+stripe.on("invoice.*", (event, tx) => tx.query("INSERT INTO invoices (id) VALUES (?)").run(event.id));
+
 Bun.serve({ routes: { "/webhooks/stripe": { POST: stripe.fetch }, "/webhooks/*": hooks.fetch } });
 
 const hono = new Hono();

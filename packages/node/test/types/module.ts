@@ -1,5 +1,5 @@
 // Compiled with every declaration file checked: an application in TypeScript without the drivers' types.
-import { type EventSummary, KnockerError, open, Retry } from "@knocker/node";
+import { type EventSummary, KnockerError, open, Retry, type Verdict } from "@knocker/node";
 import { drain, frozenClock, sign } from "@knocker/node/testing";
 
 const clock = frozenClock();
@@ -10,6 +10,12 @@ github.on("push", (event, tx) => {
   if (event.attempt > 1) throw new Retry({ after: 60 });
   tx.prepare("INSERT INTO pushes VALUES (?)").run(event.id);
 });
+
+// Whatever a handler returns is of no interest.
+github.on("ping", (event, tx) => tx.prepare("INSERT INTO pings VALUES (?)").run(event.id));
+github.on("star", async (event, tx) => tx.prepare("INSERT INTO stars VALUES (?)").run(event.id));
+
+export const verdict: Promise<Verdict> = github.verify({ headers: {} });
 
 export async function list(): Promise<EventSummary[]> {
   const events: EventSummary[] = [];
