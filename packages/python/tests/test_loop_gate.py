@@ -132,11 +132,13 @@ def test_a_cancelled_wait_for_the_write_lock_leaves_no_transaction(hooks: knocke
 
 
 def test_a_cancelled_wait_for_another_handler_takes_nothing(live_hooks: knocker.Hooks, live_inbox: knocker.Endpoint) -> None:
-    inside, given_up = threading.Event(), threading.Event()
+    both_run, inside, given_up = threading.Event(), threading.Event(), threading.Event()
     open_after: queue.Queue[bool] = queue.Queue()
 
     @live_inbox.on("holds")
     async def holds(event: knocker.Event, tx: Any) -> None:
+        # A claim needs the write lock too.
+        await asyncio.to_thread(both_run.wait, PATIENCE_S)
         async with tx:
             tx.execute("INSERT INTO orders VALUES ('holds')")
             inside.set()
@@ -148,6 +150,7 @@ def test_a_cancelled_wait_for_another_handler_takes_nothing(live_hooks: knocker.
             async with tx:
                 tx.execute("INSERT INTO orders VALUES ('never')")
 
+        both_run.set()
         await asyncio.to_thread(inside.wait, PATIENCE_S)
         waiting = asyncio.create_task(use())
         await asyncio.sleep(0)

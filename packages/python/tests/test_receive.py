@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -214,6 +215,26 @@ def test_a_lock_held_too_long_is_busy_and_stores_nothing(tmp_path: Path, push: P
         blocker.execute("ROLLBACK")
         assert endpoint.receive(push(1)).outcome == "accepted"
         blocker.close()
+
+
+def test_callers_that_wait_together_for_a_lock_give_up_together(tmp_path: Path) -> None:
+    with knocker.open(tmp_path / "app.db", busy_timeout_s=0.2) as hooks:
+        endpoint = hooks.endpoint("github", provider="github", secrets=[SECRET])
+        blocker = hooks.database.connect()
+        blocker.execute("BEGIN IMMEDIATE")
+
+        async def together() -> list[Any]:
+            return await asyncio.gather(*(endpoint.areceive(github_request(n)) for n in range(40)), return_exceptions=True)
+
+        started = time.monotonic()
+        results = asyncio.run(together())
+        # One after the other they would take eight seconds.
+        assert time.monotonic() - started < 2
+        assert {type(result) for result in results} == {knocker.BusyError}
+        assert len({id(result) for result in results}) == 40
+        blocker.execute("ROLLBACK")
+        blocker.close()
+        assert endpoint.receive(github_request(1)).outcome == "accepted"
 
 
 def test_closed_hooks_say_so(tmp_path: Path, push: PushOf) -> None:

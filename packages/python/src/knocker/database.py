@@ -90,7 +90,7 @@ class Database:
         if writer is None:
             with self._lock:
                 self._refuse_closed()
-                writer = self._writer = self._writer or Writer(self.connect, self.changed.notify)
+                writer = self._writer = self._writer or Writer(self.connect, self.changed.notify, self._busy_timeout_s)
         return writer
 
     @contextmanager

@@ -11,6 +11,7 @@ import asyncio
 import contextlib
 import queue
 import threading
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -18,16 +19,19 @@ from knocker.connection import Connection, Value, call
 from knocker.errors import KnockerError, UsageError, translate
 
 _LARGEST_BATCH = 256
+# Calls that came within this time of each other give up together.
+_SLACK_S = 0.02
 
 
 class _Ticket:
     """One call on its way through the writer: what to run, and whom to answer."""
 
-    __slots__ = ("arguments", "error", "function", "future", "lock", "loop", "result")
+    __slots__ = ("arguments", "error", "function", "future", "lock", "loop", "queued_at", "result")
 
     def __init__(self, function: str, arguments: tuple[Value, ...]) -> None:
         self.function = function
         self.arguments = arguments
+        self.queued_at = time.monotonic()
         self.result: Any = None
         self.error: BaseException | None = None
         self.lock: threading.Lock | None = None
@@ -38,10 +42,12 @@ class _Ticket:
 class Writer:
     """The writing thread of one database file in one process. Thread-safe."""
 
-    def __init__(self, connect: Callable[[], Connection], committed: Callable[[], None]) -> None:
-        """``connect`` opens the writing connection, ``committed`` is called after each commit."""
+    def __init__(self, connect: Callable[[], Connection], committed: Callable[[], None], busy_timeout_s: float) -> None:
+        """``connect`` opens the writing connection, ``committed`` is called after each commit. ``busy_timeout_s``, the connection's own, is
+        how long a call waits for the write lock, however many wait with it."""
         self._connect = connect
         self._committed = committed
+        self._busy_timeout_s = busy_timeout_s
         self._queue: queue.SimpleQueue[_Ticket | None] = queue.SimpleQueue()
         self._closed = False
         self._saw_end = False
@@ -85,52 +91,82 @@ class Writer:
     def _run(self) -> None:
         connection: Connection | None = None
         while not self._saw_end and (ticket := self._queue.get()) is not None:
-            batch: list[_Ticket] = []
+            batch = [ticket]
             try:
                 if connection is None:
                     connection = self._connect()
-                self._commit_batch(connection, ticket, batch)
+                if self._begin(connection, batch):
+                    self._commit_batch(connection, batch)
+                    self._committed()
             except BaseException as error:
                 # The connection could not be opened, or COMMIT failed: nobody's write is there.
-                if not batch:
-                    batch.append(ticket)
                 if connection is not None and connection.in_transaction:
                     _roll_back(connection)
                 for one in batch:
                     one.error = one.error or translate(error) or error
-            else:
-                self._committed()
             _answer(batch)
         if connection is not None:
             connection.close()
 
-    def _commit_batch(self, connection: Connection, first: _Ticket, batch: list[_Ticket]) -> None:
-        """One transaction over ``first`` and all that is queued meanwhile; ``batch`` gets every ticket that is to be answered."""
-        batch.append(first)
-        connection.execute("BEGIN IMMEDIATE").fetchall()
-        ticket: _Ticket | None = first
-        while ticket is not None:
-            self._perform(connection, ticket, batch)
-            if len(batch) >= _LARGEST_BATCH:
-                break
+    def _begin(self, connection: Connection, batch: list[_Ticket]) -> bool:
+        """Begins a transaction for ``batch``, and for who joins it on the way; false where everybody's time ran out first. Those whose time
+        runs out are answered here, so that nobody waits longer because others have waited before."""
+        shortened = False
+        try:
+            while True:
+                try:
+                    connection.execute("BEGIN IMMEDIATE").fetchall()
+                    return True
+                except Exception as error:
+                    known = translate(error)
+                    if known is None or known.code != "busy":
+                        raise
+                    self._take_queued(batch)
+                    overdue_at = time.monotonic() - self._busy_timeout_s + _SLACK_S
+                    expired = [ticket for ticket in batch if ticket.queued_at <= overdue_at]
+                    batch[:] = [ticket for ticket in batch if ticket.queued_at > overdue_at]
+                    for ticket in expired:
+                        ticket.error = _same(known)
+                    _answer(expired)
+                if not batch:
+                    return False
+                shortened = True
+                left_s = batch[0].queued_at + self._busy_timeout_s - time.monotonic()
+                connection.execute(f"PRAGMA busy_timeout = {max(1, int(left_s * 1000))}").fetchall()
+        finally:
+            if shortened:
+                connection.execute(f"PRAGMA busy_timeout = {int(self._busy_timeout_s * 1000)}").fetchall()
+
+    def _take_queued(self, batch: list[_Ticket]) -> None:
+        while not self._saw_end:
             try:
                 ticket = self._queue.get_nowait()
             except queue.Empty:
-                break
+                return
             if ticket is None:
                 self._saw_end = True
             else:
                 batch.append(ticket)
+
+    def _commit_batch(self, connection: Connection, batch: list[_Ticket]) -> None:
+        """Runs ``batch`` and all that is queued meanwhile, and commits; ``batch`` gets every ticket that is to be answered."""
+        done = 0
+        while done < len(batch):
+            self._perform(connection, batch, done)
+            done += 1
+            if done == len(batch) < _LARGEST_BATCH:
+                self._take_queued(batch)
         connection.execute("COMMIT").fetchall()
 
-    def _perform(self, connection: Connection, ticket: _Ticket, batch: list[_Ticket]) -> None:
+    def _perform(self, connection: Connection, batch: list[_Ticket], number: int) -> None:
+        ticket = batch[number]
         try:
             ticket.result = call(connection, ticket.function, *ticket.arguments)
         except Exception as error:
             ticket.error = translate(error) or error
             if not connection.in_transaction:
                 # A full or failing disk ends the whole transaction: what was done before in it is gone as well.
-                for earlier in batch:
+                for earlier in batch[:number]:
                     earlier.error = earlier.error or _same(ticket.error)
                 connection.execute("BEGIN IMMEDIATE").fetchall()
 
