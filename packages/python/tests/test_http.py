@@ -12,6 +12,7 @@ import pytest
 
 import knocker
 from conftest import SECRET, PushOf
+from knocker.http.answer import Answer, of_receipt
 from knocker.http.route import below, endpoint_name
 from knocker.http.settings import HttpSettings
 
@@ -194,6 +195,71 @@ def test_a_failing_database_is_503_with_retry_after(tmp_path: Path, push: PushOf
         blocker.execute("ROLLBACK")
         blocker.close()
         assert call(app_of(hooks, interface), "/github", push(1))[0] == 200
+
+
+def test_an_error_that_no_retry_mends_is_500_and_says_nothing_of_secrets(
+    hooks: knocker.Hooks, push: PushOf, interface: str, call: Call, caplog: pytest.LogCaptureFixture
+) -> None:
+    def unknown_tenant(request: knocker.Request) -> list[str]:
+        raise KeyError(SECRET)
+
+    nothing: Any = None
+    hooks.endpoint("raises", provider="github", secrets=unknown_tenant)
+    hooks.endpoint("finds-nothing", provider="github", secrets=lambda request: nothing)
+    hooks.endpoint("ingest-only")
+    for name in ("raises", "finds-nothing", "ingest-only"):
+        caplog.clear()
+        status, headers, body = call(app_of(hooks, interface), f"/{name}", push(1))
+        assert (status, body) == (500, b"internal error: nothing was stored")
+        assert "retry-after" not in headers
+        assert [record.name for record in caplog.records] == ["knocker.http"]
+        assert SECRET not in caplog.text
+        assert "test_http.py" in caplog.text or name != "raises"
+    assert list(hooks.deliveries()) == []
+
+
+def test_closed_hooks_are_503(hooks: knocker.Hooks, github: knocker.Endpoint, push: PushOf, interface: str, call: Call) -> None:
+    app = app_of(hooks, interface)
+    hooks.close()
+    status, headers, _ = call(app, "/github", push(1))
+    assert (status, headers["retry-after"]) == (503, "5")
+
+
+def test_a_failure_while_the_limit_is_looked_up_has_an_answer(
+    hooks: knocker.Hooks, github: knocker.Endpoint, interface: str, call: Call
+) -> None:
+    hooks.close()
+    large = knocker.Request(b"x" * 1000, [("Content-Length", "1000")])
+    assert call(app_of(hooks, interface), "/github", large)[0] == 503
+
+
+def test_head_is_answered_without_a_body(hooks: knocker.Hooks, github: knocker.Endpoint, interface: str, call: Call) -> None:
+    for path, expected in (("/github", 401), ("/unknown", 404)):
+        status, headers, body = call(app_of(hooks, interface), path, knocker.Request(b"", method="HEAD"))
+        assert (status, body) == (expected, b"")
+        assert int(headers["content-length"]) > 0
+
+
+def test_no_content_announces_no_length() -> None:
+    receipt = knocker.Receipt(1, "handshake", None, (), None, None, knocker.Response(204, {"x-hook": "1"}, ""))
+    assert of_receipt(receipt) == Answer(204, (("x-hook", "1"),), b"")
+
+
+def test_a_chunked_body_whose_end_the_server_does_not_tell_is_411(hooks: knocker.Hooks, github: knocker.Endpoint, push: PushOf) -> None:
+    chunked = {"CONTENT_LENGTH": "", "HTTP_TRANSFER_ENCODING": "chunked"}
+    status, headers, _ = over_wsgi(hooks.wsgi(), "/github", push(1), **chunked)
+    assert (status, headers["connection"]) == (411, "close")
+    assert list(hooks.deliveries()) == []
+    assert over_wsgi(hooks.wsgi(), "/github", push(1), **chunked, **{"wsgi.input_terminated": True})[0] == 200
+
+
+def test_what_the_trusted_proxy_added_counts_also_on_a_line_of_its_own(tmp_path: Path, push: PushOf) -> None:
+    with knocker.open(tmp_path / "app.db", trusted_proxies=["10.9.9.9"]) as hooks:
+        hooks.endpoint("github", provider="github", secrets=[SECRET])
+        request = push(1)
+        forwarded = [("X-Forwarded-Host", "evil.example"), ("X-Forwarded-Host", "shop.example"), ("X-Forwarded-Proto", "https")]
+        assert over_asgi(hooks.asgi(), "/github", knocker.Request(request.body, [*_pairs(request), *forwarded]))[0] == 200
+        assert next(hooks.deliveries()).url == "https://shop.example/github"
 
 
 def test_a_disabled_endpoint_is_410(hooks: knocker.Hooks, github: knocker.Endpoint, push: PushOf, interface: str, call: Call) -> None:

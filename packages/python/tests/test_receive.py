@@ -14,7 +14,7 @@ import pytest
 
 import knocker
 from conftest import SECRET, PushOf, github_request
-from knocker.testing import FrozenClock, sign
+from knocker.testing import FrozenClock, drain, sign
 
 
 @pytest.fixture
@@ -87,9 +87,26 @@ def test_no_secret_is_in_the_file(tmp_path: Path, hooks: knocker.Hooks, github: 
     assert all(SECRET.encode() not in path.read_bytes() for path in tmp_path.iterdir())
 
 
-def test_a_request_shows_neither_headers_nor_body_in_logs(push: PushOf) -> None:
-    assert repr(push(1)) == "Request(method='POST', url='https://example.com/webhooks', truncated=False)"
+def test_nothing_shows_bodies_urls_or_header_values_in_logs(hooks: knocker.Hooks, push: PushOf) -> None:
+    assert repr(push(1)) == "Request(method='POST', truncated=False)"
     assert repr(knocker.Headers([("Authorization", "Bearer x")])) == "Headers(authorization)"
+    endpoint = hooks.endpoint("internal")
+    events: list[knocker.Event] = []
+    endpoint.add_handler("*", lambda event, tx: events.append(event))
+    receipt = endpoint.ingest(b"private", valid=True, url="https://example.com/?token=private", headers={"X-Trace": "private"})
+    drain(hooks)
+    shown = [receipt, *events, *hooks.events(with_body=True), *hooks.deliveries(with_body=True)]
+    assert len(shown) == 4
+    assert [repr(one) for one in shown if "private" in repr(one) or "body=" in repr(one)] == []
+
+
+@pytest.mark.parametrize("found", [None, [None], b"test-secret", 7, {"test-secret": 1}])
+def test_a_function_that_finds_no_texts_is_an_error_that_shows_none(hooks: knocker.Hooks, push: PushOf, found: Any) -> None:
+    endpoint = hooks.endpoint("github", provider="github", secrets=lambda request: found)
+    with pytest.raises(knocker.UsageError) as caught:
+        endpoint.receive(push(1))
+    assert "test-secret" not in str(caught.value)
+    assert list(hooks.deliveries()) == []
 
 
 def test_trusted_ingress_states_the_verdict(hooks: knocker.Hooks) -> None:

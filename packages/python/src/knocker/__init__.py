@@ -33,7 +33,7 @@ from knocker.error_codes import (
     UnknownProviderError,
     UnsupportedSqliteError,
 )
-from knocker.errors import CannotLoadError, KnockerError, LibraryNotFoundError, UsageError
+from knocker.errors import CannotLoadError, ClosedError, KnockerError, LibraryNotFoundError, UsageError
 from knocker.event import Event, EventDelivery
 from knocker.hooks import Hooks
 from knocker.hooks import open_hooks as open
@@ -72,6 +72,7 @@ __all__ = [
     "BusyError",
     "CallInterruptedError",
     "CannotLoadError",
+    "ClosedError",
     "CorruptError",
     "Dead",
     "DeliveryRecord",

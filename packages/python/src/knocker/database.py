@@ -22,7 +22,7 @@ from knocker.connection import (
     open_connection,
     rows,
 )
-from knocker.errors import UsageError, translated
+from knocker.errors import ClosedError, UsageError, translated
 from knocker.signals import ChangeSignal
 from knocker.writer import Writer
 
@@ -140,7 +140,7 @@ class Database:
 
     def _refuse_closed(self) -> None:
         if self._closed:
-            raise UsageError("these hooks are closed")
+            raise ClosedError("these hooks are closed")
 
     def _forget_parent(self) -> None:
         """In a forked child: the parent's connections and thread are not ours. They are kept alive, not closed, because closing the

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from knocker.database import Database
@@ -162,7 +162,7 @@ class Endpoint:
         if inspect.isawaitable(secrets):
             raise UsageError(f"endpoint {self.name!r}: its secrets come from a coroutine function")
         provider, options = self._database.rows("SELECT provider, options FROM knocker_endpoints WHERE name = ?", [self.name])[0]
-        arguments = (provider, options, request.to_json(), request.body, _listed(secrets))
+        arguments = (provider, options, request.to_json(), request.body, json.dumps(_texts(self.name, secrets)))
         return Verdict.from_json(self._database.call("knocker_verify", *arguments))
 
     def asgi(self) -> AsgiApp:
@@ -178,14 +178,26 @@ class Endpoint:
         return WsgiApp(lambda _: self, self._http)
 
     def _receive_call(self, request: Request, secrets: Sequence[str]) -> tuple[Any, ...]:
-        return ("knocker_receive", self.name, request.to_json(), request.body, _listed(secrets), self._database.now())
+        return (
+            "knocker_receive",
+            self.name,
+            request.to_json(),
+            request.body,
+            json.dumps(_texts(self.name, secrets)),
+            self._database.now(),
+        )
 
 
-def _listed(secrets: str | Sequence[str]) -> str:
-    return json.dumps([secrets] if isinstance(secrets, str) else list(secrets))
+def _texts(name: str, secrets: Any) -> tuple[str, ...]:
+    """The secrets as a tuple. What they are instead is not shown: it may be a secret after all."""
+    listed = (secrets,) if isinstance(secrets, str) else tuple(secrets) if isinstance(secrets, (Sequence, Set)) else (None,)
+    if not all(isinstance(secret, str) for secret in listed):
+        raise UsageError(f"endpoint {name!r}: secrets are a text, a list of texts, or a function that returns one of these")
+    return listed
 
 
 def _checked(name: str, secrets: str | Sequence[str]) -> tuple[str, ...]:
+    """Those that stand in the code; what a function finds for a request may be blank, and the request is refused."""
     listed = (secrets,) if isinstance(secrets, str) else tuple(secrets)
     if not all(isinstance(secret, str) and secret for secret in listed):
         raise UsageError(f"endpoint {name!r}: a secret is empty or no text; is the environment variable set?")

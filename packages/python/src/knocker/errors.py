@@ -50,6 +50,10 @@ class UsageError(KnockerError):
     code = "usage"
 
 
+class ClosedError(UsageError):
+    """The hooks are closed: the process is ending, and another one takes the request that is tried again."""
+
+
 # SQLite's primary result codes, and the name that the core has for each.
 _RESULT_CODES = {
     5: "busy",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -28,7 +28,7 @@ class EventDelivery:
 
     id: int
     method: str
-    url: str
+    url: str = field(repr=False)
     headers: Headers
 
 
@@ -42,7 +42,7 @@ class Event:
     id: int
     endpoint: str
     type: str | None
-    body: bytes
+    body: bytes = field(repr=False)
     attempt: int
     max_attempts: int
     received_at: datetime

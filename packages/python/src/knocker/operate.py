@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
 from knocker.database import Database
-from knocker.reads import Moment, moment_ms
+from knocker.reads import Moment, OneOrMore, moment_ms
 from knocker.records import (
     BulkResult,
     EndpointStats,
@@ -24,8 +23,6 @@ from knocker.records import (
 
 Seconds = int | timedelta
 """A duration in whole seconds, or a timedelta."""
-
-OneOrMore = str | Sequence[str]
 
 
 class Operations:

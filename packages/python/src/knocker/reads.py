@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, TypeVar, cast
 
@@ -17,6 +17,9 @@ from knocker.records import AttemptRecord, DeliveryRecord, EndpointRecord, Event
 
 Moment = datetime | int
 """An aware datetime, or Unix milliseconds."""
+
+OneOrMore = str | Sequence[str]
+"""One name, or several of which each will do."""
 
 Record = TypeVar("Record")
 
@@ -35,8 +38,9 @@ def moment_ms(name: str, moment: Moment | None) -> int | None:
 class Reads:
     """The reading half of :class:`~knocker.Hooks`. Every list is lazy: it reads a page when you reach it and holds no transaction.
 
-    Lists go from the oldest to the newest, or the other way with ``newest_first``. To go on later, pass the last ``id`` you saw as
-    ``after``: it is the cursor in either direction. ``since`` is included and ``until`` excluded; both are aware datetimes or Unix ms.
+    Lists go from the oldest to the newest, or the other way with ``newest_first``, and end after ``limit`` rows where one is given. To go
+    on later, pass the last ``id`` you saw as ``after``: it is the cursor in either direction. ``since`` is included and ``until``
+    excluded; both are aware datetimes or Unix ms. ``status`` and ``outcome`` are one name or several.
     """
 
     database: Database
@@ -44,64 +48,67 @@ class Reads:
     def events(
         self,
         *,
-        status: str | None = None,
+        status: OneOrMore | None = None,
         endpoint: str | None = None,
         type: str | None = None,
         since: Moment | None = None,
         until: Moment | None = None,
         after: int | None = None,
+        limit: int | None = None,
         newest_first: bool = False,
         with_body: bool = False,
     ) -> Iterator[EventRecord]:
         """Events. ``type`` is exact, or a prefix with ``.*``."""
         where = _Where()
-        where.equal("status", status)
+        where.one_of("status", status)
         where.equal("endpoint", endpoint)
         where.type(type)
         where.between("received_at", since, until)
-        return self._pages(EventRecord, "knocker_events", where, after, newest_first, with_body)
+        return self._pages(EventRecord, "knocker_events", where, after, newest_first, with_body, limit)
 
     def deliveries(
         self,
         *,
-        outcome: str | None = None,
+        outcome: OneOrMore | None = None,
         endpoint: str | None = None,
         event_id: int | None = None,
         since: Moment | None = None,
         until: Moment | None = None,
         after: int | None = None,
+        limit: int | None = None,
         newest_first: bool = False,
         with_body: bool = False,
     ) -> Iterator[DeliveryRecord]:
         """Deliveries, refused ones included."""
         where = _Where()
-        where.equal("outcome", outcome)
+        where.one_of("outcome", outcome)
         where.equal("endpoint", endpoint)
         if event_id is not None:
             # A batch brings several events, and its row names the first of them only.
             where.add("id IN (SELECT delivery_id FROM knocker_event_deliveries WHERE event_id = ?)", event_id)
         where.between("received_at", since, until)
-        return self._pages(DeliveryRecord, "knocker_deliveries", where, after, newest_first, with_body)
+        return self._pages(DeliveryRecord, "knocker_deliveries", where, after, newest_first, with_body, limit)
 
     def attempts(
         self,
         *,
         event_id: int | None = None,
         endpoint: str | None = None,
-        outcome: str | None = None,
+        outcome: OneOrMore | None = None,
         after: int | None = None,
+        limit: int | None = None,
         newest_first: bool = False,
     ) -> Iterator[AttemptRecord]:
         """Attempts at events."""
         where = _Where()
         where.equal("event_id", event_id)
         where.equal("endpoint", endpoint)
-        where.equal("outcome", outcome)
-        return self._pages(AttemptRecord, "knocker_attempts", where, after, newest_first)
+        where.one_of("outcome", outcome)
+        return self._pages(AttemptRecord, "knocker_attempts", where, after, newest_first, limit=limit)
 
-    def prunes(self, *, after: int | None = None, newest_first: bool = False) -> Iterator[PruneRecord]:
+    def prunes(self, *, after: int | None = None, limit: int | None = None, newest_first: bool = False) -> Iterator[PruneRecord]:
         """Audits of prunes."""
-        return self._pages(PruneRecord, "knocker_prunes", _Where(), after, newest_first)
+        return self._pages(PruneRecord, "knocker_prunes", _Where(), after, newest_first, limit=limit)
 
     def policies(self) -> list[PolicyRecord]:
         """The stored retention policies."""
@@ -145,19 +152,22 @@ class Reads:
         after: int | None,
         newest_first: bool,
         with_body: bool = False,
+        limit: int | None = None,
     ) -> Iterator[Record]:
         columns = [name for name in [field.name for field in dataclasses.fields(cast(Any, record))] if with_body or name != "body"]
         order, beyond = ("DESC", "<") if newest_first else ("ASC", ">")
-        while True:
+        while limit is None or limit > 0:
+            size = _PAGE if limit is None else min(_PAGE, limit)
             page = _Where(where)
             if after is not None:
                 page.add(f"id {beyond} ?", after)
-            sql = f"SELECT {', '.join(columns)} FROM {view} {page} ORDER BY id {order} LIMIT {_PAGE}"
+            sql = f"SELECT {', '.join(columns)} FROM {view} {page} ORDER BY id {order} LIMIT {size}"
             rows = self.database.rows(sql, page.values)
             for row in rows:
                 yield record(**{name: _CONVERSIONS.get(name, _same)(value) for name, value in zip(columns, row)})  # noqa: B905
-            if len(rows) < _PAGE:
+            if len(rows) < size:
                 return
+            limit = None if limit is None else limit - size
             after = rows[-1][0]
 
 
@@ -175,6 +185,11 @@ class _Where:
     def equal(self, column: str, value: Value) -> None:
         if value is not None:
             self.add(f"{column} = ?", value)
+
+    def one_of(self, column: str, value: OneOrMore | None) -> None:
+        if value is not None:
+            values = [value] if isinstance(value, str) else list(value)
+            self.add(f"{column} IN ({', '.join('?' * len(values))})", *values)
 
     def type(self, pattern: str | None) -> None:
         if pattern is not None and pattern.endswith(".*"):

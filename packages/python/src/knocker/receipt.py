@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Outcome = Literal["accepted", "duplicate", "invalid", "handshake", "too_large", "disabled", "limited"]
@@ -15,8 +15,9 @@ class Response:
     """The HTTP response that the provider expects."""
 
     status: int
-    headers: Mapping[str, str]
-    body: str
+    # They may hold an answer to a challenge that is made with a secret.
+    headers: Mapping[str, str] = field(repr=False)
+    body: str = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Receipt:
     events: tuple[ReceivedEvent, ...]
     reason: str | None
     detail: str | None
-    response: Response
+    response: Response = field(repr=False)
 
     @classmethod
     def from_json(cls, text: str) -> Receipt:
@@ -75,7 +76,7 @@ class Verdict:
     reason: str | None
     detail: str | None
     items: tuple[Item, ...]
-    response: Response
+    response: Response = field(repr=False)
 
     @classmethod
     def from_json(cls, text: str) -> Verdict:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -29,7 +29,7 @@ class EventRecord:
     last_delivery_at: datetime
     next_attempt_at: datetime | None
     ended_at: datetime | None
-    body: bytes | None = None
+    body: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -45,12 +45,12 @@ class DeliveryRecord:
     provider_event_id: str | None
     provider_delivery_id: str | None
     method: str
-    url: str
-    headers: Mapping[str, Any]
+    url: str = field(repr=False)
+    headers: Mapping[str, Any] = field(repr=False)
     body_size: int
     body_sha256: str | None
     received_at: datetime
-    body: bytes | None = None
+    body: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)

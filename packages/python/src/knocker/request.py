@@ -58,11 +58,11 @@ class Request:
     stopped at the endpoint's size limit, so that ``body`` is only the beginning.
     """
 
-    # Neither is for logs: headers carry credentials, bodies people's data.
+    # Not for logs: headers and query strings carry credentials, bodies people's data.
     body: bytes = field(repr=False)
     headers: HeadersLike = field(default=(), repr=False)
     method: str = "POST"
-    url: str = "/"
+    url: str = field(default="/", repr=False)
     truncated: bool = False
 
     def header(self, name: str) -> str | None:

@@ -71,8 +71,10 @@ class FileWatch:
     def _written(self, timeout_s: float) -> bool:
         """Whether the log was written to."""
         assert self._kernel is not None
-        readable, _, _ = select.select([self._kernel], [], [], timeout_s)
-        if not readable:
+        # Not select(): it refuses descriptors above 1023, which a busy server has.
+        poll = select.poll()
+        poll.register(self._kernel, select.POLLIN)
+        if not poll.poll(max(1, round(timeout_s * 1000))):
             return False
         buffer = os.read(self._kernel, 4096)
         _, mask, _, _ = struct.unpack_from("iIII", buffer)

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from typing import Any
 
 from knocker.connection import Connection, Value, call
-from knocker.errors import KnockerError, UsageError, translate
+from knocker.errors import ClosedError, KnockerError, translate
 
 _LARGEST_BATCH = 256
 # Calls that came within this time of each other give up together.
@@ -85,7 +85,7 @@ class Writer:
     def _enqueue(self, ticket: _Ticket) -> None:
         with self._gate:
             if self._closed:
-                raise UsageError("these hooks are closed")
+                raise ClosedError("these hooks are closed")
             self._queue.put(ticket)
 
     def _run(self) -> None:

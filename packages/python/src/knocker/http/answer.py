@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import logging
+import traceback
 from dataclasses import dataclass
 
 from knocker.error_codes import UnknownEndpointError
-from knocker.errors import KnockerError
+from knocker.errors import ClosedError, KnockerError
 from knocker.receipt import Receipt
 
 logger = logging.getLogger("knocker.http")
@@ -31,6 +32,8 @@ def plain(status: int, text: str, *headers: tuple[str, str]) -> Answer:
 
 
 NOT_FOUND = plain(404, "no such endpoint")
+INTERNAL = plain(500, "internal error: nothing was stored")
+NO_LENGTH = plain(411, "send a content-length", ("connection", "close"))
 ABORTED = plain(400, "the body ended early", ("connection", "close"))
 TOO_SLOW = plain(408, "the body took too long", ("connection", "close"))
 
@@ -39,12 +42,34 @@ def of_receipt(receipt: Receipt) -> Answer:
     """The response that the core decided on, as it is."""
     body = receipt.response.body.encode()
     headers = [(name, value) for name, value in receipt.response.headers.items() if name != "content-length"]
+    if receipt.response.status == 204:
+        # It has no body, and may not announce one.
+        return Answer(204, tuple(headers), b"")
     return Answer(receipt.response.status, (*headers, ("content-length", str(len(body)))), body)
 
 
-def of_error(endpoint: str, error: KnockerError) -> Answer:
-    """Nothing was stored: the sender is to try again, unless the endpoint is not there."""
+def of_error(endpoint: str, error: Exception) -> Answer:
+    """Nothing was stored. Where that may pass, the sender is told when to try again."""
     if isinstance(error, UnknownEndpointError):
         return NOT_FOUND
-    logger.error("receipt not stored", exc_info=error, extra={"endpoint": endpoint, "code": error.code})
-    return plain(503, "try again later", ("retry-after", str(_RETRY_AFTER_S)))
+    if not isinstance(error, KnockerError):
+        # Of the app's own function of secrets, most likely: the message may hold one, the places in the code do not.
+        frames = "".join(traceback.format_tb(error.__traceback__))
+        logger.error("receipt not stored: %s\n%s", type(error).__name__, frames, extra={"endpoint": endpoint, "code": "internal"})
+        return INTERNAL
+    logger.error("receipt not stored", exc_info=_alone(error), extra={"endpoint": endpoint, "code": error.code})
+    if error.retryable or isinstance(error, ClosedError):
+        return plain(503, "try again later", ("retry-after", str(_RETRY_AFTER_S)))
+    return INTERNAL
+
+
+def _alone(error: KnockerError) -> KnockerError:
+    """Without what it was raised from: only the messages of this package are known to hold no secret."""
+    error.__suppress_context__ = True
+    error.__cause__ = None
+    return error
+
+
+def for_method(answer: Answer, method: str) -> Answer:
+    """The answer as it goes over the wire: to HEAD without its body."""
+    return Answer(answer.status, answer.headers, b"") if method == "HEAD" else answer

@@ -8,8 +8,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from knocker.errors import KnockerError
-from knocker.http.answer import NOT_FOUND, TOO_SLOW, Answer, of_error, of_receipt
+from knocker.http.answer import NOT_FOUND, TOO_SLOW, Answer, for_method, of_error, of_receipt
 from knocker.http.route import below, endpoint_name
 from knocker.http.settings import HttpSettings
 from knocker.request import Request
@@ -26,6 +25,10 @@ Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 class _Aborted(Exception):  # noqa: N818 - an outcome, never raised to a caller
     """The sender went away before the body was complete."""
+
+
+class _TooSlow(Exception):  # noqa: N818 - an outcome, never raised to a caller
+    """The body took longer than the settings allow."""
 
 
 class AsgiApp:
@@ -59,33 +62,36 @@ class AsgiApp:
     async def _http(self, inside: str | None, scope: Scope, receive: Receive, send: Send) -> None:
         endpoint = self._find(endpoint_name(inside)) if inside is not None else None
         if endpoint is None:
-            return await _respond(send, NOT_FOUND)
+            return await _respond(send, for_method(NOT_FOUND, scope["method"]))
         try:
             request = await self._request(endpoint, scope, receive)
+            answer = of_receipt(await endpoint.areceive(request))
         except _Aborted:
             return None
-        except (TimeoutError, asyncio.TimeoutError):
-            return await _respond(send, TOO_SLOW)
-        try:
-            answer = of_receipt(await endpoint.areceive(request))
-        except KnockerError as error:
+        except _TooSlow:
+            answer = TOO_SLOW
+        except Exception as error:
             answer = of_error(endpoint.name, error)
-        return await _respond(send, answer)
+        return await _respond(send, for_method(answer, scope["method"]))
 
     async def _request(self, endpoint: Endpoint, scope: Scope, receive: Receive) -> Request:
         headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
 
         def header(wanted: str) -> str | None:
-            return next((value for name, value in headers if name == wanted), None)
+            # A proxy may add its value to a header that is there, or a line of its own; both read the same when joined.
+            return ", ".join(value for name, value in headers if name == wanted) or None
 
         length = header("content-length")
         announced = int(length) if length and length.isascii() and length.isdigit() else 0
         reading = self._read(endpoint, announced, receive)
-        if sys.version_info >= (3, 11):
-            async with asyncio.timeout(self._settings.body_timeout_s):
-                body, truncated = await reading
-        else:
-            body, truncated = await asyncio.wait_for(reading, self._settings.body_timeout_s)
+        try:
+            if sys.version_info >= (3, 11):
+                async with asyncio.timeout(self._settings.body_timeout_s):
+                    body, truncated = await reading
+            else:
+                body, truncated = await asyncio.wait_for(reading, self._settings.body_timeout_s)
+        except (TimeoutError, asyncio.TimeoutError) as error:
+            raise _TooSlow from error
         return Request(body, headers, scope["method"], self._url(scope, header), truncated)
 
     async def _read(self, endpoint: Endpoint, announced: int, receive: Receive) -> tuple[bytes, bool]:

@@ -7,8 +7,7 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
-from knocker.errors import KnockerError
-from knocker.http.answer import ABORTED, NOT_FOUND, Answer, of_error, of_receipt
+from knocker.http.answer import ABORTED, NO_LENGTH, NOT_FOUND, Answer, for_method, of_error, of_receipt
 from knocker.http.route import below, endpoint_name
 from knocker.http.settings import HttpSettings
 from knocker.request import Headers, Request
@@ -47,7 +46,7 @@ class WsgiApp:
         inside = below(self._mount, environ.get("PATH_INFO") or "/")
         if inside is None and self._otherwise is not None:
             return self._otherwise(environ, start_response)
-        answer = self._answer(inside, environ)
+        answer = for_method(self._answer(inside, environ), environ["REQUEST_METHOD"])
         start_response(f"{answer.status} {_phrase(answer.status)}", list(answer.headers))
         return [answer.body]
 
@@ -55,15 +54,17 @@ class WsgiApp:
         endpoint = self._find(endpoint_name(inside)) if inside is not None else None
         if endpoint is None:
             return NOT_FOUND
-        try:
-            body, truncated = _read(endpoint, environ)
-        except (_Aborted, OSError):
-            return ABORTED
+        if environ.get("HTTP_TRANSFER_ENCODING") and not environ.get("CONTENT_LENGTH") and not environ.get("wsgi.input_terminated"):
+            # Where the server does not say that the body has an end, reading one of unknown length may never return.
+            return NO_LENGTH
         headers = _headers(environ)
         try:
+            body, truncated = _read(endpoint, environ)
             request = Request(body, headers, environ["REQUEST_METHOD"], self._url(environ, Headers(headers)), truncated)
             return of_receipt(endpoint.receive(request))
-        except KnockerError as error:
+        except _Aborted:
+            return ABORTED
+        except Exception as error:
             return of_error(endpoint.name, error)
 
     def _url(self, environ: Environ, headers: Headers) -> str:
@@ -110,7 +111,10 @@ def _read(endpoint: Endpoint, environ: Environ) -> tuple[bytes, bool]:
     wanted = limit + 1 if announced is None else announced
     body = bytearray()
     while len(body) < wanted:
-        chunk = environ["wsgi.input"].read(min(_CHUNK, wanted - len(body)))
+        try:
+            chunk = environ["wsgi.input"].read(min(_CHUNK, wanted - len(body)))
+        except OSError as error:
+            raise _Aborted from error
         if not chunk:
             break
         body += chunk
