@@ -1,26 +1,14 @@
 import assert from "node:assert/strict";
 import { monitorEventLoopDelay } from "node:perf_hooks";
 
-import { collect, deferred, failure, file, github, push, rows, until, value } from "./workplace.js";
+import { countedOrders, write } from "./counted.js";
+import { collect, deferred, failure, file, github, push, until, value } from "./workplace.js";
 
 /** The worker: in the same process, in others, starting, stopping, waking. */
 export default function worker(runtime) {
   const { describe, it, knocker } = runtime;
 
-  function counted(options, endpointOptions) {
-    const made = github(runtime, options, endpointOptions);
-    const database = runtime.openRaw(made.path);
-    database.exec("PRAGMA busy_timeout = 5000");
-    database.exec("CREATE TABLE IF NOT EXISTS orders (event INTEGER)");
-    const orders = () => rows(database, "SELECT event FROM orders ORDER BY rowid").map(({ event }) => event);
-    const close = async () => {
-      database.close();
-      await made.hooks.close();
-    };
-    return { ...made, database, orders, close };
-  }
-
-  const write = (event, tx) => void tx.prepare("INSERT INTO orders VALUES (?)").run(event.id);
+  const counted = (options, endpointOptions) => countedOrders(runtime, options, endpointOptions);
 
   describe("a worker", () => {
     it("handles what waits, oldest first, and what arrives", async () => {
@@ -351,71 +339,6 @@ export default function worker(runtime) {
         assert.ok((await failure(() => hooks.work(options))) instanceof RangeError, JSON.stringify(options));
       }
       await close();
-    });
-  });
-
-  describe("close", () => {
-    it("comes to its end under load: what was accepted is stored, what comes later is refused", async () => {
-      const { hooks, endpoint, database } = counted();
-      let accepted = 0;
-      const enough = deferred();
-      const refusals = Array.from({ length: 4 }, async () => {
-        for (;;) {
-          try {
-            await endpoint.receive(push(runtime));
-          } catch (error) {
-            return error;
-          }
-          if (++accepted === 20) enough.resolve();
-        }
-      });
-      await enough.promise;
-      await hooks.close();
-      for (const error of await Promise.all(refusals)) assert.ok(error instanceof knocker.ClosedError);
-      assert.equal(value(database, "SELECT count(*) FROM knocker_events"), accepted);
-      database.close();
-    });
-
-    it("lets a handler that still runs write through the Knocker", async () => {
-      const { hooks, endpoint, database } = counted();
-      const running = deferred();
-      const goOn = deferred();
-      endpoint.on("push", async () => {
-        running.resolve();
-        await goOn.promise;
-        await endpoint.ingest({ valid: true, type: "follow-up" }, "");
-      });
-      await endpoint.receive(push(runtime));
-      hooks.work();
-      await running.promise;
-      const closed = hooks.close();
-      goOn.resolve();
-      await closed;
-      assert.deepEqual(
-        rows(database, "SELECT type, status FROM knocker_events").map((row) => ({ ...row })),
-        [
-          { type: "push", status: "handled" },
-          { type: "follow-up", status: "received" },
-        ],
-      );
-      database.close();
-    });
-
-    it("leaves nothing to work with", async () => {
-      const { hooks, endpoint } = github(runtime);
-      await Promise.all([hooks.close(), hooks.close()]);
-      const uses = [
-        () => hooks.work(),
-        () => hooks.endpoint("github"),
-        () => hooks.endpoint("other", {}),
-        () => endpoint.receive(push(runtime)),
-        () => endpoint.receiveSync(push(runtime)),
-        () => endpoint.verify(push(runtime)),
-        () => hooks.stats(),
-      ];
-      for (const use of uses) assert.ok((await failure(use)) instanceof knocker.ClosedError, String(use));
-      const response = await endpoint.fetch(new Request("http://app.test/github", { method: "POST", body: "{}" }));
-      assert.deepEqual([response.status, response.headers.get("retry-after")], [503, "5"]);
     });
   });
 

@@ -1,0 +1,75 @@
+import assert from "node:assert/strict";
+
+import { countedOrders, write } from "./counted.js";
+import { deferred, failure, github, push, rows, value } from "./workplace.js";
+
+/** What close() waits for, and what it refuses. */
+export default function closing(runtime) {
+  const { describe, it, knocker } = runtime;
+  const counted = (options, endpointOptions) => countedOrders(runtime, options, endpointOptions);
+
+  describe("close", () => {
+    it("comes to its end under load: what was accepted is stored, what comes later is refused", async () => {
+      const { hooks, endpoint, database } = counted();
+      let accepted = 0;
+      const enough = deferred();
+      const refusals = Array.from({ length: 4 }, async () => {
+        for (;;) {
+          try {
+            await endpoint.receive(push(runtime));
+          } catch (error) {
+            return error;
+          }
+          if (++accepted === 20) enough.resolve();
+        }
+      });
+      await enough.promise;
+      await hooks.close();
+      for (const error of await Promise.all(refusals)) assert.ok(error instanceof knocker.ClosedError);
+      assert.equal(value(database, "SELECT count(*) FROM knocker_events"), accepted);
+      database.close();
+    });
+
+    it("lets a handler that still runs write through the Knocker", async () => {
+      const { hooks, endpoint, database } = counted();
+      const running = deferred();
+      const goOn = deferred();
+      endpoint.on("push", async () => {
+        running.resolve();
+        await goOn.promise;
+        await endpoint.ingest({ valid: true, type: "follow-up" }, "");
+      });
+      await endpoint.receive(push(runtime));
+      hooks.work();
+      await running.promise;
+      const closed = hooks.close();
+      goOn.resolve();
+      await closed;
+      assert.deepEqual(
+        rows(database, "SELECT type, status FROM knocker_events").map((row) => ({ ...row })),
+        [
+          { type: "push", status: "handled" },
+          { type: "follow-up", status: "received" },
+        ],
+      );
+      database.close();
+    });
+
+    it("leaves nothing to work with", async () => {
+      const { hooks, endpoint } = github(runtime);
+      await Promise.all([hooks.close(), hooks.close()]);
+      const uses = [
+        () => hooks.work(),
+        () => hooks.endpoint("github"),
+        () => hooks.endpoint("other", {}),
+        () => endpoint.receive(push(runtime)),
+        () => endpoint.receiveSync(push(runtime)),
+        () => endpoint.verify(push(runtime)),
+        () => hooks.stats(),
+      ];
+      for (const use of uses) assert.ok((await failure(use)) instanceof knocker.ClosedError, String(use));
+      const response = await endpoint.fetch(new Request("http://app.test/github", { method: "POST", body: "{}" }));
+      assert.deepEqual([response.status, response.headers.get("retry-after")], [503, "5"]);
+    });
+  });
+}
