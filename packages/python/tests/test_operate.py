@@ -45,6 +45,8 @@ def test_lists_are_lazy_and_page_by_cursor(hooks: knocker.Hooks, orders: knocker
     assert len(statements) == 1
     assert ids(listed) == list(range(6, 251))
     assert len(statements) == 3
+    assert ids(hooks.events(limit=101)) == list(range(1, 102))
+    assert [statement.rpartition(" ")[2] for statement in statements[3:]] == ["100", "1"]
     assert ids(islice(hooks.events(after=100), 2)) == [101, 102]
     assert ids(islice(hooks.events(after=100, newest_first=True), 2)) == [99, 98]
 
@@ -56,6 +58,9 @@ def test_lists_are_filtered(hooks: knocker.Hooks, orders: knocker.Endpoint, cloc
     hooks.ignore(1)
     start = datetime(2026, 1, 1, tzinfo=timezone.utc)
     assert ids(hooks.events(status="ignored")) == [1]
+    assert ids(hooks.events(status=["ignored", "received"], limit=2)) == [1, 2]
+    assert ids(hooks.events(status=[])) == []
+    assert [delivery.id for delivery in hooks.deliveries(outcome=("accepted", "invalid"), newest_first=True, limit=1)] == [4]
     assert ids(hooks.events(type="order.paid")) == [2, 4]
     assert ids(hooks.events(type="order.*")) == ids(hooks.events(type="*")) == ids(hooks.events(endpoint="orders")) == [1, 2, 3, 4]
     assert ids(hooks.events(endpoint="other")) == []

@@ -58,6 +58,16 @@ def test_drain_runs_what_is_due_and_what_becomes_due_on_the_way(hooks: knocker.H
     assert drain(hooks) == []
 
 
+def test_drain_ends_where_handlers_make_work_for_ever(hooks: knocker.Hooks) -> None:
+    endpoint = hooks.endpoint("echo")
+    endpoint.add_handler("*", lambda event, tx: endpoint.ingest(b"", valid=True, type="again"))
+    endpoint.ingest(b"", valid=True, type="again")
+    with pytest.raises(knocker.UsageError, match="20 attempts"):
+        drain(hooks, limit=20)
+    # What was not handled is not left leased.
+    assert [event.status for event in hooks.events(newest_first=True, limit=1)] == ["received"]
+
+
 def test_the_fixture_comes_with_the_package(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(
         """

@@ -150,25 +150,26 @@ def test_a_verdict_waits_longer_than_a_receive_does(tmp_path: Any) -> None:
     with knocker.open(tmp_path / "app.db", busy_timeout_s=0.01) as hooks:
         inbox = hooks.endpoint("inbox")
         blocker = hooks.database.connect()
-        tries: list[int] = []
+        waited: list[str] = []
 
         @inbox.on("order")
         def handler(event: knocker.Event, tx: Any) -> None:
             blocker.execute("BEGIN IMMEDIATE")
-            blocker_thread.start()
+            meanwhile.start()
 
-        def until_it_has_waited() -> None:
+        def others_give_up() -> None:
             for n in range(5):
-                tries.append(n)
-                with contextlib.suppress(knocker.BusyError):
-                    hooks.database.call("knocker_retain")
+                try:
+                    inbox.ingest(b"", valid=True, key=f"meanwhile {n}")
+                except knocker.BusyError as error:
+                    waited.append(error.code)
             blocker.execute("ROLLBACK")
 
-        blocker_thread = threading.Thread(target=until_it_has_waited)
+        meanwhile = threading.Thread(target=others_give_up)
         ingest(inbox)
         assert statuses(hooks) == ["handled"]
-        blocker_thread.join()
-        assert len(tries) == 5
+        meanwhile.join()
+        assert waited == ["busy"] * 5
         blocker.close()
 
 

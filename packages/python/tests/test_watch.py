@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import resource
 import subprocess
 import sys
 import threading
@@ -43,6 +45,21 @@ def test_a_commit_of_another_process_is_seen_while_waiting(watch: FileWatch, hoo
     subprocess.run([sys.executable, "-c", script, hooks.database.path], check=True)
     waiting.join(PATIENCE_S)
     assert seen == [True]
+
+
+def test_a_process_with_many_descriptors_can_watch(hooks: knocker.Hooks) -> None:
+    # select() takes none above 1023.
+    assert resource.getrlimit(resource.RLIMIT_NOFILE)[0] > 1100
+    taken = [os.open(os.devnull, os.O_RDONLY) for _ in range(1024)]
+    try:
+        watching = FileWatch(hooks.database.connect(), hooks.database.wal_path())
+        hooks.endpoint("internal")
+        assert watching.wait(PATIENCE_S)
+        assert not watching.wait(0.01)
+        watching.close()
+    finally:
+        for descriptor in taken:
+            os.close(descriptor)
 
 
 def test_a_write_that_is_rolled_back_is_no_commit(watch: FileWatch, hooks: knocker.Hooks) -> None:

@@ -240,7 +240,8 @@ def test_coroutine_handlers_that_await_inside_their_transaction_do_not_block_eac
                 both.set()
             await both.wait()
             tx.execute("INSERT INTO orders VALUES (?)", [str(event.id)])
-            await asyncio.sleep(0.05)
+            # The other handler's turn, while this one has the write lock.
+            await asyncio.sleep(0)
             await done.put(event.id)
 
         working = asyncio.create_task(live_hooks.arun_worker(concurrency=2))
