@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -29,22 +30,19 @@ class GuardedCursor(_Cursor):
 
     def execute(self, *arguments: Any, **named: Any) -> Any:
         """As the driver's own."""
-        self._knocker_use()
-        return super().execute(*arguments, **named)
+        # None on the cursors of the worker itself.
+        with self._knocker_attempt or nullcontext():
+            return super().execute(*arguments, **named)
 
     def executemany(self, *arguments: Any, **named: Any) -> Any:
         """As the driver's own."""
-        self._knocker_use()
-        return super().executemany(*arguments, **named)
+        # None on the cursors of the worker itself.
+        with self._knocker_attempt or nullcontext():
+            return super().executemany(*arguments, **named)
 
     def executescript(self, *arguments: Any, **named: Any) -> Any:
         """Refused: the driver commits before a script."""
         raise UsageError(_SCRIPT)
-
-    def _knocker_use(self) -> None:
-        # None on the cursors of the worker itself.
-        if self._knocker_attempt is not None:
-            self._knocker_attempt.use()
 
 
 class HandlerConnection(_Connection):
@@ -94,8 +92,8 @@ class HandlerConnection(_Connection):
 
     def blobopen(self, *arguments: Any, **named: Any) -> Any:
         """As the driver's own; begins the transaction."""
-        self._knocker_use()
-        return super().blobopen(*arguments, **named)
+        with self.knocker_attempt or nullcontext():
+            return super().blobopen(*arguments, **named)
 
     def executescript(self, *arguments: Any, **named: Any) -> Any:
         """Refused: the driver commits before a script."""

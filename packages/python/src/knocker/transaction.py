@@ -41,8 +41,9 @@ class AttemptTransaction:
         self._ended = False
         self._used = False
         self._over = False
-        # Held while a BEGIN waits for the write lock, so that whoever ends the attempt waits for that and undoes it.
-        self._lock = threading.Lock()
+        # Held while a statement runs or a BEGIN waits for the write lock, so that whoever ends the attempt waits for it and undoes it.
+        # Reentrant, because a statement may call functions of the handler.
+        self._lock = threading.RLock()
 
     def use(self) -> None:
         """To be called before each use of the connection: begins the transaction, or refuses one that is over."""
@@ -57,6 +58,19 @@ class AttemptTransaction:
                 self._conflict()
         self._begin()
         self._used = True
+
+    def __enter__(self) -> None:
+        """Around each statement: none that has passed the checks runs after the attempt."""
+        self.use()
+        self._lock.acquire()
+        try:
+            self._check()
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.release()
 
     async def ause(self) -> None:
         """As :meth:`use`, waiting for the gate and for the write lock without blocking the loop."""

@@ -100,10 +100,13 @@ class Writer:
                     self._committed()
             except BaseException as error:
                 # The connection could not be opened, or COMMIT failed: nobody's write is there.
-                if connection is not None and connection.in_transaction:
+                if connection is None:
+                    # Opening waits for locks as well: who has waited meanwhile does not wait again.
+                    self._take_queued(batch)
+                elif connection.in_transaction:
                     _roll_back(connection)
                 for one in batch:
-                    one.error = one.error or translate(error) or error
+                    one.error = one.error or translate(error) or _same(error)
             _answer(batch)
         if connection is not None:
             connection.close()
