@@ -11,7 +11,7 @@ function makeShop() {
   const stripe = hooks.endpoint("stripe", { provider: "stripe", secrets: ["whsec_test"] });
   stripe.on("checkout.session.completed", (event, tx) => {
     const session = event.json().data.object;
-    if (session.payment_status !== "paid") throw new Retry({ after: 60, message: "not paid yet" });
+    if (session.payment_status !== "paid") throw new Retry({ after: 60, reason: "not paid yet" });
     tx.run("CREATE TABLE orders (id TEXT PRIMARY KEY)");
     tx.query("INSERT INTO orders VALUES (?)").run(session.id);
   });
@@ -36,7 +36,7 @@ test("an unpaid one is tried again after a minute", async () => {
   await stripe.receive(checkout("unpaid"));
   assert.equal((await drain(hooks)).failed, 1);
   assert.equal((await drain(hooks)).failed, 0);
-  clock.advance(60_000);
+  clock.advanceMs(60_000);
   assert.equal((await drain(hooks)).failed, 1);
   await hooks.close();
 });

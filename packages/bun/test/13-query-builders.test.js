@@ -27,7 +27,7 @@ describe("query builders", () => {
     const { eventId } = await endpoint.receive(push(runtime));
     assert.equal((await runtime.testing.drain(hooks)).failed, 1);
     assert.deepEqual(stored(), []);
-    clock.advance(60_000);
+    clock.advanceMs(60_000);
     assert.equal((await runtime.testing.drain(hooks)).handled, 1);
     assert.deepEqual(stored(), [
       { event: eventId, ref: "main" },

@@ -4,6 +4,7 @@ import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 
+import { UsageError } from "./errors.js";
 import { INTERNALS, Knocker } from "./knocker.js";
 
 const USAGE = `usage: knocker-worker <module> [--export <name>] [--concurrency <n>] [--lease <seconds>]
@@ -50,10 +51,10 @@ export async function runWorkerCommand(argv: string[]): Promise<number> {
   }
   let worker;
   try {
-    worker = hooks.work({ concurrency: Number(values.concurrency), lease: Number(values.lease) });
+    worker = hooks.work({ concurrency: Number(values.concurrency), leaseS: Number(values.lease) });
   } catch (error) {
     await hooks.close();
-    if (!(error instanceof RangeError)) throw error;
+    if (!(error instanceof UsageError)) throw error;
     process.stderr.write(`knocker-worker: ${error.message}\n`);
     return 2;
   }

@@ -104,7 +104,7 @@ export class Endpoint<Tx extends object> {
     const list = typeof secrets === "function" ? "[]" : listOf(secrets);
     if ("secrets" in options && isUnset(secrets)) {
       throw knockerError(
-        "invalid_argument",
+        "usage",
         `endpoint ${JSON.stringify(this.name)}: secrets holds no secret, only empty or undefined ones: an environment variable may be unset`,
       );
     }
@@ -151,21 +151,20 @@ export class Endpoint<Tx extends object> {
     const { find, list } = this.#secrets;
     const found = find?.(request);
     if (found instanceof Promise) {
-      throw knockerError("invalid_argument", "receiveSync cannot wait for a `secrets` function that returns a promise: use receive");
+      throw knockerError("usage", "receiveSync cannot wait for a `secrets` function that returns a promise: use receive");
     }
     return readReceipt(this.#session.callSync("knocker_receive", ...this.#receiveArguments(request, find ? listOf(found) : list)));
   }
 
   /**
    * The verdict on a request with this endpoint's provider, options and secrets. Nothing is stored.
-   * @throws UnknownEndpointError, InvalidArgumentError where the endpoint has no provider.
+   * @throws UnknownEndpointError, UsageError where the endpoint has no provider.
    */
   async verify(request: IncomingRequest): Promise<Verdict> {
     const { find, list } = this.#secrets;
     const secrets = find ? listOf(await find(request)) : list;
     const { provider, options } = this.requireStored();
-    if (provider === null)
-      throw knockerError("invalid_argument", `endpoint ${JSON.stringify(this.name)} has no provider that could verify`);
+    if (provider === null) throw knockerError("usage", `endpoint ${JSON.stringify(this.name)} has no provider that could verify`);
     const sql = "SELECT knocker_verify(?, ?, ?, ?, ?, ?) AS verdict";
     const row = this.#session.all(
       sql,

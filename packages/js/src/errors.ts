@@ -72,14 +72,16 @@ export class SetupError extends KnockerError {}
 export class UnsupportedSqliteError extends SetupError {}
 /** A second SQLite library of this process is about to open the same file. */
 export class SecondSqliteError extends SetupError {}
+/** The package was called in a way that cannot work; the message says how to call it. */
+export class UsageError extends KnockerError {}
 /** The loadable library is not where it is looked for. */
-export class LibraryMissingError extends SetupError {}
+export class LibraryNotFoundError extends SetupError {}
 /** This runtime has no SQLite driver that can load extensions. */
 export class DriverMissingError extends SetupError {}
 /** A body parser read the request before Knocker and kept no raw bytes. */
 export class BodyConsumedError extends SetupError {}
 /** Used after `close()`, or a transaction used after its handler ended. */
-export class ClosedError extends KnockerError {}
+export class ClosedError extends UsageError {}
 
 type ErrorClass = new (code: string, message: string, facts: ErrorFacts, options?: ErrorOptions) => KnockerError;
 
@@ -103,16 +105,17 @@ const CLASSES: Record<string, ErrorClass> = {
   unsupported_sqlite: UnsupportedSqliteError,
   second_sqlite: SecondSqliteError,
   sqlite_error: SqliteError,
-  library_missing: LibraryMissingError,
+  library_not_found: LibraryNotFoundError,
   driver_missing: DriverMissingError,
   body_consumed: BodyConsumedError,
+  usage: UsageError,
   closed: ClosedError,
 };
 
 /** The facts of the codes. Those of the extension are added from its own table when the first connection loads it. */
 const catalogue = new Map<string, ErrorFacts>([
   [
-    "library_missing",
+    "library_not_found",
     {
       retryable: false,
       hint: "Install with optional dependencies, or set KNOCKER_EXTENSION to the path of libknocker.",
@@ -130,8 +133,8 @@ const catalogue = new Map<string, ErrorFacts>([
     },
   ],
   ["closed", { retryable: false, hint: "Keep it open for as long as it is used." }],
+  ["usage", { retryable: false, hint: "Correct the call as the message says." }],
   // Needed before the library is loaded, when its own table cannot be read yet.
-  ["invalid_argument", { retryable: false, hint: "Correct the argument that the message names." }],
   ["second_sqlite", { retryable: false, hint: "Use one SQLite library per process: two on one file drop each other's locks." }],
 ]);
 

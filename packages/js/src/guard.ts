@@ -25,7 +25,7 @@ export function guard<Db extends object>(database: Db, gate: () => void): Db {
   function methodOf(target: object, name: PropertyKey, method: Method): Method {
     if (target === database && CLOSERS.has(name)) {
       return () => {
-        throw knockerError("invalid_argument", "a handler must not close tx: the worker needs its connection");
+        throw knockerError("usage", "a handler must not close tx: the worker needs its connection");
       };
     }
     return (...parameters) => {

@@ -1,5 +1,6 @@
 /** Which functions want which events. */
 
+import { knockerError } from "./errors.js";
 import type { Event } from "./event.js";
 
 /**
@@ -24,8 +25,9 @@ export class Handlers<Tx> {
 
   /** Adds a handler for a type, for `prefix.*`, or for every event with `*`. */
   add(pattern: string, handler: Handler<Tx>): void {
-    if (typeof pattern !== "string" || pattern === "") throw new TypeError("on(pattern, handler): pattern is a type, `prefix.*` or `*`");
-    if (typeof handler !== "function") throw new TypeError(`on(${JSON.stringify(pattern)}, handler): handler is not a function`);
+    if (typeof pattern !== "string" || pattern === "")
+      throw knockerError("usage", "on(pattern, handler): pattern is a type, `prefix.*` or `*`");
+    if (typeof handler !== "function") throw knockerError("usage", `on(${JSON.stringify(pattern)}, handler): handler is not a function`);
     this.#registrations.push({ pattern, handler });
   }
 

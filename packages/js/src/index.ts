@@ -14,7 +14,7 @@ export {
   IoError,
   KnockerError,
   LeaseLostError,
-  LibraryMissingError,
+  LibraryNotFoundError,
   NestedStatementError,
   NotBootstrappedError,
   NotFoundError,
@@ -28,6 +28,7 @@ export {
   UnknownEventError,
   UnknownProviderError,
   UnsupportedSqliteError,
+  UsageError,
 } from "./errors.js";
 export { Event, type Headers } from "./event.js";
 export {

@@ -9,8 +9,11 @@ import type { OnError, Session } from "./session.js";
 import { LazyTransaction } from "./transaction.js";
 import { Dead, Ignore, Retry } from "./verdict.js";
 
-/** What became of a job. `lost`: another worker or an operator has it now, and nothing was written. */
-export type JobOutcome = "handled" | "failed" | "dead" | "ignored" | "lost";
+/**
+ * What became of a job. `lease_lost`: another worker or an operator has it now, and nothing was written. `unwritten`: no verdict could be written, and the
+ * lease runs out.
+ */
+export type JobOutcome = "handled" | "failed" | "dead" | "ignored" | "lease_lost" | "unwritten";
 
 /**
  * How long the write of a verdict waits for another handler's transaction or for another process, in milliseconds. Longer than a receive waits: a verdict
@@ -45,7 +48,7 @@ export class JobRunner<Db extends object> {
         return await this.#fail(jobId, `no handler for events of type ${JSON.stringify(event.type)}`, 0, options);
       }
       for (;;) {
-        const transaction = new LazyTransaction(this.#connection, this.#session.lock, this.#session.busyTimeout);
+        const transaction = new LazyTransaction(this.#connection, this.#session.lock, this.#session.busyTimeoutMs);
         this.#transaction = transaction;
         try {
           await callAll(handlers, event, transaction);
@@ -60,7 +63,7 @@ export class JobRunner<Db extends object> {
     } catch (error) {
       // The lease runs out by itself where the verdict could not be written.
       this.#report(error, event);
-      return "lost";
+      return error instanceof LeaseLostError ? "lease_lost" : "unwritten";
     } finally {
       this.#transaction = undefined;
     }
@@ -71,7 +74,7 @@ export class JobRunner<Db extends object> {
     const extend = (connection: Connection<Db>) =>
       connection.get("SELECT knocker_extend(?, ?, ?, ?)", jobId, this.#worker, leaseS, this.#session.now());
     if (this.#transaction?.begun && this.#connection.inTransaction) extend(this.#connection);
-    else await whenWritable(this.#session.lock, this.#session.busyTimeout, () => extend(control));
+    else await whenWritable(this.#session.lock, this.#session.busyTimeoutMs, () => extend(control));
   }
 
   close(): void {
@@ -133,7 +136,7 @@ async function callAll<Db extends object>(handlers: Handler<Db>[], event: Event,
   for (const handler of handlers) await handler(event, transaction.tx);
   if (transaction.conflicted) throw knockerError("busy", "the handler went on after its transaction was refused");
   if (transaction.endedByHandler) {
-    throw knockerError("invalid_argument", "the handler ended its own transaction: leave COMMIT and ROLLBACK to the worker");
+    throw knockerError("usage", "the handler ended its own transaction: leave COMMIT and ROLLBACK to the worker");
   }
 }
 

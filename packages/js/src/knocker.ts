@@ -28,7 +28,7 @@ export class Knocker<Tx extends object> extends Operator<Tx> {
   /**
    * An endpoint. With options it is created or updated in the file: a setting that is left out gets its default. Without options nothing is
    * written, and the endpoint must have been created elsewhere.
-   * @throws InvalidArgumentError, UnknownProviderError, UnknownEndpointError where there is none of that name and no options are given, ClosedError
+   * @throws UsageError, InvalidArgumentError, UnknownProviderError, UnknownEndpointError where there is none of that name and no options are given, ClosedError
    */
   endpoint(name: string, options?: EndpointOptions): Endpoint<Tx> {
     this.session.requireOpen();

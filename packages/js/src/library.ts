@@ -28,7 +28,7 @@ export function platformPackages(platform = process.platform, arch: string = pro
 
 /**
  * The path of the loadable library: the explicit one, then `KNOCKER_EXTENSION`, then the platform package that npm installed.
- * @throws LibraryMissingError naming every place that was looked at.
+ * @throws LibraryNotFoundError naming every place that was looked at.
  */
 export function loadablePath(explicit?: string): string {
   for (const [origin, path] of [
@@ -38,7 +38,7 @@ export function loadablePath(explicit?: string): string {
     if (!path) continue;
     // A bare name would be looked up in the system's library folders instead of here.
     if (existsSync(path)) return resolve(path);
-    throw knockerError("library_missing", `${origin} says ${JSON.stringify(path)}, and there is no such file`);
+    throw knockerError("library_not_found", `${origin} says ${JSON.stringify(path)}, and there is no such file`);
   }
   const file = FILE_NAMES[process.platform];
   const packages = platformPackages();
@@ -51,7 +51,7 @@ export function loadablePath(explicit?: string): string {
     }
   }
   throw knockerError(
-    "library_missing",
+    "library_not_found",
     `no library for ${process.platform} ${process.arch}: neither \`extension\` nor KNOCKER_EXTENSION is set, and ${packages.join(" and ")} ${packages.length > 1 ? "are" : "is"} not installed`,
   );
 }

@@ -57,7 +57,7 @@ export function lockOf(file: string): WriteLock {
 }
 
 /** Pauses between two tries while another process holds the write lock, in milliseconds. */
-const PAUSES = [1, 1, 2, 3, 5, 8, 13, 20];
+const PAUSES_MS = [1, 1, 2, 3, 5, 8, 13, 20];
 
 /**
  * Runs a synchronous write, and again while the lock is held elsewhere, without blocking the event loop in between.
@@ -73,6 +73,6 @@ export async function whenWritable<T>(lock: WriteLock, limitMs: number, write: (
     } catch (error) {
       if (!(error instanceof BusyError) || performance.now() - start >= limitMs) throw error;
     }
-    await new Promise((resolve) => setTimeout(resolve, PAUSES[Math.min(tries, PAUSES.length - 1)]));
+    await new Promise((resolve) => setTimeout(resolve, PAUSES_MS[Math.min(tries, PAUSES_MS.length - 1)]));
   }
 }

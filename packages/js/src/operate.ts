@@ -57,11 +57,11 @@ export class Operator<Tx extends object> {
 
   /**
    * Which deliveries brought an event, or which events a delivery brought; name one of the two.
-   * @throws InvalidArgumentError where neither is named.
+   * @throws UsageError where neither is named.
    */
   async eventDeliveries(of: { eventId?: number; deliveryId?: number }): Promise<EventDeliveryRecord[]> {
     const { eventId = null, deliveryId = null } = of;
-    if (eventId === null && deliveryId === null) throw knockerError("invalid_argument", "eventDeliveries: name an eventId or a deliveryId");
+    if (eventId === null && deliveryId === null) throw knockerError("usage", "eventDeliveries: name an eventId or a deliveryId");
     const sql = `SELECT event_id, delivery_id, duplicate FROM knocker_event_deliveries
       WHERE event_id = coalesce(?, event_id) AND delivery_id = coalesce(?, delivery_id) ORDER BY event_id, delivery_id`;
     return this.session.all(sql, eventId, deliveryId).map((row) => readRow<EventDeliveryRecord>(row));

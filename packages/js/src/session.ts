@@ -17,7 +17,7 @@ export interface OpenOptions {
    */
   synchronous?: "full" | "normal";
   /** How long a write waits for another process's transaction, in milliseconds. Default 5000. */
-  busyTimeout?: number;
+  busyTimeoutMs?: number;
   /** Where senders reach this server, `https://example.com` with the path that a proxy strips. Default: what the request says. */
   publicUrl?: string;
   /**
@@ -70,7 +70,7 @@ function selectOf(name: string, count: number): string {
 export class Session<Db extends object> {
   readonly driver: Driver<Db>;
   readonly options: OpenOptions;
-  readonly busyTimeout: number;
+  readonly busyTimeoutMs: number;
   /** Reads, and the writes of the writer. */
   readonly connection: Connection<Db>;
   readonly lock: WriteLock;
@@ -89,13 +89,12 @@ export class Session<Db extends object> {
   constructor(driver: Driver<Db>, source: { path: string } | { database: Db }, options: OpenOptions) {
     this.driver = driver;
     this.options = options;
-    this.busyTimeout = options.busyTimeout ?? 5000;
-    if (!(this.busyTimeout >= 0))
-      throw knockerError("invalid_argument", `busyTimeout: ${options.busyTimeout} is not a time in milliseconds`);
+    this.busyTimeoutMs = options.busyTimeoutMs ?? 5000;
+    if (!(this.busyTimeoutMs >= 0)) throw knockerError("usage", `busyTimeoutMs: ${options.busyTimeoutMs} is not a time in milliseconds`);
     this.report = reporter(options.onError);
     this.connection = this.#first(source);
     this.lock = lockOf(this.connection.file);
-    this.writer = new Writer(this.connection, this.lock, this.busyTimeout, () => this.announce());
+    this.writer = new Writer(this.connection, this.lock, this.busyTimeoutMs, () => this.announce());
     this.#patiently(() => this.connection.get("SELECT knocker_bootstrap(?)", this.now()));
   }
 
@@ -214,9 +213,9 @@ export class Session<Db extends object> {
 
   #prepare(connection: Connection<Db>, synchronous: "full" | "normal"): void {
     if (synchronous !== "full" && synchronous !== "normal") {
-      throw knockerError("invalid_argument", `synchronous: ${JSON.stringify(synchronous)} is neither "full" nor "normal"`);
+      throw knockerError("usage", `synchronous: ${JSON.stringify(synchronous)} is neither "full" nor "normal"`);
     }
-    connection.exec(`PRAGMA busy_timeout = ${this.busyTimeout}`);
+    connection.exec(`PRAGMA busy_timeout = ${this.busyTimeoutMs}`);
     connection.get("PRAGMA journal_mode = WAL");
     connection.exec(`PRAGMA synchronous = ${synchronous}`);
     connection.exec("PRAGMA foreign_keys = ON");
@@ -228,7 +227,7 @@ export class Session<Db extends object> {
   #patiently<T>(work: () => T): T {
     // The handler that holds the lock needs this thread to come to its end: waiting for it would last for ever.
     if (this.lock.heldByOther()) throw knockerError("busy", "a handler of this process is in the middle of its transaction");
-    this.connection.exec(`PRAGMA busy_timeout = ${this.busyTimeout}`);
+    this.connection.exec(`PRAGMA busy_timeout = ${this.busyTimeoutMs}`);
     try {
       return work();
     } finally {

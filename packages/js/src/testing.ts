@@ -13,8 +13,8 @@ import { bodyForSql, type IncomingRequest, requestForSql } from "./receive.js";
 export interface FrozenClock {
   /** The time in Unix milliseconds. */
   (): number;
-  /** Moves it on. */
-  advance(milliseconds: number): void;
+  /** Moves it on by so many milliseconds. */
+  advanceMs(durationMs: number): void;
   /** Sets it. */
   set(time: Date | number): void;
 }
@@ -23,7 +23,7 @@ export interface FrozenClock {
 export function frozenClock(start: Date | number = Date.UTC(2026, 0, 1)): FrozenClock {
   let time = Number(start);
   return Object.assign(() => time, {
-    advance: (milliseconds: number) => void (time += milliseconds),
+    advanceMs: (durationMs: number) => void (time += durationMs),
     set: (to: Date | number) => void (time = Number(to)),
   });
 }
@@ -79,8 +79,11 @@ export function signOn(
   };
 }
 
-/** What `drain` did. */
-export interface Drained extends Record<JobOutcome, number> {
+/** How an outcome is counted: by its name as JavaScript writes it. */
+type DrainedOutcome = Exclude<JobOutcome, "lease_lost"> | "leaseLost";
+
+/** What `drain` did: how many attempts came to each outcome. */
+export interface Drained extends Record<DrainedOutcome, number> {
   /** What handlers threw, in order. */
   errors: { error: unknown; event: Event | undefined }[];
 }
@@ -95,7 +98,7 @@ const DRAIN_LIMIT = 10_000;
 export async function drain<Tx extends object>(hooks: Knocker<Tx>): Promise<Drained> {
   const { session, endpoints } = hooks[INTERNALS];
   const worker = `drain:${process.pid}:${randomBytes(4).toString("hex")}`;
-  const drained: Drained = { handled: 0, failed: 0, dead: 0, ignored: 0, lost: 0, errors: [] };
+  const drained: Drained = { handled: 0, failed: 0, dead: 0, ignored: 0, leaseLost: 0, unwritten: 0, errors: [] };
   const runner = new JobRunner(session, worker, (error, event) => void drained.errors.push({ error, event }));
   const names = [...endpoints.values()].filter(({ handlers }) => !handlers.empty).map(({ name }) => name);
   const filter = JSON.stringify({ endpoints: names });
@@ -105,10 +108,11 @@ export async function drain<Tx extends object>(hooks: Knocker<Tx>): Promise<Drai
       if (count === DRAIN_LIMIT) throw new Error(`drain: ${DRAIN_LIMIT} jobs ran and more are due`);
       const job = session.all("SELECT * FROM knocker_jobs WHERE worker = ?", worker)[0]!;
       const handlers = endpoints.get(job["endpoint"] as string)!.handlers.for(job["type"] as string | null);
-      drained[await runner.run(job, handlers)] += 1;
+      const outcome = await runner.run(job, handlers);
+      drained[outcome === "lease_lost" ? "leaseLost" : outcome] += 1;
     }
   } finally {
-    await whenWritable(session.lock, session.busyTimeout, () => session.callSync("knocker_release", worker));
+    await whenWritable(session.lock, session.busyTimeoutMs, () => session.callSync("knocker_release", worker));
     runner.close();
   }
 }

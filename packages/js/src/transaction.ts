@@ -22,13 +22,13 @@ export class LazyTransaction<Db extends object> {
   #over = false;
   readonly #connection: Connection<Db>;
   readonly #lock: WriteLock;
-  readonly #busyTimeout: number;
+  readonly #busyTimeoutMs: number;
 
-  /** @param busyTimeout how long a write may wait for another process, in milliseconds. */
-  constructor(connection: Connection<Db>, lock: WriteLock, busyTimeout: number) {
+  /** @param busyTimeoutMs how long a write may wait for another process, in milliseconds. */
+  constructor(connection: Connection<Db>, lock: WriteLock, busyTimeoutMs: number) {
     this.#connection = connection;
     this.#lock = lock;
-    this.#busyTimeout = busyTimeout;
+    this.#busyTimeoutMs = busyTimeoutMs;
     this.tx = guard(connection.database, () => this.#begin());
   }
 
@@ -65,7 +65,7 @@ export class LazyTransaction<Db extends object> {
     if (this.begun) return;
     // A handler that goes on after the refusal must not get half of its work into a transaction.
     if (this.conflicted || this.#lock.heldByOther(this)) throw this.#refused();
-    this.#connection.exec(`PRAGMA busy_timeout = ${Math.min(IN_PLACE_MS, this.#busyTimeout)}`);
+    this.#connection.exec(`PRAGMA busy_timeout = ${Math.min(IN_PLACE_MS, this.#busyTimeoutMs)}`);
     try {
       this.#connection.get("BEGIN IMMEDIATE");
     } catch (error) {

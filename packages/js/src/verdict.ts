@@ -8,10 +8,10 @@ export class Retry extends Error {
   /** Seconds until the next attempt; undefined for the endpoint's backoff. */
   readonly after: number | undefined;
 
-  constructor({ after, message = "the handler asked for another attempt" }: { after?: number; message?: string } = {}) {
+  constructor({ after, reason = "the handler asked for another attempt" }: { after?: number; reason?: string } = {}) {
     if (after !== undefined && !(after >= 0 && after <= LONGEST_RETRY_S))
       throw new RangeError(`Retry: after ${after} is not 0 to ${LONGEST_RETRY_S} seconds`);
-    super(message);
+    super(reason);
     this.name = "Retry";
     this.after = after;
   }

@@ -5,22 +5,22 @@ import { hostname } from "node:os";
 
 import type { Connection, Row } from "./driver.js";
 import type { Endpoint } from "./endpoint.js";
-import { BusyError } from "./errors.js";
+import { BusyError, knockerError } from "./errors.js";
 import { JobRunner } from "./job.js";
 import { whenWritable } from "./lock.js";
 import { type OnError, reporter, type Session } from "./session.js";
 import { CommitWatch } from "./watch.js";
 
-/** How a worker works. */
+/** How a worker works. Values that make no sense are refused with a `UsageError`. */
 export interface WorkOptions {
   /** How many events are handled at the same time, each on a connection of its own. Default 1. */
   concurrency?: number;
   /** Stops the worker, as `stop()` does. */
   signal?: AbortSignal;
   /** How long a job is leased, in seconds; extended while its handler runs. Default 60. */
-  lease?: number;
+  leaseS?: number;
   /** How often the file is looked at for what other processes committed, where the system does not tell of it, in milliseconds. Default 4. */
-  poll?: number;
+  pollMs?: number;
   /** Told of what failed. Default: the `onError` of `open`. */
   onError?: OnError;
 }
@@ -48,7 +48,7 @@ export class Worker<Db extends object> {
   readonly #idle: JobRunner<Db>[] = [];
   readonly #running = new Map<number, Running<Db>>();
   /** Attempts whose verdict could not be written: their leases must run out before they are claimed again. */
-  readonly #lost = new Map<number, number>();
+  readonly #unfinished = new Map<number, number>();
   readonly #leaseS: number;
   readonly #pollMs: number;
   readonly #watch: CommitWatch;
@@ -65,25 +65,26 @@ export class Worker<Db extends object> {
   #turn: Promise<void> = Promise.resolve();
 
   constructor(session: Session<Db>, endpoints: ReadonlyMap<string, Endpoint<Db>>, options: WorkOptions = {}) {
-    const { concurrency = 1, signal, lease = 60, poll = 4, onError } = options;
-    if (!Number.isInteger(concurrency) || concurrency < 1) throw new RangeError(`concurrency: ${concurrency} is not a number of 1 or more`);
-    if (!Number.isInteger(lease) || lease < 1) throw new RangeError(`lease: ${lease} is not a number of seconds, 1 or more`);
-    if (!(poll > 0)) throw new RangeError(`poll: ${poll} is not a time in milliseconds`);
+    const { concurrency = 1, signal, leaseS = 60, pollMs = 4, onError } = options;
+    if (!Number.isInteger(concurrency) || concurrency < 1)
+      throw knockerError("usage", `concurrency: ${concurrency} is not a number of 1 or more`);
+    if (!Number.isInteger(leaseS) || leaseS < 1) throw knockerError("usage", `leaseS: ${leaseS} is not a number of seconds, 1 or more`);
+    if (!(pollMs > 0)) throw knockerError("usage", `pollMs: ${pollMs} is not a time in milliseconds`);
     this.#session = session;
     this.#endpoints = endpoints;
-    this.#leaseS = lease;
-    this.#pollMs = poll;
+    this.#leaseS = leaseS;
+    this.#pollMs = pollMs;
     this.#report = onError ? reporter(onError) : session.report;
     // What this connection writes, leases, may be lost in a power cut: the jobs are then simply claimed again. So no fsync.
     this.#control = session.connect("normal");
-    this.#watch = new CommitWatch(session.connection.file, poll, () => this.#look?.() ?? true);
+    this.#watch = new CommitWatch(session.connection.file, pollMs, () => this.#look?.() ?? true);
     this.#forget.push(() => this.#watch.close());
     // A database in memory has one connection, which handlers must not share.
     const runners = session.inMemory ? 1 : concurrency;
     for (let index = 0; index < runners; index++) this.#idle.push(new JobRunner(session, this.name, this.#report));
     this.#forget.push(session.onCommit(() => this.#notify()));
     this.#forget.push(session.onClose(() => this.stop()));
-    const heartbeat = setInterval(() => void this.#extendAll(), (lease * 1000) / 3);
+    const heartbeat = setInterval(() => void this.#extendAll(), (leaseS * 1000) / 3);
     this.#forget.push(() => clearInterval(heartbeat));
     const tidy = setInterval(() => void this.#retain(), RETENTION_EVERY_MS);
     this.#forget.push(() => clearInterval(tidy));
@@ -131,7 +132,7 @@ export class Worker<Db extends object> {
     const filter = this.#filter();
     const due = this.#control.get("SELECT knocker_next_due(?, ?) AS due", filter, this.#session.now())!["due"] as number | null;
     if (due !== 0) return this.#sleep(due ?? Infinity, version);
-    const jobs = await whenWritable(this.#session.lock, this.#session.busyTimeout, () => this.#claim(filter));
+    const jobs = await whenWritable(this.#session.lock, this.#session.busyTimeoutMs, () => this.#claim(filter));
     for (const job of jobs) this.#start(job);
     // Another worker was faster, or its lease is about to run out.
     if (jobs.length === 0) await this.#sleep(this.#pollMs);
@@ -149,7 +150,7 @@ export class Worker<Db extends object> {
     if (claimed!["leased"] === 0) return [];
     const jobs = "SELECT * FROM knocker_jobs WHERE worker = ? AND job_id NOT IN (SELECT value FROM json_each(?))";
     const leased = this.#control.all(jobs, this.name, JSON.stringify([...this.#running.keys()]));
-    return leased.filter((job) => this.#lost.get(job["job_id"] as number) !== job["attempt"]);
+    return leased.filter((job) => this.#unfinished.get(job["job_id"] as number) !== job["attempt"]);
   }
 
   #start(job: Row): void {
@@ -159,8 +160,8 @@ export class Worker<Db extends object> {
     const ended = this.#nextTurn()
       .then(() => runner.run(job, handlers))
       .then((outcome) => {
-        if (outcome === "lost") this.#lost.set(jobId, job["attempt"] as number);
-        else this.#lost.delete(jobId);
+        if (outcome === "lease_lost" || outcome === "unwritten") this.#unfinished.set(jobId, job["attempt"] as number);
+        else this.#unfinished.delete(jobId);
         this.#running.delete(jobId);
         this.#idle.push(runner);
         // A handler may have written what other workers wait for. This one looks again in any case.
@@ -205,7 +206,7 @@ export class Worker<Db extends object> {
     for (const forget of this.#forget) forget();
     try {
       const release = () => this.#control.get("SELECT knocker_release(?, ?)", this.name, this.#session.now());
-      await whenWritable(this.#session.lock, this.#session.busyTimeout, release);
+      await whenWritable(this.#session.lock, this.#session.busyTimeoutMs, release);
     } catch (error) {
       // The leases run out by themselves.
       this.#report(error);

@@ -21,19 +21,19 @@ type Settled = { result: SqlValue } | { error: unknown };
 export class Writer {
   readonly #connection: Connection<unknown>;
   readonly #lock: WriteLock;
-  readonly #busyTimeout: number;
+  readonly #busyTimeoutMs: number;
   readonly #committed: () => void;
   #pending: Write[] = [];
   #running: Promise<void> | undefined;
 
   /**
-   * @param busyTimeout how long a write waits for another process, in milliseconds.
+   * @param busyTimeoutMs how long a write waits for another process, in milliseconds.
    * @param committed called after every commit.
    */
-  constructor(connection: Connection<unknown>, lock: WriteLock, busyTimeout: number, committed: () => void) {
+  constructor(connection: Connection<unknown>, lock: WriteLock, busyTimeoutMs: number, committed: () => void) {
     this.#connection = connection;
     this.#lock = lock;
-    this.#busyTimeout = busyTimeout;
+    this.#busyTimeoutMs = busyTimeoutMs;
     this.#committed = committed;
   }
 
@@ -75,7 +75,7 @@ export class Writer {
 
   async #commit(group: Write[]): Promise<void> {
     try {
-      const settled = await whenWritable(this.#lock, this.#busyTimeout, () => this.#transaction(group));
+      const settled = await whenWritable(this.#lock, this.#busyTimeoutMs, () => this.#transaction(group));
       group.forEach((write, index) => {
         const outcome = settled[index]!;
         if ("error" in outcome) write.reject(outcome.error);

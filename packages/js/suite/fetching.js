@@ -81,7 +81,7 @@ export default function fetching(runtime) {
     });
 
     it("sends the sender away for later while the database is locked", async () => {
-      const { hooks, endpoint, path, errors } = github(runtime, { busyTimeout: 5 });
+      const { hooks, endpoint, path, errors } = github(runtime, { busyTimeoutMs: 5 });
       const other = runtime.openRaw(path);
       other.exec("BEGIN IMMEDIATE");
       const response = await endpoint.fetch(request(push(runtime)));

@@ -72,7 +72,7 @@ export default function handlers(runtime) {
       assert.deepEqual([failed.status, failed.reason], ["failed", "Error: the warehouse is closed"]);
       healthy = true;
       assert.equal((await drain(hooks)).handled, 0);
-      clock.advance(7000);
+      clock.advanceMs(7000);
       assert.equal((await drain(hooks)).handled, 1);
       assert.deepEqual(orders(), [{ event: eventId, note: "done" }]);
       assert.deepEqual(
@@ -90,7 +90,7 @@ export default function handlers(runtime) {
       const { hooks, endpoint, orders, close } = shop();
       endpoint.on("push", (event, tx) => {
         write(event, tx);
-        throw new Retry({ after: 60, message: "rate limited" });
+        throw new Retry({ after: 60, reason: "rate limited" });
       });
       const { eventId } = await endpoint.receive(push(runtime));
       const { failed, errors } = await drain(hooks);
@@ -333,14 +333,14 @@ export default function handlers(runtime) {
         if (takeAway) {
           takeAway = false;
           // The lease has run out and somebody else claimed the job.
-          clock.advance(2 * 3_600_000);
+          clock.advanceMs(2 * 3_600_000);
           await hooks.call("knocker_claim", "another", 1, 3600, null);
         }
         write(event, tx);
       });
       await endpoint.receive(push(runtime));
-      const { lost, errors } = await drain(hooks);
-      assert.equal(lost, 1);
+      const { leaseLost, errors } = await drain(hooks);
+      assert.equal(leaseLost, 1);
       assert.ok(errors[0].error instanceof knocker.LeaseLostError);
       assert.deepEqual(orders(), []);
       await close();

@@ -28,7 +28,7 @@ export default function loading(runtime) {
     it("says where it looked when there is no library", async () => {
       const missing = join(folder(), "libknocker.so");
       const error = await failure(() => withExtension(missing, () => knocker.loadablePath()));
-      assert.ok(error instanceof knocker.LibraryMissingError && error instanceof knocker.SetupError);
+      assert.ok(error instanceof knocker.LibraryNotFoundError && error instanceof knocker.SetupError);
       assert.match(error.message, /KNOCKER_EXTENSION says .*no such file/);
       const bare = await failure(() => withExtension(undefined, () => knocker.loadablePath()));
       assert.match(bare.message, /@knocker\/lib-linux-x64-gnu/);
@@ -55,8 +55,8 @@ export default function loading(runtime) {
     });
 
     it("refuses settings that it does not know", async () => {
-      assert.equal((await failure(() => runtime.open(file(), { synchronous: "off" }))).code, "invalid_argument");
-      assert.equal((await failure(() => runtime.open(file(), { busyTimeout: -1 }))).code, "invalid_argument");
+      assert.equal((await failure(() => runtime.open(file(), { synchronous: "off" }))).code, "usage");
+      assert.equal((await failure(() => runtime.open(file(), { busyTimeoutMs: -1 }))).code, "usage");
     });
 
     it("refuses a file of a newer version", async () => {

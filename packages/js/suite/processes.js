@@ -63,7 +63,7 @@ export default function processes(runtime) {
       const wrong = await start(folder(), runtime.command, fixture("../workplace.js")).exited;
       assert.deepEqual([wrong.code, /exports no Knocker as hooks or default/.test(wrong.stderr)], [2, true]);
       const slow = await start(made.path, runtime.command, fixture("hooks.js"), "--lease", "soon").exited;
-      assert.deepEqual([slow.code, /lease: NaN/.test(slow.stderr)], [2, true]);
+      assert.deepEqual([slow.code, /leaseS: NaN/.test(slow.stderr)], [2, true]);
       const idle = await start(made.path, runtime.command, fixture("idle.js")).exited;
       assert.deepEqual([idle.code, /idle\.js registers no handler/.test(idle.stderr)], [2, true]);
       const unknown = await start(folder(), runtime.command, "x.js", "--speed", "9").exited;

@@ -90,7 +90,7 @@ export default function receive(runtime) {
     });
 
     it("is busy, retryable and without a trace when the wait is over", async () => {
-      const { hooks, endpoint, path } = github(runtime, { busyTimeout: 20 });
+      const { hooks, endpoint, path } = github(runtime, { busyTimeoutMs: 20 });
       const other = openRaw(path);
       other.exec("BEGIN IMMEDIATE");
       const error = await failure(endpoint.receive(push(runtime)));
@@ -177,7 +177,7 @@ export default function receive(runtime) {
       const { hooks } = github(runtime);
       for (const secrets of [undefined, "", [undefined], ["", undefined]]) {
         const error = await failure(() => hooks.endpoint("shop", { provider: "github", secrets }));
-        assert.ok(error instanceof knocker.InvalidArgumentError, JSON.stringify(secrets));
+        assert.ok(error instanceof knocker.UsageError, JSON.stringify(secrets));
         assert.match(error.message, /endpoint "shop": .*environment variable may be unset/);
       }
       assert.deepEqual(hooks.query("SELECT name FROM knocker_endpoints WHERE name = 'shop'"), []);

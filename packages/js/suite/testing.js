@@ -23,7 +23,7 @@ export default function testing(runtime) {
 
     it("has a clock that stands still until it is moved", async () => {
       const clock = testing.frozenClock(new Date(1000));
-      clock.advance(500);
+      clock.advanceMs(500);
       assert.equal(clock(), 1500);
       clock.set(new Date(9000));
       assert.equal(clock(), 9000);
@@ -42,7 +42,7 @@ export default function testing(runtime) {
       followUp.on("mail", () => {});
       await endpoint.receive(push(runtime));
       const drained = await testing.drain(hooks);
-      assert.deepEqual({ ...drained }, { handled: 2, failed: 0, dead: 0, ignored: 0, lost: 0, errors: [] });
+      assert.deepEqual({ ...drained }, { handled: 2, failed: 0, dead: 0, ignored: 0, leaseLost: 0, unwritten: 0, errors: [] });
       await hooks.close();
     });
   });

@@ -82,7 +82,7 @@ export default function worker(runtime) {
     });
 
     it("writes the verdict of one handler after another one's long transaction, without running it again", async () => {
-      const { hooks, endpoint, orders, close, errors } = counted({ busyTimeout: 10 });
+      const { hooks, endpoint, orders, close, errors } = counted({ busyTimeoutMs: 10 });
       const firstOpen = deferred();
       const secondDone = deferred();
       let runs = 0;
@@ -136,7 +136,7 @@ export default function worker(runtime) {
         last = performance.now();
       }, 1);
       assert.ok((await refused.promise) instanceof knocker.BusyError);
-      // Thrice the time of waiting in place, and far less than busyTimeout.
+      // Thrice the time of waiting in place, and far less than busyTimeoutMs.
       const end = performance.now() + 75;
       await until(() => performance.now() > end, "some turns of the event loop");
       clearInterval(turns);
@@ -153,7 +153,7 @@ export default function worker(runtime) {
     });
 
     it("goes on after the file was locked for longer than its patience", async () => {
-      const { hooks, endpoint, orders, database, close, errors } = counted({ busyTimeout: 5 });
+      const { hooks, endpoint, orders, database, close, errors } = counted({ busyTimeoutMs: 5 });
       endpoint.on("push", write);
       await endpoint.receive(push(runtime));
       database.exec("BEGIN IMMEDIATE");
@@ -252,7 +252,7 @@ export default function worker(runtime) {
         write(event, tx);
       });
       for (const open of [false, true]) await endpoint.receive(push(runtime, { body: { open } }));
-      const working = hooks.work({ lease: 1 });
+      const working = hooks.work({ leaseS: 1 });
       await entered.promise;
       // Three times the lease: without the heartbeat another worker could have the job by then.
       const end = performance.now() + 3000;
@@ -334,9 +334,12 @@ export default function worker(runtime) {
     });
 
     it("refuses settings that make no sense", async () => {
-      const { hooks, close } = counted();
-      for (const options of [{ concurrency: 0 }, { concurrency: 1.5 }, { poll: 0 }, { poll: -1 }, { lease: 0 }, { lease: NaN }]) {
-        assert.ok((await failure(() => hooks.work(options))) instanceof RangeError, JSON.stringify(options));
+      const { hooks, endpoint, close } = counted();
+      for (const options of [{ concurrency: 0 }, { concurrency: 1.5 }, { pollMs: 0 }, { pollMs: -1 }, { leaseS: 0 }, { leaseS: NaN }]) {
+        assert.ok((await failure(() => hooks.work(options))) instanceof knocker.UsageError, JSON.stringify(options));
+      }
+      for (const misuse of [() => endpoint.on("", write), () => endpoint.on("push", "write")]) {
+        assert.equal((await failure(misuse)).code, "usage", String(misuse));
       }
       await close();
     });

@@ -18,7 +18,7 @@ export type DriverChoice =
 export function chooseDriver(choice?: DriverChoice): Driver<Database> {
   if (typeof choice === "function") return driverOfClass(choice);
   if (choice !== undefined && choice !== "node:sqlite" && choice !== "better-sqlite3") {
-    throw knockerError("invalid_argument", `driver: ${JSON.stringify(choice)} is neither "node:sqlite" nor "better-sqlite3" nor a class`);
+    throw knockerError("usage", `driver: ${JSON.stringify(choice)} is neither "node:sqlite" nor "better-sqlite3" nor a class`);
   }
   const loaded = choice === "node:sqlite" ? undefined : loadedBetterSqlite3();
   if (loaded) return betterSqlite3(loaded);
@@ -46,5 +46,5 @@ function driverOfClass(Class: unknown): Driver<Database> {
   const prototype = (Class as { prototype?: object }).prototype ?? {};
   if ("enableLoadExtension" in prototype) return nodeSqlite(Class as NodeDatabaseClass);
   if ("unsafeMode" in prototype) return betterSqlite3(Class as BetterDatabaseClass);
-  throw knockerError("invalid_argument", "this is no Database of better-sqlite3 and no DatabaseSync of node:sqlite");
+  throw knockerError("usage", "this is no Database of better-sqlite3 and no DatabaseSync of node:sqlite");
 }
