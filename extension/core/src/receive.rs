@@ -85,7 +85,8 @@ impl Store {
     /// `unknown_endpoint`, `invalid_argument` for an endpoint without provider, and the errors of a failing database. Nothing is stored then.
     pub fn receive(&self, endpoint: &str, request: &Request, secrets: &Secrets, now: i64) -> Result<Receipt> {
         let known = self.endpoints.borrow().get(endpoint).cloned();
-        let verified = known.map(|known| Judgement::of(&known, request, secrets, now).map(|verdict| (known, verdict))).transpose()?;
+        // What the settings seen last refuse may be allowed by the stored ones: an error here is no answer yet.
+        let verified = known.and_then(|known| Some((known.clone(), Judgement::of(&known, request, secrets, now).ok()?)));
         self.write(|| {
             let current = self.find_endpoint(endpoint)?;
             let judgement = match verified {
