@@ -87,13 +87,13 @@ impl Store {
         let error = shorten(error);
         self.write(|| {
             let job = self.require_lease(job_id, worker, now)?;
-            let endpoint = self.endpoint_of_event(job.event_id)?;
+            let endpoint = self.endpoint_by_id(self.event_state(job.event_id)?.endpoint_id)?;
             if options.no_handler && endpoint.config.unhandled == Unhandled::Ignore {
                 self.finish(&job, worker, "ignored", Some("no_handler"), Some(duration_ms), now)?;
                 self.remove_job(job.id)?;
                 return Ok(Failure { status: "ignored", next_attempt_at: None });
             }
-            self.count_failure(job.event_id, now)?;
+            self.count_failure(endpoint.id, now)?;
             if options.no_handler || options.dead || job.attempts >= job.max_attempts {
                 let reason = if options.no_handler { "no_handler" } else { error };
                 self.finish(&job, worker, "dead", Some(reason), Some(duration_ms), now)?;
@@ -187,12 +187,10 @@ impl Store {
     /// Records that a worker's lease ran out without a verdict.
     pub(crate) fn record_expiry(&self, job: &Job, now: i64) -> Result<()> {
         self.record_attempt(&Attempt::of(job, "lease_expired", job.worker.as_deref().unwrap_or_default(), now))?;
-        self.count_failure(job.event_id, now)
+        self.count_failure(self.event_state(job.event_id)?.endpoint_id, now)
     }
 
-    fn count_failure(&self, event_id: i64, now: i64) -> Result<()> {
-        let mut statement = self.conn().prepare_cached("SELECT endpoint_id FROM _knocker_events WHERE id = ?1")?;
-        let endpoint_id = statement.query_row([event_id], |row| row.get(0))?;
+    fn count_failure(&self, endpoint_id: i64, now: i64) -> Result<()> {
         self.count_minute(endpoint_id, Tally { receipts: 0, refused: 0, failures: 1 }, now)
     }
 

@@ -172,10 +172,11 @@ impl Store {
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
-    /// The name of a stored endpoint.
-    pub(crate) fn endpoint_name(&self, id: i64) -> Result<String> {
+    /// The endpoint with this id as it is stored now.
+    pub(crate) fn endpoint_by_id(&self, id: i64) -> Result<Arc<Endpoint>> {
         let mut statement = self.conn().prepare_cached("SELECT name FROM _knocker_endpoints WHERE id = ?1")?;
-        Ok(statement.query_row([id], |row| row.get(0))?)
+        let name: String = statement.query_row([id], |row| row.get(0))?;
+        self.find_endpoint(&name)
     }
 
     fn endpoint_text(&self, name: &str) -> Result<Option<(i64, String)>> {

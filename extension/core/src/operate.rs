@@ -1,12 +1,9 @@
 //! Operator actions on single events: replay, requeue, replay of a delivery, ignore.
 
-use std::sync::Arc;
-
 use rusqlite::OptionalExtension;
 use serde::Serialize;
 
 use crate::attempt::shorten;
-use crate::endpoint::Endpoint;
 use crate::error::{Code, Error, Result};
 use crate::store::Store;
 
@@ -87,8 +84,7 @@ impl Store {
             self.drop_job(&state)?;
             return Ok(Operated { event_id, status: "ignored", changed: true });
         }
-        let endpoint = self.endpoint_of_event(event_id)?;
-        self.restart_event(event_id, &endpoint, None, now)?;
+        self.restart_event(event_id, &state, None, now)?;
         Ok(Operated { event_id, status: "received", changed: true })
     }
 
@@ -106,21 +102,21 @@ impl Store {
                 ));
             }
             for &event_id in &event_ids {
-                check_state(Action::Replay, event_id, &self.settled_state(event_id, now)?.status)?;
-                let endpoint = self.endpoint_of_event(event_id)?;
-                self.restart_event(event_id, &endpoint, Some(delivery_id), now)?;
+                let state = self.settled_state(event_id, now)?;
+                check_state(Action::Replay, event_id, &state.status)?;
+                self.restart_event(event_id, &state, Some(delivery_id), now)?;
             }
             Ok(ReplayedDelivery { delivery_id, event_ids })
         })
     }
 
-    /// Puts an event back to `received` with a new job; its former job, live or dead, goes first.
-    pub(crate) fn restart_event(&self, event_id: i64, endpoint: &Endpoint, delivery_id: Option<i64>, now: i64) -> Result<()> {
-        let state = self.event_state(event_id)?;
+    /// Puts an event that is in this state back to `received` with a new job; its former job, live or dead, goes first.
+    pub(crate) fn restart_event(&self, event_id: i64, state: &EventState, delivery_id: Option<i64>, now: i64) -> Result<()> {
+        let endpoint = self.endpoint_by_id(state.endpoint_id)?;
         let sql =
             "UPDATE _knocker_events SET status = 'received', job_id = NULL, attempts = 0, reason = NULL, ended_at = NULL WHERE id = ?1";
         self.conn().prepare_cached(sql)?.execute([event_id])?;
-        self.drop_job(&state)?;
+        self.drop_job(state)?;
         let job_id = self.enqueue(&endpoint.queue(), event_id, delivery_id, endpoint.config.max_attempts, now)?;
         self.conn().prepare_cached("UPDATE _knocker_events SET job_id = ?2 WHERE id = ?1")?.execute((event_id, job_id))?;
         Ok(())
@@ -132,11 +128,6 @@ impl Store {
             Some(job_id) => self.remove_job(job_id),
             None => Ok(()),
         }
-    }
-
-    pub(crate) fn endpoint_of_event(&self, event_id: i64) -> Result<Arc<Endpoint>> {
-        let name = self.endpoint_name(self.event_state(event_id)?.endpoint_id)?;
-        self.find_endpoint(&name)
     }
 
     pub(crate) fn event_state(&self, event_id: i64) -> Result<EventState> {

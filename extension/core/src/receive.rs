@@ -204,7 +204,7 @@ impl Store {
             if event.duplicate {
                 self.link_redelivery(event.id, delivery_id, item.span.as_ref(), now)?;
                 if endpoint.config.on_redelivery == OnRedelivery::RequeueDead {
-                    self.revive_if_dead(event.id, endpoint, now)?;
+                    self.revive_if_dead(event.id, now)?;
                 }
             } else {
                 let job_id = self.enqueue(&queue, event.id, None, endpoint.config.max_attempts, now)?;
@@ -284,13 +284,9 @@ impl Store {
         Ok(())
     }
 
-    fn revive_if_dead(&self, event_id: i64, endpoint: &Endpoint, now: i64) -> Result<()> {
-        let sql = "SELECT 1 FROM _knocker_events WHERE id = ?1 AND status = 'dead'";
-        let dead = self.conn().prepare_cached(sql)?.query_row([event_id], |_| Ok(())).optional()?;
-        if dead.is_some() {
-            self.restart_event(event_id, endpoint, None, now)?;
-        }
-        Ok(())
+    fn revive_if_dead(&self, event_id: i64, now: i64) -> Result<()> {
+        let state = self.event_state(event_id)?;
+        if state.status == "dead" { self.restart_event(event_id, &state, None, now) } else { Ok(()) }
     }
 }
 
