@@ -3,7 +3,8 @@
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde_json::{Map, Value};
+use serde::{Serialize, Serializer};
+use serde_json::Value;
 
 use crate::error::{Error, Result, suggestion};
 
@@ -106,20 +107,33 @@ impl Headers {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    /// The JSON object that is stored: lower-case names, an array for a repeated header, credentials of `redact` (lower case) replaced.
+    /// The JSON object that is stored: lower-case names in order, an array for a repeated header, credentials and `redact` (lower case)
+    /// replaced.
     pub fn to_stored_json(&self, redact: &[&str]) -> String {
-        let mut object = Map::new();
-        for (name, value) in &self.0 {
-            let value = if is_credential(name) || redact.contains(&name.as_str()) { REDACTED } else { value };
-            match object.get_mut(name) {
-                None => {
-                    object.insert(name.clone(), Value::from(value));
-                }
-                Some(Value::Array(values)) => values.push(Value::from(value)),
-                Some(single) => *single = Value::Array(vec![single.take(), Value::from(value)]),
+        let mut pairs: Vec<(&str, &str)> = self.iter().collect();
+        // Stable: the values of a repeated header stay in their order.
+        pairs.sort_by_key(|&(name, _)| name);
+        for (name, value) in &mut pairs {
+            if is_credential(name) || redact.contains(name) {
+                *value = REDACTED;
             }
         }
-        Value::Object(object).to_string()
+        let mut json = Vec::with_capacity(1024);
+        let object = pairs.chunk_by(|a, b| a.0 == b.0).map(|same| (same[0].0, StoredValues(same)));
+        serde_json::Serializer::new(&mut json).collect_map(object).expect("text into memory");
+        String::from_utf8(json).expect("JSON is UTF-8")
+    }
+}
+
+/// The values of one header as they are stored: a single one as text, several as an array.
+struct StoredValues<'h>(&'h [(&'h str, &'h str)]);
+
+impl Serialize for StoredValues<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            [(_, value)] => serializer.serialize_str(value),
+            several => serializer.collect_seq(several.iter().map(|(_, value)| value)),
+        }
     }
 }
 
@@ -201,7 +215,7 @@ impl<'de> Deserialize<'de> for Headers {
 }
 
 /// An HTTP response that an adapter sends as it is.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Response {
     /// The status code.
     pub status: u16,
@@ -212,7 +226,7 @@ pub struct Response {
     pub body: String,
 }
 
-fn pairs_as_object<S: serde::Serializer>(pairs: &[(&'static str, String)], serializer: S) -> Result<S::Ok, S::Error> {
+fn pairs_as_object<S: Serializer>(pairs: &[(&'static str, String)], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_map(pairs.iter().map(|(name, value)| (name, value)))
 }
 
