@@ -16,6 +16,8 @@ from knocker.testing import FrozenClock, sign
 pytest_plugins = ["pytester"]
 
 SECRET = "test-secret"
+LOCK_PATIENCE_S = 60
+"""How long a write waits for the others of its test. SQLite's wait is not fair, and a disk may take long for each of them."""
 
 if DRIVER := os.environ.get("KNOCKER_TEST_DRIVER"):
     # The first load decides which SQLite library this process uses.
@@ -30,14 +32,14 @@ def clock() -> FrozenClock:
 @pytest.fixture
 def hooks(tmp_path: Path, clock: FrozenClock) -> Iterator[knocker.Hooks]:
     """Hooks whose clock stands still."""
-    with knocker.open(tmp_path / "app.db", clock=clock) as opened:
+    with knocker.open(tmp_path / "app.db", clock=clock, busy_timeout_s=LOCK_PATIENCE_S) as opened:
         yield opened
 
 
 @pytest.fixture
 def live_hooks(tmp_path: Path) -> Iterator[knocker.Hooks]:
     """Hooks on the system's clock, for workers that run."""
-    with knocker.open(tmp_path / "app.db") as opened:
+    with knocker.open(tmp_path / "app.db", busy_timeout_s=LOCK_PATIENCE_S) as opened:
         yield opened
 
 

@@ -16,7 +16,7 @@ import pytest
 import knocker
 from knocker.testing import drain
 
-PATIENCE_S = 20
+PATIENCE_S = 300
 
 
 @pytest.fixture

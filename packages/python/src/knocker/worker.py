@@ -73,10 +73,16 @@ class Worker:
 
     def start(self) -> None:
         """Starts the threads and returns."""
+        self._check_startable()
+        self._start()
+
+    def _check_startable(self) -> None:
         if self._keeper is not None or self._stopping.is_set():
             raise UsageError("a worker runs once; make another one")
         if not any(len(endpoint.handlers) for endpoint in self._endpoints.values()):
             raise UsageError("there are no handlers: import the module that registers them before the worker starts")
+
+    def _start(self) -> None:
         keeper = self._keeper = LeaseKeeper(self._database, self.name, self._lease_s, self._endpoints)
         self._runners = [self._thread(f"handler-{n}", self._handle, keeper) for n in range(self._concurrency)]
         self._threads = [self._thread("watch", self._watch), self._thread("leases", self._keep, keeper), *self._runners]
@@ -110,9 +116,11 @@ class Worker:
 
     def run(self) -> None:
         """Works until SIGTERM or SIGINT where this is the main thread, or until ``stop`` is called in another one."""
-        self.start()
+        self._check_startable()
         try:
+            # Before the first handler runs, so that a signal never finds one without them.
             with _stopped_by_signals(self._stopping):
+                self._start()
                 self._stopping.wait()
         finally:
             self.stop()
