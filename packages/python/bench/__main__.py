@@ -51,13 +51,16 @@ def print_http(folder: Path) -> list[str]:
 
 
 def print_workers(folder: Path) -> list[str]:
-    """Events handled a second, and wake-up times. Returns the goal if it was missed."""
+    """Events handled a second, wake-up times, and the CPU of an idle worker. Returns the goals that were missed."""
     print()
     for concurrency in (1, 4):
         print(f"{f'events handled/s, concurrency {concurrency}':<34}{workers.drain(folder, 3000, concurrency):>9.0f}")
     median, slow = workers.wake(folder, 200)
     print(f"{'wake across processes, ms':<34}{median:>9.2f} p50{slow:>9.2f} p99")
-    return [f"wake: {median:.1f} ms, goal 3"] if median >= 3 else []
+    share = workers.idle(folder, 5)
+    print(f"{'CPU of an idle worker':<34}{share:>9.2%} of a core")
+    below = [f"wake: {median:.1f} ms, goal 3"] if median >= 3 else []
+    return [*below, f"an idle worker: {share:.1%} of a core, goal 1"] if share >= 0.01 else below
 
 
 def main(folder: Path) -> int:

@@ -1,4 +1,4 @@
-"""Workers: events handled per second, and how soon a worker of another process starts on a receipt."""
+"""Workers: events handled per second, how soon a worker of another process starts on a receipt, and what an idle one costs."""
 
 from __future__ import annotations
 
@@ -13,6 +13,21 @@ from typing import Any
 
 import knocker
 from receives import SECRET, request_of
+
+IDLE = """
+import resource, sys, threading, knocker
+hooks = knocker.open(sys.argv[1])
+hooks.endpoint("internal").add_handler("*", lambda event, tx: None)
+def used():
+    usage = resource.getrusage(resource.RUSAGE_SELF)
+    return usage.ru_utime + usage.ru_stime
+with hooks.start_worker(concurrency=2):
+    # Past the start itself.
+    threading.Event().wait(0.5)
+    before = used()
+    threading.Event().wait(float(sys.argv[2]))
+    print(used() - before)
+"""
 
 SENDER = """
 import sys, time, knocker
@@ -75,3 +90,9 @@ def wake(folder: Path, total: int) -> tuple[float, float]:
                 threading.Event().wait(0.02)
             sender.stdin.close()
     return statistics.median(latencies), statistics.quantiles(latencies, n=100)[98]
+
+
+def idle(folder: Path, seconds: float) -> float:
+    """The share of a core that a process with an idle worker uses."""
+    command = [sys.executable, "-c", IDLE, str(folder / "idle.db"), str(seconds)]
+    return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout) / seconds

@@ -112,7 +112,7 @@ def test_nothing_answered_is_lost_and_nothing_is_handled_twice(tmp_path: Path) -
                 killed["worker"] += 1
                 worker = start_worker()
         load.finish()
-        with knocker.open(database) as hooks:
+        with knocker.open(database, busy_timeout_s=300) as hooks:
             deadline = time.monotonic() + PATIENCE_S
             while hooks.stats().events.handled < REQUESTS and time.monotonic() < deadline:
                 # The last lease of a killed worker runs out; the worker that is still there takes the job then.

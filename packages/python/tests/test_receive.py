@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
-import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -149,17 +148,24 @@ def test_concurrent_threads_each_get_their_own_result(hooks: knocker.Hooks, gith
         assert hooks.event(receipt.event_id).key == f"delivery-{n}"
 
 
-def test_callers_that_come_together_share_commits(hooks: knocker.Hooks, github: knocker.Endpoint) -> None:
+def test_callers_that_come_together_share_a_commit(hooks: knocker.Hooks, github: knocker.Endpoint) -> None:
     requests = [github_request(n) for n in range(200)]
     commits = hooks.database.changed.changes
+    blocker = hooks.database.connect()
+    blocker.execute("BEGIN IMMEDIATE")
 
     async def all_at_once() -> list[knocker.Receipt]:
-        return await asyncio.gather(*(github.areceive(request) for request in requests))
+        calls = [asyncio.create_task(github.areceive(request)) for request in requests]
+        # Each of them is queued when the loop comes back here, and the writer waits for the lock.
+        await asyncio.sleep(0)
+        blocker.execute("ROLLBACK")
+        return await asyncio.gather(*calls)
 
     receipts = asyncio.run(all_at_once())
+    blocker.close()
     assert {receipt.outcome for receipt in receipts} == {"accepted"}
     # The writer tells of each commit once.
-    assert hooks.database.changed.changes - commits < 20
+    assert hooks.database.changed.changes - commits == 1
 
 
 def test_one_callers_error_is_its_own(hooks: knocker.Hooks, github: knocker.Endpoint, push: PushOf) -> None:
@@ -240,13 +246,34 @@ def test_callers_that_wait_together_for_a_lock_give_up_together(tmp_path: Path) 
         blocker = hooks.database.connect()
         blocker.execute("BEGIN IMMEDIATE")
 
-        async def together() -> list[Any]:
-            return await asyncio.gather(*(endpoint.areceive(github_request(n)) for n in range(40)), return_exceptions=True)
+        connect, begun, all_queued = hooks.database.connect, list[str](), threading.Event()
 
-        started = time.monotonic()
+        class Watched:
+            """The writer's connection, whose first wait for the lock begins when every caller is queued."""
+
+            def __init__(self) -> None:
+                self.connection: Any = connect()
+
+            def __getattr__(self, name: str) -> Any:
+                return getattr(self.connection, name)
+
+            def execute(self, sql: str, *parameters: Any) -> Any:
+                if sql == "BEGIN IMMEDIATE":
+                    assert all_queued.wait(60)
+                    begun.append(sql)
+                return self.connection.execute(sql, *parameters)
+
+        hooks.database.connect = Watched  # type: ignore[method-assign,assignment]
+
+        async def together() -> list[Any]:
+            calls = [asyncio.create_task(endpoint.areceive(github_request(n))) for n in range(40)]
+            await asyncio.sleep(0)
+            all_queued.set()
+            return await asyncio.gather(*calls, return_exceptions=True)
+
         results = asyncio.run(together())
-        # One after the other they would take eight seconds.
-        assert time.monotonic() - started < 2
+        # One wait for all: one after the other they would take eight seconds.
+        assert begun == ["BEGIN IMMEDIATE"]
         assert {type(result) for result in results} == {knocker.BusyError}
         assert len({id(result) for result in results}) == 40
         blocker.execute("ROLLBACK")
@@ -309,8 +336,8 @@ def test_a_database_in_memory_is_refused() -> None:
         knocker.open(":memory:")
 
 
-def test_the_file_is_opened_to_keep_what_is_committed(hooks: knocker.Hooks) -> None:
-    with hooks.database.connection() as connection:
+def test_the_file_is_opened_to_keep_what_is_committed(tmp_path: Path) -> None:
+    with knocker.open(tmp_path / "app.db") as hooks, hooks.database.connection() as connection:
         settings = {
             name: connection.execute(f"PRAGMA {name}").fetchall()[0][0]
             for name in ("journal_mode", "synchronous", "foreign_keys", "busy_timeout")

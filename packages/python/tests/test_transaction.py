@@ -14,9 +14,9 @@ import pytest
 
 import knocker
 from knocker import transaction as transaction_module
-from knocker.testing import drain
+from knocker.testing import FrozenClock, drain
 
-PATIENCE_S = 20
+PATIENCE_S = 300
 
 
 @pytest.fixture
@@ -173,7 +173,8 @@ def test_a_verdict_waits_longer_than_a_receive_does(tmp_path: Any) -> None:
         blocker.close()
 
 
-def test_a_verdict_that_could_not_be_written_costs_an_attempt(tmp_path: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_verdict_that_could_not_be_written_costs_an_attempt(tmp_path: Any, clock: FrozenClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    usual_patience_s = transaction_module._VERDICT_PATIENCE_S
     monkeypatch.setattr(transaction_module, "_VERDICT_PATIENCE_S", 0.0)
     runs: queue.Queue[int] = queue.Queue()
     unwritten = threading.Event()
@@ -184,8 +185,10 @@ def test_a_verdict_that_could_not_be_written_costs_an_attempt(tmp_path: Any, mon
                 unwritten.set()
 
     monkeypatch.setattr(logging.getLogger("knocker.worker"), "handlers", [Log()])
-    with knocker.open(tmp_path / "app.db", busy_timeout_s=0.01) as hooks:
+    path = tmp_path / "app.db"
+    with knocker.open(path, clock=clock, busy_timeout_s=0.01) as hooks, knocker.open(path, clock=clock, busy_timeout_s=60) as patient:
         inbox = hooks.endpoint("inbox", max_attempts=2)
+        outside = patient.endpoint("inbox", max_attempts=2)
         blocker = hooks.database.connect()
 
         @inbox.on("order")
@@ -202,10 +205,12 @@ def test_a_verdict_that_could_not_be_written_costs_an_attempt(tmp_path: Any, mon
         with hooks.start_worker(lease_s=1, poll=0.05):
             assert runs.get(timeout=PATIENCE_S) == 1
             assert unwritten.wait(PATIENCE_S)
+            monkeypatch.setattr(transaction_module, "_VERDICT_PATIENCE_S", usual_patience_s)
             blocker.execute("ROLLBACK")
             # A claim that finds another job does not take the first one up again within its lease.
-            ingest(inbox, "next", "2")
+            ingest(outside, "next", "2")
             assert runs.get(timeout=PATIENCE_S) == 0
+            clock.advance(2)
             assert runs.get(timeout=PATIENCE_S) == 2
         assert [(attempt.attempt, attempt.outcome) for attempt in hooks.attempts(event_id=event_id)] == [
             (1, "lease_expired"),

@@ -7,8 +7,9 @@ from typing import Any
 
 import knocker
 
-hooks = knocker.open(os.environ["APP_DB"])
-github = hooks.endpoint("github", provider="github", secrets=["test-secret"])
+# Patient with a slow disk: what is killed, and when, is the test's choice alone.
+hooks = knocker.open(os.environ["APP_DB"], busy_timeout_s=300)
+github = hooks.endpoint("github", provider="github", secrets=["test-secret"], max_attempts=1000)
 hooks.database.rows("CREATE TABLE IF NOT EXISTS orders (event_id INTEGER, n INTEGER)")
 
 
