@@ -92,11 +92,14 @@ impl Database {
         Self { _folder: Some(folder), ..Self::open(&path) }
     }
 
-    /// Opens a file that the caller looks after: WAL, `synchronous=FULL`, foreign keys, and a generous wait for locks.
+    /// Opens a file that the caller looks after: WAL, `synchronous=FULL`, foreign keys, and a wait for locks that no slow disk outlasts: SQLite's
+    /// own is not fair, so that one of many writers may see the others go first for minutes.
     pub fn open(path: &Path) -> Self {
         let conn = Connection::open(path).expect("the file opens");
-        conn.execute_batch("PRAGMA busy_timeout = 30000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;")
-            .expect("the settings are taken");
+        conn.execute_batch(
+            "PRAGMA busy_timeout = 1800000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;",
+        )
+        .expect("the settings are taken");
         load(&conn).expect("the library loads");
         Self { conn, path: path.to_owned(), _folder: None }
     }

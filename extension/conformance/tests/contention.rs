@@ -14,7 +14,7 @@ const SENDERS: u32 = 8;
 const WORKERS: u32 = 4;
 const WEBHOOKS_EACH: u32 = 400;
 /// Longer than the test, so that a lost lease is an error here.
-const LEASE_S: u32 = 600;
+const LEASE_S: u32 = 86_400;
 
 #[test]
 fn eight_processes_receive_and_four_work_on_one_file() {
