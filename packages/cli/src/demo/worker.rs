@@ -15,10 +15,10 @@ use serde_json::Value;
 use crate::failure::{Exit, Failure, Result};
 
 const NAME: &str = "demo-worker";
-const LEASE_S: i64 = 30;
+const LEASE_S: i64 = 600;
 const AT_ONCE: i64 = 10;
 /// A demo that is not through by then does not go as told.
-const PATIENCE: Duration = Duration::from_secs(8);
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A running worker.
 pub struct Worker(JoinHandle<Result>);
@@ -63,7 +63,7 @@ fn work(store: &Store, woken: &mpsc::Receiver<()>) -> Result {
         }
         more_may_come = woken.recv_timeout(due.unwrap_or(PATIENCE).min(PATIENCE)) != Err(RecvTimeoutError::Disconnected);
     }
-    Err(stuck("events were left after eight seconds"))
+    Err(stuck("events were left after two minutes"))
 }
 
 fn leased_jobs(conn: &Connection) -> Result<Vec<Job>> {

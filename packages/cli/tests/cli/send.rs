@@ -63,7 +63,8 @@ fn server(answer: &'static str) -> (String, JoinHandle<Received>) {
 }
 
 fn send(provider: &str, url: &str, args: &[&str]) -> Ran {
-    let args = [&["send", provider, url, "-", "--secret-env", "HOOK_SECRET"], args].concat();
+    let patient: &[&str] = if args.contains(&"--timeout") { &[] } else { &["--timeout", "10m"] };
+    let args = [&["send", provider, url, "-", "--secret-env", "HOOK_SECRET"], patient, args].concat();
     run(command(&args).env("HOOK_SECRET", SECRET), BODY.as_bytes())
 }
 

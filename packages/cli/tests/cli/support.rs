@@ -186,8 +186,8 @@ impl Inbox {
         };
         let (first, second, third) = (job(1), job(2), job(3));
         inbox.store.handled(first, "w", 12, at).unwrap();
-        // Due in an hour and half a minute.
-        let later = FailOptions { retry_after_s: Some(5430.0), ..FailOptions::default() };
+        // Due in an hour and fifty minutes, which reads as an hour for as long as any test takes.
+        let later = FailOptions { retry_after_s: Some(8400.0), ..FailOptions::default() };
         inbox.store.failed(second, "w", "no answer\u{1b}[31m", 7, &later, at).unwrap();
         let dead = FailOptions { dead: true, ..FailOptions::default() };
         inbox.store.failed(third, "w", "no such order", 9, &dead, at).unwrap();
