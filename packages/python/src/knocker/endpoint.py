@@ -34,7 +34,8 @@ class Endpoint:
         self.handlers = Handlers()
         self._database = database
         self._http = http
-        self._secrets = secrets if callable(secrets) else _checked(name, secrets)
+        self._find_secrets = secrets if callable(secrets) else None
+        self._fixed_secrets = "[]" if callable(secrets) else json.dumps(_checked(name, secrets))
         if settings is not None:
             self.configure(**settings)
         else:
@@ -99,21 +100,16 @@ class Endpoint:
 
         Callers of several threads share commits. Raises :class:`~knocker.KnockerError` where nothing could be stored.
         """
-        secrets = self._secrets(request) if callable(self._secrets) else self._secrets
-        if inspect.isawaitable(secrets):
-            if inspect.iscoroutine(secrets):
-                secrets.close()
-            raise UsageError(f"endpoint {self.name!r}: its secrets come from a coroutine function; use areceive")
-        text = self._database.writer.call(*self._receive_call(request, secrets))
-        return Receipt.from_json(text)
+        secrets = self._secrets_of(request)
+        return Receipt.from_json(self._database.writer.call(*self._receive_call(request, secrets)))
 
     async def areceive(self, request: Request) -> Receipt:
         """As :meth:`receive`, for coroutines; concurrent tasks share commits."""
-        secrets = self._secrets(request) if callable(self._secrets) else self._secrets
-        if inspect.isawaitable(secrets):
-            secrets = await secrets
-        text = await self._database.writer.acall(*self._receive_call(request, secrets))
-        return Receipt.from_json(text)
+        secrets = self._fixed_secrets
+        if self._find_secrets is not None:
+            found = self._find_secrets(request)
+            secrets = _json_of(self.name, await found if inspect.isawaitable(found) else found)
+        return Receipt.from_json(await self._database.writer.acall(*self._receive_call(request, secrets)))
 
     def ingest(
         self,
@@ -158,11 +154,9 @@ class Endpoint:
 
     def verify(self, request: Request) -> Verdict:
         """The verdict on a request with this endpoint's provider, options and secrets; nothing is stored."""
-        secrets = self._secrets(request) if callable(self._secrets) else self._secrets
-        if inspect.isawaitable(secrets):
-            raise UsageError(f"endpoint {self.name!r}: its secrets come from a coroutine function")
+        secrets = self._secrets_of(request)
         provider, options = self._database.rows("SELECT provider, options FROM knocker_endpoints WHERE name = ?", [self.name])[0]
-        arguments = (provider, options, request.to_json(), request.body, json.dumps(_texts(self.name, secrets)))
+        arguments = (provider, options, request.to_json(), request.body, secrets)
         return Verdict.from_json(self._database.call("knocker_verify", *arguments))
 
     def asgi(self) -> AsgiApp:
@@ -177,23 +171,27 @@ class Endpoint:
 
         return WsgiApp(lambda _: self, self._http)
 
-    def _receive_call(self, request: Request, secrets: Sequence[str]) -> tuple[Any, ...]:
-        return (
-            "knocker_receive",
-            self.name,
-            request.to_json(),
-            request.body,
-            json.dumps(_texts(self.name, secrets)),
-            self._database.now(),
-        )
+    def _receive_call(self, request: Request, secrets: str) -> tuple[Any, ...]:
+        return ("knocker_receive", self.name, request.to_json(), request.body, secrets, self._database.now())
+
+    def _secrets_of(self, request: Request) -> str:
+        """The secrets argument for this request, without waiting for anybody."""
+        if self._find_secrets is None:
+            return self._fixed_secrets
+        found = self._find_secrets(request)
+        if inspect.isawaitable(found):
+            if inspect.iscoroutine(found):
+                found.close()
+            raise UsageError(f"endpoint {self.name!r}: its secrets come from a coroutine function; use areceive")
+        return _json_of(self.name, found)
 
 
-def _texts(name: str, secrets: Any) -> tuple[str, ...]:
-    """The secrets as a tuple. What they are instead is not shown: it may be a secret after all."""
+def _json_of(name: str, secrets: Any) -> str:
+    """The secrets that a function has found, as the SQL functions take them. What they are instead is not shown: it may be a secret."""
     listed = (secrets,) if isinstance(secrets, str) else tuple(secrets) if isinstance(secrets, (Sequence, Set)) else (None,)
     if not all(isinstance(secret, str) for secret in listed):
         raise UsageError(f"endpoint {name!r}: secrets are a text, a list of texts, or a function that returns one of these")
-    return listed
+    return json.dumps(listed)
 
 
 def _checked(name: str, secrets: str | Sequence[str]) -> tuple[str, ...]:
