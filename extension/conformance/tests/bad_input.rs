@@ -1,6 +1,8 @@
 //! Anything as an argument: no call panics or aborts, each gives a result of the contract or an error of the table, and no receipt is
 //! stored by half. A panic would end this process or come back as an error without a code.
 
+mod properties;
+
 use std::collections::HashSet;
 use std::sync::OnceLock;
 
@@ -86,8 +88,7 @@ fn check_call(database: &Database, function: &str, arguments: &[Argument]) -> Re
 }
 
 fn run<S: Strategy>(cases: u32, strategy: S, property: impl Fn(S::Value) -> Result<(), TestCaseError>) {
-    let config = ProptestConfig { cases, failure_persistence: None, max_shrink_iters: 2000, ..ProptestConfig::default() };
-    TestRunner::new(config).run(&strategy, property).unwrap_or_else(|error| panic!("{error}"));
+    TestRunner::new(properties::config(cases)).run(&strategy, property).unwrap_or_else(|error| panic!("{error}"));
 }
 
 fn any_json() -> impl Strategy<Value = Value> {

@@ -1,6 +1,8 @@
 //! Random stories against a model: what the design says of events, leases and attempts in a few lines of plain Rust, and the library must
 //! agree with it after every step.
 
+mod properties;
+
 use knocker_conformance::call;
 use knocker_conformance::database::{Database, Failure, argument};
 use knocker_conformance::invariants;
@@ -268,7 +270,7 @@ fn check(database: &Database, model: &Model, now: i64) -> Result<(), String> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 120, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(properties::config(120))]
 
     #[test]
     fn events_leases_and_attempts_are_what_the_model_says(steps in prop::collection::vec(step(), 1..70)) {

@@ -1,5 +1,7 @@
 //! A plain Honker client and Knocker on the same jobs: whatever the client does, event and job agree.
 
+mod properties;
+
 use knocker_conformance::clock::Clock;
 use knocker_conformance::database::{Database, Failure, argument};
 use knocker_conformance::{call, invariants};
@@ -223,7 +225,7 @@ fn perform(database: &Database, clock: &Clock, step: &Step) -> Result<Sql, Failu
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(properties::config(100))]
 
     #[test]
     fn event_and_job_agree_whatever_both_clients_do(steps in prop::collection::vec(step(), 1..50)) {

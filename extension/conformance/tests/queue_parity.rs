@@ -1,5 +1,7 @@
 //! Knocker's queue is Honker's: the same operations through `honker_*` functions and through Knocker's leave the same rows.
 
+mod properties;
+
 use knocker_conformance::call;
 use knocker_conformance::clock::Clock;
 use knocker_conformance::database::{Database, argument};
@@ -213,7 +215,7 @@ fn check(ops: &[Op]) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 150, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(properties::config(150))]
 
     #[test]
     fn the_same_operations_leave_the_same_rows(ops in prop::collection::vec(op(), 1..60)) {
