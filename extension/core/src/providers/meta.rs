@@ -1,10 +1,12 @@
 //! Meta (Facebook, Instagram, WhatsApp, Messenger) signs the body as it is on the wire, escapes and all, and batches what happened.
 
+use std::borrow::Cow;
+
 use super::engine::context::Context;
 use super::engine::digest::{Digest, sha256_hex};
 use super::engine::event::{Batch, Event};
 use super::engine::form;
-use super::engine::json::{self, Json};
+use super::engine::json::Json;
 use super::engine::signature::{Form, SignatureScheme};
 use super::options::OptionSpec;
 use super::provider::{Handshake, Provider, Scheme};
@@ -57,39 +59,43 @@ fn subscribe(context: &Context, _: &Secrets) -> Option<Verdict> {
 
 /// One item for each change and each message of each entry.
 fn items(context: &Context) -> Option<Vec<Item>> {
-    let found = json::find(context.body(), &["object", "entry"]);
-    let (object, entries) = (found[0]?.string()?, found[1]?.elements()?);
+    let [object, entries] = Json::parse(context.body())?.get_each(["object", "entry"]);
+    let (object, entries) = (object?.string()?, entries?.elements()?);
     let mut items = Vec::new();
     for entry in entries {
-        let text = |path| entry.get(path).and_then(Json::text).unwrap_or_default();
-        let owner = format!("{}:{}", text("id"), text("time"));
-        for change in entry.get("changes").and_then(Json::elements).unwrap_or_default() {
-            items.push(change_item(context, &object, &owner, change));
-        }
-        for list in ["messaging", "standby"] {
-            for message in entry.get(list).and_then(Json::elements).unwrap_or_default() {
-                items.push(message_item(context, &object, message));
-            }
-        }
+        let [id, time, changes, messaging, standby] = entry.get_each(["id", "time", "changes", "messaging", "standby"]);
+        let owner = format!("{}:{}", text(id), text(time));
+        items.extend(elements(changes).map(|change| change_item(context, &object, &owner, change)));
+        items.extend(elements(messaging).chain(elements(standby)).map(|message| message_item(context, &object, message)));
     }
     // A form of entry that we do not know is still an authentic occurrence.
     if items.is_empty() { None } else { Some(items) }
 }
 
+fn text(value: Option<Json<'_>>) -> Cow<'_, str> {
+    value.and_then(Json::text).unwrap_or_default()
+}
+
+fn elements(list: Option<Json<'_>>) -> impl Iterator<Item = Json<'_>> {
+    list.and_then(Json::elements).unwrap_or_default().into_iter()
+}
+
 fn change_item(context: &Context, object: &str, owner: &str, change: Json) -> Item {
-    let field = change.get("field").and_then(Json::string).unwrap_or_default();
-    let key = whatsapp_key(change).unwrap_or_else(|| format!("{owner}:{field}:{}", &sha256_hex(&[change.bytes()])[..32]));
+    let [field, messages, statuses] = change.get_each(["field", "value.messages", "value.statuses"]);
+    let field = field.and_then(Json::string).unwrap_or_default();
+    let key = whatsapp_key(messages, statuses).unwrap_or_else(|| format!("{owner}:{field}:{}", &sha256_hex(&[change.bytes()])[..32]));
     Item { event_type: Some(format!("{object}.{field}")), key: Some(key), span: Some(change.span_in(context.body())) }
 }
 
 /// The ids of the messages, or of the statuses with what they say: one message passes through several.
-fn whatsapp_key(change: Json) -> Option<String> {
+fn whatsapp_key(messages: Option<Json>, statuses: Option<Json>) -> Option<String> {
     let mut ids = Vec::new();
-    for message in change.get("value.messages").and_then(Json::elements).unwrap_or_default() {
+    for message in elements(messages) {
         ids.push(message.get("id")?.string()?.into_owned());
     }
-    for status in change.get("value.statuses").and_then(Json::elements).unwrap_or_default() {
-        ids.push(format!("{}:{}", status.get("id")?.string()?, status.get("status")?.string()?));
+    for status in elements(statuses) {
+        let [id, status] = status.get_each(["id", "status"]);
+        ids.push(format!("{}:{}", id?.string()?, status?.string()?));
     }
     (!ids.is_empty()).then(|| ids.join(","))
 }
@@ -113,14 +119,15 @@ const MESSAGE_KINDS: [&str; 14] = [
 ];
 
 fn message_item(context: &Context, object: &str, message: Json) -> Item {
-    let kind = MESSAGE_KINDS.into_iter().find(|kind| message.get(kind).is_some()).unwrap_or("messaging");
-    let text = |path: &str| message.get(path).and_then(Json::text).unwrap_or_default();
-    let mid = text(&format!("{kind}.mid"));
+    let present = message.get_each(MESSAGE_KINDS);
+    let (kind, value) = MESSAGE_KINDS.into_iter().zip(present).find(|(_, value)| value.is_some()).unwrap_or(("messaging", None));
+    let mid = text(value.and_then(|value| value.get("mid")));
     let key = match kind {
         "message" if !mid.is_empty() => mid.into_owned(),
         _ => {
+            let [sender, recipient, timestamp] = message.get_each(["sender.id", "recipient.id", "timestamp"]).map(text);
             let content = &sha256_hex(&[message.bytes()])[..16];
-            format!("{kind}:{}:{}:{}:{mid}:{content}", text("sender.id"), text("recipient.id"), text("timestamp"))
+            format!("{kind}:{sender}:{recipient}:{timestamp}:{mid}:{content}")
         }
     };
     Item { event_type: Some(format!("{object}.{kind}")), key: Some(key), span: Some(message.span_in(context.body())) }

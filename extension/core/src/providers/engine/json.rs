@@ -44,6 +44,12 @@ impl<'a> Json<'a> {
         find(self.bytes(), &[path]).pop().flatten()
     }
 
+    /// The values at several dotted paths, in one pass.
+    pub fn get_each<const N: usize>(self, paths: [&str; N]) -> [Option<Json<'a>>; N] {
+        let mut found = find(self.bytes(), &paths).into_iter();
+        std::array::from_fn(|_| found.next().flatten())
+    }
+
     /// A string's characters; `None` for anything else.
     pub fn string(self) -> Option<Cow<'a, str>> {
         let raw = self.0.strip_prefix('"')?.strip_suffix('"')?;
