@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { execFile, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { cpSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -27,20 +27,57 @@ function pack(name) {
   return readdirSync(out).map((file) => join(out, file));
 }
 
+/** A port that was free a moment ago. Not of those that the system gives to clients: one of them might get it before the server does. */
 async function freePort() {
-  const server = createServer().listen(0, "127.0.0.1");
-  await once(server, "listening");
-  const { port } = server.address();
-  server.close();
-  await once(server, "close");
-  return port;
+  for (;;) {
+    const port = 20_000 + Math.floor(Math.random() * 12_000);
+    const server = createServer();
+    const listening = await new Promise((resolve) => {
+      server.once("listening", () => resolve(true)).once("error", () => resolve(false));
+      server.listen(port, "127.0.0.1");
+    });
+    if (!listening) continue;
+    server.close();
+    await once(server, "close");
+    return port;
+  }
+}
+
+/**
+ * Copies modules, with everything that they depend on, out of what the lock file of the package under test has installed: the versions are
+ * the locked ones, and no registry is asked.
+ * @param modules names in the project, and the folders that they are copied from.
+ */
+function copyLocked(from, to, modules) {
+  const copied = new Set();
+  const copy = (name, folder) => {
+    if (copied.has(name) || !existsSync(join(from, folder))) return;
+    copied.add(name);
+    cpSync(join(from, folder), join(to, name), { recursive: true });
+    needs(join(from, folder));
+  };
+  const needs = (folder) => {
+    const { dependencies, optionalDependencies } = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
+    for (const name of Object.keys({ ...dependencies, ...optionalDependencies })) copy(name, name);
+    // What stands inside came along; what it needs itself may stand further up.
+    for (const inside of modulesIn(join(folder, "node_modules"))) needs(inside);
+  };
+  for (const [name, folder] of Object.entries(modules)) copy(name, folder);
+}
+
+/** The folders of all modules in a `node_modules`. */
+function modulesIn(folder) {
+  if (!existsSync(folder)) return [];
+  const names = readdirSync(folder).filter((name) => !name.startsWith("."));
+  const modules = names.flatMap((name) => (name.startsWith("@") ? readdirSync(join(folder, name)).map((rest) => join(name, rest)) : name));
+  return modules.map((name) => join(folder, name));
 }
 
 /**
  * The examples, run from an empty project that npm filled with the packed tarballs, over real HTTP.
- * @param install what else the project needs: `npm install` arguments, and folders of `node_modules` to copy because they were compiled.
+ * @param modules what else the project needs: names, and the folders of this package's `node_modules` that they come from.
  */
-export default function installed(runtime, { name, label, program, install = [], copy = [], quickStarts, servers, scripts, tests }) {
+export default function installed(runtime, { name, label, program, modules, quickStarts, servers, scripts, tests }) {
   const { describe, it, testing, openRaw } = runtime;
 
   describe(`installed from the tarballs: ${label}`, () => {
@@ -97,11 +134,9 @@ export default function installed(runtime, { name, label, program, install = [],
 
     it("finds its library in the platform package", async () => {
       writeFileSync(join(project, "package.json"), '{ "private": true, "type": "module" }');
-      const args = ["install", "--no-audit", "--no-fund", "--ignore-scripts", ...pack(name), ...install];
-      // What the tests use is in npm's cache already; only a machine that has lost it asks the registry.
-      await run("npm", [...args, "--offline"], { cwd: project }).catch(() => run("npm", [...args, "--prefer-offline"], { cwd: project }));
-      for (const module of copy)
-        cpSync(join(packages, name, "node_modules", module), join(project, "node_modules", module), { recursive: true });
+      const args = ["install", "--no-audit", "--no-fund", "--ignore-scripts", "--offline"];
+      await run("npm", [...args, ...pack(name)], { cwd: project });
+      copyLocked(join(packages, name, "node_modules"), join(project, "node_modules"), modules);
       for (const file of readdirSync(join(examples, name))) {
         if (file.endsWith(".js")) cpSync(join(examples, name, file), join(project, file));
       }

@@ -1,15 +1,11 @@
-import { readFileSync } from "node:fs";
-
 import installed from "../../../js/suite/installed.js";
 import { runtime } from "../runtime.js";
-
-const { devDependencies } = JSON.parse(readFileSync(new URL("../../package.json", import.meta.url), "utf8"));
 
 installed(runtime, {
   name: "bun",
   label: `Bun ${Bun.version}`,
   program: process.execPath,
-  install: [`hono@${devDependencies.hono}`],
+  modules: { hono: "hono" },
   quickStarts: ["quickstart.js"],
   servers: [
     ["serve-app.js", "shop.js"],
