@@ -6,7 +6,7 @@ import { collect, deferred, failure, file, github, push, until, value } from "./
 
 /** The worker: in the same process, in others, starting, stopping, waking. */
 export default function worker(runtime) {
-  const { describe, it, knocker } = runtime;
+  const { describe, it, knocker, testing } = runtime;
 
   const counted = (options, endpointOptions) => countedOrders(runtime, options, endpointOptions);
 
@@ -109,7 +109,8 @@ export default function worker(runtime) {
     });
 
     it("runs a handler again that met another process's transaction, and holds up nothing meanwhile", async () => {
-      const { hooks, endpoint, orders, database, close, errors } = counted();
+      // Waiting in place for so long would be seen: this test would not come to its end.
+      const { hooks, endpoint, orders, database, close, errors } = counted({ busyTimeoutMs: 24 * 3_600_000 });
       const entered = deferred();
       const goOn = deferred();
       const refused = deferred();
@@ -129,18 +130,12 @@ export default function worker(runtime) {
       await entered.promise;
       database.exec("BEGIN IMMEDIATE");
       goOn.resolve();
-      let longest = 0;
-      let last = performance.now();
-      const turns = setInterval(() => {
-        longest = Math.max(longest, performance.now() - last);
-        last = performance.now();
-      }, 1);
       assert.ok((await refused.promise) instanceof knocker.BusyError);
-      // Thrice the time of waiting in place, and far less than busyTimeoutMs.
-      const end = performance.now() + 75;
-      await until(() => performance.now() > end, "some turns of the event loop");
-      clearInterval(turns);
-      assert.ok(longest < 1000, `the event loop stood still for ${longest} ms`);
+      // The handler waits for the other transaction, which the event loop must turn for to come to its end.
+      let turns = 0;
+      const turning = setInterval(() => (turns += 1), 1);
+      await until(() => turns >= 50, "some turns of the event loop");
+      clearInterval(turning);
       database.exec("COMMIT");
       await until(async () => (await hooks.event(eventId)).status === "handled", "the event");
       await working.stop();
@@ -242,7 +237,8 @@ export default function worker(runtime) {
     });
 
     it("keeps the lease of a long handler, also while its transaction is open", async () => {
-      const { hooks, endpoint, orders, close, errors } = counted();
+      const clock = testing.frozenClock();
+      const { hooks, endpoint, orders, close, errors } = counted({ now: clock });
       const entered = deferred();
       const goOn = deferred();
       endpoint.on("push", async (event, tx) => {
@@ -252,11 +248,15 @@ export default function worker(runtime) {
         write(event, tx);
       });
       for (const open of [false, true]) await endpoint.receive(push(runtime, { body: { open } }));
-      const working = hooks.work({ leaseS: 1 });
+      const working = hooks.work({ leaseS: 2 });
       await entered.promise;
-      // Three times the lease: without the heartbeat another worker could have the job by then.
-      const end = performance.now() + 3000;
-      await until(() => performance.now() > end, "three leases");
+      const expiry = () => hooks.query("SELECT lease_expires_at AS at FROM knocker_jobs")[0].at;
+      // Three times the lease, by a clock that stands still until the lease has been extended: without the heartbeat another worker could
+      // have the job by then.
+      for (let second = 1; second <= 6; second++) {
+        clock.advanceMs(1000);
+        await until(() => expiry() === clock() + 2000, "the lease from now on");
+      }
       assert.equal(await hooks.call("knocker_claim", "another", 10, 60, null), 1, "only the job that waits is free");
       await hooks.call("knocker_release", "another");
       goOn.resolve();
@@ -349,11 +349,15 @@ export default function worker(runtime) {
     it("does not hold up receives: 200 arrive while it waits five seconds before its first write", async () => {
       const { hooks, endpoint, orders, close, errors } = counted();
       const entered = deferred();
+      const answered = deferred();
+      let written = false;
       endpoint.on("slow", async (event, tx) => {
         entered.resolve();
-        // What stands for a call to somebody's API. The test is about this duration.
+        // What stands for a call to somebody's API: until every receive is answered, and on a fast disk longer than that.
         await new Promise((resolve) => setTimeout(resolve, 5000));
+        await answered.promise;
         write(event, tx);
+        written = true;
       });
       endpoint.on("push", write);
       await endpoint.receive(push(runtime, { type: "slow" }));
@@ -372,11 +376,13 @@ export default function worker(runtime) {
         );
       }
       delay.disable();
+      assert.deepEqual([durations.length, written], [200, false]);
+      answered.resolve();
       await until(() => orders().length === 201, "all events");
       await working.stop();
       const slowest = Math.max(...durations);
+      // The figures are a report: how long a commit takes is the disk's choice.
       console.log(`slowest of 200 receives: ${slowest.toFixed(1)} ms; event loop delay p99: ${(delay.percentile(99) / 1e6).toFixed(1)} ms`);
-      assert.ok(slowest < 250, `the slowest receive took ${slowest} ms`);
       assert.deepEqual(errors, []);
       await close();
     });

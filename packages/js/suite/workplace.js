@@ -27,13 +27,16 @@ export function deferred() {
   return { promise, resolve, reject };
 }
 
-/** Settles when `condition` holds, asked once a turn of the event loop; fails after ten seconds. */
+/** How long something may take before that is a failure, in milliseconds: no slow disk and no busy machine should make it one. */
+export const PATIENCE_MS = 300_000;
+
+/** Settles when `condition` holds, asked once a turn of the event loop; fails after `PATIENCE_MS`. */
 export async function until(condition, what) {
-  const end = performance.now() + 10_000;
+  const end = performance.now() + PATIENCE_MS;
   for (;;) {
     const value = await condition();
     if (value) return value;
-    if (performance.now() > end) throw new Error(`waited ten seconds for: ${what}`);
+    if (performance.now() > end) throw new Error(`waited ${PATIENCE_MS / 1000} seconds for: ${what}`);
     await new Promise((resolve) => setImmediate(resolve));
   }
 }
@@ -77,11 +80,12 @@ export function push(
   return testing.sign("github", body, secret, { headers: { "X-GitHub-Event": type, "X-GitHub-Delivery": id }, ...options });
 }
 
-/** A Knocker on a new file with a GitHub endpoint. What fails out of sight is collected in `errors`. */
+/** A Knocker on a new file with a GitHub endpoint, whose writes wait as long as others take. What fails out of sight is collected in `errors`. */
 export function github(runtime, options = {}, endpointOptions = {}) {
   const { path = file(), ...rest } = options;
   const errors = [];
-  const hooks = runtime.open(path, { onError: (error, event) => errors.push({ error, event }), ...rest });
+  const onError = (error, event) => errors.push({ error, event });
+  const hooks = runtime.open(path, { busyTimeoutMs: PATIENCE_MS, onError, ...rest });
   const endpoint = hooks.endpoint("github", { provider: "github", secrets: [SECRET], ...endpointOptions });
   return { hooks, endpoint, errors, path };
 }
