@@ -191,7 +191,7 @@ impl Store {
     }
 
     fn count_failure(&self, endpoint_id: i64, now: i64) -> Result<()> {
-        self.count_minute(endpoint_id, Tally { receipts: 0, refused: 0, failures: 1 }, now)
+        self.count_minute(endpoint_id, Tally { failures: 1, ..Tally::default() }, now)
     }
 
     fn require_lease(&self, job_id: i64, worker: &str, now: i64) -> Result<Job> {

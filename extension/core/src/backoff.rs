@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Exponential backoff: `base_s × factor^(attempt − 1)`, at most `cap_s`, with jitter.
+/// Exponential backoff: `base_s × factor^(attempt − 1)`, at most `cap_s`, and then ±10 % of jitter.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Backoff {
     /// Delay after the first attempt, in seconds.
@@ -27,7 +27,8 @@ impl Backoff {
     /// the same call gives the same row on every replica.
     pub fn delay_ms(&self, event_id: i64, attempt: i64) -> i64 {
         let exponent = (attempt - 1).clamp(0, 1000) as i32;
-        let seconds = (self.base_s * self.factor.powi(exponent)).min(self.cap_s);
+        // Without a base there is nothing to multiply, also where the factor's power is infinite.
+        let seconds = if self.base_s == 0.0 { 0.0 } else { (self.base_s * self.factor.powi(exponent)).min(self.cap_s) };
         let jitter = 0.9 + 0.2 * unit_interval(event_id as u64, attempt as u64);
         (seconds * jitter * 1000.0) as i64
     }
@@ -45,6 +46,12 @@ fn unit_interval(event_id: u64, attempt: u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn without_a_base_there_is_no_delay() {
+        let backoff = Backoff { base_s: 0.0, factor: 100.0, cap_s: 60.0 };
+        assert_eq!([1, 10, 1000].map(|attempt| backoff.delay_ms(1, attempt)), [0, 0, 0]);
+    }
 
     #[test]
     fn delays_grow_by_the_factor_up_to_the_cap() {

@@ -204,8 +204,9 @@ fn parse_stored(name: &str, text: &str) -> Result<Config> {
 
 fn check_name(name: &str) -> Result<()> {
     let valid = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-');
-    if name.is_empty() || name.len() > 64 || !name.bytes().all(valid) {
-        return Err(Error::invalid(format!("endpoint name {name:?}: must be 1 to 64 characters of a-z A-Z 0-9 _ . -")));
+    // Two dots, and one, are steps in a URL and no names.
+    if name.is_empty() || name.len() > 64 || !name.bytes().all(valid) || name == "." || name == ".." {
+        return Err(Error::invalid(format!("endpoint name {name:?}: must be 1 to 64 characters of a-z A-Z 0-9 _ . - and not . or ..")));
     }
     Ok(())
 }
@@ -235,7 +236,7 @@ fn merge(stored: Option<&Config>, given: &Arguments) -> Result<Config> {
         options,
         enabled: pick(given, "enabled", given.boolean("enabled")?, base.enabled, defaults.enabled),
         max_attempts: pick(given, "max_attempts", given.whole("max_attempts", 1..=1000)?, base.max_attempts, defaults.max_attempts),
-        backoff: pick(given, "backoff", parse_backoff(given)?, base.backoff, defaults.backoff),
+        backoff: pick(given, "backoff", parse_backoff(given, base.backoff)?, base.backoff, defaults.backoff),
         max_body_bytes: pick(
             given,
             "max_body_bytes",
@@ -266,14 +267,14 @@ fn pick<T>(given: &Arguments, key: &str, value: Option<T>, stored: T, default: T
     value.unwrap_or(if given.has(key) { default } else { stored })
 }
 
-fn parse_backoff(given: &Arguments) -> Result<Option<Backoff>> {
+fn parse_backoff(given: &Arguments, stored: Backoff) -> Result<Option<Backoff>> {
     let Some(value) = given.get("backoff") else { return Ok(None) };
     let parts = Arguments::from_value("config: backoff", value.clone(), &["base_s", "factor", "cap_s"])?;
     let default = Backoff::default();
     Ok(Some(Backoff {
-        base_s: parts.number("base_s", 0.0..=2_592_000.0)?.unwrap_or(default.base_s),
-        factor: parts.number("factor", 1.0..=100.0)?.unwrap_or(default.factor),
-        cap_s: parts.number("cap_s", 0.0..=2_592_000.0)?.unwrap_or(default.cap_s),
+        base_s: pick(&parts, "base_s", parts.number("base_s", 0.0..=2_592_000.0)?, stored.base_s, default.base_s),
+        factor: pick(&parts, "factor", parts.number("factor", 1.0..=100.0)?, stored.factor, default.factor),
+        cap_s: pick(&parts, "cap_s", parts.number("cap_s", 0.0..=2_592_000.0)?, stored.cap_s, default.cap_s),
     }))
 }
 

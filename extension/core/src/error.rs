@@ -147,7 +147,7 @@ impl From<rusqlite::Error> for Error {
             Some(ErrorCode::OperationInterrupted) => Code::Interrupted,
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Code::Corrupt,
             // SQLite has no code of its own for a missing table.
-            _ if message.contains("no such table: _knocker_") => {
+            _ if message.contains("no such table: _knocker_") || message.contains("no such table: main._knocker_") => {
                 return Error::new(Code::NotBootstrapped, "this database has no Knocker schema");
             }
             _ => Code::Sqlite,
@@ -162,17 +162,17 @@ impl From<Error> for rusqlite::Error {
     }
 }
 
-/// `, did you mean "x"?` for the nearest of `valid`, or the whole list where none is near.
+/// `; did you mean "x"?` for the nearest of `valid`. Where none is near: the whole list if it is short, else the three nearest.
 pub fn suggestion<'a>(given: &str, valid: impl IntoIterator<Item = &'a str>) -> String {
     let valid: Vec<&str> = valid.into_iter().collect();
     let lower = given.to_lowercase();
-    let nearest = valid
-        .iter()
-        .map(|candidate| (strsim::jaro_winkler(&lower, &candidate.to_lowercase()), candidate))
-        .max_by(|a, b| a.0.total_cmp(&b.0));
-    match nearest {
-        Some((score, candidate)) if score > 0.75 => format!("; did you mean {candidate:?}?"),
-        Some(_) if valid.len() <= 20 => format!("; valid: {}", valid.join(", ")),
+    let mut nearest: Vec<_> = valid.iter().map(|&candidate| (strsim::jaro_winkler(&lower, &candidate.to_lowercase()), candidate)).collect();
+    nearest.sort_by(|a, b| b.0.total_cmp(&a.0));
+    match nearest.as_slice() {
+        [] => String::new(),
+        [(score, candidate), ..] if *score > 0.75 => format!("; did you mean {candidate:?}?"),
+        _ if valid.len() <= 20 => format!("; valid: {}", valid.join(", ")),
+        [(_, first), (_, second), (_, third), ..] => format!("; the nearest are {first:?}, {second:?} and {third:?}"),
         _ => String::new(),
     }
 }
@@ -200,5 +200,8 @@ mod tests {
     fn a_near_miss_is_named_and_a_far_one_gets_the_list() {
         assert_eq!(suggestion("stirpe", ["stripe", "slack"]), "; did you mean \"stripe\"?");
         assert_eq!(suggestion("zzz", ["stripe", "slack"]), "; valid: stripe, slack");
+        let many: Vec<&str> = ["mailgun", "meta", "mux"].into_iter().chain(["xyz"; 20]).collect();
+        assert_eq!(suggestion("mollie", many), r#"; the nearest are "mailgun", "mux" and "meta""#);
+        assert_eq!(suggestion("x", []), "");
     }
 }

@@ -43,7 +43,7 @@ impl Fields {
     pub fn parse(json: &str) -> Result<Self> {
         let given = Arguments::parse("fields", json, KEYS)?;
         let headers = match given.get("headers") {
-            Some(value) => serde_json::from_value(value.clone()).map_err(|error| given.error("headers", error))?,
+            Some(value) => Headers::from_json("fields: headers", value)?,
             None => Headers::new(),
         };
         Ok(Self {

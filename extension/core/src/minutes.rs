@@ -16,6 +16,9 @@ pub struct Tally {
     pub refused: i64,
     /// Failed attempts.
     pub failures: i64,
+    /// Refused receipts that were only counted, and not stored.
+    #[serde(skip)]
+    pub(crate) limited: i64,
 }
 
 impl std::ops::AddAssign for Tally {
@@ -23,6 +26,7 @@ impl std::ops::AddAssign for Tally {
         self.receipts += other.receipts;
         self.refused += other.refused;
         self.failures += other.failures;
+        self.limited += other.limited;
     }
 }
 
@@ -33,27 +37,29 @@ fn minute(now: i64) -> i64 {
 impl Store {
     /// Adds to this minute. A slot that still holds the minute of an hour ago starts anew.
     pub(crate) fn count_minute(&self, endpoint_id: i64, tally: Tally, now: i64) -> Result<()> {
-        let sql = "INSERT INTO _knocker_minutes (endpoint_id, slot, minute, receipts, refused, failures)
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+        let sql = "INSERT INTO _knocker_minutes (endpoint_id, slot, minute, receipts, refused, failures, limited)
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
                    ON CONFLICT (endpoint_id, slot) DO UPDATE SET
                      receipts = excluded.receipts + iif(minute = excluded.minute, receipts, 0),
                      refused = excluded.refused + iif(minute = excluded.minute, refused, 0),
                      failures = excluded.failures + iif(minute = excluded.minute, failures, 0),
+                     limited = excluded.limited + iif(minute = excluded.minute, limited, 0),
                      minute = excluded.minute";
         let minute = minute(now);
-        let values = (endpoint_id, minute.rem_euclid(RING), minute, tally.receipts, tally.refused, tally.failures);
+        let values = (endpoint_id, minute.rem_euclid(RING), minute, tally.receipts, tally.refused, tally.failures, tally.limited);
         self.conn().prepare_cached(sql)?.execute(values)?;
         Ok(())
     }
 
     /// The sum of this minute and the 59 before it.
     pub(crate) fn last_hour(&self, endpoint_id: i64, now: i64) -> Result<Tally> {
-        let sql = "SELECT coalesce(sum(receipts), 0), coalesce(sum(refused), 0), coalesce(sum(failures), 0)
+        let sql = "SELECT coalesce(sum(receipts), 0), coalesce(sum(refused), 0), coalesce(sum(failures), 0),
+                     coalesce(sum(limited), 0)
                    FROM _knocker_minutes WHERE endpoint_id = ?1 AND minute > ?2 AND minute <= ?3";
         let minute = minute(now);
         let mut statement = self.conn().prepare_cached(sql)?;
         Ok(statement.query_row((endpoint_id, minute - RING, minute), |row| {
-            Ok(Tally { receipts: row.get(0)?, refused: row.get(1)?, failures: row.get(2)? })
+            Ok(Tally { receipts: row.get(0)?, refused: row.get(1)?, failures: row.get(2)?, limited: row.get(3)? })
         })?)
     }
 }

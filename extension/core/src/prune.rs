@@ -57,6 +57,17 @@ pub(crate) struct EventSelection {
     pub statuses: Vec<String>,
     pub endpoint_id: Option<i64>,
     pub event_type: Option<String>,
+    /// The id at which the walk ends; `None` to look at every event.
+    pub end: Option<i64>,
+}
+
+/// Which deliveries go: those that created no event, received before `cutoff`.
+pub(crate) struct DeliverySelection {
+    pub cutoff: i64,
+    pub outcomes: Option<Vec<String>>,
+    pub endpoint_id: Option<i64>,
+    /// The id at which the walk ends; `None` to look at every delivery.
+    pub end: Option<i64>,
 }
 
 impl Store {
@@ -76,10 +87,12 @@ impl Store {
             &bounds,
             || {
                 let endpoint_id = endpoint.as_deref().map(|name| self.find_endpoint(name)).transpose()?.map(|endpoint| endpoint.id);
-                let selection = EventSelection { cutoff, statuses, endpoint_id, event_type };
-                let (mut pruned, more) = self.delete_events(&selection, &bounds)?;
+                let selection = EventSelection { cutoff, statuses, endpoint_id, event_type, end: None };
+                let (mut pruned, mut more) = self.delete_events(&selection, bounds.limit)?;
                 if audits {
-                    pruned.audits = self.delete_audits(cutoff, &bounds)?;
+                    let (audits, left) = self.delete_audits(cutoff, bounds.limit)?;
+                    pruned.audits = audits;
+                    more |= left;
                 }
                 Ok(("events", pruned, more))
             },
@@ -102,7 +115,8 @@ impl Store {
             &bounds,
             || {
                 let endpoint_id = endpoint.as_deref().map(|name| self.find_endpoint(name)).transpose()?.map(|endpoint| endpoint.id);
-                let (pruned, more) = self.delete_loose_deliveries(cutoff, endpoint_id, outcomes.as_deref(), &bounds)?;
+                let selection = DeliverySelection { cutoff, outcomes, endpoint_id, end: None };
+                let (pruned, more) = self.delete_loose_deliveries(&selection, bounds.limit)?;
                 Ok(("deliveries", pruned, more))
             },
             filter,
@@ -139,11 +153,11 @@ impl Store {
     }
 
     /// Deletes the selected events; returns what went and whether the limit left more.
-    pub(crate) fn delete_events(&self, selection: &EventSelection, bounds: &Bounds) -> Result<(Pruned, bool)> {
+    pub(crate) fn delete_events(&self, selection: &EventSelection, limit: i64) -> Result<(Pruned, bool)> {
         let mut conditions = Conditions::default();
         conditions.add_one_of("status", &selection.statuses);
-        if let Some(first_fresh) = self.first_id_since("_knocker_events", selection.cutoff)? {
-            conditions.add("id < {}", first_fresh);
+        if let Some(end) = selection.end {
+            conditions.add("id < {}", end);
         }
         conditions.add("coalesce(ended_at, received_at) < {}", selection.cutoff);
         conditions.add(
@@ -156,7 +170,7 @@ impl Store {
         if let Some(pattern) = &selection.event_type {
             conditions.add_type(pattern);
         }
-        let (ids, more) = bounds.cut(self.select_ids("_knocker_events", &conditions, bounds)?);
+        let (ids, more) = self.select_ids("_knocker_events", &conditions, limit)?;
         let mut pruned = Pruned::default();
         for id in ids {
             pruned += self.delete_event(id)?;
@@ -201,31 +215,25 @@ impl Store {
     }
 
     /// Deletes deliveries that are no event's payload. A repeated one stays while its event is under way: its body may be wanted.
-    pub(crate) fn delete_loose_deliveries(
-        &self,
-        cutoff: i64,
-        endpoint_id: Option<i64>,
-        outcomes: Option<&[String]>,
-        bounds: &Bounds,
-    ) -> Result<(Pruned, bool)> {
+    pub(crate) fn delete_loose_deliveries(&self, selection: &DeliverySelection, limit: i64) -> Result<(Pruned, bool)> {
         let mut conditions = Conditions::default();
         // What created no event: refused and repeated ones, and valid empty batches. Uses _knocker_deliveries_loose.
         conditions.add_plain("first_event_id IS NULL");
-        if let Some(outcomes) = outcomes {
+        if let Some(outcomes) = &selection.outcomes {
             conditions.add_one_of("outcome", outcomes);
         }
-        if let Some(first_fresh) = self.first_id_since("_knocker_deliveries", cutoff)? {
-            conditions.add("id < {}", first_fresh);
+        if let Some(end) = selection.end {
+            conditions.add("id < {}", end);
         }
-        conditions.add("received_at < {}", cutoff);
+        conditions.add("received_at < {}", selection.cutoff);
         conditions.add_plain(
             "NOT EXISTS (SELECT 1 FROM _knocker_redeliveries r JOIN _knocker_events e ON e.id = r.event_id
                          WHERE r.delivery_id = _knocker_deliveries.id AND e.status IN ('received', 'processing', 'failed'))",
         );
-        if let Some(endpoint_id) = endpoint_id {
+        if let Some(endpoint_id) = selection.endpoint_id {
             conditions.add("endpoint_id = {}", endpoint_id);
         }
-        let (ids, more) = bounds.cut(self.select_ids("_knocker_deliveries", &conditions, bounds)?);
+        let (ids, more) = self.select_ids("_knocker_deliveries", &conditions, limit)?;
         let mut pruned = Pruned::default();
         for id in ids {
             pruned.deliveries += self.delete_delivery(id)?;
@@ -233,9 +241,12 @@ impl Store {
         Ok((pruned, more))
     }
 
-    pub(crate) fn delete_audits(&self, cutoff: i64, bounds: &Bounds) -> Result<i64> {
+    /// Deletes prune records; returns how many, and whether the limit left more.
+    pub(crate) fn delete_audits(&self, cutoff: i64, limit: i64) -> Result<(i64, bool)> {
         let sql = "DELETE FROM _knocker_prunes WHERE id IN (SELECT id FROM _knocker_prunes WHERE pruned_at < ?1 ORDER BY id LIMIT ?2)";
-        Ok(self.conn().prepare_cached(sql)?.execute((cutoff, bounds.limit))? as i64)
+        let deleted = self.conn().prepare_cached(sql)?.execute((cutoff, limit))? as i64;
+        let left = "SELECT EXISTS (SELECT 1 FROM _knocker_prunes WHERE pruned_at < ?1)";
+        Ok((deleted, self.conn().prepare_cached(left)?.query_row([cutoff], |row| row.get(0))?))
     }
 }
 

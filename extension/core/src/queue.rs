@@ -211,10 +211,9 @@ impl Store {
         Ok([read(waiting)?, read(leased)?].into_iter().flatten().min())
     }
 
-    /// Since when the longest-waiting job has been due, in seconds.
+    /// Since when the job that can be claimed and has waited longest could be, in seconds.
     pub(crate) fn oldest_due(&self, queue: &str, now: i64) -> Result<Option<i64>> {
-        let sql = "SELECT min(run_at) FROM _honker_live WHERE queue = ?1 AND state = 'pending' AND run_at <= ?2";
-        Ok(self.conn().prepare_cached(sql)?.query_row((queue, seconds(now)), |row| row.get(0))?)
+        Ok(self.next_claim_at(queue)?.filter(|&at| at <= seconds(now)))
     }
 
     /// Deletes a dead job, when its event comes back to life or goes.

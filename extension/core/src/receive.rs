@@ -132,13 +132,18 @@ impl Store {
     ) -> Result<Receipt> {
         let head = Request { body: b"", ..request.clone() };
         let redacted = endpoint.redact(&head);
-        let announced = request.headers.first("content-length").and_then(|length| length.trim().parse().ok());
+        // What the sender says of itself, within reason.
+        let announced = request.headers.first("content-length").and_then(|length| length.trim().parse::<u32>().ok());
         let incoming = Incoming {
             method: &request.method,
             url: &redacted.url,
             headers: &redacted.headers,
             body: None,
-            body_size: if request.truncated { announced.unwrap_or(request.body.len()).max(request.body.len()) } else { request.body.len() },
+            body_size: if request.truncated {
+                announced.map_or(0, |length| length as usize).max(request.body.len())
+            } else {
+                request.body.len()
+            },
             body_sha256: (!request.truncated).then(|| hex::encode(Sha256::digest(request.body))),
             ..Incoming::default()
         };
@@ -157,10 +162,11 @@ impl Store {
         response: Response,
         now: i64,
     ) -> Result<Receipt> {
-        let refused = self.last_hour(endpoint.id, now)?.refused;
-        let incoming = &incoming.clone().within_limits();
-        self.count_minute(endpoint.id, Tally { receipts: 1, refused: 1, failures: 0 }, now)?;
-        if refused >= endpoint.config.invalid_per_hour {
+        let hour = self.last_hour(endpoint.id, now)?;
+        // What was only counted does not count here: after an hour of abuse, samples of it are stored again.
+        let limited = hour.refused - hour.limited >= endpoint.config.invalid_per_hour;
+        self.count_minute(endpoint.id, Tally { receipts: 1, refused: 1, limited: limited.into(), ..Tally::default() }, now)?;
+        if limited {
             return Ok(Receipt {
                 delivery_id: None,
                 outcome: "limited",
@@ -171,11 +177,12 @@ impl Store {
                 response: match outcome {
                     // The secret that came with it would be lost: the sender is to try again.
                     "handshake" if endpoint.handshake_brings_secret() => Response::status(503).with_header("retry-after", "3600"),
-                    "handshake" => response,
-                    _ => Response::text(401, "refused"),
+                    "invalid" => Response::text(401, "refused"),
+                    _ => response,
                 },
             });
         }
+        let incoming = &incoming.clone().within_limits();
         let delivery_id = self.insert_delivery(endpoint.id, incoming, outcome, None, reason.as_deref(), detail.as_deref(), now)?;
         Ok(Receipt { delivery_id: Some(delivery_id), outcome, event_id: None, events: Vec::new(), reason, detail, response })
     }
@@ -189,7 +196,7 @@ impl Store {
         response: Response,
         now: i64,
     ) -> Result<Receipt> {
-        self.count_minute(endpoint.id, Tally { receipts: 1, refused: 0, failures: 0 }, now)?;
+        self.count_minute(endpoint.id, Tally { receipts: 1, ..Tally::default() }, now)?;
         let mut events = Vec::with_capacity(items.len());
         for item in items {
             events.push(self.insert_or_find_event(endpoint.id, item, now)?);

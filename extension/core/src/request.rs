@@ -6,7 +6,8 @@ use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::{Serialize, Serializer};
 use serde_json::Value;
 
-use crate::error::{Error, Result, suggestion};
+use crate::arguments::Arguments;
+use crate::error::{Error, Result};
 
 /// What a header value is stored as when it carries a credential.
 pub const REDACTED: &str = "[redacted]";
@@ -37,8 +38,7 @@ impl<'a> Request<'a> {
             headers: Option<Headers>,
             truncated: Option<bool>,
         }
-        let raw: Raw = serde_json::from_str(json)
-            .map_err(|error| explain_unknown_key("request", json, &["method", "url", "headers", "truncated"], &error))?;
+        let raw: Raw = serde_json::from_str(json).map_err(|_| explain(json))?;
         Ok(Self {
             method: raw.method.unwrap_or_else(|| "POST".into()),
             url: raw.url.unwrap_or_else(|| "/".into()),
@@ -55,15 +55,16 @@ impl<'a> Request<'a> {
     }
 }
 
-/// Turns a serde error into one that names the unknown key and the nearest valid one.
-pub(crate) fn explain_unknown_key(what: &str, json: &str, valid: &[&str], error: &serde_json::Error) -> Error {
-    if let Ok(Value::Object(object)) = serde_json::from_str::<Value>(json)
-        && let Some(key) = object.keys().find(|key| !valid.contains(&key.as_str()))
-    {
-        let near = suggestion(key, valid.iter().copied());
-        return Error::invalid(format!("{what}: unknown key {key:?}{near}"));
-    }
-    Error::invalid(format!("{what}: {error}"))
+/// What is wrong with a request that could not be read. It names the place and repeats no text, which may be a credential.
+fn explain(json: &str) -> Error {
+    let explain = || {
+        let given = Arguments::parse("request", json, &["method", "url", "headers", "truncated"])?;
+        given.text("method")?;
+        given.text("url")?;
+        given.boolean("truncated")?;
+        given.get("headers").map_or(Ok(()), |headers| Headers::from_json("request: headers", headers).map(drop))
+    };
+    explain().err().unwrap_or_else(|| Error::invalid("request: a key occurs twice"))
 }
 
 /// Headers in the order in which they came. Names compare without regard to case; a repeated header keeps all its values.
@@ -94,12 +95,28 @@ impl Headers {
         self.all(name).next()
     }
 
-    /// The value of a header that must not be ambiguous: `Ok(None)` where it is absent, `Err(())` where it occurs with different values.
-    #[allow(clippy::result_unit_err)]
-    pub fn unambiguous<'h>(&'h self, name: &'h str) -> Result<Option<&'h str>, ()> {
-        let mut values = self.all(name);
-        let first = values.next();
-        if values.any(|value| Some(value) != first) { Err(()) } else { Ok(first) }
+    /// Reads an object or a list of pairs; `what` names it in the error, which repeats no value.
+    pub(crate) fn from_json(what: &str, json: &Value) -> Result<Self> {
+        let is_text_or_texts = |value: &Value| match value {
+            Value::Array(values) => values.iter().all(Value::is_string),
+            other => other.is_string(),
+        };
+        let problem = match json {
+            Value::Object(object) => {
+                let wrong = object.iter().find(|(_, value)| !is_text_or_texts(value));
+                wrong.map(|(name, _)| format!("{what}: the value of {name:?} must be a string or an array of strings"))
+            }
+            Value::Array(pairs) => {
+                let wrong =
+                    pairs.iter().position(|pair| pair.as_array().is_none_or(|pair| pair.len() != 2 || !pair.iter().all(Value::is_string)));
+                wrong.map(|index| format!("{what}: entry {index} must be a pair [name, value] of strings"))
+            }
+            _ => Some(format!("{what}: must be an object or a list of [name, value] pairs")),
+        };
+        match problem {
+            Some(problem) => Err(Error::invalid(problem)),
+            None => Self::deserialize(json).map_err(|_| Error::invalid(format!("{what}: cannot be read"))),
+        }
     }
 
     /// All pairs.
@@ -273,11 +290,22 @@ mod tests {
     }
 
     #[test]
-    fn a_repeated_header_is_ambiguous_only_when_its_values_differ() {
-        let headers: Headers = [("a", "1"), ("A", "1"), ("b", "1"), ("b", "2")].into_iter().collect();
-        assert_eq!(headers.unambiguous("a"), Ok(Some("1")));
-        assert_eq!(headers.unambiguous("b"), Err(()));
-        assert_eq!(headers.unambiguous("c"), Ok(None));
+    fn errors_name_the_place_and_repeat_no_value() {
+        for (json, message) in [
+            (r#"{"headers": "authorization: Bearer secret"}"#, "request: headers: must be an object or a list of [name, value] pairs"),
+            (
+                r#"{"headers": {"authorization": 5}}"#,
+                r#"request: headers: the value of "authorization" must be a string or an array of strings"#,
+            ),
+            (r#"{"headers": {"a": ["secret", null]}}"#, r#"request: headers: the value of "a" must be a string or an array of strings"#),
+            (r#"{"headers": [["a", "b"], ["secret"]]}"#, "request: headers: entry 1 must be a pair [name, value] of strings"),
+            (r#"{"url": ["secret"]}"#, "request: url: must be a string, not an array"),
+            (r#"{"url": "secret", "url": "secret"}"#, "request: a key occurs twice"),
+            ("[]", "request: must be a JSON object, not an array"),
+        ] {
+            assert_eq!(Request::parse(json, b"").unwrap_err().message(), message);
+        }
+        assert!(Request::parse("secret", b"").unwrap_err().message().starts_with("request: not JSON: "));
     }
 
     #[test]

@@ -4,8 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::arguments::Arguments;
 use crate::error::{Code, Error, Result};
-use crate::prune::{EventSelection, Pruned};
-use crate::selection::Bounds;
+use crate::prune::{DeliverySelection, EventSelection, Pruned};
 use crate::store::Store;
 
 const KEYS: &[&str] = &["endpoint", "handled_s", "ignored_s", "dead_s", "deliveries_s", "audits_s", "interval_s", "limit"];
@@ -38,8 +37,12 @@ impl Policy {
     pub fn parse(json: &str) -> Result<Self> {
         let given = Arguments::parse("policy", json, KEYS)?;
         let age = |key| given.whole(key, 0..=100_000_000_000);
+        let endpoint = given.text("endpoint")?;
+        if endpoint.is_some() && given.is_set("audits_s") {
+            return Err(given.error("audits_s", "belongs in the policy without endpoint: prune records are of no endpoint"));
+        }
         Ok(Self {
-            endpoint: given.text("endpoint")?,
+            endpoint,
             handled_s: age("handled_s")?,
             ignored_s: age("ignored_s")?,
             dead_s: age("dead_s")?,
@@ -126,29 +129,40 @@ impl Store {
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
+    /// One pass of a policy. Its limit is one of the pass, however many endpoints it is about, so that none holds the write lock for long.
     fn run_policy(&self, endpoint_id: i64, policy: &Policy, now: i64) -> Result<(Pruned, bool)> {
-        let bounds = Bounds { limit: policy.limit, dry_run: false };
         let mut pruned = Pruned::default();
         let mut more = false;
+        let mut loose = 0;
         for endpoint_id in self.governed_endpoints(endpoint_id)? {
             for (status, age) in [("handled", policy.handled_s), ("ignored", policy.ignored_s), ("dead", policy.dead_s)] {
-                if let Some(age) = age {
-                    let cutoff = now - age * 1000;
-                    let statuses = vec![status.to_owned()];
-                    let selection = EventSelection { cutoff, statuses, endpoint_id: Some(endpoint_id), event_type: None };
-                    let (went, left) = self.delete_events(&selection, &bounds)?;
-                    pruned += went;
-                    more |= left;
-                }
+                let Some(age) = age else { continue };
+                let cutoff = now - age * 1000;
+                let selection = EventSelection {
+                    cutoff,
+                    statuses: vec![status.to_owned()],
+                    endpoint_id: Some(endpoint_id),
+                    event_type: None,
+                    end: Some(self.end_of_old_rows("_knocker_events", cutoff)?),
+                };
+                let (went, left) = self.delete_events(&selection, policy.limit - pruned.events)?;
+                pruned += went;
+                more |= left;
             }
             if let Some(age) = policy.deliveries_s {
-                let (went, left) = self.delete_loose_deliveries(now - age * 1000, Some(endpoint_id), None, &bounds)?;
+                let cutoff = now - age * 1000;
+                let end = Some(self.end_of_old_rows("_knocker_deliveries", cutoff)?);
+                let selection = DeliverySelection { cutoff, outcomes: None, endpoint_id: Some(endpoint_id), end };
+                let (went, left) = self.delete_loose_deliveries(&selection, policy.limit - loose)?;
+                loose += went.deliveries;
                 pruned += went;
                 more |= left;
             }
         }
         if let Some(age) = policy.audits_s {
-            pruned.audits += self.delete_audits(now - age * 1000, &bounds)?;
+            let (audits, left) = self.delete_audits(now - age * 1000, policy.limit)?;
+            pruned.audits += audits;
+            more |= left;
         }
         Ok((pruned, more))
     }

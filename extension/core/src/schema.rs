@@ -53,7 +53,7 @@ impl Store {
     }
 
     fn recorded_version(&self) -> Result<i64> {
-        let mut statement = self.conn().prepare_cached("SELECT coalesce(max(version), 0) FROM _knocker_schema")?;
+        let mut statement = self.conn().prepare_cached("SELECT coalesce(max(version), 0) FROM main._knocker_schema")?;
         Ok(statement.query_row([], |row| row.get(0))?)
     }
 }

@@ -9,6 +9,8 @@ use crate::store::Store;
 /// The most rows that one call may touch, so that it never holds the write lock for long.
 const MAX_LIMIT: i64 = 100_000;
 const DEFAULT_LIMIT: i64 = 1000;
+/// Receipts that wait for the write lock, and corrections of the clock, leave times out of order by less than this.
+const MOST_DISORDER_MS: i64 = 3_600_000;
 
 /// SQL conditions joined by AND, with the values of their placeholders.
 #[derive(Default)]
@@ -62,30 +64,27 @@ impl Bounds {
             dry_run: given.boolean("dry_run")?.unwrap_or(false),
         })
     }
-
-    /// The ids within the limit, and whether there are more.
-    pub fn cut(&self, mut ids: Vec<i64>) -> (Vec<i64>, bool) {
-        let more = ids.len() as i64 > self.limit;
-        ids.truncate(self.limit as usize);
-        (ids, more)
-    }
 }
 
 impl Store {
-    /// The ids of `table` that meet the conditions, oldest first, one more than `limit` so that the caller knows of more.
-    pub(crate) fn select_ids(&self, table: &str, conditions: &Conditions, bounds: &Bounds) -> Result<Vec<i64>> {
-        let sql = format!("SELECT id FROM {table} WHERE {} ORDER BY id LIMIT {}", conditions.to_sql(), bounds.limit + 1);
+    /// The ids of the first `limit` rows of `table` that meet the conditions, oldest first, and whether there are more.
+    pub(crate) fn select_ids(&self, table: &str, conditions: &Conditions, limit: i64) -> Result<(Vec<i64>, bool)> {
+        let sql = format!("SELECT id FROM {table} WHERE {} ORDER BY id LIMIT {}", conditions.to_sql(), limit + 1);
         let mut statement = self.conn().prepare(&sql)?;
         let ids = statement.query_map(rusqlite::params_from_iter(&conditions.values), |row| row.get(0))?;
-        Ok(ids.collect::<rusqlite::Result<_>>()?)
+        let mut ids: Vec<i64> = ids.collect::<rusqlite::Result<_>>()?;
+        let more = ids.len() as i64 > limit;
+        ids.truncate(limit as usize);
+        Ok((ids, more))
     }
 
-    /// The first id of `table` that was received at `cutoff` or later, found by bisection: rowid order is time order, and an index on the
-    /// time would cost every receive a page. `None` if there is none.
-    pub(crate) fn first_id_since(&self, table: &str, cutoff: i64) -> Result<Option<i64>> {
-        let bounds = format!("SELECT coalesce(min(id), 0), coalesce(max(id), -1) FROM {table}");
-        let (mut low, mut high): (i64, i64) = self.conn().query_row(&bounds, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        let last = high;
+    /// An id of `table` before which a retention pass need not look further: rows behind it are younger than `cutoff`, but for those that came
+    /// while the clock was wrong by more than an hour. They go in a later pass. Found by bisection, since rows come in the order of time and an
+    /// index on the time would cost every receive a page.
+    pub(crate) fn end_of_old_rows(&self, table: &str, cutoff: i64) -> Result<i64> {
+        let cutoff = cutoff.saturating_add(MOST_DISORDER_MS);
+        let ends = format!("SELECT coalesce((SELECT min(id) FROM {table}), 0), coalesce((SELECT max(id) FROM {table}), -1)");
+        let (mut low, mut high): (i64, i64) = self.conn().query_row(&ends, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
         let mut probe = self.conn().prepare(&format!("SELECT id, received_at FROM {table} WHERE id >= ?1 ORDER BY id LIMIT 1"))?;
         // Invariant: rows below `low` are older than the cutoff, rows above `high` are not.
         while low <= high {
@@ -97,6 +96,6 @@ impl Store {
                 high = middle - 1;
             }
         }
-        Ok((low <= last).then_some(low))
+        Ok(low)
     }
 }

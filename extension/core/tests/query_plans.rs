@@ -35,6 +35,8 @@ fn lists_and_lookups_only_search() {
         "SELECT * FROM knocker_events WHERE status = 'ignored' ORDER BY id DESC LIMIT 50",
         "SELECT * FROM knocker_deliveries ORDER BY id DESC LIMIT 50",
         "SELECT * FROM knocker_deliveries WHERE id = 7",
+        "SELECT * FROM knocker_deliveries WHERE outcome = 'invalid' ORDER BY id DESC LIMIT 50",
+        "SELECT * FROM knocker_deliveries WHERE outcome = 'duplicate' AND id < 7 ORDER BY id DESC LIMIT 50",
         "SELECT * FROM knocker_deliveries WHERE id < 7 ORDER BY id DESC LIMIT 50",
         "SELECT * FROM knocker_attempts WHERE event_id = 7",
         "SELECT * FROM knocker_attempts ORDER BY id DESC LIMIT 50",
@@ -53,4 +55,16 @@ fn leased_jobs_are_found_by_the_index_of_leases() {
     let steps: Vec<String> = statement.query_map([], |row| row.get("detail")).unwrap().map(Result::unwrap).collect();
     assert!(steps[0].contains("_honker_live_processing_deadline"), "{steps:?}");
     assert!(steps[1..].iter().all(|step| !step.starts_with("SCAN")), "{steps:?}");
+}
+
+#[test]
+fn refused_deliveries_are_found_by_the_index_of_outcomes() {
+    let store = Store::new(Connection::open_in_memory().unwrap());
+    store.bootstrap(1).unwrap();
+    for outcome in ["invalid", "duplicate", "handshake", "too_large", "disabled"] {
+        let sql = format!("EXPLAIN QUERY PLAN SELECT * FROM knocker_deliveries WHERE outcome = '{outcome}' ORDER BY id DESC LIMIT 50");
+        let mut statement = store.conn().prepare(&sql).unwrap();
+        let steps: Vec<String> = statement.query_map([], |row| row.get("detail")).unwrap().map(Result::unwrap).collect();
+        assert!(steps[0].contains("_knocker_deliveries_outcome"), "{outcome}: {steps:?}");
+    }
 }

@@ -86,6 +86,18 @@ fn bootstrap_is_idempotent_and_survives_a_race() {
 }
 
 #[test]
+fn the_schema_of_an_attached_file_is_not_that_of_the_main_one() {
+    let folder = TempDir::new().unwrap();
+    file(&folder, "other.db").bootstrap(NOW).unwrap();
+    let main = file(&folder, "main.db");
+    main.conn().execute("ATTACH ?1 AS other", [folder.path().join("other.db").to_str().unwrap()]).unwrap();
+    assert_eq!(main.endpoint("shop", "{}", NOW).unwrap_err().code(), Code::NotBootstrapped);
+    assert_eq!(main.bootstrap(NOW).unwrap(), VERSION);
+    main.endpoint("shop", "{}", NOW).unwrap();
+    assert_eq!((count(&main, "main.knocker_endpoints"), count(&main, "other.knocker_endpoints")), (1, 0));
+}
+
+#[test]
 fn a_file_of_a_newer_version_is_refused_and_not_touched() {
     let folder = TempDir::new().unwrap();
     let store = file(&folder, "newer.db");

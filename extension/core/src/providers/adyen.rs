@@ -94,8 +94,7 @@ fn notifications<'a>(context: &Context<'a>) -> Option<Vec<Json<'a>>> {
 }
 
 fn signed_fields(item: Json) -> String {
-    let fields = SIGNED_FIELDS.map(|field| item.get(field).and_then(Json::text).unwrap_or_default());
-    fields.join(":")
+    item.get_each(SIGNED_FIELDS).map(|field| field.and_then(Json::text).unwrap_or_default()).join(":")
 }
 
 fn sign(context: &Context, secret: &str) -> Result<Signed> {

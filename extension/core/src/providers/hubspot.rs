@@ -22,7 +22,7 @@ pub(crate) static HUBSPOT: Provider = Provider {
     docs: "https://developers.hubspot.com/docs/apps/developer-platform/build-apps/authentication/request-validation",
     scheme: Scheme::Custom(CustomScheme {
         about: "v3: HMAC-SHA-256 over `{method}{url}{body}{timestamp}`, base64; v2 and v1 (option version): SHA-256 over `{secret}{method}{url}{body}` and `{secret}{body}`, hex",
-        headers: &[V3_HEADER, TIME_HEADER],
+        headers: &[V3_HEADER, TIME_HEADER, OLD_HEADER, VERSION_HEADER],
         signed: &[Part::Method, Part::Url, Part::Body],
         verify,
         sign,
@@ -34,13 +34,11 @@ pub(crate) static HUBSPOT: Provider = Provider {
     ],
     event: Event {
         types: &[Source::Json("subscriptionType"), Source::Json("eventType")],
-        // The event id alone is documented as not unique.
-        keys: &[Source::All(&[
-            Source::Json("eventId"),
-            Source::Json("subscriptionId"),
-            Source::Json("objectId"),
-            Source::Json("occurredAt"),
-        ])],
+        // The event id alone is documented as not unique. The whole item is no identity: it counts its attempts.
+        keys: &[
+            Source::All(&[Source::Json("eventId"), Source::Json("subscriptionId"), Source::Json("objectId"), Source::Json("occurredAt")]),
+            Source::All(&[Source::Json("eventId"), Source::Json("objectId"), Source::Json("occurredAt")]),
+        ],
         batch: Batch::Body,
         ..Event::UNKNOWN
     },

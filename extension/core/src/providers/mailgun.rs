@@ -37,7 +37,7 @@ fn signature(context: &Context) -> Option<[String; 3]> {
     let body = context.body();
     let names = ["timestamp", "token", "signature"];
     if let Some(object) = Json::parse(body).and_then(|json| json.get("signature")) {
-        let [timestamp, token, signature] = names.map(|name| object.get(name).and_then(Json::text).map(|text| text.into_owned()));
+        let [timestamp, token, signature] = object.get_each(names).map(|value| value.and_then(Json::text).map(|text| text.into_owned()));
         return Some([timestamp?, token?, signature?]);
     }
     let [timestamp, token, signature] = names.map(|name| form::value(body, name).map(|text| text.into_owned()));

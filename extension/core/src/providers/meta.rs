@@ -121,8 +121,11 @@ const MESSAGE_KINDS: [&str; 14] = [
 fn message_item(context: &Context, object: &str, message: Json) -> Item {
     let present = message.get_each(MESSAGE_KINDS);
     let (kind, value) = MESSAGE_KINDS.into_iter().zip(present).find(|(_, value)| value.is_some()).unwrap_or(("messaging", None));
-    let mid = text(value.and_then(|value| value.get("mid")));
+    let [mid, deleted] = value.map_or([None; 2], |value| value.get_each(["mid", "is_deleted"]));
+    let mid = text(mid);
     let key = match kind {
+        // Taking a message back has the id of the message.
+        "message" if !mid.is_empty() && text(deleted) == "true" => format!("{mid}:deleted"),
         "message" if !mid.is_empty() => mid.into_owned(),
         _ => {
             let [sender, recipient, timestamp] = message.get_each(["sender.id", "recipient.id", "timestamp"]).map(text);
@@ -179,6 +182,8 @@ mod tests {
         let types: Vec<_> = items.iter().map(|item| item.event_type.as_deref().unwrap()).collect();
         assert_eq!(types, ["page.message", "page.reaction", "page.feed"]);
         assert_eq!(items[0].key.as_deref(), Some("m1"));
+        let body = body.replacen(r#""mid": "m1""#, r#""mid": "m1", "is_deleted": true"#, 1);
+        assert_eq!(case(&body).signed().items()[0].key.as_deref(), Some("m1:deleted"));
         assert_ne!(items[1].key, items[0].key);
         assert!(items[2].key.as_deref().unwrap().starts_with("2:6:feed:"));
         let unknown = case(r#"{"object": "page", "entry": [{"id": "1"}]}"#).signed().event();

@@ -17,7 +17,7 @@ pub(crate) static SHOPIFY: Provider = Provider {
     docs: "https://shopify.dev/docs/apps/build/webhooks/subscribe/https",
     scheme: Scheme::Custom(CustomScheme {
         about: "HMAC-SHA-256 over `{body}`, base64; Events are signed the same way in `shopify-hmac-sha256`",
-        headers: &["X-Shopify-Hmac-Sha256"],
+        headers: &[CLASSIC.header, EVENTS.header],
         signed: CLASSIC.signed,
         verify,
         sign,

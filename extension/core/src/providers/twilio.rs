@@ -25,7 +25,7 @@ pub(crate) static TWILIO: Provider = Provider {
     docs: "https://www.twilio.com/docs/usage/webhooks/webhooks-security",
     scheme: Scheme::Custom(CustomScheme {
         about: "HMAC-SHA-1 (option algorithm) over `{url}` and the sorted form parameters, base64; other bodies by their SHA-256 in the URL",
-        headers: &[HEADER],
+        headers: &[HEADER, SETTINGS],
         signed: &[Part::Url, Part::Body],
         verify,
         sign,

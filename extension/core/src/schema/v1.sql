@@ -1,4 +1,5 @@
--- Version 1. Times are Unix milliseconds. The rowid order of every table is its time order, so that lists page by id.
+-- Version 1. Times are Unix milliseconds. Ids grow and are never used again, so that lists page by id; their order is that of time as long
+-- as the clock is right.
 -- The price of a commit is the number of pages it dirties: each index below names the query that needs it.
 
 CREATE TABLE _knocker_schema (
@@ -38,6 +39,9 @@ CREATE TABLE _knocker_deliveries (
 
 -- Prune: the deliveries that created no event, which are refused and repeated ones. An accepted one pays nothing.
 CREATE INDEX _knocker_deliveries_loose ON _knocker_deliveries (id) WHERE first_event_id IS NULL;
+-- Operators look for what was refused: knocker_deliveries WHERE outcome = 'invalid'. An accepted one pays nothing here either.
+CREATE INDEX _knocker_deliveries_outcome ON _knocker_deliveries (outcome)
+WHERE outcome = 'invalid' OR outcome = 'duplicate' OR outcome = 'handshake' OR outcome = 'too_large' OR outcome = 'disabled';
 
 -- `delivery_id` is the canonical payload: the first valid delivery. item_start and item_length say where a batch's item stands in
 -- its body; NULL means the whole body. `job_id` is the live job in _honker_live, or the one in _honker_dead of a dead event; another
@@ -79,7 +83,7 @@ CREATE TABLE _knocker_redeliveries (
 CREATE INDEX _knocker_redeliveries_delivery ON _knocker_redeliveries (delivery_id);
 
 CREATE TABLE _knocker_attempts (
-  id INTEGER PRIMARY KEY,
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
   event_id INTEGER NOT NULL,
   delivery_id INTEGER NOT NULL,
   attempt INTEGER NOT NULL,
@@ -93,7 +97,7 @@ CREATE TABLE _knocker_attempts (
 CREATE INDEX _knocker_attempts_event ON _knocker_attempts (event_id);
 
 CREATE TABLE _knocker_prunes (
-  id INTEGER PRIMARY KEY,
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
   kind TEXT NOT NULL,
   filter TEXT NOT NULL,
   events INTEGER NOT NULL,
@@ -126,6 +130,7 @@ CREATE TABLE _knocker_minutes (
   receipts INTEGER NOT NULL,
   refused INTEGER NOT NULL,
   failures INTEGER NOT NULL,
+  limited INTEGER NOT NULL,
   PRIMARY KEY (endpoint_id, slot)
 ) STRICT, WITHOUT ROWID;
 

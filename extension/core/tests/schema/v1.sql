@@ -140,7 +140,7 @@ CREATE TABLE _knocker_redeliveries (
 ) STRICT, WITHOUT ROWID;
 INSERT INTO _knocker_redeliveries VALUES(1,2,1767225601000,NULL,NULL);
 CREATE TABLE _knocker_attempts (
-  id INTEGER PRIMARY KEY,
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
   event_id INTEGER NOT NULL,
   delivery_id INTEGER NOT NULL,
   attempt INTEGER NOT NULL,
@@ -154,7 +154,7 @@ INSERT INTO _knocker_attempts VALUES(1,1,1,1,'handled',NULL,'w',5,1767225605000)
 INSERT INTO _knocker_attempts VALUES(2,2,3,1,'dead','boom','w',5,1767225605000);
 INSERT INTO _knocker_attempts VALUES(3,3,5,1,'failed','try later','w',5,1767225605000);
 CREATE TABLE _knocker_prunes (
-  id INTEGER PRIMARY KEY,
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
   kind TEXT NOT NULL,
   filter TEXT NOT NULL,
   events INTEGER NOT NULL,
@@ -195,14 +195,17 @@ CREATE TABLE _knocker_minutes (
   receipts INTEGER NOT NULL,
   refused INTEGER NOT NULL,
   failures INTEGER NOT NULL,
+  limited INTEGER NOT NULL,
   PRIMARY KEY (endpoint_id, slot)
 ) STRICT, WITHOUT ROWID;
-INSERT INTO _knocker_minutes VALUES(1,0,29453760,4,1,1);
-INSERT INTO _knocker_minutes VALUES(2,0,29453760,4,0,1);
+INSERT INTO _knocker_minutes VALUES(1,0,29453760,4,1,1,0);
+INSERT INTO _knocker_minutes VALUES(2,0,29453760,4,0,1,0);
 DELETE FROM sqlite_sequence;
 INSERT INTO sqlite_sequence VALUES('_knocker_events',6);
 INSERT INTO sqlite_sequence VALUES('_knocker_deliveries',8);
 INSERT INTO sqlite_sequence VALUES('_honker_live',6);
+INSERT INTO sqlite_sequence VALUES('_knocker_attempts',4);
+INSERT INTO sqlite_sequence VALUES('_knocker_prunes',1);
 CREATE INDEX _honker_live_claim
       ON _honker_live(queue, priority DESC, run_at, id)
       WHERE state IN ('pending', 'processing');
@@ -215,6 +218,8 @@ CREATE INDEX _honker_live_processing_deadline
 CREATE INDEX _honker_stream_topic
       ON _honker_stream(topic, offset);
 CREATE INDEX _knocker_deliveries_loose ON _knocker_deliveries (id) WHERE first_event_id IS NULL;
+CREATE INDEX _knocker_deliveries_outcome ON _knocker_deliveries (outcome)
+WHERE outcome = 'invalid' OR outcome = 'duplicate' OR outcome = 'handshake' OR outcome = 'too_large' OR outcome = 'disabled';
 CREATE UNIQUE INDEX _knocker_events_key ON _knocker_events (endpoint_id, key) WHERE key IS NOT NULL;
 CREATE INDEX _knocker_events_failed ON _knocker_events (id) WHERE status = 'failed';
 CREATE INDEX _knocker_events_dead ON _knocker_events (id) WHERE status = 'dead';

@@ -9,6 +9,7 @@ pub mod form;
 pub mod json;
 pub mod json_edit;
 mod json_search;
+mod json_unique;
 pub mod refusal;
 pub mod sample;
 pub mod signature;
