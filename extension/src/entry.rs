@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 use knocker_core::{Code, Error};
 use rusqlite::{Connection, ffi};
 
-use crate::{catalogue, functions, session};
+use crate::session::Session;
+use crate::{catalogue, functions};
 
 /// RETURNING is 3.35, STRICT 3.37, `->>` and `unixepoch()` 3.38.
 const OLDEST_SQLITE: c_int = 3_038_000;
@@ -46,7 +47,8 @@ fn register(conn: Connection) -> rusqlite::Result<bool> {
     if conn.prepare("SELECT knocker_version()").is_ok() {
         return Ok(false);
     }
-    let session = session::open(&conn)?;
+    let session = Session::default();
+    session.register(&conn)?;
     functions::register(&conn, &session)?;
     catalogue::register(&conn)?;
     Ok(false)

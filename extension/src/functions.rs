@@ -7,7 +7,7 @@ use knocker_core::operate::Action;
 use knocker_core::providers::{self, Outcome, Secrets};
 use knocker_core::request::Request;
 use knocker_core::retention::Policy;
-use knocker_core::{Result, Store};
+use knocker_core::{Error, Result, Store};
 use rusqlite::Connection;
 use rusqlite::functions::{Context, FunctionFlags};
 use rusqlite::types::Value;
@@ -93,15 +93,13 @@ pub(crate) fn register(conn: &Connection, session: &Session) -> rusqlite::Result
 
 fn call(session: &Session, ctx: &Context<'_>, handler: Handler) -> rusqlite::Result<Value> {
     let args = Arguments::new(ctx);
-    if let Some(guard) = session.store()
-        && let Some(store) = guard.as_ref()
-    {
-        return Ok(handler(store, &args)?);
+    // SAFETY: the connection does not own the handle; it lives for this call, or as long as the session, which ends before the handle.
+    let connect = || unsafe { Connection::from_handle(ctx.get_connection()?.handle()) };
+    match session.store(connect).map_err(Error::from)? {
+        Some(store) => Ok(handler(&store, &args)?),
+        // A call from inside a call goes on without kept statements.
+        None => Ok(handler(&Store::new(connect()?), &args)?),
     }
-    // A close that SQLite refused has taken the store, or this is a call from inside a call: go on without kept statements.
-    // SAFETY: the connection does not own the handle and lives for this call only.
-    let conn = unsafe { Connection::from_handle(ctx.get_connection()?.handle()) }?;
-    Ok(handler(&Store::new(conn), &args)?)
 }
 
 fn to_json(value: &impl Serialize) -> Result<Value> {
