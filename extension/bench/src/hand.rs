@@ -65,11 +65,13 @@ pub fn run(conn: &Connection, sql: &str) -> rusqlite::Result<()> {
 
 fn count(conn: &Connection, endpoint: i64, receipts: i64, failures: i64) -> rusqlite::Result<()> {
     let minute = NOW / 60_000;
-    let sql = "INSERT INTO _knocker_minutes (endpoint_id, slot, minute, receipts, refused, failures) VALUES (?1, ?2, ?3, ?4, 0, ?5)
+    let sql =
+        "INSERT INTO _knocker_minutes (endpoint_id, slot, minute, receipts, refused, failures, limited) VALUES (?1, ?2, ?3, ?4, 0, ?5, 0)
                ON CONFLICT (endpoint_id, slot) DO UPDATE SET
                  receipts = excluded.receipts + iif(minute = excluded.minute, receipts, 0),
                  refused = excluded.refused + iif(minute = excluded.minute, refused, 0),
                  failures = excluded.failures + iif(minute = excluded.minute, failures, 0),
+                 limited = excluded.limited + iif(minute = excluded.minute, limited, 0),
                  minute = excluded.minute";
     conn.prepare_cached(sql)?.execute((endpoint, minute % 60, minute, receipts, failures)).map(drop)
 }
