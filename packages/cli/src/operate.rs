@@ -68,7 +68,8 @@ pub struct IgnoreArgs {
     id: Option<i64>,
 
     /// Why, kept with the event
-    #[arg(long, requires = "id")]
+    // The conflicts stand beside the requirement, because clap waives it where an argument is given that excludes the id.
+    #[arg(long, requires = "id", conflicts_with_all = ["status", "endpoint", "event_type", "since", "until", "limit", "dry_run"])]
     reason: Option<String>,
 
     #[command(flatten)]
@@ -128,8 +129,7 @@ fn operate_many(context: &Context, action: Action, selection: &Selection) -> Res
     }
     filter.set("limit", selection.limit);
     let verb = verb(action);
-    let store = if selection.dry_run { context.reader()? } else { context.store()? };
-    let foreseen = || store.operate_where(action, &filter.to_json(true), context.now);
+    let foreseen = || -> Result<BulkResult> { Ok(context.reader()?.operate_where(action, &filter.to_json(true), context.now)?) };
     if selection.dry_run {
         return report(context, verb.past, &foreseen()?);
     }
@@ -141,7 +141,7 @@ fn operate_many(context: &Context, action: Action, selection: &Selection) -> Res
         }
         consent.obtain(&format!("{} {}?", verb.imperative, count(foreseen.matched, "event")))?;
     }
-    let result = store.operate_where(action, &filter.to_json(false), context.now)?;
+    let result = context.store()?.operate_where(action, &filter.to_json(false), context.now)?;
     report(context, verb.past, &result)
 }
 

@@ -1,6 +1,6 @@
 //! `knocker prune`.
 
-use clap::{Args, Subcommand};
+use clap::{ArgGroup, Args, Subcommand};
 use knocker_core::Store;
 use knocker_core::prune::PruneResult;
 
@@ -22,13 +22,14 @@ pub enum Command {
 
 /// How old, how many, and whether to ask.
 #[derive(Args)]
+#[command(group = ArgGroup::new("age").required(true))]
 pub struct Bounds {
-    /// Without activity for at least this long, such as 30d
-    #[arg(long, value_name = "AGE", value_parser = moment::parse_age, required_unless_present = "before", conflicts_with = "before")]
+    /// Without activity for longer than this, such as 30d
+    #[arg(long, value_name = "AGE", value_parser = moment::parse_age, group = "age")]
     older_than: Option<i64>,
 
-    /// Without activity since this time
-    #[arg(long, value_name = "TIME", value_parser = moment::parse)]
+    /// Whose last activity came before this time
+    #[arg(long, value_name = "TIME", value_parser = moment::parse, group = "age")]
     before: Option<i64>,
 
     /// Only those of this endpoint
@@ -98,19 +99,19 @@ fn prune(context: &Context, bounds: &Bounds, mut filter: Filter, prune: Prune) -
         .set("before", bounds.before)
         .set("endpoint", bounds.endpoint.clone())
         .set("limit", bounds.limit);
-    if !bounds.dry_run {
-        let consent = Consent::require(bounds.yes, "deleting rows")?;
-        let store = context.store()?;
-        if consent == Consent::Ask {
-            let foreseen = prune(&store, &filter.to_json(true), context.now)?;
-            if is_empty(&foreseen) {
-                return report(context, &foreseen);
-            }
-            consent.obtain(&format!("Delete {} for good?", counts(&foreseen)))?;
-        }
-        return report(context, &prune(&store, &filter.to_json(false), context.now)?);
+    let foreseen = || -> Result<PruneResult> { Ok(prune(&context.reader()?, &filter.to_json(true), context.now)?) };
+    if bounds.dry_run {
+        return report(context, &foreseen()?);
     }
-    report(context, &prune(&context.store()?, &filter.to_json(true), context.now)?)
+    let consent = Consent::require(bounds.yes, "deleting rows")?;
+    if consent == Consent::Ask {
+        let foreseen = foreseen()?;
+        if is_empty(&foreseen) {
+            return report(context, &foreseen);
+        }
+        consent.obtain(&format!("Delete {} for good?", counts(&foreseen)))?;
+    }
+    report(context, &prune(&context.store()?, &filter.to_json(false), context.now)?)
 }
 
 fn report(context: &Context, result: &PruneResult) -> Result {

@@ -71,7 +71,14 @@ fn reading_leaves_the_journal_mode_as_it_is() {
     let db = folder.path().join("plain.db");
     let conn = rusqlite::Connection::open(&db).unwrap();
     knocker_core::Store::new(conn).bootstrap(0).unwrap();
-    knocker(&["--db", db.to_str().unwrap(), "stats"]).ok();
+    for args in [
+        &["stats"][..],
+        &["requeue", "-s", "dead", "--dry-run"],
+        &["prune", "events", "--older-than", "1d", "--dry-run"],
+        &["prune", "deliveries", "--older-than", "1d", "--dry-run"],
+    ] {
+        knocker(&[&["--db", db.to_str().unwrap()], args].concat()).ok();
+    }
     let conn = rusqlite::Connection::open(&db).unwrap();
     assert_eq!(conn.pragma_query_value(None, "journal_mode", |row| row.get::<_, String>(0)).unwrap(), "delete");
 }

@@ -66,8 +66,10 @@ fn wrong_usage_is_refused() {
     inbox.knocker(&["prune", "events", "--older-than", "1d", "-s", "received", "-y"]).fails(2, "\"received\" is not valid", "Correct");
     inbox.knocker(&["prune", "deliveries", "--older-than", "1d", "-o", "accepted", "-y"]).fails(2, "\"accepted\" is not valid", "Correct");
     inbox.knocker(&["prune", "events", "--older-than", "1d", "-e", "nope", "-y"]).fails(3, "no endpoint \"nope\"", "endpoint list");
+    let neither = inbox.knocker(&["prune", "events", "-y"]).fails(2, "--older-than <AGE>", "knocker prune events");
+    neither.fails(2, "--before <TIME>", "--help");
     for args in [
-        &["prune", "events", "-y"][..],
+        &["prune", "deliveries", "-y"][..],
         &["prune", "events", "--older-than", "30", "-y"],
         &["prune", "events", "--older-than", "1d", "--before", "1d", "-y"],
         &["prune"],
