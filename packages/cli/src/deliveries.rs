@@ -7,7 +7,7 @@ use crate::failure::Result;
 use crate::filter::{OUTCOMES, Period};
 use crate::rows::{Row, Where};
 use crate::table::{Table, faint, number, optional, status, text};
-use crate::{moment, printable};
+use crate::{moment, printable, show};
 
 /// Every column but headers and body, which are read for one delivery only.
 pub const COLUMNS: &str = "id, endpoint, outcome, event_id, reason, detail, provider_event_id, provider_delivery_id, method, url, body_size, \
@@ -48,6 +48,7 @@ pub fn run(context: &Context, args: &Args) -> Result {
         conditions.add("endpoint = {}", name.clone());
     }
     if let Some(event_id) = args.event {
+        show::require_event(&store, event_id)?;
         conditions.add("id IN (SELECT delivery_id FROM knocker_event_deliveries WHERE event_id = {})", event_id);
     }
     if let Some(since) = args.period.since {

@@ -27,20 +27,33 @@ mod send;
 mod show;
 mod stats;
 mod table;
+mod usage;
 mod verify;
 
 use std::process::ExitCode;
 
+use anstream::ColorChoice;
 use clap::Parser;
 
+use crate::failure::Failure;
+
 fn main() -> ExitCode {
-    let cli = args::Cli::parse();
+    let cli = match args::Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => match usage::failure(&error) {
+            // It was help that was wanted, or the version.
+            None => error.exit(),
+            Some(failure) => return end(&failure, ColorChoice::Auto),
+        },
+    };
     let context = cli.context();
     match cli.command.run(&context) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            failure.report(context.color);
-            ExitCode::from(failure.exit as u8)
-        }
+        Err(failure) => end(&failure, context.color),
     }
+}
+
+fn end(failure: &Failure, color: ColorChoice) -> ExitCode {
+    failure.report(color);
+    ExitCode::from(failure.exit as u8)
 }

@@ -21,22 +21,25 @@ pub struct SecretArgs {
 }
 
 impl SecretArgs {
-    /// Every secret. `stdin_taken` says that standard input is read for something else.
-    pub fn read_all(&self, stdin_taken: bool) -> Result<Vec<Zeroizing<String>>> {
+    /// Refuses to read standard input twice: for `other`, which is `-` then, and for a secret, or for two secrets. To be called before
+    /// anything is read.
+    pub fn leave_stdin_to(&self, other: &Path) -> Result {
+        let readers = self.secret_file.iter().map(PathBuf::as_path).chain([other]).filter(|path| path.as_os_str() == "-");
+        if readers.count() > 1 {
+            return Err(Failure::usage("standard input cannot be read twice", "Put the secret into a file, or use --secret-env."));
+        }
+        Ok(())
+    }
+
+    /// Every secret.
+    pub fn read_all(&self) -> Result<Vec<Zeroizing<String>>> {
         let mut secrets = Vec::new();
         for name in &self.secret_env {
             let secret = std::env::var(name)
                 .map_err(|_| Failure::usage(format!("the environment variable {name:?} is not set"), "Export it, or name another one."))?;
             secrets.push(Zeroizing::new(secret));
         }
-        let mut stdin_taken = stdin_taken;
         for path in &self.secret_file {
-            if path.as_os_str() == "-" {
-                if stdin_taken {
-                    return Err(Failure::usage("standard input cannot be read twice", "Put the secret into a file, or use --secret-env."));
-                }
-                stdin_taken = true;
-            }
             secrets.push(read_file(path)?);
         }
         if secrets.is_empty() {
@@ -49,8 +52,8 @@ impl SecretArgs {
     }
 
     /// The one secret to sign with.
-    pub fn read_one(&self, stdin_taken: bool) -> Result<Zeroizing<String>> {
-        let mut secrets = self.read_all(stdin_taken)?;
+    pub fn read_one(&self) -> Result<Zeroizing<String>> {
+        let mut secrets = self.read_all()?;
         match (secrets.pop(), secrets.is_empty()) {
             (Some(secret), true) => Ok(secret),
             _ => Err(Failure::usage("several secrets were given", "A request is signed with one: give one --secret-env or --secret-file.")),

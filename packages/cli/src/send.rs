@@ -54,8 +54,9 @@ pub struct Args {
 pub fn run(context: &Context, args: &Args) -> Result {
     let provider = providers::find(&args.provider)?;
     let options = args.options.parse(provider)?;
+    args.secrets.leave_stdin_to(&args.payload)?;
     let body = read(&args.payload)?;
-    let secret = args.secrets.read_one(args.payload.as_os_str() == "-")?;
+    let secret = args.secrets.read_one()?;
     let mut headers: Headers = args.header.iter().cloned().collect();
     if headers.first("content-type").is_none() {
         headers.push("content-type", content_type(&body));

@@ -186,6 +186,12 @@ fn print_body(context: &Context, store: &Store, view: &str, id: i64) -> Result {
     }
 }
 
+/// Refuses an id that no event has.
+pub fn require_event(store: &Store, id: i64) -> Result {
+    let found = store.conn().query_row("SELECT 1 FROM knocker_events WHERE id = ?1", [id], |_| Ok(())).optional()?;
+    found.ok_or_else(|| unknown("knocker_events", id))
+}
+
 fn find(store: &Store, view: &str, id: i64) -> Result<Row> {
     let row = select(store.conn(), &format!("SELECT * FROM {view} WHERE id = ?1"), [id])?.pop();
     row.ok_or_else(|| unknown(view, id))

@@ -37,8 +37,9 @@ pub struct Args {
 pub fn run(context: &Context, args: &Args) -> Result {
     let provider = providers::find(&args.provider)?;
     let options = args.options.parse(provider)?;
+    args.secrets.leave_stdin_to(&args.request)?;
     let captured = Captured::parse(&read(&args.request)?)?;
-    let secrets = args.secrets.read_all(args.request.as_os_str() == "-")?;
+    let secrets = args.secrets.read_all()?;
     let secrets = Secrets::from_strings(secrets.iter().map(|secret| secret.as_str()));
     let verdict = provider.verify(&options, &captured.request(), &secrets, args.at.unwrap_or(context.now));
 

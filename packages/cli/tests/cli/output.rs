@@ -10,8 +10,30 @@ fn help_tells_the_exit_codes_and_the_version_is_the_product_s() {
         assert!(help.contains(code), "{code:?} in {help}");
     }
     assert_eq!(knocker(&["--version"]).ok().stdout, format!("knocker {}\n", knocker_core::VERSION));
-    assert_eq!(knocker(&["frobnicate"]).code, 2);
-    assert_eq!(knocker::<&str>(&[]).code, 2);
+}
+
+#[test]
+fn a_wrong_command_line_is_two_lines_like_every_failure() {
+    for (args, error, hint) in [
+        (&["frobnicate"][..], "unrecognized subcommand 'frobnicate'", "--help"),
+        (&["event"], "unrecognized subcommand 'event'", "A similar subcommand exists: 'events'"),
+        (&["events", "--limt", "3"], "unexpected argument '--limt'", "A similar argument exists: '--limit'"),
+        (&["events", "--limit", "x"], "invalid value 'x' for '--limit <LIMIT>'", "--help"),
+        (&["events", "--status", "lost"], "[possible values: received, processing", "--help"),
+        (&["send"], "were not provided: <PROVIDER> <URL> <PAYLOAD>", "Usage: knocker send"),
+        (&["replay", "1", "--limit", "3"], "'[ID]' cannot be used with '--limit <LIMIT>'", "Usage: knocker replay"),
+    ] {
+        let ran = knocker(args).fails(2, error, hint);
+        assert_eq!((ran.stderr.lines().count(), ran.stdout.as_str()), (2, ""), "{}", ran.stderr);
+    }
+}
+
+#[test]
+fn a_command_that_lacks_its_rest_shows_the_help() {
+    for args in [&[][..], &["prune"], &["endpoint"]] {
+        let ran = knocker(args);
+        assert!(ran.code == 2 && ran.stderr.contains("Usage: knocker") && ran.stderr.contains("Commands:"), "{}", ran.stderr);
+    }
 }
 
 #[test]

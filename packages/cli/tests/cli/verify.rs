@@ -93,6 +93,7 @@ fn the_request_may_come_from_standard_input() {
     let capture = Capture::signed(0);
     run(command(&["verify", "stripe", "-", "--secret-env", "S"]).env("S", SECRET), &capture.raw).ok();
     run(&mut command(&["verify", "stripe", "-", "--secret-file", "-"]), &capture.raw).fails(2, "read twice", "--secret-env");
+    run(&mut command(&["verify", "token", "-", "--secret-file", "-"]), b"no request at all").fails(2, "read twice", "--secret-env");
 }
 
 #[test]

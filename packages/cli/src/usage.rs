@@ -1,0 +1,36 @@
+//! A wrong command line, told like every other failure: what was wrong, and what to do next.
+
+use clap::error::{Error, ErrorKind};
+
+use crate::failure::Failure;
+
+/// The failure of a command line that cannot be parsed. `None` where the parser wants to show help or the version instead.
+pub fn failure(error: &Error) -> Option<Failure> {
+    if matches!(error.kind(), ErrorKind::DisplayHelp | ErrorKind::DisplayVersion | ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand) {
+        return None;
+    }
+    // The parser's text has a paragraph each for the error, for similar names, and for the usage.
+    let rendered = error.render().to_string();
+    let mut message = String::new();
+    let mut hints = Vec::new();
+    for paragraph in rendered.split("\n\n").map(joined) {
+        if let Some(what) = paragraph.strip_prefix("error: ") {
+            message = what.to_owned();
+        } else if let Some(tips) = paragraph.strip_prefix("tip: ") {
+            hints.extend(tips.split(" tip: ").map(capitalized));
+        } else if paragraph.starts_with("Usage: ") {
+            hints.push(paragraph);
+        }
+    }
+    hints.push("Add --help to see every flag.".into());
+    Some(Failure::usage(message, hints.join(". ")))
+}
+
+/// A paragraph as one line.
+fn joined(paragraph: &str) -> String {
+    paragraph.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn capitalized(sentence: &str) -> String {
+    sentence[..1].to_uppercase() + &sentence[1..]
+}
