@@ -36,6 +36,35 @@ def test_an_error_says_code_message_and_hint(hooks: knocker.Hooks) -> None:
     assert caught.value.hint in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("family", "members"),
+    [
+        (knocker.NotFoundError, [knocker.UnknownEndpointError, knocker.UnknownProviderError, knocker.UnknownDeliveryError]),
+        (knocker.DatabaseError, [knocker.BusyError, knocker.CorruptError, knocker.NotBootstrappedError, knocker.SqliteError]),
+        (knocker.SetupError, [knocker.CannotLoadError, knocker.LibraryNotFoundError, knocker.SecondSqliteError]),
+        (knocker.UsageError, [knocker.ClosedError]),
+    ],
+)
+def test_errors_have_families(family: type[knocker.KnockerError], members: list[type[knocker.KnockerError]]) -> None:
+    for member in members:
+        assert issubclass(member, family)
+        assert member.hint
+
+
+def test_a_closed_one_says_so(hooks: knocker.Hooks) -> None:
+    hooks.close()
+    with pytest.raises(knocker.ClosedError) as caught:
+        hooks.stats()
+    assert (caught.value.code, str(caught.value)) == (
+        "closed",
+        "closed: these hooks are closed. Keep them open for as long as they are used.",
+    )
+
+
+def test_a_sentence_that_has_an_end_gets_no_second_one() -> None:
+    assert str(knocker.UsageError("did you mean dead?")) == "usage: did you mean dead? Correct the call as the message says."
+
+
 def test_a_code_of_a_newer_library_is_not_lost() -> None:
     error = from_code("of_tomorrow", "something")
     assert isinstance(error, knocker.SqliteError)

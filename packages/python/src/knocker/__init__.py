@@ -33,7 +33,16 @@ from knocker.error_codes import (
     UnknownProviderError,
     UnsupportedSqliteError,
 )
-from knocker.errors import CannotLoadError, ClosedError, KnockerError, LibraryNotFoundError, UsageError
+from knocker.errors import (
+    CannotLoadError,
+    ClosedError,
+    DatabaseError,
+    KnockerError,
+    LibraryNotFoundError,
+    NotFoundError,
+    SetupError,
+    UsageError,
+)
 from knocker.event import Event, EventDelivery
 from knocker.hooks import Hooks
 from knocker.hooks import open_hooks as open
@@ -74,6 +83,7 @@ __all__ = [
     "CannotLoadError",
     "ClosedError",
     "CorruptError",
+    "DatabaseError",
     "Dead",
     "DeliveryRecord",
     "DiskFullError",
@@ -101,6 +111,7 @@ __all__ = [
     "LibraryNotFoundError",
     "NestedStatementError",
     "NotBootstrappedError",
+    "NotFoundError",
     "PolicyRecord",
     "PruneRecord",
     "PruneResult",
@@ -115,6 +126,7 @@ __all__ = [
     "Retry",
     "SchemaTooNewError",
     "SecondSqliteError",
+    "SetupError",
     "SqliteError",
     "Stats",
     "Transition",

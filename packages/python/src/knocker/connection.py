@@ -13,6 +13,7 @@ from typing import Any, Literal, Protocol
 
 from knocker import library, module_sqlite
 from knocker.errors import CannotLoadError, UsageError, translate, translated
+from knocker.file_path import file_name
 
 Value = int | float | str | bytes | None
 """What SQLite stores."""
@@ -118,8 +119,7 @@ def open_connection(
         raise UsageError(f'synchronous must be "full" or "normal", not {synchronous!r}')
     global _in_use
     chosen = driver or find_driver()
-    with translated():
-        connection: Connection = chosen.connect(connection_class or chosen.connection_class, path, busy_timeout_s)
+    connection: Connection = _opened(chosen, connection_class or chosen.connection_class, path, busy_timeout_s)
     try:
         with translated():
             library.load(connection, extension)
@@ -131,6 +131,30 @@ def open_connection(
         connection.close()
         raise
     return connection
+
+
+def _opened(driver: Driver, connection_class: type[Any], path: str, busy_timeout_s: float) -> Any:
+    try:
+        return driver.connect(connection_class, path, busy_timeout_s)
+    except Exception as error:
+        known = translate(error)
+        if known is None:
+            raise
+        if known.code == "io_error":
+            reason = _why_not_opened(path)
+            known = type(known)(f"{known.message}: {reason or path}")
+            if reason is not None:
+                # Trying again would not help, as it does with a failing disk.
+                known.retryable, known.hint = False, "Correct the path, or create the folder first."
+        raise known from error
+
+
+def _why_not_opened(path: str) -> str | None:
+    name = file_name(path)
+    folder = os.path.dirname(os.path.abspath(name))
+    if os.path.isdir(name):
+        return f"{os.path.abspath(name)} is a folder"
+    return None if os.path.isdir(folder) else f"there is no folder {folder}"
 
 
 def _use_wal(connection: Connection, patience_s: float) -> None:

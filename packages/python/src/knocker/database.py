@@ -22,7 +22,8 @@ from knocker.connection import (
     open_connection,
     rows,
 )
-from knocker.errors import ClosedError, UsageError, translated
+from knocker.errors import ClosedError, translated
+from knocker.file_path import FilePath, absolute
 from knocker.signals import ChangeSignal
 from knocker.writer import Writer
 
@@ -37,7 +38,7 @@ class Database:
 
     def __init__(
         self,
-        path: str | os.PathLike[str],
+        path: FilePath,
         *,
         synchronous: Synchronous = "full",
         busy_timeout_s: float = 5.0,
@@ -45,11 +46,8 @@ class Database:
         extension: str | os.PathLike[str] | None = None,
         clock: Clock | None = None,
     ) -> None:
-        given = os.fspath(path)
-        if given in ("", ":memory:"):
-            raise UsageError("Knocker needs a file: a database in memory belongs to one connection and is gone with it")
         # Connections are opened later as well, wherever the process has gone by then.
-        self.path = given if given.startswith("file:") else os.path.abspath(given)
+        self.path = absolute(path)
         self.driver: Driver = find_driver(driver)
         self.synchronous: Synchronous = synchronous
         self.clock = clock

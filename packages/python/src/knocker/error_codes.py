@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from knocker.errors import KnockerError
+from knocker.errors import DatabaseError, KnockerError, NotFoundError, SetupError
 
 
 class InvalidArgumentError(KnockerError):
@@ -13,7 +13,7 @@ class InvalidArgumentError(KnockerError):
     hint = "Correct the argument that the message names."
 
 
-class UnknownEndpointError(KnockerError):
+class UnknownEndpointError(NotFoundError):
     """The core's ``unknown_endpoint``."""
 
     code = "unknown_endpoint"
@@ -21,7 +21,7 @@ class UnknownEndpointError(KnockerError):
     hint = "Create it with knocker_endpoint(name, config), or correct the name in the URL."
 
 
-class UnknownProviderError(KnockerError):
+class UnknownProviderError(NotFoundError):
     """The core's ``unknown_provider``."""
 
     code = "unknown_provider"
@@ -29,7 +29,7 @@ class UnknownProviderError(KnockerError):
     hint = "SELECT name FROM knocker_providers lists the names."
 
 
-class UnknownEventError(KnockerError):
+class UnknownEventError(NotFoundError):
     """The core's ``unknown_event``."""
 
     code = "unknown_event"
@@ -37,7 +37,7 @@ class UnknownEventError(KnockerError):
     hint = "SELECT id FROM knocker_events lists the ids; a pruned event is gone."
 
 
-class UnknownDeliveryError(KnockerError):
+class UnknownDeliveryError(NotFoundError):
     """The core's ``unknown_delivery``."""
 
     code = "unknown_delivery"
@@ -64,7 +64,7 @@ class LeaseLostError(KnockerError):
     hint = "Roll back: another worker has the job or an operator took it. Use a longer lease or extend it while the handler runs."
 
 
-class NotBootstrappedError(KnockerError):
+class NotBootstrappedError(DatabaseError):
     """The core's ``not_bootstrapped``."""
 
     code = "not_bootstrapped"
@@ -72,7 +72,7 @@ class NotBootstrappedError(KnockerError):
     hint = "Run SELECT knocker_bootstrap() once on this database."
 
 
-class SchemaTooNewError(KnockerError):
+class SchemaTooNewError(DatabaseError):
     """The core's ``schema_too_new``."""
 
     code = "schema_too_new"
@@ -80,7 +80,7 @@ class SchemaTooNewError(KnockerError):
     hint = "Upgrade Knocker in this process; the file was migrated by a newer version."
 
 
-class BusyError(KnockerError):
+class BusyError(DatabaseError):
     """The core's ``busy``."""
 
     code = "busy"
@@ -88,7 +88,7 @@ class BusyError(KnockerError):
     hint = "Try again. Raise PRAGMA busy_timeout, keep write transactions short, and begin them with BEGIN IMMEDIATE."
 
 
-class ReadOnlyError(KnockerError):
+class ReadOnlyError(DatabaseError):
     """The core's ``read_only``."""
 
     code = "read_only"
@@ -96,7 +96,7 @@ class ReadOnlyError(KnockerError):
     hint = "Open the database read-write and check the permissions of the file and of its folder."
 
 
-class DiskFullError(KnockerError):
+class DiskFullError(DatabaseError):
     """The core's ``disk_full``."""
 
     code = "disk_full"
@@ -104,7 +104,7 @@ class DiskFullError(KnockerError):
     hint = "Free space on the disk or raise PRAGMA max_page_count, then try again. Nothing was written."
 
 
-class IoError(KnockerError):
+class IoError(DatabaseError):
     """The core's ``io_error``."""
 
     code = "io_error"
@@ -112,7 +112,7 @@ class IoError(KnockerError):
     hint = "Check the disk and the system log, then try again. Nothing was written."
 
 
-class CorruptError(KnockerError):
+class CorruptError(DatabaseError):
     """The core's ``corrupt``."""
 
     code = "corrupt"
@@ -120,7 +120,7 @@ class CorruptError(KnockerError):
     hint = "Run PRAGMA integrity_check and restore a backup."
 
 
-class CallInterruptedError(KnockerError):
+class CallInterruptedError(DatabaseError):
     """The core's ``interrupted``."""
 
     code = "interrupted"
@@ -128,7 +128,7 @@ class CallInterruptedError(KnockerError):
     hint = "The call was cancelled and nothing was written; try it again."
 
 
-class NestedStatementError(KnockerError):
+class NestedStatementError(DatabaseError):
     """The core's ``nested_statement``."""
 
     code = "nested_statement"
@@ -136,7 +136,7 @@ class NestedStatementError(KnockerError):
     hint = "Call it with a plain SELECT, keep the result, and write it with a statement of its own. Nothing was written."
 
 
-class UnsupportedSqliteError(KnockerError):
+class UnsupportedSqliteError(SetupError):
     """The core's ``unsupported_sqlite``."""
 
     code = "unsupported_sqlite"
@@ -144,7 +144,7 @@ class UnsupportedSqliteError(KnockerError):
     hint = "Use a SQLite of version 3.38.0 or newer."
 
 
-class SecondSqliteError(KnockerError):
+class SecondSqliteError(SetupError):
     """The core's ``second_sqlite``."""
 
     code = "second_sqlite"
@@ -152,7 +152,7 @@ class SecondSqliteError(KnockerError):
     hint = "Use one SQLite library per process: two on one file drop each other's locks."
 
 
-class SqliteError(KnockerError):
+class SqliteError(DatabaseError):
     """The core's ``sqlite_error``."""
 
     code = "sqlite_error"

@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import ClassVar
 
 
 class KnockerError(Exception):
@@ -19,39 +18,58 @@ class KnockerError(Exception):
     reads the error can do. The message never holds a secret.
     """
 
-    code: ClassVar[str] = "error"
-    retryable: ClassVar[bool] = False
-    hint: ClassVar[str] = ""
+    code: str = "error"
+    retryable: bool = False
+    hint: str = ""
 
     def __init__(self, message: str) -> None:
         super().__init__(message)
         self.message = message
 
     def __str__(self) -> str:
-        return f"{self.code}: {self.message}. {self.hint}" if self.hint else f"{self.code}: {self.message}"
+        if not self.hint:
+            return f"{self.code}: {self.message}"
+        return f"{self.code}: {self.message}{'' if self.message.endswith(('.', '?', '!')) else '.'} {self.hint}"
 
 
-class LibraryNotFoundError(KnockerError):
+class NotFoundError(KnockerError):
+    """Base of errors about an id or a name that does not exist."""
+
+
+class DatabaseError(KnockerError):
+    """Base of errors of the database itself, which refuses or fails."""
+
+
+class SetupError(KnockerError):
+    """Base of errors of a process in which Knocker cannot run as it is set up."""
+
+
+class LibraryNotFoundError(SetupError):
     """The loadable library is not where it was looked for."""
 
     code = "library_not_found"
     hint = "Set KNOCKER_EXTENSION to the path of libknocker, or install the knocker-sqlite wheel of this platform."
 
 
-class CannotLoadError(KnockerError):
+class CannotLoadError(SetupError):
     """This Python's SQLite refuses or fails to load the library."""
 
     code = "cannot_load"
+    hint = "`python -m knocker path` prints which library is used; it must be built for this platform."
 
 
 class UsageError(KnockerError):
     """The package was called in a way that cannot work; the message says how to call it."""
 
     code = "usage"
+    hint = "Correct the call as the message says."
 
 
 class ClosedError(UsageError):
     """The hooks are closed: the process is ending, and another one takes the request that is tried again."""
+
+    code = "closed"
+    hint = "Keep them open for as long as they are used."
 
 
 # SQLite's primary result codes, and the name that the core has for each.
@@ -110,7 +128,22 @@ def _result_code(error: BaseException, text: str) -> int | None:
             return code
     if not any(base.__name__ == "DatabaseError" for base in type(error).__mro__):
         return None
-    return next((code for known, code in _RESULT_TEXTS.items() if text.startswith(known)), 1)
+    return _result_of_text(text) or 1
+
+
+def _result_of_text(text: str) -> int | None:
+    return next((code for known, code in _RESULT_TEXTS.items() if text.startswith(known)), None)
+
+
+def load_failure(library: str, text: str) -> KnockerError:
+    """The error of a load that SQLite refused with this text. The library itself may have failed on the file that is open."""
+    if match := _CORE_ERROR.search(text):
+        return from_code(match[1], match[2])
+    reason = text.removeprefix("error during initialization: ")
+    result = _result_of_text(reason)
+    if result is not None:
+        return from_code(_RESULT_CODES[result], reason)
+    return CannotLoadError(f"SQLite cannot load {library}: {text}")
 
 
 @contextmanager

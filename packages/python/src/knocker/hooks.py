@@ -11,6 +11,7 @@ from knocker.connection import DriverName, Synchronous
 from knocker.database import Clock, Database
 from knocker.endpoint import Endpoint, Secrets
 from knocker.errors import UsageError
+from knocker.file_path import FilePath
 from knocker.http.settings import HttpSettings
 from knocker.leases import Leases
 from knocker.operate import Operations
@@ -144,7 +145,7 @@ class Hooks(Reads, Operations):
 
 
 def open_hooks(
-    path: str | os.PathLike[str],
+    path: FilePath,
     *,
     synchronous: Synchronous = "full",
     busy_timeout_s: float = 5.0,

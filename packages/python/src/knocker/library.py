@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from knocker import module_sqlite
-from knocker.errors import CannotLoadError, LibraryNotFoundError, translate
+from knocker.errors import CannotLoadError, LibraryNotFoundError, load_failure, translate
 
 ENTRY_POINT = "sqlite3_knocker_init"
 
@@ -37,7 +37,7 @@ def load(connection: Any, path: str | os.PathLike[str] | None = None) -> None:
 
     A Python whose ``sqlite3`` was built without ``enable_load_extension`` is served through the SQLite library that the module itself
     uses. Raises :class:`~knocker.CannotLoadError` with what to do on this platform where that fails too, and the core's own error
-    (``unsupported_sqlite``, ``second_sqlite``) where the library refuses.
+    where the library refuses (``unsupported_sqlite``, ``second_sqlite``) or the file fails.
     """
     library = loadable_path(path)
     if hasattr(connection, "enable_load_extension"):
@@ -66,9 +66,7 @@ def _load_through_driver(connection: Any, library: str) -> None:
         known = translate(error)
         if known is None:
             raise
-        if known.code == "sqlite_error":
-            raise CannotLoadError(f"SQLite cannot load {library}: {error}") from error
-        raise known from error
+        raise (load_failure(library, str(error)) if known.code == "sqlite_error" else known) from error
     finally:
         connection.enable_load_extension(False)
 

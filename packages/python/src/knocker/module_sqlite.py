@@ -12,7 +12,7 @@ import sqlite3
 import sys
 from functools import lru_cache
 
-from knocker.errors import CannotLoadError, from_code, translate
+from knocker.errors import from_code, load_failure
 
 _OK = 0
 _DBCONFIG_ENABLE_LOAD_EXTENSION = 1005
@@ -76,8 +76,7 @@ def load(connection: sqlite3.Connection, path: str, entry_point: str) -> None:
             sqlite.sqlite3_free(problem)
     finally:
         _permit(sqlite, handle, False)
-    known = translate(Exception(text))
-    raise known if known is not None else CannotLoadError(f"SQLite cannot load {path}: {text}")
+    raise load_failure(path, text)
 
 
 def _permit(sqlite: ctypes.CDLL, handle: ctypes.c_void_p, on: bool) -> None:
