@@ -19,6 +19,7 @@ pub(crate) struct Table {
 pub(crate) fn register(conn: &Connection) -> rusqlite::Result<()> {
     const MODULE: Module<'static, CatalogueTable> = Module::eponymous_only_module();
     const ERRORS: Table = Table { declaration: c"CREATE TABLE x (code, retryable, hint)", rows: error_rows };
+    // In the order of `PROVIDER_COLUMNS`.
     const PROVIDERS: Table = Table {
         declaration: c"CREATE TABLE x (name, aliases, title, scheme, headers, identity, handshake, options, docs, checked)",
         rows: provider_rows,
@@ -32,23 +33,19 @@ fn error_rows() -> Vec<Vec<Value>> {
     Code::ALL.iter().map(row).collect()
 }
 
+const PROVIDER_COLUMNS: [&str; 10] =
+    ["name", "aliases", "title", "scheme", "headers", "identity", "handshake", "options", "docs", "checked"];
+
+/// Texts as they are; lists and objects as JSON.
 fn provider_rows() -> Vec<Vec<Value>> {
+    let column = |provider: &serde_json::Value, name: &str| match &provider[name] {
+        serde_json::Value::Null => Value::Null,
+        serde_json::Value::String(value) => text(value),
+        other => text(other.to_string()),
+    };
     let row = |provider: &&'static providers::Provider| {
-        vec![
-            text(provider.name),
-            text(serde_json::json!(provider.aliases).to_string()),
-            text(provider.title),
-            text(provider.scheme()),
-            text(serde_json::json!(provider.headers()).to_string()),
-            text(provider.identity()),
-            match provider.handshake() {
-                "" => Value::Null,
-                handshake => text(handshake),
-            },
-            text(provider.option_defaults().to_string()),
-            text(provider.docs),
-            text(provider.checked),
-        ]
+        let provider = serde_json::to_value(provider).expect("a provider is plain JSON");
+        PROVIDER_COLUMNS.iter().map(|name| column(&provider, name)).collect()
     };
     providers::all().iter().map(row).collect()
 }

@@ -4,7 +4,7 @@ use knocker_core::attempt::FailOptions;
 use knocker_core::claim::ClaimFilter;
 use knocker_core::ingest::Fields;
 use knocker_core::operate::Action;
-use knocker_core::providers::{self, Outcome, Secrets};
+use knocker_core::providers::{self, Secrets};
 use knocker_core::request::Request;
 use knocker_core::retention::Policy;
 use knocker_core::{Error, Result, Store};
@@ -117,17 +117,7 @@ fn verify(args: &Arguments) -> Result<Value> {
     let options = provider.options(args.optional_text(1, "options")?.unwrap_or("{}"))?;
     let request = Request::parse(args.text(2, "request")?, args.bytes(3, "body")?)?;
     let secrets = Secrets::parse(args.text(4, "secrets")?)?;
-    let verdict = provider.verify(&options, &request, &secrets, args.now(5)?);
-    let (kind, items, refusal) = match verdict.outcome {
-        Outcome::Delivery(items) => (Some("delivery"), items, None),
-        Outcome::Handshake => (Some("handshake"), Vec::new(), None),
-        Outcome::Refused { reason, detail } => (None, Vec::new(), Some((reason.name(), detail))),
-    };
-    let (reason, detail) = refusal.unzip();
-    let items: Vec<_> = items.iter().map(|item| json!({"type": item.event_type, "key": item.key})).collect();
-    to_json(&json!({
-        "valid": kind.is_some(), "kind": kind, "reason": reason, "detail": detail, "items": items, "response": verdict.response,
-    }))
+    to_json(&provider.verify(&options, &request, &secrets, args.now(5)?))
 }
 
 fn sign(args: &Arguments) -> Result<Value> {

@@ -1,7 +1,7 @@
 //! `knocker providers`.
 
 use knocker_core::providers::{self, Provider};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::context::Context;
 use crate::failure::Result;
@@ -23,7 +23,7 @@ pub fn run(context: &Context, args: &Args) -> Result {
 
 fn list(context: &Context) -> Result {
     if context.out.json() {
-        return providers::all().iter().try_for_each(|provider| context.out.document(&document(provider)));
+        return providers::all().iter().try_for_each(|provider| context.out.document(provider));
     }
     let mut table = Table::new(&["provider", "title", "scheme"]);
     for provider in providers::all() {
@@ -35,7 +35,7 @@ fn list(context: &Context) -> Result {
 
 fn describe(context: &Context, provider: &Provider) -> Result {
     if context.out.json() {
-        return context.out.document(&document(provider));
+        return context.out.document(provider);
     }
     let mut facts = Table::new(&[]);
     facts.row([faint("provider"), text(provider.name)]);
@@ -63,19 +63,4 @@ fn describe(context: &Context, provider: &Provider) -> Result {
 
 fn listed(names: &[&str]) -> comfy_table::Cell {
     optional((!names.is_empty()).then(|| names.join(", ")))
-}
-
-fn document(provider: &Provider) -> Value {
-    json!({
-        "name": provider.name,
-        "aliases": provider.aliases,
-        "title": provider.title,
-        "scheme": provider.scheme(),
-        "headers": provider.headers(),
-        "identity": provider.identity(),
-        "handshake": Some(provider.handshake()).filter(|handshake| !handshake.is_empty()),
-        "options": provider.option_defaults(),
-        "docs": provider.docs,
-        "checked": provider.checked,
-    })
 }

@@ -3,8 +3,7 @@
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use knocker_core::providers::{self, Outcome, Reason, Secrets};
-use serde_json::json;
+use knocker_core::providers::{self, Reason, Secrets};
 
 use crate::captured::Captured;
 use crate::context::Context;
@@ -43,30 +42,18 @@ pub fn run(context: &Context, args: &Args) -> Result {
     let secrets = Secrets::from_strings(secrets.iter().map(|secret| secret.as_str()));
     let verdict = provider.verify(&options, &captured.request(), &secrets, args.at.unwrap_or(context.now));
 
-    let (kind, items, refusal) = match &verdict.outcome {
-        Outcome::Delivery(items) => (Some("delivery"), items.as_slice(), None),
-        Outcome::Handshake => (Some("handshake"), [].as_slice(), None),
-        Outcome::Refused { reason, detail } => (None, [].as_slice(), Some((*reason, detail))),
-    };
     if context.out.json() {
-        context.out.document(&json!({
-            "valid": kind.is_some(),
-            "kind": kind,
-            "reason": refusal.map(|(reason, _)| reason.name()),
-            "detail": refusal.map(|(_, detail)| detail),
-            "items": items.iter().map(|item| json!({"type": item.event_type, "key": item.key})).collect::<Vec<_>>(),
-            "response": verdict.response,
-        }))?;
+        context.out.document(&verdict)?;
     }
-    if let Some((reason, detail)) = refusal {
+    if let Some((reason, detail)) = verdict.refusal() {
         let message = format!("the request is invalid: {}: {detail}", reason.name());
         return Err(Failure::new(Exit::Failed, message, advice(reason)));
     }
     if context.out.json() {
         return Ok(());
     }
-    context.out.line(format_args!("valid: a {} from {}", kind.unwrap_or_default(), provider.title))?;
-    for item in items {
+    context.out.line(format_args!("valid: a {} from {}", verdict.kind().unwrap_or_default(), provider.title))?;
+    for item in verdict.items() {
         let mut facts = Table::new(&[]);
         facts.row([faint("type"), optional(item.event_type.as_deref())]);
         facts.row([faint("key"), optional(item.key.as_deref())]);

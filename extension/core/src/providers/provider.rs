@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use serde::ser::{Serialize, SerializeStruct, Serializer};
 use serde_json::{Map, Value};
 
 use super::engine::context::Context;
@@ -18,7 +19,8 @@ use super::verdict::{Outcome, Reason, Redacted, Signed, Verdict};
 use crate::error::{Error, Result};
 use crate::request::{Request, Response};
 
-/// One provider: how its requests prove themselves, what they say, and what they expect as the answer.
+/// One provider: how its requests prove themselves, what they say, and what they expect as the answer. Its JSON has the columns of
+/// `knocker_providers`.
 pub struct Provider {
     /// The name, in kebab case.
     pub name: &'static str,
@@ -259,6 +261,23 @@ impl Provider {
     pub fn option_defaults(&self) -> Value {
         let entries = self.options.iter().map(|spec| (spec.name.to_owned(), spec.default_json()));
         Value::Object(entries.collect::<Map<_, _>>())
+    }
+}
+
+impl Serialize for Provider {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut row = serializer.serialize_struct("Provider", 10)?;
+        row.serialize_field("name", self.name)?;
+        row.serialize_field("aliases", self.aliases)?;
+        row.serialize_field("title", self.title)?;
+        row.serialize_field("scheme", &self.scheme())?;
+        row.serialize_field("headers", &self.headers())?;
+        row.serialize_field("identity", &self.identity())?;
+        row.serialize_field("handshake", &Some(self.handshake()).filter(|about| !about.is_empty()))?;
+        row.serialize_field("options", &self.option_defaults())?;
+        row.serialize_field("docs", self.docs)?;
+        row.serialize_field("checked", self.checked)?;
+        row.end()
     }
 }
 
