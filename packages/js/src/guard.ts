@@ -1,6 +1,9 @@
 /**
  * The driver's own objects as a handler gets them. Every call first passes a gate, also one on a statement that the handler has kept: a statement
  * works on the connection by itself, and would otherwise write past the transaction that it was prepared in.
+ *
+ * Iterators are remembered until they are through: one that a handler leaves in the middle keeps its statement running, which blocks the connection
+ * (better-sqlite3) or keeps it at the snapshot of its transaction (the others).
  */
 
 import { knockerError } from "./errors.js";
@@ -13,9 +16,21 @@ const MAKERS = new Set<PropertyKey>(["prepare", "query", "transaction", "iterate
 /** What would take the connection away from the worker. */
 const CLOSERS = new Set<PropertyKey>(["close", Symbol.dispose]);
 
+/** What makes iterators over rows. */
+const ITERATORS = new Set<PropertyKey>(["iterate", Symbol.iterator]);
+
+/** A driver's database behind the gate. */
+export interface Guarded<Db extends object> {
+  /** The database as a handler gets it. */
+  database: Db;
+  /** Ends the iterators that the handler left in the middle. */
+  endIterators(): void;
+}
+
 /** @param gate called before each call on the database and on everything that is made with it; may throw. */
-export function guard<Db extends object>(database: Db, gate: () => void): Db {
+export function guard<Db extends object>(database: Db, gate: () => void): Guarded<Db> {
   const proxies = new WeakMap<object, object>();
+  const iterating = new Set<Iterator<unknown>>();
 
   /** A driver's object that a handler may have only as its proxy: anything else is a result. */
   function shown(value: unknown): unknown {
@@ -31,8 +46,17 @@ export function guard<Db extends object>(database: Db, gate: () => void): Db {
     return (...parameters) => {
       gate();
       const result = Reflect.apply(method, target, parameters);
+      if (iterating.has(target as Iterator<unknown>)) {
+        // `iterator[Symbol.iterator]()` is the iterator itself.
+        if ((result as { done?: unknown } | undefined)?.done === true) iterating.delete(target as Iterator<unknown>);
+      } else if (ITERATORS.has(name)) iterating.add(result as Iterator<unknown>);
       return MAKERS.has(name) ? proxyOf(result as object) : shown(result);
     };
+  }
+
+  function endIterators(): void {
+    for (const iterator of iterating) iterator.return?.();
+    iterating.clear();
   }
 
   function proxyOf<T extends object>(target: T): T {
@@ -64,5 +88,5 @@ export function guard<Db extends object>(database: Db, gate: () => void): Db {
     return proxy;
   }
 
-  return proxyOf(database);
+  return { database: proxyOf(database), endIterators };
 }

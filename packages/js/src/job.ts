@@ -1,7 +1,7 @@
 /** One job: its handlers, then the verdict, in one transaction. */
 
 import type { Connection, Row, SqlValue } from "./driver.js";
-import { knockerError, LeaseLostError } from "./errors.js";
+import { BusyError, DatabaseError, knockerError, LeaseLostError } from "./errors.js";
 import { Event } from "./event.js";
 import type { Handler } from "./handlers.js";
 import { whenWritable } from "./lock.js";
@@ -24,7 +24,8 @@ const VERDICT_PATIENCE_MS = 60_000;
 /** A connection that handlers run on, one job at a time. */
 export class JobRunner<Db extends object> {
   readonly #session: Session<Db>;
-  readonly #connection: Connection<Db>;
+  /** Undefined between one that had to be given up and the next. */
+  #current: Connection<Db> | undefined;
   readonly #worker: string;
   readonly #report: OnError;
   #transaction: LazyTransaction<Db> | undefined;
@@ -32,7 +33,7 @@ export class JobRunner<Db extends object> {
   /** @param worker the name under which the jobs are leased. */
   constructor(session: Session<Db>, worker: string, report: OnError) {
     this.#session = session;
-    this.#connection = session.connect();
+    this.#current = session.connect();
     this.#worker = worker;
     this.#report = report;
   }
@@ -55,7 +56,7 @@ export class JobRunner<Db extends object> {
           await this.#handled(transaction, jobId, start);
           return "handled";
         } catch (error) {
-          transaction.rollback();
+          this.#takeBack(transaction);
           if (!transaction.conflicted) return await this.#judge(error, event, jobId, elapsed(start));
         }
         await this.#writable();
@@ -78,7 +79,34 @@ export class JobRunner<Db extends object> {
   }
 
   close(): void {
-    if (!this.#session.inMemory) this.#connection.close();
+    if (!this.#session.inMemory) this.#current?.close();
+    this.#current = undefined;
+  }
+
+  get #connection(): Connection<Db> {
+    return (this.#current ??= this.#session.reconnect());
+  }
+
+  /** Takes back what the handlers wrote, if need be together with the connection: one that is stuck would keep the write lock. */
+  #takeBack(transaction: LazyTransaction<Db>): void {
+    try {
+      transaction.rollback();
+    } catch (error) {
+      this.#report(error);
+      this.#giveUpConnection();
+    }
+  }
+
+  /** The next use opens another one. A database in memory has no second. */
+  #giveUpConnection(): void {
+    if (this.#session.inMemory) return;
+    const former = this.#current;
+    this.#current = undefined;
+    try {
+      former?.close();
+    } catch (error) {
+      this.#report(error);
+    }
   }
 
   async #handled(transaction: LazyTransaction<Db>, jobId: number, start: number): Promise<void> {
@@ -87,8 +115,7 @@ export class JobRunner<Db extends object> {
     if (!transaction.begun) {
       await whenWritable(this.#session.lock, VERDICT_PATIENCE_MS, handled);
     } else {
-      handled();
-      transaction.commit();
+      transaction.commit(handled);
     }
     transaction.rollback();
   }
@@ -128,7 +155,15 @@ export class JobRunner<Db extends object> {
       .fill("?")
       .join(", ");
     const call = () => this.#connection.get(`SELECT ${name}(${marks}) AS result`, ...parameters, this.#session.now());
-    return (await whenWritable(this.#session.lock, VERDICT_PATIENCE_MS, call))!["result"]!;
+    const write = async () => (await whenWritable(this.#session.lock, VERDICT_PATIENCE_MS, call))!["result"]!;
+    try {
+      return await write();
+    } catch (error) {
+      if (!(error instanceof DatabaseError) || error instanceof BusyError || this.#session.inMemory) throw error;
+      // The handler may have left the connection in a state that refuses writes, such as `PRAGMA query_only`.
+      this.#giveUpConnection();
+      return write();
+    }
   }
 }
 

@@ -116,6 +116,11 @@ export class Session<Db extends object> {
   /** A further connection on the same file, for a worker. Refused once `close` was called, which would not know of it. */
   connect(synchronous = this.options.synchronous ?? "full"): Connection<Db> {
     if (this.#closing) throw closed();
+    return this.reconnect(synchronous);
+  }
+
+  /** The same in place of one that had to be given up, also while `close` waits for the worker that needs it. */
+  reconnect(synchronous = this.options.synchronous ?? "full"): Connection<Db> {
     if (this.inMemory) return this.connection;
     const connection = this.driver.open(this.connection.file);
     try {

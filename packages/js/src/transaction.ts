@@ -1,7 +1,7 @@
 /** A handler's transaction: the driver's own object, begun at its first use. */
 
 import type { Connection } from "./driver.js";
-import { BusyError, type KnockerError, knockerError } from "./errors.js";
+import { BusyError, KnockerError, knockerError } from "./errors.js";
 import { guard } from "./guard.js";
 import type { WriteLock } from "./lock.js";
 
@@ -20,6 +20,7 @@ export class LazyTransaction<Db extends object> {
   /** Whether another handler of this thread or another process held the lock when this one wanted it: run the handlers again when it is free. */
   conflicted = false;
   #over = false;
+  readonly #endIterators: () => void;
   readonly #connection: Connection<Db>;
   readonly #lock: WriteLock;
   readonly #busyTimeoutMs: number;
@@ -29,20 +30,32 @@ export class LazyTransaction<Db extends object> {
     this.#connection = connection;
     this.#lock = lock;
     this.#busyTimeoutMs = busyTimeoutMs;
-    this.tx = guard(connection.database, () => this.#begin());
+    const { database, endIterators } = guard(connection.database, () => this.#begin());
+    this.tx = database;
+    this.#endIterators = endIterators;
   }
 
-  /** Commits what was begun. Nothing to do where `tx` was never used. */
-  commit(): void {
-    if (!this.begun) return;
+  /** Ends what the handlers left running, and commits what was begun together with what `verdict` writes. */
+  commit(verdict: () => void): void {
+    this.#endIterators();
+    verdict();
     this.#connection.get("COMMIT");
     this.#end();
   }
 
-  /** Takes everything back. */
+  /**
+   * Takes everything back. The lock is given back in any case.
+   * @throws KnockerError where the connection refuses even that: it is of no further use.
+   */
   rollback(): void {
-    if (this.begun && this.#connection.inTransaction) this.#connection.get("ROLLBACK");
-    this.#end();
+    try {
+      this.#endIterators();
+      if (this.begun && this.#connection.inTransaction) this.#connection.get("ROLLBACK");
+    } catch (error) {
+      throw error instanceof KnockerError ? error : knockerError("sqlite_error", "an iterator of the handler cannot be ended", error);
+    } finally {
+      this.#end();
+    }
   }
 
   /** Whether the handler ended the transaction by its own COMMIT or ROLLBACK. */
