@@ -127,14 +127,8 @@ impl Where {
     /// The newest `limit` rows of `view` that meet the conditions and whose `column` is one of `names`, which come from a closed list;
     /// with no names it may be anything. Each name is asked for by itself and as a literal, so that a partial index on it applies.
     pub fn newest(&self, conn: &Connection, columns: &str, view: &str, (column, names): (&str, &[String]), limit: i64) -> Result<Vec<Row>> {
-        let alternatives = match names {
-            [] => vec!["1".to_owned()],
-            names => names.iter().map(|name| format!("{column} = '{name}'")).collect(),
-        };
         let mut rows = Vec::new();
-        for alternative in alternatives {
-            let conditions = self.conditions.iter().fold(alternative, |all, condition| format!("{all} AND {condition}"));
-            let sql = format!("SELECT {columns} FROM {view} WHERE {conditions} ORDER BY id DESC LIMIT {limit}");
+        for sql in self.statements(columns, view, (column, names), limit) {
             rows.extend(select(conn, &sql, rusqlite::params_from_iter(&self.values))?);
         }
         rows.sort_by_key(|row| std::cmp::Reverse(row.whole("id")));
@@ -142,11 +136,26 @@ impl Where {
         rows.truncate(limit as usize);
         Ok(rows)
     }
+
+    fn statements(&self, columns: &str, view: &str, (column, names): (&str, &[String]), limit: i64) -> Vec<String> {
+        let alternatives = match names {
+            [] => vec!["1".to_owned()],
+            names => names.iter().map(|name| format!("{column} = '{name}'")).collect(),
+        };
+        let statement = |alternative| {
+            let conditions = self.conditions.iter().fold(alternative, |all, condition| format!("{all} AND {condition}"));
+            format!("SELECT {columns} FROM {view} WHERE {conditions} ORDER BY id DESC LIMIT {limit}")
+        };
+        alternatives.into_iter().map(statement).collect()
+    }
 }
 
 #[cfg(test)]
 mod tests {
+    use knocker_core::Store;
+
     use super::*;
+    use crate::{deliveries, events};
 
     #[test]
     fn blobs_are_text_where_they_can_be_and_base64_elsewhere() {
@@ -160,5 +169,28 @@ mod tests {
         let conn = Connection::open_in_memory().unwrap();
         let rows = select(&conn, r#"SELECT '{"verify_token":"test-word","tolerance_s":5}' AS options, 0 AS enabled"#, []).unwrap();
         assert_eq!(serde_json::to_string(&rows[0]).unwrap(), r#"{"options":{"tolerance_s":5,"verify_token":"[hidden]"},"enabled":false}"#);
+    }
+    #[test]
+    fn rare_statuses_and_outcomes_are_found_by_their_indexes() {
+        let store = Store::new(Connection::open_in_memory().unwrap());
+        store.bootstrap(0).unwrap();
+        let mut conditions = Where::default();
+        conditions.add("endpoint = {}", "orders".to_owned());
+        conditions.add("received_at >= {}", 1);
+        let plans = |columns, view, column, names: &[&str]| -> Vec<String> {
+            let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
+            let plan_of = |sql: String| {
+                let steps = select(store.conn(), &format!("EXPLAIN QUERY PLAN {sql}"), rusqlite::params_from_iter(&conditions.values));
+                steps.unwrap().iter().map(|step| step.text("detail").unwrap_or_default().to_owned()).collect::<Vec<_>>().join("; ")
+            };
+            conditions.statements(columns, view, (column, &names), 50).into_iter().map(plan_of).collect()
+        };
+        let outcomes = ["duplicate", "invalid", "handshake", "too_large", "disabled"];
+        for plan in plans(deliveries::COLUMNS, "knocker_deliveries", "outcome", &outcomes) {
+            assert!(plan.contains("SEARCH d USING INDEX _knocker_deliveries_outcome"), "{plan}");
+        }
+        for plan in plans(events::COLUMNS, "knocker_events", "status", &["failed", "dead", "ignored"]) {
+            assert!(plan.contains("SCAN e USING INDEX _knocker_events_"), "{plan}");
+        }
     }
 }
