@@ -52,3 +52,11 @@ fn marked_code_blocks_are_cut_from_the_files_that_they_name() {
     }
     assert!(checked > 0, "the quick start of README.md is marked");
 }
+
+#[test]
+fn no_code_of_the_readme_stands_there_alone() {
+    let page = std::fs::read_to_string(root().join("README.md")).unwrap();
+    let code = page.lines().filter(|line| line.starts_with("```") && !["```", "```text"].contains(line)).count();
+    assert!(code > 0);
+    assert_eq!(marked_blocks(&page).len(), code, "each block of code names the file that it is cut from");
+}
