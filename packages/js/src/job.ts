@@ -1,6 +1,7 @@
 /** One job: its handlers, then the verdict, in one transaction. */
 
 import type { Connection, Row, SqlValue } from "./driver.js";
+import { describeThrown, textOf } from "./describe.js";
 import { BusyError, DatabaseError, knockerError, LeaseLostError } from "./errors.js";
 import { Event } from "./event.js";
 import type { Handler } from "./handlers.js";
@@ -131,18 +132,29 @@ export class JobRunner<Db extends object> {
 
   /** Turns what a handler threw into the event's next state. */
   async #judge(error: unknown, event: Event, jobId: number, durationMs: number): Promise<JobOutcome> {
+    try {
+      return await this.#say(error, event, jobId, durationMs);
+    } catch (failure) {
+      if (failure instanceof LeaseLostError || failure instanceof DatabaseError) throw failure;
+      // Only the handler's own words can be at fault here. Without any verdict the event would wait for its lease.
+      this.#report(failure, event);
+      return this.#fail(jobId, "the handler threw what cannot be recorded", durationMs, {});
+    }
+  }
+
+  async #say(error: unknown, event: Event, jobId: number, durationMs: number): Promise<JobOutcome> {
     if (error instanceof LeaseLostError) throw error;
     if (error instanceof Ignore) {
-      await this.#verdict("knocker_skipped", jobId, this.#worker, error.message, durationMs);
+      await this.#verdict("knocker_skipped", jobId, this.#worker, textOf(error.message), durationMs);
       return "ignored";
     }
     // A wish of the handler is no failure to be reported.
     if (error instanceof Retry) {
-      return this.#fail(jobId, error.message, durationMs, error.after === undefined ? {} : { retry_after_s: error.after });
+      return this.#fail(jobId, textOf(error.message), durationMs, error.after === undefined ? {} : { retry_after_s: error.after });
     }
-    if (error instanceof Dead) return this.#fail(jobId, error.message, durationMs, { dead: true });
+    if (error instanceof Dead) return this.#fail(jobId, textOf(error.message), durationMs, { dead: true });
     this.#report(error, event);
-    return this.#fail(jobId, describe(error), durationMs, {});
+    return this.#fail(jobId, describeThrown(error), durationMs, {});
   }
 
   async #fail(jobId: number, error: string, durationMs: number, options: object): Promise<JobOutcome> {
@@ -177,8 +189,4 @@ async function callAll<Db extends object>(handlers: Handler<Db>[], event: Event,
 
 function elapsed(start: number): number {
   return Math.round(performance.now() - start);
-}
-
-function describe(error: unknown): string {
-  return error instanceof Error ? `${error.name}: ${error.message}` : `thrown: ${String(error)}`;
 }

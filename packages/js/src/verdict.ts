@@ -1,5 +1,8 @@
 /** What a handler can say besides "done" and "failed". Each one takes back what the handler wrote. */
 
+import { textOf } from "./describe.js";
+import { knockerError } from "./errors.js";
+
 /** A year: what `retry_after_s` of the SQL contract takes. */
 const LONGEST_RETRY_S = 31_536_000;
 
@@ -8,10 +11,17 @@ export class Retry extends Error {
   /** Seconds until the next attempt; undefined for the endpoint's backoff. */
   readonly after: number | undefined;
 
-  constructor({ after, reason = "the handler asked for another attempt" }: { after?: number; reason?: string } = {}) {
-    if (after !== undefined && !(after >= 0 && after <= LONGEST_RETRY_S))
-      throw new RangeError(`Retry: after ${after} is not 0 to ${LONGEST_RETRY_S} seconds`);
-    super(reason);
+  /** @throws InvalidArgumentError where `after` is no number of seconds: a verdict that cannot be written would leave the event to its lease. */
+  constructor(options: { after?: number | undefined; reason?: string } = {}) {
+    if (typeof options !== "object" || options === null) {
+      throw knockerError("invalid_argument", `Retry: takes { after, reason }, not ${textOf(options)}`);
+    }
+    const { after, reason = "the handler asked for another attempt" } = options;
+    if (after !== undefined && !(typeof after === "number" && after >= 0 && after <= LONGEST_RETRY_S)) {
+      const given = typeof after === "string" ? JSON.stringify(after) : textOf(after);
+      throw knockerError("invalid_argument", `Retry: after must be a number of seconds, 0 to ${LONGEST_RETRY_S}, not ${given}`);
+    }
+    super(textOf(reason));
     this.name = "Retry";
     this.after = after;
   }
@@ -20,7 +30,7 @@ export class Retry extends Error {
 /** The event is of no interest: it becomes `ignored`. */
 export class Ignore extends Error {
   constructor(reason = "the handler ignored it") {
-    super(reason);
+    super(textOf(reason));
     this.name = "Ignore";
   }
 }
@@ -28,7 +38,7 @@ export class Ignore extends Error {
 /** The event can never be handled: it becomes `dead` without further attempts. */
 export class Dead extends Error {
   constructor(reason = "the handler gave up") {
-    super(reason);
+    super(textOf(reason));
     this.name = "Dead";
   }
 }

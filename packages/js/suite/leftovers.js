@@ -65,6 +65,72 @@ export default function leftovers(runtime) {
     });
   });
 
+  describe("what a handler throws", () => {
+    const thrower = (value) => () => {
+      throw value;
+    };
+    const retry = (options) => () => {
+      throw new knocker.Retry(options);
+    };
+    const silent = { toString: thrower(new Error("no text")), [Symbol.for("nodejs.util.inspect.custom")]: thrower(new Error("no text")) };
+    const mute = Object.defineProperty(new Error("x"), "message", { get: thrower(new Error("no message")) });
+    const refusing = new Proxy({}, { getPrototypeOf: thrower(new Error("no prototype")) });
+
+    for (const [what, handler, expected] of [
+      ["an error with half a character", thrower(new Error("😀".slice(0, 1) + " tail")), /^Error: \ufffd tail$/],
+      ["an error of a megabyte", thrower(new Error("x".repeat(1_000_000))), /^Error: x{8185}$/],
+      ["a text", thrower("out of stock"), /^thrown: out of stock$/],
+      ["nothing", thrower(undefined), /^thrown: undefined$/],
+      ["an object", thrower({ code: 17 }), /^thrown: { code: 17 }$/],
+      ["an object without a prototype", thrower(Object.create(null)), /^thrown: \[Object: null prototype\] {}$/],
+      ["an object that refuses to be text", thrower(silent), /^thrown: /],
+      ["an error that refuses to be text", thrower(mute), /^thrown: Error$/],
+      ["an object that refuses everything", thrower(refusing), /^(thrown: |the handler threw what cannot be recorded$)/],
+      ["a class", thrower(knocker.Retry), /^thrown: \[class Retry extends Error\]$/],
+      ["Retry with a text for a number", retry({ after: "60" }), /Retry: after must be a number of seconds.*not "60"$/],
+      ["Retry with null", retry({ after: null }), /Retry: after must be a number of seconds.*not null$/],
+      ["Retry with a date", retry({ after: new Date(0) }), /Retry: after must be a number of seconds.*not 1970-01-01T00:00:00.000Z$/],
+      ["Retry with NaN", retry({ after: NaN }), /Retry: after must be a number of seconds.*not NaN$/],
+      ["Retry with a number instead of options", retry(60), /Retry: takes { after, reason }, not 60$/],
+      ["Retry with half a character", retry({ reason: "\ud83d" }), /^\ufffd$/],
+    ]) {
+      it(`is recorded: ${what}`, async () => {
+        const { hooks, endpoint, close } = counted();
+        endpoint.on("push", handler);
+        const { eventId } = await endpoint.receive(push(runtime));
+        const { failed, unwritten } = await testing.drain(hooks);
+        assert.deepEqual([failed, unwritten], [1, 0]);
+        const [{ error, outcome }] = await collect(hooks.attempts({ eventId }));
+        assert.equal(outcome, "failed");
+        assert.match(error, expected);
+        await close();
+      });
+    }
+
+    it("is recorded for Ignore and Dead, whatever their reason", async () => {
+      const { hooks, endpoint, close } = counted();
+      endpoint.on("ignore", () => {
+        throw new knocker.Ignore("half \ud83d");
+      });
+      endpoint.on("dead", () => {
+        throw new knocker.Dead(new TypeError("why"));
+      });
+      const [ignored, dead] = [
+        await endpoint.receive(push(runtime, { type: "ignore" })),
+        await endpoint.receive(push(runtime, { type: "dead" })),
+      ];
+      assert.equal((await testing.drain(hooks)).unwritten, 0);
+      assert.deepEqual(
+        [await hooks.event(ignored.eventId), await hooks.event(dead.eventId)].map(({ status, reason }) => [status, reason]),
+        [
+          ["ignored", "half \ufffd"],
+          ["dead", "TypeError: why"],
+        ],
+      );
+      await close();
+    });
+  });
+
   describe("a connection that a handler left unusable", () => {
     it("is replaced: the failure is recorded, and the next event is handled", async () => {
       const { hooks, endpoint, orders, close } = counted();
