@@ -349,6 +349,19 @@ def test_a_signal_at_the_very_start_ends_a_worker_cleanly(
         signal.signal(number, former)
 
 
+def test_a_signal_that_the_system_gives_to_another_thread_ends_a_worker_too(
+    live_hooks: knocker.Hooks, github: knocker.Endpoint, push: PushOf
+) -> None:
+    @github.on("push")
+    def handler(event: knocker.Event, tx: Any) -> None:
+        # As it may after the process was stopped and continued. Nothing wakes the main thread then.
+        signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
+
+    github.receive(push(1))
+    live_hooks.run_worker()
+    assert [event.status for event in live_hooks.events()] == ["handled"]
+
+
 def test_hooks_opened_before_a_fork_work_after_it(tmp_path: Path) -> None:
     script = """
 import os, sys, knocker

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import _thread
 import asyncio
 import logging
 import os
@@ -38,6 +39,8 @@ _PAUSE_S = 1.0
 _WATCH_S = 0.25
 # Retention passes have intervals of their own; this is how often one may turn out to be due.
 _RETAIN_S = 60.0
+# How often the main thread looks for signals that another thread has taken.
+_SIGNALS_S = 0.25
 # A claim that found nothing although something was due: another worker was faster.
 _BEATEN_S = 0.005
 
@@ -121,7 +124,9 @@ class Worker:
             # Before the first handler runs, so that a signal never finds one without them.
             with _stopped_by_signals(self._stopping):
                 self._start()
-                self._stopping.wait()
+                # Python handles signals in this thread alone, and one that the system gave to another thread does not wake it.
+                while not self._stopping.wait(_SIGNALS_S):
+                    pass
         finally:
             self.stop()
 
@@ -242,7 +247,8 @@ def _stopped_by_signals(stopping: threading.Event) -> Iterator[None]:
     former: dict[int, Any] = {}
 
     def stop(number: int, _: Any) -> None:
-        stopping.set()
+        # Not in this thread, which may have been interrupted while it held the event's own lock.
+        _thread.start_new_thread(stopping.set, ())
         signal.signal(number, former[number])
 
     for number in (int(signal.SIGTERM), int(signal.SIGINT)):
