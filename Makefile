@@ -4,7 +4,9 @@ LIBRARY_NAME := $(if $(filter Darwin,$(shell uname -s)),libknocker.dylib,$(if $(
 # One release build, shared by every suite. The checkout's own folder unless the environment says otherwise.
 export CARGO_TARGET_DIR ?= $(CURDIR)/target
 LIBRARY := $(CARGO_TARGET_DIR)/release/$(LIBRARY_NAME)
-SUITES := test-rust test-oracles test-python test-node test-bun
+SUITES := test-setup test-rust test-oracles test-python test-node test-bun
+# Where rustup puts cargo, also before a new shell looks there.
+export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 
 .PHONY: help demo build test $(SUITES) bench lint docs fmt tools-demo tools-test
 
@@ -18,7 +20,10 @@ demo: tools-demo ## Build, then tell the whole story on real signed requests
 build: tools-demo ## Build the loadable library into target/release
 	cargo build --release -p knocker-extension
 
-test: $(SUITES) ## Run every suite: core, command, conformance, outside libraries, Python, Node, Bun
+test: $(SUITES) ## Run every suite: set-up, core, command, conformance, outside libraries, Python, Node, Bun
+
+test-setup: ## The installing of tools, on machines that lack some
+	@release/test-setup
 
 test-rust: tools-test build ## Core, command and conformance through the loaded library
 	KNOCKER_EXTENSION=$(LIBRARY) cargo test
@@ -43,16 +48,22 @@ bench: tools-test build ## Measure, as ratios against a baseline in the same run
 	-KNOCKER_EXTENSION=$(LIBRARY) packages/node/run-bench
 	-KNOCKER_EXTENSION=$(LIBRARY) packages/bun/run-bench
 
-lint: tools-test ## Formatting and lints of the Rust code, and the generated pages
+lint: tools-test build ## Formats, lints and types: Rust, Python, JavaScript and TypeScript
 	cargo fmt --all --check
 	cargo clippy --all-targets -- -D warnings
 	cargo clippy -p knocker-extension -- -D warnings
+	KNOCKER_EXTENSION=$(LIBRARY) packages/python/run-lint
+	KNOCKER_EXTENSION=$(LIBRARY) packages/node/run-lint
+	KNOCKER_EXTENSION=$(LIBRARY) packages/bun/run-lint
 
-docs: tools-demo ## Write the generated pages of docs/
+docs: tools-demo ## Write the generated pages of docs/; test-rust checks them
 	KNOCKER_WRITE_DOCS=1 cargo test -p knocker-core --test provider_page
 
-fmt: tools-test ## Format the Rust code
+fmt: tools-test build ## Format all of it
 	cargo fmt --all
+	KNOCKER_EXTENSION=$(LIBRARY) packages/python/run-lint --write
+	KNOCKER_EXTENSION=$(LIBRARY) packages/node/run-lint --write
+	KNOCKER_EXTENSION=$(LIBRARY) packages/bun/run-lint --write
 
 tools-demo:
 	@release/setup demo
