@@ -1,7 +1,7 @@
 """Providers that put a signature into a header: the same cases for all, from a table of what differs."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Callable, Optional
 
 from .signing import ED25519_PUBLIC, P256_OTHER_PUBLIC, P256_PUBLIC, base64_text, mac, named, seconds, sign_ed25519, sign_p256
 from .suite import NOW, Sent, Suite
@@ -37,22 +37,22 @@ class Family:
     headers: dict = field(default_factory=dict)
     signed_headers: tuple = ()
     """Those of `headers` that are signed."""
-    time_header: Optional[str] = None
+    time_header: str | None = None
     time: Callable = seconds
     step: int = 1000
     """The grain of the timestamp in milliseconds."""
     tolerance_s: int = 0
     future: str = "passes"
     """What becomes of a timestamp in the future: `passes` or `refused`."""
-    binary_type: Optional[str] = None
+    binary_type: str | None = None
     """The type of a body that is not JSON: that of a header, or none."""
-    binary_key: Optional[str] = "body"
+    binary_key: str | None = "body"
     """The key of a body that is not JSON: that of a header, or `body` for its hash."""
     binary_status: int = 200
     options: dict = field(default_factory=dict)
     refused_status: int = 401
-    response_body: Optional[str] = None
-    extra: Optional[Callable] = None
+    response_body: str | None = None
+    extra: Callable | None = None
     """Adds cases of its own: called with the suite and `sign`."""
 
     @property
@@ -92,7 +92,9 @@ def suite(family):
     suite.refused("no signature header", good.header(header, None), "missing_header")
     suite.refused("two signature headers that differ", good.header(header, [good.value(header), "x"]), "malformed_header")
     suite.delivery("two signature headers that agree", good.header(header, [good.value(header)] * 2), *family.items)
-    suite.delivery("header names in capitals", good.to(headers={name.upper(): value for name, value in good.headers.items()}), *family.items)
+    suite.delivery(
+        "header names in capitals", good.to(headers={name.upper(): value for name, value in good.headers.items()}), *family.items
+    )
     suite.refused("a signature without its last byte", family.sign(sent, change=lambda raw: raw[:-1]), "bad_signature")
     suite.refused("a signature with a byte more", family.sign(sent, change=lambda raw: raw + b"\0"), "bad_signature")
     suite.refused("an empty signature", good.header(header, family.form.format(signature="", time=family.time(NOW))), "bad_signature")
@@ -117,7 +119,9 @@ def encodings(suite, family, good):
     value = good.value(family.header)
     if family.encoding == "hex":
         signature = family.encode(family.raw(family.signed(good, family.time(NOW)), family.secret))
-        suite.refused("a signature in capitals", good.header(family.header, value.replace(signature, signature.upper())), "malformed_header")
+        suite.refused(
+            "a signature in capitals", good.header(family.header, value.replace(signature, signature.upper())), "malformed_header"
+        )
         as_base64 = value.replace(signature, base64_text(bytes.fromhex(signature)))
         suite.refused("a signature in base64", good.header(family.header, as_base64), "malformed_header")
     elif value.endswith("="):
@@ -138,7 +142,9 @@ def times(suite, family, sent, good):
     if family.tolerance_s == 0:
         suite.delivery("a day old, as no age is too great by default", good, *family.items, now=NOW + day)
         strict = {**family.options, "tolerance_s": 300}
-        suite.refused("too old for the option tolerance_s", good, "timestamp_out_of_tolerance", now=NOW + 300_000 + family.step, options=strict)
+        suite.refused(
+            "too old for the option tolerance_s", good, "timestamp_out_of_tolerance", now=NOW + 300_000 + family.step, options=strict
+        )
         return
     limit = family.tolerance_s * 1000
     suite.delivery("as old as is allowed", good, *family.items, now=NOW + limit)
@@ -149,7 +155,9 @@ def times(suite, family, sent, good):
         suite.delivery("as early as is allowed", good, *family.items, now=NOW - limit)
         suite.refused("too early", good, "timestamp_out_of_tolerance", now=NOW - limit - family.step)
     suite.delivery("a day old with tolerance_s 0", good, *family.items, now=NOW + day, options={**family.options, "tolerance_s": 0})
-    suite.refused("an old signature of another secret is just wrong", family.sign(sent), "bad_signature", now=NOW + day, secrets=[family.other])
+    suite.refused(
+        "an old signature of another secret is just wrong", family.sign(sent), "bad_signature", now=NOW + day, secrets=[family.other]
+    )
 
 
 def hex_key(secret):

@@ -18,7 +18,10 @@ def prefixed_time(prefix, sent, time):
     return prefix + time.encode() + b":" + sent.body
 
 
-GOCARDLESS = b'{"id":"EV1","resource_type":"payments","action":"confirmed"}', b'{"id":"EV2","resource_type":"mandates","action":"cancelled"}'
+GOCARDLESS = (
+    b'{"id":"EV1","resource_type":"payments","action":"confirmed"}',
+    b'{"id":"EV2","resource_type":"mandates","action":"cancelled"}',
+)
 XERO = b'{"resourceId":"717f2bfc","eventDateUtc":"2026-01-01T00:00:00.000","eventType":"UPDATE","eventCategory":"INVOICE"}'
 
 FAMILIES = [
@@ -48,7 +51,9 @@ FAMILIES = [
         signed=partial(joined, b"."),
         tolerance_s=180,
     ),
-    standard_webhooks("clerk", "svix", '{"data":{"id":"user_1"},"object":"event","type":"user.created"}', "user.created", extra=traps.clerk),
+    standard_webhooks(
+        "clerk", "svix", '{"data":{"id":"user_1"},"object":"event","type":"user.created"}', "user.created", extra=traps.clerk
+    ),
     Family(
         "coinbase-commerce",
         "X-CC-Webhook-Signature",
@@ -265,7 +270,11 @@ FAMILIES = [
         "telnyx-signature-ed25519",
         '{"data":{"event_type":"message.received","id":"0ccc7b54","payload":{"id":"m1"}}}',
         [("message.received", "0ccc7b54")],
-        **{**ED25519, "secret": base64.b64encode(bytes.fromhex(ED25519["secret"])).decode(), "other": base64.b64encode(bytes.fromhex(ED25519["other"])).decode()},
+        **{
+            **ED25519,
+            "secret": base64.b64encode(bytes.fromhex(ED25519["secret"])).decode(),
+            "other": base64.b64encode(bytes.fromhex(ED25519["other"])).decode(),
+        },
         encoding="base64",
         signed=partial(joined, b"|"),
         time_header="telnyx-timestamp",
@@ -311,7 +320,13 @@ FAMILIES = [
         form="sha256={signature}",
         encoding="base64",
     ),
-    Family("vercel", "x-vercel-signature", '{"id":"u1","type":"deployment.created","payload":{"id":"d1"}}', [("deployment.created", "u1")], algorithm="sha1"),
+    Family(
+        "vercel",
+        "x-vercel-signature",
+        '{"id":"u1","type":"deployment.created","payload":{"id":"d1"}}',
+        [("deployment.created", "u1")],
+        algorithm="sha1",
+    ),
     Family(
         "webflow",
         "x-webflow-signature",

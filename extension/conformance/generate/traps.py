@@ -129,7 +129,9 @@ def shopify(suite, family, sent, good):
     value = good.value(family.header)
     as_hex = base64.b64decode(value).hex()
     suite.refused("a signature in hex", good.header(family.header, as_hex), "bad_signature")
-    events = Sent(sent.body, {"shopify-hmac-sha256": value, "shopify-topic": "Product", "shopify-webhook-id": "w1", "shopify-event-id": "e1"})
+    events = Sent(
+        sent.body, {"shopify-hmac-sha256": value, "shopify-topic": "Product", "shopify-webhook-id": "w1", "shopify-event-id": "e1"}
+    )
     suite.delivery("the headers of Events", events, ("Product", "w1"))
     suite.refused("Events with a wrong signature", events.header("shopify-hmac-sha256", base64_text(b"x" * 32)), "bad_signature")
     suite.refused("a right signature of Events beside a wrong one", events.header(family.header, base64_text(b"x" * 32)), "bad_signature")
@@ -156,7 +158,9 @@ def signed_url(suite, family, sent, good):
     suite.refused("the URL behind a proxy", internal, "bad_signature")
     suite.delivery("the origin as public_url", internal, *family.items, options={"public_url": "https://example.com"})
     suite.delivery("the whole URL as public_url", internal, *family.items, options={"public_url": "https://example.com/webhooks/in"})
-    suite.delivery("a path with the origin as public_url", good.to(url="/webhooks/in"), *family.items, options={"public_url": "https://example.com/"})
+    suite.delivery(
+        "a path with the origin as public_url", good.to(url="/webhooks/in"), *family.items, options={"public_url": "https://example.com/"}
+    )
     suite.refused("a path without public_url", good.to(url="/webhooks/in"), "bad_signature")
     query = family.sign(sent.to(url="https://example.com/webhooks/in?tenant=7"))
     suite.delivery("a query is signed", query, *family.items)

@@ -26,7 +26,12 @@ def suite():
         options = {"header": "X-Hook", "prefix": f"{algorithm}=", "algorithm": algorithm, "encoding": "base64"}
         sent = Sent(BODY, {"X-Hook": f"{algorithm}={base64_text(mac(secret, BODY, algorithm))}"})
         suite.delivery(f"{algorithm} in base64 with a prefix", sent, item, options=options)
-        suite.refused(f"{algorithm} without the prefix", sent.header("X-Hook", sent.value("X-Hook")[len(algorithm) + 1 :]), "malformed_header", options=options)
+        suite.refused(
+            f"{algorithm} without the prefix",
+            sent.header("X-Hook", sent.value("X-Hook")[len(algorithm) + 1 :]),
+            "malformed_header",
+            options=options,
+        )
     for unit, write in {"s": seconds, "ms": milliseconds, "iso8601": iso8601}.items():
         options = {"template": "v0:{timestamp}:{body}", "timestamp_header": "X-Time", "timestamp_unit": unit, "tolerance_s": 60}
         sent = Sent(BODY, {"X-Time": write(NOW), "X-Signature": mac(secret, f"v0:{write(NOW)}:".encode() + BODY).hex()})
@@ -56,6 +61,12 @@ def suite():
     suite.delivery("an empty body has no key", Sent(b"", {"X-Signature": mac(secret, b"").hex()}), (None, None))
     raw = {"secret_encoding": "hex"}
     suite.delivery("a secret in hex", Sent(BODY, {"X-Signature": mac(b"\x01\xff", BODY).hex()}), item, secrets=["01fF"], options=raw)
-    suite.delivery("a secret in base64", Sent(BODY, {"X-Signature": mac(b"\x01\xff", BODY).hex()}), item, secrets=["Af8="], options={"secret_encoding": "base64"})
+    suite.delivery(
+        "a secret in base64",
+        Sent(BODY, {"X-Signature": mac(b"\x01\xff", BODY).hex()}),
+        item,
+        secrets=["Af8="],
+        options={"secret_encoding": "base64"},
+    )
     suite.refused("a secret that is not hex", plain, "no_secret", options=raw)
     return suite

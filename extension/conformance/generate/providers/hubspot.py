@@ -29,7 +29,9 @@ def suite():
     good = v3(sent)
     suite.delivery("version 3", good, *ITEMS)
     suite.delivery("the second of two secrets", good, *ITEMS, secrets=["other", SECRET])
-    suite.delivery("an attempt more keeps the identities", v3(sent.to(body=BODY.replace(b'"attemptNumber":0', b'"attemptNumber":1'))), *ITEMS)
+    suite.delivery(
+        "an attempt more keeps the identities", v3(sent.to(body=BODY.replace(b'"attemptNumber":0', b'"attemptNumber":1'))), *ITEMS
+    )
     suite.refused("a changed body", good.to(body=BODY + b" "), "bad_signature")
     suite.refused("another method", good.to(method="PUT"), "bad_signature")
     suite.refused("another URL", good.to(url="https://example.com/other"), "bad_signature")

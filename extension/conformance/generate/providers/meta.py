@@ -14,8 +14,14 @@ ITEMS = [("whatsapp_business_account.messages", "wamid.A"), ("whatsapp_business_
 
 def own(suite, entry, sent, good):
     sha1 = "sha1=" + mac(entry.key(entry.secret), sent.body, "sha1").hex()
-    suite.refused("a right SHA-1 beside a wrong SHA-256", good.with_headers({"X-Hub-Signature": sha1, entry.header: "sha256=" + "0" * 64}), "bad_signature")
-    escaped = entry.sign(Sent(b'{"object":"page","entry":[{"id":"1","time":5,"messaging":[{"message":{"mid":"m1","text":"\\u00e4\\/"}}]}]}'))
+    suite.refused(
+        "a right SHA-1 beside a wrong SHA-256",
+        good.with_headers({"X-Hub-Signature": sha1, entry.header: "sha256=" + "0" * 64}),
+        "bad_signature",
+    )
+    escaped = entry.sign(
+        Sent(b'{"object":"page","entry":[{"id":"1","time":5,"messaging":[{"message":{"mid":"m1","text":"\\u00e4\\/"}}]}]}')
+    )
     suite.delivery("escapes are signed as they are", escaped, ("page.message", "m1"))
     suite.refused("the same text without escapes", escaped.to(body=escaped.body.replace(b"\\u00e4\\/", "ä/".encode())), "bad_signature")
     change = '{"field":"feed","value":{"item":"status"}}'

@@ -37,4 +37,6 @@ def own(suite, entry, sent, good):
 
 
 def suite():
-    return family.suite(standard_webhooks("standard-webhooks", "webhook", '{"type":"user.created","data":{"id":"u1"}}', "user.created", extra=own))
+    return family.suite(
+        standard_webhooks("standard-webhooks", "webhook", '{"type":"user.created","data":{"id":"u1"}}', "user.created", extra=own)
+    )

@@ -12,7 +12,9 @@ def suite():
     good = Sent(BODY, {HEADER: "test-secret"})
     item = ("message", "10000")
     suite.delivery("a message", good, item)
-    suite.delivery("a click, its type before the id", good.to(body=b'{"callback_query":{"id":"4"},"update_id":10001}'), ("callback_query", "10001"))
+    suite.delivery(
+        "a click, its type before the id", good.to(body=b'{"callback_query":{"id":"4"},"update_id":10001}'), ("callback_query", "10001")
+    )
     suite.delivery("the second of two secrets", good, item, secrets=["other", "test-secret"])
     suite.delivery("a body of another form", good.to(body=b"[]"), (None, named(b"[]")))
     suite.refused("another secret", good.header(HEADER, "test-secret-"), "bad_signature")
