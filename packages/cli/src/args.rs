@@ -82,6 +82,8 @@ pub enum Command {
     /// Store for how long rows are kept, or list what is stored
     Retention(retention::Args),
     /// Run the retention pass that is due
+    ///
+    /// It deletes what a stored policy says, and does not ask: it is made for timers.
     Retain,
     /// Check the signature of a captured HTTP request
     Verify(verify::Args),
