@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -83,10 +85,35 @@ def test_a_pattern_wants_types(pattern: str, event_type: str | None, wanted: boo
     assert bool(handlers.matching(event_type)) is wanted
 
 
-@pytest.mark.parametrize("pattern", ["", "*.paid", "invoice*", "in*voice", "a.*.b", "a.*.*"])
+@pytest.mark.parametrize("pattern", ["", ".*", "*.paid", "invoice*", "in*voice", "a.*.b", "a.*.*"])
 def test_what_is_no_pattern_is_refused(pattern: str) -> None:
     with pytest.raises(knocker.UsageError):
         Handlers().add(pattern, lambda event, tx: None)
+
+
+class Generating:
+    def __call__(self, event: knocker.Event, tx: Any) -> Iterator[None]:
+        yield
+
+
+def generator(event: knocker.Event, tx: Any) -> Iterator[None]:
+    yield
+
+
+async def async_generator(event: knocker.Event, tx: Any) -> AsyncIterator[None]:
+    yield
+
+
+@pytest.mark.parametrize("handler", [generator, async_generator, functools.partial(generator, tx=None), Generating(), None, 5, "handler"])
+def test_what_would_never_run_is_no_handler(hooks: knocker.Hooks, handler: Any) -> None:
+    endpoint = hooks.endpoint("internal")
+    with pytest.raises(knocker.UsageError, match=r"yield|cannot be called"):
+        endpoint.add_handler("*", handler)
+    with pytest.raises(knocker.UsageError):
+        endpoint.on("*")(handler)
+    with pytest.raises(knocker.UsageError):
+        endpoint.add_handler("" if isinstance(handler, str) else handler, lambda event, tx: None)
+    assert len(endpoint.handlers) == 0
 
 
 def test_the_decorator_returns_the_function_and_needs_a_type(hooks: knocker.Hooks) -> None:

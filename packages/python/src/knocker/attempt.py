@@ -4,25 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-import logging
-import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from knocker.attempt_report import AttemptReport, OnError
 from knocker.endpoint import Endpoint
 from knocker.error_codes import BusyError, LeaseLostError
-from knocker.errors import KnockerError, UsageError, translated
+from knocker.errors import UsageError, translate, translated
 from knocker.event import Event
 from knocker.handlers import Handler
 from knocker.leases import Job, Leases
 from knocker.loop_gate import LoopBusyError, LoopGate, gate_of
 from knocker.transaction import CURRENT, ENDED, AttemptTransaction, HandlerTransaction
-from knocker.verdicts import Dead, HandlerVerdict, Ignore, Retry
-
-logger = logging.getLogger("knocker.worker")
-
-OnError = Callable[[BaseException, Event], Any]
-"""Called with the error and the event of each failed attempt."""
+from knocker.verdicts import HandlerVerdict, Ignore, Retry, stored_text
 
 UNWRITTEN = "unwritten"
 """What became of a job whose verdict the database did not take."""
@@ -33,7 +27,8 @@ class AttemptRunner:
 
     ``loop`` is where coroutine handlers run; it must be another thread's. ``path`` is the database file. Each attempt ends in one verdict,
     in the transaction of the handlers' own writes. A verdict waits long for the write lock; where it fails even so, the lease runs out and
-    counts as an attempt.
+    counts as an attempt. ``renew`` extends the worker's leases inside that transaction, where it has kept the write lock for more than
+    ``renew_after_ms``: meanwhile nobody else could.
     """
 
     def __init__(
@@ -44,6 +39,8 @@ class AttemptRunner:
         loop: Callable[[], asyncio.AbstractEventLoop],
         path: str,
         on_error: OnError | None,
+        renew: Callable[[], None],
+        renew_after_ms: float,
     ) -> None:
         self._transaction = transaction
         self._leases = leases
@@ -51,57 +48,97 @@ class AttemptRunner:
         self._loop = loop
         self._path = path
         self._on_error = on_error
+        self._renew = renew
+        self._renew_after_ms = renew_after_ms
+
+    @property
+    def needs_another_connection(self) -> bool:
+        """Whether handlers have left something on this one."""
+        return self._transaction.is_altered
 
     def run(self, job: Job) -> str:
         """Handles the job and returns what became of it: handled, failed, dead, ignored, lease_lost or, where no verdict could be written,
         ``unwritten``."""
-        event = job.event
-        endpoint = self._endpoints.get(event.endpoint)
-        handlers = endpoint.handlers.matching(event.type) if endpoint is not None else []
-        started = time.monotonic()
-
-        def duration_ms() -> int:
-            return round((time.monotonic() - started) * 1000)
-
+        report = AttemptReport(job, self._on_error)
         try:
-            if not handlers:
-                status = self._fail(job, f"no handler for {event.type!r}", 0, no_handler=True)
-            else:
-                status = self._attempt(job, handlers, duration_ms)
+            status = self._attempt(job, report)
         except LeaseLostError as error:
             self._transaction.roll_back()
             status = "lease_lost"
-            logger.warning("lease lost, rolled back", extra=_about(job, error=str(error)))
-        except KnockerError as error:
+            report.failed(error, "lease lost, rolled back")
+        except Exception as error:
             status = UNWRITTEN
-            logger.error("verdict not written, the lease runs out", exc_info=error, extra=_about(job, code=error.code))
-        logger.info("attempt %s", status, extra=_about(job, status=status, duration_ms=duration_ms()))
+            report.failed(error, "verdict not written, the lease runs out")
+        report.ended(status)
         return status
 
-    def _attempt(self, job: Job, handlers: Sequence[Handler], duration_ms: Callable[[], int]) -> str:
+    def _attempt(self, job: Job, report: AttemptReport) -> str:
+        event = job.event
+        endpoint = self._endpoints.get(event.endpoint)
+        handlers = endpoint.handlers.matching(event.type) if endpoint is not None else []
+        if not handlers:
+            return self._unwanted(job, report)
+        raised: BaseException | None = None
         try:
-            self._run_handlers(job.event, handlers)
-        except HandlerVerdict as verdict:
-            self._transaction.roll_back()
-            return self._apply(job, verdict, duration_ms())
+            self._run_handlers(event, handlers)
         # SystemExit and the like end a handler, not the worker.
         except BaseException as error:
+            raised = error
             self._transaction.roll_back()
-            return self._failed(job, error, duration_ms())
+            if not isinstance(error, Ignore):
+                report.failed(error)
+        return self._verdict(lambda: self._write(job, raised, report.duration_ms()), job, report)
+
+    def _verdict(self, write: Callable[[], str], job: Job, report: AttemptReport) -> str:
         try:
-            with translated():
-                self._transaction.finish(lambda: self._leases.handled(job.id, duration_ms()))
+            return str(self._commit(write))
         except (LeaseLostError, BusyError):
             raise
-        except KnockerError as error:
+        except Exception as error:
             # The disk is full, say: the writes are gone, and a small verdict may still fit.
-            return self._failed(job, error, duration_ms())
-        return "handled"
+            report.failed(error)
+            text = stored_text(error)
+            return self._commit(lambda: self._leases.failed(job.id, text, report.duration_ms()).status)
 
-    def _failed(self, job: Job, error: BaseException, duration_ms: int) -> str:
-        self._report(job, error)
-        text = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
-        return self._fail(job, text, duration_ms)
+    def _write(self, job: Job, error: BaseException | None, duration_ms: int) -> str:
+        """Writes what the handlers' exception says, or that there was none."""
+        if error is None:
+            self._leases.handled(job.id, duration_ms)
+            return "handled"
+        if not isinstance(error, HandlerVerdict):
+            return self._leases.failed(job.id, stored_text(error), duration_ms).status
+        reason = stored_text(getattr(error, "reason", error))
+        if isinstance(error, Ignore):
+            self._leases.skipped(job.id, reason, duration_ms)
+            return "ignored"
+        if isinstance(error, Retry):
+            return self._leases.failed(job.id, reason, duration_ms, retry_after_s=error.after_s).status
+        return self._leases.failed(job.id, reason, duration_ms, dead=True).status
+
+    def _unwanted(self, job: Job, report: AttemptReport) -> str:
+        problem = UsageError(f"no handler for {job.event.type!r}")
+        status = self._commit(lambda: self._leases.failed(job.id, stored_text(problem.message), 0, no_handler=True).status)
+        if status != "ignored":
+            report.failed(problem)
+        return status
+
+    def _commit(self, write: Callable[[], str]) -> str:
+        """Runs a verdict in the handlers' transaction, or in one of its own, with the leases that nobody could extend meanwhile."""
+
+        def kept() -> str:
+            if self._transaction.held_ms > self._renew_after_ms:
+                self._renew()
+            try:
+                return write()
+            except Exception as error:
+                if not isinstance(translate(error), LeaseLostError):
+                    raise
+            # It has run out, which counts only where somebody else has taken the job.
+            self._renew()
+            return write()
+
+        with translated():
+            return str(self._transaction.finish(kept))
 
     def _run_handlers(self, event: Event, handlers: Sequence[Handler]) -> None:
         # With a coroutine function among them, what an earlier one begins must not be in the way of the loop's other handlers.
@@ -128,6 +165,8 @@ class AttemptRunner:
 
     def _call(self, handler: Handler, event: Event, attempt: AttemptTransaction) -> None:
         result = handler(event, self._transaction.tx)
+        if inspect.isasyncgen(result) or (inspect.isgenerator(result) and not inspect.isawaitable(result)):
+            raise UsageError("the handler returned a generator, of which nothing has run: return a value or an awaitable")
         if inspect.isawaitable(result):
             try:
                 attempt.share_loop(self._gate())
@@ -152,37 +191,3 @@ class AttemptRunner:
                 raise RuntimeError(f"the handler raised {error!r}") from error
 
         asyncio.run_coroutine_threadsafe(waiting(), self._loop()).result()
-
-    def _apply(self, job: Job, verdict: HandlerVerdict, duration_ms: int) -> str:
-        if isinstance(verdict, Ignore):
-            with translated():
-                self._transaction.finish(lambda: self._leases.skipped(job.id, verdict.reason, duration_ms))
-            return "ignored"
-        if isinstance(verdict, Retry):
-            return self._fail(job, verdict.reason, duration_ms, retry_after_s=verdict.after_s)
-        return self._fail(job, verdict.reason if isinstance(verdict, Dead) else str(verdict), duration_ms, dead=True)
-
-    def _fail(self, job: Job, error: str, duration_ms: int, **options: Any) -> str:
-        with translated():
-            failure = self._transaction.finish(lambda: self._leases.failed(job.id, error, duration_ms, **options))
-        return str(failure.status)
-
-    def _report(self, job: Job, error: BaseException) -> None:
-        logger.warning("handler failed", exc_info=error, extra=_about(job))
-        if self._on_error is None:
-            return
-        try:
-            self._on_error(error, job.event)
-        except Exception:
-            logger.exception("on_error failed", extra=_about(job))
-
-
-def _about(job: Job, **more: Any) -> dict[str, Any]:
-    event = job.event
-    return {
-        "endpoint": event.endpoint,
-        "event_id": event.id,
-        "event_type": event.type,
-        "attempt": event.attempt,
-        **more,
-    }

@@ -111,7 +111,9 @@ def from_code(code: str, message: str) -> KnockerError:
 
 
 def translate(error: BaseException) -> KnockerError | None:
-    """What a driver's error means, or None where it is no error of a database driver."""
+    """What a driver's error means, or None where it is no error of a database driver, or one of this package already."""
+    if isinstance(error, KnockerError):
+        return None
     text = str(error)
     if match := _CORE_ERROR.search(text):
         return from_code(match[1], match[2])

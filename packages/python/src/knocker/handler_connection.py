@@ -6,6 +6,7 @@ from contextlib import nullcontext
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from knocker.connection_state import Alterable, noting_methods
 from knocker.errors import UsageError
 from knocker.transaction import AttemptTransaction
 
@@ -45,7 +46,7 @@ class GuardedCursor(_Cursor):
         raise UsageError(_SCRIPT)
 
 
-class HandlerConnection(_Connection):
+class HandlerConnection(Alterable, _Connection):
     """What a handler's ``tx`` adds to the driver's connection class.
 
     The first use begins the transaction. The worker commits it together with the handled transition, so commit, rollback and close are
@@ -195,4 +196,5 @@ def _guarded(cursor_class: type[Any]) -> type[Any]:
 
 def handler_class(driver_class: type[Any]) -> type[Any]:
     """The driver's connection class with the guards of ``tx``."""
-    return type("HandlerConnection", (HandlerConnection, driver_class), {"_knocker_driver_class": driver_class})
+    members = {**noting_methods(driver_class), "_knocker_driver_class": driver_class}
+    return type("HandlerConnection", (HandlerConnection, driver_class), members)

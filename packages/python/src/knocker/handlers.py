@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
 from collections.abc import Callable
 from typing import Any
 
@@ -23,11 +25,16 @@ class Handlers:
 
     def add(self, pattern: str, handler: Handler) -> None:
         """``pattern`` is a type, a prefix with ``.*``, or ``*`` for every event, also one without a type."""
+        if not isinstance(pattern, str):
+            raise UsageError(f'{pattern!r} is no event type: write "invoice.paid", "invoice.*" or "*"')
         star = pattern.find("*")
-        if not pattern or (star >= 0 and pattern != "*" and not (pattern.endswith(".*") and star == len(pattern) - 1)):
+        if pattern in ("", ".*") or (star >= 0 and pattern != "*" and not (pattern.endswith(".*") and star == len(pattern) - 1)):
             raise UsageError(f'{pattern!r} is no event type: write "invoice.paid", "invoice.*" or "*"')
         if not callable(handler):
-            raise UsageError(f"{handler!r} cannot be called")
+            raise UsageError(f"{handler!r} cannot be called: a handler is a function of the event and tx")
+        body = handler if inspect.isroutine(handler) or isinstance(handler, functools.partial) else getattr(handler, "__call__", handler)  # noqa: B004
+        if inspect.isgeneratorfunction(body) or inspect.isasyncgenfunction(body):
+            raise UsageError(f"{handler!r} is a generator function, of which nothing would run: a handler has no yield")
         self._entries.append((pattern, handler))
 
     def matching(self, event_type: str | None) -> list[Handler]:

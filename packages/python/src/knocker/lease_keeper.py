@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
 
-from knocker.connection import call, rows
+from knocker.connection import Connection, call, rows
 from knocker.database import Database
 from knocker.endpoint import Endpoint
-from knocker.error_codes import LeaseLostError
 from knocker.errors import translated
 from knocker.leases import Job, Leases
 
@@ -22,6 +22,7 @@ _AHEAD_S = 0.05
 _MOST_AHEAD = 32
 # An extension that was on its way when a job was given up.
 _MARGIN_S = 1.0
+LONGEST_LEASE_S = 86_400
 
 
 class LeaseKeeper:
@@ -30,6 +31,8 @@ class LeaseKeeper:
 
     def __init__(self, database: Database, worker: str, lease_s: int, endpoints: Mapping[str, Endpoint]) -> None:
         # One connection to claim and one to extend, so that neither waits while the other waits for the write lock.
+        self._database = database
+        self._worker = worker
         self._claiming = _Side(database, worker)
         self._extending = _Side(database, worker)
         self._lease_s = lease_s
@@ -95,34 +98,44 @@ class LeaseKeeper:
             self._usual_s = max(0.0005, 0.8 * self._usual_s + 0.2 * took_s)
 
     def extend(self) -> None:
-        """Extends every lease held, in one transaction. A lease that is lost stays lost: its verdict will be refused."""
+        """Extends every lease held, in one transaction."""
         with self._extending.lock, translated():
-            with self._lock:
-                held = sorted(self._held)
-            if not held:
+            if not self._held:
                 return
             connection = self._extending.connection
             connection.execute("BEGIN IMMEDIATE").fetchall()
             try:
-                for job_id in held:
-                    if job_id in self._held:
-                        self._extend(job_id)
+                self.renew(connection)
             finally:
                 if connection.in_transaction:
                     connection.execute("COMMIT").fetchall()
 
-    def _extend(self, job_id: int) -> None:
-        try:
-            with translated():
-                self._extending.leases.extend(job_id, self._lease_s)
-        except LeaseLostError as error:
-            with self._lock:
-                # One that was finished meanwhile is not lost.
-                news = job_id in self._held and job_id not in self._lost
-                if news:
-                    self._lost.add(job_id)
-            if news:
-                logger.warning("lease cannot be extended", extra={"job_id": job_id, "error": str(error)})
+    def renew(self, connection: Connection) -> None:
+        """Extends every lease held over a connection that has the write lock.
+
+        One that has run out is extended too while its row names this worker: nobody has taken it, and nobody can before the commit. So a
+        handler that keeps the lock for longer than its lease loses neither its own job nor those of the threads beside it. What another
+        worker or an operator has taken stays lost: its verdict will be refused.
+        """
+        with self._lock:
+            held = sorted(self._held)
+        now_ms = self._database.current_ms()
+        sql = "SELECT job_id, lease_expires_at FROM knocker_jobs WHERE worker = ? AND job_id IN (SELECT value FROM json_each(?))"
+        leased = dict(rows(connection, sql, [self._worker, json.dumps(held)]))
+        for job_id, expires_at in leased.items():
+            # As of the moment at which it was valid last.
+            as_of = min(now_ms, expires_at)
+            lease_s = min(LONGEST_LEASE_S, self._lease_s + (now_ms - as_of + 999) // 1000)
+            call(connection, "knocker_extend", job_id, self._worker, lease_s, as_of)
+        self._note_lost(set(held) - leased.keys())
+
+    def _note_lost(self, job_ids: set[int]) -> None:
+        with self._lock:
+            # One that was finished meanwhile is not lost.
+            news = sorted((job_ids & self._held) - self._lost)
+            self._lost.update(news)
+        for job_id in news:
+            logger.warning("the lease of job %d is lost: another worker or an operator has taken it", job_id, extra={"job_id": job_id})
 
     def release(self) -> int:
         """Gives back what was not started and returns how many. Nothing may be running any more."""

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any
 
+from knocker.connection_state import is_altered, reset_rows
 from knocker.errors import UsageError, translate
 from knocker.event_loop import settled
 from knocker.loop_gate import LoopBusyError, LoopGate
@@ -30,14 +31,16 @@ CURRENT: ContextVar[AttemptTransaction | None] = ContextVar("knocker_attempt", d
 class AttemptTransaction:
     """What one attempt may do with the connection. ``gate`` is None where none of its handlers runs on an event loop, so far."""
 
-    def __init__(self, connection: Any, gate: LoopGate | None) -> None:
+    def __init__(self, connection: Any, gate: LoopGate | None, now_ms: Callable[[], int]) -> None:
         """``connection`` runs statements past the guards of ``tx``."""
         self.gate = gate
         self.on_loop = False
         self.begun = False
+        self.begun_at_ms = 0
         self.conflicted = False
         self.depth = 0
         self._connection = connection
+        self._now_ms = now_ms
         self._ended = False
         self._used = False
         self._over = False
@@ -135,6 +138,7 @@ class AttemptTransaction:
                     self.gate.leave(self)
                 raise
             self.begun = True
+            self.begun_at_ms = self._now_ms()
 
     def _undo(self) -> None:
         """Takes back a BEGIN that nobody waits for any more, unless another task of the handler has used it already."""
@@ -149,15 +153,26 @@ class AttemptTransaction:
 class HandlerTransaction:
     """The worker's side of ``tx``, a handler connection: one attempt after the other."""
 
-    def __init__(self, tx: Any) -> None:
+    def __init__(self, tx: Any, now_ms: Callable[[], int]) -> None:
         self.tx = tx
         self.connection = tx.knocker_unguarded
+        self.is_altered = False
+        """Whether the attempts so far have left something on the connection, so that the next one is to have another."""
+        self._now_ms = now_ms
         self._attempt: AttemptTransaction | None = None
+        # What opening it has set is how it is to be.
+        tx.knocker_altered = False
 
     def start(self, gate: LoopGate | None) -> AttemptTransaction:
         """Arms ``tx`` for the handlers of an attempt: the next use begins a transaction."""
-        self._attempt = self.tx.knocker_attempt = AttemptTransaction(self.connection, gate)
+        self._attempt = self.tx.knocker_attempt = AttemptTransaction(self.connection, gate, self._now_ms)
         return self._attempt
+
+    @property
+    def held_ms(self) -> int:
+        """For how long the handlers of this attempt have had the write lock."""
+        begun = self._attempt is not None and self._attempt.begun and self.connection.in_transaction
+        return self._now_ms() - self._attempt.begun_at_ms if begun and self._attempt is not None else 0
 
     def finish(self, verdict: Callable[[], Any]) -> Any:
         """Runs the verdict in the handlers' transaction, or in a new one where they began none, and commits. Returns what it returns."""
@@ -204,8 +219,10 @@ class HandlerTransaction:
     def _end(self) -> None:
         if self._attempt is not None:
             self._attempt.end()
+            reset_rows(self.tx)
 
     def _leave(self) -> None:
         if self._attempt is not None:
             self._attempt.leave()
+            self.is_altered = self.is_altered or ((self._attempt.begun or self.tx.knocker_altered) and is_altered(self.tx, self.connection))
             self._attempt = None

@@ -3,36 +3,59 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 _LONGEST_S = 31_536_000
 
 
+def stored_text(value: object) -> str:
+    """A text that the database takes, whatever the value and its ``__str__`` are. An exception is shown with the name of its class."""
+    name = type(value).__name__
+    try:
+        text = str(value)
+    except Exception:
+        text = ""
+    if isinstance(value, BaseException):
+        text = f"{name}: {text}" if text else name
+    # Of text that stood for undecodable bytes, such as a file's name, no database can store the halves.
+    return (text or name).encode("utf-8", "backslashreplace").decode()
+
+
 class HandlerVerdict(Exception):  # noqa: N818 - a verdict is a decision, not an error
-    """Base of the verdicts."""
+    """Base of the verdicts. ``reason`` is stored with the event: a text, or what has one, such as the exception that led to the verdict."""
+
+    default_reason = "the handler decided so"
+
+    def __init__(self, reason: object = None) -> None:
+        self.reason = self.default_reason if reason is None else reason if isinstance(reason, str) else stored_text(reason)
+        super().__init__(self.reason)
 
 
 class Retry(HandlerVerdict):
     """The attempt failed; try again ``after`` that many seconds (at most a year), or after the endpoint's backoff."""
 
-    def __init__(self, after: float | timedelta | None = None, reason: str = "the handler asked for a retry") -> None:
+    default_reason = "the handler asked for a retry"
+
+    def __init__(self, after: float | timedelta | None = None, reason: object = None) -> None:
         super().__init__(reason)
-        self.after_s = after.total_seconds() if isinstance(after, timedelta) else after
-        if self.after_s is not None and not 0 <= self.after_s <= _LONGEST_S:
-            raise ValueError(f"after: {self.after_s} is not between 0 and {_LONGEST_S} seconds")
-        self.reason = reason
+        seconds = after.total_seconds() if isinstance(after, timedelta) else after
+        if isinstance(seconds, bool) or not (seconds is None or isinstance(seconds, (int, float))):
+            raise TypeError(f"after: {after!r} is no number of seconds and no timedelta")
+        if seconds is not None and not 0 <= seconds <= _LONGEST_S:
+            raise ValueError(f"after: {seconds} is not between 0 and {_LONGEST_S} seconds")
+        self.after_s = seconds
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.after_s, self.reason)
 
 
 class Ignore(HandlerVerdict):
     """The event is of no interest: it becomes ``ignored`` with this reason."""
 
-    def __init__(self, reason: str = "the handler ignored it") -> None:
-        super().__init__(reason)
-        self.reason = reason
+    default_reason = "the handler ignored it"
 
 
 class Dead(HandlerVerdict):
     """The event can never be handled: no further attempt, it becomes ``dead`` with this reason."""
 
-    def __init__(self, reason: str = "the handler gave up") -> None:
-        super().__init__(reason)
-        self.reason = reason
+    default_reason = "the handler gave up"

@@ -16,12 +16,13 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
-from knocker.attempt import UNWRITTEN, AttemptRunner, OnError
+from knocker.attempt import UNWRITTEN, AttemptRunner
+from knocker.attempt_report import OnError
 from knocker.connection import call, rows
 from knocker.database import Database
 from knocker.endpoint import Endpoint
 from knocker.error_codes import BusyError
-from knocker.errors import UsageError
+from knocker.errors import KnockerError, UsageError
 from knocker.event_loop import BackgroundLoop, settled
 from knocker.handler_connection import handler_class
 from knocker.lease_keeper import LeaseKeeper
@@ -43,6 +44,8 @@ _RETAIN_S = 60.0
 _SIGNALS_S = 0.25
 # A claim that found nothing although something was due: another worker was faster.
 _BEATEN_S = 0.005
+# How often a lease is extended in its length.
+_EXTENSIONS = 3
 
 
 class Worker:
@@ -103,13 +106,21 @@ class Worker:
         if keeper is None:
             return
         try:
-            released = keeper.release()
+            released = self._release(keeper)
             logger.info("worker stopped", extra={"worker": self.name, "released": released})
         finally:
             for thread in self._threads:
                 thread.join()
             keeper.close()
             self._background.close()
+
+    def _release(self, keeper: LeaseKeeper) -> int:
+        try:
+            return keeper.release()
+        except KnockerError as error:
+            # Nothing is lost: they run out, and another worker takes them.
+            logger.warning("leases not given back, they run out: %s", error, extra={"worker": self.name, "code": error.code})
+            return 0
 
     def __enter__(self) -> Worker:
         return self
@@ -147,18 +158,26 @@ class Worker:
         done: list[tuple[int, str]] = []
         keeper = LeaseKeeper(self._database, self.name, self._lease_s, self._endpoints)
         try:
-            with self._attempts() as runner:
-                while (job := keeper.take(0, self._database.changed.notify)) is not None:
-                    if len(done) >= limit:
-                        raise UsageError(f"more is due after {limit} attempts: do handlers keep making work for themselves?")
-                    status = runner.run(job)
-                    done.append((job.event.id, status))
-                    keeper.finished(job, _BEATEN_S, written=status != UNWRITTEN)
+            while self._drain_on_one_connection(keeper, limit, done):
+                pass
         finally:
-            keeper.release()
+            self._release(keeper)
             keeper.close()
             self._background.close()
         return done
+
+    def _drain_on_one_connection(self, keeper: LeaseKeeper, limit: int, done: list[tuple[int, str]]) -> bool:
+        """Returns whether there may be more to do, on another connection."""
+        with self._attempts(keeper) as runner:
+            while (job := keeper.take(0, self._database.changed.notify)) is not None:
+                if len(done) >= limit:
+                    raise UsageError(f"more is due after {limit} attempts: do handlers keep making work for themselves?")
+                status = runner.run(job)
+                done.append((job.event.id, status))
+                keeper.finished(job, _BEATEN_S, written=status != UNWRITTEN)
+                if status == UNWRITTEN or runner.needs_another_connection:
+                    return True
+        return False
 
     def _thread(self, name: str, target: Any, *arguments: Any) -> threading.Thread:
         return threading.Thread(target=self._guard, args=(target, *arguments), name=f"knocker-{name}", daemon=True)
@@ -168,22 +187,35 @@ class Worker:
         while not self._stopping.is_set():
             try:
                 target(*arguments)
+            except BusyError as error:
+                # A handler, here or elsewhere, that writes for long.
+                logger.warning("the database is busy, trying again", extra={"worker": self.name, "error": str(error)})
+                self._stopping.wait(_PAUSE_S)
             except BaseException:
                 logger.exception("worker thread failed, starting it again", extra={"worker": self.name})
                 self._stopping.wait(_PAUSE_S)
 
     @contextmanager
-    def _attempts(self) -> Iterator[AttemptRunner]:
+    def _attempts(self, keeper: LeaseKeeper) -> Iterator[AttemptRunner]:
         """A connection for handlers, and what runs them on it."""
         tx = self._database.connect(connection_class=handler_class(self._database.driver.connection_class))
-        transaction = HandlerTransaction(tx)
+        transaction = HandlerTransaction(tx, self._database.current_ms)
         leases = Leases(
             self.name,
             lambda function, *arguments: call(transaction.connection, function, *arguments, self._database.now()),
             lambda sql, parameters: rows(transaction.connection, sql, parameters),
         )
         try:
-            yield AttemptRunner(transaction, leases, self._endpoints, self._handler_loop, self._database.path, self._on_error)
+            yield AttemptRunner(
+                transaction,
+                leases,
+                self._endpoints,
+                self._handler_loop,
+                self._database.path,
+                self._on_error,
+                lambda: keeper.renew(transaction.connection),
+                self._lease_s * 1000 / _EXTENSIONS,
+            )
         finally:
             transaction.close()
 
@@ -192,7 +224,7 @@ class Worker:
 
     def _handle(self, keeper: LeaseKeeper) -> None:
         changed = self._database.changed
-        with self._attempts() as runner:
+        with self._attempts(keeper) as runner:
             while not self._stopping.is_set():
                 # Looked at before the database is: a receipt that comes in between is not slept through.
                 seen = changed.changes
@@ -207,7 +239,7 @@ class Worker:
                     status = runner.run(job)
                 finally:
                     keeper.finished(job, time.monotonic() - started, written=status != UNWRITTEN)
-                if status == UNWRITTEN:
+                if status == UNWRITTEN or runner.needs_another_connection:
                     # The connection may be what is broken; the next round has another one.
                     return
 
@@ -223,11 +255,11 @@ class Worker:
             watch.close()
 
     def _keep(self, keeper: LeaseKeeper) -> None:
-        """Extends the leases three times in their length, and runs retention passes."""
+        """Extends the leases several times in their length, and runs retention passes."""
         next_pass = time.monotonic() + _RETAIN_S
-        pause_s = self._lease_s / 3
+        pause_s = self._lease_s / _EXTENSIONS
         while not self._stopping.wait(pause_s):
-            pause_s = self._lease_s / 3
+            pause_s = self._lease_s / _EXTENSIONS
             try:
                 keeper.extend()
             except BusyError as error:

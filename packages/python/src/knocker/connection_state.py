@@ -1,0 +1,64 @@
+"""What a handler may set on the worker's connection, and how neither the verdict nor the next handler finds it.
+
+How rows are made is put back as soon as the handlers have ended. Everything else cannot be put back by all drivers, or not inside a
+transaction: a connection that was altered is noted, and the next attempt gets another one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from knocker.errors import translate
+
+# Attributes that say how rows and cursors are made: those of sqlite3 and pysqlite3, then those of apsw.
+_AS_MADE: dict[str, Any] = {"row_factory": None, "text_factory": str, "row_trace": None, "exec_trace": None}
+_NOT_NOTED = (*_AS_MADE, "rowtrace", "exectrace", "cursor_factory")
+
+# Methods that set something for as long as the connection lives.
+_SETTING = ("set", "create", "config", "limit", "load", "enable", "deserialize", "drop", "overload", "register", "collation", "trace")
+
+
+class Alterable:
+    """Notes in ``knocker_altered`` that the connection is not as it was opened."""
+
+    knocker_altered = False
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name not in _NOT_NOTED and "knocker" not in name:
+            self.knocker_altered = True
+        super().__setattr__(name, value)
+
+
+def noting_methods(driver_class: type[Any]) -> dict[str, Callable[..., Any]]:
+    """The driver's methods that set something, each noting that it was called."""
+    names = [name for name in dir(driver_class) if name.startswith(_SETTING) and callable(getattr(driver_class, name))]
+    return {name: _noting(getattr(driver_class, name)) for name in names}
+
+
+def _noting(method: Callable[..., Any]) -> Callable[..., Any]:
+    def noted(connection: Any, *arguments: Any, **named: Any) -> Any:
+        connection.knocker_altered = True
+        return method(connection, *arguments, **named)
+
+    return noted
+
+
+def reset_rows(connection: Any) -> None:
+    """Rows and texts come as the driver makes them by itself."""
+    for name, value in _AS_MADE.items():
+        # Looked at first, because most attempts change nothing.
+        if getattr(connection, name, value) is not value:
+            setattr(connection, name, value)
+
+
+def is_altered(connection: Any, unguarded: Any) -> bool:
+    """Whether something of an attempt is left on the connection: a setting, an attached file, or a table of its own."""
+    if connection.knocker_altered:
+        return True
+    try:
+        return len(unguarded.execute("PRAGMA database_list").fetchall()) != 1
+    except Exception as error:
+        if translate(error) is None:
+            raise
+        return True
