@@ -3,9 +3,10 @@
 use serde::Serialize;
 
 use crate::arguments::Arguments;
+use crate::conditions::Conditions;
 use crate::error::{Error, Result};
 use crate::operate::Action;
-use crate::selection::{Bounds, Conditions};
+use crate::selection::Bounds;
 use crate::store::Store;
 
 const KEYS: &[&str] = &["status", "endpoint", "type", "since", "until", "limit", "dry_run"];

@@ -28,6 +28,7 @@ pub mod attempt;
 pub mod backoff;
 pub mod bulk;
 pub mod claim;
+pub mod conditions;
 pub mod endpoint;
 pub mod error;
 pub mod ingest;

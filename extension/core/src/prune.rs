@@ -3,8 +3,9 @@
 use serde::Serialize;
 
 use crate::arguments::Arguments;
+use crate::conditions::Conditions;
 use crate::error::{Error, Result};
-use crate::selection::{Bounds, Conditions};
+use crate::selection::Bounds;
 use crate::store::Store;
 
 const EVENT_KEYS: &[&str] = &["older_than_s", "before", "status", "endpoint", "type", "limit", "audits", "dry_run"];

@@ -1,8 +1,7 @@
-//! Which rows a bulk action or a prune is about: conditions collected into one SQL text with its values.
-
-use rusqlite::types::Value;
+//! Which rows a bulk action or a prune is about.
 
 use crate::arguments::Arguments;
+use crate::conditions::Conditions;
 use crate::error::Result;
 use crate::store::Store;
 
@@ -11,45 +10,6 @@ const MAX_LIMIT: i64 = 100_000;
 const DEFAULT_LIMIT: i64 = 1000;
 /// Receipts that wait for the write lock, and corrections of the clock, leave times out of order by less than this.
 const MOST_DISORDER_MS: i64 = 3_600_000;
-
-/// SQL conditions joined by AND, with the values of their placeholders.
-#[derive(Default)]
-pub(crate) struct Conditions {
-    sql: Vec<String>,
-    values: Vec<Value>,
-}
-
-impl Conditions {
-    /// Adds a condition; `{}` in it stands for the value.
-    pub fn add(&mut self, condition: &str, value: impl Into<Value>) {
-        self.values.push(value.into());
-        self.sql.push(condition.replace("{}", &format!("?{}", self.values.len())));
-    }
-
-    /// Adds a condition without a value.
-    pub fn add_plain(&mut self, condition: impl Into<String>) {
-        self.sql.push(condition.into());
-    }
-
-    /// `column` is one of `names`, which come from a closed list. Written as literals so that the partial indexes apply.
-    pub fn add_one_of(&mut self, column: &str, names: &[String]) {
-        let alternatives: Vec<String> = names.iter().map(|name| format!("{column} = '{name}'")).collect();
-        self.sql.push(format!("({})", alternatives.join(" OR ")));
-    }
-
-    /// A type: exact, or every one that starts with `prefix.` for `prefix.*`.
-    pub fn add_type(&mut self, pattern: &str) {
-        match pattern.strip_suffix('*') {
-            Some("") => {}
-            Some(prefix) if prefix.ends_with('.') => self.add("substr(type, 1, length({})) = {}", prefix.to_owned()),
-            _ => self.add("type = {}", pattern.to_owned()),
-        }
-    }
-
-    pub fn to_sql(&self) -> String {
-        if self.sql.is_empty() { "1".into() } else { self.sql.join(" AND ") }
-    }
-}
 
 /// `limit` and `dry_run`, which every filter has.
 pub(crate) struct Bounds {
@@ -71,7 +31,7 @@ impl Store {
     pub(crate) fn select_ids(&self, table: &str, conditions: &Conditions, limit: i64) -> Result<(Vec<i64>, bool)> {
         let sql = format!("SELECT id FROM {table} WHERE {} ORDER BY id LIMIT {}", conditions.to_sql(), limit + 1);
         let mut statement = self.conn().prepare(&sql)?;
-        let ids = statement.query_map(rusqlite::params_from_iter(&conditions.values), |row| row.get(0))?;
+        let ids = statement.query_map(rusqlite::params_from_iter(conditions.values()), |row| row.get(0))?;
         let mut ids: Vec<i64> = ids.collect::<rusqlite::Result<_>>()?;
         let more = ids.len() as i64 > limit;
         ids.truncate(limit as usize);

@@ -2,10 +2,12 @@
 
 use clap::builder::PossibleValuesParser;
 
+use knocker_core::conditions::Conditions;
+
 use crate::context::Context;
 use crate::failure::Result;
 use crate::filter::{OUTCOMES, Period};
-use crate::rows::{Row, Where};
+use crate::rows::{List, Row};
 use crate::table::{Table, faint, number, optional, status, text};
 use crate::{moment, printable, show};
 
@@ -42,7 +44,7 @@ pub struct Args {
 
 pub fn run(context: &Context, args: &Args) -> Result {
     let store = context.reader()?;
-    let mut conditions = Where::default();
+    let mut conditions = Conditions::default();
     if let Some(name) = &args.endpoint {
         store.find_endpoint(name)?;
         conditions.add("endpoint = {}", name.clone());
@@ -60,7 +62,8 @@ pub fn run(context: &Context, args: &Args) -> Result {
     if let Some(id) = args.before {
         conditions.add("id < {}", id);
     }
-    let deliveries = conditions.newest(store.conn(), COLUMNS, "knocker_deliveries", ("outcome", &args.outcome), args.limit)?;
+    let list = List { columns: COLUMNS, view: "knocker_deliveries", conditions, one_of: ("outcome", &args.outcome), limit: args.limit };
+    let deliveries = list.read(store.conn())?;
     if context.out.json() {
         return context.out.documents(&deliveries);
     }

@@ -2,11 +2,12 @@
 
 use clap::builder::PossibleValuesParser;
 use comfy_table::Cell;
+use knocker_core::conditions::Conditions;
 
 use crate::context::Context;
 use crate::failure::Result;
 use crate::filter::{Period, STATUSES};
-use crate::rows::{Row, Where};
+use crate::rows::{List, Row};
 use crate::table::{Table, faint, number, optional, status, text};
 use crate::{moment, printable};
 
@@ -43,7 +44,7 @@ pub struct Args {
 
 pub fn run(context: &Context, args: &Args) -> Result {
     let store = context.reader()?;
-    let mut conditions = Where::default();
+    let mut conditions = Conditions::default();
     if let Some(name) = &args.endpoint {
         store.find_endpoint(name)?;
         conditions.add("endpoint = {}", name.clone());
@@ -60,7 +61,8 @@ pub fn run(context: &Context, args: &Args) -> Result {
     if let Some(id) = args.before {
         conditions.add("id < {}", id);
     }
-    let events = conditions.newest(store.conn(), COLUMNS, "knocker_events", ("status", &args.status), args.limit)?;
+    let list = List { columns: COLUMNS, view: "knocker_events", conditions, one_of: ("status", &args.status), limit: args.limit };
+    let events = list.read(store.conn())?;
     if context.out.json() {
         return context.out.documents(&events);
     }

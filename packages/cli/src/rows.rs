@@ -2,7 +2,8 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use rusqlite::types::{Value as SqlValue, ValueRef};
+use knocker_core::conditions::Conditions;
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Params};
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
@@ -101,52 +102,48 @@ fn hide(options: &mut Value) {
     }
 }
 
-/// The conditions of a SELECT with the values of their placeholders.
-#[derive(Default)]
-pub struct Where {
-    conditions: Vec<String>,
-    values: Vec<SqlValue>,
+/// The newest rows of a view.
+pub struct List<'a> {
+    /// The columns to read, with commas; `id` is one of them.
+    pub columns: &'a str,
+    /// The view.
+    pub view: &'a str,
+    /// What the rows meet.
+    pub conditions: Conditions,
+    /// A column and the names that it may have, which come from a closed list; with no names it may have any.
+    pub one_of: (&'a str, &'a [String]),
+    /// How many rows.
+    pub limit: i64,
 }
 
-impl Where {
-    /// Adds a condition; `{}` in it stands for the value.
-    pub fn add(&mut self, condition: &str, value: impl Into<SqlValue>) {
-        self.values.push(value.into());
-        self.conditions.push(condition.replace("{}", &format!("?{}", self.values.len())));
-    }
-
-    /// A type: exact, or every one that starts with `prefix.` for `prefix.*`.
-    pub fn add_type(&mut self, pattern: &str) {
-        match pattern.strip_suffix('*') {
-            Some("") => {}
-            Some(prefix) if prefix.ends_with('.') => self.add("substr(type, 1, length({})) = {}", prefix.to_owned()),
-            _ => self.add("type = {}", pattern.to_owned()),
-        }
-    }
-
-    /// The newest `limit` rows of `view` that meet the conditions and whose `column` is one of `names`, which come from a closed list;
-    /// with no names it may be anything. Each name is asked for by itself and as a literal, so that a partial index on it applies.
-    pub fn newest(&self, conn: &Connection, columns: &str, view: &str, (column, names): (&str, &[String]), limit: i64) -> Result<Vec<Row>> {
+impl List<'_> {
+    /// Reads the rows, the newest first.
+    pub fn read(&self, conn: &Connection) -> Result<Vec<Row>> {
         let mut rows = Vec::new();
-        for sql in self.statements(columns, view, (column, names), limit) {
-            rows.extend(select(conn, &sql, rusqlite::params_from_iter(&self.values))?);
+        for sql in self.statements() {
+            rows.extend(select(conn, &sql, rusqlite::params_from_iter(self.conditions.values()))?);
         }
         rows.sort_by_key(|row| std::cmp::Reverse(row.whole("id")));
         rows.dedup_by_key(|row| row.whole("id"));
-        rows.truncate(limit as usize);
+        rows.truncate(self.limit as usize);
         Ok(rows)
     }
 
-    fn statements(&self, columns: &str, view: &str, (column, names): (&str, &[String]), limit: i64) -> Vec<String> {
-        let alternatives = match names {
-            [] => vec!["1".to_owned()],
-            names => names.iter().map(|name| format!("{column} = '{name}'")).collect(),
+    /// Each name is asked for by itself, so that a partial index on it applies.
+    fn statements(&self) -> Vec<String> {
+        let (column, names) = self.one_of;
+        let statement = |conditions: &Conditions| {
+            format!("SELECT {} FROM {} WHERE {} ORDER BY id DESC LIMIT {}", self.columns, self.view, conditions.to_sql(), self.limit)
         };
-        let statement = |alternative| {
-            let conditions = self.conditions.iter().fold(alternative, |all, condition| format!("{all} AND {condition}"));
-            format!("SELECT {columns} FROM {view} WHERE {conditions} ORDER BY id DESC LIMIT {limit}")
+        if names.is_empty() {
+            return vec![statement(&self.conditions)];
+        }
+        let of_name = |name: &String| {
+            let mut conditions = self.conditions.clone();
+            conditions.add_one_of(column, std::slice::from_ref(name));
+            statement(&conditions)
         };
-        alternatives.into_iter().map(statement).collect()
+        names.iter().map(of_name).collect()
     }
 }
 
@@ -170,20 +167,22 @@ mod tests {
         let rows = select(&conn, r#"SELECT '{"verify_token":"test-word","tolerance_s":5}' AS options, 0 AS enabled"#, []).unwrap();
         assert_eq!(serde_json::to_string(&rows[0]).unwrap(), r#"{"options":{"tolerance_s":5,"verify_token":"[hidden]"},"enabled":false}"#);
     }
+
     #[test]
     fn rare_statuses_and_outcomes_are_found_by_their_indexes() {
         let store = Store::new(Connection::open_in_memory().unwrap());
         store.bootstrap(0).unwrap();
-        let mut conditions = Where::default();
+        let mut conditions = Conditions::default();
         conditions.add("endpoint = {}", "orders".to_owned());
         conditions.add("received_at >= {}", 1);
         let plans = |columns, view, column, names: &[&str]| -> Vec<String> {
             let names: Vec<String> = names.iter().map(|&name| name.to_owned()).collect();
+            let list = List { columns, view, conditions: conditions.clone(), one_of: (column, &names), limit: 50 };
             let plan_of = |sql: String| {
-                let steps = select(store.conn(), &format!("EXPLAIN QUERY PLAN {sql}"), rusqlite::params_from_iter(&conditions.values));
+                let steps = select(store.conn(), &format!("EXPLAIN QUERY PLAN {sql}"), rusqlite::params_from_iter(conditions.values()));
                 steps.unwrap().iter().map(|step| step.text("detail").unwrap_or_default().to_owned()).collect::<Vec<_>>().join("; ")
             };
-            conditions.statements(columns, view, (column, &names), 50).into_iter().map(plan_of).collect()
+            list.statements().into_iter().map(plan_of).collect()
         };
         let outcomes = ["duplicate", "invalid", "handshake", "too_large", "disabled"];
         for plan in plans(deliveries::COLUMNS, "knocker_deliveries", "outcome", &outcomes) {
