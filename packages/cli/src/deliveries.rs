@@ -1,7 +1,6 @@
 //! `knocker deliveries`.
 
 use clap::builder::PossibleValuesParser;
-
 use knocker_core::conditions::Conditions;
 
 use crate::context::Context;
