@@ -63,6 +63,16 @@ class Server:
         connection.sendall(f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{head}\r\n".encode() + body)
         return connection
 
+    def send_chunked(self, path: str, request: knocker.Request) -> int:
+        """One request whose length is not announced; returns the status."""
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
+        try:
+            headers: Any = request.headers
+            connection.request(request.method, path, iter([request.body]), dict(headers), encode_chunked=True)
+            return connection.getresponse().status
+        finally:
+            connection.close()
+
     def kill(self) -> None:
         """SIGKILL to the server and all of its children."""
         os.killpg(self.process.pid, signal.SIGKILL)

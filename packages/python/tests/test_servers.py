@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -25,6 +26,11 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     database = tmp_path_factory.mktemp("server") / "app.db"
     with KINDS[request.param](str(database)) as running:
         yield running, database
+
+
+@pytest.fixture
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.node.callspec.params["server"])
 
 
 def stripe_request(n: int, secret: str = "whsec_test") -> knocker.Request:
@@ -98,6 +104,27 @@ def test_a_body_that_never_ends_stores_nothing(server: tuple[Server, Path], stor
     server[0].begin("/webhooks/github", slow, slow.body[:3]).close()
     assert server[0].send("/webhooks/github", github_request(6))[0] == 200
     assert outcomes(stored, before) == [("github", "accepted")]
+
+
+def test_a_body_without_a_length_is_received_or_asked_for_one(server: tuple[Server, Path], stored: knocker.Hooks, kind: str) -> None:
+    before = last_id(stored)
+    # Only Django's server does not say where such a body ends.
+    status, expected = (411, []) if kind == "django" else (200, [("github", "accepted")])
+    assert server[0].send_chunked("/webhooks/github", github_request(9)) == status
+    assert outcomes(stored, before) == expected
+
+
+def test_a_body_that_ends_early_is_400_where_somebody_waits_for_an_answer(
+    server: tuple[Server, Path], stored: knocker.Hooks, kind: str
+) -> None:
+    before = last_id(stored)
+    short = github_request(10)
+    with server[0].begin("/webhooks/github", short, short.body[:3]) as connection:
+        connection.shutdown(socket.SHUT_WR)
+        answer = connection.recv(4096)
+    # uvicorn says that the sender is gone, and there is nobody to answer.
+    assert answer.startswith((b"HTTP/1.1 400", b"HTTP/1.0 400")) if kind != "uvicorn+fastapi" else answer == b""
+    assert outcomes(stored, before) == []
 
 
 def test_the_rest_of_the_app_is_untouched(server: tuple[Server, Path]) -> None:

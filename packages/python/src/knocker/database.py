@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from knocker.arguments import positive
 from knocker.connection import (
     Connection,
     Driver,
@@ -46,6 +47,9 @@ class Database:
         extension: str | os.PathLike[str] | None = None,
         clock: Clock | None = None,
     ) -> None:
+        if busy_timeout_s != 0:
+            # 0 does not wait at all.
+            positive("busy_timeout_s", busy_timeout_s)
         # Connections are opened later as well, wherever the process has gone by then.
         self.path = absolute(path)
         self.driver: Driver = find_driver(driver)

@@ -33,9 +33,10 @@ def plain(status: int, text: str, *headers: tuple[str, str]) -> Answer:
 
 NOT_FOUND = plain(404, "no such endpoint")
 INTERNAL = plain(500, "internal error: nothing was stored")
-NO_LENGTH = plain(411, "send a content-length", ("connection", "close"))
-ABORTED = plain(400, "the body ended early", ("connection", "close"))
-TOO_SLOW = plain(408, "the body took too long", ("connection", "close"))
+# Closing the connection is for the server: an app may not send the header (PEP 3333), and HTTP/2 has none.
+NO_LENGTH = plain(411, "send a content-length")
+ABORTED = plain(400, "the body ended early")
+TOO_SLOW = plain(408, "the body took too long")
 
 
 def of_receipt(receipt: Receipt) -> Answer:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from knocker.arguments import positive
 from knocker.errors import UsageError
 
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -24,8 +25,11 @@ class HttpSettings:
     _networks: tuple[_Network, ...] = field(init=False, repr=False, default=())
 
     def __post_init__(self) -> None:
-        if self.public_url is not None and urlsplit(self.public_url).scheme not in ("http", "https"):
-            raise UsageError(f"public_url must begin with https://, not {self.public_url!r}")
+        if self.public_url is not None:
+            parts = urlsplit(self.public_url)
+            if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
+                raise UsageError(f"public_url is the base URL of the app, such as https://shop.example, not {self.public_url!r}")
+        positive("body_timeout_s", self.body_timeout_s)
         if isinstance(self.trusted_proxies, str):
             raise UsageError(f"trusted_proxies is a list of addresses: [{self.trusted_proxies!r}]")
         try:
@@ -55,6 +59,8 @@ class HttpSettings:
             address = ipaddress.ip_address(peer)
         except ValueError:
             return False
+        # What a listener for both families calls an IPv4 peer.
+        address = getattr(address, "ipv4_mapped", None) or address
         return any(address in network for network in self._networks)
 
 
