@@ -14,6 +14,9 @@ const repository = fileURLToPath(new URL("../../", import.meta.url));
 const platforms = JSON.parse(readFileSync(join(packages, "js/platforms.json"), "utf8"));
 const read = (name) => JSON.parse(readFileSync(join(packages, name, "package.json"), "utf8"));
 
+/** Named in each manifest: npm takes along by itself only what is called LICENSE. */
+const LICENSES = ["LICENSE-MIT", "LICENSE-APACHE"];
+
 /** Facts that every package repeats. */
 function common(source) {
   const { version, license } = source;
@@ -32,7 +35,7 @@ function checkMachine(bytes, { name, os, cpu }) {
 
 function pack(folder, out) {
   mkdirSync(out, { recursive: true });
-  for (const license of ["LICENSE-MIT", "LICENSE-APACHE"]) cpSync(join(repository, license), join(folder, license));
+  for (const license of LICENSES) cpSync(join(repository, license), join(folder, license));
   const printed = execFileSync("npm", ["pack", "--json", "--ignore-scripts", "--pack-destination", resolve(out)], {
     cwd: folder,
     encoding: "utf8",
@@ -55,7 +58,7 @@ function packPlatform(name, library, out) {
     os: [os],
     cpu: [cpu],
     ...(libc && { libc: [libc] }),
-    files: [file],
+    files: [file, ...LICENSES],
   };
   writeFileSync(join(folder, "package.json"), JSON.stringify(manifest, null, 2));
   pack(folder, out);

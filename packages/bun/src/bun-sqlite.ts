@@ -5,15 +5,19 @@ import { realpathSync } from "node:fs";
 
 import type { Connection, Driver, Row, SqlValue } from "../../js/src/driver.js";
 import { fromDriver, knockerError } from "../../js/src/errors.js";
+import { Statements } from "../../js/src/statements.js";
 
 /** A connection of bun:sqlite. */
 class BunConnection implements Connection<Database> {
   readonly database: Database;
   readonly file: string;
-  readonly #statements = new Map<string, Statement>();
+  readonly #statements: Statements<Statement>;
 
   constructor(database: Database) {
     this.database = database;
+    // An application may have asked for bigints on its own connection, and Knocker works on that one where it is in memory.
+    const prepare = (sql: string) => database.prepare(sql).safeIntegers(false);
+    this.#statements = new Statements(prepare, (statement) => statement.finalize());
     // SQLite's own answer: the name that was given says nothing of `file:` URIs and of temporary databases.
     const main = attempt(() => database.prepare("PRAGMA database_list").all() as { name: string; file: string }[])[0];
     this.file = main?.file ? realpathSync(main.file) : "";
@@ -21,6 +25,10 @@ class BunConnection implements Connection<Database> {
 
   get inTransaction(): boolean {
     return this.database.inTransaction;
+  }
+
+  get keptStatements(): number {
+    return this.#statements.size;
   }
 
   loadExtension(path: string, entry: string): void {
@@ -41,26 +49,16 @@ class BunConnection implements Connection<Database> {
   }
 
   get(sql: string, ...parameters: SqlValue[]): Row | undefined {
-    return attempt(() => (this.#statement(sql).get(...parameters) as Row | null) ?? undefined);
+    return attempt(() => (this.#statements.of(sql).get(...parameters) as Row | null) ?? undefined);
   }
 
   all(sql: string, ...parameters: SqlValue[]): Row[] {
-    return attempt(() => this.#statement(sql).all(...parameters) as Row[]);
+    return attempt(() => this.#statements.of(sql).all(...parameters) as Row[]);
   }
 
   close(): void {
-    for (const statement of this.#statements.values()) statement.finalize();
     this.#statements.clear();
     attempt(() => this.database.close());
-  }
-
-  #statement(sql: string): Statement {
-    let statement = this.#statements.get(sql);
-    if (!statement) {
-      statement = this.database.prepare(sql);
-      this.#statements.set(sql, statement);
-    }
-    return statement;
   }
 }
 
@@ -82,5 +80,13 @@ export const bunSqlite: Driver<Database> = {
   name: "bun:sqlite",
   library: Database,
   open: (path) => new BunConnection(attempt(() => new Database(path, { create: true, readwrite: true }))),
-  wrap: (database) => new BunConnection(database),
+  wrap: (database) => {
+    if (!(database instanceof Database)) throw knockerError("usage", "this is no Database of bun:sqlite");
+    try {
+      return new BunConnection(database);
+    } catch (error) {
+      // Nothing but a use tells it.
+      throw /closed database/i.test(String(error)) ? knockerError("usage", "this Database of bun:sqlite is closed", error) : error;
+    }
+  },
 };

@@ -14,6 +14,8 @@ export const runtime = {
   testing,
   open,
   openRaw,
+  /** Databases in memory whose rows are not as they usually are. */
+  openUnusual: () => [new Database(":memory:", { safeIntegers: true })],
   Database,
   /** The module that fixtures import in processes and threads of their own. */
   opening: new URL("opening.js", import.meta.url).href,

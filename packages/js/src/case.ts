@@ -1,5 +1,8 @@
 /** SQL and JSON say `max_attempts`, JavaScript says `maxAttempts`. */
 
+import { textOf } from "./describe.js";
+import { knockerError } from "./errors.js";
+
 /** `maxAttempts` → `max_attempts`, of a name. */
 export function snake(name: string): string {
   return name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
@@ -10,12 +13,18 @@ export function camel(name: string): string {
   return name.replace(/_([a-z0-9])/g, (_, letter: string) => letter.toUpperCase());
 }
 
-/** The members of a filter or a policy as the SQL functions name them; dates become Unix milliseconds. */
-export function toSql(members: object): Record<string, unknown> {
+/**
+ * The members of a filter or a policy as the SQL functions name them; dates become Unix milliseconds.
+ * @throws UsageError where a number or a date is none: JSON would make it null, which counts as left out.
+ */
+export function toSql(where: string, members: object): Record<string, unknown> {
+  const given = Object.entries(members).filter(([, value]) => value !== undefined);
   return Object.fromEntries(
-    Object.entries(members)
-      .filter(([, value]) => value !== undefined)
-      .map(([name, value]) => [snake(name), value instanceof Date ? value.getTime() : value]),
+    given.map(([name, value]: [string, unknown]) => {
+      const plain = value instanceof Date ? value.getTime() : value;
+      if (typeof plain === "number" && !Number.isFinite(plain)) throw knockerError("usage", `${where}: ${name} is ${textOf(value)}`);
+      return [snake(name), plain];
+    }),
   );
 }
 

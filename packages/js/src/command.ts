@@ -1,5 +1,6 @@
 /** `knocker-worker <module> [--export name] [--concurrency n]`: a worker as a process of its own. */
 
+import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
@@ -67,6 +68,10 @@ export async function runWorkerCommand(argv: string[]): Promise<number> {
 }
 
 async function findKnocker(file: string, exportName: string | undefined): Promise<Knocker<object> | undefined> {
+  if (!existsSync(resolve(file))) {
+    process.stderr.write(`knocker-worker: there is no file ${file}\n`);
+    return undefined;
+  }
   const module = (await import(pathToFileURL(resolve(file)).href)) as Record<string, unknown>;
   const names = exportName === undefined ? ["hooks", "default"] : [exportName];
   for (const name of names) {

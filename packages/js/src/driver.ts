@@ -14,13 +14,15 @@ export interface Connection<Db> {
   readonly file: string;
   /** Whether a transaction is open. */
   readonly inTransaction: boolean;
-  /** Loads an extension and leaves loading switched off. */
+  /** How many statements are kept. */
+  readonly keptStatements: number;
+  /** Loads an extension, and leaves loading switched on or off as it was. */
   loadExtension(path: string, entry: string): void;
   /** Runs statements without parameters. */
   exec(sql: string): void;
-  /** The first row. The statement is prepared once and kept. */
+  /** The first row. The statement is prepared once and kept for a while. Numbers are numbers, rows are objects. */
   get(sql: string, ...parameters: SqlValue[]): Row | undefined;
-  /** Every row. The statement is prepared once and kept. */
+  /** Every row, likewise. */
   all(sql: string, ...parameters: SqlValue[]): Row[];
   close(): void;
 }
@@ -31,8 +33,10 @@ export interface Driver<Db> {
   readonly name: string;
   /** Differs between two SQLite libraries of one process: the driver's class. */
   readonly library: unknown;
+  /** Where nobody named this driver: the other SQLite library that this process has loaded, if any. */
+  readonly rival?: () => string | undefined;
   /** Opens a file, or `:memory:`. */
   open(path: string): Connection<Db>;
-  /** A connection that the application opened. */
+  /** A connection that the application opened. @throws UsageError where it is closed. */
   wrap(database: Db): Connection<Db>;
 }

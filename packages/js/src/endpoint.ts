@@ -1,6 +1,7 @@
 /** An endpoint: where one provider's requests arrive, and what is done with them. */
 
 import { toSql } from "./case.js";
+import { ANYTHING, check, checkObject, jsonOf, type Shape, TEXT } from "./check.js";
 import type { Row } from "./driver.js";
 import { knockerError } from "./errors.js";
 import { type Handler, Handlers } from "./handlers.js";
@@ -8,9 +9,12 @@ import { handleExpress, type NodeHandler } from "./http/express.js";
 import { handleFastify, type FastifyPlugin } from "./http/fastify.js";
 import { handleFetch } from "./http/fetch.js";
 import { handleHono, type HonoHandler } from "./http/hono.js";
+import { PUBLIC_URL } from "./http/url.js";
 import {
   bodyForSql,
+  checkRequest,
   headersForSql,
+  INGEST_FIELDS,
   type IncomingRequest,
   type IngestFields,
   type Receipt,
@@ -18,16 +22,8 @@ import {
   requestForSql,
   type Verdict,
 } from "./receive.js";
+import { isUnset, type Secrets, type SecretsFunction, secretsJson, type SecretsOfRequest, secretsRequest } from "./secrets.js";
 import type { Session } from "./session.js";
-
-/** The secrets to try: one, several, or a function of the request where each tenant has its own. */
-export type Secrets = SecretsOfRequest | SecretsFunction;
-
-/** Finds the secrets of a request, by its path, a header or a query parameter. */
-export type SecretsFunction = (request: IncomingRequest) => SecretsOfRequest | Promise<SecretsOfRequest>;
-
-/** One secret or several. Undefined and empty ones are passed over; where a function finds none the request is refused. */
-export type SecretsOfRequest = string | readonly (string | undefined)[] | undefined;
 
 /** The settings of an endpoint. One that is left out has its default, also where the file holds another value. */
 export interface EndpointSettings {
@@ -59,6 +55,23 @@ export interface EndpointOptions extends EndpointSettings {
   publicUrl?: string;
 }
 
+const BACKOFF: Shape = { baseS: ANYTHING, factor: ANYTHING, capS: ANYTHING };
+
+/** The core checks the values of what it stores. */
+const OPTIONS: Shape = {
+  provider: ANYTHING,
+  options: ANYTHING,
+  enabled: ANYTHING,
+  maxAttempts: ANYTHING,
+  backoff: ANYTHING,
+  maxBodyBytes: ANYTHING,
+  unhandled: ANYTHING,
+  onRedelivery: ANYTHING,
+  invalidPerHour: ANYTHING,
+  secrets: ANYTHING,
+  publicUrl: PUBLIC_URL,
+};
+
 /** Every setting but `enabled`, which an operator may have switched off and a restart must not switch on again. */
 const RESET_BY_DEFAULT = [
   "provider",
@@ -76,11 +89,14 @@ const DEFAULT_MAX_BODY_BYTES = 1_048_576;
 /** How long the limit is kept before the file is asked again, in milliseconds. */
 const LIMIT_KEPT_MS = 1000;
 
-/** The configuration argument of `knocker_endpoint`. */
-function configOf(settings: EndpointSettings): string {
-  const given = toSql(settings);
-  if (settings.backoff) given["backoff"] = toSql(settings.backoff);
-  return JSON.stringify({ ...Object.fromEntries(RESET_BY_DEFAULT.map((name) => [name, null])), ...given });
+/** The configuration argument of `knocker_endpoint`: null puts a default back where leaving out would keep what is stored. */
+function configOf(where: string, settings: EndpointSettings): string {
+  const given = toSql(where, settings);
+  if (settings.backoff) {
+    checkObject(`${where}: backoff`, settings.backoff, BACKOFF);
+    given["backoff"] = { base_s: null, factor: null, cap_s: null, ...toSql(`${where}: backoff`, settings.backoff) };
+  }
+  return jsonOf(where, { ...Object.fromEntries(RESET_BY_DEFAULT.map((name) => [name, null])), ...given });
 }
 
 /** An endpoint. `Tx` is the driver's database class. */
@@ -94,21 +110,27 @@ export class Endpoint<Tx extends object> {
   #limitUntil = 0;
 
   constructor(session: Session<Tx>, name: string) {
+    check("endpoint(name, options)", "name", name, TEXT);
     this.#session = session;
     this.name = name;
   }
 
+  get #where(): string {
+    return `endpoint ${JSON.stringify(this.name)}`;
+  }
+
   /** Creates or updates the endpoint in the file, and takes over the secrets. */
   configure(options: EndpointOptions): void {
+    checkObject(this.#where, options, OPTIONS);
     const { secrets, publicUrl, ...settings } = options;
-    const list = typeof secrets === "function" ? "[]" : listOf(secrets);
-    if ("secrets" in options && isUnset(secrets)) {
+    const list = typeof secrets === "function" ? "[]" : secretsJson(this.#where, secrets);
+    if ("secrets" in options && typeof secrets !== "function" && isUnset(secrets, list)) {
       throw knockerError(
         "usage",
-        `endpoint ${JSON.stringify(this.name)}: secrets holds no secret, only empty or undefined ones: an environment variable may be unset`,
+        `${this.#where}: secrets holds no secret, only empty or undefined ones: an environment variable may be unset`,
       );
     }
-    this.#session.callSync("knocker_endpoint", this.name, configOf(settings));
+    this.#session.callSync("knocker_endpoint", this.name, configOf(this.#where, settings));
     this.#secrets = typeof secrets === "function" ? { find: secrets, list } : { list };
     this.#publicUrl = publicUrl;
     this.#limitUntil = 0;
@@ -141,19 +163,24 @@ export class Endpoint<Tx extends object> {
    * Verifies, stores, dedupes and enqueues one request, together with the others of this moment. Settles after the commit.
    * @throws UnknownEndpointError, InvalidArgumentError, and DatabaseError where nothing was stored.
    */
-  receive(request: IncomingRequest): Promise<Receipt> {
+  async receive(request: IncomingRequest): Promise<Receipt> {
     const { find, list } = this.#secrets;
-    return find ? this.#receiveAfter(find, request) : this.#receive(request, list);
+    checkRequest("receive", request);
+    const secrets = find ? this.#found(await find(secretsRequest(request))) : list;
+    return this.#session.submit("knocker_receive", this.#receiveArguments(request, secrets), readReceipt);
   }
 
   /** As `receive`, at once and in a commit of its own: for scripts. */
   receiveSync(request: IncomingRequest): Receipt {
     const { find, list } = this.#secrets;
-    const found = find?.(request);
+    checkRequest("receiveSync", request);
+    const found = find?.(secretsRequest(request));
     if (found instanceof Promise) {
       throw knockerError("usage", "receiveSync cannot wait for a `secrets` function that returns a promise: use receive");
     }
-    return readReceipt(this.#session.callSync("knocker_receive", ...this.#receiveArguments(request, find ? listOf(found) : list)));
+    return readReceipt(
+      this.#session.callSync("knocker_receive", ...this.#receiveArguments(request, find ? this.#found(found as SecretsOfRequest) : list)),
+    );
   }
 
   /**
@@ -162,7 +189,8 @@ export class Endpoint<Tx extends object> {
    */
   async verify(request: IncomingRequest): Promise<Verdict> {
     const { find, list } = this.#secrets;
-    const secrets = find ? listOf(await find(request)) : list;
+    checkRequest("verify", request);
+    const secrets = find ? this.#found(await find(secretsRequest(request))) : list;
     const { provider, options } = this.requireStored();
     if (provider === null) throw knockerError("usage", `endpoint ${JSON.stringify(this.name)} has no provider that could verify`);
     const sql = "SELECT knocker_verify(?, ?, ?, ?, ?, ?) AS verdict";
@@ -171,7 +199,7 @@ export class Endpoint<Tx extends object> {
       provider!,
       options!,
       requestForSql(request),
-      bodyForSql(request.body),
+      bodyForSql("verify", request.body),
       secrets,
       this.#session.now(),
     )[0]!;
@@ -180,9 +208,10 @@ export class Endpoint<Tx extends object> {
 
   /** Trusted ingress: the caller has verified the request and says what it is. */
   async ingest(fields: IngestFields, body: IncomingRequest["body"]): Promise<Receipt> {
-    const given = toSql(fields);
+    checkObject("ingest", fields, INGEST_FIELDS);
+    const given = toSql("ingest", fields);
     if (fields.headers) given["headers"] = headersForSql(fields.headers);
-    return this.#session.submit("knocker_ingest", [this.name, JSON.stringify(given), bodyForSql(body)], readReceipt);
+    return this.#session.submit("knocker_ingest", [this.name, jsonOf("ingest", given), bodyForSql("ingest", body)], readReceipt);
   }
 
   /** Tells `onError`. */
@@ -194,6 +223,7 @@ export class Endpoint<Tx extends object> {
   maxBodyBytes(): number {
     const now = performance.now();
     if (now >= this.#limitUntil) {
+      this.#session.noticeRival();
       const row = this.#session.all("SELECT max_body_bytes FROM knocker_endpoints WHERE name = ?", this.name)[0];
       this.#limit = (row?.["max_body_bytes"] as number | undefined) ?? DEFAULT_MAX_BODY_BYTES;
       this.#limitUntil = now + LIMIT_KEPT_MS;
@@ -219,27 +249,12 @@ export class Endpoint<Tx extends object> {
     return handleFastify(this, path);
   }
 
-  async #receiveAfter(find: SecretsFunction, request: IncomingRequest): Promise<Receipt> {
-    return this.#receive(request, listOf(await find(request)));
-  }
-
-  #receive(request: IncomingRequest, secrets: string): Promise<Receipt> {
-    return this.#session.submit("knocker_receive", this.#receiveArguments(request, secrets), readReceipt);
+  /** What the application's function found. */
+  #found(secrets: SecretsOfRequest): string {
+    return secretsJson(`${this.#where}: what the secrets function returns`, secrets);
   }
 
   #receiveArguments(request: IncomingRequest, secrets: string) {
-    return [this.name, requestForSql(request), bodyForSql(request.body), secrets] as const;
+    return [this.name, requestForSql(request), bodyForSql("receive", request.body), secrets] as const;
   }
-}
-
-/** The secrets argument of `knocker_receive`. An unset environment variable is no secret, and must not fail what another one verifies. */
-function listOf(secrets: SecretsOfRequest): string {
-  const list = typeof secrets === "string" ? [secrets] : (secrets ?? []);
-  return JSON.stringify(list.filter((secret) => typeof secret === "string" && secret.trim() !== ""));
-}
-
-/** Secrets that were meant and are not there. An empty list says that there are none. */
-function isUnset(secrets: Secrets): boolean {
-  if (typeof secrets === "function") return false;
-  return !(Array.isArray(secrets) && secrets.length === 0) && listOf(secrets) === "[]";
 }

@@ -27,6 +27,8 @@ export class Handlers<Tx> {
   add(pattern: string, handler: Handler<Tx>): void {
     if (typeof pattern !== "string" || pattern === "")
       throw knockerError("usage", "on(pattern, handler): pattern is a type, `prefix.*` or `*`");
+    if (pattern !== "*" && pattern.replace(/\.\*$/, "").includes("*"))
+      throw knockerError("usage", `on(${JSON.stringify(pattern)}, handler): only \`*\` alone and \`.*\` at the end stand for other text`);
     if (typeof handler !== "function") throw knockerError("usage", `on(${JSON.stringify(pattern)}, handler): handler is not a function`);
     this.#registrations.push({ pattern, handler });
   }

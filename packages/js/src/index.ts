@@ -31,14 +31,7 @@ export {
   UsageError,
 } from "./errors.js";
 export { Event, type Headers } from "./event.js";
-export {
-  Endpoint,
-  type EndpointOptions,
-  type EndpointSettings,
-  type Secrets,
-  type SecretsFunction,
-  type SecretsOfRequest,
-} from "./endpoint.js";
+export { Endpoint, type EndpointOptions, type EndpointSettings } from "./endpoint.js";
 export type { Connection, Driver, Row, SqlValue } from "./driver.js";
 export type { Handler } from "./handlers.js";
 export type { FastifyPlugin } from "./http/fastify.js";
@@ -62,6 +55,7 @@ export type {
   PolicyRecord,
   PruneRecord,
 } from "./rows.js";
+export type { Secrets, SecretsFunction, SecretsOfRequest, SecretsRequest } from "./secrets.js";
 export type { OnError, OpenOptions } from "./session.js";
 export { Dead, Ignore, Retry } from "./verdict.js";
 export { Worker, type WorkOptions } from "./worker.js";

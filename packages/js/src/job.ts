@@ -50,7 +50,7 @@ export class JobRunner<Db extends object> {
         return await this.#fail(jobId, `no handler for events of type ${JSON.stringify(event.type)}`, 0, options);
       }
       for (;;) {
-        const transaction = new LazyTransaction(this.#connection, this.#session.lock, this.#session.busyTimeoutMs);
+        const transaction = new LazyTransaction(this.#session, this.#connection);
         this.#transaction = transaction;
         try {
           await callAll(handlers, event, transaction);

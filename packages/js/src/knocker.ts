@@ -33,7 +33,7 @@ export class Knocker<Tx extends object> extends Operator<Tx> {
   endpoint(name: string, options?: EndpointOptions): Endpoint<Tx> {
     this.session.requireOpen();
     const endpoint = this.#endpoints.get(name) ?? new Endpoint(this.session, name);
-    if (options) endpoint.configure(options);
+    if (options !== undefined) endpoint.configure(options);
     else if (!this.#endpoints.has(name)) endpoint.requireStored();
     this.#endpoints.set(name, endpoint);
     return endpoint;

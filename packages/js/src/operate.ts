@@ -1,7 +1,9 @@
 /** What operators do: look, repeat, give up, tidy. The rules are those of the SQL functions of the same names. */
 
 import { fromSql, toSql } from "./case.js";
+import { check, checkId, checkObject, checkParameters, type Shape, TEXT } from "./check.js";
 import type { SqlValue } from "./driver.js";
+import { BULK, EVENT_DELIVERIES, LIST_FILTERS, PRUNE_DELIVERIES, PRUNE_EVENTS, RETENTION } from "./filters.js";
 import { type Conditions, LISTS, list, type ListOptions } from "./lists.js";
 import { knockerError } from "./errors.js";
 import {
@@ -20,8 +22,22 @@ import {
 } from "./rows.js";
 import type { Outcome } from "./receive.js";
 import type { Session } from "./session.js";
-import type { ActionResult, BulkFilter, BulkResult, PruneDeliveriesFilter, PruneEventsFilter, PruneResult } from "./operate-types.js";
-import type { RetainResult, RetentionPolicy, Stats } from "./operate-types.js";
+import type {
+  ActionResult,
+  BulkFilter,
+  BulkResult,
+  PruneDeliveriesFilter,
+  PruneEventsFilter,
+  PruneResult,
+  RetainResult,
+  RetentionPolicy,
+  Stats,
+} from "./operate-types.js";
+
+const FUNCTION_NAME = {
+  what: "the name of a function, knocker_…",
+  allows: (value: unknown) => typeof value === "string" && /^knocker_[a-z_]+$/.test(value),
+};
 
 /** Reads and operator actions on one database. Every action is durable when its promise settles. */
 export class Operator<Tx extends object> {
@@ -35,6 +51,7 @@ export class Operator<Tx extends object> {
   events(
     filter: ListOptions & { status?: EventStatus | EventStatus[]; endpoint?: string; type?: string; key?: string } = {},
   ): AsyncGenerator<EventSummary, void, void> {
+    checkObject("events", filter, LIST_FILTERS.events);
     const { status, endpoint, type, key, ...options } = filter;
     return this.#list<EventSummary>("events", { status, endpoint, type, key }, options);
   }
@@ -43,6 +60,7 @@ export class Operator<Tx extends object> {
   deliveries(
     filter: ListOptions & { outcome?: Outcome | Outcome[]; endpoint?: string; eventId?: number } = {},
   ): AsyncGenerator<DeliverySummary, void, void> {
+    checkObject("deliveries", filter, LIST_FILTERS.deliveries);
     const { outcome, endpoint, eventId, ...options } = filter;
     return this.#list<DeliverySummary>("deliveries", { outcome, endpoint, of_event: eventId }, options);
   }
@@ -51,6 +69,7 @@ export class Operator<Tx extends object> {
   attempts(
     filter: ListOptions & { eventId?: number; endpoint?: string; outcome?: AttemptOutcome | AttemptOutcome[] } = {},
   ): AsyncGenerator<AttemptRecord, void, void> {
+    checkObject("attempts", filter, LIST_FILTERS.attempts);
     const { eventId, endpoint, outcome, ...options } = filter;
     return this.#list<AttemptRecord>("attempts", { event_id: eventId, endpoint, outcome }, options);
   }
@@ -60,6 +79,7 @@ export class Operator<Tx extends object> {
    * @throws UsageError where neither is named.
    */
   async eventDeliveries(of: { eventId?: number; deliveryId?: number }): Promise<EventDeliveryRecord[]> {
+    checkObject("eventDeliveries", of, EVENT_DELIVERIES);
     const { eventId = null, deliveryId = null } = of;
     if (eventId === null && deliveryId === null) throw knockerError("usage", "eventDeliveries: name an eventId or a deliveryId");
     const sql = `SELECT event_id, delivery_id, duplicate FROM knocker_event_deliveries
@@ -69,79 +89,89 @@ export class Operator<Tx extends object> {
 
   /** The endpoints in the file, also those that this process did not name. */
   endpoints(options: ListOptions = {}): AsyncGenerator<EndpointRecord, void, void> {
+    checkObject("endpoints", options, LIST_FILTERS.endpoints);
     return this.#list<EndpointRecord>("endpoints", {}, options);
   }
 
   /** The stored retention policies. */
   policies(options: ListOptions = {}): AsyncGenerator<PolicyRecord, void, void> {
+    checkObject("policies", options, LIST_FILTERS.policies);
     return this.#list<PolicyRecord>("policies", {}, options);
   }
 
   /** What was pruned when. */
   prunes(options: ListOptions = {}): AsyncGenerator<PruneRecord, void, void> {
+    checkObject("prunes", options, LIST_FILTERS.prunes);
     return this.#list<PruneRecord>("prunes", {}, options);
   }
 
   /** One event with its body; undefined if there is none. */
   async event(id: number): Promise<EventRecord | undefined> {
+    checkId("event", "id", id);
     const row = this.session.all("SELECT * FROM knocker_events WHERE id = ?", id)[0];
     return row && readRow<EventRecord>(row);
   }
 
   /** One delivery with its body; undefined if there is none. */
   async delivery(id: number): Promise<DeliveryRecord | undefined> {
+    checkId("delivery", "id", id);
     const row = this.session.all("SELECT * FROM knocker_deliveries WHERE id = ?", id)[0];
     return row && readRow<DeliveryRecord>(row);
   }
 
   /** Handles a handled, failed, dead or ignored event again. */
-  replay(eventId: number): Promise<ActionResult> {
+  async replay(eventId: number): Promise<ActionResult> {
+    checkId("replay", "eventId", eventId);
     return this.#act("knocker_replay", eventId);
   }
 
   /** Puts a failed, dead or ignored event back in the queue. */
-  requeue(eventId: number): Promise<ActionResult> {
+  async requeue(eventId: number): Promise<ActionResult> {
+    checkId("requeue", "eventId", eventId);
     return this.#act("knocker_requeue", eventId);
   }
 
   /** Handles the events of a delivery again, with this delivery's own body. */
-  replayDelivery(deliveryId: number): Promise<{ deliveryId: number; eventIds: number[] }> {
+  async replayDelivery(deliveryId: number): Promise<{ deliveryId: number; eventIds: number[] }> {
+    checkId("replayDelivery", "deliveryId", deliveryId);
     return this.#act("knocker_replay_delivery", deliveryId);
   }
 
   /** Gives up a received, failed or dead event. */
-  ignore(eventId: number, reason?: string): Promise<ActionResult> {
+  async ignore(eventId: number, reason?: string): Promise<ActionResult> {
+    checkId("ignore", "eventId", eventId);
+    if (reason !== undefined) check("ignore", "reason", reason, TEXT);
     return this.#act("knocker_ignore", eventId, reason ?? null);
   }
 
   /** `replay` for every event of the filter. */
   replayWhere(filter: BulkFilter): Promise<BulkResult> {
-    return this.#act("knocker_replay_where", JSON.stringify(toSql(filter)));
+    return this.#actOn("replayWhere", "knocker_replay_where", filter, BULK);
   }
 
   /** `requeue` for every event of the filter. */
   requeueWhere(filter: BulkFilter): Promise<BulkResult> {
-    return this.#act("knocker_requeue_where", JSON.stringify(toSql(filter)));
+    return this.#actOn("requeueWhere", "knocker_requeue_where", filter, BULK);
   }
 
   /** `ignore` for every event of the filter. */
   ignoreWhere(filter: BulkFilter): Promise<BulkResult> {
-    return this.#act("knocker_ignore_where", JSON.stringify(toSql(filter)));
+    return this.#actOn("ignoreWhere", "knocker_ignore_where", filter, BULK);
   }
 
   /** Deletes ended events, oldest first, with what only they need. */
   pruneEvents(filter: PruneEventsFilter): Promise<PruneResult> {
-    return this.#act("knocker_prune_events", JSON.stringify(toSql(filter)));
+    return this.#actOn("pruneEvents", "knocker_prune_events", filter, PRUNE_EVENTS);
   }
 
   /** Deletes deliveries that no event needs. */
   pruneDeliveries(filter: PruneDeliveriesFilter): Promise<PruneResult> {
-    return this.#act("knocker_prune_deliveries", JSON.stringify(toSql(filter)));
+    return this.#actOn("pruneDeliveries", "knocker_prune_deliveries", filter, PRUNE_DELIVERIES);
   }
 
   /** Stores how long things are kept, replacing the former policy of that endpoint. */
   retention(policy: RetentionPolicy): Promise<Required<RetentionPolicy>> {
-    return this.#act("knocker_retention", JSON.stringify(toSql(policy)));
+    return this.#actOn("retention", "knocker_retention", policy, RETENTION);
   }
 
   /** Runs the retention pass that is due, if any. */
@@ -160,17 +190,28 @@ export class Operator<Tx extends object> {
    * The clock of `open` follows as the last argument of those that take one.
    */
   async call(name: `knocker_${string}`, ...parameters: SqlValue[]): Promise<SqlValue> {
+    // The name becomes part of the statement.
+    check("call", "name", name, FUNCTION_NAME);
+    checkParameters(name, parameters);
     if (name === "knocker_version") return this.session.all("SELECT knocker_version() AS result")[0]!["result"]!;
     return this.session.call(name, ...parameters);
   }
 
   /** Reads with SQL: the views are the stable contract. */
   query(sql: string, ...parameters: SqlValue[]): Record<string, SqlValue>[] {
+    check("query", "sql", sql, TEXT);
+    checkParameters("query", parameters);
     return this.session.all(sql, ...parameters);
   }
 
   #list<T>(name: keyof typeof LISTS, conditions: Conditions, options: ListOptions): AsyncGenerator<T, void, void> {
     return list<T>((sql, ...parameters) => this.session.all(sql, ...parameters), LISTS[name], conditions, options);
+  }
+
+  /** An action on what a filter or a policy says. */
+  async #actOn<T>(where: string, name: string, filter: object, shape: Shape): Promise<T> {
+    checkObject(where, filter, shape);
+    return this.#act<T>(name, JSON.stringify(toSql(where, filter)));
   }
 
   async #act<T>(name: string, ...parameters: SqlValue[]): Promise<T> {

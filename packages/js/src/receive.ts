@@ -1,6 +1,10 @@
 /** The words of receiving: a request as it came in, and what became of it. */
 
+import { ANYTHING, jsonOf, type Shape } from "./check.js";
+import { textOf } from "./describe.js";
 import type { SqlValue } from "./driver.js";
+import { knockerError } from "./errors.js";
+import type { Headers } from "./event.js";
 
 /** Headers as an object, as pairs in the order of arrival, or as the `Headers` of a fetch request. */
 export type HeadersInput = Record<string, string | string[] | undefined> | Iterable<readonly [string, string]>;
@@ -12,14 +16,20 @@ export interface IncomingRequest {
   /** The URL as the sender knows it; some providers sign it. Default `"/"`. */
   url?: string;
   headers: HeadersInput;
-  /** The raw bytes, or text in UTF-8. Never a parsed and re-serialised body: its signature would not match. */
+  /**
+   * The raw bytes, or text in UTF-8. Never a parsed and re-serialised body: its signature would not match. Bytes are read when they are stored, so
+   * a buffer must not be written to again before the promise settles.
+   */
   body?: Uint8Array | ArrayBuffer | string | null;
   /** Reading stopped at the size limit and `body` is only the beginning. */
   truncated?: boolean;
 }
 
 /** What became of a receipt. */
-export type Outcome = "accepted" | "duplicate" | "invalid" | "handshake" | "too_large" | "disabled" | "limited";
+export type Outcome = (typeof OUTCOMES)[number];
+
+/** Every `Outcome`. */
+export const OUTCOMES = ["accepted", "duplicate", "invalid", "handshake", "too_large", "disabled", "limited"] as const;
 
 /** Why a receipt was refused. */
 export type Reason =
@@ -75,22 +85,78 @@ export interface IngestFields {
   headers?: HeadersInput;
 }
 
+/** The keys of `IngestFields`. */
+export const INGEST_FIELDS: Shape = {
+  valid: ANYTHING,
+  type: ANYTHING,
+  key: ANYTHING,
+  reason: ANYTHING,
+  detail: ANYTHING,
+  providerEventId: ANYTHING,
+  providerDeliveryId: ANYTHING,
+  method: ANYTHING,
+  url: ANYTHING,
+  headers: { what: "an object or pairs of name and value", allows: (value) => typeof value === "object" && value !== null },
+};
+
+/** @throws UsageError where this is no request. */
+export function checkRequest(where: string, request: unknown): void {
+  const headers = (request as IncomingRequest | null | undefined)?.headers;
+  if (typeof headers === "object" && headers !== null) return;
+  throw knockerError(
+    "usage",
+    `${where}: takes a request { method, url, headers, body }; headers must be an object or pairs of name and value`,
+  );
+}
+
 /** Headers as `knocker_receive` takes them: pairs keep what came more than once. */
 export function headersForSql(headers: HeadersInput): unknown {
   if (Symbol.iterator in headers) return [...(headers as Iterable<readonly [string, string]>)];
   return headers;
 }
 
+/** Headers by name, in lower case: one that came more than once as an array. */
+export function namedHeaders(headers: HeadersInput): Headers {
+  const pairs = Symbol.iterator in headers ? (headers as Iterable<readonly [string, string]>) : Object.entries(headers);
+  const named: Headers = Object.create(null) as Headers;
+  for (const [name, value] of pairs) {
+    if (value === undefined) continue;
+    const key = name.toLowerCase();
+    named[key] = named[key] === undefined ? value : [named[key], value].flat();
+  }
+  return named;
+}
+
 /** The request argument of `knocker_receive`. */
 export function requestForSql(request: IncomingRequest): string {
   const { method = "POST", url = "/", headers, truncated } = request;
-  return JSON.stringify({ method, url, headers: headersForSql(headers), ...(truncated ? { truncated } : {}) });
+  return jsonOf("request", { method, url, headers: headersForSql(headers), ...(truncated ? { truncated } : {}) });
 }
 
-/** The body argument: bytes stay bytes. */
-export function bodyForSql(body: IncomingRequest["body"]): SqlValue {
-  if (body === undefined) return null;
-  return body instanceof ArrayBuffer ? new Uint8Array(body) : body;
+/**
+ * The body argument: bytes stay bytes.
+ * @throws BodyConsumedError for what a parser made of the bytes, InvalidArgumentError for everything else that is no body.
+ */
+export function bodyForSql(where: string, body: unknown): SqlValue {
+  if (body === undefined || body === null) return null;
+  if (typeof body === "string" || body instanceof Uint8Array) return body;
+  if (body instanceof ArrayBuffer) return new Uint8Array(body);
+  if (ArrayBuffer.isView(body)) return new Uint8Array(body.buffer, body.byteOffset, body.byteLength);
+  const prototype: unknown = typeof body === "object" ? Object.getPrototypeOf(body) : undefined;
+  if (prototype === Object.prototype || prototype === null || Array.isArray(body)) {
+    throw knockerError("body_consumed", `${where}: body is a parsed object, and signatures are over the raw bytes`);
+  }
+  const given = typeof body === "object" ? textOf((body as object).constructor?.name ?? "an object") : `a ${typeof body}`;
+  throw knockerError(
+    "invalid_argument",
+    `${where}: body must be bytes or a text, not ${given}: \`await request.arrayBuffer()\` gives them`,
+  );
+}
+
+/** The bytes of a body. */
+export function bodyBytes(body: unknown): Uint8Array {
+  const value = bodyForSql("receive", body);
+  return value instanceof Uint8Array ? value : new TextEncoder().encode(value === null ? "" : String(value));
 }
 
 /** The result of `knocker_receive` and `knocker_ingest` as SQL writes it. */

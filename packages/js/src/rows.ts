@@ -7,7 +7,10 @@ import type { RetentionPolicy } from "./operate-types.js";
 import type { Outcome, Reason } from "./receive.js";
 
 /** Where an event stands. `failed` will be tried again; `dead` will not. */
-export type EventStatus = "received" | "processing" | "failed" | "handled" | "dead" | "ignored";
+export type EventStatus = (typeof EVENT_STATUSES)[number];
+
+/** Every `EventStatus`. */
+export const EVENT_STATUSES = ["received", "processing", "failed", "handled", "dead", "ignored"] as const;
 
 /** A row of `knocker_events`, without its body. */
 export interface EventSummary {
@@ -59,7 +62,10 @@ export interface DeliveryRecord extends DeliverySummary {
 }
 
 /** What became of an attempt. */
-export type AttemptOutcome = "handled" | "failed" | "dead" | "ignored" | "lease_expired";
+export type AttemptOutcome = (typeof ATTEMPT_OUTCOMES)[number];
+
+/** Every `AttemptOutcome`. */
+export const ATTEMPT_OUTCOMES = ["handled", "failed", "dead", "ignored", "lease_expired"] as const;
 
 /** A row of `knocker_attempts`. */
 export interface AttemptRecord {

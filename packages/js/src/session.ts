@@ -1,8 +1,10 @@
 /** What every part of one `Knocker` shares: connections, the writer, the clock. */
 
+import { check, checkObject, FLAG, FUNCTION, oneOf, type Rule, type Shape, show, SIZE, TEXT } from "./check.js";
 import type { Connection, Driver, Row, SqlValue } from "./driver.js";
 import { type KnockerError, knockerError } from "./errors.js";
 import type { Event } from "./event.js";
+import { PUBLIC_URL } from "./http/url.js";
 import { claimFile, loadOn } from "./library.js";
 import { type WriteLock, lockOf } from "./lock.js";
 import { Writer } from "./writer.js";
@@ -31,8 +33,8 @@ export interface OpenOptions {
   onError?: OnError;
 }
 
-/** Receives an error, and the event that was being handled, if any. */
-export type OnError = (error: unknown, event?: Event) => void;
+/** Receives an error, and the event that was being handled, if any. What it throws, or a promise of it rejects with, ends nothing. */
+export type OnError = (error: unknown, event?: Event) => unknown;
 
 function logError(error: unknown, event?: Event): void {
   const where = event ? ` event ${event.id} of ${event.endpoint} (${event.type ?? "no type"}), attempt ${event.attempt}:` : "";
@@ -42,11 +44,15 @@ function logError(error: unknown, event?: Event): void {
 /** An `OnError` whose own failures end nothing. */
 export function reporter(onError: OnError = logError): OnError {
   return (error, event) => {
-    try {
-      onError(error, event);
-    } catch (failure) {
+    const failed = (failure: unknown) => {
       logError(error, event);
       logError(failure, event);
+    };
+    try {
+      const told = onError(error, event);
+      if (told instanceof Promise) told.catch(failed);
+    } catch (failure) {
+      failed(failure);
     }
   };
 }
@@ -66,6 +72,34 @@ function selectOf(name: string, count: number): string {
   return sql;
 }
 
+const OPTIONS: Shape = {
+  extension: TEXT,
+  synchronous: oneOf(["full", "normal"]),
+  busyTimeoutMs: SIZE,
+  publicUrl: PUBLIC_URL,
+  trustProxy: FLAG,
+  now: FUNCTION,
+  onError: FUNCTION,
+};
+
+const CLOCK_TIME: Rule = { what: "Unix milliseconds", allows: Number.isFinite };
+
+/**
+ * SQLite takes an empty name for a database that is gone when it is closed: receipts would be answered with 200 and be stored nowhere.
+ * @throws UsageError
+ */
+function checkPath(path: unknown): void {
+  if (typeof path !== "string" || path.trim() === "") {
+    throw knockerError(
+      "usage",
+      `open(path): path is ${show(path)}, and must name a file, or ":memory:": an environment variable may be unset`,
+    );
+  }
+  if (/^file:/i.test(path)) {
+    throw knockerError("usage", `open(path): ${show(path)} is a URL, and the drivers do not agree on those: give the file's path`);
+  }
+}
+
 /** The shared state of one `Knocker`. */
 export class Session<Db extends object> {
   readonly driver: Driver<Db>;
@@ -82,6 +116,7 @@ export class Session<Db extends object> {
   /** Whether the connection was opened here. */
   #owned = true;
   #releaseFile = (): void => {};
+  #rivalNoticed = false;
   #closing: Promise<void> | undefined;
   closed = false;
 
@@ -89,13 +124,15 @@ export class Session<Db extends object> {
   constructor(driver: Driver<Db>, source: { path: string } | { database: Db }, options: OpenOptions) {
     this.driver = driver;
     this.options = options;
+    if ("path" in source) checkPath(source.path);
+    checkObject("path" in source ? "open(path, options)" : "attach(database, options)", options, OPTIONS);
     this.busyTimeoutMs = options.busyTimeoutMs ?? 5000;
-    if (!(this.busyTimeoutMs >= 0)) throw knockerError("usage", `busyTimeoutMs: ${options.busyTimeoutMs} is not a time in milliseconds`);
     this.report = reporter(options.onError);
     this.connection = this.#first(source);
     this.lock = lockOf(this.connection.file);
     this.writer = new Writer(this.connection, this.lock, this.busyTimeoutMs, () => this.announce());
     this.#patiently(() => this.connection.get("SELECT knocker_bootstrap(?)", this.now()));
+    this.noticeRival();
   }
 
   /** Whether everything shares one connection: a database in memory has no second. */
@@ -103,20 +140,37 @@ export class Session<Db extends object> {
     return this.connection.file === "";
   }
 
-  /** The injected clock's time; null lets the extension read the system's. */
+  /** The injected clock's time; null, and a clock that says nothing, let the extension read the system's. */
   now(): number | null {
-    return this.options.now?.() ?? null;
-  }
-
-  /** The time in Unix milliseconds, whatever the clock. */
-  clock(): number {
-    return this.options.now?.() ?? Date.now();
+    const time: unknown = this.options.now?.();
+    if (time === undefined || time === null) return null;
+    check("open(path, { now })", "what now() returns", time, CLOCK_TIME);
+    return Math.trunc(time as number);
   }
 
   /** A further connection on the same file, for a worker. Refused once `close` was called, which would not know of it. */
   connect(synchronous = this.options.synchronous ?? "full"): Connection<Db> {
     if (this.#closing) throw closed();
+    this.noticeRival();
     return this.reconnect(synchronous);
+  }
+
+  /** Tells `onError`, once, where a second SQLite library has come into this process and nobody said which one opens the files. */
+  noticeRival(): void {
+    const rival = this.#rivalNoticed ? undefined : this.driver.rival?.();
+    if (rival === undefined) return;
+    this.#rivalNoticed = true;
+    this.report(
+      knockerError(
+        "second_sqlite",
+        `${this.connection.file || "the database"} was opened through ${this.driver.name}, which nobody named, and this process has loaded ${rival} since: if that opens the same file, locks are lost. Say open(path, { driver })`,
+      ),
+    );
+  }
+
+  /** How long SQLite itself waits for another connection. A connection of the application keeps its own setting. */
+  setBusyTimeout(connection: Connection<Db>, timeoutMs: number): void {
+    if (!this.inMemory || this.#owned) connection.exec(`PRAGMA busy_timeout = ${timeoutMs}`);
   }
 
   /** The same in place of one that had to be given up, also while `close` waits for the worker that needs it. */
@@ -200,6 +254,12 @@ export class Session<Db extends object> {
       connection = this.driver.open(source.path);
     } else {
       const attached = this.driver.wrap(source.database);
+      if (!attached.file && attached.inTransaction) {
+        throw knockerError(
+          "usage",
+          "attach(database): the database is in memory and its transaction is open, which the schema would become part of",
+        );
+      }
       // The application's own connection gets the functions and views, and is otherwise left as it is: its transactions are its own.
       loadOn(attached, this.options.extension);
       connection = attached.file ? this.driver.open(attached.file) : attached;
@@ -207,7 +267,7 @@ export class Session<Db extends object> {
     }
     try {
       this.#releaseFile = claimFile(connection.file, this.driver);
-      this.#prepare(connection, this.options.synchronous ?? "full");
+      if (this.#owned) this.#prepare(connection, this.options.synchronous ?? "full");
     } catch (error) {
       this.#releaseFile();
       if (this.#owned) connection.close();
@@ -217,9 +277,6 @@ export class Session<Db extends object> {
   }
 
   #prepare(connection: Connection<Db>, synchronous: "full" | "normal"): void {
-    if (synchronous !== "full" && synchronous !== "normal") {
-      throw knockerError("usage", `synchronous: ${JSON.stringify(synchronous)} is neither "full" nor "normal"`);
-    }
     connection.exec(`PRAGMA busy_timeout = ${this.busyTimeoutMs}`);
     connection.get("PRAGMA journal_mode = WAL");
     connection.exec(`PRAGMA synchronous = ${synchronous}`);
@@ -232,11 +289,11 @@ export class Session<Db extends object> {
   #patiently<T>(work: () => T): T {
     // The handler that holds the lock needs this thread to come to its end: waiting for it would last for ever.
     if (this.lock.heldByOther()) throw knockerError("busy", "a handler of this process is in the middle of its transaction");
-    this.connection.exec(`PRAGMA busy_timeout = ${this.busyTimeoutMs}`);
+    this.setBusyTimeout(this.connection, this.busyTimeoutMs);
     try {
       return work();
     } finally {
-      this.connection.exec("PRAGMA busy_timeout = 0");
+      this.setBusyTimeout(this.connection, 0);
     }
   }
 }

@@ -2,10 +2,13 @@
 
 import { randomBytes } from "node:crypto";
 
-import type { Connection } from "./driver.js";
+import { check, checkObject, jsonOf, type Shape, TEXT, TIME, ANYTHING } from "./check.js";
+import type { Connection, Driver } from "./driver.js";
+import { knockerError } from "./errors.js";
 import type { Event } from "./event.js";
 import { JobRunner, type JobOutcome } from "./job.js";
-import { INTERNALS, type Knocker } from "./knocker.js";
+import { INTERNALS, Knocker } from "./knocker.js";
+import { loadablePath, loadOn } from "./library.js";
 import { whenWritable } from "./lock.js";
 import { bodyForSql, type IncomingRequest, requestForSql } from "./receive.js";
 
@@ -21,11 +24,16 @@ export interface FrozenClock {
 
 /** A clock that stands still until it is moved. Starts at 2026-01-01T00:00:00Z unless told otherwise. */
 export function frozenClock(start: Date | number = Date.UTC(2026, 0, 1)): FrozenClock {
-  let time = Number(start);
-  return Object.assign(() => time, {
-    advanceMs: (durationMs: number) => void (time += durationMs),
-    set: (to: Date | number) => void (time = Number(to)),
+  const clock = Object.assign(() => time, {
+    advanceMs: (durationMs: number) => clock.set(time + durationMs),
+    set: (to: Date | number) => {
+      check("frozenClock", "the time", to, TIME);
+      time = Number(to);
+    },
   });
+  let time: number;
+  clock.set(start);
+  return clock;
 }
 
 /** What to sign besides the body. */
@@ -42,6 +50,8 @@ export interface SignOptions {
   now?: number;
 }
 
+const SIGN_OPTIONS: Shape = { method: ANYTHING, url: ANYTHING, headers: ANYTHING, options: ANYTHING, now: TIME };
+
 /** A request as the provider would send it: for `endpoint.receive`, `fetch` and every HTTP client. */
 export interface SignedRequest extends IncomingRequest {
   method: string;
@@ -50,23 +60,46 @@ export interface SignedRequest extends IncomingRequest {
   body: Uint8Array | string;
 }
 
-/** Signs on any connection that has the library. */
-export function signOn(
+const scratches = new Map<unknown, Map<string, Connection<object>>>();
+
+/** Signs on a connection of its own, one for each driver and library. */
+export function signWith(
+  driver: Driver<object>,
+  extension: string | undefined,
+  ...request: [provider: string, body: Uint8Array | ArrayBuffer | string | object, secret: string, options: SignOptions]
+): SignedRequest {
+  const path = loadablePath(extension);
+  const known = scratches.get(driver.library) ?? new Map<string, Connection<object>>();
+  scratches.set(driver.library, known);
+  let scratch = known.get(path);
+  if (!scratch) {
+    scratch = driver.open(":memory:");
+    loadOn(scratch, path);
+    known.set(path, scratch);
+  }
+  return signOn(scratch, ...request);
+}
+
+function signOn(
   connection: Connection<object>,
   provider: string,
-  body: Uint8Array | string | object,
+  body: Uint8Array | ArrayBuffer | string | object,
   secret: string,
-  options: SignOptions = {},
+  options: SignOptions,
 ): SignedRequest {
+  checkObject("sign", options, SIGN_OPTIONS);
   const { method = "POST", url = "/", headers = {}, now = null } = options;
-  const bytes = typeof body === "string" || body instanceof Uint8Array ? body : JSON.stringify(body);
+  check("sign", "provider", provider, TEXT);
+  check("sign", "secret", secret, TEXT);
+  const isRaw = typeof body === "string" || body instanceof ArrayBuffer || ArrayBuffer.isView(body);
+  const bytes = isRaw ? (bodyForSql("sign", body) as Uint8Array | string) : jsonOf("sign", body);
   const request: SignedRequest = { method, url, headers: { "content-type": "application/json", ...headers }, body: bytes };
   const row = connection.get(
     "SELECT knocker_sign(?, ?, ?, ?, ?, ?) AS signed",
     provider,
-    JSON.stringify(options.options ?? {}),
+    jsonOf("sign", options.options ?? {}),
     requestForSql(request),
-    bodyForSql(bytes),
+    bytes,
     secret,
     now,
   );
@@ -96,6 +129,7 @@ const DRAIN_LIMIT = 10_000;
  * @throws Error after 10,000 jobs.
  */
 export async function drain<Tx extends object>(hooks: Knocker<Tx>): Promise<Drained> {
+  if (!(hooks instanceof Knocker)) throw knockerError("usage", "drain(hooks): takes what open() or attach() returned");
   const { session, endpoints } = hooks[INTERNALS];
   const worker = `drain:${process.pid}:${randomBytes(4).toString("hex")}`;
   const drained: Drained = { handled: 0, failed: 0, dead: 0, ignored: 0, leaseLost: 0, unwritten: 0, errors: [] };
@@ -112,7 +146,12 @@ export async function drain<Tx extends object>(hooks: Knocker<Tx>): Promise<Drai
       drained[outcome === "lease_lost" ? "leaseLost" : outcome] += 1;
     }
   } finally {
-    await whenWritable(session.lock, session.busyTimeoutMs, () => session.callSync("knocker_release", worker));
+    try {
+      await whenWritable(session.lock, session.busyTimeoutMs, () => session.callSync("knocker_release", worker));
+    } catch (error) {
+      // Whatever ended the drain is the error to tell, and the lease ends by itself.
+      drained.errors.push({ error, event: undefined });
+    }
     runner.close();
   }
 }

@@ -4,6 +4,7 @@ import type { Connection } from "./driver.js";
 import { BusyError, KnockerError, knockerError } from "./errors.js";
 import { guard } from "./guard.js";
 import type { WriteLock } from "./lock.js";
+import type { Session } from "./session.js";
 
 /**
  * How long the first use waits for another process in place, in milliseconds: about one commit of it. A shorter wait would run handlers again in vain while
@@ -21,15 +22,14 @@ export class LazyTransaction<Db extends object> {
   conflicted = false;
   #over = false;
   readonly #endIterators: () => void;
+  readonly #session: Session<Db>;
   readonly #connection: Connection<Db>;
   readonly #lock: WriteLock;
-  readonly #busyTimeoutMs: number;
 
-  /** @param busyTimeoutMs how long a write may wait for another process, in milliseconds. */
-  constructor(connection: Connection<Db>, lock: WriteLock, busyTimeoutMs: number) {
+  constructor(session: Session<Db>, connection: Connection<Db>) {
+    this.#session = session;
     this.#connection = connection;
-    this.#lock = lock;
-    this.#busyTimeoutMs = busyTimeoutMs;
+    this.#lock = session.lock;
     const { database, endIterators } = guard(connection.database, () => this.#begin());
     this.tx = database;
     this.#endIterators = endIterators;
@@ -78,13 +78,13 @@ export class LazyTransaction<Db extends object> {
     if (this.begun) return;
     // A handler that goes on after the refusal must not get half of its work into a transaction.
     if (this.conflicted || this.#lock.heldByOther(this)) throw this.#refused();
-    this.#connection.exec(`PRAGMA busy_timeout = ${Math.min(IN_PLACE_MS, this.#busyTimeoutMs)}`);
+    this.#session.setBusyTimeout(this.#connection, Math.min(IN_PLACE_MS, this.#session.busyTimeoutMs));
     try {
       this.#connection.get("BEGIN IMMEDIATE");
     } catch (error) {
       throw error instanceof BusyError ? this.#refused(error) : error;
     } finally {
-      this.#connection.exec("PRAGMA busy_timeout = 0");
+      this.#session.setBusyTimeout(this.#connection, 0);
     }
     this.begun = true;
     this.#lock.take(this);

@@ -3,9 +3,10 @@
 import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 
+import { between, checkObject, FUNCTION, type Shape } from "./check.js";
 import type { Connection, Row } from "./driver.js";
 import type { Endpoint } from "./endpoint.js";
-import { BusyError, knockerError } from "./errors.js";
+import { BusyError } from "./errors.js";
 import { JobRunner } from "./job.js";
 import { whenWritable } from "./lock.js";
 import { type OnError, reporter, type Session } from "./session.js";
@@ -17,13 +18,25 @@ export interface WorkOptions {
   concurrency?: number;
   /** Stops the worker, as `stop()` does. */
   signal?: AbortSignal;
-  /** How long a job is leased, in seconds; extended while its handler runs. Default 60. */
+  /** How long a job is leased, in seconds, 1 to 86400; extended while its handler runs. Default 60. */
   leaseS?: number;
   /** How often the file is looked at for what other processes committed, where the system does not tell of it, in milliseconds. Default 4. */
   pollMs?: number;
   /** Told of what failed. Default: the `onError` of `open`. */
   onError?: OnError;
 }
+
+/** A lease's bounds are those of `knocker_claim`; more handlers at the same time than a claim can take would never be used. */
+const OPTIONS: Shape = {
+  concurrency: between(1, 10_000),
+  signal: { what: "an AbortSignal", allows: (value) => value instanceof AbortSignal },
+  leaseS: between(1, 86_400),
+  pollMs: {
+    what: "a number of milliseconds above 0, at most a minute",
+    allows: (value) => (value as number) > 0 && (value as number) <= 60_000,
+  },
+  onError: FUNCTION,
+};
 
 /** How often a worker asks whether a retention pass is due, in milliseconds. */
 const RETENTION_EVERY_MS = 60_000;
@@ -65,11 +78,8 @@ export class Worker<Db extends object> {
   #turn: Promise<void> = Promise.resolve();
 
   constructor(session: Session<Db>, endpoints: ReadonlyMap<string, Endpoint<Db>>, options: WorkOptions = {}) {
+    checkObject("work(options)", options, OPTIONS);
     const { concurrency = 1, signal, leaseS = 60, pollMs = 4, onError } = options;
-    if (!Number.isInteger(concurrency) || concurrency < 1)
-      throw knockerError("usage", `concurrency: ${concurrency} is not a number of 1 or more`);
-    if (!Number.isInteger(leaseS) || leaseS < 1) throw knockerError("usage", `leaseS: ${leaseS} is not a number of seconds, 1 or more`);
-    if (!(pollMs > 0)) throw knockerError("usage", `pollMs: ${pollMs} is not a time in milliseconds`);
     this.#session = session;
     this.#endpoints = endpoints;
     this.#leaseS = leaseS;

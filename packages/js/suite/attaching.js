@@ -78,7 +78,42 @@ export default function attaching(runtime) {
     });
 
     it("says what it takes", async () => {
-      assert.ok((await failure(() => knocker.attach({}))) instanceof Error);
+      const closed = openRaw(file());
+      closed.close();
+      for (const database of [undefined, null, {}, "app.db", closed]) {
+        const error = await failure(() => knocker.attach(database));
+        assert.ok(error instanceof knocker.UsageError, `${database}: ${error}`);
+        assert.match(error.message, /no Database of|closed|not open/);
+        assert.ok((await failure(() => knocker.load(database))) instanceof knocker.UsageError);
+      }
+    });
+
+    it("leaves a shared database in memory as the application has set it up", async () => {
+      for (const database of runtime.openUnusual()) {
+        const pragma = (name) => Number(Object.values(database.prepare(`PRAGMA ${name}`).all()[0])[0]);
+        const settings = () => ["busy_timeout", "foreign_keys", "synchronous"].map(pragma);
+        database.exec("PRAGMA busy_timeout = 1234; PRAGMA foreign_keys = OFF; PRAGMA synchronous = OFF");
+        const before = settings();
+        const hooks = knocker.attach(database);
+        const endpoint = hooks.endpoint("github", { provider: "github", secrets: SECRET });
+        endpoint.on("push", (event, tx) => tx.exec("CREATE TABLE seen (id INTEGER)"));
+        const { eventId } = await endpoint.receive(push(runtime));
+        assert.equal((await testing.drain(hooks)).handled, 1);
+        assert.equal((await hooks.event(eventId)).status, "handled");
+        assert.equal((await hooks.stats()).events.handled, 1);
+        await hooks.close();
+        assert.deepEqual(settings(), before);
+        database.close();
+      }
+    });
+
+    it("refuses a database in memory in the middle of a transaction", async () => {
+      const database = openRaw(":memory:");
+      database.exec("BEGIN");
+      const error = await failure(() => knocker.attach(database));
+      assert.ok(error instanceof knocker.UsageError);
+      assert.match(error.message, /transaction is open/);
+      database.close();
     });
   });
 }

@@ -80,6 +80,31 @@ export default function fetching(runtime) {
       await hooks.close();
     });
 
+    it("names them too where something holds the body and has read nothing yet", async () => {
+      const { hooks, endpoint, errors } = github(runtime);
+      const held = request(push(runtime));
+      held.body.getReader();
+      const response = await endpoint.fetch(held);
+      assert.deepEqual([response.status, errors[0]?.error.code], [500, "body_consumed"]);
+      await hooks.close();
+    });
+
+    it("never throws, whatever it is given", async () => {
+      const { hooks, endpoint, errors } = github(runtime);
+      for (const nothing of [undefined, null, {}, "http://app.test"]) assert.equal((await endpoint.fetch(nothing)).status, 500);
+      assert.equal(errors.length, 4);
+      await hooks.close();
+    });
+
+    it("shows a secrets function the headers", async () => {
+      const secrets = ({ headers, url }) => (headers["x-tenant"] === "a" && url.endsWith("/hook") ? SECRET : undefined);
+      const { hooks, endpoint } = github(runtime, {}, { secrets });
+      const signed = push(runtime, { url: "/hook" });
+      assert.equal((await endpoint.fetch(request(signed))).status, 401);
+      assert.equal((await endpoint.fetch(request({ ...signed, headers: { ...signed.headers, "X-Tenant": "a" } }))).status, 200);
+      await hooks.close();
+    });
+
     it("sends the sender away for later while the database is locked", async () => {
       const { hooks, endpoint, path, errors } = github(runtime, { busyTimeoutMs: 5 });
       const other = runtime.openRaw(path);

@@ -63,8 +63,10 @@ export default function processes(runtime) {
       assert.equal(nothing.code, 2);
       const wrong = await start(folder(), runtime.command, fixture("../workplace.js")).exited;
       assert.deepEqual([wrong.code, /exports no Knocker as hooks or default/.test(wrong.stderr)], [2, true]);
+      const missing = await start(folder(), runtime.command, "./nope.js").exited;
+      assert.deepEqual([missing.code, missing.stderr], [2, "knocker-worker: there is no file ./nope.js\n"]);
       const slow = await start(made.path, runtime.command, fixture("hooks.js"), "--lease", "soon").exited;
-      assert.deepEqual([slow.code, /leaseS: NaN/.test(slow.stderr)], [2, true]);
+      assert.deepEqual([slow.code, /leaseS must be .* not NaN/.test(slow.stderr)], [2, true]);
       const idle = await start(made.path, runtime.command, fixture("idle.js")).exited;
       assert.deepEqual([idle.code, /idle\.js registers no handler/.test(idle.stderr)], [2, true]);
       const unknown = await start(folder(), runtime.command, "x.js", "--speed", "9").exited;

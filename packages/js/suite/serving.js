@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { once } from "node:events";
 import { createServer, request as httpRequest } from "node:http";
 
-import { deferred, github, push } from "./workplace.js";
+import { deferred, github, push, SECRET } from "./workplace.js";
 
 /** A request over a connection of its own: `send` writes pieces, `response` settles with the answer. */
 export function client(port, { method = "POST", path = "/webhooks/github", headers = {} }) {
@@ -67,6 +67,41 @@ export default function serving(runtime, servers) {
     });
   });
 
+  describe("over HTTP: behind something that answers first", () => {
+    for (const [what, begin, told] of [
+      ["and leaves it unfinished", (response) => response.writeHead(202).write("by another"), 1],
+      ["to the end", (response) => response.writeHead(202).end("by another"), 0],
+    ]) {
+      it(`${what}: the receipt is stored, nothing is thrown, and onError hears of a sender that gets another status`, async () => {
+        const { hooks, endpoint, errors } = github(runtime, {}, { maxBodyBytes: 1000 });
+        const settled = [];
+        const server = createServer((request, response) => {
+          begin(response);
+          const done = endpoint.express()(request, response);
+          settled.push(done);
+          done.finally(() => response.end());
+        });
+        server.listen(0, "127.0.0.1");
+        await once(server, "listening");
+        const { port } = server.address();
+        assert.deepEqual(await post(port, push(runtime)).then(({ status, body }) => [status, body]), [202, "by another"]);
+        await post(port, push(runtime, { body: "x".repeat(2000) }));
+        await Promise.all(settled);
+        server.closeAllConnections?.();
+        server.close();
+        assert.deepEqual(
+          hooks.query("SELECT outcome FROM knocker_deliveries ORDER BY id").map(({ outcome }) => outcome),
+          ["accepted", "too_large"],
+        );
+        assert.deepEqual(
+          errors.map(({ error }) => error.code),
+          Array(told * 2).fill("usage"),
+        );
+        await hooks.close();
+      });
+    }
+  });
+
   for (const [name, start] of Object.entries(servers)) {
     describe(`over HTTP: ${name}`, () => {
       async function served(endpointOptions, work) {
@@ -100,10 +135,22 @@ export default function serving(runtime, servers) {
 
       it("knows host, path and query, whatever the content type", async () => {
         await served({}, async ({ port, deliveries }) => {
+          for (const type of ["application/x-www-form-urlencoded", "garbage", "text/plain; charset=???"]) {
+            const signed = push(runtime);
+            const form = { ...signed, headers: { ...signed.headers, "content-type": type } };
+            assert.equal((await post(port, form, { path: "/webhooks/github?tenant=a%20b" })).status, 200, type);
+          }
+          for (const { url } of deliveries()) assert.equal(url, `http://127.0.0.1:${port}/webhooks/github?tenant=a%20b`);
+          assert.equal(deliveries().length, 3);
+        });
+      });
+
+      it("shows a secrets function the headers in one form", async () => {
+        const secrets = ({ headers }) => (headers["x-tenant"] === "a" ? SECRET : undefined);
+        await served({ secrets }, async ({ port }) => {
           const signed = push(runtime);
-          const form = { ...signed, headers: { ...signed.headers, "content-type": "application/x-www-form-urlencoded" } };
-          assert.equal((await post(port, form, { path: "/webhooks/github?tenant=a%20b" })).status, 200);
-          assert.equal(deliveries()[0].url, `http://127.0.0.1:${port}/webhooks/github?tenant=a%20b`);
+          assert.equal((await post(port, signed)).status, 401);
+          assert.equal((await post(port, signed, { headers: { "X-Tenant": "a" } })).status, 200);
         });
       });
 

@@ -335,7 +335,15 @@ export default function worker(runtime) {
 
     it("refuses settings that make no sense", async () => {
       const { hooks, endpoint, close } = counted();
-      for (const options of [{ concurrency: 0 }, { concurrency: 1.5 }, { pollMs: 0 }, { pollMs: -1 }, { leaseS: 0 }, { leaseS: NaN }]) {
+      for (const options of [
+        { concurrency: 0 },
+        { concurrency: 1.5 },
+        { pollMs: 0 },
+        { pollMs: -1 },
+        { leaseS: 0 },
+        { leaseS: NaN },
+        { leaseS: 86_401 },
+      ]) {
         assert.ok((await failure(() => hooks.work(options))) instanceof knocker.UsageError, JSON.stringify(options));
       }
       for (const misuse of [() => endpoint.on("", write), () => endpoint.on("push", "write")]) {

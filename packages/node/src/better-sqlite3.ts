@@ -2,9 +2,11 @@
 
 import { realpathSync } from "node:fs";
 import { createRequire } from "node:module";
+import { dirname, join } from "node:path";
 
 import type { Connection, Driver, Row, SqlValue } from "../../js/src/driver.js";
 import { fromDriver, knockerError, type KnockerError } from "../../js/src/errors.js";
+import { Statements } from "../../js/src/statements.js";
 import type { Database, Statement } from "./database.js";
 
 /** A `Database` of better-sqlite3, as far as it is used here. */
@@ -12,10 +14,11 @@ export interface BetterDatabase extends Database {
   readonly name: string;
   readonly memory: boolean;
   readonly inTransaction: boolean;
+  readonly open: boolean;
   loadExtension(path: string, entry?: string): unknown;
 }
 
-type BetterStatement = Statement & { readonly reader: boolean };
+type BetterStatement = Statement & { readonly reader: boolean; safeIntegers(on: boolean): BetterStatement };
 
 /** The class that `better-sqlite3` exports. */
 export type BetterDatabaseClass = new (path: string) => BetterDatabase;
@@ -35,6 +38,8 @@ const RESULT_CODES: Record<string, number> = {
 
 function translate(error: unknown): KnockerError {
   if ((error as { code?: unknown }).code === "ERR_DLOPEN_FAILED") return unusable(error);
+  // The driver looks for the folder itself, and throws an error of JavaScript.
+  if (error instanceof TypeError && /directory does not exist/i.test(error.message)) return knockerError("io_error", error.message, error);
   const code = /^SQLITE_[A-Z]+/.exec(String((error as { code?: unknown }).code))?.[0] ?? "";
   return fromDriver(error, RESULT_CODES[code]);
 }
@@ -43,15 +48,21 @@ function translate(error: unknown): KnockerError {
 class BetterConnection implements Connection<BetterDatabase> {
   readonly database: BetterDatabase;
   readonly file: string;
-  readonly #statements = new Map<string, BetterStatement>();
+  readonly #statements: Statements<BetterStatement>;
 
   constructor(database: BetterDatabase) {
     this.database = database;
+    // An application may have asked for bigints on its own connection, and Knocker works on that one where it is in memory.
+    this.#statements = new Statements((sql) => (database.prepare(sql) as BetterStatement).safeIntegers(false));
     this.file = database.memory ? "" : realpathSync(database.name);
   }
 
   get inTransaction(): boolean {
     return this.database.inTransaction;
+  }
+
+  get keptStatements(): number {
+    return this.#statements.size;
   }
 
   loadExtension(path: string, entry: string): void {
@@ -64,7 +75,7 @@ class BetterConnection implements Connection<BetterDatabase> {
 
   get(sql: string, ...parameters: SqlValue[]): Row | undefined {
     return attempt(() => {
-      const statement = this.#statement(sql);
+      const statement = this.#statements.of(sql);
       if (statement.reader) return statement.get(...parameters) as Row | undefined;
       statement.run(...parameters);
       return undefined;
@@ -72,21 +83,12 @@ class BetterConnection implements Connection<BetterDatabase> {
   }
 
   all(sql: string, ...parameters: SqlValue[]): Row[] {
-    return attempt(() => this.#statement(sql).all(...parameters) as Row[]);
+    return attempt(() => this.#statements.of(sql).all(...parameters) as Row[]);
   }
 
   close(): void {
     this.#statements.clear();
     attempt(() => this.database.close());
-  }
-
-  #statement(sql: string): BetterStatement {
-    let statement = this.#statements.get(sql);
-    if (!statement) {
-      statement = this.database.prepare(sql) as BetterStatement;
-      this.#statements.set(sql, statement);
-    }
-    return statement;
   }
 }
 
@@ -104,30 +106,71 @@ export function betterSqlite3(Class: BetterDatabaseClass): Driver<Database> {
     name: "better-sqlite3",
     library: Class,
     open: (path) => new BetterConnection(attempt(() => new Class(path))),
-    wrap: (database) => new BetterConnection(database as BetterDatabase),
+    wrap: (database) => {
+      if (!(database as BetterDatabase).open) throw knockerError("usage", "this Database of better-sqlite3 is closed");
+      return new BetterConnection(database as BetterDatabase);
+    },
   } satisfies Driver<Database> as Driver<Database>;
 }
 
-/**
- * The better-sqlite3 that this process has loaded, by whichever module. Its SQLite library is then likely to have the application's own
- * connections on the same file.
- */
-export function loadedBetterSqlite3(): BetterDatabaseClass | undefined {
-  const cache = createRequire(import.meta.url).cache;
-  const path = Object.keys(cache).find((loaded) => /[\\/]better-sqlite3[\\/]lib[\\/]index\.js$/.test(loaded));
-  return path === undefined ? undefined : (cache[path]!.exports as BetterDatabaseClass);
+/** The modules of better-sqlite3 that this process has loaded, or has linked and is about to run. */
+function loadedModules(): string[] {
+  return Object.keys(createRequire(import.meta.url).cache).filter((path) => /[\\/]better-sqlite3[^\\/]*[\\/]lib[\\/]index\.js$/.test(path));
 }
 
-/** The installed better-sqlite3, found from the application's folder, then from this package; undefined where there is none. */
-export function installedBetterSqlite3(): BetterDatabaseClass | undefined {
-  for (const from of [`${process.cwd()}/`, import.meta.url]) {
+/** Whether this process has loaded a better-sqlite3, other than this one. */
+export function otherBetterSqlite3(Class?: unknown): boolean {
+  const require = createRequire(import.meta.url);
+  return loadedModules().some((path) => require.cache[path]!.exports !== Class);
+}
+
+/**
+ * The better-sqlite3 of the application: the one that it has loaded, else the one that is installed for it, found from its main module, from the
+ * working folder and from this package.
+ * @throws DriverMissingError where one is there and of no use on this Node.
+ */
+export function applicationsBetterSqlite3(): BetterDatabaseClass | undefined {
+  const path = loadedModules()[0] ?? installedModule();
+  if (path === undefined) return undefined;
+  requireUsable(path);
+  try {
+    // Runs it where it has only been linked: a module graph of ES modules links all before it runs any.
+    const Class = createRequire(import.meta.url)(path) as BetterDatabaseClass;
+    // Its native part is loaded with the first database.
+    new Class(":memory:").close();
+    return Class;
+  } catch (error) {
+    throw unusable(error);
+  }
+}
+
+function installedModule(): string | undefined {
+  for (const from of [process.argv[1], `${process.cwd()}/`, import.meta.url]) {
+    if (!from) continue;
     try {
-      return createRequire(from)("better-sqlite3") as BetterDatabaseClass;
-    } catch (error) {
-      if ((error as { code?: string }).code !== "MODULE_NOT_FOUND") throw unusable(error);
+      return createRequire(from).resolve("better-sqlite3");
+    } catch {
+      continue;
     }
   }
   return undefined;
+}
+
+/** From this major version on better-sqlite3 is made for Node 22, and ends the process of an older one with the first database. */
+const NEEDS_NODE_22 = 13;
+
+/** @param module path of the module, or the class that it exports. */
+export function requireUsable(module: string | BetterDatabaseClass): void {
+  if (Number(process.versions.node.split(".")[0]) >= 22) return;
+  const require = createRequire(import.meta.url);
+  const path = typeof module === "string" ? module : loadedModules().find((loaded) => require.cache[loaded]!.exports === module);
+  if (path === undefined) return;
+  const { version } = require(join(dirname(path), "../package.json")) as { version: string };
+  if (Number(version.split(".")[0]) < NEEDS_NODE_22) return;
+  throw knockerError(
+    "driver_missing",
+    `better-sqlite3 ${version} needs Node 22 or newer, and this is Node ${process.versions.node}: install better-sqlite3@12`,
+  );
 }
 
 /** It is installed, and its native part is missing or made for another Node. */

@@ -1,13 +1,10 @@
 /** For tests of an application on Node: `sign`, `frozenClock`, `drain`. */
 
-import type { Connection } from "../../js/src/driver.js";
-import { loadOn } from "../../js/src/library.js";
-import { signOn, type SignedRequest, type SignOptions } from "../../js/src/testing.js";
-import { chooseDriver, type DriverChoice } from "./drivers.js";
+import { check, OBJECT } from "../../js/src/check.js";
+import { signWith, type SignedRequest, type SignOptions } from "../../js/src/testing.js";
+import { anyDriver, type DriverChoice } from "./drivers.js";
 
 export { drain, type Drained, frozenClock, type FrozenClock, type SignedRequest, type SignOptions } from "../../js/src/testing.js";
-
-let scratch: Connection<object> | undefined;
 
 /**
  * A request as the provider would send it, signed with this secret.
@@ -15,14 +12,11 @@ let scratch: Connection<object> | undefined;
  */
 export function sign(
   provider: string,
-  body: Uint8Array | string | object,
+  body: Uint8Array | ArrayBuffer | string | object,
   secret: string,
   options: SignOptions & { extension?: string; driver?: DriverChoice } = {},
 ): SignedRequest {
+  check("sign", "options", options, OBJECT);
   const { extension, driver, ...rest } = options;
-  if (!scratch) {
-    scratch = chooseDriver(driver).open(":memory:");
-    loadOn(scratch, extension);
-  }
-  return signOn(scratch, provider, body, secret, rest);
+  return signWith(anyDriver(driver), extension, provider, body, secret, rest);
 }

@@ -17,6 +17,11 @@ export const runtime = {
   },
   open,
   openRaw,
+  /** Databases in memory whose rows are not as they usually are. */
+  openUnusual() {
+    if (driver !== "node:sqlite") return [new Database(":memory:").defaultSafeIntegers(true)];
+    return [{ readBigInts: true }, { returnArrays: true }].map((options) => new Database(":memory:", { allowExtension: true, ...options }));
+  },
   Database,
   /** The module that fixtures import in processes and threads of their own. */
   opening: new URL("opening.js", import.meta.url).href,

@@ -48,9 +48,6 @@ export function notFound(name: string): Reply {
 }
 
 /** The most common mistake with webhooks: signatures are over the raw bytes, and a parser has eaten them. */
-export function bodyConsumed(): KnockerError {
-  return knockerError(
-    "body_consumed",
-    "a body parser read this request before Knocker and kept no raw bytes, so no signature can be checked",
-  );
+export function bodyConsumed(kept = "kept no raw bytes"): KnockerError {
+  return knockerError("body_consumed", `a body parser read this request before Knocker and ${kept}, so no signature can be checked`);
 }

@@ -3,8 +3,9 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 
 import type { Reply } from "../receive.js";
+import { knockerError } from "../errors.js";
 import { answer, bodyConsumed, type Receiver, refuse } from "./answer.js";
-import { externalUrl } from "./url.js";
+import { externalUrl, pathOf } from "./url.js";
 
 /** A request handler of Node's http and of everything built on it. */
 export type NodeHandler = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
@@ -25,26 +26,40 @@ export function handleExpress(receiver: Receiver): NodeHandler {
   return (request, response) => serve(receiver, request, response);
 }
 
-/** Reads, receives and answers one request. */
+/** Reads, receives and answers one request. Never throws: Node's http and Express 4 would make that an unhandled rejection. */
 export async function serve(receiver: Receiver, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  let body: Body | undefined;
   try {
-    body = keptBytes(request) ?? (await readBody(request, receiver.maxBodyBytes()));
+    const answered = await take(receiver, request);
+    // The sender went away in the middle of its request: there is nothing to store and nobody to answer.
+    if (!answered) return;
+    if (response.headersSent && !response.writableEnded) {
+      throw knockerError(
+        "usage",
+        "something before Knocker began to answer this request, so the sender gets that and not Knocker's status",
+      );
+    }
+    if (answered.truncated) sendAndLinger(request, response, answered.reply);
+    else send(response, answered.reply);
   } catch (error) {
-    send(response, refuse(receiver, error));
-    return;
+    receiver.report(error);
   }
-  // The sender went away in the middle of its request: there is nothing to store and nobody to answer.
-  if (!body) return;
-  const reply = await answer(receiver, {
-    method: request.method ?? "POST",
-    url: urlOf(receiver, request),
-    headers: pairs(request.rawHeaders),
-    body: body.bytes,
-    truncated: body.truncated,
-  });
-  if (body.truncated) sendAndLinger(request, response, reply);
-  else send(response, reply);
+}
+
+async function take(receiver: Receiver, request: IncomingMessage): Promise<{ reply: Reply; truncated: boolean } | undefined> {
+  try {
+    const body = keptBytes(request) ?? (await readBody(request, receiver.maxBodyBytes()));
+    if (!body) return undefined;
+    const reply = await answer(receiver, {
+      method: request.method ?? "POST",
+      url: urlOf(receiver, request),
+      headers: pairs(request.rawHeaders),
+      body: body.bytes,
+      truncated: body.truncated,
+    });
+    return { reply, truncated: body.truncated };
+  } catch (error) {
+    return { reply: refuse(receiver, error), truncated: false };
+  }
 }
 
 /** The raw bytes that a body parser kept; undefined where the stream has not been touched. */
@@ -54,7 +69,7 @@ function keptBytes(request: FrameworkRequest): Body | undefined {
     if (kept instanceof Uint8Array) return { bytes: kept, truncated: false };
   }
   if (!request.readableDidRead && !request.readableEnded) return undefined;
-  throw bodyConsumed();
+  throw bodyConsumed(typeof request.rawBody === "string" ? "kept a text on rawBody where the bytes, a Buffer, are needed" : undefined);
 }
 
 /** Reads up to one byte more than the limit; undefined if the sender went away. */
@@ -85,22 +100,27 @@ function readBody(request: IncomingMessage, limit: number): Promise<Body | undef
 function urlOf(receiver: Receiver, request: FrameworkRequest): string {
   return externalUrl(receiver, {
     protocol: (request.socket as { encrypted?: boolean }).encrypted ? "https" : "http",
-    host: request.headers.host,
-    path: request.originalUrl ?? request.url ?? "/",
+    // HTTP/2 has no Host.
+    host: request.headers.host ?? (request.headers[":authority"] as string | undefined),
+    path: pathOf(request.originalUrl ?? request.url ?? "/"),
     forwardedProtocol: String(request.headers["x-forwarded-proto"] ?? ""),
     forwardedHost: String(request.headers["x-forwarded-host"] ?? ""),
   });
 }
 
-/** `[name, value, name, value, …]` to pairs, repeats kept. */
+/** `[name, value, name, value, …]` to pairs, repeats kept. HTTP/2 has its request line among them, under names with a colon. */
 export function pairs(rawHeaders: readonly string[]): [string, string][] {
   const list: [string, string][] = [];
-  for (let index = 0; index + 1 < rawHeaders.length; index += 2) list.push([rawHeaders[index]!, rawHeaders[index + 1]!]);
+  for (let index = 0; index + 1 < rawHeaders.length; index += 2) {
+    const name = rawHeaders[index]!;
+    if (!name.startsWith(":")) list.push([name, rawHeaders[index + 1]!]);
+  }
   return list;
 }
 
-function send(response: ServerResponse, reply: Reply): void {
-  if (response.writableEnded) return;
+/** Answers, unless something else has. */
+export function send(response: ServerResponse, reply: Reply): void {
+  if (response.headersSent || response.writableEnded) return;
   response.writeHead(reply.status, withLength(reply)).end(reply.body);
 }
 
@@ -116,7 +136,10 @@ function withLength(reply: Reply): Record<string, string> {
  * instead of the answer: so what still comes is read and thrown away for a while.
  */
 function sendAndLinger(request: IncomingMessage, response: ServerResponse, reply: Reply): void {
-  response.writeHead(reply.status, { ...withLength(reply), connection: "close" });
+  if (response.headersSent || response.writableEnded) return;
+  // HTTP/2 closes streams, and knows no such header.
+  const closing = request.httpVersionMajor >= 2 ? {} : { connection: "close" };
+  response.writeHead(reply.status, { ...withLength(reply), ...closing });
   if (reply.body === "") response.flushHeaders();
   else response.write(reply.body);
   const end = () => {

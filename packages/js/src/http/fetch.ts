@@ -12,24 +12,23 @@ export interface FrameworkFacts {
   bytes?: ArrayBuffer;
 }
 
-/** Receives one request. */
+/** Receives one request. Never throws. */
 export async function handleFetch(receiver: Receiver, request: Request, facts: FrameworkFacts = {}): Promise<Response> {
-  let body: { bytes: Uint8Array | ArrayBuffer; truncated: boolean } | undefined;
   try {
-    body = facts.bytes ? { bytes: facts.bytes, truncated: false } : await readBody(request, receiver.maxBodyBytes());
+    const body = facts.bytes ? { bytes: facts.bytes, truncated: false } : await readBody(request, receiver.maxBodyBytes());
+    // Nobody is there to read this answer.
+    if (!body) return new Response(null, { status: 400 });
+    const reply = await answer(receiver, {
+      method: request.method,
+      url: urlOf(receiver, request),
+      headers: facts.headers ?? request.headers,
+      body: body.bytes,
+      truncated: body.truncated,
+    });
+    return respond(reply);
   } catch (error) {
     return respond(refuse(receiver, error));
   }
-  // Nobody is there to read this answer.
-  if (!body) return new Response(null, { status: 400 });
-  const reply = await answer(receiver, {
-    method: request.method,
-    url: urlOf(receiver, request),
-    headers: facts.headers ?? request.headers,
-    body: body.bytes,
-    truncated: body.truncated,
-  });
-  return respond(reply);
 }
 
 /** A `Response` of what the core wants to be said. */
@@ -41,7 +40,8 @@ export function respond(reply: Reply): Response {
 
 /** Reads up to one byte more than the limit; undefined if the sender went away. */
 async function readBody(request: Request, limit: number): Promise<{ bytes: Uint8Array | ArrayBuffer; truncated: boolean } | undefined> {
-  if (request.bodyUsed) throw bodyConsumed();
+  // Locked: a middleware has taken the stream and may not have read from it yet.
+  if (request.bodyUsed || request.body?.locked) throw bodyConsumed();
   const announced = Number(request.headers.get("content-length") ?? NaN);
   try {
     // The server holds senders to the length they announce, and the runtime's own reading is the fastest.

@@ -24,7 +24,9 @@ async function factsOf(context: HonoContext): Promise<FrameworkFacts> {
   const incoming = (context.env as { incoming?: { rawHeaders?: string[] } } | undefined)?.incoming;
   if (incoming?.rawHeaders) facts.headers = pairs(incoming.rawHeaders);
   // Hono keeps what a middleware read. Only the bytes will do: its JSON and text are parsed and decoded.
-  const cached = await (context.req.bodyCache as { arrayBuffer?: unknown } | undefined)?.arrayBuffer;
-  if (cached instanceof ArrayBuffer) facts.bytes = cached;
+  const cached = (context.req.bodyCache as { arrayBuffer?: unknown } | undefined)?.arrayBuffer;
+  // Where it could not be read to its end, the request itself says so.
+  const bytes = await Promise.resolve(cached).catch(() => undefined);
+  if (bytes instanceof ArrayBuffer) facts.bytes = bytes;
   return facts;
 }

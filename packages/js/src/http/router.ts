@@ -3,7 +3,7 @@
 import type { IncomingMessage } from "node:http";
 
 import { notFound, type Receiver } from "./answer.js";
-import { type NodeHandler, serve } from "./express.js";
+import { type NodeHandler, send, serve } from "./express.js";
 import { handleFetch, respond } from "./fetch.js";
 
 /** Finds an endpoint of this process by name. */
@@ -17,7 +17,7 @@ export function routeExpress(find: FindReceiver): NodeHandler {
     if (receiver) return serve(receiver, request, response);
     const reply = notFound(name);
     request.resume();
-    response.writeHead(reply.status, reply.headers).end(reply.body);
+    send(response, reply);
   };
 }
 

@@ -1,12 +1,12 @@
 // Compiled, never run: every handler fits its framework, and tx has the type of the application's driver.
-import type BetterSqlite3 from "better-sqlite3";
+import BetterSqlite3 from "better-sqlite3";
 import express from "express";
 import Fastify from "fastify";
 import { Hono } from "hono";
 import { createServer } from "node:http";
 import { DatabaseSync } from "node:sqlite";
 
-import { attach, open, type Receipt } from "@knocker/node";
+import { attach, load, open, type Receipt } from "@knocker/node";
 
 const hooks = open<BetterSqlite3.Database>("app.db", { driver: "better-sqlite3" });
 const stripe = hooks.endpoint("stripe", { provider: "stripe", secrets: [process.env["STRIPE_WEBHOOK_SECRET"]] });
@@ -27,6 +27,15 @@ hono.post("/webhooks/stripe", stripe.hono());
 const fastify = Fastify();
 fastify.register(stripe.fastify());
 fastify.register(stripe.fastify("/hooks"), { prefix: "/api" });
+
+// The class as the driver says what tx is.
+open("app.db", { driver: DatabaseSync })
+  .endpoint("a", {})
+  .on("*", (_event, tx) => void tx.createSession());
+open("app.db", { driver: BetterSqlite3 })
+  .endpoint("a", {})
+  .on("*", (_event, tx) => void tx.pragma("user_version"));
+load(new DatabaseSync("app.db"));
 
 export const builtIn = attach(new DatabaseSync("app.db"));
 builtIn.endpoint("a", {}).on("*", async (_event, tx) => {

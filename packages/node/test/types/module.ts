@@ -9,7 +9,12 @@ const github = hooks.endpoint("github", { provider: "github", secrets: async (re
 github.on("push", (event, tx) => {
   if (event.attempt > 1) throw new Retry({ after: 60 });
   tx.prepare("INSERT INTO pushes VALUES (?)").run(event.id);
+  tx.prepare("INSERT INTO pushes VALUES (@id)").run({ id: event.id });
 });
+
+// A secret for each tenant, by a header.
+const tenants = new Map([["a", "test-secret"]]);
+hooks.endpoint("tenants", { provider: "github", secrets: ({ headers }) => tenants.get(String(headers["x-tenant"])) });
 
 // Whatever a handler returns is of no interest.
 github.on("ping", (event, tx) => tx.prepare("INSERT INTO pings VALUES (?)").run(event.id));
