@@ -150,6 +150,8 @@ export default function processes(runtime) {
       }
       const last = start(path, runtime.command, fixture("hooks.js"), "--lease", "1", "--concurrency", "3");
       await until(() => value(database, "SELECT count(*) FROM knocker_events WHERE status = 'handled'") === 300, "all events");
+      // The one before it may have handled them all: this one must be there to be told to stop.
+      await until(() => last.told.stderr.includes("works on"), "the last worker");
       last.child.kill("SIGTERM");
       assert.equal((await last.exited).code, 0);
       const [{ total, different }] = rows(database, "SELECT count(*) AS total, count(DISTINCT event) AS different FROM orders");
