@@ -75,7 +75,11 @@ class Database:
         return self.clock() if self.clock is not None else time.time_ns() // 1_000_000
 
     def connect(self, *, synchronous: Synchronous | None = None, connection_class: type[Any] | None = None) -> Connection:
-        """A new connection with this file's settings; the caller closes it."""
+        """A new connection with this file's settings; the caller closes it. Refused after :meth:`close`."""
+        self.refuse_closed()
+        return self._connect(synchronous, connection_class)
+
+    def _connect(self, synchronous: Synchronous | None = None, connection_class: type[Any] | None = None) -> Connection:
         return open_connection(
             self.path,
             synchronous=synchronous or self.synchronous,
@@ -91,15 +95,15 @@ class Database:
         writer = self._writer
         if writer is None:
             with self._lock:
-                self._refuse_closed()
-                writer = self._writer = self._writer or Writer(self.connect, self.changed.notify, self._busy_timeout_s)
+                self.refuse_closed()
+                writer = self._writer = self._writer or Writer(self._connect, self.changed.notify, self._busy_timeout_s)
         return writer
 
     @contextmanager
     def connection(self) -> Iterator[Connection]:
         """A connection for the length of the block, kept for the next one."""
         with self._lock:
-            self._refuse_closed()
+            self.refuse_closed()
             connection = self._idle.pop() if self._idle else None
         if connection is None:
             connection = self.connect()
@@ -130,7 +134,7 @@ class Database:
         return Path(f"{name}-wal")
 
     def close(self) -> None:
-        """Commits what is queued and closes the connections. Using it afterwards raises UsageError."""
+        """Commits what is queued and closes the connections. Using it afterwards raises ClosedError."""
         with self._lock:
             self._closed = True
             writer, self._writer = self._writer, None
@@ -140,7 +144,8 @@ class Database:
         for connection in idle:
             connection.close()
 
-    def _refuse_closed(self) -> None:
+    def refuse_closed(self) -> None:
+        """Raises ClosedError after :meth:`close`."""
         if self._closed:
             raise ClosedError("these hooks are closed")
 

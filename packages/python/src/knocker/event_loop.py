@@ -39,6 +39,10 @@ class BackgroundLoop:
                 self._thread.start()
             return self._loop
 
+    def runs(self, loop: asyncio.AbstractEventLoop) -> bool:
+        """Whether that loop is this one."""
+        return loop is self._loop
+
     def close(self) -> None:
         """Ends the loop and its thread; what still runs on it is cancelled."""
         with self._lock:

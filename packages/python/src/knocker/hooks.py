@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import weakref
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal
@@ -30,6 +31,7 @@ class Hooks(Reads, Operations):
         self.database = database
         self._http = http
         self._endpoints: dict[str, Endpoint] = {}
+        self._workers: weakref.WeakSet[Worker] = weakref.WeakSet()
 
     @property
     def endpoints(self) -> Mapping[str, Endpoint]:
@@ -111,9 +113,11 @@ class Hooks(Reads, Operations):
         on_error: OnError | None = None,
     ) -> Worker:
         """A worker that is not started. ``concurrency`` is how many handlers run at once, each with its own connection; ``poll`` the
-        seconds after which it looks at the file even if nothing told it to; ``lease_s`` the lease of a job, extended while its handler
-        runs; ``on_error(error, event)`` is called for each failed attempt."""
-        return Worker(self.database, self._endpoints, concurrency=concurrency, poll=poll, lease_s=lease_s, on_error=on_error)
+        seconds after which it looks at the file even if nothing told it to; ``lease_s`` the lease of a job, 1 to 86,400 seconds, extended
+        while its handler runs; ``on_error(error, event)`` is called in the worker's thread for each failed attempt."""
+        worker = Worker(self.database, self._endpoints, concurrency=concurrency, poll=poll, lease_s=lease_s, on_error=on_error)
+        self._workers.add(worker)
+        return worker
 
     def run_worker(self, *, concurrency: int = 1, poll: float = 1.0, lease_s: int = 60, on_error: OnError | None = None) -> None:
         """Handles events until SIGTERM or SIGINT (in the main thread): then finishes what runs and gives back the rest."""
@@ -134,7 +138,9 @@ class Hooks(Reads, Operations):
         return Leases(worker, self.database.call, self.database.rows)
 
     def close(self) -> None:
-        """Commits what is queued and closes the connections. Stop the workers first."""
+        """Stops the workers, commits what is queued and closes the connections."""
+        for worker in list(self._workers):
+            worker.stop()
         self.database.close()
 
     def __enter__(self) -> Hooks:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import _thread
 import asyncio
+import inspect
 import logging
 import os
 import secrets
-import signal
 import socket
 import threading
 import time
@@ -16,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
+from knocker.arguments import positive, whole
 from knocker.attempt import UNWRITTEN, AttemptRunner
 from knocker.attempt_report import OnError
 from knocker.connection import call, rows
@@ -25,8 +25,9 @@ from knocker.error_codes import BusyError
 from knocker.errors import KnockerError, UsageError
 from knocker.event_loop import BackgroundLoop, settled
 from knocker.handler_connection import handler_class
-from knocker.lease_keeper import LeaseKeeper
+from knocker.lease_keeper import LONGEST_LEASE_S, LeaseKeeper
 from knocker.leases import Leases
+from knocker.stop_signals import stopped_by_signals
 from knocker.transaction import HandlerTransaction
 from knocker.watch import FileWatch
 
@@ -44,6 +45,8 @@ _RETAIN_S = 60.0
 _SIGNALS_S = 0.25
 # A claim that found nothing although something was due: another worker was faster.
 _BEATEN_S = 0.005
+# Each has a thread and a connection.
+_MOST_THREADS = 1000
 # How often a lease is extended in its length.
 _EXTENSIONS = 3
 
@@ -61,8 +64,11 @@ class Worker:
         lease_s: int = 60,
         on_error: OnError | None = None,
     ) -> None:
-        if concurrency < 1 or poll <= 0:
-            raise UsageError("concurrency and poll must be positive")
+        whole("concurrency", concurrency, 1, _MOST_THREADS)
+        whole("lease_s", lease_s, 1, LONGEST_LEASE_S)
+        positive("poll", poll)
+        if on_error is not None:
+            _check_on_error(on_error)
         self.name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._database = database
         self._endpoints = endpoints
@@ -71,11 +77,14 @@ class Worker:
         self._lease_s = lease_s
         self._on_error = on_error
         self._stopping = threading.Event()
+        self._ending = threading.Lock()
+        self._pid = os.getpid()
         self._keeper: LeaseKeeper | None = None
         self._threads: list[threading.Thread] = []
         self._runners: list[threading.Thread] = []
         self._background = BackgroundLoop()
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._loop_end = asyncio.Event()
 
     def start(self) -> None:
         """Starts the threads and returns."""
@@ -83,6 +92,7 @@ class Worker:
         self._start()
 
     def _check_startable(self) -> None:
+        self._database.refuse_closed()
         if self._keeper is not None or self._stopping.is_set():
             raise UsageError("a worker runs once; make another one")
         if not any(len(endpoint.handlers) for endpoint in self._endpoints.values()):
@@ -97,22 +107,43 @@ class Worker:
         logger.info("worker started", extra={"worker": self.name, "concurrency": self._concurrency})
 
     def stop(self) -> None:
-        """Lets the running handlers finish, gives back the other jobs, and returns when the threads have ended."""
+        """Lets the running handlers finish, gives back the other jobs, and returns when the threads have ended.
+
+        Called by a handler, or on the loop that coroutine handlers need to finish, it only asks for that and returns at once.
+        """
+        if self._pid != os.getpid():
+            # A fork has left the threads and the connections to the parent.
+            return
         self._stopping.set()
         self._database.changed.notify()
-        for thread in self._runners:
-            thread.join()
-        keeper, self._keeper = self._keeper, None
-        if keeper is None:
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._loop_end.set)
+        if self._is_inside():
             return
-        try:
-            released = self._release(keeper)
-            logger.info("worker stopped", extra={"worker": self.name, "released": released})
-        finally:
-            for thread in self._threads:
+        with self._ending:
+            for thread in self._runners:
                 thread.join()
-            keeper.close()
-            self._background.close()
+            keeper, self._keeper = self._keeper, None
+            if keeper is None:
+                return
+            try:
+                released = self._release(keeper)
+                logger.info("worker stopped", extra={"worker": self.name, "released": released})
+            finally:
+                for thread in self._threads:
+                    thread.join()
+                keeper.close()
+                self._background.close()
+
+    def _is_inside(self) -> bool:
+        """Whether this is called from what is waited for when the worker stops."""
+        if threading.current_thread() in self._threads:
+            return True
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            return False
+        return loop is self._loop or self._background.runs(loop)
 
     def _release(self, keeper: LeaseKeeper) -> int:
         try:
@@ -133,7 +164,7 @@ class Worker:
         self._check_startable()
         try:
             # Before the first handler runs, so that a signal never finds one without them.
-            with _stopped_by_signals(self._stopping):
+            with stopped_by_signals(self._stopping):
                 self._start()
                 # Python handles signals in this thread alone, and one that the system gave to another thread does not wake it.
                 while not self._stopping.wait(_SIGNALS_S):
@@ -142,11 +173,11 @@ class Worker:
             self.stop()
 
     async def arun(self) -> None:
-        """Works until it is cancelled, with coroutine handlers on the running loop."""
+        """Works until it is cancelled or stopped, with coroutine handlers on the running loop."""
         self._loop = asyncio.get_running_loop()
         self.start()
         try:
-            await asyncio.Event().wait()
+            await self._loop_end.wait()
         finally:
             # In a thread of its own, because running handlers need this loop, and perhaps all of its default threads, to finish.
             with ThreadPoolExecutor(1, thread_name_prefix="knocker-stop") as executor:
@@ -155,6 +186,7 @@ class Worker:
     def drain(self, limit: int = 10_000) -> list[tuple[int, str]]:
         """Handles all that is due now in this thread, and returns each attempt's event id and what became of it. Raises UsageError where
         something is due even after ``limit`` attempts."""
+        self._database.refuse_closed()
         done: list[tuple[int, str]] = []
         keeper = LeaseKeeper(self._database, self.name, self._lease_s, self._endpoints)
         try:
@@ -270,23 +302,8 @@ class Worker:
                 next_pass = time.monotonic() + _RETAIN_S
 
 
-@contextmanager
-def _stopped_by_signals(stopping: threading.Event) -> Iterator[None]:
-    """SIGTERM and SIGINT set the event; a second one does what it did before."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    former: dict[int, Any] = {}
-
-    def stop(number: int, _: Any) -> None:
-        # Not in this thread, which may have been interrupted while it held the event's own lock.
-        _thread.start_new_thread(stopping.set, ())
-        signal.signal(number, former[number])
-
-    for number in (int(signal.SIGTERM), int(signal.SIGINT)):
-        former[number] = signal.signal(number, stop)
-    try:
-        yield
-    finally:
-        for number, handler in former.items():
-            signal.signal(number, handler)
+def _check_on_error(on_error: Any) -> None:
+    if not callable(on_error):
+        raise UsageError(f"on_error is a function of the error and the event, not {on_error!r}")
+    if inspect.iscoroutinefunction(on_error) or inspect.isgeneratorfunction(on_error) or inspect.isasyncgenfunction(on_error):
+        raise UsageError("on_error is called in the worker's thread and not awaited: pass a plain function")
