@@ -75,11 +75,7 @@ class Database:
         return self.clock() if self.clock is not None else time.time_ns() // 1_000_000
 
     def connect(self, *, synchronous: Synchronous | None = None, connection_class: type[Any] | None = None) -> Connection:
-        """A new connection with this file's settings; the caller closes it. Refused after :meth:`close`."""
-        self.refuse_closed()
-        return self._connect(synchronous, connection_class)
-
-    def _connect(self, synchronous: Synchronous | None = None, connection_class: type[Any] | None = None) -> Connection:
+        """A new connection with this file's settings; the caller closes it."""
         return open_connection(
             self.path,
             synchronous=synchronous or self.synchronous,
@@ -96,7 +92,7 @@ class Database:
         if writer is None:
             with self._lock:
                 self.refuse_closed()
-                writer = self._writer = self._writer or Writer(self._connect, self.changed.notify, self._busy_timeout_s)
+                writer = self._writer = self._writer or Writer(self.connect, self.changed.notify, self._busy_timeout_s)
         return writer
 
     @contextmanager
