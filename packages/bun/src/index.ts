@@ -8,7 +8,7 @@ import type { Database } from "bun:sqlite";
 
 import { Knocker } from "../../js/src/knocker.js";
 import { loadOn } from "../../js/src/library.js";
-import type { OpenOptions } from "../../js/src/session.js";
+import type { OpenOptions } from "../../js/src/options.js";
 import { bunSqlite } from "./bun-sqlite.js";
 
 export * from "../../js/src/index.js";

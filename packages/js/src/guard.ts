@@ -6,12 +6,18 @@
  * (better-sqlite3) or keeps it at the snapshot of its transaction (the others).
  */
 
-import { knockerError } from "./errors.js";
+import { type KnockerError, knockerError } from "./errors.js";
 
 type Method = (...parameters: unknown[]) => unknown;
 
 /** What makes an object that works on the connection later: statements, functions in a transaction, iterators, and node:sqlite's further kinds. */
 const MAKERS = new Set<PropertyKey>(["prepare", "query", "transaction", "iterate", Symbol.iterator, "createSession", "createTagStore"]);
+
+/** What takes SQL. */
+const SPEAKERS = new Set<PropertyKey>(["exec", "prepare", "query", "run"]);
+
+/** A statement that ends the transaction; `ROLLBACK TO` does not. Behind other statements of one text it is noticed only after it has run. */
+const ENDS_TRANSACTION = /^\s*(?:commit|end|rollback(?!\s+(?:transaction\s+)?to\b))\b/i;
 
 /** What would take the connection away from the worker. */
 const CLOSERS = new Set<PropertyKey>(["close", Symbol.dispose]);
@@ -25,6 +31,11 @@ export interface Guarded<Db extends object> {
   database: Db;
   /** Ends the iterators that the handler left in the middle. */
   endIterators(): void;
+}
+
+/** What a handler is told that ends its transaction itself. */
+export function transactionEnded(): KnockerError {
+  return knockerError("usage", "the handler ended its own transaction: leave COMMIT and ROLLBACK to the worker");
 }
 
 /** @param gate called before each call on the database and on everything that is made with it; may throw. */
@@ -45,6 +56,7 @@ export function guard<Db extends object>(database: Db, gate: () => void): Guarde
     }
     return (...parameters) => {
       gate();
+      if (target === database && SPEAKERS.has(name) && ENDS_TRANSACTION.test(String(parameters[0]))) throw transactionEnded();
       const result = Reflect.apply(method, target, parameters);
       if (iterating.has(target as Iterator<unknown>)) {
         // `iterator[Symbol.iterator]()` is the iterator itself.

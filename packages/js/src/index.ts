@@ -56,6 +56,6 @@ export type {
   PruneRecord,
 } from "./rows.js";
 export type { Secrets, SecretsFunction, SecretsOfRequest, SecretsRequest } from "./secrets.js";
-export type { OnError, OpenOptions } from "./session.js";
+export type { OnError, OpenOptions } from "./options.js";
 export { Dead, Ignore, Retry } from "./verdict.js";
 export { Worker, type WorkOptions } from "./worker.js";

@@ -4,9 +4,12 @@ import type { Connection, Row, SqlValue } from "./driver.js";
 import { describeThrown, textOf } from "./describe.js";
 import { BusyError, DatabaseError, knockerError, LeaseLostError } from "./errors.js";
 import { Event } from "./event.js";
+import { transactionEnded } from "./guard.js";
 import type { Handler } from "./handlers.js";
 import { whenWritable } from "./lock.js";
-import type { OnError, Session } from "./session.js";
+import { runningFor } from "./running.js";
+import type { OnError } from "./options.js";
+import type { Session } from "./session.js";
 import { LazyTransaction } from "./transaction.js";
 import { Dead, Ignore, Retry } from "./verdict.js";
 
@@ -53,7 +56,7 @@ export class JobRunner<Db extends object> {
         const transaction = new LazyTransaction(this.#session, this.#connection);
         this.#transaction = transaction;
         try {
-          await callAll(handlers, event, transaction);
+          await runningFor([this.#worker, this.#session], () => callAll(handlers, event, transaction));
           await this.#handled(transaction, jobId, start);
           return "handled";
         } catch (error) {
@@ -182,9 +185,7 @@ export class JobRunner<Db extends object> {
 async function callAll<Db extends object>(handlers: Handler<Db>[], event: Event, transaction: LazyTransaction<Db>): Promise<void> {
   for (const handler of handlers) await handler(event, transaction.tx);
   if (transaction.conflicted) throw knockerError("busy", "the handler went on after its transaction was refused");
-  if (transaction.endedByHandler) {
-    throw knockerError("usage", "the handler ended its own transaction: leave COMMIT and ROLLBACK to the worker");
-  }
+  if (transaction.endedByHandler) throw transactionEnded();
 }
 
 function elapsed(start: number): number {

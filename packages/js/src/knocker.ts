@@ -5,7 +5,8 @@ import { Endpoint, type EndpointOptions } from "./endpoint.js";
 import type { NodeHandler } from "./http/express.js";
 import { routeExpress, routeFetch } from "./http/router.js";
 import { Operator } from "./operate.js";
-import { type OpenOptions, Session } from "./session.js";
+import type { OpenOptions } from "./options.js";
+import { Session } from "./session.js";
 import { Worker, type WorkOptions } from "./worker.js";
 
 /** Reaches into a `Knocker`, for the testing module of this package. */
@@ -52,7 +53,7 @@ export class Knocker<Tx extends object> extends Operator<Tx> {
     return new Worker(this.session, this.#endpoints, options);
   }
 
-  /** Stops the workers, finishes what was submitted and closes the connections that were opened here. */
+  /** Stops the workers, finishes what was submitted and closes the connections that were opened here. Inside a handler it settles at once. */
   close(): Promise<void> {
     return this.session.close();
   }

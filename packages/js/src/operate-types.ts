@@ -82,6 +82,7 @@ export interface RetentionPolicy {
   ignoredS?: number | null;
   deadS?: number | null;
   deliveriesS?: number | null;
+  /** Prune records, which belong to no endpoint: refused together with `endpoint`. */
   auditsS?: number | null;
   /** Between two passes. Default 3600. */
   intervalS?: number;

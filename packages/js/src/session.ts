@@ -1,61 +1,13 @@
 /** What every part of one `Knocker` shares: connections, the writer, the clock. */
 
-import { check, checkObject, FLAG, FUNCTION, oneOf, type Rule, type Shape, show, SIZE, TEXT } from "./check.js";
+import { check } from "./check.js";
 import type { Connection, Driver, Row, SqlValue } from "./driver.js";
 import { type KnockerError, knockerError } from "./errors.js";
-import type { Event } from "./event.js";
-import { PUBLIC_URL } from "./http/url.js";
 import { claimFile, loadOn } from "./library.js";
 import { type WriteLock, lockOf } from "./lock.js";
+import { checkOptions, checkPath, CLOCK_TIME, type OnError, type OpenOptions, reporter } from "./options.js";
+import { isInHandlerOf } from "./running.js";
 import { Writer } from "./writer.js";
-
-/** How to open a database. */
-export interface OpenOptions {
-  /** Path of the loadable library; default: `KNOCKER_EXTENSION`, then the platform package. */
-  extension?: string;
-  /**
-   * `"full"` (default): a receipt is on the disk before its sender gets a 2xx. `"normal"`: faster, and what was accepted in the last moments
-   * before a power cut or a crash of the operating system may be lost. A crash of the process alone loses nothing either way.
-   */
-  synchronous?: "full" | "normal";
-  /** How long a write waits for another process's transaction, in milliseconds. Default 5000. */
-  busyTimeoutMs?: number;
-  /** Where senders reach this server, `https://example.com` with the path that a proxy strips. Default: what the request says. */
-  publicUrl?: string;
-  /**
-   * Believe `X-Forwarded-Proto` and `X-Forwarded-Host`, of several entries the last, which the proxy in front of this server has written. Only behind a proxy
-   * that sets both and that nobody can go round. Default false.
-   */
-  trustProxy?: boolean;
-  /** The clock, in Unix milliseconds. For tests; default: the system's. */
-  now?: () => number;
-  /** Told of what went wrong where no caller sees it: in HTTP handlers, event handlers and workers. Default: `console.error`. */
-  onError?: OnError;
-}
-
-/** Receives an error, and the event that was being handled, if any. What it throws, or a promise of it rejects with, ends nothing. */
-export type OnError = (error: unknown, event?: Event) => unknown;
-
-function logError(error: unknown, event?: Event): void {
-  const where = event ? ` event ${event.id} of ${event.endpoint} (${event.type ?? "no type"}), attempt ${event.attempt}:` : "";
-  console.error(`knocker:${where}`, error);
-}
-
-/** An `OnError` whose own failures end nothing. */
-export function reporter(onError: OnError = logError): OnError {
-  return (error, event) => {
-    const failed = (failure: unknown) => {
-      logError(error, event);
-      logError(failure, event);
-    };
-    try {
-      const told = onError(error, event);
-      if (told instanceof Promise) told.catch(failed);
-    } catch (failure) {
-      failed(failure);
-    }
-  };
-}
 
 const selects = new Map<string, string>();
 
@@ -70,34 +22,6 @@ function selectOf(name: string, count: number): string {
     selects.set(key, sql);
   }
   return sql;
-}
-
-const OPTIONS: Shape = {
-  extension: TEXT,
-  synchronous: oneOf(["full", "normal"]),
-  busyTimeoutMs: SIZE,
-  publicUrl: PUBLIC_URL,
-  trustProxy: FLAG,
-  now: FUNCTION,
-  onError: FUNCTION,
-};
-
-const CLOCK_TIME: Rule = { what: "Unix milliseconds", allows: Number.isFinite };
-
-/**
- * SQLite takes an empty name for a database that is gone when it is closed: receipts would be answered with 200 and be stored nowhere.
- * @throws UsageError
- */
-function checkPath(path: unknown): void {
-  if (typeof path !== "string" || path.trim() === "") {
-    throw knockerError(
-      "usage",
-      `open(path): path is ${show(path)}, and must name a file, or ":memory:": an environment variable may be unset`,
-    );
-  }
-  if (/^file:/i.test(path)) {
-    throw knockerError("usage", `open(path): ${show(path)} is a URL, and the drivers do not agree on those: give the file's path`);
-  }
 }
 
 /** The shared state of one `Knocker`. */
@@ -125,7 +49,7 @@ export class Session<Db extends object> {
     this.driver = driver;
     this.options = options;
     if ("path" in source) checkPath(source.path);
-    checkObject("path" in source ? "open(path, options)" : "attach(database, options)", options, OPTIONS);
+    checkOptions("path" in source ? "open(path, options)" : "attach(database, options)", options);
     this.busyTimeoutMs = options.busyTimeoutMs ?? 5000;
     this.report = reporter(options.onError);
     this.connection = this.#first(source);
@@ -233,9 +157,15 @@ export class Session<Db extends object> {
     if (this.closed) throw closed();
   }
 
-  /** Stops what runs, finishes what was submitted and closes the connections that were opened here. */
+  /**
+   * Stops what runs, finishes what was submitted and closes the connections that were opened here. Called inside a handler it settles at once: that
+   * handler would wait for itself.
+   */
   close(): Promise<void> {
-    return (this.#closing ??= this.#end());
+    this.#closing ??= this.#end();
+    if (!isInHandlerOf(this)) return this.#closing;
+    this.#closing.catch((error: unknown) => this.report(error));
+    return Promise.resolve();
   }
 
   async #end(): Promise<void> {

@@ -9,7 +9,9 @@ import type { Endpoint } from "./endpoint.js";
 import { BusyError } from "./errors.js";
 import { JobRunner } from "./job.js";
 import { whenWritable } from "./lock.js";
-import { type OnError, reporter, type Session } from "./session.js";
+import { isInHandlerOf } from "./running.js";
+import { type OnError, reporter } from "./options.js";
+import type { Session } from "./session.js";
 import { CommitWatch } from "./watch.js";
 
 /** How a worker works. Values that make no sense are refused with a `UsageError`. */
@@ -91,9 +93,16 @@ export class Worker<Db extends object> {
     this.#forget.push(() => this.#watch.close());
     // A database in memory has one connection, which handlers must not share.
     const runners = session.inMemory ? 1 : concurrency;
-    for (let index = 0; index < runners; index++) this.#idle.push(new JobRunner(session, this.name, this.#report));
+    try {
+      for (let index = 0; index < runners; index++) this.#idle.push(new JobRunner(session, this.name, this.#report));
+    } catch (error) {
+      // Nobody gets a worker that could be stopped.
+      this.#watch.close();
+      this.#closeConnections();
+      throw error;
+    }
     this.#forget.push(session.onCommit(() => this.#notify()));
-    this.#forget.push(session.onClose(() => this.stop()));
+    this.#forget.push(session.onClose(() => this.#stop()));
     const heartbeat = setInterval(() => void this.#extendAll(), (leaseS * 1000) / 3);
     this.#forget.push(() => clearInterval(heartbeat));
     const tidy = setInterval(() => void this.#retain(), RETENTION_EVERY_MS);
@@ -105,11 +114,19 @@ export class Worker<Db extends object> {
     this.done = this.#work();
   }
 
-  /** Claims nothing more, lets the running handlers come to their end, and settles when all is given back. */
+  /**
+   * Claims nothing more, lets the running handlers come to their end, and settles when all is given back. Called inside a handler of this worker it
+   * settles at once: that handler would wait for itself.
+   */
   async stop(): Promise<void> {
+    const stopped = this.#stop();
+    if (!isInHandlerOf(this.name)) await stopped;
+  }
+
+  #stop(): Promise<void> {
     this.#stopping = true;
     this.#notify();
-    await this.done;
+    return this.done;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -221,6 +238,10 @@ export class Worker<Db extends object> {
       // The leases run out by themselves.
       this.#report(error);
     }
+    this.#closeConnections();
+  }
+
+  #closeConnections(): void {
     for (const runner of this.#idle) runner.close();
     if (!this.#session.inMemory) this.#control.close();
   }

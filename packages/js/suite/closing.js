@@ -8,6 +8,32 @@ export default function closing(runtime) {
   const { describe, it, knocker } = runtime;
   const counted = (options, endpointOptions) => countedOrders(runtime, options, endpointOptions);
 
+  describe("a worker that cannot be made", () => {
+    it("leaves nothing behind that would be waited for", async () => {
+      const { hooks } = github(runtime);
+      const internals = Object.getOwnPropertySymbols(knocker.Knocker.prototype).find(
+        ({ description }) => description === "knocker internals",
+      );
+      const { session } = hooks[internals];
+      const { driver } = session;
+      const opened = [];
+      const refusing = {
+        ...driver,
+        open: (path) => {
+          // As a system without free file descriptors does.
+          if (opened.length === 2) throw new knocker.IoError("io_error", "too many open files", { retryable: true, hint: "" });
+          opened.push(driver.open(path));
+          return opened.at(-1);
+        },
+      };
+      session.driver = refusing;
+      assert.ok((await failure(() => hooks.work({ concurrency: 3 }))) instanceof knocker.IoError);
+      assert.equal(opened.length, 2);
+      for (const connection of opened) await failure(() => connection.get("SELECT 1"));
+      await hooks.close();
+    });
+  });
+
   describe("close", () => {
     it("comes to its end under load: what was accepted is stored, what comes later is refused", async () => {
       const { hooks, endpoint, database } = counted();
@@ -54,6 +80,35 @@ export default function closing(runtime) {
       );
       database.close();
     });
+
+    for (const [how, end] of [
+      ["close()", ({ hooks }) => hooks.close()],
+      ["stop()", ({ working }) => working.stop()],
+    ]) {
+      it(`is not waited for inside a handler: ${how} settles at once there, and the handler's event is handled`, async () => {
+        const { hooks, endpoint, database, errors } = counted();
+        const made = { hooks };
+        let later;
+        endpoint.on("push", async (event, tx) => {
+          await end(made);
+          write(event, tx);
+          // What comes after the handler waits as always.
+          later = new Promise((resolve) => setImmediate(resolve)).then(() => end(made));
+        });
+        await endpoint.receive(push(runtime));
+        await endpoint.receive(push(runtime));
+        made.working = hooks.work();
+        await made.working.done;
+        await later;
+        await hooks.close();
+        assert.deepEqual(
+          rows(database, "SELECT status FROM knocker_events").map(({ status }) => status),
+          ["handled", "received"],
+        );
+        assert.deepEqual([value(database, "SELECT count(*) FROM orders"), errors], [1, []]);
+        database.close();
+      });
+    }
 
     it("leaves nothing to work with", async () => {
       const { hooks, endpoint } = github(runtime);

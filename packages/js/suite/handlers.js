@@ -225,9 +225,21 @@ export default function handlers(runtime) {
 
     it("belongs to the worker: COMMIT and close are refused", async () => {
       const { hooks, endpoint, orders, close } = shop();
+      endpoint.on("begin", (event, tx) => {
+        write(event, tx);
+        // Half of the work would be committed without the event.
+        for (const end of ["COMMIT", " end transaction", "\nROLLBACK"]) assert.throws(() => tx.exec(end), /ended its own transaction/);
+        assert.throws(() => tx.prepare("commit"), /ended its own transaction/);
+        tx.exec("SAVEPOINT mine");
+        tx.exec("ROLLBACK TO mine");
+        throw new Retry({ after: 60 });
+      });
+      await endpoint.receive(push(runtime, { type: "begin" }));
+      assert.equal((await drain(hooks)).failed, 1);
+      assert.deepEqual(orders(), []);
       endpoint.on("commit", (event, tx) => {
         write(event, tx);
-        tx.exec("ROLLBACK");
+        tx.exec("SELECT 1; ROLLBACK");
       });
       endpoint.on("close", (event, tx) => tx.close());
       await endpoint.receive(push(runtime, { type: "commit" }));

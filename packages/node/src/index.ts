@@ -7,7 +7,7 @@
 import { check, OBJECT } from "../../js/src/check.js";
 import { Knocker } from "../../js/src/knocker.js";
 import { loadOn } from "../../js/src/library.js";
-import type { OpenOptions } from "../../js/src/session.js";
+import type { OpenOptions } from "../../js/src/options.js";
 import type { Driver } from "../../js/src/driver.js";
 import type { AnyDatabase, Database } from "./database.js";
 import { chooseDriver, driverOf, type DriverChoice, use } from "./drivers.js";
