@@ -63,11 +63,14 @@ def test_lists_are_filtered(hooks: knocker.Hooks, orders: knocker.Endpoint, cloc
     assert [delivery.id for delivery in hooks.deliveries(outcome=("accepted", "invalid"), newest_first=True, limit=1)] == [4]
     assert ids(hooks.events(type="order.paid")) == [2, 4]
     assert ids(hooks.events(type="order.*")) == ids(hooks.events(type="*")) == ids(hooks.events(endpoint="orders")) == [1, 2, 3, 4]
-    assert ids(hooks.events(endpoint="other")) == []
+    assert ids(hooks.events(key="2")) == [3]
     assert ids(hooks.events(since=start + timedelta(seconds=1))) == [3, 4]
     assert ids(hooks.events(until=clock.now_ms)) == [1, 2]
     with pytest.raises(knocker.UsageError, match="time zone"):
-        next(hooks.events(since=datetime(2026, 1, 1)))
+        hooks.events(since=datetime(2026, 1, 1))
+    hooks.worker().drain()
+    assert [attempt.event_id for attempt in hooks.attempts(since=clock.now_ms, until=clock.now_ms + 1, limit=1)] == [2]
+    assert list(hooks.attempts(until=clock.now_ms)) == []
     assert [delivery.event_id for delivery in hooks.deliveries(event_id=3)] == [3]
 
 

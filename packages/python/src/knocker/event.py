@@ -9,6 +9,9 @@ from typing import Any
 
 from knocker.request import Headers
 
+Moment = datetime | int
+"""An aware datetime, or Unix milliseconds."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 

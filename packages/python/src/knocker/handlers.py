@@ -7,6 +7,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+from knocker.arguments import type_pattern
 from knocker.errors import UsageError
 from knocker.event import Event
 
@@ -25,11 +26,7 @@ class Handlers:
 
     def add(self, pattern: str, handler: Handler) -> None:
         """``pattern`` is a type, a prefix with ``.*``, or ``*`` for every event, also one without a type."""
-        if not isinstance(pattern, str):
-            raise UsageError(f'{pattern!r} is no event type: write "invoice.paid", "invoice.*" or "*"')
-        star = pattern.find("*")
-        if pattern in ("", ".*") or (star >= 0 and pattern != "*" and not (pattern.endswith(".*") and star == len(pattern) - 1)):
-            raise UsageError(f'{pattern!r} is no event type: write "invoice.paid", "invoice.*" or "*"')
+        type_pattern("type", pattern)
         if not callable(handler):
             raise UsageError(f"{handler!r} cannot be called: a handler is a function of the event and tx")
         body = handler if inspect.isroutine(handler) or isinstance(handler, functools.partial) else getattr(handler, "__call__", handler)  # noqa: B004

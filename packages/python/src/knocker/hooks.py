@@ -16,7 +16,6 @@ from knocker.file_path import FilePath
 from knocker.http.settings import HttpSettings
 from knocker.leases import Leases
 from knocker.operate import Operations
-from knocker.reads import Reads
 from knocker.worker import OnError, Worker
 
 if TYPE_CHECKING:
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
     from knocker.http.wsgi import Wsgi, WsgiApp
 
 
-class Hooks(Reads, Operations):
+class Hooks(Operations):
     """The webhooks of one SQLite file; made by :func:`knocker.open`. Thread-safe, and usable again after a fork."""
 
     def __init__(self, database: Database, http: HttpSettings) -> None:

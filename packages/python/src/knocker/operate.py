@@ -6,8 +6,9 @@ import json
 from datetime import timedelta
 from typing import Any
 
-from knocker.database import Database
-from knocker.reads import Moment, OneOrMore, moment_ms
+from knocker.arguments import moment_ms, row_id, seconds, to_json, type_pattern
+from knocker.event import Moment
+from knocker.reads import Reads
 from knocker.records import (
     BulkResult,
     EndpointStats,
@@ -20,26 +21,27 @@ from knocker.records import (
     Stats,
     Transition,
 )
+from knocker.where import OneOrMore
 
 Seconds = int | timedelta
 """A duration in whole seconds, or a timedelta."""
 
 
-class Operations:
+class Operations(Reads):
     """The operating half of :class:`~knocker.Hooks`. Thread-safe; each call is one transaction.
 
     Errors: :class:`~knocker.UnknownEventError`, :class:`~knocker.UnknownDeliveryError`, :class:`~knocker.BadStateError` where the event is
     in a state that the action does not leave, :class:`~knocker.InvalidArgumentError`, and those of a failing database.
     """
 
-    database: Database
-
     def update_endpoint(self, name: str, **settings: Any) -> int:
         """Changes the named settings of an endpoint and no others, such as ``enabled=False``; None puts a default back. Returns its id.
 
-        The settings are those of :meth:`~knocker.Hooks.endpoint`. An endpoint that is not there is created.
+        The settings are those of :meth:`~knocker.Hooks.endpoint`, which also creates endpoints: here one that is not there is an
+        :class:`~knocker.UnknownEndpointError`.
         """
-        return int(self.database.call("knocker_endpoint", name, json.dumps(settings)))
+        self.require_endpoint(name)
+        return int(self.database.call("knocker_endpoint", name, to_json("settings", settings)))
 
     def replay(self, event_id: int) -> Transition:
         """Handles an event again: from handled, failed, dead or ignored."""
@@ -55,7 +57,7 @@ class Operations:
 
     def replay_delivery(self, delivery_id: int) -> ReplayedDelivery:
         """Runs the handlers on that delivery's own body."""
-        result = json.loads(self.database.call("knocker_replay_delivery", delivery_id))
+        result = json.loads(self.database.call("knocker_replay_delivery", row_id("delivery_id", delivery_id)))
         self.database.changed.notify()
         return ReplayedDelivery(result["delivery_id"], tuple(result["event_ids"]))
 
@@ -118,7 +120,7 @@ class Operations:
         Give ``older_than_s`` or ``before``. ``status`` is handled and ignored unless named; dead events go only by name.
         """
         filter = _filter(
-            older_than_s=_seconds(older_than_s),
+            older_than_s=seconds("older_than_s", older_than_s),
             before=moment_ms("before", before),
             status=status,
             endpoint=endpoint,
@@ -141,7 +143,7 @@ class Operations:
     ) -> PruneResult:
         """Deletes deliveries that no event needs as its payload: refused ones, handshakes and duplicates."""
         filter = _filter(
-            older_than_s=_seconds(older_than_s),
+            older_than_s=seconds("older_than_s", older_than_s),
             before=moment_ms("before", before),
             outcome=outcome,
             endpoint=endpoint,
@@ -168,12 +170,12 @@ class Operations:
         """
         policy = _filter(
             endpoint=endpoint,
-            handled_s=_seconds(handled_s),
-            ignored_s=_seconds(ignored_s),
-            dead_s=_seconds(dead_s),
-            deliveries_s=_seconds(deliveries_s),
-            audits_s=_seconds(audits_s),
-            interval_s=_seconds(interval_s),
+            handled_s=seconds("handled_s", handled_s),
+            ignored_s=seconds("ignored_s", ignored_s),
+            dead_s=seconds("dead_s", dead_s),
+            deliveries_s=seconds("deliveries_s", deliveries_s),
+            audits_s=seconds("audits_s", audits_s),
+            interval_s=seconds("interval_s", interval_s),
             limit=limit,
         )
         return RetentionPolicy(**json.loads(self.database.call("knocker_retention", policy)))
@@ -204,7 +206,7 @@ class Operations:
         )
 
     def _transition(self, function: str, event_id: int, *reason: str | None) -> Transition:
-        result = json.loads(self.database.call(function, event_id, *reason))
+        result = json.loads(self.database.call(function, row_id("event_id", event_id), *reason))
         self.database.changed.notify()
         return Transition(**result)
 
@@ -233,11 +235,8 @@ class Operations:
         return result
 
 
-def _seconds(duration: Seconds | None) -> int | None:
-    return int(duration.total_seconds()) if isinstance(duration, timedelta) else duration
-
-
 def _filter(**given: Any) -> str:
     """The JSON argument, without what was not given."""
-    named = {name: value if isinstance(value, (str, int, float)) else list(value) for name, value in given.items() if value is not None}
-    return json.dumps(named)
+    if given.get("type") is not None:
+        type_pattern("type", given["type"])
+    return to_json("filter", {name: value for name, value in given.items() if value is not None})

@@ -4,35 +4,34 @@ from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable, Iterator, Sequence
+import sys
+from collections.abc import Callable, Iterator
 from datetime import datetime
-from typing import Any, TypeVar, cast
+from difflib import get_close_matches
+from typing import Any, TypeVar, cast, get_args
 
-from knocker.connection import Value
+from knocker.arguments import row_id, whole
 from knocker.database import Database
-from knocker.error_codes import UnknownDeliveryError, UnknownEventError
+from knocker.error_codes import UnknownDeliveryError, UnknownEndpointError, UnknownEventError
 from knocker.errors import UsageError
-from knocker.event import to_datetime, to_ms
-from knocker.records import AttemptRecord, DeliveryRecord, EndpointRecord, EventDeliveryRecord, EventRecord, PolicyRecord, PruneRecord
-
-Moment = datetime | int
-"""An aware datetime, or Unix milliseconds."""
-
-OneOrMore = str | Sequence[str]
-"""One name, or several of which each will do."""
+from knocker.event import Moment, to_datetime
+from knocker.records import (
+    AttemptOutcome,
+    AttemptRecord,
+    DeliveryOutcome,
+    DeliveryRecord,
+    EndpointRecord,
+    EventDeliveryRecord,
+    EventRecord,
+    EventStatus,
+    PolicyRecord,
+    PruneRecord,
+)
+from knocker.where import OneOrMore, Where
 
 Record = TypeVar("Record")
 
 _PAGE = 100
-
-
-def moment_ms(name: str, moment: Moment | None) -> int | None:
-    """Unix milliseconds of a moment."""
-    if not isinstance(moment, datetime):
-        return moment
-    if moment.tzinfo is None:
-        raise UsageError(f"{name}: {moment!r} has no time zone; write datetime.now(timezone.utc) or the like")
-    return to_ms(moment)
 
 
 class Reads:
@@ -40,7 +39,8 @@ class Reads:
 
     Lists go from the oldest to the newest, or the other way with ``newest_first``, and end after ``limit`` rows where one is given. To go
     on later, pass the last ``id`` you saw as ``after``: it is the cursor in either direction. ``since`` is included and ``until``
-    excluded; both are aware datetimes or Unix ms. ``status`` and ``outcome`` are one name or several.
+    excluded; both are aware datetimes or Unix ms. ``status`` and ``outcome`` are one name or several. What no row can match is refused when
+    the list is made: :class:`~knocker.UsageError` for a name or a pattern that does not exist, :class:`~knocker.UnknownEndpointError`.
     """
 
     database: Database
@@ -51,6 +51,7 @@ class Reads:
         status: OneOrMore | None = None,
         endpoint: str | None = None,
         type: str | None = None,
+        key: str | None = None,
         since: Moment | None = None,
         until: Moment | None = None,
         after: int | None = None,
@@ -58,11 +59,12 @@ class Reads:
         newest_first: bool = False,
         with_body: bool = False,
     ) -> Iterator[EventRecord]:
-        """Events. ``type`` is exact, or a prefix with ``.*``."""
-        where = _Where()
-        where.one_of("status", status)
-        where.equal("endpoint", endpoint)
+        """Events. ``type`` is exact, or a prefix with ``.*``; ``key`` is the identity that dedupe uses."""
+        where = Where()
+        where.one_of("status", status, get_args(EventStatus))
+        self._of_endpoint(where, endpoint)
         where.type(type)
+        where.equal("key", key)
         where.between("received_at", since, until)
         return self._pages(EventRecord, "knocker_events", where, after, newest_first, with_body, limit)
 
@@ -80,12 +82,12 @@ class Reads:
         with_body: bool = False,
     ) -> Iterator[DeliveryRecord]:
         """Deliveries, refused ones included."""
-        where = _Where()
-        where.one_of("outcome", outcome)
-        where.equal("endpoint", endpoint)
+        where = Where()
+        where.one_of("outcome", outcome, get_args(DeliveryOutcome))
+        self._of_endpoint(where, endpoint)
         if event_id is not None:
             # A batch brings several events, and its row names the first of them only.
-            where.add("id IN (SELECT delivery_id FROM knocker_event_deliveries WHERE event_id = ?)", event_id)
+            where.add("id IN (SELECT delivery_id FROM knocker_event_deliveries WHERE event_id = ?)", row_id("event_id", event_id))
         where.between("received_at", since, until)
         return self._pages(DeliveryRecord, "knocker_deliveries", where, after, newest_first, with_body, limit)
 
@@ -95,70 +97,113 @@ class Reads:
         event_id: int | None = None,
         endpoint: str | None = None,
         outcome: OneOrMore | None = None,
+        since: Moment | None = None,
+        until: Moment | None = None,
         after: int | None = None,
         limit: int | None = None,
         newest_first: bool = False,
     ) -> Iterator[AttemptRecord]:
-        """Attempts at events."""
-        where = _Where()
-        where.equal("event_id", event_id)
-        where.equal("endpoint", endpoint)
-        where.one_of("outcome", outcome)
+        """Attempts at events, by the time at which they ended."""
+        where = Where()
+        where.equal("event_id", None if event_id is None else row_id("event_id", event_id))
+        self._of_endpoint(where, endpoint)
+        where.one_of("outcome", outcome, get_args(AttemptOutcome))
+        where.between("finished_at", since, until)
         return self._pages(AttemptRecord, "knocker_attempts", where, after, newest_first, limit=limit)
 
-    def prunes(self, *, after: int | None = None, limit: int | None = None, newest_first: bool = False) -> Iterator[PruneRecord]:
+    def prunes(
+        self,
+        *,
+        since: Moment | None = None,
+        until: Moment | None = None,
+        after: int | None = None,
+        limit: int | None = None,
+        newest_first: bool = False,
+    ) -> Iterator[PruneRecord]:
         """Audits of prunes."""
-        return self._pages(PruneRecord, "knocker_prunes", _Where(), after, newest_first, limit=limit)
+        where = Where()
+        where.between("pruned_at", since, until)
+        return self._pages(PruneRecord, "knocker_prunes", where, after, newest_first, limit=limit)
 
     def policies(self) -> list[PolicyRecord]:
         """The stored retention policies."""
-        return list(self._pages(PolicyRecord, "knocker_policies", _Where(), None, False))
+        return list(self._pages(PolicyRecord, "knocker_policies", Where(), None, False))
 
     def event_deliveries(self, *, event_id: int | None = None, delivery_id: int | None = None) -> list[EventDeliveryRecord]:
         """Which deliveries brought an event, or which events a delivery brought; name one of the two."""
         if event_id is None and delivery_id is None:
             raise UsageError("event_deliveries: name an event_id or a delivery_id")
-        where = _Where()
-        where.equal("event_id", event_id)
-        where.equal("delivery_id", delivery_id)
+        where = Where()
+        where.equal("event_id", None if event_id is None else row_id("event_id", event_id))
+        where.equal("delivery_id", None if delivery_id is None else row_id("delivery_id", delivery_id))
         sql = f"SELECT event_id, delivery_id, duplicate FROM knocker_event_deliveries {where} ORDER BY event_id, delivery_id"
         return [EventDeliveryRecord(event, delivery, bool(again)) for event, delivery, again in self.database.rows(sql, where.values)]
 
     def stored_endpoints(self) -> list[EndpointRecord]:
         """The settings of every endpoint of the file, also those of other processes."""
-        return list(self._pages(EndpointRecord, "knocker_endpoints", _Where(), None, False))
+        return list(self._pages(EndpointRecord, "knocker_endpoints", Where(), None, False))
 
     def event(self, event_id: int) -> EventRecord:
         """One event with its body. Raises :class:`~knocker.UnknownEventError`."""
-        where = _Where()
-        where.equal("id", event_id)
+        where = Where()
+        where.equal("id", row_id("event_id", event_id))
         for record in self._pages(EventRecord, "knocker_events", where, None, False, True):
             return record
         raise UnknownEventError(f"there is no event {event_id}")
 
     def delivery(self, delivery_id: int) -> DeliveryRecord:
         """One delivery with its body. Raises :class:`~knocker.UnknownDeliveryError`."""
-        where = _Where()
-        where.equal("id", delivery_id)
+        where = Where()
+        where.equal("id", row_id("delivery_id", delivery_id))
         for record in self._pages(DeliveryRecord, "knocker_deliveries", where, None, False, True):
             return record
         raise UnknownDeliveryError(f"there is no delivery {delivery_id}")
+
+    def _of_endpoint(self, where: Where, name: str | None) -> None:
+        if name is not None:
+            self.require_endpoint(name)
+            where.equal("endpoint", name)
+
+    def require_endpoint(self, name: str) -> None:
+        """Raises :class:`~knocker.UnknownEndpointError` where the file has none of that name, with the nearest one."""
+        names = [row[0] for row in self.database.rows("SELECT name FROM knocker_endpoints ORDER BY name")]
+        if name in names:
+            return
+        near = get_close_matches(str(name), names, 1)
+        raise UnknownEndpointError(f"there is no endpoint {name!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
 
     def _pages(
         self,
         record: type[Record],
         view: str,
-        where: _Where,
+        where: Where,
         after: int | None,
         newest_first: bool,
         with_body: bool = False,
         limit: int | None = None,
     ) -> Iterator[Record]:
+        # Not where the list is read: a mistake is to be seen where it is made.
+        if limit is not None:
+            whole("limit", limit, 0, sys.maxsize)
+        if after is not None:
+            row_id("after", after)
+        return self._read(record, view, where, after, newest_first, with_body, limit)
+
+    def _read(
+        self,
+        record: type[Record],
+        view: str,
+        where: Where,
+        after: int | None,
+        newest_first: bool,
+        with_body: bool,
+        limit: int | None,
+    ) -> Iterator[Record]:
         columns = [name for name in [field.name for field in dataclasses.fields(cast(Any, record))] if with_body or name != "body"]
         order, beyond = ("DESC", "<") if newest_first else ("ASC", ">")
         while limit is None or limit > 0:
             size = _PAGE if limit is None else min(_PAGE, limit)
-            page = _Where(where)
+            page = Where(where)
             if after is not None:
                 page.add(f"id {beyond} ?", after)
             sql = f"SELECT {', '.join(columns)} FROM {view} {page} ORDER BY id {order} LIMIT {size}"
@@ -169,42 +214,6 @@ class Reads:
                 return
             limit = None if limit is None else limit - size
             after = rows[-1][0]
-
-
-class _Where:
-    """Conditions and their values."""
-
-    def __init__(self, other: _Where | None = None) -> None:
-        self.conditions: list[str] = list(other.conditions) if other else []
-        self.values: list[Value] = list(other.values) if other else []
-
-    def add(self, condition: str, *values: Value) -> None:
-        self.conditions.append(condition)
-        self.values.extend(values)
-
-    def equal(self, column: str, value: Value) -> None:
-        if value is not None:
-            self.add(f"{column} = ?", value)
-
-    def one_of(self, column: str, value: OneOrMore | None) -> None:
-        if value is not None:
-            values = [value] if isinstance(value, str) else list(value)
-            self.add(f"{column} IN ({', '.join('?' * len(values))})", *values)
-
-    def type(self, pattern: str | None) -> None:
-        if pattern is not None and pattern.endswith(".*"):
-            self.add("substr(type, 1, length(?)) = ?", pattern[:-1], pattern[:-1])
-        elif pattern != "*":
-            self.equal("type", pattern)
-
-    def between(self, column: str, since: Moment | None, until: Moment | None) -> None:
-        if since is not None:
-            self.add(f"{column} >= ?", moment_ms("since", since))
-        if until is not None:
-            self.add(f"{column} < ?", moment_ms("until", until))
-
-    def __str__(self) -> str:
-        return f"WHERE {' AND '.join(self.conditions)}" if self.conditions else ""
 
 
 def _same(value: Any) -> Any:

@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
+
+EventStatus = Literal["received", "processing", "failed", "handled", "dead", "ignored"]
+DeliveryOutcome = Literal["accepted", "duplicate", "invalid", "handshake", "too_large", "disabled"]
+AttemptOutcome = Literal["handled", "failed", "dead", "ignored", "lease_expired"]
 
 
 @dataclass(frozen=True)
@@ -19,7 +23,7 @@ class EventRecord:
     endpoint: str
     type: str | None
     key: str | None
-    status: str
+    status: EventStatus
     attempts: int
     max_attempts: int
     reason: str | None
@@ -38,7 +42,7 @@ class DeliveryRecord:
 
     id: int
     endpoint: str
-    outcome: str
+    outcome: DeliveryOutcome
     event_id: int | None
     reason: str | None
     detail: str | None
@@ -62,7 +66,7 @@ class AttemptRecord:
     endpoint: str
     delivery_id: int
     attempt: int
-    outcome: str
+    outcome: AttemptOutcome
     error: str | None
     worker: str
     duration_ms: int | None
@@ -81,8 +85,8 @@ class EndpointRecord:
     max_attempts: int
     backoff: Mapping[str, Any]
     max_body_bytes: int
-    unhandled: str
-    on_redelivery: str
+    unhandled: Literal["dead", "ignore"]
+    on_redelivery: Literal["keep", "requeue_dead"]
     invalid_per_hour: int
     created_at: datetime
     updated_at: datetime
@@ -93,7 +97,7 @@ class PruneRecord:
     """The audit of one prune: what was asked for, and how many rows it deleted."""
 
     id: int
-    kind: str
+    kind: Literal["events", "deliveries", "retention"]
     filter: Mapping[str, Any]
     events: int
     deliveries: int
@@ -126,7 +130,7 @@ class Transition:
     """Where an operator action left an event, and whether it changed anything."""
 
     event_id: int
-    status: str
+    status: EventStatus
     changed: bool
 
 
