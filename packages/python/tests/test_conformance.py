@@ -170,7 +170,7 @@ class Scenario:
             return int(self.hooks.database.call("knocker_endpoint", name, json.dumps(config)))
 
     def of(self, name: str) -> knocker.Endpoint:
-        return self.hooks.endpoints.get(name) or self.hooks.attach(name, secrets=lambda _: self.secrets)
+        return self.hooks.endpoints.get(name) or self.hooks.existing_endpoint(name, secrets=lambda _: self.secrets)
 
     def receive(self, endpoint: str, request: Json, secrets: list[str], **body: str) -> knocker.Receipt:
         self.secrets = secrets

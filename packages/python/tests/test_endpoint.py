@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import pytest
@@ -42,6 +43,34 @@ def test_what_the_code_no_longer_says_goes_back_to_its_default(tmp_path: Path) -
     with knocker.open(tmp_path / "app.db") as after:
         after.endpoint("github", provider="github", secrets=[SECRET])
         assert settings(after).max_attempts == 10
+
+
+def test_a_part_of_the_backoff_that_is_left_out_has_its_default_too(hooks: knocker.Hooks) -> None:
+    endpoint = hooks.endpoint("github", provider="github", secrets=SECRET, backoff={"base_s": 1, "factor": 2, "cap_s": 60})
+    endpoint.configure(provider="github", backoff={"base_s": 7})
+    assert settings(hooks).backoff == {"base_s": 7, "factor": 4, "cap_s": 21600}
+    endpoint.configure(provider="github")
+    assert settings(hooks).backoff == {"base_s": 5, "factor": 4, "cap_s": 21600}
+    # An operator's change is of the named part alone.
+    hooks.update_endpoint("github", backoff={"factor": 2})
+    assert settings(hooks).backoff == {"base_s": 5, "factor": 2, "cap_s": 21600}
+
+
+def test_settings_may_be_any_mapping_and_must_have_a_form_in_json(hooks: knocker.Hooks) -> None:
+    endpoint = hooks.endpoint("shop", provider="token", secrets=SECRET, options=MappingProxyType({"header": "X-Shop"}))
+    assert settings(hooks).options == {"header": "X-Shop"}
+    for options in ({"header": object()}, {"header": float("nan")}):
+        with pytest.raises(knocker.UsageError, match="settings"):
+            endpoint.configure(provider="token", options=options)
+
+
+def test_an_endpoint_whose_settings_are_kept_elsewhere_is_taken_as_it_is(tmp_path: Path) -> None:
+    with knocker.open(tmp_path / "app.db") as first, knocker.open(tmp_path / "app.db") as second:
+        first.endpoint("github", provider="github", max_attempts=3)
+        assert second.existing_endpoint("github", secrets=[SECRET]).name == "github"
+        assert settings(second).max_attempts == 3
+        with pytest.raises(knocker.UnknownEndpointError, match="gitlab"):
+            second.existing_endpoint("gitlab")
 
 
 def test_an_operators_switch_outlives_a_deploy(tmp_path: Path) -> None:

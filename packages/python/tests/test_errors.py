@@ -57,7 +57,7 @@ def test_a_closed_one_says_so(hooks: knocker.Hooks) -> None:
         hooks.stats()
     assert (caught.value.code, str(caught.value)) == (
         "closed",
-        "closed: these hooks are closed. Keep them open for as long as they are used.",
+        "closed: these hooks are closed. Use it only while it is open.",
     )
 
 

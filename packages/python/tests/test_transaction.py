@@ -142,7 +142,7 @@ def test_a_task_that_a_handler_left_behind_cannot_write_into_the_next_event(hook
     ingest(inbox, "first", "1")
     ingest(inbox, "second", "2")
     assert statuses(hooks) == ["handled", "handled"]
-    assert outcome == ["usage"]
+    assert outcome == ["closed"]
     assert orders(hooks) == ["second"]
 
 

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import inspect
-import json
-from collections.abc import Awaitable, Callable, Mapping, Sequence, Set
+import asyncio
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
+from knocker.arguments import to_json
 from knocker.database import Database
+from knocker.endpoint_secrets import EndpointSecrets, Secrets
 from knocker.error_codes import UnknownEndpointError
 from knocker.errors import UsageError
 from knocker.handlers import Handler, Handlers
 from knocker.receipt import Receipt, Verdict
-from knocker.request import Headers, HeadersLike, Request
+from knocker.request import Headers, HeadersLike, Request, raw_bytes
 
 if TYPE_CHECKING:
     from knocker.http.asgi import AsgiApp
     from knocker.http.settings import HttpSettings
     from knocker.http.wsgi import WsgiApp
-
-SecretsOf = Callable[[Request], Sequence[str] | Awaitable[Sequence[str]]]
-Secrets = str | Sequence[str] | SecretsOf
-"""One secret, several (each is tried), or a function of the request that returns them."""
 
 AnyHandler = TypeVar("AnyHandler", bound=Handler)
 
@@ -34,8 +31,7 @@ class Endpoint:
         self.handlers = Handlers()
         self._database = database
         self._http = http
-        self._find_secrets = secrets if callable(secrets) else None
-        self._fixed_secrets = "[]" if callable(secrets) else json.dumps(_checked(name, secrets))
+        self._secrets = EndpointSecrets(name, secrets)
         if settings is not None:
             self.configure(**settings)
         else:
@@ -54,13 +50,14 @@ class Endpoint:
         on_redelivery: Literal["keep", "requeue_dead"] | None = None,
         invalid_per_hour: int | None = None,
     ) -> None:
-        """Stores the settings. What is left out gets its default, so that the code says all there is; only ``enabled`` keeps its stored
-        value, so that an operator's switch outlives a deploy."""
+        """Stores the settings. What is left out gets its default, also of ``backoff``, so that the code says all there is; only ``enabled``
+        keeps its stored value, so that an operator's switch outlives a deploy."""
         config: dict[str, Any] = {
             "provider": provider,
-            "options": None if options is None else dict(options),
+            "options": options,
             "max_attempts": max_attempts,
-            "backoff": None if backoff is None else dict(backoff),
+            # The core keeps a part that is not named at all.
+            "backoff": None if backoff is None else {"base_s": None, "factor": None, "cap_s": None, **backoff},
             "max_body_bytes": max_body_bytes,
             "unhandled": unhandled,
             "on_redelivery": on_redelivery,
@@ -68,7 +65,7 @@ class Endpoint:
         }
         if enabled is not None:
             config["enabled"] = enabled
-        self._database.call("knocker_endpoint", self.name, json.dumps(config))
+        self._database.call("knocker_endpoint", self.name, to_json("settings", config))
         self.read_max_body_bytes()
 
     def read_max_body_bytes(self) -> int:
@@ -100,15 +97,11 @@ class Endpoint:
 
         Callers of several threads share commits. Raises :class:`~knocker.KnockerError` where nothing could be stored.
         """
-        secrets = self._secrets_of(request)
-        return Receipt.from_json(self._database.writer.call(*self._receive_call(request, secrets)))
+        return Receipt.from_json(self._database.writer.call(*self._receive_call(request, self._secrets.of(request))))
 
     async def areceive(self, request: Request) -> Receipt:
         """As :meth:`receive`, for coroutines; concurrent tasks share commits."""
-        secrets = self._fixed_secrets
-        if self._find_secrets is not None:
-            found = self._find_secrets(request)
-            secrets = _json_of(self.name, await found if inspect.isawaitable(found) else found)
+        secrets = await self._secrets.aof(request)
         return Receipt.from_json(await self._database.writer.acall(*self._receive_call(request, secrets)))
 
     def ingest(
@@ -131,7 +124,7 @@ class Endpoint:
         The dedupe identity is the first that is not empty of ``key``, ``provider_event_id`` and ``provider_delivery_id``.
         """
         fields = _fields(valid, type, key, reason, detail, provider_event_id, provider_delivery_id, method, url, headers)
-        return Receipt.from_json(self._database.writer.call("knocker_ingest", self.name, fields, body, self._database.now()))
+        return Receipt.from_json(self._database.writer.call("knocker_ingest", self.name, fields, raw_bytes(body), self._database.now()))
 
     async def aingest(
         self,
@@ -150,14 +143,27 @@ class Endpoint:
     ) -> Receipt:
         """As :meth:`ingest`, for coroutines."""
         fields = _fields(valid, type, key, reason, detail, provider_event_id, provider_delivery_id, method, url, headers)
-        return Receipt.from_json(await self._database.writer.acall("knocker_ingest", self.name, fields, body, self._database.now()))
+        return Receipt.from_json(
+            await self._database.writer.acall("knocker_ingest", self.name, fields, raw_bytes(body), self._database.now())
+        )
 
     def verify(self, request: Request) -> Verdict:
-        """The verdict on a request with this endpoint's provider, options and secrets; nothing is stored."""
-        secrets = self._secrets_of(request)
+        """The verdict on a request with this endpoint's provider, options and secrets; nothing is stored.
+
+        Raises :class:`~knocker.UsageError` where the endpoint has no provider.
+        """
+        return self._verified(request, self._secrets.of(request))
+
+    async def averify(self, request: Request) -> Verdict:
+        """As :meth:`verify`, for secrets that a coroutine function finds."""
+        secrets = await self._secrets.aof(request)
+        return await asyncio.to_thread(self._verified, request, secrets)
+
+    def _verified(self, request: Request, secrets: str) -> Verdict:
         provider, options = self._database.rows("SELECT provider, options FROM knocker_endpoints WHERE name = ?", [self.name])[0]
-        arguments = (provider, options, request.to_json(), request.body, secrets)
-        return Verdict.from_json(self._database.call("knocker_verify", *arguments))
+        if provider is None:
+            raise UsageError(f"endpoint {self.name!r} has no provider that could verify")
+        return Verdict.from_json(self._database.call("knocker_verify", provider, options, request.to_json(), request.body, secrets))
 
     def asgi(self) -> AsgiApp:
         """An ASGI app that receives for this endpoint at every path."""
@@ -173,33 +179,6 @@ class Endpoint:
 
     def _receive_call(self, request: Request, secrets: str) -> tuple[Any, ...]:
         return ("knocker_receive", self.name, request.to_json(), request.body, secrets, self._database.now())
-
-    def _secrets_of(self, request: Request) -> str:
-        """The secrets argument for this request, without waiting for anybody."""
-        if self._find_secrets is None:
-            return self._fixed_secrets
-        found = self._find_secrets(request)
-        if inspect.isawaitable(found):
-            if inspect.iscoroutine(found):
-                found.close()
-            raise UsageError(f"endpoint {self.name!r}: its secrets come from a coroutine function; use areceive")
-        return _json_of(self.name, found)
-
-
-def _json_of(name: str, secrets: Any) -> str:
-    """The secrets that a function has found, as the SQL functions take them. What they are instead is not shown: it may be a secret."""
-    listed = (secrets,) if isinstance(secrets, str) else tuple(secrets) if isinstance(secrets, (Sequence, Set)) else (None,)
-    if not all(isinstance(secret, str) for secret in listed):
-        raise UsageError(f"endpoint {name!r}: secrets are a text, a list of texts, or a function that returns one of these")
-    return json.dumps(listed)
-
-
-def _checked(name: str, secrets: str | Sequence[str]) -> tuple[str, ...]:
-    """Those that stand in the code; what a function finds for a request may be blank, and the request is refused."""
-    listed = (secrets,) if isinstance(secrets, str) else tuple(secrets)
-    if not all(isinstance(secret, str) and secret for secret in listed):
-        raise UsageError(f"endpoint {name!r}: a secret is empty or no text; is the environment variable set?")
-    return listed
 
 
 def _fields(
@@ -224,6 +203,12 @@ def _fields(
         "provider_delivery_id": provider_delivery_id,
         "method": method,
         "url": url,
-        "headers": None if headers is None else {name: Headers(headers).get_all(name) for name in Headers(headers)},
+        "headers": None if headers is None else _repeated(headers),
     }
-    return json.dumps({name: value for name, value in given.items() if value is not None})
+    return to_json("fields", {name: value for name, value in given.items() if value is not None})
+
+
+def _repeated(headers: HeadersLike) -> dict[str, list[str]]:
+    # Once, because it may be an iterator.
+    read = Headers(headers)
+    return {name: read.get_all(name) for name in read}

@@ -66,10 +66,10 @@ class UsageError(KnockerError):
 
 
 class ClosedError(UsageError):
-    """The hooks are closed: the process is ending, and another one takes the request that is tried again."""
+    """Used after the end: hooks after ``close()``, or ``tx`` after its handler."""
 
     code = "closed"
-    hint = "Keep them open for as long as they are used."
+    hint = "Use it only while it is open."
 
 
 # SQLite's primary result codes, and the name that the core has for each.

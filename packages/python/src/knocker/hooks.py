@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from knocker.connection import DriverName, Synchronous
 from knocker.database import Clock, Database
-from knocker.endpoint import Endpoint, Secrets
+from knocker.endpoint import Endpoint
+from knocker.endpoint_secrets import Secrets
 from knocker.errors import UsageError
 from knocker.file_path import FilePath
 from knocker.http.settings import HttpSettings
@@ -59,8 +60,8 @@ class Hooks(Operations):
         :meth:`~knocker.Endpoint.ingest` only.
 
         The other settings are stored, and what is left out gets its default: 10 attempts; a backoff of
-        ``{"base_s": 5, "factor": 4, "cap_s": 21600}``; bodies of at most 1 MiB; events that no handler wants become ``"dead"``; a
-        redelivery of a dead event changes nothing (``"keep"``); 1000 refused receipts an hour are kept, more only counted. ``enabled``
+        ``{"base_s": 5, "factor": 4, "cap_s": 21600}``, part by part; bodies of at most 1 MiB; events that no handler wants become ``"dead"``;
+        a redelivery of a dead event changes nothing (``"keep"``); 1000 refused receipts an hour are kept, more only counted. ``enabled``
         alone keeps its stored value. Raises :class:`~knocker.InvalidArgumentError` and :class:`~knocker.UnknownProviderError`,
         and :class:`~knocker.UsageError` where these hooks have an endpoint of that name.
         """
@@ -77,7 +78,7 @@ class Hooks(Operations):
         }
         return self._add(name, secrets, settings)
 
-    def attach(self, name: str, *, secrets: Secrets = ()) -> Endpoint:
+    def existing_endpoint(self, name: str, *, secrets: Secrets = ()) -> Endpoint:
         """An endpoint whose settings are kept elsewhere, by the ``knocker`` command or by another process; nothing is changed.
 
         Raises :class:`~knocker.UnknownEndpointError` where the file has none of that name.

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from knocker.errors import UsageError
+
 HeadersLike = Mapping[str, str | list[str]] | Iterable[tuple[str, str]]
 """Headers as a mapping (a value is a string or a list of strings) or as pairs, with repeats."""
 
@@ -50,6 +52,15 @@ def pairs(headers: HeadersLike) -> Iterator[tuple[str, str]]:
         yield from headers
 
 
+def raw_bytes(body: Any) -> bytes:
+    """The body as it was sent. A text is refused: which bytes it was is not known any more."""
+    if isinstance(body, bytes):
+        return body
+    if isinstance(body, (bytearray, memoryview)):
+        return bytes(body)
+    raise UsageError(f"the body is the raw bytes of the request, not {type(body).__name__}")
+
+
 @dataclass(frozen=True)
 class Request:
     """One HTTP request.
@@ -64,6 +75,12 @@ class Request:
     method: str = "POST"
     url: str = field(default="/", repr=False)
     truncated: bool = False
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "body", raw_bytes(self.body))
+        if not isinstance(self.headers, (list, tuple, Mapping)):
+            # An iterator can be read once only, and a function of secrets may be the first to do so.
+            object.__setattr__(self, "headers", list(self.headers))
 
     def header(self, name: str) -> str | None:
         """The first value of that header, or None."""

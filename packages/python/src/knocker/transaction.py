@@ -13,7 +13,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from knocker.connection_state import is_altered, reset_rows
-from knocker.errors import UsageError, translate
+from knocker.errors import ClosedError, UsageError, translate
 from knocker.event_loop import settled
 from knocker.loop_gate import LoopBusyError, LoopGate
 
@@ -113,7 +113,7 @@ class AttemptTransaction:
 
     def _check(self) -> None:
         if self._over or CURRENT.get() not in (None, self):
-            raise UsageError(_OVER)
+            raise ClosedError(_OVER)
         if self.conflicted:
             raise LoopBusyError
         if self._ended or (self.begun and not self._connection.in_transaction):

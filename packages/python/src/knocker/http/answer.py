@@ -60,6 +60,7 @@ def of_error(endpoint: str, error: Exception) -> Answer:
         return INTERNAL
     logger.error("receipt not stored", exc_info=_alone(error), extra={"endpoint": endpoint, "code": error.code})
     if error.retryable or isinstance(error, ClosedError):
+        # Of closed hooks another process takes the next try.
         return plain(503, "try again later", ("retry-after", str(_RETRY_AFTER_S)))
     return INTERNAL
 
