@@ -23,19 +23,19 @@ def checkout(clock, status):
     return sign("stripe", body, "whsec_test", now=clock())
 
 
-def test_a_paid_checkout_becomes_an_order(knocker_hooks):
+def test_a_paid_checkout_becomes_an_order(knocker_hooks, knocker_clock):
     stripe = make_shop(knocker_hooks)
-    request = checkout(knocker_hooks.database.clock, "paid")
+    request = checkout(knocker_clock, "paid")
     assert stripe.receive(request).outcome == "accepted"
     assert stripe.receive(request).outcome == "duplicate"
     assert [attempt.status for attempt in drain(knocker_hooks)] == ["handled"]
     assert knocker_hooks.database.rows("SELECT id FROM orders") == [("cs_1",)]
 
 
-def test_an_unpaid_one_is_tried_again_after_a_minute(knocker_hooks):
-    stripe, clock = make_shop(knocker_hooks), knocker_hooks.database.clock
-    stripe.receive(checkout(clock, "unpaid"))
+def test_an_unpaid_one_is_tried_again_after_a_minute(knocker_hooks, knocker_clock):
+    stripe = make_shop(knocker_hooks)
+    stripe.receive(checkout(knocker_clock, "unpaid"))
     assert [attempt.status for attempt in drain(knocker_hooks)] == ["failed"]
     assert drain(knocker_hooks) == []
-    clock.advance(60)
+    knocker_clock.advance(60)
     assert [attempt.status for attempt in drain(knocker_hooks)] == ["failed"]

@@ -120,6 +120,32 @@ def test_what_is_no_pattern_is_refused(pattern: str) -> None:
         Handlers().add(pattern, lambda event, tx: None)
 
 
+@pytest.mark.parametrize("handler", [lambda: None, lambda event: None, lambda event, tx, more: None, lambda *, event, tx: None])
+def test_a_handler_takes_the_event_and_tx(hooks: knocker.Hooks, handler: Any) -> None:
+    with pytest.raises(knocker.UsageError, match="two arguments"):
+        hooks.endpoint("internal").add_handler("*", handler)
+
+
+def test_whatever_can_be_called_with_both_is_a_handler(hooks: knocker.Hooks) -> None:
+    seen: list[Any] = []
+
+    class Shop:
+        def fulfil(self, event: knocker.Event, tx: Any, dry_run: bool = False) -> None:
+            seen.append(event.id)
+
+        def __call__(self, event: knocker.Event, tx: Any) -> None:
+            seen.append(event.id)
+
+    endpoint = hooks.endpoint("internal")
+    handlers: list[Any] = [Shop(), Shop().fulfil, functools.partial(Shop().fulfil, dry_run=True), lambda *arguments: seen.append(1), max]
+    for handler in handlers[:4]:
+        endpoint.add_handler("*", handler)
+    endpoint.add_handler("other", handlers[4])
+    endpoint.ingest(b"", valid=True)
+    assert hooks.worker().drain() == [(1, "handled")]
+    assert seen == [1] * 4
+
+
 class Generating:
     def __call__(self, event: knocker.Event, tx: Any) -> Iterator[None]:
         yield
@@ -136,7 +162,7 @@ async def async_generator(event: knocker.Event, tx: Any) -> AsyncIterator[None]:
 @pytest.mark.parametrize("handler", [generator, async_generator, functools.partial(generator, tx=None), Generating(), None, 5, "handler"])
 def test_what_would_never_run_is_no_handler(hooks: knocker.Hooks, handler: Any) -> None:
     endpoint = hooks.endpoint("internal")
-    with pytest.raises(knocker.UsageError, match=r"yield|cannot be called"):
+    with pytest.raises(knocker.UsageError, match=r"yield|cannot be called|two"):
         endpoint.add_handler("*", handler)
     with pytest.raises(knocker.UsageError):
         endpoint.on("*")(handler)

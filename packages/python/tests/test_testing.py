@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
 import pytest
 
 import knocker
 from conftest import SECRET
+from knocker.request import pairs
 from knocker.testing import START_MS, FrozenClock, drain, sign
 
 
@@ -14,6 +18,26 @@ def test_the_clock_moves_only_when_told() -> None:
     assert (clock(), clock()) == (START_MS, START_MS)
     clock.advance(1.5)
     assert clock() == START_MS + 1500
+    clock.advance(timedelta(minutes=1))
+    assert clock() == START_MS + 61_500
+    clock.set(datetime(2026, 1, 2, tzinfo=timezone.utc))
+    assert clock() == START_MS + 86_400_000
+    with pytest.raises(knocker.UsageError, match="time zone"):
+        clock.set(datetime(2026, 1, 2))
+
+
+def test_a_signature_that_is_there_is_replaced(hooks: knocker.Hooks) -> None:
+    request = sign("github", b"{}", SECRET, headers=iter([("x-hub-signature-256", "sha256=00"), ("X-GitHub-Event", "push")]))
+    assert [name.lower() for name, _ in pairs(request.headers)].count("x-hub-signature-256") == 1
+    assert hooks.endpoint("github", provider="github", secrets=SECRET).receive(request).outcome == "accepted"
+
+
+@pytest.mark.parametrize(
+    "arguments", [("stripe", [1], "x"), ("stripe", b"{}", ["x"]), ("stripe", {"a": object()}, "x"), (None, b"{}", "x")]
+)
+def test_what_cannot_be_signed_is_a_mistake_of_the_call(arguments: Any) -> None:
+    with pytest.raises(knocker.UsageError):
+        sign(*arguments)
 
 
 @pytest.mark.parametrize("body", [{"n": 1}, '{"n": 1}', b'{"n": 1}'])
@@ -74,14 +98,15 @@ def test_the_fixture_comes_with_the_package(pytester: pytest.Pytester) -> None:
         import knocker
         from knocker.testing import drain, sign
 
-        def test_handler(knocker_hooks):
+        def test_handler(knocker_hooks, knocker_clock):
             seen = []
             endpoint = knocker_hooks.endpoint("github", provider="github", secrets=["test-secret"])
             endpoint.add_handler("push", lambda event, tx: seen.append(event.json()))
             endpoint.receive(sign("github", {"n": 1}, "test-secret", headers={"X-GitHub-Event": "push"}))
             assert [attempt.status for attempt in drain(knocker_hooks)] == ["handled"]
             assert seen == [{"n": 1}]
-            knocker_hooks.database.clock.advance(60)
+            knocker_clock.advance(60)
+            assert knocker_hooks.database.now() == knocker_clock()
         """
     )
     pytester.runpytest_subprocess("-p", "knocker.pytest_plugin").assert_outcomes(passed=1)

@@ -32,11 +32,24 @@ class Handlers:
         body = handler if inspect.isroutine(handler) or isinstance(handler, functools.partial) else getattr(handler, "__call__", handler)  # noqa: B004
         if inspect.isgeneratorfunction(body) or inspect.isasyncgenfunction(body):
             raise UsageError(f"{handler!r} is a generator function, of which nothing would run: a handler has no yield")
+        _check_arguments(handler)
         self._entries.append((pattern, handler))
 
     def matching(self, event_type: str | None) -> list[Handler]:
         """Every handler that wants this type."""
         return [handler for pattern, handler in self._entries if _matches(pattern, event_type)]
+
+
+def _check_arguments(handler: Handler) -> None:
+    try:
+        signature = inspect.signature(handler)
+    except (TypeError, ValueError):
+        # Of some built-in functions nothing is known.
+        return
+    try:
+        signature.bind(None, None)
+    except TypeError as error:
+        raise UsageError(f"{handler!r} is called with two arguments, the event and tx: {error}") from error
 
 
 def _matches(pattern: str, event_type: str | None) -> bool:

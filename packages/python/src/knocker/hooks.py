@@ -60,10 +60,10 @@ class Hooks(Operations):
         :meth:`~knocker.Endpoint.ingest` only.
 
         The other settings are stored, and what is left out gets its default: 10 attempts; a backoff of
-        ``{"base_s": 5, "factor": 4, "cap_s": 21600}``, part by part; bodies of at most 1 MiB; events that no handler wants become ``"dead"``;
-        a redelivery of a dead event changes nothing (``"keep"``); 1000 refused receipts an hour are kept, more only counted. ``enabled``
-        alone keeps its stored value. Raises :class:`~knocker.InvalidArgumentError` and :class:`~knocker.UnknownProviderError`,
-        and :class:`~knocker.UsageError` where these hooks have an endpoint of that name.
+        ``{"base_s": 5, "factor": 4, "cap_s": 21600}``, part by part; bodies of at most 1 MiB; events that no handler wants become
+        ``"dead"``; a redelivery of a dead event changes nothing (``"keep"``); 1000 refused receipts an hour are kept, more only counted.
+        ``enabled`` alone keeps its stored value. Raises :class:`~knocker.InvalidArgumentError` and
+        :class:`~knocker.UnknownProviderError`, and :class:`~knocker.UsageError` where these hooks have an endpoint of that name.
         """
         settings = {
             "provider": provider,

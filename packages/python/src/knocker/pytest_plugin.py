@@ -1,4 +1,4 @@
-"""The pytest fixture ``knocker_hooks``, registered as an entry point."""
+"""The pytest fixtures ``knocker_hooks`` and ``knocker_clock``, registered as an entry point."""
 
 from __future__ import annotations
 
@@ -10,14 +10,23 @@ import pytest
 
 if TYPE_CHECKING:
     from knocker.hooks import Hooks
+    from knocker.testing import FrozenClock
+
+# The package is imported inside the fixtures, so that a test run that never asks for them does not load it.
 
 
 @pytest.fixture
-def knocker_hooks(tmp_path: Path) -> Iterator[Hooks]:
-    """Hooks on a file of this test, with a frozen clock at ``knocker_hooks.database.clock``."""
-    # Imported here, so that a test run that never asks for it does not load the package.
-    import knocker
+def knocker_clock() -> FrozenClock:
+    """The clock of ``knocker_hooks``, which moves only when told."""
     from knocker.testing import FrozenClock
 
-    with knocker.open(tmp_path / "knocker.db", clock=FrozenClock()) as hooks:
+    return FrozenClock()
+
+
+@pytest.fixture
+def knocker_hooks(tmp_path: Path, knocker_clock: FrozenClock) -> Iterator[Hooks]:
+    """Hooks on a file of this test, on the time of ``knocker_clock``."""
+    import knocker
+
+    with knocker.open(tmp_path / "knocker.db", clock=knocker_clock) as hooks:
         yield hooks

@@ -6,13 +6,16 @@ import json
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import lru_cache
 from typing import Any
 
+from knocker.arguments import checked_ms, to_json
 from knocker.connection import Connection, call, open_connection
-from knocker.errors import translated
+from knocker.errors import UsageError, translated
+from knocker.event import Moment
 from knocker.hooks import Hooks
-from knocker.request import HeadersLike, Request, pairs
+from knocker.request import HeadersLike, Request, pairs, raw_bytes
 
 START_MS = 1_767_225_600_000
 """Where a :class:`FrozenClock` starts: 2026-01-01 00:00:00 UTC."""
@@ -27,9 +30,13 @@ class FrozenClock:
     def __call__(self) -> int:
         return self.now_ms
 
-    def advance(self, seconds: float) -> None:
-        """Moves it forward."""
-        self.now_ms += round(seconds * 1000)
+    def advance(self, by: float | timedelta) -> None:
+        """Moves it forward by seconds, or by a timedelta."""
+        self.now_ms += round((by.total_seconds() if isinstance(by, timedelta) else by) * 1000)
+
+    def set(self, to: Moment) -> None:
+        """Moves it to an aware datetime, or to Unix milliseconds."""
+        self.now_ms = checked_ms("to", to)
 
 
 @dataclass(frozen=True)
@@ -62,18 +69,21 @@ def sign(
 ) -> Request:
     """The request that the provider would send with this body, signed with this secret.
 
-    A mapping becomes JSON. ``headers`` are those that are not the signature, such as ``X-GitHub-Event``. ``now`` is the time of the
-    signature in Unix milliseconds, the system's clock by default: pass the frozen clock's.
+    A mapping becomes JSON. ``headers`` are those that are not the signature, such as ``X-GitHub-Event``; one of a signature is replaced.
+    ``now`` is the time of the signature in Unix milliseconds, the system's clock by default: pass the frozen clock's.
     """
-    raw = json.dumps(body).encode() if isinstance(body, Mapping) else body.encode() if isinstance(body, str) else body
+    if not isinstance(provider, str) or not isinstance(secret, str):
+        raise UsageError("sign takes the name of a provider, a body and one secret, which is a text")
+    raw = to_json("body", body).encode() if isinstance(body, Mapping) else body.encode() if isinstance(body, str) else raw_bytes(body)
     request = Request(raw, list(pairs(headers)), method, url)
-    arguments = (provider, json.dumps(dict(options or {})), request.to_json(), raw, secret, now)
+    arguments = (provider, to_json("options", options or {}), request.to_json(), raw, secret, now)
     connection, lock = _signing_connection()
     with lock, translated():
         signed = json.loads(call(connection, "knocker_sign", *arguments))
+    signatures = {name.lower() for name in signed["headers"]}
     return Request(
         raw if signed["body"] is None else signed["body"].encode(),
-        [*pairs(headers), *signed["headers"].items()],
+        [*((name, value) for name, value in pairs(request.headers) if name.lower() not in signatures), *signed["headers"].items()],
         method,
         signed["url"] or url,
     )
