@@ -87,7 +87,7 @@ export class Session<Db extends object> {
     this.report(
       knockerError(
         "second_sqlite",
-        `${this.connection.file || "the database"} was opened through ${this.driver.name}, which nobody named, and this process has loaded ${rival} since: if that opens the same file, locks are lost. Say open(path, { driver })`,
+        `${this.connection.file || "the database"} was opened through ${this.driver.name}, which nobody named, and this process has loaded ${rival} as well: if that opens the same file, locks are lost. Say open(path, { driver })`,
       ),
     );
   }

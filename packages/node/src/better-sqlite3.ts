@@ -131,7 +131,19 @@ export function otherBetterSqlite3(Class?: unknown): boolean {
  */
 export function applicationsBetterSqlite3(): BetterDatabaseClass | undefined {
   const path = loadedModules()[0] ?? installedModule();
-  if (path === undefined) return undefined;
+  return path === undefined ? undefined : classOf(path);
+}
+
+/**
+ * The better-sqlite3 that this process has imported, be it only linked yet.
+ * @throws DriverMissingError where it is of no use on this Node.
+ */
+export function loadedBetterSqlite3(): BetterDatabaseClass | undefined {
+  const path = loadedModules()[0];
+  return path === undefined ? undefined : classOf(path);
+}
+
+function classOf(path: string): BetterDatabaseClass {
   requireUsable(path);
   try {
     // Runs it where it has only been linked: a module graph of ES modules links all before it runs any.

@@ -2,7 +2,14 @@
 
 import type { Driver } from "../../js/src/driver.js";
 import { DriverMissingError, knockerError } from "../../js/src/errors.js";
-import { applicationsBetterSqlite3, type BetterDatabaseClass, betterSqlite3, otherBetterSqlite3, requireUsable } from "./better-sqlite3.js";
+import {
+  applicationsBetterSqlite3,
+  type BetterDatabaseClass,
+  betterSqlite3,
+  loadedBetterSqlite3,
+  otherBetterSqlite3,
+  requireUsable,
+} from "./better-sqlite3.js";
 import type { AnyDatabase, Database } from "./database.js";
 import { builtInSqlite, isBuiltInLoaded, type NodeDatabaseClass, nodeSqlite } from "./node-sqlite.js";
 
@@ -13,9 +20,8 @@ export type DriverChoice =
 /**
  * The driver for `open`.
  *
- * Without a choice it goes by what is installed, not by what happens to be loaded first: two SQLite libraries on one file drop each other's locks, so it
- * must be the one that the application's own connections have. Where better-sqlite3 is installed for the application and usable, that one; else
- * the built-in one.
+ * Two SQLite libraries on one file drop each other's locks, so without a choice it is the better-sqlite3 that the application has imported: its own
+ * connections are likely to be on the same file. Else it is the built-in one, and where there is none an installed better-sqlite3.
  * @throws DriverMissingError
  */
 export function chooseDriver(choice?: DriverChoice): Driver<Database> {
@@ -35,28 +41,26 @@ export function chooseDriver(choice?: DriverChoice): Driver<Database> {
 }
 
 function defaultDriver(): Driver<Database> {
-  let unusable: unknown;
-  try {
-    const Class = applicationsBetterSqlite3();
-    if (Class) {
-      if (isBuiltInLoaded()) {
-        throw knockerError(
-          "usage",
-          'this process has loaded node:sqlite, and better-sqlite3 is installed: name the one that opens your files, open(path, { driver: "node:sqlite" })',
-        );
-      }
-      const rival = () => (isBuiltInLoaded() ? "node:sqlite" : otherBetterSqlite3(Class) ? "another better-sqlite3" : undefined);
-      return { ...betterSqlite3(Class), rival };
-    }
-  } catch (error) {
-    // One that does not load here has no connections of the application either.
-    if (!(error instanceof DriverMissingError)) throw error;
-    unusable = error;
+  const loaded = usable(loadedBetterSqlite3);
+  if (loaded) {
+    const rival = () => (isBuiltInLoaded() ? "node:sqlite" : otherBetterSqlite3(loaded) ? "another better-sqlite3" : undefined);
+    return { ...betterSqlite3(loaded), rival };
   }
   const builtIn = builtInSqlite();
-  if (builtIn) return { ...nodeSqlite(builtIn), rival: () => (!unusable && otherBetterSqlite3() ? "better-sqlite3" : undefined) };
-  if (unusable) throw unusable;
+  if (builtIn) return { ...nodeSqlite(builtIn), rival: () => (otherBetterSqlite3() ? "better-sqlite3" : undefined) };
+  const installed = applicationsBetterSqlite3();
+  if (installed) return betterSqlite3(installed);
   throw knockerError("driver_missing", `Node ${process.versions.node} has no usable node:sqlite, and better-sqlite3 is not installed`);
+}
+
+/** What `find` finds; nothing where it does not load here: the application has no connections through it either. */
+function usable(find: () => BetterDatabaseClass | undefined): BetterDatabaseClass | undefined {
+  try {
+    return find();
+  } catch (error) {
+    if (error instanceof DriverMissingError) return undefined;
+    throw error;
+  }
 }
 
 /** The driver that this process works with already: the extension refuses to work with a second SQLite library. */

@@ -18,7 +18,7 @@ export type { DriverChoice } from "./drivers.js";
 
 /** How to open a database on Node. */
 export interface NodeOpenOptions extends OpenOptions {
-  /** `"node:sqlite"`, `"better-sqlite3"`, or the class that one of them exports. Default: better-sqlite3 where it is installed and usable, else the built-in one. */
+  /** `"node:sqlite"`, `"better-sqlite3"`, or the class that one of them exports. Default: better-sqlite3 where the application has imported it, else the built-in one. */
   driver?: DriverChoice;
 }
 
