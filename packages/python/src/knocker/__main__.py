@@ -49,9 +49,8 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(loadable_path())
             return 0
         logging.basicConfig(level=arguments.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-        hooks = _find(arguments.hooks)
-        hooks.run_worker(concurrency=arguments.concurrency, poll=arguments.poll, lease_s=arguments.lease)
-        hooks.close()
+        with _find(arguments.hooks) as hooks:
+            hooks.run_worker(concurrency=arguments.concurrency, poll=arguments.poll, lease_s=arguments.lease)
     except KnockerError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
