@@ -22,7 +22,7 @@ from knocker.connection import call, rows
 from knocker.database import Database
 from knocker.endpoint import Endpoint
 from knocker.error_codes import BusyError
-from knocker.errors import KnockerError, UsageError
+from knocker.errors import ClosedError, KnockerError, UsageError
 from knocker.event_loop import BackgroundLoop, settled
 from knocker.handler_connection import handler_class
 from knocker.lease_keeper import LONGEST_LEASE_S, LeaseKeeper
@@ -223,6 +223,9 @@ class Worker:
                 # A handler, here or elsewhere, that writes for long.
                 logger.warning("the database is busy, trying again", extra={"worker": self.name, "error": str(error)})
                 self._stopping.wait(_PAUSE_S)
+            except ClosedError:
+                # A handler has closed the hooks, and its worker with them.
+                return
             except BaseException:
                 logger.exception("worker thread failed, starting it again", extra={"worker": self.name})
                 self._stopping.wait(_PAUSE_S)
@@ -277,7 +280,8 @@ class Worker:
 
     def _watch(self) -> None:
         changed = self._database.changed
-        watch = FileWatch(self._database.connect(), self._database.wal_path())
+        wal = self._database.wal_path()
+        watch = FileWatch(self._database.connect(), wal)
         try:
             while not self._stopping.is_set():
                 # A worker whose threads are all busy has no use for news.
