@@ -56,3 +56,9 @@ def github_request(n: int, type: str = "push", body: bytes | None = None) -> kno
     """The type stands in a header that GitHub does not sign, so any will do."""
     content = b'{"n": %d}' % n if body is None else body
     return sign("github", content, SECRET, headers={"X-GitHub-Event": type, "X-GitHub-Delivery": f"delivery-{n}"})
+
+
+@pytest.fixture
+def inbox(hooks: knocker.Hooks) -> knocker.Endpoint:
+    hooks.database.rows("CREATE TABLE orders (id TEXT UNIQUE)")
+    return hooks.endpoint("inbox")

@@ -14,35 +14,15 @@ from typing import Any
 import pytest
 
 import knocker
-from knocker.testing import drain
+from inbox import ingest, orders, statuses
 
 PATIENCE_S = 300
-
-
-@pytest.fixture
-def inbox(hooks: knocker.Hooks) -> knocker.Endpoint:
-    hooks.database.rows("CREATE TABLE orders (id TEXT UNIQUE)")
-    return hooks.endpoint("inbox")
 
 
 @pytest.fixture
 def live_inbox(live_hooks: knocker.Hooks) -> knocker.Endpoint:
     live_hooks.database.rows("CREATE TABLE orders (id TEXT UNIQUE)")
     return live_hooks.endpoint("inbox")
-
-
-def ingest(inbox: knocker.Endpoint, type: str = "order", key: str = "1") -> int:
-    event_id = inbox.ingest(b"{}", valid=True, type=type, key=key).event_id
-    assert event_id is not None
-    return event_id
-
-
-def orders(hooks: knocker.Hooks) -> list[str]:
-    return [row[0] for row in hooks.database.rows("SELECT id FROM orders ORDER BY rowid")]
-
-
-def statuses(hooks: knocker.Hooks) -> list[str]:
-    return [attempt.status for attempt in drain(hooks)]
 
 
 def test_waiting_for_a_transaction_takes_none_of_the_loops_threads(live_hooks: knocker.Hooks, live_inbox: knocker.Endpoint) -> None:

@@ -13,30 +13,11 @@ from typing import Any
 import pytest
 
 import knocker
+from inbox import ingest, orders, statuses
 from knocker import transaction as transaction_module
-from knocker.testing import FrozenClock, drain
+from knocker.testing import FrozenClock
 
 PATIENCE_S = 300
-
-
-@pytest.fixture
-def inbox(hooks: knocker.Hooks) -> knocker.Endpoint:
-    hooks.database.rows("CREATE TABLE orders (id TEXT UNIQUE)")
-    return hooks.endpoint("inbox")
-
-
-def ingest(inbox: knocker.Endpoint, type: str = "order", key: str = "1") -> int:
-    event_id = inbox.ingest(b"{}", valid=True, type=type, key=key).event_id
-    assert event_id is not None
-    return event_id
-
-
-def orders(hooks: knocker.Hooks) -> list[str]:
-    return [row[0] for row in hooks.database.rows("SELECT id FROM orders ORDER BY rowid")]
-
-
-def statuses(hooks: knocker.Hooks) -> list[str]:
-    return [attempt.status for attempt in drain(hooks)]
 
 
 def insert_or_rollback(tx: Any) -> None:
