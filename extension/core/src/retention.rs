@@ -131,28 +131,32 @@ impl Store {
 
     /// One pass of a policy. Its limit is one of the pass, however many endpoints it is about, so that none holds the write lock for long.
     fn run_policy(&self, endpoint_id: i64, policy: &Policy, now: i64) -> Result<(Pruned, bool)> {
+        let cutoff = |age: i64| now - age * 1000;
+        let ages = [("handled", policy.handled_s), ("ignored", policy.ignored_s), ("dead", policy.dead_s)];
+        // Where each walk ends depends on the age alone, so it is looked up once for all endpoints.
+        let mut statuses = Vec::new();
+        for (status, age) in ages {
+            if let Some(cutoff) = age.map(cutoff) {
+                statuses.push((status, cutoff, self.end_of_old_rows("_knocker_events", cutoff)?));
+            }
+        }
+        let deliveries = match policy.deliveries_s.map(cutoff) {
+            Some(cutoff) => Some((cutoff, self.end_of_old_rows("_knocker_deliveries", cutoff)?)),
+            None => None,
+        };
         let mut pruned = Pruned::default();
         let mut more = false;
         let mut loose = 0;
         for endpoint_id in self.governed_endpoints(endpoint_id)? {
-            for (status, age) in [("handled", policy.handled_s), ("ignored", policy.ignored_s), ("dead", policy.dead_s)] {
-                let Some(age) = age else { continue };
-                let cutoff = now - age * 1000;
-                let selection = EventSelection {
-                    cutoff,
-                    statuses: vec![status.to_owned()],
-                    endpoint_id: Some(endpoint_id),
-                    event_type: None,
-                    end: Some(self.end_of_old_rows("_knocker_events", cutoff)?),
-                };
+            for &(status, cutoff, end) in &statuses {
+                let statuses = vec![status.to_owned()];
+                let selection = EventSelection { cutoff, statuses, endpoint_id: Some(endpoint_id), event_type: None, end: Some(end) };
                 let (went, left) = self.delete_events(&selection, policy.limit - pruned.events)?;
                 pruned += went;
                 more |= left;
             }
-            if let Some(age) = policy.deliveries_s {
-                let cutoff = now - age * 1000;
-                let end = Some(self.end_of_old_rows("_knocker_deliveries", cutoff)?);
-                let selection = DeliverySelection { cutoff, outcomes: None, endpoint_id: Some(endpoint_id), end };
+            if let Some((cutoff, end)) = deliveries {
+                let selection = DeliverySelection { cutoff, outcomes: None, endpoint_id: Some(endpoint_id), end: Some(end) };
                 let (went, left) = self.delete_loose_deliveries(&selection, policy.limit - loose)?;
                 loose += went.deliveries;
                 pruned += went;
@@ -160,7 +164,7 @@ impl Store {
             }
         }
         if let Some(age) = policy.audits_s {
-            let (audits, left) = self.delete_audits(now - age * 1000, policy.limit)?;
+            let (audits, left) = self.delete_audits(cutoff(age), policy.limit)?;
             pruned.audits += audits;
             more |= left;
         }

@@ -4,7 +4,6 @@
 //! skipped costs no stack however deep it nests. In a long body the wanted fields mostly stand at the beginning and at the end, around the
 //! data, so these places are looked at first.
 
-use std::borrow::Cow;
 use std::fmt;
 
 use serde::Deserializer as _;
@@ -12,6 +11,7 @@ use serde::de::{Deserialize, DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, 
 use serde_json::value::RawValue;
 
 use super::json::Json;
+use super::json_walk::{Key, leaves_hold_nothing};
 
 /// The values at several dotted paths, in one pass that ends once all are found. Of a key that occurs twice the first counts.
 pub fn find<'a>(body: &'a [u8], paths: &[&str]) -> Vec<Option<Json<'a>>> {
@@ -163,31 +163,5 @@ impl<'a> Visitor<'a> for Walk<'_, '_, 'a, '_> {
         Ok(())
     }
 
-    fn visit_bool<E>(self, _: bool) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_i64<E>(self, _: i64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_u64<E>(self, _: u64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_f64<E>(self, _: f64) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_str<E>(self, _: &str) -> Result<(), E> {
-        Ok(())
-    }
-
-    fn visit_unit<E>(self) -> Result<(), E> {
-        Ok(())
-    }
+    leaves_hold_nothing!();
 }
-
-/// A key of an object, borrowed where it holds no escape.
-#[derive(serde::Deserialize)]
-struct Key<'a>(#[serde(borrow)] Cow<'a, str>);

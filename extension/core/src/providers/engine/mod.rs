@@ -10,6 +10,7 @@ pub mod json;
 pub mod json_edit;
 mod json_search;
 mod json_unique;
+mod json_walk;
 pub mod refusal;
 pub mod sample;
 pub mod signature;
