@@ -201,6 +201,13 @@ def twitch(suite, family, sent, good):
     revoked = sent.to(body=b'{"subscription":{"type":"channel.follow","status":"authorization_revoked"}}').header(kind, "revocation")
     suite.delivery("a revocation", family.sign(revoked), ("revocation", family.binary_key))
     suite.delivery("an event that calls itself a revocation", good.header(kind, "revocation"), *family.items)
+    drop = "drop.entitlement.grant"
+    drops = b'{"subscription":{"type":"drop.entitlement.grant","is_batching_enabled":true},"events":[%s]}'
+    granted = family.sign(sent.to(body=drops % b'{"id":"ev-1","data":{"user_id":"1"}},{"id":"ev-2","data":{"user_id":"2"}}'))
+    suite.delivery("a batch of drops", granted, (drop, "ev-1"), (drop, "ev-2"))
+    suite.delivery("a batch that calls itself a revocation", granted.header(kind, "revocation"), (drop, "ev-1"), (drop, "ev-2"))
+    odd = family.sign(sent.to(body=drops % b'{"data":{}},1,null,{"id":"ev-2"}'))
+    suite.delivery("a drop without an id, and what is no object", odd, (drop, f"{family.binary_key}:0"), (drop, "ev-2"))
 
 
 def woocommerce(suite, family, sent, good):

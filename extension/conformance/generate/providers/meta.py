@@ -12,7 +12,33 @@ BODY = '{"object":"whatsapp_business_account","entry":[{"id":"1","changes":[%s,%
 ITEMS = [("whatsapp_business_account.messages", "wamid.A"), ("whatsapp_business_account.messages", "wamid.A:read")]
 
 
+def whatsapp(value):
+    change = '{"field":"messages","value":%s}' % value
+    return Sent(('{"object":"whatsapp_business_account","entry":[{"id":"1001","changes":[%s]}]}' % change).encode())
+
+
+def redelivered(suite, entry):
+    """What was not acknowledged comes again beside what is new."""
+    kind = "whatsapp_business_account.messages"
+    first, second = '{"from":"491","id":"wamid.A","type":"text"}', '{"from":"491","id":"wamid.B","type":"text"}'
+    suite.delivery("one message", entry.sign(whatsapp('{"messages":[%s]}' % first)), (kind, "wamid.A"))
+    both = entry.sign(whatsapp('{"messages":[%s,%s]}' % (first, second)))
+    suite.delivery("the same message with another", both, (kind, "wamid.A"), (kind, "wamid.B"))
+    read = '{"id":"wamid.G","status":"read","timestamp":"%d","recipient_id":"g1","recipient_type":"group","recipient_participant_id":"%s"}'
+    members = [read % (1767225600, "4917"), read % (1767225600, "4918")]
+    for member, number in zip(members, ["4917", "4918"]):
+        name = f"a message to a group read by {number}"
+        suite.delivery(name, entry.sign(whatsapp('{"statuses":[%s]}' % member)), (kind, f"wamid.G:read:{number}"))
+    both = entry.sign(whatsapp('{"statuses":[%s]}' % ",".join(members)))
+    suite.delivery("read by both", both, (kind, "wamid.G:read:4917"), (kind, "wamid.G:read:4918"))
+    unknown = read % (1767225600, "") + " "
+    named = f"wamid.G:read:{hashlib.sha256(unknown.strip().encode()).hexdigest()[:16]}"
+    suite.delivery("read by a member without a number", entry.sign(whatsapp('{"statuses":[%s]}' % unknown)), (kind, named))
+    suite.delivery("what is no object is no message", entry.sign(whatsapp('{"messages":[1,null,[],%s]}' % first)), (kind, "wamid.A"))
+
+
 def own(suite, entry, sent, good):
+    redelivered(suite, entry)
     sha1 = "sha1=" + mac(entry.key(entry.secret), sent.body, "sha1").hex()
     suite.refused(
         "a right SHA-1 beside a wrong SHA-256",

@@ -25,7 +25,7 @@ pub(crate) static META: Provider = Provider {
     options: &[OptionSpec::VERIFY_TOKEN],
     event: Event {
         batch: Batch::Custom(items),
-        identity: "of each change or message: message id (with its status), else who, what and when with the SHA-256 of it",
+        identity: "of each message: its id; of each status: message id + status + group member; of other changes: who, what and when with the SHA-256 of it",
         ..Event::UNKNOWN
     },
     handshake: Handshake {
@@ -57,47 +57,82 @@ fn subscribe(context: &Context, _: &Secrets) -> Option<Verdict> {
     Some(Verdict { outcome: Outcome::Handshake, response })
 }
 
-/// One item for each change and each message of each entry.
+/// One item for each change and each message of each entry. An entry of a form that we do not know is one as a whole.
 fn items(context: &Context) -> Option<Vec<Item>> {
     let [object, entries] = Json::parse(context.body())?.get_each(["object", "entry"]);
-    let (object, entries) = (object?.string()?, entries?.elements()?);
+    let object = object?.string()?;
     let mut items = Vec::new();
-    for entry in entries {
+    for entry in objects(entries) {
+        let before = items.len();
         let [id, time, changes, messaging, standby] = entry.get_each(["id", "time", "changes", "messaging", "standby"]);
         let owner = format!("{}:{}", text(id), text(time));
-        items.extend(elements(changes).map(|change| change_item(context, &object, &owner, change)));
-        items.extend(elements(messaging).chain(elements(standby)).map(|message| message_item(context, &object, message)));
+        items.extend(objects(changes).flat_map(|change| change_items(context, &object, &owner, change)));
+        items.extend(objects(messaging).chain(objects(standby)).map(|message| message_item(context, &object, message)));
+        if items.len() == before {
+            items.push(item(context, object.clone().into_owned(), None, entry));
+        }
     }
-    // A form of entry that we do not know is still an authentic occurrence.
     if items.is_empty() { None } else { Some(items) }
+}
+
+fn item(context: &Context, event_type: String, key: Option<String>, json: Json) -> Item {
+    Item { event_type: Some(event_type), key, span: Some(json.span_in(context.body())) }
 }
 
 fn text(value: Option<Json<'_>>) -> Cow<'_, str> {
     value.and_then(Json::text).unwrap_or_default()
 }
 
-fn elements(list: Option<Json<'_>>) -> impl Iterator<Item = Json<'_>> {
-    list.and_then(Json::elements).unwrap_or_default().into_iter()
+fn objects(list: Option<Json<'_>>) -> impl Iterator<Item = Json<'_>> {
+    list.and_then(Json::elements).unwrap_or_default().into_iter().filter(|element| element.is_object())
 }
 
-fn change_item(context: &Context, object: &str, owner: &str, change: Json) -> Item {
-    let [field, messages, statuses] = change.get_each(["field", "value.messages", "value.statuses"]);
-    let field = field.and_then(Json::string).unwrap_or_default();
-    let key = whatsapp_key(messages, statuses).unwrap_or_else(|| format!("{owner}:{field}:{}", &sha256_hex(&[change.bytes()])[..32]));
-    Item { event_type: Some(format!("{object}.{field}")), key: Some(key), span: Some(change.span_in(context.body())) }
+/// The beginning of its SHA-256: tells it from others of the same owner and second.
+fn digest(json: Json, length: usize) -> String {
+    sha256_hex(&[json.bytes()])[..length].to_owned()
 }
 
-/// The ids of the messages, or of the statuses with what they say: one message passes through several.
-fn whatsapp_key(messages: Option<Json>, statuses: Option<Json>) -> Option<String> {
-    let mut ids = Vec::new();
-    for message in elements(messages) {
-        ids.push(message.get("id")?.string()?.into_owned());
+/// The lists of a WhatsApp change. What was not acknowledged comes again, in a longer list perhaps, so each element is an item.
+const WHATSAPP_LISTS: [&str; 4] = ["messages", "message_echoes", "statuses", "calls"];
+
+fn change_items(context: &Context, object: &str, owner: &str, change: Json) -> Vec<Item> {
+    let [field, messages, echoes, statuses, calls] =
+        change.get_each(["field", "value.messages", "value.message_echoes", "value.statuses", "value.calls"]);
+    let event_type = format!("{object}.{}", text(field));
+    let by_content = |json| format!("{owner}:{}:{}", text(field), digest(json, 32));
+    let is_whatsapp = object == "whatsapp_business_account";
+    let lists = WHATSAPP_LISTS.into_iter().zip([messages, echoes, statuses, calls]).filter(|_| is_whatsapp);
+    let elements = lists.flat_map(|(list, elements)| objects(elements).map(move |element| (list, element)));
+    let mut items: Vec<_> = elements
+        .map(|(list, element)| {
+            let key = whatsapp_key(list, element).unwrap_or_else(|| by_content(element));
+            item(context, event_type.clone(), Some(key), element)
+        })
+        .collect();
+    if items.is_empty() {
+        let key = by_content(change);
+        items.push(item(context, event_type, Some(key), change));
     }
-    for status in elements(statuses) {
-        let [id, status] = status.get_each(["id", "status"]);
-        ids.push(format!("{}:{}", id?.string()?, status?.string()?));
+    items
+}
+
+/// A message has an id. Of a status or a call it is the id of what they are about, so what they say belongs to the identity, and in a group who
+/// is meant: each member reads the same message. A message to one person passes through each status once; other things, such as a payment, may
+/// come back to one.
+fn whatsapp_key(list: &str, element: Json) -> Option<String> {
+    let id = element.get("id")?.text().filter(|id| !id.is_empty())?;
+    if list == "messages" || list == "message_echoes" {
+        return Some(id.into_owned());
     }
-    (!ids.is_empty()).then(|| ids.join(","))
+    let [status, event, kind, recipient, participant] =
+        element.get_each(["status", "event", "type", "recipient_type", "recipient_participant_id"]).map(text);
+    let is_message = list == "statuses" && !status.is_empty() && (kind.is_empty() || kind == "message");
+    let whose = match (is_message, participant.is_empty()) {
+        (true, false) => format!(":{participant}"),
+        (true, true) if recipient != "group" => String::new(),
+        _ => format!(":{}", digest(element, 16)),
+    };
+    Some(format!("{id}:{status}{event}{whose}"))
 }
 
 /// What a Messenger or Instagram entry can hold. A message has an id; everything else is told by who, when and about which message.
@@ -129,11 +164,10 @@ fn message_item(context: &Context, object: &str, message: Json) -> Item {
         "message" if !mid.is_empty() => mid.into_owned(),
         _ => {
             let [sender, recipient, timestamp] = message.get_each(["sender.id", "recipient.id", "timestamp"]).map(text);
-            let content = &sha256_hex(&[message.bytes()])[..16];
-            format!("{kind}:{sender}:{recipient}:{timestamp}:{mid}:{content}")
+            format!("{kind}:{sender}:{recipient}:{timestamp}:{mid}:{}", digest(message, 16))
         }
     };
-    Item { event_type: Some(format!("{object}.{kind}")), key: Some(key), span: Some(message.span_in(context.body())) }
+    item(context, format!("{object}.{kind}"), Some(key), message)
 }
 
 #[cfg(test)]
@@ -162,16 +196,55 @@ mod tests {
         assert_eq!(asked("hub.mode=other").refusal(), Reason::MissingHeader);
     }
 
+    fn whatsapp(value: &str) -> Vec<(String, String)> {
+        let change = format!(r#"{{"field": "messages", "value": {value}}}"#);
+        let body = format!(r#"{{"object": "whatsapp_business_account", "entry": [{{"id": "1", "changes": [{change}, 7]}}]}}"#);
+        let item = |item: &Item| (item.key.clone().unwrap(), body[item.span.clone().unwrap()].to_owned());
+        case(&body).signed().items().iter().map(item).collect()
+    }
+
     #[test]
-    fn whatsapp_messages_and_statuses_have_ids() {
-        let body = r#"{"object": "whatsapp_business_account", "entry": [{"id": "1", "changes": [
-            {"field": "messages", "value": {"messages": [{"id": "wamid.A"}]}},
-            {"field": "messages", "value": {"statuses": [{"id": "wamid.A", "status": "read"}]}}]}]}"#;
-        let items = case(body).signed().items();
-        let keys: Vec<_> = items.iter().map(|item| item.key.as_deref().unwrap()).collect();
-        assert_eq!(keys, ["wamid.A", "wamid.A:read"]);
-        assert_eq!(items[0].event_type.as_deref(), Some("whatsapp_business_account.messages"));
-        assert_eq!(&body[items[1].span.clone().unwrap()][..20], r#"{"field": "messages""#);
+    fn each_whatsapp_message_and_status_is_an_item() {
+        let value = r#"{"messages": [{"id": "wamid.A"}, null, {"id": "wamid.B"}], "statuses": [{"id": "wamid.A", "status": "read"}]}"#;
+        let found = whatsapp(value);
+        let expected = [
+            ("wamid.A", r#"{"id": "wamid.A"}"#),
+            ("wamid.B", r#"{"id": "wamid.B"}"#),
+            ("wamid.A:read", r#"{"id": "wamid.A", "status": "read"}"#),
+        ];
+        assert_eq!(found, expected.map(|(key, body)| (key.to_owned(), body.to_owned())));
+    }
+
+    #[test]
+    fn the_members_of_a_group_read_for_themselves() {
+        let status = |rest: &str| {
+            let status = format!(r#"{{"id": "wamid.A", "status": "read", "recipient_type": "group", "recipient_id": "g"{rest}}}"#);
+            whatsapp(&format!(r#"{{"statuses": [{status}]}}"#)).remove(0).0
+        };
+        assert_eq!(status(r#", "recipient_participant_id": "49170""#), "wamid.A:read:49170");
+        assert_eq!(status(r#", "recipient_participant_id": "49171", "timestamp": "1""#), "wamid.A:read:49171");
+        assert_ne!(status(r#", "timestamp": "1""#), status(r#", "timestamp": "2""#));
+    }
+
+    #[test]
+    fn payments_and_calls_come_back_to_a_status() {
+        let payment = |transaction: &str| {
+            let payment =
+                format!(r#"{{"id": "P", "type": "payment", "status": "pending", "payment": {{"transaction": "{transaction}"}}}}"#);
+            whatsapp(&format!(r#"{{"statuses": [{payment}]}}"#)).remove(0).0
+        };
+        assert!(payment("1").starts_with("P:pending:"));
+        assert_ne!(payment("1"), payment("2"));
+        let call = |event: &str| whatsapp(&format!(r#"{{"calls": [{{"id": "C", "event": "{event}"}}]}}"#)).remove(0).0;
+        assert!(call("connect").starts_with("C:connect:"));
+        assert_ne!(call("connect"), call("terminate"));
+    }
+
+    #[test]
+    fn a_whatsapp_change_without_messages_is_one_item() {
+        let found = whatsapp(r#"{"messages": [], "errors": [{"code": 1}]}"#);
+        assert_eq!(found.len(), 1);
+        assert!(found[0].0.starts_with("1::messages:") && found[0].1.starts_with(r#"{"field""#));
     }
 
     #[test]
@@ -186,8 +259,10 @@ mod tests {
         assert_eq!(case(&body).signed().items()[0].key.as_deref(), Some("m1:deleted"));
         assert_ne!(items[1].key, items[0].key);
         assert!(items[2].key.as_deref().unwrap().starts_with("2:6:feed:"));
-        let unknown = case(r#"{"object": "page", "entry": [{"id": "1"}]}"#).signed().event();
-        assert!(unknown.1.starts_with("sha256:"));
+        let unknown = case(r#"{"object": "user", "entry": [{"id": "1", "changed_fields": ["photos"]}, 3, {"id": "2", "changes": [{}]}]}"#);
+        let items = unknown.signed().items();
+        assert_eq!((items.len(), items[0].event_type.as_deref()), (2, Some("user")));
+        assert!(items[0].key.as_deref().unwrap().starts_with("sha256:"));
     }
 
     #[test]

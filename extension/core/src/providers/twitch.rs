@@ -1,4 +1,6 @@
-//! Twitch EventSub signs message id, time and body, and its challenge too.
+//! Twitch EventSub signs message id, time and body, and its challenge too. Drops come in batches.
+
+use std::borrow::Cow;
 
 use super::engine::context::Context;
 use super::engine::event::{Batch, Event, Source};
@@ -31,7 +33,8 @@ pub(crate) static TWITCH: Provider = Provider {
     event: Event {
         types: &[Source::Json("subscription.type"), Source::Header("Twitch-Eventsub-Subscription-Type")],
         keys: &[Source::Header(MESSAGE_ID)],
-        batch: Batch::Custom(revocation),
+        batch: Batch::Custom(items),
+        identity: "header Twitch-Eventsub-Message-Id; of each of a batch of events: id",
         ..Event::UNKNOWN
     },
     handshake: Handshake {
@@ -53,10 +56,35 @@ fn answer_challenge(context: &Context, _: &str) -> Option<Response> {
     Some(Response::text(200, Json::parse(context.body())?.get("challenge")?.string()?))
 }
 
+/// A batch of events, or the end of a subscription; anything else is one event.
+fn items(context: &Context) -> Option<Vec<Item>> {
+    let body = Json::parse(context.body())?;
+    let [subscription_type, event, events] = body.get_each(["subscription.type", "event", "events"]);
+    if event.is_some() {
+        return None;
+    }
+    match events.and_then(Json::elements) {
+        Some(events) => Some(batch(context, subscription_type, &events)),
+        None => revocation(context),
+    }
+}
+
+/// Drops are granted in batches, and each has an id of its own; the message's is that of the batch.
+fn batch(context: &Context, subscription_type: Option<Json>, events: &[Json]) -> Vec<Item> {
+    let message = context.first_header(MESSAGE_ID).unwrap_or_default();
+    let event_type = subscription_type.and_then(Json::string).map(Cow::into_owned);
+    let granted = events.iter().enumerate().filter(|(_, event)| event.is_object());
+    let item = |(place, event): (usize, &Json)| {
+        let id = event.get("id").and_then(Json::text).filter(|id| !id.is_empty()).map(Cow::into_owned);
+        let key = id.unwrap_or_else(|| format!("{message}:{place}"));
+        Item { event_type: event_type.clone(), key: Some(key), span: Some(event.span_in(context.body())) }
+    };
+    granted.map(item).collect()
+}
+
 /// The end of a subscription is no event of it. The header that says so is not signed, so the signed body must agree: it has no event.
 fn revocation(context: &Context) -> Option<Vec<Item>> {
-    let body = Json::parse(context.body())?;
-    let is_revoked = context.first_header(MESSAGE_TYPE) == Some("revocation") && body.get("event").is_none();
+    let is_revoked = context.first_header(MESSAGE_TYPE) == Some("revocation");
     let key = context.first_header(MESSAGE_ID).map(str::to_owned);
     is_revoked.then(|| vec![Item { event_type: Some("revocation".into()), key, span: None }])
 }
@@ -82,6 +110,17 @@ mod tests {
         assert_eq!(event.clone().header("Twitch-Eventsub-Message-Id", "m2").refusal(), Reason::BadSignature);
         event.clone().at(NOW_MS + 600_000).items();
         assert_eq!(event.at(NOW_MS + 600_001).refusal(), Reason::TimestampOutOfTolerance);
+    }
+
+    #[test]
+    fn each_drop_of_a_batch_has_its_own_identity() {
+        let body =
+            r#"{"subscription": {"type": "drop.entitlement.grant"}, "events": [{"id": "d1", "data": {}}, 7, {"id": "d2"}, {"data": {}}]}"#;
+        let items = case(body).signed().items();
+        let keys: Vec<_> = items.iter().map(|item| item.key.as_deref().unwrap()).collect();
+        assert_eq!(keys, ["d1", "d2", "m1:3"]);
+        assert_eq!(items[0].event_type.as_deref(), Some("drop.entitlement.grant"));
+        assert_eq!(&body[items[1].span.clone().unwrap()], r#"{"id": "d2"}"#);
     }
 
     #[test]
