@@ -21,7 +21,9 @@ pub(crate) fn register(conn: &Connection) -> rusqlite::Result<()> {
     const ERRORS: Table = Table { declaration: c"CREATE TABLE x (code, retryable, hint)", rows: error_rows };
     // In the order of `PROVIDER_COLUMNS`.
     const PROVIDERS: Table = Table {
-        declaration: c"CREATE TABLE x (name, aliases, title, scheme, headers, identity, handshake, options, docs, checked)",
+        declaration:
+            c"CREATE TABLE x (name, aliases, title, scheme, headers, identity, identity_grain, identity_proof, identity_note, retries, \
+             retry_repeats, handshake, options, docs, checked)",
         rows: provider_rows,
     };
     conn.create_module("knocker_errors", &MODULE, Some(Arc::new(ERRORS)))?;
@@ -33,8 +35,23 @@ fn error_rows() -> Vec<Vec<Value>> {
     Code::ALL.iter().map(row).collect()
 }
 
-const PROVIDER_COLUMNS: [&str; 10] =
-    ["name", "aliases", "title", "scheme", "headers", "identity", "handshake", "options", "docs", "checked"];
+const PROVIDER_COLUMNS: [&str; 15] = [
+    "name",
+    "aliases",
+    "title",
+    "scheme",
+    "headers",
+    "identity",
+    "identity_grain",
+    "identity_proof",
+    "identity_note",
+    "retries",
+    "retry_repeats",
+    "handshake",
+    "options",
+    "docs",
+    "checked",
+];
 
 /// Texts as they are; lists and objects as JSON.
 fn provider_rows() -> Vec<Vec<Value>> {

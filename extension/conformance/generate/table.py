@@ -22,6 +22,7 @@ GOCARDLESS = (
     b'{"id":"EV1","resource_type":"payments","action":"confirmed"}',
     b'{"id":"EV2","resource_type":"mandates","action":"cancelled"}',
 )
+LEMON = b'{"meta":{"event_name":"order_created"},"data":{"type":"orders","id":"1","attributes":{"updated_at":"2026-01-01T00:00:00.000000Z"}}}'
 XERO = b'{"resourceId":"717f2bfc","eventDateUtc":"2026-01-01T00:00:00.000","eventType":"UPDATE","eventCategory":"INVOICE"}'
 
 FAMILIES = [
@@ -41,6 +42,7 @@ FAMILIES = [
         "X-Cal-Signature-256",
         '{"triggerEvent":"BOOKING_CREATED","createdAt":"2026-01-01T00:00:00Z","payload":{"uid":"b1"}}',
         [("BOOKING_CREATED", named(b'{"triggerEvent":"BOOKING_CREATED","createdAt":"2026-01-01T00:00:00Z","payload":{"uid":"b1"}}'))],
+        binary_key=None,
     ),
     Family(
         "calendly",
@@ -120,10 +122,11 @@ FAMILIES = [
     Family(
         "lemon-squeezy",
         "X-Signature",
-        '{"meta":{"event_name":"order_created"},"data":{"type":"orders","id":"1","attributes":{"updated_at":"2026-01-01T00:00:00.000000Z"}}}',
-        [("order_created", "order_created:orders:1:2026-01-01T00:00:00.000000Z")],
+        LEMON.decode(),
+        [("order_created", f"order_created:orders:1:2026-01-01T00:00:00.000000Z:{named(LEMON)}")],
         headers={"X-Event-Name": "not_signed"},
         binary_type="not_signed",
+        binary_key=None,
     ),
     Family(
         "line",

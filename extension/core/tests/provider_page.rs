@@ -12,11 +12,28 @@ fn page() -> String {
          <!-- Written by `make docs` from the code; do not edit. -->\n\n\
          What each provider's verification checks, what identifies an occurrence for dedupe, and which options there are. The same facts are rows of\n\
          `SELECT * FROM knocker_providers`, and `knocker providers NAME` prints them.\n\n\
-         | provider | scheme | headers | identity | handshake | options | checked |\n\
-         |---|---|---|---|---|---|---|\n",
+         | provider | scheme | headers | handshake | options | checked |\n\
+         |---|---|---|---|---|---|\n",
     );
     for provider in providers::all() {
         writeln!(page, "{}", row(provider)).unwrap();
+    }
+    page.push_str(
+        "\n## Identity and retries\n\n\
+         Losing an event is worse than handling it twice. So two receipts are one event only where something says so: an id of the occurrence, or the\n\
+         digest of the signed bytes where they hold an id or a time of it. An identity that cannot tell two occurrences of one second, or of one version\n\
+         of an object, apart also takes that digest. Where nothing tells occurrences apart (identity `none`), each receipt is a new event, a retry too:\n\
+         such handlers should be idempotent. What a retry renews, such as a count of attempts, is in no digest.\n\n\
+         **vouched for by** says what proves the identity. `signed`: it stands in the signed bytes. `unsigned header`: the signature does not cover it, so\n\
+         whoever captures a request can send it again under another id, as a new event, for as long as the signature counts: for ever, unless there is a\n\
+         signed timestamp and a `tolerance_s`. `shared secret`: nothing is signed, and whoever has the secret can write any identity.\n\n\
+         **retries** are those that the sender makes by itself, and how long after the first attempt the last one comes. Where a retry repeats the signed\n\
+         timestamp, or may repeat it, the default `tolerance_s` is longer than that.\n\n\
+         | provider | identity | grain | vouched for by | retries | a retry's parts | note |\n\
+         |---|---|---|---|---|---|---|\n",
+    );
+    for provider in providers::all() {
+        writeln!(page, "{}", identity_row(provider)).unwrap();
     }
     page
 }
@@ -32,11 +49,26 @@ fn row(provider: &Provider) -> String {
         format!("[{}]({}) {}", provider.title, provider.docs, names.join(", ")),
         provider.scheme(),
         headers.join(", "),
-        provider.identity(),
         provider.handshake().to_owned(),
         options.join(", "),
         provider.checked.to_owned(),
     ];
+    line(cells)
+}
+
+fn identity_row(provider: &Provider) -> String {
+    line([
+        provider.title.to_owned(),
+        provider.identity(),
+        provider.identity_grain().to_owned(),
+        provider.identity_proof().to_owned(),
+        provider.retries(),
+        provider.retry_repeats(),
+        provider.identity_note().to_owned(),
+    ])
+}
+
+fn line<const N: usize>(cells: [String; N]) -> String {
     format!("| {} |", cells.map(|cell| cell.replace('|', "\\|").replace('\n', " ")).join(" | "))
 }
 

@@ -44,6 +44,11 @@ fn describe(context: &Context, provider: &Provider) -> Result {
     facts.row([faint("scheme"), text(provider.scheme())]);
     facts.row([faint("headers"), listed(&provider.headers())]);
     facts.row([faint("identity"), text(provider.identity())]);
+    facts.row([faint("its grain"), text(provider.identity_grain())]);
+    facts.row([faint("vouched for by"), text(provider.identity_proof())]);
+    facts.row([faint("note"), optional(Some(provider.identity_note()).filter(|note| !note.is_empty()))]);
+    facts.row([faint("retries"), text(provider.retries())]);
+    facts.row([faint("of a retry"), optional(Some(provider.retry_repeats()).filter(|repeats| !repeats.is_empty()))]);
     facts.row([faint("handshake"), optional(Some(provider.handshake()).filter(|handshake| !handshake.is_empty()))]);
     facts.row([faint("documentation"), text(provider.docs)]);
     facts.row([faint("checked"), text(provider.checked)]);

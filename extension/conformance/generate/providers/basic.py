@@ -14,7 +14,7 @@ def sent(credentials, scheme="Basic"):
 
 def suite():
     suite = Suite("basic", ["test:123£"])
-    item = (None, named(BODY))
+    item = (None, None)
     suite.delivery("the example of the RFC", Sent(BODY, {"Authorization": "Basic dGVzdDoxMjPCow=="}), item)
     suite.delivery("the scheme in other letters", sent("test:123£", "bASIC"), item)
     suite.delivery("a password with colons", sent("user:a:b"), item, secrets=["user:a:b"])
@@ -23,6 +23,7 @@ def suite():
     suite.delivery("the second of two secrets", sent("test:123£"), item, secrets=["test:other", "test:123£"])
     paths = {"id_path": "id", "type_path": "kind"}
     suite.delivery("identity and type by path", sent("test:123£"), ("paid", "7"), options=paths)
+    suite.delivery("identity by the digest", sent("test:123£"), (None, named(BODY)), options={"id_fallback": "digest"})
     suite.refused("another password", sent("test:124£"), "bad_signature")
     suite.refused("another user", sent("Test:123£"), "bad_signature")
     suite.refused("an empty password is no secret", sent("user:"), "bad_signature", secrets=["user:"])

@@ -1,7 +1,9 @@
 """Figma: a passcode inside the body."""
 
 import json
+import re
 
+from ..signing import named
 from ..suite import Sent, Suite
 
 
@@ -10,15 +12,22 @@ def sent(passcode='test "secret" ü', **fields):
     return Sent(json.dumps({**body, "passcode": passcode}).encode())
 
 
+def item(sent, event_type, of):
+    """The identity takes the digest of the body without the values of the passcode and of the count of retries."""
+    digest = named(re.sub(rb'(?<="passcode": )"(?:[^"\\]|\\.)*"|(?<="retries": )\d+', b"", sent.body))
+    return (event_type, f"22:{event_type}:2026-01-01T00:00:00Z:{of}:{digest}")
+
+
 def suite():
     suite = Suite("figma", ['test "secret" ü'])
-    item = ("FILE_UPDATE", "22:FILE_UPDATE:2026-01-01T00:00:00Z:f1")
-    suite.delivery("a right passcode", sent(), item)
-    suite.delivery("a retry has other bytes and the same identity", sent(retries=1), item)
+    update = item(sent(), "FILE_UPDATE", "f1")
+    suite.delivery("a right passcode", sent(), update)
+    first, again = sent(retries=0), sent(retries=1)
+    suite.delivery("a retry counts itself and has the same identity", again, item(first, "FILE_UPDATE", "f1"))
     comment = sent(event_type="FILE_COMMENT", comment_id="c1")
-    suite.delivery("a comment", comment, ("FILE_COMMENT", "22:FILE_COMMENT:2026-01-01T00:00:00Z:c1"))
+    suite.delivery("a comment", comment, item(comment, "FILE_COMMENT", "c1"))
     suite.delivery("a ping", Sent(b'{"event_type":"PING","passcode":"p"}'), ("PING", None), secrets=["p"])
-    suite.delivery("the second of two secrets", sent(), item, secrets=["other", 'test "secret" ü'])
+    suite.delivery("the second of two secrets", sent(), update, secrets=["other", 'test "secret" ü'])
     suite.refused("another passcode", sent("test"), "bad_signature")
     suite.refused("an empty passcode", sent(""), "bad_signature")
     suite.refused("a passcode that is no text", sent(5), "malformed_body", secrets=["5"])

@@ -12,7 +12,7 @@ def suite():
     suite = Suite("hmac", ["test-secret"])
     secret = b"test-secret"
     plain = Sent(BODY, {"X-Signature": mac(secret, BODY).hex()})
-    item = (None, named(BODY))
+    item = (None, None)
     suite.delivery("the defaults", plain, item)
     suite.delivery("hex in capitals, as some senders write it", plain.header("x-signature", mac(secret, BODY).hex().upper()), item)
     suite.delivery("the second of two secrets", plain, item, secrets=["other", "test-secret"])
@@ -43,15 +43,18 @@ def suite():
     signed = f"POST {URL} h1|".encode() + BODY
     everything = Sent(BODY, {"X-Id": "h1", "X-Signature": mac(secret, signed).hex()})
     key = "sha256:" + hashlib.sha256(b"POST" + URL.encode() + b"h1" + BODY).hexdigest()
-    suite.delivery("method, URL and a header are signed", everything, (None, key), options=template)
+    suite.delivery("method, URL and a header are signed", everything, item, options=template)
+    digest = {**template, "id_fallback": "digest"}
+    suite.delivery("the digest takes what is signed", everything, (None, key), options=digest)
     suite.refused("another method", everything.to(method="PUT"), "bad_signature", options=template)
     suite.refused("another header", everything.header("X-Id", "h2"), "bad_signature", options=template)
     suite.refused("the signed header is missing", everything.header("X-Id", None), "missing_header", options=template)
     internal = everything.to(url="http://10.0.0.7/webhooks/in")
-    suite.delivery("the URL from public_url", internal, (None, key), options={**template, "public_url": "https://example.com"})
+    suite.delivery("the URL from public_url", internal, (None, key), options={**digest, "public_url": "https://example.com"})
     suite.delivery("identity and type by path", plain, ("paid", "7"), options={"id_path": "id", "type_path": "event.name"})
     suite.delivery("a path into an array", plain, (None, "deep"), options={"id_path": "list.0.id"})
     suite.delivery("an empty text is no key", plain, item, options={"id_path": "empty", "type_path": "empty"})
+    suite.delivery("identity by the digest", plain, (None, named(BODY)), options={"id_fallback": "digest"})
     suite.delivery("an object is no key", plain, item, options={"id_path": "event"})
     headers = {"id_header": "X-Id", "id_path": "id", "type_header": "X-Type", "type_path": "event.name"}
     suite.delivery("headers come before paths", plain.with_headers({"X-Id": "h1", "X-Type": "t1"}), ("t1", "h1"), options=headers)

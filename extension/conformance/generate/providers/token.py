@@ -9,12 +9,14 @@ BODY = b'{"id":"7","kind":"paid"}'
 def suite():
     suite = Suite("token", ["test-secret"])
     good = Sent(BODY, {"X-Webhook-Token": "test-secret"})
-    item = (None, named(BODY))
+    item = (None, None)
     suite.delivery("the default header", good, item)
     suite.delivery("the second of two secrets", good, item, secrets=["other", "test-secret"])
     options = {"header": "X-Shop-Token", "prefix": "Token ", "id_path": "id", "type_path": "kind"}
     own = Sent(BODY, {"x-shop-token": "Token test-secret"})
     suite.delivery("header, prefix and paths by options", own, ("paid", "7"), options=options)
+    digest = {"id_path": "nothing", "id_fallback": "digest"}
+    suite.delivery("identity by the digest", good, (None, named(BODY)), options=digest)
     suite.refused("no prefix", own.header("x-shop-token", "test-secret"), "malformed_header", options=options)
     suite.refused("another token", good.header("X-Webhook-Token", "test-secreT"), "bad_signature")
     suite.refused("the beginning of the token", good.header("X-Webhook-Token", "test"), "bad_signature")

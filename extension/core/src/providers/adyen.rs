@@ -27,7 +27,7 @@ pub(crate) static ADYEN: Provider = Provider {
     }),
     event: Event {
         types: &[EVENT, Source::Json("type")],
-        keys: &[Source::All(&[REFERENCE, EVENT, SUCCESS])],
+        keys: &[Source::All(&[REFERENCE, EVENT, SUCCESS]), Source::Digest],
         batch: Batch::Path("notificationItems"),
         ..Event::UNKNOWN
     },

@@ -15,6 +15,7 @@ pub(crate) static ASANA: Provider = Provider {
     scheme: Scheme::Signature(SIGNATURE),
     event: Event {
         types: &[Source::Dotted(&[Source::Json("resource.resource_type"), Source::Json("action")]), Source::Json("action")],
+        keys: &[Source::Digest],
         batch: Batch::Path("events"),
         ..Event::UNKNOWN
     },

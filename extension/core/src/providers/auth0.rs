@@ -1,7 +1,7 @@
 //! Auth0 log streams carry a shared secret as the whole `Authorization` header, and logs as an array, as lines or one by one.
 
 use super::engine::context::Context;
-use super::engine::event::{Batch, Event};
+use super::engine::event::{Batch, Event, Source};
 use super::engine::json::Json;
 use super::engine::token::TokenScheme;
 use super::provider::{Provider, Scheme};
@@ -12,7 +12,12 @@ pub(crate) static AUTH0: Provider = Provider {
     title: "Auth0 log streams",
     docs: "https://auth0.com/docs/customize/log-streams/custom-log-streams",
     scheme: Scheme::Token(TokenScheme { header: "Authorization", prefix: "" }),
-    event: Event { batch: Batch::Custom(logs), identity: "of each log: body log_id, else SHA-256 of the log", ..Event::UNKNOWN },
+    event: Event {
+        keys: &[Source::Digest],
+        batch: Batch::Custom(logs),
+        identity: "of each log: body log_id, else SHA-256 of the log",
+        ..Event::UNKNOWN
+    },
     ..Provider::BASE
 };
 

@@ -9,7 +9,7 @@ use super::options::OptionSpec;
 use super::provider::{CustomScheme, Provider, Scheme};
 use super::redact::Redaction;
 use super::secrets::Secrets;
-use super::token::GENERIC_EVENT;
+use super::token::{GENERIC_EVENT, GENERIC_REDELIVERY};
 use super::verdict::{Reason, Signed};
 use crate::error::Result;
 
@@ -24,8 +24,9 @@ pub(crate) static BASIC: Provider = Provider {
         verify,
         sign,
     }),
-    options: &[OptionSpec::ID_HEADER, OptionSpec::ID_PATH, OptionSpec::TYPE_HEADER, OptionSpec::TYPE_PATH],
+    options: &[OptionSpec::ID_HEADER, OptionSpec::ID_PATH, OptionSpec::ID_FALLBACK, OptionSpec::TYPE_HEADER, OptionSpec::TYPE_PATH],
     event: GENERIC_EVENT,
+    redelivery: GENERIC_REDELIVERY,
     redaction: Redaction::headers(&["authorization"]),
     ..Provider::BASE
 };

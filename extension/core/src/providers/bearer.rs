@@ -4,15 +4,16 @@ use super::engine::token::TokenScheme;
 use super::options::OptionSpec;
 use super::provider::{Provider, Scheme};
 use super::redact::Redaction;
-use super::token::GENERIC_EVENT;
+use super::token::{GENERIC_EVENT, GENERIC_REDELIVERY};
 
 pub(crate) static BEARER: Provider = Provider {
     name: "bearer",
     title: "Bearer token",
     docs: "https://www.rfc-editor.org/rfc/rfc6750",
     scheme: Scheme::Token(TokenScheme { header: "Authorization", prefix: "Bearer " }),
-    options: &[OptionSpec::ID_HEADER, OptionSpec::ID_PATH, OptionSpec::TYPE_HEADER, OptionSpec::TYPE_PATH],
+    options: &[OptionSpec::ID_HEADER, OptionSpec::ID_PATH, OptionSpec::ID_FALLBACK, OptionSpec::TYPE_HEADER, OptionSpec::TYPE_PATH],
     event: GENERIC_EVENT,
+    redelivery: GENERIC_REDELIVERY,
     redaction: Redaction::headers(&["authorization"]),
     ..Provider::BASE
 };

@@ -4,6 +4,7 @@ use super::engine::event::{Event, Source};
 use super::engine::sample::Sample;
 use super::engine::signature::{Form, SignatureScheme};
 use super::provider::{Provider, Scheme};
+use super::redelivery::{Grain, Proof, Redelivery, Repeat, Retries};
 
 pub(crate) static BITBUCKET: Provider = Provider {
     name: "bitbucket",
@@ -12,6 +13,15 @@ pub(crate) static BITBUCKET: Provider = Provider {
     docs: "https://support.atlassian.com/bitbucket-cloud/docs/manage-webhooks/",
     scheme: Scheme::Signature(SignatureScheme { form: Form::Prefixed("sha256="), ..SignatureScheme::hex_of_body("X-Hub-Signature") }),
     event: Event { types: &[Source::Header("X-Event-Key")], keys: &[Source::Header("X-Request-UUID")], ..Event::UNKNOWN },
+    redelivery: Redelivery {
+        retries: Retries::Somehow,
+        body: Repeat::Same,
+        id: Repeat::Same,
+        timestamp: Repeat::Absent,
+        proof: Proof::UnsignedHeader,
+        grain: Grain::Occurrence,
+        note: "two more attempts after a timeout or a 5xx; X-Attempt-Number counts them",
+    },
     samples: &[Sample::Text("X-Event-Key", "repo:push"), Sample::Uuid("X-Request-UUID")],
     ..Provider::BASE
 };

@@ -27,7 +27,7 @@ pub(crate) static BOX: Provider = Provider {
     }),
     options: &[OptionSpec::tolerance(600)],
     // The delivery id in the header changes with each attempt, the id in the body does not.
-    event: Event { types: &[Source::Json("trigger")], keys: &[Source::Json("id")], ..Event::UNKNOWN },
+    event: Event { types: &[Source::Json("trigger")], keys: &[Source::Json("id"), Source::Digest], ..Event::UNKNOWN },
     samples: &[Sample::Uuid("BOX-DELIVERY-ID")],
     ..Provider::BASE
 };

@@ -3,7 +3,7 @@
 use super::engine::context::Context;
 use super::engine::digest::{Digest, Hash, sha256_hex};
 use super::engine::encoding::{Encoding, base64_forgiving};
-use super::engine::event::{Batch, Event};
+use super::engine::event::{Batch, Event, Source};
 use super::engine::form;
 use super::engine::refusal::{Checked, Refusal};
 use super::engine::template::Part;
@@ -24,7 +24,7 @@ pub(crate) static BRAINTREE: Provider = Provider {
         verify,
         sign,
     }),
-    event: Event { batch: Batch::Custom(item), identity: "SHA-256 of the payload", ..Event::UNKNOWN },
+    event: Event { keys: &[Source::Digest], batch: Batch::Custom(item), identity: "SHA-256 of the payload", ..Event::UNKNOWN },
     handshake: Handshake {
         about: "GET bt_challenge: 200 with `public|<hex HMAC of the challenge>`",
         unsigned: Some(answer_challenge),

@@ -1,8 +1,9 @@
-//! Cal.com signs the body. It names no identity.
+//! Cal.com signs the body. It names no identity, and its owner may write another body altogether.
 
 use super::engine::event::{Event, Source};
 use super::engine::signature::SignatureScheme;
 use super::provider::{Provider, Scheme};
+use super::redelivery::{Grain, Proof, Redelivery, Repeat, Retries};
 
 pub(crate) static CAL_COM: Provider = Provider {
     name: "cal-com",
@@ -10,7 +11,16 @@ pub(crate) static CAL_COM: Provider = Provider {
     title: "Cal.com",
     docs: "https://cal.com/docs/developing/guides/automation/webhooks",
     scheme: Scheme::Signature(SignatureScheme::hex_of_body("X-Cal-Signature-256")),
-    event: Event { types: &[Source::Json("triggerEvent")], keys: &[], ..Event::UNKNOWN },
+    event: Event { types: &[Source::Json("triggerEvent")], keys: &[Source::DigestWith(&[Source::Json("createdAt")])], ..Event::UNKNOWN },
+    redelivery: Redelivery {
+        retries: Retries::Unknown,
+        body: Repeat::Unknown,
+        id: Repeat::Absent,
+        timestamp: Repeat::Absent,
+        proof: Proof::Signed,
+        grain: Grain::Digest,
+        note: "a custom payload template without createdAt says nothing of when, so each receipt is a new event",
+    },
     ..Provider::BASE
 };
 

@@ -21,7 +21,7 @@ pub(crate) static CALENDLY: Provider = Provider {
     event: Event {
         types: &[Source::Json("event")],
         // The URI is that of the invitee, which has several events.
-        keys: &[Source::All(&[Source::Json("event"), Source::Json("payload.uri"), Source::Json("created_at")])],
+        keys: &[Source::All(&[Source::Json("event"), Source::Json("payload.uri"), Source::Json("created_at")]), Source::Digest],
         ..Event::UNKNOWN
     },
     ..Provider::BASE

@@ -10,7 +10,7 @@ pub(crate) static COINBASE_COMMERCE: Provider = Provider {
     title: "Coinbase Commerce",
     docs: "https://docs.cdp.coinbase.com/commerce/docs/webhooks-security",
     scheme: Scheme::Signature(SignatureScheme::hex_of_body("X-CC-Webhook-Signature")),
-    event: Event { types: &[Source::Json("event.type")], keys: &[Source::Json("event.id")], ..Event::UNKNOWN },
+    event: Event { types: &[Source::Json("event.type")], keys: &[Source::Json("event.id"), Source::Digest], ..Event::UNKNOWN },
     ..Provider::BASE
 };
 

@@ -27,7 +27,7 @@ pub(crate) static DISCORD: Provider = Provider {
     event: Event {
         // Interactions have a number as their type and a snowflake; webhook events have neither number nor id.
         types: &[Source::Json("event.type"), Source::Json("type")],
-        keys: &[Source::Json("id")],
+        keys: &[Source::Json("id"), Source::Digest],
         ..Event::UNKNOWN
     },
     handshake: Handshake {

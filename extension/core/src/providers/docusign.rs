@@ -21,6 +21,7 @@ pub(crate) static DOCUSIGN: Provider = Provider {
             Source::All(&[EVENT, ENVELOPE, GENERATED]),
             Source::All(&[EVENT, ENVELOPE, RECIPIENT]),
             Source::All(&[EVENT, ENVELOPE]),
+            Source::Digest,
         ],
         ..Event::UNKNOWN
     },

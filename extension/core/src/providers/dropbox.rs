@@ -1,10 +1,11 @@
 //! Dropbox signs the body, which says only that something changed, and in the same bytes each time.
 
 use super::engine::context::Context;
-use super::engine::event::{Event, Unnamed};
+use super::engine::event::Event;
 use super::engine::form;
 use super::engine::signature::SignatureScheme;
 use super::provider::{Handshake, Provider, Scheme};
+use super::redelivery::{Grain, Proof, Redelivery, Repeat, Retries};
 use super::secrets::Secrets;
 use super::verdict::{Outcome, Verdict};
 use crate::request::Response;
@@ -15,7 +16,16 @@ pub(crate) static DROPBOX: Provider = Provider {
     docs: "https://www.dropbox.com/developers/reference/webhooks",
     scheme: Scheme::Signature(SignatureScheme::hex_of_body("X-Dropbox-Signature")),
     // Equal bodies are new changes: naming them by their bytes would drop all but the first.
-    event: Event { unnamed: Unnamed::Nothing, ..Event::UNKNOWN },
+    event: Event::UNKNOWN,
+    redelivery: Redelivery {
+        retries: Retries::Somehow,
+        body: Repeat::Same,
+        id: Repeat::Absent,
+        timestamp: Repeat::Absent,
+        proof: Proof::None,
+        grain: Grain::Nothing,
+        note: "it says only that something changed, in the same bytes each time",
+    },
     handshake: Handshake { about: "GET challenge: 200 with the challenge as text", unsigned: Some(answer_challenge), ..Handshake::NONE },
     ..Provider::BASE
 };

@@ -2,13 +2,14 @@
 
 use super::engine::context::Context;
 use super::engine::digest::Digest;
-use super::engine::event::{Event, Source, Unnamed};
+use super::engine::event::{Event, Source};
 use super::engine::json::Json;
 use super::engine::json_edit;
 use super::engine::refusal::{Checked, Refusal};
 use super::engine::template::Part;
 use super::provider::{CustomScheme, Provider, Scheme};
 use super::redact::Redaction;
+use super::redelivery::{Grain, HOUR, MINUTE, Proof, Redelivery, Repeat, Retries};
 use super::secrets::Secrets;
 use super::verdict::{Reason, Signed};
 use crate::error::Result;
@@ -27,13 +28,22 @@ pub(crate) static FIGMA: Provider = Provider {
     event: Event {
         types: &[Source::Json("event_type")],
         keys: &[
-            Source::All(&[WEBHOOK, EVENT, TIME, Source::Json("comment_id")]),
-            Source::All(&[WEBHOOK, EVENT, TIME, Source::Json("file_key")]),
-            Source::All(&[WEBHOOK, EVENT, TIME]),
+            Source::All(&[WEBHOOK, EVENT, TIME, Source::Json("comment_id"), Source::Digest]),
+            Source::All(&[WEBHOOK, EVENT, TIME, Source::Json("file_key"), Source::Digest]),
+            Source::All(&[WEBHOOK, EVENT, TIME, Source::Digest]),
         ],
-        // The body holds the passcode, and a hash of it would let others try passcodes.
-        unnamed: Unnamed::Nothing,
+        // A digest of the passcode would let others try passcodes.
+        renewed: &["passcode", "retries"],
         ..Event::UNKNOWN
+    },
+    redelivery: Redelivery {
+        retries: Retries::For(4 * HOUR + 5 * MINUTE),
+        body: Repeat::Renewed,
+        id: Repeat::Absent,
+        timestamp: Repeat::Same,
+        proof: Proof::SharedSecret,
+        grain: Grain::Second,
+        note: "one publish sends a LIBRARY_PUBLISH for each kind of asset, all of one second",
     },
     redaction: Redaction { body: &["passcode"], ..Redaction::NONE },
     ..Provider::BASE
@@ -65,10 +75,23 @@ mod tests {
     fn the_passcode_is_compared_and_never_stored() {
         let body = r#"{"event_type": "FILE_UPDATE", "file_key": "f1", "timestamp": "t", "webhook_id": "7"}"#;
         let signed = Case::new("figma").secret("test \"secret\"").body(body).signed();
-        assert_eq!(signed.event(), (Some("FILE_UPDATE".into()), "7:FILE_UPDATE:t:f1".into()));
+        let (event_type, key) = signed.event();
+        assert_eq!(event_type.as_deref(), Some("FILE_UPDATE"));
+        assert!(key.starts_with("7:FILE_UPDATE:t:f1:sha256:"));
         let redacted = find("figma").unwrap().redact(&Options::default(), &signed.request()).body.into_owned();
         assert_eq!(redacted, format!(r#"{{"passcode":"[redacted]",{}"#, &body[1..]).into_bytes());
         assert_eq!(Case::new("figma").secret("other").body(signed.request().body).refusal(), Reason::BadSignature);
         assert_eq!(Case::new("figma").secret("other").body(body).refusal(), Reason::MalformedBody);
+    }
+
+    #[test]
+    fn the_key_tells_contents_apart_and_nothing_of_the_passcode() {
+        let key = |passcode: &str, rest: &str| {
+            let body = format!(r#"{{"event_type": "LIBRARY_PUBLISH", "file_key": "f1", "timestamp": "t", "webhook_id": "7", {rest}}}"#);
+            Case::new("figma").secret(passcode).body(body).signed().event().1
+        };
+        let components = key("a", r#""modified_components": [{"key": "c9"}], "retries": 0"#);
+        assert_ne!(components, key("a", r#""modified_styles": [{"key": "s4"}], "retries": 0"#));
+        assert_eq!(components, key("b", r#""modified_components": [{"key": "c9"}], "retries": 2"#));
     }
 }

@@ -4,6 +4,7 @@ use super::engine::event::{Event, Source};
 use super::engine::sample::Sample;
 use super::engine::signature::{Form, SignatureScheme};
 use super::provider::{Provider, Scheme};
+use super::redelivery::{Grain, Proof, Redelivery, Repeat, Retries};
 
 pub(crate) static GITHUB: Provider = Provider {
     name: "github",
@@ -12,6 +13,15 @@ pub(crate) static GITHUB: Provider = Provider {
     // The older X-Hub-Signature (SHA-1) comes along and is never looked at, so that it cannot rescue a wrong one.
     scheme: Scheme::Signature(SignatureScheme { form: Form::Prefixed("sha256="), ..SignatureScheme::hex_of_body("X-Hub-Signature-256") }),
     event: Event { types: &[Source::Header("X-GitHub-Event")], keys: &[Source::Header("X-GitHub-Delivery")], ..Event::UNKNOWN },
+    redelivery: Redelivery {
+        retries: Retries::Never,
+        body: Repeat::Same,
+        id: Repeat::Same,
+        timestamp: Repeat::Absent,
+        proof: Proof::UnsignedHeader,
+        grain: Grain::Occurrence,
+        note: "redelivered only by hand or through the API, with the same X-GitHub-Delivery",
+    },
     samples: &[Sample::Text("X-GitHub-Event", "ping"), Sample::Uuid("X-GitHub-Delivery")],
     ..Provider::BASE
 };
@@ -50,9 +60,8 @@ mod tests {
     }
 
     #[test]
-    fn a_missing_delivery_id_falls_back_to_the_body() {
+    fn without_a_delivery_id_each_receipt_is_a_new_event() {
         let items = published().header("X-Hub-Signature-256", &format!("sha256={SIGNATURE}")).items();
-        let hash = "sha256:dffd6021bb2bd5b0af676290809ec3a53191dd81c7f70a4b28688a362182986f";
-        assert_eq!(items[0].key.as_deref(), Some(hash));
+        assert_eq!(items[0].key, None);
     }
 }

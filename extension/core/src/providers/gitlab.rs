@@ -29,7 +29,7 @@ pub(crate) static GITLAB: Provider = Provider {
     event: Event {
         types: &[Source::Header("X-Gitlab-Event"), Source::Json("object_kind")],
         // The first one is signed where anything is; they are the same where both are sent.
-        keys: &[Source::Header("webhook-id"), Source::Header("Idempotency-Key")],
+        keys: &[Source::Header("webhook-id"), Source::Header("Idempotency-Key"), Source::Digest],
         ..Event::UNKNOWN
     },
     redaction: Redaction::headers(&["x-gitlab-token"]),

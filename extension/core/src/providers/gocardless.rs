@@ -11,7 +11,7 @@ pub(crate) static GOCARDLESS: Provider = Provider {
     scheme: Scheme::Signature(SignatureScheme::hex_of_body("Webhook-Signature")),
     event: Event {
         types: &[Source::Dotted(&[Source::Json("resource_type"), Source::Json("action")])],
-        keys: &[Source::Json("id")],
+        keys: &[Source::Json("id"), Source::Digest],
         batch: Batch::Path("events"),
         ..Event::UNKNOWN
     },

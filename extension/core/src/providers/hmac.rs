@@ -10,8 +10,9 @@ use super::engine::template::Part;
 use super::engine::timestamp::{Future, Place, Timestamp, Unit};
 use super::options::{Kind, OptionSpec, Options, Preset};
 use super::provider::{CustomScheme, Provider, Scheme};
+use super::redelivery::{Proof, Redelivery};
 use super::secrets::Secrets;
-use super::token::GENERIC_EVENT;
+use super::token::{GENERIC_EVENT, GENERIC_REDELIVERY};
 use super::verdict::{Reason, Signed};
 use crate::error::{Error, Result};
 
@@ -40,11 +41,18 @@ pub(crate) static HMAC: Provider = Provider {
         OptionSpec::PUBLIC_URL,
         OptionSpec::ID_HEADER,
         OptionSpec::ID_PATH,
+        OptionSpec::ID_FALLBACK,
         OptionSpec::TYPE_HEADER,
         OptionSpec::TYPE_PATH,
     ],
     check_options: Some(check_options),
     event: GENERIC_EVENT,
+    redelivery: Redelivery {
+        proof: Proof::UnsignedHeader,
+        note: "a path is signed where the template has the body, a header only where it has that header; \
+               without `id_header`, `id_path` and `id_fallback: \"digest\"` each receipt is a new event",
+        ..GENERIC_REDELIVERY
+    },
     ..Provider::BASE
 };
 

@@ -38,6 +38,7 @@ pub(crate) static HUBSPOT: Provider = Provider {
         keys: &[
             Source::All(&[Source::Json("eventId"), Source::Json("subscriptionId"), Source::Json("objectId"), Source::Json("occurredAt")]),
             Source::All(&[Source::Json("eventId"), Source::Json("objectId"), Source::Json("occurredAt")]),
+            Source::Digest,
         ],
         batch: Batch::Body,
         ..Event::UNKNOWN

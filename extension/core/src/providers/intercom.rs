@@ -20,7 +20,7 @@ pub(crate) static INTERCOM: Provider = Provider {
         ..SignatureScheme::hex_of_body("X-Hub-Signature")
     }),
     // The attempts of one notification differ in their bytes and agree in their id.
-    event: Event { types: &[Source::Json("topic")], keys: &[Source::Json("id")], ..Event::UNKNOWN },
+    event: Event { types: &[Source::Json("topic")], keys: &[Source::Json("id"), Source::Digest], ..Event::UNKNOWN },
     handshake: Handshake { about: "HEAD: 200", unsigned: Some(answer_head), ..Handshake::NONE },
     ..Provider::BASE
 };

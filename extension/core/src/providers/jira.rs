@@ -11,7 +11,11 @@ pub(crate) static JIRA: Provider = Provider {
     title: "Jira Cloud",
     docs: "https://developer.atlassian.com/cloud/jira/platform/webhooks/",
     scheme: Scheme::Signature(SignatureScheme { form: Form::Prefixed("sha256="), ..SignatureScheme::hex_of_body("X-Hub-Signature") }),
-    event: Event { types: &[Source::Json("webhookEvent")], keys: &[Source::Header("X-Atlassian-Webhook-Identifier")], ..Event::UNKNOWN },
+    event: Event {
+        types: &[Source::Json("webhookEvent")],
+        keys: &[Source::Header("X-Atlassian-Webhook-Identifier"), Source::Digest],
+        ..Event::UNKNOWN
+    },
     samples: &[Sample::Uuid("X-Atlassian-Webhook-Identifier")],
     ..Provider::BASE
 };

@@ -12,7 +12,7 @@ pub(crate) static LINE: Provider = Provider {
     scheme: Scheme::Signature(SignatureScheme { encoding: Encoding::Base64, ..SignatureScheme::hex_of_body("x-line-signature") }),
     event: Event {
         types: &[Source::Json("type")],
-        keys: &[Source::Json("webhookEventId")],
+        keys: &[Source::Json("webhookEventId"), Source::Digest],
         batch: Batch::Path("events"),
         ..Event::UNKNOWN
     },

@@ -29,7 +29,7 @@ pub(crate) static LINEAR: Provider = Provider {
     options: &[OptionSpec::tolerance(60)],
     event: Event {
         types: &[Source::Json("type"), Source::Header("Linear-Event")],
-        keys: &[Source::Header("Linear-Delivery")],
+        keys: &[Source::Header("Linear-Delivery"), Source::Digest],
         ..Event::UNKNOWN
     },
     samples: &[Sample::Text("Linear-Event", "Issue"), Sample::Uuid("Linear-Delivery")],

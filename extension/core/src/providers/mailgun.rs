@@ -3,7 +3,7 @@
 use super::engine::context::Context;
 use super::engine::digest::{Hash, sha256_hex};
 use super::engine::encoding::Encoding;
-use super::engine::event::{Batch, Event};
+use super::engine::event::{Batch, Event, Source};
 use super::engine::form;
 use super::engine::json::Json;
 use super::engine::json_edit;
@@ -28,7 +28,7 @@ pub(crate) static MAILGUN: Provider = Provider {
         sign,
     }),
     options: &[OptionSpec::tolerance(0)],
-    event: Event { batch: Batch::Custom(item), identity: "body signature.token", ..Event::UNKNOWN },
+    event: Event { keys: &[Source::Digest], batch: Batch::Custom(item), identity: "body signature.token", ..Event::UNKNOWN },
     ..Provider::BASE
 };
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::engine::context::Context;
 use super::engine::digest::{Digest, sha256_hex};
-use super::engine::event::{Batch, Event};
+use super::engine::event::{Batch, Event, Source};
 use super::engine::form;
 use super::engine::json::Json;
 use super::engine::signature::{Form, SignatureScheme};
@@ -24,6 +24,7 @@ pub(crate) static META: Provider = Provider {
     scheme: Scheme::Signature(SignatureScheme { form: Form::Prefixed("sha256="), ..SignatureScheme::hex_of_body("X-Hub-Signature-256") }),
     options: &[OptionSpec::VERIFY_TOKEN],
     event: Event {
+        keys: &[Source::Digest],
         batch: Batch::Custom(items),
         identity: "of each message: its id; of each status: message id + status + group member; of other changes: who, what and when with the SHA-256 of it",
         ..Event::UNKNOWN

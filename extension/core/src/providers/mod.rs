@@ -21,6 +21,7 @@ mod options;
 mod provider;
 mod redact;
 pub(crate) use redact::redact;
+mod redelivery;
 mod secrets;
 #[cfg(test)]
 mod testing;

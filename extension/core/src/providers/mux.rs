@@ -18,7 +18,7 @@ pub(crate) static MUX: Provider = Provider {
         ..SignatureScheme::hex_of_body("Mux-Signature")
     }),
     options: &[OptionSpec::tolerance(300)],
-    event: Event { types: &[Source::Json("type")], keys: &[Source::Json("id")], ..Event::UNKNOWN },
+    event: Event { types: &[Source::Json("type")], keys: &[Source::Json("id"), Source::Digest], ..Event::UNKNOWN },
     ..Provider::BASE
 };
 

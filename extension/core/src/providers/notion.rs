@@ -14,7 +14,7 @@ pub(crate) static NOTION: Provider = Provider {
     title: "Notion",
     docs: "https://developers.notion.com/reference/webhooks",
     scheme: Scheme::Signature(SIGNATURE),
-    event: Event { types: &[Source::Json("type")], keys: &[Source::Json("id")], ..Event::UNKNOWN },
+    event: Event { types: &[Source::Json("type")], keys: &[Source::Json("id"), Source::Digest], ..Event::UNKNOWN },
     handshake: Handshake {
         about: "unsigned verification_token while the endpoint has no secret: 200; the token is in the stored delivery's body",
         unsigned: Some(take_token),

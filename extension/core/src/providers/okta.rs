@@ -27,7 +27,7 @@ pub(crate) static OKTA: Provider = Provider {
     options: &[OptionSpec { name: "header", kind: Kind::Header, default: Preset::Text("Authorization") }],
     event: Event {
         types: &[Source::Json("eventType")],
-        keys: &[Source::Json("uuid")],
+        keys: &[Source::Json("uuid"), Source::Digest],
         batch: Batch::Path("data.events"),
         ..Event::UNKNOWN
     },

@@ -12,7 +12,7 @@ pub(crate) static OPENAI: Provider = Provider {
     docs: "https://platform.openai.com/docs/guides/webhooks",
     scheme: Scheme::Signature(WEBHOOK),
     options: &[OptionSpec::tolerance(300)],
-    event: Event { types: &[Source::Json("type")], keys: &[Source::Header("webhook-id")], ..Event::UNKNOWN },
+    event: Event { types: &[Source::Json("type")], keys: &[Source::Header("webhook-id"), Source::Digest], ..Event::UNKNOWN },
     samples: &[Sample::Id("webhook-id", "wh_")],
     ..Provider::BASE
 };

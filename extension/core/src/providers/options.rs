@@ -72,6 +72,10 @@ impl OptionSpec {
     /// `id_header`: which header holds the identity.
     pub const ID_HEADER: Self = Self { name: "id_header", kind: Kind::Header, default: Preset::Nothing };
 
+    /// `id_fallback`: what names an occurrence that has no identity: nothing, so that each receipt is a new one, or the digest of the signed
+    /// bytes, for a sender whose retries alone have equal bytes.
+    pub const ID_FALLBACK: Self = Self { name: "id_fallback", kind: Kind::Choice(&["none", "digest"]), default: Preset::Text("none") };
+
     /// `type_header`: which header holds the event type.
     pub const TYPE_HEADER: Self = Self { name: "type_header", kind: Kind::Header, default: Preset::Nothing };
 

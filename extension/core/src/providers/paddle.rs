@@ -21,7 +21,7 @@ pub(crate) static PADDLE: Provider = Provider {
     // Five seconds is what Paddle's own libraries allow.
     options: &[OptionSpec::tolerance(5)],
     // A replay makes a new notification of the same event, so the event's id is the identity.
-    event: Event { types: &[Source::Json("event_type")], keys: &[Source::Json("event_id")], ..Event::UNKNOWN },
+    event: Event { types: &[Source::Json("event_type")], keys: &[Source::Json("event_id"), Source::Digest], ..Event::UNKNOWN },
     ..Provider::BASE
 };
 

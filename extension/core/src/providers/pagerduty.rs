@@ -12,7 +12,7 @@ pub(crate) static PAGERDUTY: Provider = Provider {
         form: Form::Pairs { separator: ",", signature: "v1", timestamp: "" },
         ..SignatureScheme::hex_of_body("X-PagerDuty-Signature")
     }),
-    event: Event { types: &[Source::Json("event.event_type")], keys: &[Source::Json("event.id")], ..Event::UNKNOWN },
+    event: Event { types: &[Source::Json("event.event_type")], keys: &[Source::Json("event.id"), Source::Digest], ..Event::UNKNOWN },
     ..Provider::BASE
 };
 

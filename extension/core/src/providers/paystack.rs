@@ -14,7 +14,7 @@ pub(crate) static PAYSTACK: Provider = Provider {
         algorithm: Algorithm::Hmac(Hash::Sha512),
         ..SignatureScheme::hex_of_body("x-paystack-signature")
     }),
-    event: Event { types: &[Source::Json("event")], keys: &[], ..Event::UNKNOWN },
+    event: Event { types: &[Source::Json("event")], keys: &[Source::Digest], ..Event::UNKNOWN },
     ..Provider::BASE
 };
 

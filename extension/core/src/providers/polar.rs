@@ -25,7 +25,7 @@ pub(crate) static POLAR: Provider = Provider {
         sign,
     }),
     options: &[OptionSpec::tolerance(300)],
-    event: Event { types: &[Source::Json("type")], keys: &[Source::Header("webhook-id")], ..Event::UNKNOWN },
+    event: Event { types: &[Source::Json("type")], keys: &[Source::Header("webhook-id"), Source::Digest], ..Event::UNKNOWN },
     samples: &[Sample::Id("webhook-id", "")],
     ..Provider::BASE
 };

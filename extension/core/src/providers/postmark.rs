@@ -36,6 +36,7 @@ pub(crate) static POSTMARK: Provider = Provider {
             Source::All(&[MESSAGE, RECORD, RECIPIENT, Source::Json("ChangedAt")]),
             Source::All(&[MESSAGE, RECORD]),
             MESSAGE,
+            Source::Digest,
         ],
         identity: "body RecordType + ID (bounces, spam complaints), else MessageID + RecordType + Recipient + time",
         ..Event::UNKNOWN

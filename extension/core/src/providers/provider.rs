@@ -14,6 +14,7 @@ use super::engine::template::{self, Part};
 use super::engine::token::TokenScheme;
 use super::options::{OptionSpec, Options};
 use super::redact::Redaction;
+use super::redelivery::Redelivery;
 use super::secrets::{Secrets, is_blank};
 use super::verdict::{Outcome, Reason, Redacted, Signed, Verdict};
 use crate::error::{Error, Result};
@@ -37,6 +38,7 @@ pub struct Provider {
     /// A rule over several options.
     pub(crate) check_options: Option<fn(&Options) -> Result<()>>,
     pub(crate) event: Event,
+    pub(crate) redelivery: Redelivery,
     pub(crate) handshake: Handshake,
     pub(crate) success: Reply,
     pub(crate) failure: Reply,
@@ -117,6 +119,7 @@ impl Provider {
         options: &[],
         check_options: None,
         event: Event::UNKNOWN,
+        redelivery: Redelivery::UNSTATED,
         handshake: Handshake::NONE,
         success: Reply::Text(200, ""),
         failure: Reply::Text(401, "invalid signature"),
@@ -147,7 +150,7 @@ impl Provider {
         if let Some(response) = self.handshake.signed.and_then(|answer| answer(&context, secret)) {
             return Verdict { outcome: Outcome::Handshake, response };
         }
-        let items = self.event.items(&context, || self.occurrence(&context));
+        let items = self.event.items(&context, &|body| self.occurrence(&context, body));
         Verdict { outcome: Outcome::Delivery(items), response: self.success.response(&context) }
     }
 
@@ -167,19 +170,29 @@ impl Provider {
         Verdict { outcome: Outcome::Refused { reason, detail }, response: self.failure.response(context) }
     }
 
-    /// The bytes that name an occurrence without an identity: what was signed without its timestamp, which a retry renews. `None` where
-    /// neither a body nor a query tells it from the next one.
-    fn occurrence<'a>(&self, context: &Context<'a>) -> Option<Vec<Cow<'a, [u8]>>> {
+    /// The bytes that tell an occurrence from the next one, with these pieces for the body: what was signed without its timestamp, which a
+    /// retry renews. `None` where neither a body nor a query does.
+    fn occurrence<'a>(&self, context: &Context<'a>, body: &[&'a [u8]]) -> Option<Vec<Cow<'a, [u8]>>> {
         // The generic scheme's template is an option.
         let option = context.options.text("template").and_then(|template| Part::parse(template).ok());
-        let signed: &[Part] = match (&self.scheme, &option) {
-            (_, Some(template)) => template,
-            (Scheme::Signature(scheme), None) => scheme.signed,
-            (Scheme::Token(_), None) => &[Part::Body],
-            (Scheme::Custom(scheme), None) => scheme.signed,
-        };
+        let signed = option.as_deref().unwrap_or(self.signed_parts());
         let signs_query = signed.contains(&Part::Url) && !context.request.query().is_empty();
-        (!context.body().is_empty() || signs_query).then(|| template::occurrence(signed, context))
+        (!context.body().is_empty() || signs_query).then(|| template::occurrence(signed, context, body))
+    }
+
+    /// What is signed, or, where nothing is, what a request says.
+    fn signed_parts(&self) -> &'static [Part<'static>] {
+        match &self.scheme {
+            Scheme::Signature(scheme) => scheme.signed,
+            Scheme::Token(_) => &[Part::Body],
+            Scheme::Custom(scheme) => scheme.signed,
+        }
+    }
+
+    /// Whether the signature covers this header.
+    #[cfg(test)]
+    pub(crate) fn signs_header(&self, name: &str) -> bool {
+        self.signed_parts().iter().any(|part| matches!(part, Part::Header(signed) if signed.eq_ignore_ascii_case(name)))
     }
 
     /// What the provider would send: headers to set on the request (they replace those of the same name), and for providers that
@@ -247,6 +260,31 @@ impl Provider {
         self.event.describe_identity()
     }
 
+    /// Whether and for how long the sender tries again by itself, in words.
+    pub fn retries(&self) -> String {
+        self.redelivery.retries.describe()
+    }
+
+    /// What of a further attempt is the same as in the first and what is not, in words; empty where there is none.
+    pub fn retry_repeats(&self) -> String {
+        self.redelivery.repeats()
+    }
+
+    /// What vouches for the identity: `signed`, `unsigned header`, `shared secret` or `none`.
+    pub fn identity_proof(&self) -> &'static str {
+        self.redelivery.proof.describe()
+    }
+
+    /// What the identity tells apart, in words.
+    pub fn identity_grain(&self) -> &'static str {
+        self.redelivery.grain.describe()
+    }
+
+    /// What else to know of the identity; may be empty.
+    pub fn identity_note(&self) -> &'static str {
+        self.redelivery.note
+    }
+
     /// The handshake in words; empty where the provider has none.
     pub fn handshake(&self) -> &'static str {
         self.handshake.about
@@ -266,13 +304,18 @@ impl Provider {
 
 impl Serialize for Provider {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut row = serializer.serialize_struct("Provider", 10)?;
+        let mut row = serializer.serialize_struct("Provider", 15)?;
         row.serialize_field("name", self.name)?;
         row.serialize_field("aliases", self.aliases)?;
         row.serialize_field("title", self.title)?;
         row.serialize_field("scheme", &self.scheme())?;
         row.serialize_field("headers", &self.headers())?;
         row.serialize_field("identity", &self.identity())?;
+        row.serialize_field("identity_grain", self.identity_grain())?;
+        row.serialize_field("identity_proof", self.identity_proof())?;
+        row.serialize_field("identity_note", self.identity_note())?;
+        row.serialize_field("retries", &self.retries())?;
+        row.serialize_field("retry_repeats", &self.retry_repeats())?;
         row.serialize_field("handshake", &Some(self.handshake()).filter(|about| !about.is_empty()))?;
         row.serialize_field("options", &self.option_defaults())?;
         row.serialize_field("docs", self.docs)?;

@@ -10,7 +10,7 @@ pub(crate) static RAZORPAY: Provider = Provider {
     title: "Razorpay",
     docs: "https://razorpay.com/docs/webhooks/validate-test/",
     scheme: Scheme::Signature(SignatureScheme::hex_of_body("X-Razorpay-Signature")),
-    event: Event { types: &[Source::Json("event")], keys: &[Source::Header("X-Razorpay-Event-Id")], ..Event::UNKNOWN },
+    event: Event { types: &[Source::Json("event")], keys: &[Source::Header("X-Razorpay-Event-Id"), Source::Digest], ..Event::UNKNOWN },
     samples: &[Sample::Id("X-Razorpay-Event-Id", "")],
     ..Provider::BASE
 };

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use super::engine::{form, json};
+use super::engine::{form, json_edit};
 use super::options::Options;
 use super::verdict::Redacted;
 use crate::request::{REDACTED, Request};
@@ -79,26 +79,10 @@ fn redact_url<'u>(url: &'u str, parameters: &[&str]) -> Cow<'u, str> {
 
 /// The body without the values at these paths.
 fn redact_body<'b>(body: &'b [u8], paths: &[&str]) -> Cow<'b, [u8]> {
-    if paths.is_empty() {
-        return body.into();
+    match json_edit::cut(body, paths).as_slice() {
+        [_] => body.into(),
+        pieces => pieces.join(format!("\"{REDACTED}\"").as_bytes()).into(),
     }
-    let mut spans: Vec<_> = json::find(body, paths).into_iter().flatten().map(|value| value.span_in(body)).collect();
-    if spans.is_empty() {
-        return body.into();
-    }
-    spans.sort_by_key(|span| span.start);
-    let mut redacted = Vec::with_capacity(body.len());
-    let mut at = 0;
-    for span in spans {
-        if span.start < at {
-            continue;
-        }
-        redacted.extend_from_slice(&body[at..span.start]);
-        redacted.extend_from_slice(format!("\"{REDACTED}\"").as_bytes());
-        at = span.end;
-    }
-    redacted.extend_from_slice(&body[at..]);
-    redacted.into()
 }
 
 #[cfg(test)]

@@ -28,7 +28,12 @@ pub(crate) static SENDGRID: Provider = Provider {
     }),
     // Retries go on for a day and nobody says that they are signed anew, so no age is too great by default.
     options: &[OptionSpec::tolerance(0)],
-    event: Event { types: &[Source::Json("event")], keys: &[Source::Json("sg_event_id")], batch: Batch::Body, ..Event::UNKNOWN },
+    event: Event {
+        types: &[Source::Json("event")],
+        keys: &[Source::Json("sg_event_id"), Source::Digest],
+        batch: Batch::Body,
+        ..Event::UNKNOWN
+    },
     ..Provider::BASE
 };
 

@@ -12,7 +12,7 @@ pub(crate) static SENTRY: Provider = Provider {
     scheme: Scheme::Signature(SignatureScheme::hex_of_body("Sentry-Hook-Signature")),
     event: Event {
         types: &[Source::Dotted(&[Source::Header("Sentry-Hook-Resource"), Source::Json("action")]), Source::Header("Sentry-Hook-Resource")],
-        keys: &[Source::Header("Request-ID")],
+        keys: &[Source::Header("Request-ID"), Source::Digest],
         ..Event::UNKNOWN
     },
     samples: &[Sample::Text("Sentry-Hook-Resource", "issue"), Sample::Id("Request-ID", "")],

@@ -25,7 +25,7 @@ pub(crate) static SHOPIFY: Provider = Provider {
     event: Event {
         types: &[Source::Header("X-Shopify-Topic"), Source::Header("shopify-topic")],
         // The event id is shared by the deliveries of several subscriptions, so it identifies none of them.
-        keys: &[Source::Header("X-Shopify-Webhook-Id"), Source::Header("shopify-webhook-id")],
+        keys: &[Source::Header("X-Shopify-Webhook-Id"), Source::Header("shopify-webhook-id"), Source::Digest],
         ..Event::UNKNOWN
     },
     samples: &[Sample::Text("X-Shopify-Topic", "orders/create"), Sample::Uuid("X-Shopify-Webhook-Id")],

@@ -25,7 +25,7 @@ pub(crate) static SLACK: Provider = Provider {
     options: &[OptionSpec::tolerance(300)],
     event: Event {
         types: &[Source::Json("event.type"), Source::Json("type")],
-        keys: &[Source::Json("event_id")],
+        keys: &[Source::Json("event_id"), Source::Digest],
         batch: Batch::Custom(form_item),
         ..Event::UNKNOWN
     },

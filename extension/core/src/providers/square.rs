@@ -17,7 +17,7 @@ pub(crate) static SQUARE: Provider = Provider {
         ..SignatureScheme::hex_of_body("x-square-hmacsha256-signature")
     }),
     options: &[OptionSpec::PUBLIC_URL],
-    event: Event { types: &[Source::Json("type")], keys: &[Source::Json("event_id")], ..Event::UNKNOWN },
+    event: Event { types: &[Source::Json("type")], keys: &[Source::Json("event_id"), Source::Digest], ..Event::UNKNOWN },
     ..Provider::BASE
 };
 

@@ -23,7 +23,7 @@ pub(crate) static STANDARD_WEBHOOKS: Provider = Provider {
     docs: "https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md",
     scheme: Scheme::Custom(CustomScheme { about: ABOUT, headers: &WEBHOOK_HEADERS, signed: WEBHOOK.signed, verify, sign }),
     options: &[OptionSpec::tolerance(300)],
-    event: Event { types: &[Source::Json("type")], keys: &[Source::Header("webhook-id")], ..Event::UNKNOWN },
+    event: Event { types: &[Source::Json("type")], keys: &[Source::Header("webhook-id"), Source::Digest], ..Event::UNKNOWN },
     samples: &[Sample::Id("webhook-id", "msg_")],
     ..Provider::BASE
 };

@@ -28,7 +28,7 @@ pub(crate) static SVIX: Provider = Provider {
     event: Event {
         // Bodies are the sender's own: `type` is customary, Svix's own example has `event_type`.
         types: &[Source::Json("type"), Source::Json("event_type")],
-        keys: &[Source::Header("svix-id"), Source::Header("webhook-id")],
+        keys: &[Source::Header("svix-id"), Source::Header("webhook-id"), Source::Digest],
         ..Event::UNKNOWN
     },
     samples: SAMPLES,
@@ -48,7 +48,8 @@ pub(super) const SCHEME: SignatureScheme<'static> = shared_secret(
 );
 
 /// Type and identity of senders that are known to use `svix-*` headers and `type`.
-pub(super) const EVENT: Event = Event { types: &[Source::Json("type")], keys: &[Source::Header("svix-id")], ..Event::UNKNOWN };
+pub(super) const EVENT: Event =
+    Event { types: &[Source::Json("type")], keys: &[Source::Header("svix-id"), Source::Digest], ..Event::UNKNOWN };
 
 fn verify<'s>(context: &Context, secrets: &'s Secrets) -> Checked<&'s str> {
     let branded = SVIX_HEADERS.iter().any(|name| context.first_header(name).is_some());

@@ -13,7 +13,12 @@ pub(crate) static TELEGRAM: Provider = Provider {
     title: "Telegram",
     docs: "https://core.telegram.org/bots/api#setwebhook",
     scheme: Scheme::Token(TokenScheme { header: "X-Telegram-Bot-Api-Secret-Token", prefix: "" }),
-    event: Event { keys: &[Source::Json("update_id")], batch: Batch::Custom(update), identity: "body update_id", ..Event::UNKNOWN },
+    event: Event {
+        keys: &[Source::Json("update_id"), Source::Digest],
+        batch: Batch::Custom(update),
+        identity: "body update_id",
+        ..Event::UNKNOWN
+    },
     redaction: Redaction::headers(&["x-telegram-bot-api-secret-token"]),
     ..Provider::BASE
 };

@@ -22,7 +22,7 @@ pub(crate) static TELNYX: Provider = Provider {
         ..SignatureScheme::hex_of_body("telnyx-signature-ed25519")
     }),
     options: &[OptionSpec::tolerance(300)],
-    event: Event { types: &[Source::Json("data.event_type")], keys: &[Source::Json("data.id")], ..Event::UNKNOWN },
+    event: Event { types: &[Source::Json("data.event_type")], keys: &[Source::Json("data.id"), Source::Digest], ..Event::UNKNOWN },
     ..Provider::BASE
 };
 

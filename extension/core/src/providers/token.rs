@@ -8,6 +8,7 @@ use super::engine::token::TokenScheme;
 use super::options::{Kind, OptionSpec, Preset};
 use super::provider::{CustomScheme, Provider, Scheme};
 use super::redact::Redaction;
+use super::redelivery::{Grain, Proof, Redelivery};
 use super::secrets::Secrets;
 use super::verdict::Signed;
 use crate::error::Result;
@@ -28,10 +29,12 @@ pub(crate) static TOKEN: Provider = Provider {
         OptionSpec { name: "prefix", kind: Kind::Text, default: Preset::Text("") },
         OptionSpec::ID_HEADER,
         OptionSpec::ID_PATH,
+        OptionSpec::ID_FALLBACK,
         OptionSpec::TYPE_HEADER,
         OptionSpec::TYPE_PATH,
     ],
     event: GENERIC_EVENT,
+    redelivery: GENERIC_REDELIVERY,
     redaction: Redaction { header_option: Some("header"), ..Redaction::NONE },
     ..Provider::BASE
 };
@@ -39,8 +42,17 @@ pub(crate) static TOKEN: Provider = Provider {
 /// Type and identity where the options say they are: what all generic providers share.
 pub(super) const GENERIC_EVENT: Event = Event {
     types: &[Source::HeaderOption("type_header"), Source::JsonOption("type_path")],
-    keys: &[Source::HeaderOption("id_header"), Source::JsonOption("id_path")],
+    keys: &[Source::HeaderOption("id_header"), Source::JsonOption("id_path"), Source::DigestOption("id_fallback")],
     ..Event::UNKNOWN
+};
+
+/// Nothing is known of the senders of generic providers, so equal bytes are no retry unless an option says so.
+pub(super) const GENERIC_REDELIVERY: Redelivery = Redelivery {
+    proof: Proof::SharedSecret,
+    grain: Grain::Options,
+    note: "name the identity with `id_header` or `id_path`, or say `id_fallback: \"digest\"` where the sender's retries alone have equal bytes; \
+           otherwise each receipt is a new event",
+    ..Redelivery::UNSTATED
 };
 
 fn scheme<'a>(context: &Context<'a>) -> TokenScheme<'a> {

@@ -21,7 +21,7 @@ pub(crate) static TRELLO: Provider = Provider {
         ..SignatureScheme::hex_of_body("X-Trello-Webhook")
     }),
     options: &[OptionSpec::PUBLIC_URL],
-    event: Event { types: &[Source::Json("action.type")], keys: &[Source::Json("action.id")], ..Event::UNKNOWN },
+    event: Event { types: &[Source::Json("action.type")], keys: &[Source::Json("action.id"), Source::Digest], ..Event::UNKNOWN },
     handshake: Handshake { about: "HEAD: 200", unsigned: Some(answer_head), ..Handshake::NONE },
     ..Provider::BASE
 };

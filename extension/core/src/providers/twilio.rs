@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::engine::context::Context;
 use super::engine::digest::{Hash, sha256_hex};
 use super::engine::encoding::Encoding;
-use super::engine::event::{Batch, Event};
+use super::engine::event::{Batch, Event, Source};
 use super::engine::form;
 use super::engine::json::Json;
 use super::engine::refusal::{Checked, Refusal};
@@ -37,6 +37,7 @@ pub(crate) static TWILIO: Provider = Provider {
         OptionSpec::PUBLIC_URL,
     ],
     event: Event {
+        keys: &[Source::Digest],
         batch: Batch::Custom(items),
         identity: "header I-Twilio-Idempotency-Token, else MessageSid + status, else CallSid + CallStatus + SequenceNumber, else SHA-256 of the signed bytes; of each event of a batch: id",
         ..Event::UNKNOWN

@@ -32,7 +32,7 @@ pub(crate) static TWITCH: Provider = Provider {
     options: &[OptionSpec::tolerance(600)],
     event: Event {
         types: &[Source::Json("subscription.type"), Source::Header("Twitch-Eventsub-Subscription-Type")],
-        keys: &[Source::Header(MESSAGE_ID)],
+        keys: &[Source::Header(MESSAGE_ID), Source::Digest],
         batch: Batch::Custom(items),
         identity: "header Twitch-Eventsub-Message-Id; of each of a batch of events: id",
         ..Event::UNKNOWN

@@ -14,7 +14,7 @@ pub(crate) static TYPEFORM: Provider = Provider {
         encoding: Encoding::Base64,
         ..SignatureScheme::hex_of_body("Typeform-Signature")
     }),
-    event: Event { types: &[Source::Json("event_type")], keys: &[Source::Json("event_id")], ..Event::UNKNOWN },
+    event: Event { types: &[Source::Json("event_type")], keys: &[Source::Json("event_id"), Source::Digest], ..Event::UNKNOWN },
     ..Provider::BASE
 };
 

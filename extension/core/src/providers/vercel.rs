@@ -14,7 +14,7 @@ pub(crate) static VERCEL: Provider = Provider {
         algorithm: Algorithm::Hmac(Hash::Sha1),
         ..SignatureScheme::hex_of_body("x-vercel-signature")
     }),
-    event: Event { types: &[Source::Json("type")], keys: &[Source::Json("id")], ..Event::UNKNOWN },
+    event: Event { types: &[Source::Json("type")], keys: &[Source::Json("id"), Source::Digest], ..Event::UNKNOWN },
     ..Provider::BASE
 };
 

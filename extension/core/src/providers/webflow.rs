@@ -17,7 +17,7 @@ pub(crate) static WEBFLOW: Provider = Provider {
         ..SignatureScheme::hex_of_body("x-webflow-signature")
     }),
     options: &[OptionSpec::tolerance(300)],
-    event: Event { types: &[Source::Json("triggerType")], keys: &[], ..Event::UNKNOWN },
+    event: Event { types: &[Source::Json("triggerType")], keys: &[Source::Digest], ..Event::UNKNOWN },
     ..Provider::BASE
 };
 

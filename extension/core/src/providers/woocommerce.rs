@@ -16,7 +16,11 @@ pub(crate) static WOOCOMMERCE: Provider = Provider {
     title: "WooCommerce",
     docs: "https://developer.woocommerce.com/docs/best-practices/urls-and-routing/webhooks/",
     scheme: Scheme::Signature(SIGNATURE),
-    event: Event { types: &[Source::Header("X-WC-Webhook-Topic")], keys: &[Source::Header("X-WC-Webhook-Delivery-ID")], ..Event::UNKNOWN },
+    event: Event {
+        types: &[Source::Header("X-WC-Webhook-Topic")],
+        keys: &[Source::Header("X-WC-Webhook-Delivery-ID"), Source::Digest],
+        ..Event::UNKNOWN
+    },
     handshake: Handshake { about: "unsigned form webhook_id=<number>: 200", unsigned: Some(answer_ping), ..Handshake::NONE },
     samples: &[Sample::Text("X-WC-Webhook-Topic", "order.created"), Sample::Id("X-WC-Webhook-Delivery-ID", "")],
     ..Provider::BASE

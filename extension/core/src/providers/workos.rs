@@ -18,7 +18,7 @@ pub(crate) static WORKOS: Provider = Provider {
         ..SignatureScheme::hex_of_body("WorkOS-Signature")
     }),
     options: &[OptionSpec::tolerance(180)],
-    event: Event { types: &[Source::Json("event")], keys: &[Source::Json("id")], ..Event::UNKNOWN },
+    event: Event { types: &[Source::Json("event")], keys: &[Source::Json("id"), Source::Digest], ..Event::UNKNOWN },
     ..Provider::BASE
 };
 

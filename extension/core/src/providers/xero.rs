@@ -12,6 +12,7 @@ pub(crate) static XERO: Provider = Provider {
     scheme: Scheme::Signature(SignatureScheme { encoding: Encoding::Base64, ..SignatureScheme::hex_of_body("x-xero-signature") }),
     event: Event {
         types: &[Source::Dotted(&[Source::Json("eventCategory"), Source::Json("eventType")])],
+        keys: &[Source::Digest],
         batch: Batch::Path("events"),
         ..Event::UNKNOWN
     },

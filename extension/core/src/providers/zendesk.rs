@@ -27,7 +27,11 @@ pub(crate) static ZENDESK: Provider = Provider {
     }),
     options: &[OptionSpec::tolerance(0)],
     // A body of a trigger is free text whose `id` may be that of a ticket: the invocation is the identity.
-    event: Event { types: &[Source::Json("type")], keys: &[Source::Header("X-Zendesk-Webhook-Invocation-Id")], ..Event::UNKNOWN },
+    event: Event {
+        types: &[Source::Json("type")],
+        keys: &[Source::Header("X-Zendesk-Webhook-Invocation-Id"), Source::Digest],
+        ..Event::UNKNOWN
+    },
     samples: &[Sample::Id("X-Zendesk-Webhook-Invocation-Id", "")],
     ..Provider::BASE
 };

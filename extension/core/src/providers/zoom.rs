@@ -24,7 +24,7 @@ pub(crate) static ZOOM: Provider = Provider {
     }),
     // Zoom states no limit, and retries come up to 85 minutes later.
     options: &[OptionSpec::tolerance(0)],
-    event: Event { types: &[Source::Json("event")], ..Event::UNKNOWN },
+    event: Event { types: &[Source::Json("event")], keys: &[Source::Digest], ..Event::UNKNOWN },
     handshake: Handshake {
         about: "signed endpoint.url_validation: 200 with {plainToken, encryptedToken: hex HMAC-SHA-256 of it}",
         signed: Some(answer_validation),

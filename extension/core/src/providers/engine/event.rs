@@ -1,11 +1,11 @@
 //! Where a request says what happened: the type and the identity of the occurrence, for one event or for each of a batch.
 
 use std::borrow::Cow;
-use std::ops::Range;
 
 use super::context::Context;
 use super::digest::sha256_hex;
 use super::json::{self, Json};
+use super::json_edit;
 use crate::providers::Item;
 
 /// The longest key that is kept as it is, in bytes.
@@ -28,29 +28,26 @@ pub enum Source {
     Dotted(&'static [Source]),
     /// This text, where the other source has one: tells families of occurrences apart.
     Literal(&'static str),
+    /// The digest of what is signed (of a batch's element), beside a part that cannot tell two occurrences of one second apart.
+    Digest,
+    /// That digest, where one of these has a text: an id or a time, without which equal bytes say that something happened again.
+    DigestWith(&'static [Source]),
+    /// That digest, where this option says `digest`.
+    DigestOption(&'static str),
 }
 
 /// How a provider says what happened. The first source that has a text wins.
 pub struct Event {
     /// Where the type is.
     pub types: &'static [Source],
-    /// Where the identity is; without one the signed bytes are hashed.
+    /// Where the identity is; where none of them has a text, nothing tells it from the next one and the occurrence is a new one.
     pub keys: &'static [Source],
     /// Where the elements of a batch are.
     pub batch: Batch,
-    /// What an occurrence without an identity is named by.
-    pub unnamed: Unnamed,
+    /// Paths of the body (of a batch's element) that no digest takes: what each attempt renews, such as its number, and secrets.
+    pub renewed: &'static [&'static str],
     /// The identity in words, where the sources do not say it all.
     pub identity: &'static str,
-}
-
-/// What an occurrence without an identity is named by.
-#[derive(Debug, Clone, Copy)]
-pub enum Unnamed {
-    /// The signed bytes: the same ones are a retry.
-    SignedBytes,
-    /// Nothing: the same bytes say again and again that something happened.
-    Nothing,
 }
 
 /// Whether one request may hold several occurrences.
@@ -62,43 +59,49 @@ pub enum Batch {
     Body,
     /// This path of the body is an array of them.
     Path(&'static str),
-    /// This function finds them; `None` where the body is read as one occurrence. Items without a key get one.
+    /// This function finds them; `None` where the body is read as one occurrence. The keys of [`Event`] name those without one.
     Custom(fn(&Context) -> Option<Vec<Item>>),
 }
 
 impl Event {
     /// No type and no identity of its own.
-    pub const UNKNOWN: Event = Event { types: &[], keys: &[], batch: Batch::Single, unnamed: Unnamed::SignedBytes, identity: "" };
+    pub const UNKNOWN: Event = Event { types: &[], keys: &[], batch: Batch::Single, renewed: &[], identity: "" };
 
-    /// The occurrences of an authentic request. `occurrence` gives the bytes to name one by that has no identity, where it has any.
+    /// The occurrences of an authentic request. `signed` gives the bytes that tell one from the next, with these pieces for the body,
+    /// where there are any.
     ///
     /// An authentic body that is not in the expected form is one occurrence: nothing that a provider signed is dropped.
-    pub fn items<'a>(&self, context: &Context<'a>, occurrence: impl Fn() -> Option<Vec<Cow<'a, [u8]>>>) -> Vec<Item> {
-        let name = |span: Option<&Range<usize>>| match (self.unnamed, span) {
-            (Unnamed::Nothing, _) => None,
-            (Unnamed::SignedBytes, Some(span)) => Some(named(&[&context.body()[span.clone()]])),
-            (Unnamed::SignedBytes, None) => occurrence().map(|parts| named(&parts.iter().map(AsRef::as_ref).collect::<Vec<_>>())),
-        };
-        let mut items = self.read(context);
+    pub fn items<'a>(&self, context: &Context<'a>, signed: SignedBytes<'_, 'a>) -> Vec<Item> {
+        let mut items = self.read(context, signed);
         for item in &mut items {
-            let key = item.key.take().filter(|key| !key.is_empty());
-            item.key = key.map(bounded_key).or_else(|| name(item.span.as_ref()));
+            item.key = item.key.take().filter(|key| !key.is_empty()).map(bounded_key);
             item.event_type.take_if(|text| text.is_empty());
         }
         items
     }
 
-    fn read(&self, context: &Context) -> Vec<Item> {
+    fn read<'a>(&self, context: &Context<'a>, signed: SignedBytes<'_, 'a>) -> Vec<Item> {
+        let body = context.body();
         if let Batch::Custom(find) = self.batch
-            && let Some(items) = find(context)
+            && let Some(mut items) = find(context)
         {
+            for item in items.iter_mut().filter(|item| item.key.as_deref().is_none_or(str::is_empty)) {
+                let element = Element { json: item.span.clone().map_or(body, |span| &body[span]), is_whole: item.span.is_none() };
+                let fields = Fields::find(self, context, &[self.keys], element, signed);
+                // What a header says is the same for every element.
+                let own = self.keys.iter().filter(|source| element.is_whole || source.headers().is_empty());
+                item.key = own.into_iter().find_map(|source| fields.text(source)).map(Cow::into_owned);
+            }
             return items;
         }
-        match self.batch.elements(context.body()) {
-            None => vec![Item { span: None, ..self.item(context, context.body()) }],
+        match self.batch.elements(body) {
+            None => vec![self.item(context, Element { json: body, is_whole: true }, signed)],
             Some(elements) => elements
                 .into_iter()
-                .map(|element| Item { span: Some(element.span_in(context.body())), ..self.item(context, element.bytes()) })
+                .map(|element| Item {
+                    span: Some(element.span_in(body)),
+                    ..self.item(context, Element { json: element.bytes(), is_whole: false }, signed)
+                })
                 .collect(),
         }
     }
@@ -108,29 +111,19 @@ impl Event {
         if !self.identity.is_empty() {
             return self.identity.to_owned();
         }
-        let last = match self.unnamed {
-            Unnamed::SignedBytes => "SHA-256 of the signed bytes",
-            Unnamed::Nothing => "none",
+        let (each, what) = match self.batch {
+            Batch::Single | Batch::Custom(_) => ("", "signed bytes"),
+            Batch::Body | Batch::Path(_) => ("of each item: ", "item"),
         };
-        let sources: Vec<_> = self.keys.iter().map(Source::describe).chain([last.into()]).collect();
-        let each = match self.batch {
-            Batch::Single | Batch::Custom(_) => "",
-            Batch::Body | Batch::Path(_) => "of each item: ",
-        };
+        let is_certain = matches!(self.keys.last(), Some(Source::Digest));
+        let none = (!is_certain).then(|| "none".to_owned());
+        let sources: Vec<_> = self.keys.iter().map(|source| source.describe(what)).chain(none).collect();
         format!("{each}{}", sources.join(", else "))
     }
 
     /// Type and key of one element (or of the whole body).
-    fn item<'a>(&self, context: &Context<'a>, json: &'a [u8]) -> Item {
-        let mut paths = Vec::new();
-        for source in self.types.iter().chain(self.keys) {
-            source.paths(context, &mut paths);
-        }
-        // A provider that says everything in headers costs no look at the body.
-        let needs_body = |sources: &[Source]| !matches!(sources.first(), Some(first) if first.in_headers(context));
-        let found =
-            if !paths.is_empty() && (needs_body(self.types) || needs_body(self.keys)) { json::find(json, &paths) } else { Vec::new() };
-        let fields = Fields { context, paths, found };
+    fn item<'a>(&self, context: &Context<'a>, element: Element<'a>, signed: SignedBytes<'_, 'a>) -> Item {
+        let fields = Fields::find(self, context, &[self.types, self.keys], element, signed);
         Item { event_type: fields.first(self.types), key: fields.first(self.keys), span: None }
     }
 }
@@ -145,13 +138,52 @@ fn named(parts: &[&[u8]]) -> String {
     format!("sha256:{}", sha256_hex(parts))
 }
 
+/// The bytes that tell one occurrence from the next, made with these pieces for the body; `None` where there are none.
+pub type SignedBytes<'f, 'a> = &'f dyn Fn(&[&'a [u8]]) -> Option<Vec<Cow<'a, [u8]>>>;
+
+/// What one occurrence is read from.
+#[derive(Clone, Copy)]
+struct Element<'a> {
+    json: &'a [u8],
+    is_whole: bool,
+}
+
 struct Fields<'a, 'c> {
     context: &'c Context<'a>,
+    element: Element<'a>,
+    renewed: &'static [&'static str],
+    signed: SignedBytes<'c, 'a>,
     paths: Vec<&'c str>,
     found: Vec<Option<Json<'a>>>,
 }
 
-impl<'a> Fields<'a, '_> {
+impl<'a, 'c> Fields<'a, 'c> {
+    /// Looks up what these lists of sources need, in one pass over the element.
+    fn find(
+        event: &Event,
+        context: &'c Context<'a>,
+        lists: &[&'static [Source]],
+        element: Element<'a>,
+        signed: SignedBytes<'c, 'a>,
+    ) -> Self {
+        let mut paths = Vec::new();
+        for source in lists.iter().copied().flatten() {
+            source.paths(context, &mut paths);
+        }
+        // A provider that says everything in headers costs no look at the body.
+        let needs_body = lists.iter().any(|sources| !sources.first().is_some_and(|first| first.in_headers(context)));
+        let found = if !paths.is_empty() && needs_body { json::find(element.json, &paths) } else { Vec::new() };
+        Self { context, element, renewed: event.renewed, signed, paths, found }
+    }
+
+    fn digest(&self) -> Option<String> {
+        let pieces = json_edit::cut(self.element.json, self.renewed);
+        if !self.element.is_whole {
+            return Some(named(&pieces));
+        }
+        (self.signed)(&pieces).map(|parts| named(&parts.iter().map(AsRef::as_ref).collect::<Vec<_>>()))
+    }
+
     fn first(&self, sources: &[Source]) -> Option<String> {
         sources.iter().find_map(|source| self.text(source)).map(Cow::into_owned)
     }
@@ -165,6 +197,13 @@ impl<'a> Fields<'a, '_> {
             Source::Json(path) => self.json(path),
             Source::JsonOption(option) => self.context.options.text(option).and_then(|path| self.json(path)),
             Source::Literal(text) => Some(Cow::Borrowed(*text)),
+            Source::Digest => self.digest().map(Cow::Owned),
+            Source::DigestWith(sources) => {
+                sources.iter().any(|source| self.text(source).is_some()).then(|| self.digest()).flatten().map(Cow::Owned)
+            }
+            Source::DigestOption(option) => {
+                (self.context.options.text(option) == Some("digest")).then(|| self.digest()).flatten().map(Cow::Owned)
+            }
             Source::All(sources) => self.joined(sources, ":"),
             Source::Dotted(sources) => self.joined(sources, "."),
         };
@@ -187,8 +226,10 @@ impl Source {
         match self {
             Source::Json(path) => paths.push(path),
             Source::JsonOption(option) => paths.extend(context.options.text(option)),
-            Source::All(sources) | Source::Dotted(sources) => sources.iter().for_each(|source| source.paths(context, paths)),
-            Source::Header(_) | Source::HeaderOption(_) | Source::Literal(_) => {}
+            Source::All(sources) | Source::Dotted(sources) | Source::DigestWith(sources) => {
+                sources.iter().for_each(|source| source.paths(context, paths));
+            }
+            Source::Header(_) | Source::HeaderOption(_) | Source::Literal(_) | Source::Digest | Source::DigestOption(_) => {}
         }
     }
 
@@ -199,32 +240,107 @@ impl Source {
                 context.options.text(option).is_some_and(|name| context.first_header(name).is_some_and(|v| !v.is_empty()))
             }
             Source::All(sources) | Source::Dotted(sources) => sources.iter().all(|source| source.in_headers(context)),
-            Source::Literal(_) => true,
-            Source::Json(_) | Source::JsonOption(_) => false,
+            Source::DigestWith(sources) => sources.iter().any(|source| source.in_headers(context)),
+            Source::Literal(_) | Source::Digest => true,
+            Source::Json(_) | Source::JsonOption(_) | Source::DigestOption(_) => false,
         }
     }
 
-    /// The words of the catalogue.
-    pub fn describe(&self) -> String {
+    /// The headers that it reads by name.
+    pub fn headers(&self) -> Vec<&'static str> {
+        match self {
+            Source::Header(name) => vec![name],
+            Source::All(sources) | Source::Dotted(sources) | Source::DigestWith(sources) => {
+                sources.iter().flat_map(Source::headers).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// The words of the catalogue; `what` is digested.
+    pub fn describe(&self, what: &str) -> String {
+        // `body a + b` is easier to read than `body a + body b`.
+        let each = |sources: &[Source]| -> Vec<String> {
+            let mut in_body = false;
+            let told = sources.iter().filter(|source| !matches!(source, Source::Literal(_)));
+            let shortened = told.map(|source| match source {
+                Source::Json(path) if std::mem::replace(&mut in_body, true) => (*path).to_owned(),
+                source => {
+                    in_body = matches!(source, Source::Json(_));
+                    source.describe(what)
+                }
+            });
+            shortened.collect()
+        };
         match self {
             Source::Header(name) => format!("header {name}"),
             Source::Json(path) => format!("body {path}"),
             Source::HeaderOption(option) | Source::JsonOption(option) => format!("option {option}"),
-            Source::All(sources) | Source::Dotted(sources) => {
-                let parts: Vec<_> = sources.iter().filter(|source| !matches!(source, Source::Literal(_))).map(Source::describe).collect();
-                parts.join(" + ")
-            }
+            Source::All(sources) | Source::Dotted(sources) => each(sources).join(" + "),
             Source::Literal(text) => (*text).to_owned(),
+            Source::Digest => format!("SHA-256 of the {what}"),
+            Source::DigestWith(sources) => format!("SHA-256 of the {what} where there is {}", each(sources).join(" or ")),
+            Source::DigestOption(option) => format!("SHA-256 of the {what} where option {option} is `digest`"),
         }
     }
 }
 
 impl Batch {
+    /// Its objects: what is none in a batch is no item. `None` for a body that is no batch, or one of other things than objects.
     fn elements<'a>(self, body: &'a [u8]) -> Option<Vec<Json<'a>>> {
-        match self {
+        let elements = match self {
             Batch::Single | Batch::Custom(_) => None,
             Batch::Body => Json::parse(body)?.elements(),
             Batch::Path(path) => json::find(body, &[path]).pop()??.elements(),
-        }
+        }?;
+        let is_empty = elements.is_empty();
+        let objects: Vec<_> = elements.into_iter().filter(|element| element.is_object()).collect();
+        (is_empty || !objects.is_empty()).then_some(objects)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::Options;
+    use super::*;
+    use crate::request::Request;
+
+    const ID: Source = Source::Json("id");
+
+    fn keys(event: &Event, body: &str) -> Vec<Option<String>> {
+        let request = Request::parse("{}", body.as_bytes()).unwrap();
+        let options = Options::default();
+        let context = Context { options: &options, request: &request, now_ms: 0 };
+        let items = event.items(&context, &|body| Some(body.iter().map(|piece| Cow::Borrowed(*piece)).collect()));
+        items.into_iter().map(|item| item.key).collect()
+    }
+
+    #[test]
+    fn a_coarse_identity_takes_the_digest_and_a_retry_s_count_does_not_change_it() {
+        let event = Event { keys: &[Source::All(&[ID, Source::Digest])], renewed: &["attempt"], ..Event::UNKNOWN };
+        let key = |body| keys(&event, body).pop().unwrap();
+        let first = key(r#"{"id": 1, "attempt": 1, "n": 5}"#);
+        assert!(first.as_deref().unwrap().starts_with("1:sha256:"));
+        assert_eq!(first, key(r#"{"id": 1, "attempt": 20, "n": 5}"#));
+        assert_ne!(first, key(r#"{"id": 1, "attempt": 1, "n": 6}"#));
+        assert_eq!(key(r#"{"attempt": 1}"#), None);
+    }
+
+    #[test]
+    fn a_digest_names_only_what_holds_an_id_or_a_time() {
+        let event = Event { keys: &[Source::DigestWith(&[ID, Source::Json("at")])], ..Event::UNKNOWN };
+        assert!(keys(&event, r#"{"at": 7}"#)[0].is_some());
+        assert_eq!(keys(&event, r#"{"content": "A new booking"}"#), [None]);
+        assert_eq!(keys(&event, "no json"), [None]);
+        assert_eq!(event.describe_identity(), "SHA-256 of the signed bytes where there is body id or at, else none");
+    }
+
+    #[test]
+    fn only_objects_are_items() {
+        let event = Event { keys: &[ID, Source::Digest], batch: Batch::Body, ..Event::UNKNOWN };
+        assert_eq!(keys(&event, r#"[0, {"id": 1}, "x", null, [{"id": 3}], {"id": 2}]"#), [Some("1".into()), Some("2".into())]);
+        assert_eq!(keys(&event, "[]"), []);
+        // What the provider signed is not dropped.
+        assert_eq!(keys(&event, "[0, 1]"), [Some(named(&[b"[0, 1]"]))]);
     }
 }

@@ -94,10 +94,18 @@ pub fn resolve<'a>(parts: &[Part<'a>], context: &Context<'a>, timestamp: &'a str
     parts.iter().map(|part| part.resolve(context, timestamp)).collect()
 }
 
-/// The parts that tell one occurrence from another: what was signed, without the timestamp, which a retry renews, and the punctuation.
-pub fn occurrence<'a>(parts: &[Part<'a>], context: &Context<'a>) -> Vec<Cow<'a, [u8]>> {
-    let telling = parts.iter().filter(|part| !matches!(part, Part::Text(_) | Part::Timestamp));
-    telling.filter_map(|part| part.resolve(context, "").ok()).collect()
+/// The parts that tell one occurrence from another: what was signed, with these pieces for the body, without the timestamp, which a retry
+/// renews, and without the punctuation.
+pub fn occurrence<'a>(parts: &[Part<'a>], context: &Context<'a>, body: &[&'a [u8]]) -> Vec<Cow<'a, [u8]>> {
+    let mut telling = Vec::new();
+    for part in parts {
+        match part {
+            Part::Text(_) | Part::Timestamp => {}
+            Part::Body => telling.extend(body.iter().map(|piece| Cow::Borrowed(*piece))),
+            Part::Url | Part::Method | Part::Header(_) => telling.extend(part.resolve(context, "")),
+        }
+    }
+    telling
 }
 
 #[cfg(test)]
