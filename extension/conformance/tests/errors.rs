@@ -40,6 +40,7 @@ fn every_code_of_the_table_is_met() {
         ("bad_state", bad_state),
         ("lease_lost", lease_lost),
         ("not_bootstrapped", not_bootstrapped),
+        ("schema_incomplete", schema_incomplete),
         ("schema_too_new", schema_too_new),
         ("busy", busy),
         ("read_only", read_only),
@@ -113,7 +114,10 @@ fn not_bootstrapped() -> Failure {
 
 fn schema_too_new() -> Failure {
     let database = shop();
-    database.conn.execute_batch("UPDATE _knocker_schema SET version = 4711").unwrap();
+    database
+        .conn
+        .execute_batch("UPDATE _knocker_schema SET version = 4711 WHERE version = (SELECT max(version) FROM _knocker_schema)")
+        .unwrap();
     for result in [
         call!(database, "knocker_endpoint", "shop", "{}", T),
         call!(database, "knocker_ingest", "shop", "{}", "", T),
@@ -190,8 +194,15 @@ fn interrupted() -> Failure {
     failure(call!(database, "knocker_ingest", "shop", r#"{"valid": true}"#, "", T))
 }
 
-fn sqlite_error() -> Failure {
+fn schema_incomplete() -> Failure {
     let database = shop();
     database.conn.execute_batch("DROP TABLE _honker_live").unwrap();
+    failure(call!(database, "knocker_ingest", "shop", r#"{"valid": true}"#, "", T))
+}
+
+fn sqlite_error() -> Failure {
+    let database = shop();
+    let by_hand = "CREATE TRIGGER added BEFORE INSERT ON _knocker_deliveries BEGIN SELECT RAISE(ABORT, 'not today'); END";
+    database.conn.execute_batch(by_hand).unwrap();
     failure(call!(database, "knocker_ingest", "shop", r#"{"valid": true}"#, "", T))
 }

@@ -42,6 +42,22 @@ fn the_quick_start_runs_in_the_sqlite_shell_as_printed() {
     assert_eq!(printed.lines().count(), expected.lines().count());
 }
 
+#[test]
+fn the_quick_start_runs_the_same_where_the_schema_is_not_trusted() {
+    // SQLite's own advice to every application. Version 3.40, which Debian 12 has, takes JSON functions for unsafe then.
+    let mut script = tempfile::tempfile().unwrap();
+    let quickstart = fs::read_to_string(root().join("examples/sql/quickstart.sql")).unwrap();
+    write!(script, "PRAGMA trusted_schema = OFF;\n{quickstart}\nSELECT count(*) > 0 FROM knocker_endpoints WHERE provider = 'github';\n")
+        .unwrap();
+    for view in ["endpoints", "deliveries", "events", "attempts", "event_deliveries", "jobs", "policies", "prunes"] {
+        writeln!(script, "CREATE TEMP TABLE seen_{view} AS SELECT * FROM knocker_{view};").unwrap();
+    }
+    script.rewind().unwrap();
+    let printed = typed_into_the_shell(script);
+    let expected = fs::read_to_string(root().join("examples/sql/quickstart.txt")).unwrap();
+    assert!(printed.starts_with(&expected), "{printed}");
+}
+
 /// The code blocks of a page in this language, each with the blank line that ends it.
 fn blocks(page: &str, language: &str) -> String {
     let mut text = String::new();

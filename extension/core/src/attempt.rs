@@ -105,8 +105,8 @@ impl Store {
                 None => endpoint.config.backoff.delay_ms(job.event_id, job.attempts),
             };
             let run_at_s = seconds_up(now.saturating_add(delay_ms));
-            let sql = "UPDATE _knocker_events SET status = 'failed', reason = ?2, attempts = ?3 WHERE id = ?1";
-            self.conn().prepare_cached(sql)?.execute((job.event_id, error, job.attempts))?;
+            let sql = "UPDATE main._knocker_events SET status = 'failed', reason = ?2, attempts = ?3 WHERE id = ?1";
+            self.run(sql, (job.event_id, error, job.attempts))?;
             let attempt = Attempt { error: Some(error), duration_ms: Some(duration_ms), ..Attempt::of(&job, "failed", worker, now) };
             self.record_attempt(&attempt)?;
             self.retry_job(job.id, run_at_s)?;
@@ -160,27 +160,30 @@ impl Store {
 
     /// Moves an event to a state that it stays in. A dead one keeps its job's id, which is then that of the dead job.
     pub(crate) fn end_event(&self, event_id: i64, status: &str, reason: Option<&str>, attempts: i64, now: i64) -> Result<()> {
-        let sql = "UPDATE _knocker_events
+        let sql = "UPDATE main._knocker_events
                    SET status = ?2, reason = ?3, attempts = ?4, ended_at = ?5, job_id = iif(?2 = 'dead', job_id, NULL)
                    WHERE id = ?1";
-        self.conn().prepare_cached(sql)?.execute((event_id, status, reason, attempts, now))?;
+        self.run(sql, (event_id, status, reason, attempts, now))?;
         Ok(())
     }
 
     fn record_attempt(&self, attempt: &Attempt) -> Result<()> {
-        let sql = "INSERT INTO _knocker_attempts (event_id, delivery_id, attempt, outcome, error, worker, duration_ms, finished_at)
-                   VALUES (?1, coalesce(?2, (SELECT delivery_id FROM _knocker_events WHERE id = ?1)), ?3, ?4, ?5, ?6, ?7, ?8)";
+        let sql = "INSERT INTO main._knocker_attempts (event_id, delivery_id, attempt, outcome, error, worker, duration_ms, finished_at)
+                   VALUES (?1, coalesce(?2, (SELECT delivery_id FROM main._knocker_events WHERE id = ?1)), ?3, ?4, ?5, ?6, ?7, ?8)";
         let job = attempt.job;
-        self.conn().prepare_cached(sql)?.execute((
-            job.event_id,
-            job.delivery_id,
-            job.attempts,
-            attempt.outcome,
-            attempt.error,
-            attempt.worker,
-            attempt.duration_ms,
-            attempt.finished_at,
-        ))?;
+        self.run(
+            sql,
+            (
+                job.event_id,
+                job.delivery_id,
+                job.attempts,
+                attempt.outcome,
+                attempt.error,
+                attempt.worker,
+                attempt.duration_ms,
+                attempt.finished_at,
+            ),
+        )?;
         Ok(())
     }
 

@@ -119,7 +119,7 @@ impl Store {
     }
 
     fn event_owns_job(&self, event_id: i64, job_id: i64) -> Result<bool> {
-        let sql = "SELECT EXISTS (SELECT 1 FROM _knocker_events WHERE id = ?1 AND job_id = ?2)";
+        let sql = "SELECT EXISTS (SELECT 1 FROM main._knocker_events WHERE id = ?1 AND job_id = ?2)";
         Ok(self.conn().prepare_cached(sql)?.query_row((event_id, job_id), |row| row.get(0))?)
     }
 }

@@ -13,8 +13,26 @@ use crate::judgement::Verifier;
 use crate::providers;
 use crate::store::Store;
 
-const KEYS: &[&str] =
-    &["provider", "options", "enabled", "max_attempts", "backoff", "max_body_bytes", "unhandled", "on_redelivery", "invalid_per_hour"];
+const KEYS: &[&str] = &[
+    "provider",
+    "options",
+    "enabled",
+    "max_attempts",
+    "backoff",
+    "max_body_bytes",
+    "unhandled",
+    "on_redelivery",
+    "invalid_per_hour",
+    "max_refused",
+    "max_refused_bytes",
+    "max_batch_events",
+];
+
+/// Each setting in a column of its own, for the view, from the JSON in `?2`.
+const COLUMNS: &str = "provider = ?2 ->> '$.provider', options = ?2 -> '$.options', enabled = ?2 ->> '$.enabled',
+    max_attempts = ?2 ->> '$.max_attempts', backoff = ?2 -> '$.backoff', max_body_bytes = ?2 ->> '$.max_body_bytes',
+    unhandled = ?2 ->> '$.unhandled', on_redelivery = ?2 ->> '$.on_redelivery', invalid_per_hour = ?2 ->> '$.invalid_per_hour',
+    max_refused = ?2 ->> '$.max_refused', max_refused_bytes = ?2 ->> '$.max_refused_bytes', max_batch_events = ?2 ->> '$.max_batch_events'";
 
 /// The statuses an event can have, each with a row in `_knocker_counts`.
 pub(crate) const STATUSES: [&str; 6] = ["received", "processing", "failed", "handled", "dead", "ignored"];
@@ -60,6 +78,12 @@ pub struct Config {
     pub on_redelivery: OnRedelivery,
     /// Refused receipts beyond this number an hour are only counted.
     pub invalid_per_hour: i64,
+    /// Refused deliveries that are kept at most; what comes beyond is only counted until a prune makes room.
+    pub max_refused: i64,
+    /// Bytes that they take at most.
+    pub max_refused_bytes: i64,
+    /// Events that one delivery creates at most; a larger batch is one event.
+    pub max_batch_events: i64,
 }
 
 impl Default for Config {
@@ -74,6 +98,9 @@ impl Default for Config {
             unhandled: Unhandled::Dead,
             on_redelivery: OnRedelivery::Keep,
             invalid_per_hour: 1000,
+            max_refused: 10_000,
+            max_refused_bytes: 128 * 1024 * 1024,
+            max_batch_events: 10_000,
         }
     }
 }
@@ -124,24 +151,24 @@ impl Store {
             let stored = self.stored_endpoint(name)?;
             let merged = merge(stored.as_ref().map(|stored| &stored.2), &arguments)?;
             let text = serde_json::to_string(&merged).expect("settings are plain JSON");
-            match stored {
-                Some((id, ..)) => {
-                    let sql = "UPDATE _knocker_endpoints SET config = ?2, updated_at = ?3 WHERE id = ?1";
-                    self.conn().prepare_cached(sql)?.execute((id, text, now))?;
-                    Ok(id)
-                }
-                None => self.insert_endpoint(name, &text, now),
-            }
+            let id = match stored {
+                Some((id, ..)) => id,
+                None => self.insert_endpoint(name, &text, now)?,
+            };
+            self.run(
+                &format!("UPDATE main._knocker_endpoints SET config = ?2, updated_at = ?3, {COLUMNS} WHERE id = ?1"),
+                (id, text, now),
+            )?;
+            Ok(id)
         })
     }
 
     fn insert_endpoint(&self, name: &str, text: &str, now: i64) -> Result<i64> {
-        let sql = "INSERT INTO _knocker_endpoints (name, config, created_at, updated_at) VALUES (?1, ?2, ?3, ?3)";
-        self.conn().prepare_cached(sql)?.execute((name, text, now))?;
+        let sql = "INSERT INTO main._knocker_endpoints (name, config, created_at, updated_at) VALUES (?1, ?2, ?3, ?3)";
+        self.run(sql, (name, text, now))?;
         let id = self.conn().last_insert_rowid();
-        let mut counts = self.conn().prepare_cached("INSERT INTO _knocker_counts (endpoint_id, status, n) VALUES (?1, ?2, 0)")?;
         for status in STATUSES {
-            counts.execute((id, status))?;
+            self.run("INSERT INTO main._knocker_counts (endpoint_id, status, n) VALUES (?1, ?2, 0)", (id, status))?;
         }
         Ok(id)
     }
@@ -167,20 +194,20 @@ impl Store {
 
     /// Every endpoint, in the order of creation.
     pub(crate) fn endpoint_names(&self) -> Result<Vec<(i64, String)>> {
-        let mut statement = self.conn().prepare_cached("SELECT id, name FROM _knocker_endpoints ORDER BY id")?;
+        let mut statement = self.conn().prepare_cached("SELECT id, name FROM main._knocker_endpoints ORDER BY id")?;
         let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
     /// The endpoint with this id as it is stored now.
     pub(crate) fn endpoint_by_id(&self, id: i64) -> Result<Arc<Endpoint>> {
-        let mut statement = self.conn().prepare_cached("SELECT name FROM _knocker_endpoints WHERE id = ?1")?;
+        let mut statement = self.conn().prepare_cached("SELECT name FROM main._knocker_endpoints WHERE id = ?1")?;
         let name: String = statement.query_row([id], |row| row.get(0))?;
         self.find_endpoint(&name)
     }
 
     fn endpoint_text(&self, name: &str) -> Result<Option<(i64, String)>> {
-        let mut statement = self.conn().prepare_cached("SELECT id, config FROM _knocker_endpoints WHERE name = ?1")?;
+        let mut statement = self.conn().prepare_cached("SELECT id, config FROM main._knocker_endpoints WHERE name = ?1")?;
         Ok(statement.query_row([name], |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
     }
 
@@ -231,6 +258,7 @@ fn merge(stored: Option<&Config>, given: &Arguments) -> Result<Config> {
         None if !options.is_empty() => return Err(given.error("options", "need a provider")),
         None => {}
     }
+    let limit = |key, range, stored, default| -> Result<i64> { Ok(pick(given, key, given.whole(key, range)?, stored, default)) };
     Ok(Config {
         provider,
         options,
@@ -252,13 +280,10 @@ fn merge(stored: Option<&Config>, given: &Arguments) -> Result<Config> {
             base.on_redelivery,
             defaults.on_redelivery,
         ),
-        invalid_per_hour: pick(
-            given,
-            "invalid_per_hour",
-            given.whole("invalid_per_hour", 0..=1_000_000_000)?,
-            base.invalid_per_hour,
-            defaults.invalid_per_hour,
-        ),
+        invalid_per_hour: limit("invalid_per_hour", 0..=1_000_000_000, base.invalid_per_hour, defaults.invalid_per_hour)?,
+        max_refused: limit("max_refused", 0..=1_000_000_000, base.max_refused, defaults.max_refused)?,
+        max_refused_bytes: limit("max_refused_bytes", 0..=1_000_000_000_000, base.max_refused_bytes, defaults.max_refused_bytes)?,
+        max_batch_events: limit("max_batch_events", 1..=1_000_000, base.max_batch_events, defaults.max_batch_events)?,
     })
 }
 

@@ -60,6 +60,9 @@ codes! {
     /// The schema is not there.
     NotBootstrapped = "not_bootstrapped", false,
         "Run SELECT knocker_bootstrap() once on this database.";
+    /// Part of the schema is missing.
+    SchemaIncomplete = "schema_incomplete", false,
+        "Restore the tables from a backup; SELECT knocker_bootstrap() puts back missing indexes, triggers and views by itself.";
     /// The file was written by a newer version.
     SchemaTooNew = "schema_too_new", false,
         "Upgrade Knocker in this process; the file was migrated by a newer version.";
@@ -146,14 +149,23 @@ impl From<rusqlite::Error> for Error {
             Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen) => Code::IoError,
             Some(ErrorCode::OperationInterrupted) => Code::Interrupted,
             Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Code::Corrupt,
-            // SQLite has no code of its own for a missing table.
-            _ if message.contains("no such table: _knocker_") || message.contains("no such table: main._knocker_") => {
-                return Error::new(Code::NotBootstrapped, "this database has no Knocker schema");
-            }
-            _ => Code::Sqlite,
+            _ => match missing_table(&message) {
+                Some("_knocker_schema") => return Error::new(Code::NotBootstrapped, "this database has no Knocker schema"),
+                Some(name) => return Error::new(Code::SchemaIncomplete, format!("the schema of this database lacks {name}")),
+                None => Code::Sqlite,
+            },
         };
         Error::new(code, message)
     }
+}
+
+/// The table or view of ours whose absence SQLite tells of; it has no code of its own for that.
+fn missing_table(message: &str) -> Option<&str> {
+    let name = message.split("no such table: ").nth(1)?;
+    let name = name.strip_prefix("main.").unwrap_or(name);
+    let end = name.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(name.len());
+    let name = &name[..end];
+    ["_knocker_", "knocker_", "_honker_"].iter().any(|prefix| name.starts_with(prefix)).then_some(name)
 }
 
 impl From<Error> for rusqlite::Error {

@@ -37,7 +37,7 @@ fn minute(now: i64) -> i64 {
 impl Store {
     /// Adds to this minute. A slot that still holds the minute of an hour ago starts anew.
     pub(crate) fn count_minute(&self, endpoint_id: i64, tally: Tally, now: i64) -> Result<()> {
-        let sql = "INSERT INTO _knocker_minutes (endpoint_id, slot, minute, receipts, refused, failures, limited)
+        let sql = "INSERT INTO main._knocker_minutes (endpoint_id, slot, minute, receipts, refused, failures, limited)
                    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)
                    ON CONFLICT (endpoint_id, slot) DO UPDATE SET
                      receipts = excluded.receipts + iif(minute = excluded.minute, receipts, 0),
@@ -47,7 +47,7 @@ impl Store {
                      minute = excluded.minute";
         let minute = minute(now);
         let values = (endpoint_id, minute.rem_euclid(RING), minute, tally.receipts, tally.refused, tally.failures, tally.limited);
-        self.conn().prepare_cached(sql)?.execute(values)?;
+        self.run(sql, values)?;
         Ok(())
     }
 
@@ -55,7 +55,7 @@ impl Store {
     pub(crate) fn last_hour(&self, endpoint_id: i64, now: i64) -> Result<Tally> {
         let sql = "SELECT coalesce(sum(receipts), 0), coalesce(sum(refused), 0), coalesce(sum(failures), 0),
                      coalesce(sum(limited), 0)
-                   FROM _knocker_minutes WHERE endpoint_id = ?1 AND minute > ?2 AND minute <= ?3";
+                   FROM main._knocker_minutes WHERE endpoint_id = ?1 AND minute > ?2 AND minute <= ?3";
         let minute = minute(now);
         let mut statement = self.conn().prepare_cached(sql)?;
         Ok(statement.query_row((endpoint_id, minute - RING, minute), |row| {

@@ -113,12 +113,11 @@ impl Store {
     /// Puts an event that is in this state back to `received` with a new job; its former job, live or dead, goes first.
     pub(crate) fn restart_event(&self, event_id: i64, state: &EventState, delivery_id: Option<i64>, now: i64) -> Result<()> {
         let endpoint = self.endpoint_by_id(state.endpoint_id)?;
-        let sql =
-            "UPDATE _knocker_events SET status = 'received', job_id = NULL, attempts = 0, reason = NULL, ended_at = NULL WHERE id = ?1";
-        self.conn().prepare_cached(sql)?.execute([event_id])?;
+        let sql = "UPDATE main._knocker_events SET status = 'received', job_id = NULL, attempts = 0, reason = NULL, ended_at = NULL WHERE id = ?1";
+        self.run(sql, [event_id])?;
         self.drop_job(state)?;
         let job_id = self.enqueue(&endpoint.queue(), event_id, delivery_id, endpoint.config.max_attempts, now)?;
-        self.conn().prepare_cached("UPDATE _knocker_events SET job_id = ?2 WHERE id = ?1")?.execute((event_id, job_id))?;
+        self.run("UPDATE main._knocker_events SET job_id = ?2 WHERE id = ?1", (event_id, job_id))?;
         Ok(())
     }
 
@@ -132,7 +131,7 @@ impl Store {
 
     pub(crate) fn event_state(&self, event_id: i64) -> Result<EventState> {
         let mut statement =
-            self.conn().prepare_cached("SELECT endpoint_id, status, job_id, attempts FROM _knocker_events WHERE id = ?1")?;
+            self.conn().prepare_cached("SELECT endpoint_id, status, job_id, attempts FROM main._knocker_events WHERE id = ?1")?;
         let state = statement.query_row([event_id], |row| {
             Ok(EventState { endpoint_id: row.get(0)?, status: row.get(1)?, job_id: row.get(2)?, attempts: row.get(3)? })
         });
@@ -157,13 +156,13 @@ impl Store {
     pub(crate) fn events_of_delivery(&self, delivery_id: i64) -> Result<Vec<i64>> {
         let known: Option<i64> = self
             .conn()
-            .prepare_cached("SELECT id FROM _knocker_deliveries WHERE id = ?1")?
+            .prepare_cached("SELECT id FROM main._knocker_deliveries WHERE id = ?1")?
             .query_row([delivery_id], |row| row.get(0))
             .optional()?;
         if known.is_none() {
             return Err(Error::new(Code::UnknownDelivery, format!("there is no delivery {delivery_id}")));
         }
-        let sql = "SELECT event_id FROM knocker_event_deliveries WHERE delivery_id = ?1 ORDER BY duplicate, event_id";
+        let sql = "SELECT event_id FROM main.knocker_event_deliveries WHERE delivery_id = ?1 ORDER BY duplicate, event_id";
         let mut statement = self.conn().prepare_cached(sql)?;
         let ids = statement.query_map([delivery_id], |row| row.get(0))?;
         Ok(ids.collect::<rusqlite::Result<_>>()?)

@@ -147,9 +147,9 @@ impl Store {
     }
 
     pub(crate) fn record_prune(&self, kind: &str, filter: &str, pruned: &Pruned, now: i64) -> Result<i64> {
-        let sql = "INSERT INTO _knocker_prunes (kind, filter, events, deliveries, attempts, audits, pruned_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
+        let sql = "INSERT INTO main._knocker_prunes (kind, filter, events, deliveries, attempts, audits, pruned_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
         let values = (kind, filter, pruned.events, pruned.deliveries, pruned.attempts, pruned.audits, now);
-        self.conn().prepare_cached(sql)?.execute(values)?;
+        self.run(sql, values)?;
         Ok(self.conn().last_insert_rowid())
     }
 
@@ -162,7 +162,7 @@ impl Store {
         }
         conditions.add("coalesce(ended_at, received_at) < {}", selection.cutoff);
         conditions.add(
-            "NOT EXISTS (SELECT 1 FROM _knocker_redeliveries r WHERE r.event_id = _knocker_events.id AND r.received_at >= {})",
+            "NOT EXISTS (SELECT 1 FROM main._knocker_redeliveries r WHERE r.event_id = _knocker_events.id AND r.received_at >= {})",
             selection.cutoff,
         );
         if let Some(endpoint_id) = selection.endpoint_id {
@@ -185,10 +185,10 @@ impl Store {
             self.forget_dead_job(job_id)?;
         }
         let deliveries = self.deliveries_of_event(event_id)?;
-        let delete = |sql: &str| -> Result<i64> { Ok(self.conn().prepare_cached(sql)?.execute([event_id])? as i64) };
-        let attempts = delete("DELETE FROM _knocker_attempts WHERE event_id = ?1")?;
-        delete("DELETE FROM _knocker_redeliveries WHERE event_id = ?1")?;
-        let events = delete("DELETE FROM _knocker_events WHERE id = ?1")?;
+        let delete = |sql: &str| -> Result<i64> { self.run(sql, [event_id]) };
+        let attempts = delete("DELETE FROM main._knocker_attempts WHERE event_id = ?1")?;
+        delete("DELETE FROM main._knocker_redeliveries WHERE event_id = ?1")?;
+        let events = delete("DELETE FROM main._knocker_events WHERE id = ?1")?;
         let mut pruned = Pruned { events, attempts, ..Pruned::default() };
         for delivery_id in deliveries {
             if !self.delivery_is_linked(delivery_id)? {
@@ -199,20 +199,20 @@ impl Store {
     }
 
     fn deliveries_of_event(&self, event_id: i64) -> Result<Vec<i64>> {
-        let sql = "SELECT delivery_id FROM _knocker_events WHERE id = ?1
-                   UNION SELECT delivery_id FROM _knocker_redeliveries WHERE event_id = ?1";
+        let sql = "SELECT delivery_id FROM main._knocker_events WHERE id = ?1
+                   UNION SELECT delivery_id FROM main._knocker_redeliveries WHERE event_id = ?1";
         let mut statement = self.conn().prepare_cached(sql)?;
         let ids = statement.query_map([event_id], |row| row.get(0))?;
         Ok(ids.collect::<rusqlite::Result<_>>()?)
     }
 
     fn delivery_is_linked(&self, delivery_id: i64) -> Result<bool> {
-        let sql = "SELECT EXISTS (SELECT 1 FROM knocker_event_deliveries WHERE delivery_id = ?1)";
+        let sql = "SELECT EXISTS (SELECT 1 FROM main.knocker_event_deliveries WHERE delivery_id = ?1)";
         Ok(self.conn().prepare_cached(sql)?.query_row([delivery_id], |row| row.get(0))?)
     }
 
     fn delete_delivery(&self, delivery_id: i64) -> Result<i64> {
-        Ok(self.conn().prepare_cached("DELETE FROM _knocker_deliveries WHERE id = ?1")?.execute([delivery_id])? as i64)
+        self.run("DELETE FROM main._knocker_deliveries WHERE id = ?1", [delivery_id])
     }
 
     /// Deletes deliveries that are no event's payload. A repeated one stays while its event is under way: its body may be wanted.
@@ -228,7 +228,7 @@ impl Store {
         }
         conditions.add("received_at < {}", selection.cutoff);
         conditions.add_plain(
-            "NOT EXISTS (SELECT 1 FROM _knocker_redeliveries r JOIN _knocker_events e ON e.id = r.event_id
+            "NOT EXISTS (SELECT 1 FROM main._knocker_redeliveries r JOIN main._knocker_events e ON e.id = r.event_id
                          WHERE r.delivery_id = _knocker_deliveries.id AND e.status IN ('received', 'processing', 'failed'))",
         );
         if let Some(endpoint_id) = selection.endpoint_id {
@@ -244,9 +244,10 @@ impl Store {
 
     /// Deletes prune records; returns how many, and whether the limit left more.
     pub(crate) fn delete_audits(&self, cutoff: i64, limit: i64) -> Result<(i64, bool)> {
-        let sql = "DELETE FROM _knocker_prunes WHERE id IN (SELECT id FROM _knocker_prunes WHERE pruned_at < ?1 ORDER BY id LIMIT ?2)";
-        let deleted = self.conn().prepare_cached(sql)?.execute((cutoff, limit))? as i64;
-        let left = "SELECT EXISTS (SELECT 1 FROM _knocker_prunes WHERE pruned_at < ?1)";
+        let sql =
+            "DELETE FROM main._knocker_prunes WHERE id IN (SELECT id FROM main._knocker_prunes WHERE pruned_at < ?1 ORDER BY id LIMIT ?2)";
+        let deleted = self.run(sql, (cutoff, limit))?;
+        let left = "SELECT EXISTS (SELECT 1 FROM main._knocker_prunes WHERE pruned_at < ?1)";
         Ok((deleted, self.conn().prepare_cached(left)?.query_row([cutoff], |row| row.get(0))?))
     }
 }

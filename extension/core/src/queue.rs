@@ -65,8 +65,8 @@ impl Store {
             Some(delivery_id) => format!(r#"{{"event_id":{event_id},"delivery_id":{delivery_id}}}"#),
             None => format!(r#"{{"event_id":{event_id}}}"#),
         };
-        let sql = "INSERT INTO _honker_live (queue, payload, run_at, max_attempts, created_at) VALUES (?1, ?2, ?3, ?4, ?3)";
-        self.conn().prepare_cached(sql)?.execute((queue, payload, seconds(now), max_attempts))?;
+        let sql = "INSERT INTO main._honker_live (queue, payload, run_at, max_attempts, created_at) VALUES (?1, ?2, ?3, ?4, ?3)";
+        self.run(sql, (queue, payload, seconds(now), max_attempts))?;
         Ok(self.conn().last_insert_rowid())
     }
 
@@ -80,7 +80,7 @@ impl Store {
         while let Some(current) = priority {
             let mut statement = self.conn().prepare_cached(&format!(
                 "SELECT {JOB_COLUMNS}, run_at, state = 'processing'
-                 FROM _honker_live
+                 FROM main._honker_live
                  WHERE queue = ?1 AND state IN ('pending', 'processing') AND priority = ?2 AND run_at <= ?3
                    AND (expires_at IS NULL OR expires_at > ?3)
                    AND (state = 'pending' OR claim_expires_at < ?3)
@@ -103,7 +103,7 @@ impl Store {
 
     /// The highest priority below `below`. Knocker's own jobs have one; other clients may use more.
     fn next_priority(&self, queue: &str, below: Option<i64>) -> Result<Option<i64>> {
-        let sql = "SELECT priority FROM _honker_live WHERE queue = ?1 AND state IN ('pending', 'processing') AND priority < ?2
+        let sql = "SELECT priority FROM main._honker_live WHERE queue = ?1 AND state IN ('pending', 'processing') AND priority < ?2
                    ORDER BY priority DESC LIMIT 1";
         let mut statement = self.conn().prepare_cached(sql)?;
         // i64::MAX itself is left out; nobody uses it.
@@ -112,16 +112,15 @@ impl Store {
 
     /// Leases a job; the attempt counts from now on.
     pub(crate) fn lease(&self, job_id: i64, worker: &str, lease_s: i64, now: i64) -> Result<()> {
-        let sql =
-            "UPDATE _honker_live SET state = 'processing', worker_id = ?2, claim_expires_at = ?3, attempts = attempts + 1 WHERE id = ?1";
-        self.conn().prepare_cached(sql)?.execute((job_id, worker, seconds(now) + lease_s))?;
+        let sql = "UPDATE main._honker_live SET state = 'processing', worker_id = ?2, claim_expires_at = ?3, attempts = attempts + 1 WHERE id = ?1";
+        self.run(sql, (job_id, worker, seconds(now) + lease_s))?;
         Ok(())
     }
 
     /// The job, if this worker's lease on it is still valid.
     pub(crate) fn leased_job(&self, job_id: i64, worker: &str, now: i64) -> Result<Option<Job>> {
         let mut statement = self.conn().prepare_cached(&format!(
-            "SELECT {JOB_COLUMNS} FROM _honker_live
+            "SELECT {JOB_COLUMNS} FROM main._honker_live
              WHERE id = ?1 AND worker_id = ?2 AND state = 'processing' AND claim_expires_at >= ?3 AND queue GLOB 'knocker:*'"
         ))?;
         Ok(statement.query_row((job_id, worker, seconds(now)), read_job).optional()?)
@@ -130,7 +129,7 @@ impl Store {
     /// The job, if it is leased and the lease is over.
     pub(crate) fn expired_job(&self, job_id: i64, now: i64) -> Result<Option<Job>> {
         let mut statement = self.conn().prepare_cached(&format!(
-            "SELECT {JOB_COLUMNS} FROM _honker_live WHERE id = ?1 AND state = 'processing' AND claim_expires_at < ?2"
+            "SELECT {JOB_COLUMNS} FROM main._honker_live WHERE id = ?1 AND state = 'processing' AND claim_expires_at < ?2"
         ))?;
         Ok(statement.query_row((job_id, seconds(now)), read_job).optional()?)
     }
@@ -138,7 +137,7 @@ impl Store {
     /// The jobs whose lease is this worker's and still valid.
     pub(crate) fn leased_jobs(&self, worker: &str, now: i64) -> Result<Vec<Job>> {
         let mut statement = self.conn().prepare_cached(&format!(
-            "SELECT {JOB_COLUMNS} FROM _honker_live
+            "SELECT {JOB_COLUMNS} FROM main._honker_live
              WHERE state = 'processing' AND worker_id = ?1 AND claim_expires_at >= ?2 AND queue GLOB 'knocker:*'"
         ))?;
         let rows = statement.query_map((worker, seconds(now)), read_job)?;
@@ -147,28 +146,29 @@ impl Store {
 
     /// Removes a job that is done, or that an operator takes away.
     pub(crate) fn remove_job(&self, job_id: i64) -> Result<()> {
-        self.conn().prepare_cached("DELETE FROM _honker_live WHERE id = ?1")?.execute([job_id])?;
+        self.run("DELETE FROM main._honker_live WHERE id = ?1", [job_id])?;
         Ok(())
     }
 
     /// Puts a job back, to be claimed from `run_at_s` on.
     pub(crate) fn retry_job(&self, job_id: i64, run_at_s: i64) -> Result<()> {
-        let sql = "UPDATE _honker_live SET state = 'pending', run_at = ?2, worker_id = NULL, claim_expires_at = NULL WHERE id = ?1";
-        self.conn().prepare_cached(sql)?.execute((job_id, run_at_s))?;
+        let sql = "UPDATE main._honker_live SET state = 'pending', run_at = ?2, worker_id = NULL, claim_expires_at = NULL WHERE id = ?1";
+        self.run(sql, (job_id, run_at_s))?;
         Ok(())
     }
 
     /// Puts a job back as if it had not been claimed.
     pub(crate) fn unclaim_job(&self, job_id: i64) -> Result<()> {
-        let sql = "UPDATE _honker_live
+        let sql = "UPDATE main._honker_live
                    SET state = 'pending', worker_id = NULL, claim_expires_at = NULL, attempts = max(attempts - 1, 0) WHERE id = ?1";
-        self.conn().prepare_cached(sql)?.execute([job_id])?;
+        self.run(sql, [job_id])?;
         Ok(())
     }
 
     /// Moves a job to the dead ones, in Honker's order: deleted first, then inserted.
     pub(crate) fn bury_job(&self, job_id: i64, error: &str, now: i64) -> Result<()> {
-        let sql = "DELETE FROM _honker_live WHERE id = ?1 RETURNING queue, payload, priority, run_at, attempts, max_attempts, created_at";
+        let sql =
+            "DELETE FROM main._honker_live WHERE id = ?1 RETURNING queue, payload, priority, run_at, attempts, max_attempts, created_at";
         let mut statement = self.conn().prepare_cached(sql)?;
         let row = statement
             .query_row([job_id], |row| {
@@ -178,35 +178,25 @@ impl Store {
             })
             .optional()?;
         let Some(((queue, payload), (priority, run_at, attempts, max_attempts, created_at))) = row else { return Ok(()) };
-        let sql = "INSERT INTO _honker_dead (id, queue, payload, priority, run_at, attempts, max_attempts, last_error, created_at, died_at)
+        let sql =
+            "INSERT INTO main._honker_dead (id, queue, payload, priority, run_at, attempts, max_attempts, last_error, created_at, died_at)
                    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
-        self.conn().prepare_cached(sql)?.execute((
-            job_id,
-            queue,
-            payload,
-            priority,
-            run_at,
-            attempts,
-            max_attempts,
-            error,
-            created_at,
-            seconds(now),
-        ))?;
+        self.run(sql, (job_id, queue, payload, priority, run_at, attempts, max_attempts, error, created_at, seconds(now)))?;
         Ok(())
     }
 
     /// Extends a lease and returns the second in which it runs out.
     pub(crate) fn extend_lease(&self, job_id: i64, lease_s: i64, now: i64) -> Result<i64> {
         let until = seconds(now) + lease_s;
-        self.conn().prepare_cached("UPDATE _honker_live SET claim_expires_at = ?2 WHERE id = ?1")?.execute((job_id, until))?;
+        self.run("UPDATE main._honker_live SET claim_expires_at = ?2 WHERE id = ?1", (job_id, until))?;
         Ok(until)
     }
 
     /// The second from which a job of this queue can be claimed: the earliest of the waiting ones and of the leases that may run out.
     /// Uses `_honker_live_pending_deadline` and `_honker_live_processing_deadline`.
     pub(crate) fn next_claim_at(&self, queue: &str) -> Result<Option<i64>> {
-        let waiting = "SELECT min(run_at) FROM _honker_live WHERE queue = ?1 AND state = 'pending'";
-        let leased = "SELECT min(claim_expires_at) + 1 FROM _honker_live WHERE queue = ?1 AND state = 'processing'";
+        let waiting = "SELECT min(run_at) FROM main._honker_live WHERE queue = ?1 AND state = 'pending'";
+        let leased = "SELECT min(claim_expires_at) + 1 FROM main._honker_live WHERE queue = ?1 AND state = 'processing'";
         let read = |sql: &str| -> Result<Option<i64>> { Ok(self.conn().prepare_cached(sql)?.query_row([queue], |row| row.get(0))?) };
         Ok([read(waiting)?, read(leased)?].into_iter().flatten().min())
     }
@@ -218,7 +208,7 @@ impl Store {
 
     /// Deletes a dead job, when its event comes back to life or goes.
     pub(crate) fn forget_dead_job(&self, job_id: i64) -> Result<()> {
-        self.conn().prepare_cached("DELETE FROM _honker_dead WHERE id = ?1 AND queue GLOB 'knocker:*'")?.execute([job_id])?;
+        self.run("DELETE FROM main._honker_dead WHERE id = ?1 AND queue GLOB 'knocker:*'", [job_id])?;
         Ok(())
     }
 }

@@ -215,8 +215,8 @@ impl Store {
                 }
             } else {
                 let job_id = self.enqueue(&queue, event.id, None, endpoint.config.max_attempts, now)?;
-                let sql = "UPDATE _knocker_events SET delivery_id = ?2, job_id = ?3 WHERE id = ?1";
-                self.conn().prepare_cached(sql)?.execute((event.id, delivery_id, job_id))?;
+                let sql = "UPDATE main._knocker_events SET delivery_id = ?2, job_id = ?3 WHERE id = ?1";
+                self.run(sql, (event.id, delivery_id, job_id))?;
             }
         }
         Ok(Receipt {
@@ -234,16 +234,16 @@ impl Store {
     /// delivery and the job of a new event do not exist yet; they are filled in after.
     fn insert_or_find_event(&self, endpoint_id: i64, item: &Item, now: i64) -> Result<ReceivedEvent> {
         if let Some(key) = &item.key {
-            let sql = "SELECT id FROM _knocker_events WHERE endpoint_id = ?1 AND key = ?2";
+            let sql = "SELECT id FROM main._knocker_events WHERE endpoint_id = ?1 AND key = ?2";
             let known = self.conn().prepare_cached(sql)?.query_row((endpoint_id, key), |row| row.get(0)).optional()?;
             if let Some(id) = known {
                 return Ok(ReceivedEvent { id, duplicate: true });
             }
         }
         let (start, length) = span_columns(item.span.as_ref());
-        let sql = "INSERT INTO _knocker_events (endpoint_id, delivery_id, status, received_at, item_start, item_length, type, key)
+        let sql = "INSERT INTO main._knocker_events (endpoint_id, delivery_id, status, received_at, item_start, item_length, type, key)
                    VALUES (?1, 0, 'received', ?2, ?3, ?4, ?5, ?6)";
-        self.conn().prepare_cached(sql)?.execute((endpoint_id, now, start, length, &item.event_type, &item.key))?;
+        self.run(sql, (endpoint_id, now, start, length, &item.event_type, &item.key))?;
         Ok(ReceivedEvent { id: self.conn().last_insert_rowid(), duplicate: false })
     }
 
@@ -258,36 +258,40 @@ impl Store {
         detail: Option<&str>,
         now: i64,
     ) -> Result<i64> {
-        let sql = "INSERT INTO _knocker_deliveries (endpoint_id, outcome, first_event_id, last_event_id, reason, detail, provider_event_id,
+        let sql =
+            "INSERT INTO main._knocker_deliveries (endpoint_id, outcome, first_event_id, last_event_id, reason, detail, provider_event_id,
                      provider_delivery_id, received_at, method, url, headers, body_size, body_sha256, body)
                    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
-        self.conn().prepare_cached(sql)?.execute(rusqlite::params![
-            endpoint_id,
-            outcome,
-            created.map(|range| range.0),
-            created.map(|range| range.1),
-            reason,
-            detail,
-            incoming.provider_event_id,
-            incoming.provider_delivery_id,
-            now,
-            incoming.method,
-            incoming.url,
-            incoming.headers,
-            incoming.body_size as i64,
-            incoming.body_sha256,
-            incoming.body,
-        ])?;
+        self.run(
+            sql,
+            rusqlite::params![
+                endpoint_id,
+                outcome,
+                created.map(|range| range.0),
+                created.map(|range| range.1),
+                reason,
+                detail,
+                incoming.provider_event_id,
+                incoming.provider_delivery_id,
+                now,
+                incoming.method,
+                incoming.url,
+                incoming.headers,
+                incoming.body_size as i64,
+                incoming.body_sha256,
+                incoming.body,
+            ],
+        )?;
         Ok(self.conn().last_insert_rowid())
     }
 
     fn link_redelivery(&self, event_id: i64, delivery_id: i64, span: Option<&Range<usize>>, now: i64) -> Result<()> {
         // A batch may name one event twice; the first place is as good as the second.
-        let sql = "INSERT OR IGNORE INTO _knocker_redeliveries (event_id, delivery_id, received_at, item_start, item_length)
+        let sql = "INSERT OR IGNORE INTO main._knocker_redeliveries (event_id, delivery_id, received_at, item_start, item_length)
                    SELECT ?1, ?2, ?3, ?4, ?5
-                   WHERE NOT EXISTS (SELECT 1 FROM _knocker_events WHERE id = ?1 AND delivery_id IN (0, ?2))";
+                   WHERE NOT EXISTS (SELECT 1 FROM main._knocker_events WHERE id = ?1 AND delivery_id IN (0, ?2))";
         let (start, length) = span_columns(span);
-        self.conn().prepare_cached(sql)?.execute((event_id, delivery_id, now, start, length))?;
+        self.run(sql, (event_id, delivery_id, now, start, length))?;
         Ok(())
     }
 

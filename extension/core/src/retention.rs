@@ -82,12 +82,12 @@ impl Store {
                 None => EVERYWHERE,
             };
             if policy.keeps_everything() {
-                self.conn().execute("DELETE FROM _knocker_policies WHERE endpoint_id = ?1", [endpoint_id])?;
+                self.run("DELETE FROM main._knocker_policies WHERE endpoint_id = ?1", [endpoint_id])?;
                 return Ok(());
             }
             let text = serde_json::to_string(policy).expect("a policy is plain JSON");
-            let sql = "INSERT OR REPLACE INTO _knocker_policies (endpoint_id, policy, next_run_at) VALUES (?1, ?2, ?3)";
-            self.conn().execute(sql, (endpoint_id, text, now))?;
+            let sql = "INSERT OR REPLACE INTO main._knocker_policies (endpoint_id, policy, next_run_at) VALUES (?1, ?2, ?3)";
+            self.run(sql, (endpoint_id, text, now))?;
             Ok(())
         })
     }
@@ -112,8 +112,8 @@ impl Store {
                     self.record_prune("retention", &text, &pruned, now)?;
                 }
                 let next = if more { now } else { now + policy.interval_s * 1000 };
-                let sql = "UPDATE _knocker_policies SET next_run_at = ?2 WHERE endpoint_id = ?1";
-                self.conn().execute(sql, (endpoint_id, next))?;
+                let sql = "UPDATE main._knocker_policies SET next_run_at = ?2 WHERE endpoint_id = ?1";
+                self.run(sql, (endpoint_id, next))?;
                 done.ran = true;
                 done.pruned += pruned;
                 done.more |= more;
@@ -123,7 +123,7 @@ impl Store {
     }
 
     fn due_policies(&self, now: i64) -> Result<Vec<(i64, String)>> {
-        let sql = "SELECT endpoint_id, policy FROM _knocker_policies WHERE next_run_at <= ?1 ORDER BY endpoint_id";
+        let sql = "SELECT endpoint_id, policy FROM main._knocker_policies WHERE next_run_at <= ?1 ORDER BY endpoint_id";
         let mut statement = self.conn().prepare_cached(sql)?;
         let rows = statement.query_map([now], |row| Ok((row.get(0)?, row.get(1)?)))?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
@@ -176,7 +176,7 @@ impl Store {
         if endpoint_id != EVERYWHERE {
             return Ok(vec![endpoint_id]);
         }
-        let sql = "SELECT id FROM _knocker_endpoints WHERE id NOT IN (SELECT endpoint_id FROM _knocker_policies) ORDER BY id";
+        let sql = "SELECT id FROM main._knocker_endpoints WHERE id NOT IN (SELECT endpoint_id FROM main._knocker_policies) ORDER BY id";
         let mut statement = self.conn().prepare_cached(sql)?;
         let ids = statement.query_map([], |row| row.get(0))?;
         Ok(ids.collect::<rusqlite::Result<_>>()?)

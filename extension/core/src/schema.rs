@@ -1,23 +1,29 @@
-//! The schema: one `.sql` file a version, a recorded version, and a migration in one transaction.
+//! The schema: one `.sql` file of tables a version, one of everything that holds no data, a recorded version, and a migration in one
+//! transaction.
 
 use crate::error::{Code, Error, Result};
 use crate::store::Store;
 
 /// The migrations, oldest first: entry n leads to version n + 1.
-const MIGRATIONS: &[&str] = &[include_str!("schema/v1.sql")];
+const MIGRATIONS: &[&str] = &[include_str!("schema/v1.sql"), include_str!("schema/v2.sql")];
+/// The indexes, triggers and views of the newest version. A migration drops the triggers and views, so that it can change what is under them.
+const OBJECTS: &str = include_str!("schema/objects.sql");
+/// Honker's tables that jobs live in.
+const QUEUE_TABLES: [&str; 2] = ["_honker_live", "_honker_dead"];
 
 /// The version that this build reads and writes.
 pub const VERSION: i64 = MIGRATIONS.len() as i64;
 
 impl Store {
-    /// Creates or migrates the schema in one transaction and returns its version.
+    /// Creates or migrates the schema in one transaction and returns its version. Puts back indexes, triggers and views that are missing.
     ///
     /// Idempotent, and safe when many processes call it at once: each looks again after it has the write lock.
     ///
     /// # Errors
-    /// [`Code::SchemaTooNew`] for a file that a newer version wrote; [`Code::ReadOnly`], [`Code::Busy`] and the like from the database.
+    /// [`Code::SchemaTooNew`] for a file that a newer version wrote; [`Code::SchemaIncomplete`] where tables are missing;
+    /// [`Code::ReadOnly`], [`Code::Busy`] and the like from the database.
     pub fn bootstrap(&self, now: i64) -> Result<i64> {
-        if self.schema_version()? == VERSION {
+        if self.schema_version()? == VERSION && self.missing(OBJECTS)?.is_empty() && self.missing_tables()?.is_empty() {
             return Ok(VERSION);
         }
         self.atomic(|| {
@@ -26,12 +32,55 @@ impl Store {
             if found == 0 {
                 honker_core::bootstrap_honker_schema(self.conn()).map_err(honker_error)?;
             }
+            self.drop_objects()?;
             for version in found + 1..=VERSION {
                 self.conn().execute_batch(MIGRATIONS[version as usize - 1])?;
-                self.conn().execute("INSERT INTO _knocker_schema (version, migrated_at) VALUES (?1, ?2)", [version, now])?;
+                self.run("INSERT INTO main._knocker_schema (version, migrated_at) VALUES (?1, ?2)", [version, now])?;
             }
+            let missing = self.missing_tables()?;
+            if !missing.is_empty() {
+                let message = format!("tables of this schema are missing: {}", missing.join(", "));
+                return Err(Error::new(Code::SchemaIncomplete, message));
+            }
+            self.conn().execute_batch(OBJECTS)?;
             Ok(VERSION)
         })
+    }
+
+    fn drop_objects(&self) -> Result<()> {
+        for (kind, name) in created(OBJECTS).filter(|(kind, _)| *kind != "INDEX") {
+            self.conn().execute_batch(&format!("DROP {kind} IF EXISTS main.{name}"))?;
+        }
+        Ok(())
+    }
+
+    fn missing_tables(&self) -> Result<Vec<&'static str>> {
+        let mut missing = Vec::new();
+        for migration in MIGRATIONS {
+            missing.extend(self.missing(migration)?);
+        }
+        for table in QUEUE_TABLES {
+            if !self.exists(table)? {
+                missing.push(table);
+            }
+        }
+        Ok(missing)
+    }
+
+    /// What `sql` creates and the file does not have.
+    fn missing(&self, sql: &'static str) -> Result<Vec<&'static str>> {
+        let mut missing = Vec::new();
+        for (_, name) in created(sql) {
+            if !self.exists(name)? {
+                missing.push(name);
+            }
+        }
+        Ok(missing)
+    }
+
+    fn exists(&self, name: &str) -> Result<bool> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM main.sqlite_schema WHERE name = ?1)";
+        Ok(self.conn().prepare_cached(sql)?.query_row([name], |row| row.get(0))?)
     }
 
     /// The recorded version; 0 where there is no schema.
@@ -56,6 +105,17 @@ impl Store {
         let mut statement = self.conn().prepare_cached("SELECT coalesce(max(version), 0) FROM main._knocker_schema")?;
         Ok(statement.query_row([], |row| row.get(0))?)
     }
+}
+
+/// Kind and name of what a file of SQL creates, in order.
+fn created(sql: &'static str) -> impl Iterator<Item = (&'static str, &'static str)> {
+    sql.lines().filter_map(|line| {
+        let words = line.strip_prefix("CREATE ")?.replace("UNIQUE ", "").replace("IF NOT EXISTS ", "");
+        let kind = ["TABLE", "INDEX", "TRIGGER", "VIEW"].into_iter().find(|kind| words.starts_with(kind))?;
+        let name = words.split([' ', '(']).nth(1)?;
+        // The same word in the file itself, which lives as long as the program.
+        line.find(name).map(|at| (kind, &line[at..at + name.len()]))
+    })
 }
 
 fn refuse_newer(found: i64) -> Result<()> {

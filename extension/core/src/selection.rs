@@ -29,7 +29,7 @@ impl Bounds {
 impl Store {
     /// The ids of the first `limit` rows of `table` that meet the conditions, oldest first, and whether there are more.
     pub(crate) fn select_ids(&self, table: &str, conditions: &Conditions, limit: i64) -> Result<(Vec<i64>, bool)> {
-        let sql = format!("SELECT id FROM {table} WHERE {} ORDER BY id LIMIT {}", conditions.to_sql(), limit + 1);
+        let sql = format!("SELECT id FROM main.{table} WHERE {} ORDER BY id LIMIT {}", conditions.to_sql(), limit + 1);
         let mut statement = self.conn().prepare(&sql)?;
         let ids = statement.query_map(rusqlite::params_from_iter(conditions.values()), |row| row.get(0))?;
         let mut ids: Vec<i64> = ids.collect::<rusqlite::Result<_>>()?;
@@ -43,9 +43,9 @@ impl Store {
     /// index on the time would cost every receive a page.
     pub(crate) fn end_of_old_rows(&self, table: &str, cutoff: i64) -> Result<i64> {
         let cutoff = cutoff.saturating_add(MOST_DISORDER_MS);
-        let ends = format!("SELECT coalesce((SELECT min(id) FROM {table}), 0), coalesce((SELECT max(id) FROM {table}), -1)");
+        let ends = format!("SELECT coalesce((SELECT min(id) FROM main.{table}), 0), coalesce((SELECT max(id) FROM {table}), -1)");
         let (mut low, mut high): (i64, i64) = self.conn().query_row(&ends, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        let mut probe = self.conn().prepare(&format!("SELECT id, received_at FROM {table} WHERE id >= ?1 ORDER BY id LIMIT 1"))?;
+        let mut probe = self.conn().prepare(&format!("SELECT id, received_at FROM main.{table} WHERE id >= ?1 ORDER BY id LIMIT 1"))?;
         // Invariant: rows below `low` are older than the cutoff, rows above `high` are not.
         while low <= high {
             let middle = low + (high - low) / 2;

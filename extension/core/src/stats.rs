@@ -89,7 +89,7 @@ impl Store {
                 events: StatusCounts::default(),
                 last_hour: self.last_hour(id, now)?,
             };
-            let mut counts = self.conn().prepare_cached("SELECT status, n FROM _knocker_counts WHERE endpoint_id = ?1")?;
+            let mut counts = self.conn().prepare_cached("SELECT status, n FROM main._knocker_counts WHERE endpoint_id = ?1")?;
             let mut rows = counts.query([id])?;
             while let Some(row) = rows.next()? {
                 let (status, n) = (row.get_ref(0)?.as_str().unwrap_or_default(), row.get(1)?);
@@ -104,7 +104,7 @@ impl Store {
     }
 
     fn configured_endpoints(&self) -> Result<Vec<(i64, String, Config)>> {
-        let mut statement = self.conn().prepare_cached("SELECT id, name, config FROM _knocker_endpoints ORDER BY id")?;
+        let mut statement = self.conn().prepare_cached("SELECT id, name, config FROM main._knocker_endpoints ORDER BY id")?;
         let mut rows = statement.query([])?;
         let mut endpoints = Vec::new();
         while let Some(row) = rows.next()? {

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use rusqlite::{CachedStatement, Connection, ErrorCode};
+use rusqlite::{CachedStatement, Connection, ErrorCode, Params};
 
 use crate::endpoint::Endpoint;
 use crate::error::{Code, Error, Result};
@@ -30,6 +30,15 @@ impl Store {
     /// The connection, for reads of the views and for the caller's own statements.
     pub fn conn(&self) -> &Connection {
         &self.conn
+    }
+
+    /// Runs a statement that writes, and returns how many rows it changed. Rows that it gives are passed over: with `PRAGMA count_changes = 1`
+    /// every INSERT, UPDATE and DELETE gives one.
+    pub(crate) fn run(&self, sql: &str, parameters: impl Params) -> Result<i64> {
+        let mut statement = self.conn.prepare_cached(sql)?;
+        let mut rows = statement.query(parameters)?;
+        while rows.next()?.is_some() {}
+        Ok(self.conn.changes() as i64)
     }
 
     /// Runs `work` so that all of it happens or none: in its own `BEGIN IMMEDIATE … COMMIT` in autocommit, in a savepoint inside the
@@ -74,7 +83,7 @@ struct Scope<'c> {
 
 impl<'c> Scope<'c> {
     fn prepare(conn: &'c Connection, commit: &str, undo: &str) -> Result<Self> {
-        let forced = conn.prepare_cached("UPDATE _knocker_schema SET version = version WHERE 0").ok();
+        let forced = conn.prepare_cached("UPDATE main._knocker_schema SET version = version WHERE 0").ok();
         Ok(Self { conn, commit: conn.prepare_cached(commit)?, undo: conn.prepare_cached(undo)?, forced, open: false })
     }
 }

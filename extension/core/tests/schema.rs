@@ -40,7 +40,7 @@ fn a_stored_file_of_every_version_upgrades_to_the_schema_of_a_new_one_and_works_
     let folder = TempDir::new().unwrap();
     let new = file(&folder, "new.db");
     new.bootstrap(NOW).unwrap();
-    for version in 1..=VERSION {
+    for version in 1..VERSION {
         let old = file(&folder, &format!("v{version}.db"));
         old.conn().execute_batch(&stored(version)).unwrap();
         assert_eq!(old.schema_version().unwrap(), version);
@@ -117,4 +117,83 @@ fn a_migration_that_fails_leaves_nothing() {
     store.bootstrap(NOW).unwrap_err();
     let tables: i64 = store.conn().query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)).unwrap();
     assert_eq!(tables, 1);
+}
+
+#[test]
+fn what_holds_no_data_and_is_missing_is_put_back() {
+    let folder = TempDir::new().unwrap();
+    let store = file(&folder, "half.db");
+    store.bootstrap(NOW).unwrap();
+    let whole = objects(&store);
+    for (name, _) in &whole {
+        let kind: String = store.conn().query_row("SELECT type FROM sqlite_schema WHERE name = ?1", [name], |row| row.get(0)).unwrap();
+        if kind == "table" || name.starts_with("_honker") || name.starts_with("sqlite_") {
+            continue;
+        }
+        store.conn().execute_batch(&format!("DROP {kind} {name}")).unwrap();
+        assert_eq!(store.bootstrap(NOW).unwrap(), VERSION, "{kind} {name}");
+        assert_eq!(objects(&store), whole, "{kind} {name}");
+    }
+}
+
+#[test]
+fn a_missing_table_is_named_by_every_call_and_by_bootstrap() {
+    let folder = TempDir::new().unwrap();
+    let store = file(&folder, "lost.db");
+    store.bootstrap(NOW).unwrap();
+    store.endpoint("orders", "{}", NOW).unwrap();
+    for table in ["_knocker_minutes", "_knocker_deliveries", "_honker_live"] {
+        store.conn().execute_batch(&format!("DROP TABLE {table}")).unwrap();
+        let fields = knocker_core::ingest::Fields::parse(r#"{"valid": true}"#).unwrap();
+        for error in [store.bootstrap(NOW).unwrap_err(), store.ingest("orders", &fields, b"", NOW).unwrap_err()] {
+            assert_eq!(error.code(), Code::SchemaIncomplete, "{error}");
+        }
+        assert!(store.bootstrap(NOW).unwrap_err().message().contains(table));
+    }
+}
+
+#[test]
+fn a_temporary_table_of_the_same_name_hides_nothing() {
+    let folder = TempDir::new().unwrap();
+    let store = file(&folder, "shadow.db");
+    store.bootstrap(NOW).unwrap();
+    let names = objects(&store).into_iter().map(|(name, _)| name);
+    for name in names.filter(|name| name.starts_with("_knocker_") || name.starts_with("knocker_") || name == "_honker_live") {
+        store.conn().execute_batch(&format!("CREATE TEMP TABLE IF NOT EXISTS {name} (x)")).unwrap();
+    }
+    works(&store);
+}
+
+#[test]
+fn a_pragma_that_makes_every_write_give_a_row_does_no_harm() {
+    let folder = TempDir::new().unwrap();
+    let store = file(&folder, "counting.db");
+    store.conn().execute_batch("PRAGMA count_changes = 1").unwrap();
+    store.bootstrap(NOW).unwrap();
+    works(&store);
+}
+
+/// A story through every kind of statement: receive, fail, die, requeue, handle, replay, ignore, prune.
+fn works(store: &Store) {
+    store.endpoint("orders", r#"{"max_attempts": 1}"#, NOW).unwrap();
+    let fields = knocker_core::ingest::Fields::parse(r#"{"valid": true, "key": "k"}"#).unwrap();
+    let event = store.ingest("orders", &fields, b"body", NOW).unwrap().event_id.unwrap();
+    assert_eq!(store.ingest("orders", &fields, b"body", NOW).unwrap().outcome, "duplicate");
+    let refused = knocker_core::ingest::Fields::parse(r#"{"valid": false, "reason": "bad_signature"}"#).unwrap();
+    assert_eq!(store.ingest("orders", &refused, b"body", NOW).unwrap().outcome, "invalid");
+    let claim = || {
+        assert_eq!(store.claim("w", 1, 60, &ClaimFilter::default(), NOW).unwrap(), 1);
+        store.conn().query_row("SELECT job_id FROM main.knocker_jobs WHERE worker = 'w'", [], |row| row.get::<_, i64>(0)).unwrap()
+    };
+    assert_eq!(store.failed(claim(), "w", "boom", 1, &Default::default(), NOW).unwrap().status, "dead");
+    store.operate(Action::Requeue, event, None, NOW).unwrap();
+    store.handled(claim(), "w", 1, NOW).unwrap();
+    store.operate(Action::Replay, event, None, NOW).unwrap();
+    store.operate(Action::Ignore, event, None, NOW).unwrap();
+    let later = NOW + 10_000;
+    let pruned = store.prune_deliveries(r#"{"older_than_s": 1}"#, later).unwrap().pruned;
+    assert_eq!((pruned.events, pruned.deliveries), (0, 2));
+    let pruned = store.prune_events(r#"{"older_than_s": 1}"#, later).unwrap().pruned;
+    assert_eq!((pruned.events, pruned.deliveries, pruned.attempts), (1, 1, 2));
+    assert_eq!(store.stats(later).unwrap().events.received, 0);
 }

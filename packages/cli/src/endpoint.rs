@@ -74,6 +74,18 @@ pub struct AddArgs {
     /// Refused receipts beyond this number an hour are only counted [default: 1000]
     #[arg(long, value_name = "N")]
     invalid_per_hour: Option<i64>,
+
+    /// Refused deliveries that are kept in all; those beyond are only counted [default: 10000]
+    #[arg(long, value_name = "N")]
+    max_refused: Option<i64>,
+
+    /// Bytes that they take at most [default: 134217728]
+    #[arg(long, value_name = "BYTES")]
+    max_refused_bytes: Option<i64>,
+
+    /// Events that one delivery creates at most; a larger batch is one event [default: 10000]
+    #[arg(long, value_name = "N")]
+    max_batch_events: Option<i64>,
 }
 
 pub fn run(context: &Context, command: &Command) -> Result {
@@ -102,6 +114,9 @@ fn add(context: &Context, args: &AddArgs) -> Result {
         set("unhandled", args.unhandled.clone().map(Value::from));
         set("on_redelivery", args.on_redelivery.clone().map(Value::from));
         set("invalid_per_hour", args.invalid_per_hour.map(Value::from));
+        set("max_refused", args.max_refused.map(Value::from));
+        set("max_refused_bytes", args.max_refused_bytes.map(Value::from));
+        set("max_batch_events", args.max_batch_events.map(Value::from));
         Ok(config)
     })
 }

@@ -48,6 +48,8 @@ export class LeaseLostError extends KnockerError {}
 export class DatabaseError extends KnockerError {}
 /** The schema is not there. */
 export class NotBootstrappedError extends DatabaseError {}
+/** Part of the schema is missing. */
+export class SchemaIncompleteError extends DatabaseError {}
 /** The file was written by a newer version. */
 export class SchemaTooNewError extends DatabaseError {}
 /** Another connection holds the write lock. */
@@ -94,6 +96,7 @@ const CLASSES: Record<string, ErrorClass> = {
   bad_state: BadStateError,
   lease_lost: LeaseLostError,
   not_bootstrapped: NotBootstrappedError,
+  schema_incomplete: SchemaIncompleteError,
   schema_too_new: SchemaTooNewError,
   busy: BusyError,
   read_only: ReadOnlyError,

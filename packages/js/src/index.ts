@@ -19,6 +19,7 @@ export {
   NotBootstrappedError,
   NotFoundError,
   ReadOnlyError,
+  SchemaIncompleteError,
   SchemaTooNewError,
   SecondSqliteError,
   SetupError,

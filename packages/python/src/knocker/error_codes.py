@@ -72,6 +72,14 @@ class NotBootstrappedError(DatabaseError):
     hint = "Run SELECT knocker_bootstrap() once on this database."
 
 
+class SchemaIncompleteError(DatabaseError):
+    """The core's ``schema_incomplete``."""
+
+    code = "schema_incomplete"
+    retryable = False
+    hint = "Restore the tables from a backup; SELECT knocker_bootstrap() puts back missing indexes, triggers and views by itself."
+
+
 class SchemaTooNewError(DatabaseError):
     """The core's ``schema_too_new``."""
 
@@ -169,6 +177,7 @@ ERRORS: dict[str, type[KnockerError]] = {
     "bad_state": BadStateError,
     "lease_lost": LeaseLostError,
     "not_bootstrapped": NotBootstrappedError,
+    "schema_incomplete": SchemaIncompleteError,
     "schema_too_new": SchemaTooNewError,
     "busy": BusyError,
     "read_only": ReadOnlyError,
