@@ -69,9 +69,9 @@ class Family:
             return sign_p256(message)
         return mac(self.key(secret), message, self.algorithm)
 
-    def sign(self, sent, secret=None, now=NOW, change=lambda signature: signature):
-        """The request as the provider sends it; `change` alters the raw signature."""
-        time = self.time(now)
+    def sign(self, sent, secret=None, now=NOW, change=lambda signature: signature, time=None):
+        """The request as the provider sends it; `change` alters the raw signature, and `time` is signed in place of `now`."""
+        time = self.time(now) if time is None else time
         signature = self.encode(change(self.raw(self.signed(sent, time), secret or self.secret)))
         if self.time_header is not None:
             sent = sent.header(self.time_header, time)
@@ -100,6 +100,7 @@ def suite(family):
     suite.refused("an empty signature", good.header(header, family.form.format(signature="", time=family.time(NOW))), "bad_signature")
     suite.refused("no secret", good, "no_secret", secrets=[])
     suite.refused("blank secrets only", good, "no_secret", secrets=["", " \t"])
+    suite.refused("secrets that nobody sees", good, "no_secret", secrets=["\0", "\u200b\ufeff", "\xa0\u3164"])
     encodings(suite, family, good)
     binary = family.sign(Sent(BINARY, dict(family.headers)))
     key = named(BINARY) if family.binary_key == "body" else family.binary_key
@@ -131,7 +132,27 @@ def encodings(suite, family, good):
         suite.refused("a signature without its prefix", good.header(family.header, value.removeprefix(prefix)), "malformed_header")
 
 
+def moved(suite, family, good):
+    """No byte moves between the time and the body, whatever tolerance is set."""
+    time = good.value(family.time_header)
+    for name, other, body in [
+        ("the body's first byte behind the time", time + good.body[:1].decode(), good.body[1:]),
+        ("the time's last byte before the body", time[:-1], time[-1:].encode() + good.body),
+        ("all of the time before the body", "", time.encode() + good.body),
+    ]:
+        sent = good.header(family.time_header, other).to(body=body)
+        same = family.signed(sent, other) == family.signed(good, time)
+        reason = "malformed_header" if same else "bad_signature"
+        suite.refused(name, sent, reason)
+        suite.refused(f"{name} with tolerance_s 0", sent, reason, options={**family.options, "tolerance_s": 0})
+
+
 def times(suite, family, sent, good):
+    for options in [family.options, {**family.options, "tolerance_s": 0}]:
+        name = "a signed time in another form" + (" with tolerance_s 0" if options.get("tolerance_s") == 0 else "")
+        suite.refused(name, family.sign(sent, time="soon"), "malformed_header", options=options)
+    if family.time_header is not None:
+        moved(suite, family, good)
     if family.time_header is not None:
         suite.refused("another timestamp", good.header(family.time_header, family.time(NOW + 60_000)), "bad_signature")
         suite.refused("no timestamp", good.header(family.time_header, None), "missing_header")

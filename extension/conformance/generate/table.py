@@ -61,6 +61,7 @@ FAMILIES = [
         "X-CC-Webhook-Signature",
         '{"attempt_number":1,"event":{"id":"24934862","type":"charge:confirmed"},"id":1}',
         [("charge:confirmed", "24934862")],
+        extra=traps.coinbase,
     ),
     Family(
         "discord",
@@ -191,6 +192,7 @@ FAMILIES = [
         secret="polar_whs_test_secret",
         other="polar_whs_other_secret",
         key=str.encode,
+        extra=traps.polar,
     ),
     Family(
         "razorpay",

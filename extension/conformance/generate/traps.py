@@ -24,6 +24,8 @@ def github(suite, family, sent, good):
     published = Sent(b"Hello, World!").header(family.header, "sha256=757107ea0eb2509fc211221cce984b8a37570b6d7586c22c46f4379c8b043e17")
     secret = ["It's a Secret to Everybody"]
     suite.delivery("the published example", published, (None, None), secrets=secret)
+    filled = {**good.headers, "X-Filler": "x" * 66_000}
+    suite.refused("more headers than any sender's", good.to(headers=filled), "malformed_header")
     form = family.sign(sent.to(body=b"payload=%7B%22zen%22%3A%22x%22%7D"))
     suite.delivery("a form instead of JSON", form, *family.items)
 
@@ -42,6 +44,18 @@ def versions(suite, family, good):
     suite.refused("an empty key", good, "no_secret", secrets=["whsec_"])
     suite.refused("a secret that is not base64", good, "no_secret", secrets=["whsec_!!!"])
     suite.delivery("a secret without its prefix", good, *family.items, secrets=[family.secret.removeprefix("whsec_")])
+    suite.delivery("a secret with its version before it, as Supabase writes it", good, *family.items, secrets=["v1," + family.secret])
+    suite.refused("another secret with its version before it", good, "bad_signature", secrets=["v1," + family.other])
+    suite.refused("a key of NUL bytes, which HMAC takes for an empty one", good, "no_secret", secrets=["whsec_AAAAAAAA"])
+    many(suite, family, good, signature, "v1," + base64_text(b"x" * 32), " ")
+
+
+def many(suite, family, good, signature, wrong, separator, limit=32):
+    """A list of signatures is looked at up to its limit."""
+    full = separator.join([wrong] * (limit - signature.count(separator) - 1) + [signature])
+    suite.delivery("as many signatures as are looked at", good.header(family.header, full), *family.items)
+    suite.refused("a signature more", good.header(family.header, wrong + separator + full), "malformed_header")
+    suite.refused("seven hundred signatures", good.header(family.header, separator.join([wrong] * 700)), "malformed_header")
 
 
 def resend(suite, family, sent, good):
@@ -100,6 +114,7 @@ def paddle(suite, family, sent, good):
     time, _, signature = value.partition(";")
     suite.delivery("a wrong h1 first", good.header(family.header, f"{time};h1={ZERO};{signature}"), *family.items)
     suite.delivery("a wrong h1 last", good.header(family.header, f"{value};h1={ZERO}"), *family.items)
+    many(suite, family, good, value, f"h1={ZERO}", ";")
     suite.refused("commas instead of semicolons", good.header(family.header, value.replace(";", ",")), "malformed_header")
     dotted = mac(family.key(family.secret), f"{NOW // 1000}.".encode() + sent.body).hex()
     suite.refused("a dot instead of the colon", good.header(family.header, f"{time};h1={dotted}"), "bad_signature")
@@ -109,6 +124,7 @@ def pagerduty(suite, family, sent, good):
     value = good.value(family.header)
     suite.delivery("a list of signatures", good.header(family.header, f"v1={ZERO},{value}"), *family.items)
     suite.refused("another version only", good.header(family.header, value.replace("v1=", "v2=")), "malformed_header")
+    many(suite, family, good, value, f"v1={ZERO}", ",")
 
 
 def sendgrid(suite, family, sent, good):
@@ -148,6 +164,14 @@ def slack(suite, family, sent, good):
     click = b"payload=%7B%22type%22%3A%22block_actions%22%2C%22trigger_id%22%3A%221%22%7D"
     suite.delivery("a click", family.sign(Sent(click)), ("block_actions", named(click)))
     suite.handshake("ssl_check", family.sign(Sent(b"token=t&ssl_check=1")), "")
+    form = {"Content-Type": "application/x-www-form-urlencoded", "User-Agent": "Slackbot 1.0 (+https://api.slack.com/robots)"}
+    check = Sent(b"ssl_check=1&token=legacy-token", form)
+    suite.handshake("ssl_check as Slack sends it, unsigned", check, "", response_headers=text)
+    suite.handshake("ssl_check by GET", Sent(method="GET", url="https://example.com/webhooks/in?ssl_check=1&token=t"), "")
+    for value in [b"0", b"true", b"1&ssl_check=1", b"1&command=%2Fdeploy", b"1&payload=%7B%7D", b"%201", b"1&token=a&token=b"]:
+        suite.refused(f"unsigned, ssl_check={value.decode()}", check.to(body=b"ssl_check=" + value), "missing_header")
+    suite.refused("ssl_check in JSON", check.to(body=b'{"ssl_check":"1"}'), "missing_header")
+    suite.refused("ssl_check with a wrong signature", family.sign(check, family.other), "bad_signature")
     retried = good.header("X-Slack-Retry-Num", "1").header("X-Slack-Retry-Reason", "http_timeout")
     suite.delivery("a retry keeps its identity", retried, *family.items)
 
@@ -176,6 +200,8 @@ def stripe(suite, family, sent, good):
     suite.refused("v0 alone", good.header(family.header, value.replace("v1=", "v0=")), "malformed_header")
     suite.refused("no time", good.header(family.header, signature), "malformed_header")
     suite.refused("two times", good.header(family.header, f"{value},t=1"), "malformed_header")
+    suite.delivery("a time that is repeated", good.header(family.header, f"{value},{time}"), *family.items)
+    many(suite, family, good, value, f"v1={ZERO}", ",")
     suite.refused("a time that is no number", good.header(family.header, f"t=soon,{signature}"), "bad_signature")
     compact = json.dumps(json.loads(sent.body), separators=(",", ":")).encode()
     suite.refused("the body written anew", good.to(body=compact), "bad_signature")
@@ -208,6 +234,12 @@ def twitch(suite, family, sent, good):
     suite.delivery("a batch that calls itself a revocation", granted.header(kind, "revocation"), (drop, "ev-1"), (drop, "ev-2"))
     odd = family.sign(sent.to(body=drops % b'{"data":{}},1,null,{"id":"ev-2"}'))
     suite.delivery("a drop without an id, and what is no object", odd, (drop, f"{family.binary_key}:0"), (drop, "ev-2"))
+    # Id, time and body are signed with nothing between them.
+    follow = family.sign(sent.to(body=b'{"subscription":{"type":"channel.follow"},"event":{"followed_at":"2026-01-01T00:00:09Z"}}'))
+    start, end = follow.body.split(b"2026-01-01T00:00:09Z")
+    id_, time = "Twitch-Eventsub-Message-Id", "Twitch-Eventsub-Message-Timestamp"
+    forged = follow.header(id_, follow.value(id_) + follow.value(time) + start.decode()).header(time, "2026-01-01T00:00:09Z")
+    suite.refused("the time taken from the body, and what stands before it for the id", forged.to(body=end), "malformed_header")
 
 
 def woocommerce(suite, family, sent, good):
@@ -239,3 +271,52 @@ def zoom(suite, family, sent, good):
     suite.handshake("the URL validation", family.sign(validation), answer, response_headers={"content-type": "application/json"})
     suite.refused("a validation that is not signed", validation, "missing_header")
     suite.refused("a validation with a wrong signature", family.sign(validation, family.other), "bad_signature")
+
+
+def polar(suite, family, sent, good):
+    secret = "whsec_" + base64.b64encode(b"test-secret-for-webhooks").decode()
+    message = family.signed(sent, str(NOW // 1000))
+    encoded = good.header(family.header, "v1," + base64_text(mac(b"test-secret-for-webhooks", message)))
+    suite.delivery("a secret in base64", encoded, *family.items, secrets=[secret])
+    suite.delivery("a secret in base64 with its version before it", encoded, *family.items, secrets=["v1," + secret])
+    suite.refused("too old under a secret in base64", encoded, "timestamp_out_of_tolerance", secrets=[secret], now=NOW + 301_000)
+    suite.refused("too old with another secret as text", encoded, "timestamp_out_of_tolerance", secrets=["x", secret], now=NOW + 301_000)
+
+
+def hook0(body, headers, names, time=str(NOW // 1000), secret="test-secret-1", form="t={time},h={names},v1={signature}"):
+    """What CDP sends: time, names and values of some headers, and the body."""
+    values = ".".join(headers[name] for name in names.split(" ") if name)
+    signature = mac(secret.encode(), f"{time}.{names}.{values}.".encode() + body).hex()
+    return Sent(body, headers).header("X-Hook0-Signature", form.format(time=time, names=names, signature=signature))
+
+
+def coinbase(suite, family, sent, good):
+    body = b'{"id":"e1","eventType":"payment_link.payment.success","paymentLinkId":"pl_1"}'
+    headers = {"content-type": "application/json", "x-event-id": "ev-9", "x-event-type": "payment_link.payment.success"}
+    names = "content-type x-event-id x-event-type"
+    item = ("payment_link.payment.success", "ev-9")
+    header = "X-Hook0-Signature"
+    sent = hook0(body, headers, names)
+    suite.delivery("X-Hook0-Signature", sent, item)
+    decoy = hook0(body, headers, names, form="t={time},v0=%s,h={names},v1={signature}" % ZERO)
+    suite.delivery("X-Hook0-Signature with its older v0", decoy, item)
+    suite.delivery("the second of two secrets of it", sent, item, secrets=[family.other, family.secret])
+    suite.delivery("as old as is allowed", sent, item, now=NOW + 300_000)
+    suite.refused("too old", sent, "timestamp_out_of_tolerance", now=NOW + 301_000)
+    suite.refused("a signed time in another form with tolerance_s 0", hook0(body, headers, names, time="soon"), "malformed_header", options={"tolerance_s": 0})
+    for name in ["x-event-id", "x-event-type", "content-type"]:
+        suite.refused(f"another {name}", sent.header(name, "another"), "bad_signature")
+        suite.refused(f"no {name}", sent.header(name, None), "missing_header")
+    suite.refused("another body under X-Hook0-Signature", sent.to(body=body + b" "), "bad_signature")
+    suite.refused("another secret of X-Hook0-Signature", hook0(body, headers, names, secret="other"), "bad_signature")
+    value = sent.value(header)
+    suite.refused("v0 alone", sent.header(header, value.replace("v1=", "v0=")), "malformed_header")
+    suite.refused("no names of headers", sent.header(header, value.replace("h=", "x=")), "malformed_header")
+    suite.refused("fewer names of headers", sent.header(header, value.replace("content-type ", "")), "bad_signature")
+    suite.refused("two times", sent.header(header, f"{value},t=1"), "malformed_header")
+    suite.refused("seven hundred signatures", sent.header(header, value + f",v1={ZERO}" * 700), "malformed_header")
+    both = sent.header(family.header, good.value(family.header)).to(body=good.body)
+    suite.refused("a right signature of Commerce beside it", both, "bad_signature")
+    note = b'{"note":"a.b"}'
+    moved = hook0(note, headers, names).header("x-event-type", 'payment_link.payment.success.{"note":"a').to(body=b'b"}')
+    suite.refused("a header that takes in the beginning of the body", moved, "malformed_header")

@@ -50,6 +50,10 @@ def suite():
     suite.refused("a signature that is not base64", notification(item("a1", "?")), "malformed_body")
     bare = Sent(b'{"live":"false","notificationItems":[{"NotificationRequestItem":{"pspReference":"a1"}}]}')
     suite.refused("an item without a signature", bare, "malformed_body")
+    loose = item("a1")["NotificationRequestItem"]
+    suite.refused("an item outside its wrapper", notification(loose), "malformed_body")
+    suite.refused("one of two items outside its wrapper", notification(item("a1"), loose), "malformed_body")
+    suite.refused("an item that is a number", notification(1), "malformed_body")
     suite.refused("no items", notification(), "malformed_body")
     suite.refused("a secret that is not hex", published, "no_secret", secrets=["test-secret"])
     suite.refused("no secret", published, "no_secret", secrets=[])

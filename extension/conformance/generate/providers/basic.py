@@ -27,6 +27,7 @@ def suite():
     suite.refused("another password", sent("test:124£"), "bad_signature")
     suite.refused("another user", sent("Test:123£"), "bad_signature")
     suite.refused("an empty password is no secret", sent("user:"), "bad_signature", secrets=["user:"])
+    suite.refused("a password that nobody sees is none", sent("user:\u200b"), "bad_signature", secrets=["user:\u200b"])
     suite.refused("no colon", sent("test"), "malformed_header")
     suite.refused("another scheme", sent("test:123£", "Bearer"), "malformed_header")
     suite.refused("not base64", Sent(BODY, {"Authorization": "Basic ???"}), "malformed_header")

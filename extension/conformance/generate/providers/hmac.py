@@ -39,6 +39,18 @@ def suite():
         suite.refused(f"an old timestamp in {unit}", sent, "timestamp_out_of_tolerance", options=options, now=NOW + 61_000)
         suite.refused(f"an early timestamp in {unit}", sent, "timestamp_out_of_tolerance", options=options, now=NOW - 61_000)
         suite.refused(f"no timestamp in {unit}", sent.header("X-Time", None), "missing_header", options=options)
+    joined = {"template": "{timestamp}{body}", "timestamp_header": "X-Time", "tolerance_s": 0}
+    sent = Sent(BODY, {"X-Time": seconds(NOW), "X-Signature": mac(secret, seconds(NOW).encode() + BODY).hex()})
+    suite.delivery("time and body with nothing between them", sent, item, options=joined)
+    suite.refused("a byte of the body in the time", sent.header("X-Time", seconds(NOW) + "{").to(body=BODY[1:]), "malformed_header", options=joined)
+    suite.refused(
+        "a byte of the time in the body", sent.header("X-Time", seconds(NOW)[:-1]).to(body=b"0" + BODY), "malformed_header", options=joined
+    )
+    beside = {"template": "{header:X-Id}{body}"}
+    sent = Sent(BODY, {"X-Id": "h1", "X-Signature": mac(secret, b"h1" + BODY).hex()})
+    suite.delivery("a header and the body with nothing between them", sent, item, options=beside)
+    taken = sent.header("X-Id", 'h1{"id":7,"event":').to(body=BODY.removeprefix(b'{"id":7,"event":'))
+    suite.refused("a header that takes in the beginning of the body", taken, "malformed_header", options=beside)
     template = {"template": "{method} {url} {header:X-Id}|{body}"}
     signed = f"POST {URL} h1|".encode() + BODY
     everything = Sent(BODY, {"X-Id": "h1", "X-Signature": mac(secret, signed).hex()})

@@ -27,6 +27,7 @@ def suite():
     suite.delivery("as early as is allowed", good, ITEM, now=NOW - 60_000)
     suite.refused("too early", good, "timestamp_out_of_tolerance", now=NOW - 60_001)
     suite.delivery("an old one with tolerance_s 0", good, ITEM, now=NOW + 86_400_000, options={"tolerance_s": 0})
+    suite.refused("no time with tolerance_s 0", sent(None), "malformed_body", options={"tolerance_s": 0})
     suite.refused("the time is a text", sent(str(NOW)), "malformed_body")
     suite.refused("no time", sent(None), "malformed_body")
     suite.refused("a changed body", good.to(body=good.body.replace(b"create", b"remove")), "bad_signature")

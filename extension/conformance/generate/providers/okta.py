@@ -22,5 +22,9 @@ def suite():
     json_type = {"content-type": "application/json"}
     suite.handshake("the challenge", ask, '{"verification":"my \\"challenge\\""}', response_headers=json_type)
     suite.handshake("the challenge before there is a secret", ask, '{"verification":"my \\"challenge\\""}', secrets=[])
+    suite.handshake("the challenge with the secret", ask.header("Authorization", "test-secret"), '{"verification":"my \\"challenge\\""}')
+    suite.refused("the challenge with another credential", ask.header("Authorization", "another"), "bad_signature")
+    own = ask.header("X-Okta", "another")
+    suite.refused("the challenge with another credential in its own header", own, "bad_signature", options={"header": "X-Okta"})
     suite.refused("a challenge by POST", ask.to(method="POST"), "missing_header")
     return suite

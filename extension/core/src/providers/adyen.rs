@@ -64,6 +64,8 @@ fn verify<'s>(context: &Context, secrets: &'s Secrets) -> Checked<&'s str> {
     }
     let mut signed = Vec::new();
     for item in items {
+        // An item outside its wrapper would be verified and then read as something else.
+        let item = item.ok_or_else(|| Refusal::body("an item is not in a NotificationRequestItem"))?;
         let signature =
             item.get(SIGNATURE).and_then(Json::string).ok_or_else(|| Refusal::body("an item has no additionalData.hmacSignature"))?;
         let signature = Encoding::Base64.decode(&signature).ok_or_else(|| Refusal::body("an item's hmacSignature is not base64"))?;
@@ -87,10 +89,11 @@ fn verify<'s>(context: &Context, secrets: &'s Secrets) -> Checked<&'s str> {
     }
 }
 
-/// The items of a payment notification; `None` for the body of another product.
-fn notifications<'a>(context: &Context<'a>) -> Option<Vec<Json<'a>>> {
+/// The items of a payment notification, each from its wrapper; `None` for the body of another product.
+fn notifications<'a>(context: &Context<'a>) -> Option<Vec<Option<Json<'a>>>> {
     let items = Json::parse(context.body())?.get("notificationItems")?.elements()?;
-    Some(items.into_iter().map(|item| item.get("NotificationRequestItem").unwrap_or(item)).collect())
+    let wrapped = |item: Json<'a>| item.get("NotificationRequestItem").filter(|item| item.is_object());
+    Some(items.into_iter().map(wrapped).collect())
 }
 
 fn signed_fields(item: Json) -> String {
@@ -105,6 +108,7 @@ fn sign(context: &Context, secret: &str) -> Result<Signed> {
     let mut body = std::str::from_utf8(context.body()).map_err(|_| Error::invalid("the body is not UTF-8"))?.to_owned();
     // From the last to the first, so that the places of the others stay right.
     for item in items.into_iter().rev() {
+        let item = item.ok_or_else(|| Error::invalid("an item is not in a NotificationRequestItem"))?;
         let signature = Encoding::Base64.encode(Hash::Sha256.hmac(&key, &[signed_fields(item).as_bytes()]).bytes());
         let additional = item.get("additionalData").filter(|json| json.is_object()).map_or(&b""[..], Json::bytes);
         let additional = json_edit::set(additional, "hmacSignature", &format!("\"{signature}\""))?;
@@ -157,6 +161,15 @@ mod tests {
         assert_eq!(case().body(other).refusal(), Reason::BadSignature);
         assert_eq!(case().body(&body).refusal(), Reason::MalformedBody);
         assert_eq!(case().body(r#"{"notificationItems": []}"#).refusal(), Reason::MalformedBody);
+    }
+
+    #[test]
+    fn an_item_outside_its_wrapper_is_none() {
+        let wrapped = published("coqCmt/IZ4E3CzPvMY8zTjQVL5hYJUiBRg8UU+iCWo0=");
+        let bare = wrapped.replacen(r#"{"NotificationRequestItem": "#, "", 1).replacen("}}}]}", "}}]}", 1);
+        assert!(serde_json::from_str::<serde_json::Value>(&bare).is_ok());
+        assert_eq!(case().body(bare).refusal(), Reason::MalformedBody);
+        assert_eq!(case().body(r#"{"notificationItems": [1]}"#).refusal(), Reason::MalformedBody);
     }
 
     #[test]

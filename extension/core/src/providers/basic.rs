@@ -8,7 +8,7 @@ use super::engine::template::Part;
 use super::options::OptionSpec;
 use super::provider::{CustomScheme, Provider, Scheme};
 use super::redact::Redaction;
-use super::secrets::Secrets;
+use super::secrets::{Secrets, is_blank};
 use super::token::{GENERIC_EVENT, GENERIC_REDELIVERY};
 use super::verdict::{Reason, Signed};
 use crate::error::Result;
@@ -44,7 +44,8 @@ pub(super) fn verify<'s>(context: &Context, secrets: &'s Secrets) -> Checked<&'s
     let matches = |secret: &&str| {
         let given = if secret.contains(':') { &decoded } else { password };
         // `user:` alone would accept an empty password.
-        !secret.ends_with(':') && Digest::of_token(secret).matches_token(given)
+        let is_usable = secret.split_once(':').is_none_or(|(_, password)| !is_blank(password));
+        is_usable && Digest::of_token(secret).matches_token(given)
     };
     secrets.usable().find(matches).ok_or_else(|| Refusal::new(Reason::BadSignature, "user and password are not one of the secrets"))
 }

@@ -47,7 +47,7 @@ fn verify<'s>(context: &Context, secrets: &'s Secrets) -> Checked<&'s str> {
         return first;
     }
     // Box signs with both keys at once: this is rotation, not a weaker scheme.
-    SECONDARY.verify(context, secrets).or(first)
+    first.or_else(|refused| SECONDARY.verify(context, secrets).map_err(|other| refused.or(other)))
 }
 
 fn sign(context: &Context, secret: &str) -> Result<Signed> {
@@ -86,5 +86,15 @@ mod tests {
         assert_eq!(case().event(), (Some("FILE.UPLOADED".into()), "eb0c4e06".into()));
         case().at(NOW_MS + 600_000).items();
         assert_eq!(case().at(NOW_MS + 600_001).refusal(), Reason::TimestampOutOfTolerance);
+    }
+
+    #[test]
+    fn an_old_signature_of_the_second_key_is_old() {
+        let signed = case().signed();
+        let second = signed.get("BOX-SIGNATURE-PRIMARY").to_owned();
+        let other = case().secret("other").signed().get("BOX-SIGNATURE-PRIMARY").to_owned();
+        let old = signed.header("BOX-SIGNATURE-SECONDARY", &second).header("BOX-SIGNATURE-PRIMARY", &other);
+        old.items();
+        assert_eq!(old.at(NOW_MS + 601_000).refusal(), Reason::TimestampOutOfTolerance);
     }
 }

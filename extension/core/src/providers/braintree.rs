@@ -5,10 +5,11 @@ use super::engine::digest::{Digest, Hash, sha256_hex};
 use super::engine::encoding::{Encoding, base64_forgiving};
 use super::engine::event::{Batch, Event, Source};
 use super::engine::form;
+use super::engine::limits::{SIGNATURES, check_signatures};
 use super::engine::refusal::{Checked, Refusal};
 use super::engine::template::Part;
 use super::provider::{CustomScheme, Handshake, Provider, Scheme};
-use super::secrets::Secrets;
+use super::secrets::{Secrets, is_blank};
 use super::verdict::{Item, Outcome, Reason, Signed, Verdict};
 use crate::error::{Error, Result};
 use crate::request::Response;
@@ -35,7 +36,7 @@ pub(crate) static BRAINTREE: Provider = Provider {
 
 /// Public and private key of a secret.
 fn keys(secret: &str) -> Option<(&str, &str)> {
-    secret.split_once('|').filter(|(public, private)| !public.trim().is_empty() && !private.trim().is_empty())
+    secret.split_once('|').filter(|(public, private)| !is_blank(public) && !is_blank(private))
 }
 
 fn digest(private: &str, parts: &[&[u8]]) -> Digest {
@@ -72,6 +73,7 @@ fn verify<'s>(context: &Context, secrets: &'s Secrets) -> Checked<&'s str> {
     if is_challenge(payload.trim_end_matches('\n')) {
         return Err(Refusal::body("bt_payload is a challenge, which anybody gets signed"));
     }
+    check_signatures("bt_signature", signature.split('&').count(), SIGNATURES).map_err(|refusal| Refusal::body(refusal.detail))?;
     let pairs: Vec<_> = signature.split('&').filter_map(|pair| pair.split_once('|')).collect();
     let mut any_key = false;
     let signs = |secret: &&str| {

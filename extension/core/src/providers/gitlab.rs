@@ -1,6 +1,7 @@
 //! GitLab sends a shared secret token, or signs as Standard Webhooks does with a signing token (`whsec_…`).
 
 use super::engine::context::Context;
+use super::engine::encoding::without_version;
 use super::engine::event::{Event, Source};
 use super::engine::refusal::Checked;
 use super::engine::sample::Sample;
@@ -40,7 +41,7 @@ pub(crate) static GITLAB: Provider = Provider {
 const TOKEN: TokenScheme<'static> = TokenScheme { header: "X-Gitlab-Token", prefix: "" };
 
 fn is_signing_token(secret: &str) -> bool {
-    secret.starts_with("whsec_")
+    without_version(secret).starts_with("whsec_")
 }
 
 /// A signing token never counts as a plain one, and a plain token does not rescue a wrong signature.

@@ -62,8 +62,10 @@ fn check_options(options: &Options) -> Result<()> {
     let parts = Part::parse(template)?;
     let signs_timestamp = parts.contains(&Part::Timestamp);
     let has_header = options.text("timestamp_header").is_some();
-    if parts.iter().all(|part| matches!(part, Part::Text(_))) {
-        return Err(Error::invalid(format!("option template: {template:?} signs nothing of the request; use \"{{body}}\"")));
+    if !parts.contains(&Part::Body) {
+        let detail =
+            format!("option template: {template:?} leaves the body unprotected, so that anybody may change it; put {{body}} into it");
+        return Err(Error::invalid(detail));
     }
     if signs_timestamp && !has_header {
         return Err(Error::invalid("option template: {timestamp} needs the option timestamp_header"));
@@ -120,7 +122,7 @@ mod tests {
     fn every_combination_signs_and_verifies() {
         for algorithm in ["sha1", "sha256", "sha512"] {
             for encoding in ["hex", "base64"] {
-                for template in ["{body}", "{url}{body}", "{method} {url} {header:x-id}", "v0:{body}:v0"] {
+                for template in ["{body}", "{url}{body}", "{method} {url} {header:x-id} {body}", "v0:{body}:v0"] {
                     let options =
                         format!(r#"{{"algorithm": "{algorithm}", "encoding": "{encoding}", "template": "{template}", "prefix": "s="}}"#);
                     let case = case(&options).header("X-Id", "1").signed();
@@ -174,8 +176,14 @@ mod tests {
 
     #[test]
     fn templates_that_prove_nothing_are_refused() {
-        let message = |json| find("hmac").unwrap().options(json).unwrap_err().message().to_owned();
-        assert_eq!(message(r#"{"template": "x"}"#), "option template: \"x\" signs nothing of the request; use \"{body}\"");
+        let message = |json: &str| find("hmac").unwrap().options(json).unwrap_err().message().to_owned();
+        for template in ["x", "", "{url}", "{method} {header:x-id}", "{timestamp}"] {
+            let message = message(&format!(r#"{{"template": "{template}"}}"#));
+            assert_eq!(
+                message,
+                format!("option template: {template:?} leaves the body unprotected, so that anybody may change it; put {{body}} into it")
+            );
+        }
         assert!(message(r#"{"template": "{timestamp}{body}"}"#).contains("timestamp_header"));
         assert!(message(r#"{"timestamp_header": "x-t"}"#).contains("{timestamp}"));
     }

@@ -6,9 +6,10 @@ use super::engine::context::Context;
 use super::engine::digest::Hash;
 use super::engine::encoding::Encoding;
 use super::engine::event::{Batch, Event, Source};
+use super::engine::limits::shown;
 use super::engine::refusal::{Checked, Refusal};
 use super::engine::template::Part;
-use super::engine::timestamp::{Future, Place, Timestamp, Unit};
+use super::engine::timestamp::{Future, Joint, Place, Timestamp, Unit};
 use super::engine::url::signed_url;
 use super::options::{Kind, OptionSpec, Preset};
 use super::provider::{CustomScheme, Provider, Scheme};
@@ -69,7 +70,7 @@ fn verify_v3<'s>(context: &Context, secrets: &'s Secrets) -> Checked<&'s str> {
     let parts: Vec<&[u8]> = parts.iter().map(AsRef::as_ref).collect();
     let matching = secrets.usable().find(|secret| Hash::Sha256.hmac(secret.as_bytes(), &parts).matches(&signature));
     let secret = matching.ok_or_else(Refusal::signature)?;
-    TIMESTAMP.check(context, timestamp, TIME_HEADER)?;
+    TIMESTAMP.check(context, timestamp, Joint::Touching, TIME_HEADER)?;
     Ok(secret)
 }
 
@@ -118,7 +119,7 @@ fn verify_hash<'s>(version: &str, context: &Context, secrets: &'s Secrets) -> Ch
     if let Some(given) = context.header(VERSION_HEADER)?
         && !given.eq_ignore_ascii_case(version)
     {
-        let detail = format!("the request is signed with {given:?}, the endpoint takes {version} (option version)");
+        let detail = format!("the request is signed with {}, the endpoint takes {version} (option version)", shown(given));
         return Err(Refusal::new(Reason::NotAllowed, detail));
     }
     let signature = Encoding::Hex.decode(header).ok_or_else(|| Refusal::malformed(OLD_HEADER, "lower-case hex"))?;
@@ -143,7 +144,7 @@ fn sign(context: &Context, secret: &str) -> Result<Signed> {
     let invalid = |refusal: Refusal| Error::invalid(refusal.detail);
     let version = context.options.text("version").unwrap_or("v3");
     let headers = if version == "v3" {
-        let timestamp = context.now_ms.to_string();
+        let timestamp = Unit::Milliseconds.format_at(Joint::Touching, context.now_ms);
         let parts = v3_parts(context, &timestamp).map_err(invalid)?;
         let parts: Vec<&[u8]> = parts.iter().map(AsRef::as_ref).collect();
         let signature = Encoding::Base64.encode(Hash::Sha256.hmac(secret.as_bytes(), &parts).bytes());

@@ -41,11 +41,9 @@ const TIMESTAMP: &str = "webhookTimestamp";
 
 fn verify<'s>(context: &Context, secrets: &'s Secrets) -> Checked<&'s str> {
     let secret = SCHEME.verify(context, secrets)?;
-    if context.options.number("tolerance_s") != Some(0) {
-        let field = Json::parse(context.body()).and_then(|body| body.get(TIMESTAMP)?.integer());
-        let ms = field.ok_or_else(|| Refusal::body("the body has no number webhookTimestamp"))?;
-        Future::Tolerated.check(context, Unit::Milliseconds, ms)?;
-    }
+    let field = Json::parse(context.body()).and_then(|body| body.get(TIMESTAMP)?.integer());
+    let ms = field.ok_or_else(|| Refusal::body("the body has no number webhookTimestamp"))?;
+    Future::Tolerated.check(context, Unit::Milliseconds, ms)?;
     Ok(secret)
 }
 
@@ -83,7 +81,7 @@ mod tests {
             let signature = hex::encode(crate::providers::engine::digest::Hash::Sha256.hmac(b"test-secret", &[body.as_bytes()]).bytes());
             let case = Case::new("linear").secret("test-secret").body(body).header("Linear-Signature", &signature);
             assert_eq!(case.refusal(), Reason::MalformedBody);
-            case.options(r#"{"tolerance_s": 0}"#).items();
+            assert_eq!(case.options(r#"{"tolerance_s": 0}"#).refusal(), Reason::MalformedBody);
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Mailgun signs a time and a token inside the body, and not the body itself.
 
+use std::borrow::Cow;
+
 use super::engine::context::Context;
 use super::engine::digest::{Hash, sha256_hex};
 use super::engine::encoding::Encoding;
@@ -7,9 +9,10 @@ use super::engine::event::{Batch, Event, Source};
 use super::engine::form;
 use super::engine::json::Json;
 use super::engine::json_edit;
+use super::engine::multipart;
 use super::engine::refusal::{Checked, Refusal};
 use super::engine::template::Part;
-use super::engine::timestamp::{Future, Unit};
+use super::engine::timestamp::{Future, Joint, Unit};
 use super::options::OptionSpec;
 use super::provider::{CustomScheme, Provider, Scheme};
 use super::secrets::Secrets;
@@ -21,7 +24,7 @@ pub(crate) static MAILGUN: Provider = Provider {
     title: "Mailgun",
     docs: "https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/securing-webhooks",
     scheme: Scheme::Custom(CustomScheme {
-        about: "HMAC-SHA-256 over `{timestamp}{token}` of the body's signature object, hex; the rest of the body is not protected",
+        about: "HMAC-SHA-256 over `{timestamp}{token}` of the body, hex, in its signature or parent-signature, as JSON, form or multipart form; the rest of the body is not protected",
         headers: &[],
         signed: &[Part::Body],
         verify,
@@ -32,43 +35,89 @@ pub(crate) static MAILGUN: Provider = Provider {
     ..Provider::BASE
 };
 
-/// Timestamp, token and signature: of the JSON body, or of the form that a route posts.
-fn signature(context: &Context) -> Option<[String; 3]> {
-    let body = context.body();
-    let names = ["timestamp", "token", "signature"];
-    if let Some(object) = Json::parse(body).and_then(|json| json.get("signature")) {
-        let [timestamp, token, signature] = object.get_each(names).map(|value| value.and_then(Json::text).map(|text| text.into_owned()));
-        return Some([timestamp?, token?, signature?]);
+/// What the body holds of the signature, from the JSON object, the form or the multipart form of a route.
+struct Proof {
+    timestamp: String,
+    token: String,
+    /// The account's signature, and for a subaccount's event that of its parent.
+    signatures: Vec<String>,
+}
+
+const PARENT: &str = "parent-signature";
+
+impl Proof {
+    fn read(context: &Context) -> Option<Self> {
+        let object = Json::parse(context.body()).and_then(|json| json.get("signature")).filter(|json| json.is_object());
+        let fields = Fields::of(context);
+        let [timestamp, token, signature, parent] = match object {
+            Some(object) => object
+                .get_each(["timestamp", "token", "signature", PARENT])
+                .map(|value| value.and_then(Json::text).map(|text| text.into_owned())),
+            None => ["timestamp", "token", "signature", PARENT].map(|name| fields.text(name)),
+        };
+        let signatures: Vec<String> = [signature, parent].into_iter().flatten().collect();
+        (!signatures.is_empty()).then_some(Self { timestamp: timestamp?, token: token?, signatures })
     }
-    let [timestamp, token, signature] = names.map(|name| form::value(body, name).map(|text| text.into_owned()));
-    Some([timestamp?, token?, signature?])
+}
+
+/// The fields of a body that is no JSON. A route posts a message with attachments as multipart.
+enum Fields<'a> {
+    Encoded(&'a [u8]),
+    Multipart(Vec<(Cow<'a, str>, &'a [u8])>),
+}
+
+impl<'a> Fields<'a> {
+    fn of(context: &Context<'a>) -> Self {
+        let content_type = context.first_header("Content-Type").unwrap_or_default();
+        match multipart::is_multipart(content_type) {
+            true => Fields::Multipart(multipart::fields(content_type, context.body())),
+            false if form::is_json(context.body()) => Fields::Encoded(b""),
+            false => Fields::Encoded(context.body()),
+        }
+    }
+
+    /// The first value of a field, where it is UTF-8.
+    fn text(&self, name: &str) -> Option<String> {
+        match self {
+            Fields::Encoded(body) => form::value(body, name).map(Cow::into_owned),
+            Fields::Multipart(fields) => {
+                let (_, value) = fields.iter().find(|(key, _)| key == name)?;
+                std::str::from_utf8(value).ok().map(str::to_owned)
+            }
+        }
+    }
 }
 
 fn verify<'s>(context: &Context, secrets: &'s Secrets) -> Checked<&'s str> {
-    let [timestamp, token, signature] = signature(context).ok_or_else(|| Refusal::body("the body has no signature object"))?;
-    let signature = Encoding::Hex.decode(&signature).ok_or_else(|| Refusal::body("the body's signature is not lower-case hex"))?;
-    let signs = |secret: &&str| Hash::Sha256.hmac(secret.as_bytes(), &[timestamp.as_bytes(), token.as_bytes()]).matches(&signature);
+    let proof = Proof::read(context).ok_or_else(|| Refusal::body("the body has no timestamp, token and signature"))?;
+    let signatures: Vec<Vec<u8>> = proof.signatures.iter().filter_map(|signature| Encoding::Hex.decode(signature)).collect();
+    if signatures.is_empty() {
+        return Err(Refusal::body("the body's signature is not lower-case hex"));
+    }
+    let signs = |secret: &&str| {
+        let expected = Hash::Sha256.hmac(secret.as_bytes(), &[proof.timestamp.as_bytes(), proof.token.as_bytes()]);
+        signatures.iter().any(|signature| expected.matches(signature))
+    };
     let secret = secrets.usable().find(signs).ok_or_else(Refusal::signature)?;
     if Json::parse(context.body()).is_some_and(|json| json.is_object() && !json.is_unambiguous()) {
         return Err(Refusal::body("the body has two fields of one name"));
     }
-    if context.options.number("tolerance_s") != Some(0) {
-        let ms = Unit::Seconds.parse(&timestamp).ok_or_else(|| Refusal::body("the body's timestamp is not in seconds"))?;
-        Future::Tolerated.check(context, Unit::Seconds, ms)?;
-    }
+    // Time and token are signed without anything between them: a digit moved from one to the other would make a new identity.
+    let ms = Unit::Seconds.parse_at(Joint::Touching, &proof.timestamp);
+    Future::Tolerated.check(context, Unit::Seconds, ms.ok_or_else(|| Refusal::body("the body's timestamp is not in seconds"))?)?;
     Ok(secret)
 }
 
 /// The token is the identity: it is what the signature covers, so a copy of it with another event's data is a duplicate.
 fn item(context: &Context) -> Option<Vec<Item>> {
-    let [_, token, _] = signature(context)?;
-    let event = Json::parse(context.body()).and_then(|json| json.get("event-data.event")?.string()).map(|text| text.into_owned());
-    let event_type = event.or_else(|| form::value(context.body(), "event").map(|text| text.into_owned()));
+    let token = Proof::read(context)?.token;
+    let event = Json::parse(context.body()).and_then(|json| json.get("event-data.event")?.string()).map(Cow::into_owned);
+    let event_type = event.or_else(|| Fields::of(context).text("event"));
     Some(vec![Item { event_type, key: Some(token), span: None }])
 }
 
 fn sign(context: &Context, secret: &str) -> Result<Signed> {
-    let timestamp = Unit::Seconds.format(context.now_ms);
+    let timestamp = Unit::Seconds.format_at(Joint::Touching, context.now_ms);
     let token = sha256_hex(&[timestamp.as_bytes(), context.body()])[..50].to_owned();
     let signature = Encoding::Hex.encode(Hash::Sha256.hmac(secret.as_bytes(), &[timestamp.as_bytes(), token.as_bytes()]).bytes());
     let object = format!(r#"{{"timestamp":"{timestamp}","token":"{token}","signature":"{signature}"}}"#);
@@ -79,6 +128,7 @@ fn sign(context: &Context, secret: &str) -> Result<Signed> {
 mod tests {
     use super::super::Reason;
     use super::super::testing::{Case, NOW_MS};
+    use super::Hash;
 
     fn case() -> Case {
         Case::new("mailgun").secret("test-secret").body(r#"{"event-data": {"id": "CPgfbmQMTCKtHW6uIWtuVe", "event": "delivered"}}"#)
@@ -108,8 +158,46 @@ mod tests {
     }
 
     #[test]
+    fn a_digit_of_the_token_is_no_digit_of_the_time() {
+        let signature = hex::encode(Hash::Sha256.hmac(b"test-secret", &[b"17672256006abc"]).bytes());
+        let body = |timestamp: &str, token: &str| {
+            format!(r#"{{"signature": {{"timestamp": "{timestamp}", "token": "{token}", "signature": "{signature}"}}}}"#)
+        };
+        assert_eq!(case().body(body("1767225600", "6abc")).event().1, "6abc");
+        assert_eq!(case().body(body("17672256006", "abc")).refusal(), Reason::MalformedBody);
+        assert_eq!(case().body(body("176722560", "06abc")).refusal(), Reason::MalformedBody);
+        assert_eq!(case().body(body("", "17672256006abc")).refusal(), Reason::MalformedBody);
+    }
+
+    #[test]
+    fn a_parent_signs_for_its_subaccount() {
+        let sign = |secret: &[u8]| hex::encode(Hash::Sha256.hmac(secret, &[b"1767225600", b"abc"]).bytes());
+        let (own, parent) = (sign(b"subaccount"), sign(b"test-secret"));
+        let body = |object: &str| format!(r#"{{"signature": {{"timestamp": "1767225600", "token": "abc", {object}}}}}"#);
+        case().body(body(&format!(r#""signature": "{own}", "parent-signature": "{parent}""#))).items();
+        case().body(body(&format!(r#""parent-signature": "{parent}""#))).items();
+        let wrong = format!(r#""signature": "{own}", "parent-signature": "{own}""#);
+        assert_eq!(case().body(body(&wrong)).refusal(), Reason::BadSignature);
+        let strict = case().options(r#"{"tolerance_s": 300}"#).at(NOW_MS + 301_000);
+        let old = strict.body(body(&format!(r#""signature": "{own}", "parent-signature": "{parent}""#)));
+        assert_eq!(old.refusal(), Reason::TimestampOutOfTolerance);
+    }
+
+    #[test]
+    fn routes_with_attachments_are_multipart() {
+        let signature = hex::encode(Hash::Sha256.hmac(b"test-secret", &[b"1767225600", b"abc"]).bytes());
+        let field = |name: &str, value: &str| format!("--b\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{value}\r\n");
+        let body = field("recipient", "a@example.com") + &field("timestamp", "1767225600") + &field("token", "abc");
+        let whole = body.clone() + &field("event", "bounced") + &field("signature", &signature) + "--b--\r\n";
+        let case = case().header("Content-Type", "multipart/form-data; boundary=b");
+        assert_eq!(case.clone().body(&whole).event(), (Some("bounced".into()), "abc".into()));
+        assert_eq!(case.clone().body(body + "--b--\r\n").refusal(), Reason::MalformedBody);
+        assert_eq!(case.body(whole.replace("abc", "abd")).refusal(), Reason::BadSignature);
+    }
+
+    #[test]
     fn forms_of_routes_verify_too() {
-        let signature = hex::encode(crate::providers::engine::digest::Hash::Sha256.hmac(b"test-secret", &[b"1767225600", b"abc"]).bytes());
+        let signature = hex::encode(Hash::Sha256.hmac(b"test-secret", &[b"1767225600", b"abc"]).bytes());
         let form = format!("recipient=a%40example.com&timestamp=1767225600&token=abc&signature={signature}");
         assert_eq!(case().body(form).event().1, "abc");
     }

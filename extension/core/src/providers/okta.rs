@@ -32,7 +32,7 @@ pub(crate) static OKTA: Provider = Provider {
         ..Event::UNKNOWN
     },
     handshake: Handshake {
-        about: "GET with X-Okta-Verification-Challenge: 200 with {\"verification\": value}",
+        about: "GET with X-Okta-Verification-Challenge, and no other credential than a secret: 200 with {\"verification\": value}",
         unsigned: Some(answer_challenge),
         ..Handshake::NONE
     },
@@ -40,7 +40,13 @@ pub(crate) static OKTA: Provider = Provider {
     ..Provider::BASE
 };
 
-fn answer_challenge(context: &Context, _: &Secrets) -> Option<Verdict> {
+/// Okta sends the credential along where the hook has one. A request with another one is not Okta's, and a hook with another one would have its
+/// events refused after it was told that all is well.
+fn answer_challenge(context: &Context, secrets: &Secrets) -> Option<Verdict> {
+    let scheme = scheme(context);
+    if context.first_header(scheme.header).is_some() && secrets.usable().next().is_some() {
+        scheme.verify(context, secrets).ok()?;
+    }
     let challenge = context.header("X-Okta-Verification-Challenge").ok()??;
     let response = Response::json(200, &serde_json::json!({ "verification": challenge }));
     context.is_method("GET").then_some(Verdict { outcome: Outcome::Handshake, response })
@@ -68,6 +74,17 @@ mod tests {
         let case = Case::new("okta").method("GET").header("X-Okta-Verification-Challenge", "my\"challenge");
         assert_eq!(case.handshake().body, r#"{"verification":"my\"challenge"}"#);
         assert_eq!(case.method("POST").refusal(), Reason::NoSecret);
+    }
+
+    #[test]
+    fn a_challenge_with_another_credential_is_refused() {
+        let case = Case::new("okta").secret("test-secret").method("GET").header("X-Okta-Verification-Challenge", "abc");
+        case.handshake();
+        case.clone().header("Authorization", "test-secret").handshake();
+        assert_eq!(case.clone().header("Authorization", "another").refusal(), Reason::BadSignature);
+        let own = case.options(r#"{"header": "X-Okta"}"#).header("Authorization", "of a proxy");
+        own.clone().handshake();
+        assert_eq!(own.header("X-Okta", "another").refusal(), Reason::BadSignature);
     }
 
     #[test]

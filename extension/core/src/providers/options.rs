@@ -5,6 +5,7 @@ use std::fmt;
 use serde_json::{Map, Value};
 
 use super::engine::template::Part;
+use super::secrets::is_blank;
 use crate::error::{Error, Result, suggestion};
 
 /// One option that a provider has.
@@ -107,7 +108,7 @@ impl OptionSpec {
         let token = |byte: u8| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte);
         match self.kind {
             Kind::Text | Kind::Seconds => {}
-            Kind::Secret if text.trim().is_empty() => return refuse("a text with characters in it"),
+            Kind::Secret if is_blank(text) => return refuse("a text with characters in it"),
             Kind::Secret => {}
             Kind::Header if text.is_empty() || !text.bytes().all(token) => return refuse("the name of a header"),
             Kind::Header => {}

@@ -1,7 +1,7 @@
 //! Polar follows Standard Webhooks; the secret is text, or `whsec_` and base64 as there.
 
 use super::engine::context::Context;
-use super::engine::encoding::KeyForm;
+use super::engine::encoding::{KeyForm, without_version};
 use super::engine::event::{Event, Source};
 use super::engine::refusal::Checked;
 use super::engine::sample::Sample;
@@ -36,15 +36,11 @@ const TEXT: SignatureScheme<'static> = SignatureScheme { key: KeyForm::Text, ..W
 const ENCODED: SignatureScheme<'static> = SignatureScheme { key: KeyForm::Base64After("whsec_"), ..WEBHOOK };
 
 fn verify<'s>(context: &Context, secrets: &'s Secrets) -> Checked<&'s str> {
-    let as_text = TEXT.verify(context, secrets);
-    if as_text.is_ok() {
-        return as_text;
-    }
-    ENCODED.verify(context, secrets).or(as_text)
+    TEXT.verify(context, secrets).or_else(|refused| ENCODED.verify(context, secrets).map_err(|other| refused.or(other)))
 }
 
 fn sign(context: &Context, secret: &str) -> Result<Signed> {
-    if secret.starts_with("whsec_") { ENCODED.sign(context, secret) } else { TEXT.sign(context, secret) }
+    if without_version(secret).starts_with("whsec_") { ENCODED.sign(context, secret) } else { TEXT.sign(context, secret) }
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use super::engine::context::Context;
 use super::engine::event::Event;
+use super::engine::limits::check_head;
 use super::engine::refusal::{Checked, Refusal};
 use super::engine::sample::Sample;
 use super::engine::signature::SignatureScheme;
@@ -140,6 +141,9 @@ impl Provider {
     /// Whether the request proves itself, what it says, and what to answer. `now_ms` is the clock in Unix milliseconds.
     pub fn verify(&self, options: &Options, request: &Request<'_>, secrets: &Secrets, now_ms: i64) -> Verdict {
         let context = Context { options, request, now_ms };
+        if let Err(refusal) = check_head(request) {
+            return self.refuse(&context, secrets, refusal);
+        }
         if let Some(verdict) = self.handshake.unsigned.and_then(|answer| answer(&context, secrets)) {
             return verdict;
         }

@@ -9,7 +9,8 @@ use super::engine::template::Part;
 use super::engine::timestamp::{Future, Place, Timestamp, Unit};
 use super::options::OptionSpec;
 use super::provider::{Handshake, Provider, Scheme};
-use super::verdict::Item;
+use super::secrets::Secrets;
+use super::verdict::{Item, Outcome, Verdict};
 use crate::request::Response;
 
 pub(crate) static SLACK: Provider = Provider {
@@ -30,12 +31,40 @@ pub(crate) static SLACK: Provider = Provider {
         ..Event::UNKNOWN
     },
     handshake: Handshake {
-        about: "signed url_verification: 200 with the challenge as text; ssl_check: 200",
+        about: "signed url_verification: 200 with the challenge as text; unsigned form of ssl_check=1 and token alone: 200",
+        unsigned: Some(answer_ssl_check),
         signed: Some(answer),
         ..Handshake::NONE
     },
     ..Provider::BASE
 };
+
+/// Slack checks the certificate with a form of its own, which nothing signs. Anything beside it would be a command that nobody proved.
+fn answer_ssl_check(context: &Context, _: &Secrets) -> Option<Verdict> {
+    let is_signed = context.first_header("X-Slack-Signature").is_some();
+    let encoded = if context.is_method("GET") { context.request.query().as_bytes() } else { context.body() };
+    let has_both = context.is_method("GET") && !context.body().is_empty();
+    if is_signed || has_both || encoded.len() > LONGEST_SSL_CHECK || !is_ssl_check(encoded) {
+        return None;
+    }
+    Some(Verdict { outcome: Outcome::Handshake, response: Response::text(200, "") })
+}
+
+/// Twice what Slack sends.
+const LONGEST_SSL_CHECK: usize = 256;
+
+/// Whether the form is `ssl_check=1` with or without the deprecated token, and nothing else.
+fn is_ssl_check(encoded: &[u8]) -> bool {
+    let (mut checks, mut tokens) = (0, 0);
+    for (name, value) in form::pairs(encoded) {
+        match (name.as_ref(), value.as_ref()) {
+            (b"ssl_check", b"1") => checks += 1,
+            (b"token", _) => tokens += 1,
+            _ => return false,
+        }
+    }
+    checks == 1 && tokens <= 1
+}
 
 fn answer(context: &Context, _: &str) -> Option<Response> {
     let body = context.body();
@@ -111,5 +140,35 @@ mod tests {
         case.clone().at(NOW_MS - 300_000).items();
         assert_eq!(case.clone().at(NOW_MS + 301_000).refusal(), Reason::TimestampOutOfTolerance);
         assert_eq!(case.at(NOW_MS - 301_000).refusal(), Reason::TimestampOutOfTolerance);
+    }
+
+    #[test]
+    fn an_unsigned_ssl_check_is_answered_and_nothing_like_it() {
+        let form = |body: &str| Case::new("slack").secret("test-secret").body(body);
+        for body in ["ssl_check=1&token=legacy-token", "token=x&ssl_check=1", "ssl_check=1"] {
+            assert_eq!(form(body).handshake().status, 200, "{body}");
+        }
+        let by_get = Case::new("slack").secret("test-secret").method("GET").url("https://example.com/slack?ssl_check=1&token=x");
+        by_get.handshake();
+        assert_eq!(by_get.body("command=%2Fdeploy").refusal(), Reason::MissingHeader);
+        let long = format!("ssl_check=1&token={}", "x".repeat(300));
+        for body in [
+            "ssl_check=0",
+            "ssl_check=true",
+            "ssl_check=1&ssl_check=1",
+            "ssl_check=1&command=%2Fdeploy",
+            "ssl_check=1&payload=%7B%7D",
+            "ssl_check=%201",
+            "SSL_CHECK=1",
+            "token=x",
+            "",
+            "ssl_check",
+            "ssl_check=1&token=a&token=b",
+            &long,
+        ] {
+            assert_eq!(form(body).refusal(), Reason::MissingHeader, "{body}");
+        }
+        let wrong = form("ssl_check=1").header("X-Slack-Signature", "v0=00").header("X-Slack-Request-Timestamp", "1767225600");
+        assert_eq!(wrong.refusal(), Reason::BadSignature);
     }
 }

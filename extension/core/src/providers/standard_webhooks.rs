@@ -3,7 +3,7 @@
 use super::engine::algorithm::Algorithm;
 use super::engine::context::Context;
 use super::engine::digest::Hash;
-use super::engine::encoding::{Encoding, KeyForm};
+use super::engine::encoding::{Encoding, KeyForm, without_version};
 use super::engine::event::{Event, Source};
 use super::engine::refusal::Checked;
 use super::engine::sample::Sample;
@@ -13,7 +13,7 @@ use super::engine::timestamp::{Future, Place, Timestamp, Unit};
 use super::options::OptionSpec;
 use super::provider::{CustomScheme, Provider, Scheme};
 use super::secrets::Secrets;
-use super::verdict::{Reason, Signed};
+use super::verdict::Signed;
 use crate::error::Result;
 
 pub(crate) static STANDARD_WEBHOOKS: Provider = Provider {
@@ -65,7 +65,7 @@ const fn public_key(shared: SignatureScheme<'static>) -> SignatureScheme<'static
 
 /// Tries the shared secrets, then the public keys.
 pub(super) fn verify_either<'s>(shared: &SignatureScheme<'static>, context: &Context, secrets: &'s Secrets) -> Checked<&'s str> {
-    let is_public = |secret: &str| secret.starts_with("whpk_");
+    let is_public = |secret: &str| without_version(secret).starts_with("whpk_");
     if secrets.usable().all(is_public) {
         return public_key(*shared).verify(context, secrets);
     }
@@ -77,12 +77,12 @@ pub(super) fn verify_either<'s>(shared: &SignatureScheme<'static>, context: &Con
         return Err(refused);
     }
     // With secrets of both kinds the reason is that of the kind that the sender used.
-    public_key(*shared).verify(context, secrets).map_err(|other| if other.reason == Reason::MalformedHeader { refused } else { other })
+    public_key(*shared).verify(context, secrets).map_err(|other| refused.or(other))
 }
 
 /// Signs with a shared secret, or with a private key that begins with `whsk_`.
 pub(super) fn sign_either(shared: &SignatureScheme<'static>, context: &Context, secret: &str) -> Result<Signed> {
-    if secret.starts_with("whsk_") { public_key(*shared).sign(context, secret) } else { shared.sign(context, secret) }
+    if without_version(secret).starts_with("whsk_") { public_key(*shared).sign(context, secret) } else { shared.sign(context, secret) }
 }
 
 fn verify<'s>(context: &Context, secrets: &'s Secrets) -> Checked<&'s str> {
@@ -95,6 +95,7 @@ fn sign(context: &Context, secret: &str) -> Result<Signed> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Reason;
     use super::super::testing::{Case, NOW_MS};
     use super::*;
 

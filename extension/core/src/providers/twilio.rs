@@ -8,6 +8,7 @@ use super::engine::encoding::Encoding;
 use super::engine::event::{Batch, Event, Source};
 use super::engine::form;
 use super::engine::json::Json;
+use super::engine::limits::FORM_FIELDS;
 use super::engine::refusal::{Checked, Refusal};
 use super::engine::sample::Sample;
 use super::engine::template::Part;
@@ -105,6 +106,9 @@ fn covered_parameters<'a>(context: &Context<'a>, url: &str) -> Checked<Vec<Cow<'
         return Ok(Vec::new());
     }
     // A body of another kind, read as a form, is a parameter that nobody signed.
+    if form::pairs(context.body()).take(FORM_FIELDS + 1).count() > FORM_FIELDS {
+        return Err(Refusal::body(format!("the form has more than {FORM_FIELDS} fields")));
+    }
     Ok(sorted_parameters(context.body()))
 }
 

@@ -5,7 +5,7 @@ use p256::ecdsa::signature::hazmat::{PrehashSigner as _, PrehashVerifier as _};
 use p256::pkcs8::{DecodePrivateKey as _, DecodePublicKey as _};
 
 use super::digest::{Digest, Hash};
-use super::encoding::{KeyForm, base64_forgiving, without_armour};
+use super::encoding::{KeyForm, base64_forgiving, without_armour, without_version};
 use crate::error::{Error, Result};
 
 /// What stands before the 32 bytes of an Ed25519 key in DER: SubjectPublicKeyInfo and PKCS#8.
@@ -113,7 +113,8 @@ impl Expected {
 /// The bytes of a private key: hex where it is all hex, else base64; PEM armour and prefixes such as `whsk_` are stripped.
 fn private_key(secret: &str) -> Option<Vec<u8>> {
     let body = without_armour(secret);
-    let body = body.strip_prefix("whsk_").unwrap_or(&body);
+    let body = without_version(&body);
+    let body = body.strip_prefix("whsk_").unwrap_or(body);
     hex::decode(body).ok().or_else(|| base64_forgiving(body))
 }
 

@@ -30,7 +30,14 @@ impl<'a> Context<'a> {
 
     /// The value of a header, where it is there once or always the same.
     pub fn header(&self, name: &'a str) -> Checked<Option<&'a str>> {
-        let mut values = self.headers(name);
+        self.header_named(name)
+    }
+
+    /// The same for a name that lives shorter than the request.
+    pub fn header_named(&self, name: &str) -> Checked<Option<&'a str>> {
+        let request = self.request;
+        let matching = request.headers.iter().filter(|(key, _)| key.eq_ignore_ascii_case(name));
+        let mut values = matching.map(|(_, value)| value.trim_matches([' ', '\t']));
         let first = values.next();
         if values.any(|value| Some(value) != first) {
             return Err(Refusal::new(Reason::MalformedHeader, format!("the header {name} occurs with different values")));

@@ -79,16 +79,28 @@ impl KeyForm {
         }
     }
 
-    /// The key, or `None` where the secret is not in this form or is empty: an empty key would let anybody sign.
+    /// The key, or `None` where the secret is not in this form or is empty: an empty key would let anybody sign. So would one of NUL bytes,
+    /// since HMAC fills a short key up with them.
     pub fn key(self, secret: &str) -> Option<Vec<u8>> {
         let key = match self {
             KeyForm::Text => secret.as_bytes().to_vec(),
-            KeyForm::Base64 { prefix } => FORGIVING.decode(secret.strip_prefix(prefix).unwrap_or(secret)).ok()?,
-            KeyForm::Base64After(prefix) => FORGIVING.decode(secret.strip_prefix(prefix)?).ok()?,
+            KeyForm::Base64 { prefix } => {
+                let bare = if prefix.is_empty() { secret } else { without_version(secret) };
+                FORGIVING.decode(bare.strip_prefix(prefix).unwrap_or(secret)).ok()?
+            }
+            KeyForm::Base64After(prefix) => FORGIVING.decode(without_version(secret).strip_prefix(prefix)?).ok()?,
             KeyForm::Hex => hex::decode(secret).ok()?,
             KeyForm::Pem => FORGIVING.decode(without_armour(secret)).ok()?,
         };
-        (!key.is_empty()).then_some(key)
+        key.iter().any(|byte| *byte != 0).then_some(key)
+    }
+}
+
+/// The secret without the version of its signatures, which some senders hand out with it: `v1,whsec_…`.
+pub fn without_version(secret: &str) -> &str {
+    match secret.split_once(',') {
+        Some(("v1" | "v1a", rest)) if rest.starts_with("whsec_") || rest.starts_with("whpk_") || rest.starts_with("whsk_") => rest,
+        _ => secret,
     }
 }
 
@@ -122,7 +134,14 @@ mod tests {
         assert_eq!(form.key("whsec_"), None);
         assert_eq!(form.key("whsec_AQ"), Some(vec![1]));
         assert_eq!(form.key("AQ=="), Some(vec![1]));
+        assert_eq!(form.key("v1,whsec_AQ=="), Some(vec![1]));
+        assert_eq!(KeyForm::Base64After("whpk_").key("v1a,whpk_AQ=="), Some(vec![1]));
+        for other in ["v1,AQ==", "v2,whsec_AQ==", "v1,v1,whsec_AQ=="] {
+            assert_eq!(form.key(other), None, "{other}");
+        }
         assert_eq!(form.key("whsec_not base64"), None);
         assert_eq!(KeyForm::Text.key(""), None);
+        assert_eq!(form.key("whsec_AAAAAAAA"), None, "an empty key once HMAC has filled it up");
+        assert_eq!(KeyForm::Hex.key("0000"), None);
     }
 }

@@ -96,6 +96,12 @@ impl<'a> Search<'_, 'a> {
         }
     }
 
+    /// Whether one of these paths may lead into an array, whose keys are numbers.
+    fn any_into_array(&self, wanted: &[Wanted]) -> bool {
+        let begins_with_digit = |path: &str| path.bytes().next().is_some_and(|byte| byte.is_ascii_digit());
+        wanted.iter().any(|(slot, path)| self.found[*slot].is_none() && begins_with_digit(path))
+    }
+
     /// Ends the search where nothing is missing any more.
     fn go_on<E: serde::de::Error>(&self) -> Result<(), E> {
         if self.missing == 0 { Err(E::custom("everything is found")) } else { Ok(()) }
@@ -153,6 +159,11 @@ impl<'a> Visitor<'a> for Walk<'_, '_, 'a, '_> {
     }
 
     fn visit_seq<S: SeqAccess<'a>>(self, mut seq: S) -> Result<(), S::Error> {
+        // Most paths are names: an array holds none, however long it is.
+        if !self.search.any_into_array(self.wanted) {
+            while seq.next_element::<IgnoredAny>()?.is_some() {}
+            return Ok(());
+        }
         for index in 0usize.. {
             let (here, deeper) = self.search.wanted_at(self.wanted, &index.to_string());
             if seq.next_element_seed(Entry { here, deeper, search: &mut *self.search })?.is_none() {

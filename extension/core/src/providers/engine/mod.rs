@@ -11,6 +11,8 @@ pub mod json_edit;
 mod json_search;
 mod json_unique;
 mod json_walk;
+pub mod limits;
+pub mod multipart;
 pub mod refusal;
 pub mod sample;
 pub mod signature;

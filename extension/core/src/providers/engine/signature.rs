@@ -6,6 +6,7 @@ use super::algorithm::Algorithm;
 use super::context::Context;
 use super::digest::Hash;
 use super::encoding::{Encoding, KeyForm};
+use super::limits::{PUBLIC_KEY_SIGNATURES, PUBLIC_KEY_TRIALS, SIGNATURES, check_signatures};
 use super::refusal::{Checked, Refusal};
 use super::template::{self, Part};
 use super::timestamp::{Place, Timestamp};
@@ -74,6 +75,7 @@ impl<'a> SignatureScheme<'a> {
     /// The first secret that produces one of the request's signatures, where the timestamp is near enough as well.
     pub fn verify<'s>(&self, context: &Context<'a>, secrets: &'s Secrets) -> Checked<&'s str> {
         let claim = self.read(context)?;
+        self.check_trials(&claim, secrets)?;
         let parts = template::resolve(self.signed, context, claim.timestamp)?;
         let parts: Vec<&[u8]> = parts.iter().map(AsRef::as_ref).collect();
         let mut any_key = false;
@@ -89,14 +91,26 @@ impl<'a> SignatureScheme<'a> {
         };
         // After the signature, so that this reason always means a genuine request.
         if let Some(timestamp) = self.timestamp {
-            timestamp.check(context, claim.timestamp, self.timestamp_header().unwrap_or_default())?;
+            let joint = template::timestamp_joint(self.signed);
+            timestamp.check(context, claim.timestamp, joint, self.timestamp_header().unwrap_or_default())?;
         }
+        template::check_headers(self.signed, context)?;
         Ok(secret)
+    }
+
+    /// Refuses a request that asks for more public-key work than any sender's does.
+    fn check_trials(&self, claim: &Claim, secrets: &Secrets) -> Checked<()> {
+        if matches!(self.algorithm, Algorithm::Hmac(_)) {
+            return Ok(());
+        }
+        let keys = secrets.usable().count().max(1);
+        check_signatures(self.header, claim.signatures.len(), PUBLIC_KEY_SIGNATURES.min(PUBLIC_KEY_TRIALS / keys).max(1))
     }
 
     /// The headers that carry the signature of the request.
     pub fn sign(&self, context: &Context<'a>, secret: &str) -> Result<Signed> {
-        let timestamp = self.timestamp.map(|timestamp| timestamp.unit.format(context.now_ms)).unwrap_or_default();
+        let joint = template::timestamp_joint(self.signed);
+        let timestamp = self.timestamp.map(|timestamp| timestamp.unit.format_at(joint, context.now_ms)).unwrap_or_default();
         let parts = template::resolve(self.signed, context, &timestamp).map_err(|refusal| Error::invalid(refusal.detail))?;
         let parts: Vec<&[u8]> = parts.iter().map(AsRef::as_ref).collect();
         let signature = self.encoding.encode(&self.algorithm.sign(self.key, secret, &parts)?);
@@ -151,6 +165,7 @@ impl<'a> SignatureScheme<'a> {
             }
             Form::Pairs { separator, signature, timestamp } => {
                 let value = context.required_header(self.header)?;
+                self.check_list(value.split(&separator[..1]).count())?;
                 let pairs: Option<Vec<_>> = value.split(&separator[..1]).map(|pair| pair.trim().split_once('=')).collect();
                 let pairs = pairs.ok_or_else(|| Refusal::malformed(self.header, &self.expected()))?;
                 let named = |wanted| pairs.iter().filter(move |(name, _)| *name == wanted).map(|(_, text)| *text);
@@ -165,6 +180,7 @@ impl<'a> SignatureScheme<'a> {
             }
             Form::Versions(version) => {
                 let value = context.required_header(self.header)?;
+                self.check_list(value.split(' ').count())?;
                 let items = value.split(' ').filter_map(|item| item.split_once(','));
                 claim.signatures.extend(items.filter(|(name, _)| *name == version).filter_map(|(_, text)| decode(text)));
             }
@@ -173,6 +189,7 @@ impl<'a> SignatureScheme<'a> {
                 if values.is_empty() {
                     return Err(Refusal::missing(&format!("{}-1", self.header)));
                 }
+                self.check_list(values.len())?;
                 claim.signatures.extend(values.into_iter().filter_map(decode));
             }
         }
@@ -180,6 +197,11 @@ impl<'a> SignatureScheme<'a> {
             return Err(Refusal::malformed(self.header, &self.expected()));
         }
         Ok(claim)
+    }
+
+    /// Refuses a list with more parts than are looked at, before any is decoded.
+    fn check_list(&self, parts: usize) -> Checked<()> {
+        check_signatures(self.header, parts, SIGNATURES)
     }
 
     fn numbered(&self, context: &Context<'a>) -> impl Iterator<Item = &'a str> {

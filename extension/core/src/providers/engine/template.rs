@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 
 use super::context::Context;
-use super::refusal::Checked;
+use super::refusal::{Checked, Refusal};
+use super::timestamp::Joint;
 use crate::error::{Error, Result, suggestion};
 
 /// One part of the signed bytes.
@@ -94,6 +95,43 @@ pub fn resolve<'a>(parts: &[Part<'a>], context: &Context<'a>, timestamp: &'a str
     parts.iter().map(|part| part.resolve(context, timestamp)).collect()
 }
 
+/// Whether only the length of the timestamp says where it ends: another part stands beside it, and nothing between them that no
+/// timestamp holds.
+pub fn timestamp_joint(parts: &[Part]) -> Joint {
+    let separates = |part: Option<&Part>, begins: bool| match part {
+        None => true,
+        Some(Part::Text(text)) => {
+            let beside = if begins { text.bytes().next() } else { text.bytes().last() };
+            beside.is_some_and(|byte| !byte.is_ascii_digit())
+        }
+        Some(_) => false,
+    };
+    let is_separated =
+        |at: usize| separates(at.checked_sub(1).and_then(|before| parts.get(before)), false) && separates(parts.get(at + 1), true);
+    let touches = parts.iter().enumerate().any(|(at, part)| *part == Part::Timestamp && !is_separated(at));
+    if touches { Joint::Touching } else { Joint::Separated }
+}
+
+/// Refuses a header that touches another part of what is signed and holds more than a name or a number does: such a value could have taken
+/// in what stands behind it.
+pub fn check_headers(parts: &[Part], context: &Context) -> Checked<()> {
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.=+/".contains(&byte);
+    for (at, part) in parts.iter().enumerate() {
+        let Part::Header(name) = part else { continue };
+        let touches = |beside: Option<&Part>| beside.is_some_and(|part| !matches!(part, Part::Text(_)));
+        if !touches(parts.get(at + 1)) && !touches(at.checked_sub(1).and_then(|before| parts.get(before))) {
+            continue;
+        }
+        if !context.header(name)?.is_some_and(|value| value.bytes().all(is_plain)) {
+            return Err(Refusal::malformed(
+                name,
+                "letters, digits and -_.=+/, as what is signed behind it must not be taken for a part of it",
+            ));
+        }
+    }
+    Ok(())
+}
+
 /// The parts that tell one occurrence from another: what was signed, with these pieces for the body, without the timestamp, which a retry
 /// renews, and without the punctuation.
 pub fn occurrence<'a>(parts: &[Part<'a>], context: &Context<'a>, body: &[&'a [u8]]) -> Vec<Cow<'a, [u8]>> {
@@ -131,6 +169,23 @@ mod tests {
         );
         assert_eq!(Part::describe(&parts), "v0:{timestamp}:{x-id}{method}{url}{body}!");
         assert_eq!(Part::parse("").unwrap(), []);
+    }
+
+    #[test]
+    fn a_timestamp_touches_what_nothing_separates_from_it() {
+        for (template, joint) in [
+            ("{timestamp}.{body}", Joint::Separated),
+            ("v0:{timestamp}:{body}", Joint::Separated),
+            ("{timestamp}", Joint::Separated),
+            ("{timestamp}{body}", Joint::Touching),
+            ("{body}{timestamp}", Joint::Touching),
+            ("{header:x-id}{timestamp}.{body}", Joint::Touching),
+            ("v0{timestamp}:{body}", Joint::Touching),
+            ("{timestamp}0{body}", Joint::Touching),
+            ("{url}", Joint::Separated),
+        ] {
+            assert_eq!(timestamp_joint(&Part::parse(template).unwrap()), joint, "{template}");
+        }
     }
 
     #[test]

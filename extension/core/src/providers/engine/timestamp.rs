@@ -74,14 +74,47 @@ impl Unit {
     }
 }
 
-impl Timestamp<'_> {
-    /// Refuses `text`, from this header, where it is no timestamp or too far from now.
-    pub fn check(&self, context: &Context, text: &str, header: &str) -> Checked<()> {
-        // Without a tolerance nobody asks what it says: it is part of the signed bytes and that is all.
-        if tolerance_s(context) == 0 {
-            return Ok(());
+/// How a timestamp stands in what is signed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Joint {
+    /// Something that cannot be part of it stands on either side.
+    Separated,
+    /// It touches the body, a header or the URL, so that only its own length says where it ends.
+    Touching,
+}
+
+impl Unit {
+    /// How many digits our times have.
+    fn width(self) -> Option<usize> {
+        match self {
+            Unit::Seconds => Some(10),
+            Unit::Milliseconds => Some(13),
+            // No such text begins or ends with another one.
+            Unit::Iso8601 => None,
         }
-        let ms = self.unit.parse(text).ok_or_else(|| Refusal::malformed(header, "a timestamp in the provider's form"))?;
+    }
+
+    /// Unix milliseconds, or `None` where the text is no such timestamp. One that touches what it is signed with must have the length of our
+    /// times: else a digit of it could be moved over, and signed bytes would be two requests.
+    pub fn parse_at(self, joint: Joint, text: &str) -> Option<i64> {
+        self.parse(text).filter(|_| joint == Joint::Separated || self.width().is_none_or(|width| text.len() == width))
+    }
+
+    /// The text of a moment in Unix milliseconds, in the length that the joint asks for: early times get zeros before them.
+    pub fn format_at(self, joint: Joint, ms: i64) -> String {
+        let text = self.format(ms);
+        match self.width() {
+            Some(width) if joint == Joint::Touching => format!("{text:0>width$}"),
+            _ => text,
+        }
+    }
+}
+
+impl Timestamp<'_> {
+    /// Refuses `text`, from this header, where it is no timestamp or too far from now. Its form counts also where its age does not: a
+    /// timestamp that may be any text could hold the beginning of the body.
+    pub fn check(&self, context: &Context, text: &str, joint: Joint, header: &str) -> Checked<()> {
+        let ms = self.unit.parse_at(joint, text).ok_or_else(|| Refusal::malformed(header, "a timestamp in the provider's form"))?;
         self.future.check(context, self.unit, ms)
     }
 }
@@ -149,11 +182,16 @@ fn parse_iso8601(text: &str) -> Option<i64> {
     let offset_minutes = match rest.as_bytes() {
         b"Z" | b"z" => 0,
         [sign @ (b'+' | b'-'), digits @ ..] => {
-            let digits = std::str::from_utf8(digits).ok()?.replacen(':', "", 1);
-            if digits.len() != 4 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-                return None;
-            }
-            let minutes = digits[..2].parse::<i64>().ok()? * 60 + digits[2..].parse::<i64>().ok()?;
+            let (hours, minutes) = match digits {
+                [hours @ .., b':', _, _] if hours.len() == 2 => (hours, &digits[3..]),
+                [_, _, minutes @ ..] if minutes.len() == 2 => (&digits[..2], minutes),
+                _ => return None,
+            };
+            let number = |digits: &[u8]| -> Option<i64> {
+                let all = digits.iter().all(u8::is_ascii_digit);
+                all.then(|| std::str::from_utf8(digits).ok()?.parse().ok()).flatten()
+            };
+            let minutes = number(hours)? * 60 + number(minutes)?;
             if *sign == b'+' { minutes } else { -minutes }
         }
         _ => return None,
@@ -225,8 +263,43 @@ mod tests {
             "2026-01-01T24:00:00Z",
             "2026-01-01T00:00:00",
             "2026-01-01T00:00:00.Z",
+            "2026-01-01T00:00:00+0130:",
+            "2026-01-01T00:00:00+:0130",
+            "2026-01-01T00:00:00+013:0",
+            "2026-01-01T00:00:00+01:3",
+            "2026-01-01T00:00:00+01:300",
+            "2026-01-01T00:00:00Z0",
         ] {
             assert_eq!(Unit::Iso8601.parse(text), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_time_that_touches_what_it_is_signed_with_has_one_length() {
+        assert_eq!(Unit::Seconds.parse_at(Joint::Touching, "1767225600"), Some(1_767_225_600_000));
+        assert_eq!(Unit::Milliseconds.parse_at(Joint::Touching, "1767225600000"), Some(1_767_225_600_000));
+        for text in ["176722560", "17672256001", "1767225600{", "1767225600000"] {
+            assert_eq!(Unit::Seconds.parse_at(Joint::Touching, text), None, "{text}");
+        }
+        assert_eq!(Unit::Milliseconds.parse_at(Joint::Touching, "176722560000"), None);
+        assert_eq!(Unit::Seconds.parse_at(Joint::Separated, "17672256001"), Some(17_672_256_001_000));
+        assert_eq!(Unit::Seconds.format_at(Joint::Touching, 17_000), "0000000017");
+        assert_eq!(Unit::Seconds.format_at(Joint::Separated, 17_000), "17");
+    }
+
+    #[test]
+    fn no_iso_8601_text_begins_or_ends_with_another() {
+        let texts = ["2026-01-01T00:00:00Z", "2026-01-01T00:00:00.25Z", "2026-01-01T00:00:00.2+01:30", "2026-01-01T00:00:00-0130"];
+        for text in texts {
+            assert!(Unit::Iso8601.parse(text).is_some());
+            for at in 1..text.len() {
+                assert_eq!(Unit::Iso8601.parse(&text[..at]), None);
+                assert_eq!(Unit::Iso8601.parse(&text[at..]), None);
+            }
+            for more in ["0", ":", "Z", "{", "+", "2026"] {
+                assert_eq!(Unit::Iso8601.parse(&format!("{text}{more}")), None);
+                assert_eq!(Unit::Iso8601.parse(&format!("{more}{text}")), None);
+            }
         }
     }
 
