@@ -38,7 +38,7 @@ def main(arguments):
         files[name].unlink()
     for name, text in written.items():
         (FOLDER / f"{name}.json").write_text(text, "utf-8")
-    cases = sum(text.count('"expect"') for text in written.values())
+    cases = sum(text.count('"secrets"') for text in written.values())
     print(f"{len(written)} providers, {cases} cases, {len(stale)} files changed")
 
 

@@ -52,6 +52,15 @@ class Suite:
         expect = {"valid": True, "kind": "delivery", "reason": None, "items": found, "status": status or self.status}
         self._add(name, sent, expect, **more)
 
+    def twice(self, name, first, second, items, events, again=None, later=0, status=None, **more):
+        """Two requests to one endpoint, the second `later` milliseconds after the first with the items `again` (or the same ones), and how
+        many events there are after both."""
+        self.delivery(name, first, *items, status=status, **more)
+        case = self.cases[-1]
+        found = [{"type": event_type, "key": key} for event_type, key in (items if again is None else again)]
+        then = {"now": case["now"] + later, **_sent(second), "expect": {**case["expect"], "items": found}, "events": events}
+        case["then"] = then
+
     def handshake(self, name, sent, response_body, status=200, **more):
         """The request is answered and makes no event."""
         expect = {"valid": True, "kind": "handshake", "reason": None, "items": [], "status": status}
@@ -73,11 +82,15 @@ class Suite:
             "options": self.options if options is None else options,
             "secrets": self.secrets if secrets is None else secrets,
             "now": now,
-            "request": {"method": sent.method, "url": sent.url, "headers": sent.headers},
+            **_sent(sent),
+            "expect": expect,
         }
-        try:
-            case["body"] = sent.body.decode("utf-8")
-        except UnicodeDecodeError:
-            case["body_base64"] = base64.b64encode(sent.body).decode()
-        case["expect"] = expect
         self.cases.append(case)
+
+
+def _sent(sent):
+    head = {"request": {"method": sent.method, "url": sent.url, "headers": sent.headers}}
+    try:
+        return {**head, "body": sent.body.decode("utf-8")}
+    except UnicodeDecodeError:
+        return {**head, "body_base64": base64.b64encode(sent.body).decode()}

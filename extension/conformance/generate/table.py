@@ -22,7 +22,10 @@ GOCARDLESS = (
     b'{"id":"EV1","resource_type":"payments","action":"confirmed"}',
     b'{"id":"EV2","resource_type":"mandates","action":"cancelled"}',
 )
-LEMON = b'{"meta":{"event_name":"order_created"},"data":{"type":"orders","id":"1","attributes":{"updated_at":"2026-01-01T00:00:00.000000Z"}}}'
+CALENDLY = b'{"created_at":"2026-01-01T00:00:00Z","event":"invitee.created","payload":{"uri":"https://api.calendly.com/x/1"}}'
+LEMON = (
+    b'{"meta":{"event_name":"order_created"},"data":{"type":"orders","id":"1","attributes":{"updated_at":"2026-01-01T00:00:00.000000Z"}}}'
+)
 XERO = b'{"resourceId":"717f2bfc","eventDateUtc":"2026-01-01T00:00:00.000","eventType":"UPDATE","eventCategory":"INVOICE"}'
 
 FAMILIES = [
@@ -35,7 +38,7 @@ FAMILIES = [
         headers={"X-Event-Key": "repo:push", "X-Request-UUID": "f1a0c6b2-5d3e-4f0a-9b7c-1e2d3c4b5a69", "X-Attempt-Number": "1"},
         binary_type="repo:push",
         binary_key="f1a0c6b2-5d3e-4f0a-9b7c-1e2d3c4b5a69",
-        extra=traps.sha1_in_place_of_sha256,
+        extra=traps.bitbucket,
     ),
     Family(
         "cal-com",
@@ -43,15 +46,18 @@ FAMILIES = [
         '{"triggerEvent":"BOOKING_CREATED","createdAt":"2026-01-01T00:00:00Z","payload":{"uid":"b1"}}',
         [("BOOKING_CREATED", named(b'{"triggerEvent":"BOOKING_CREATED","createdAt":"2026-01-01T00:00:00Z","payload":{"uid":"b1"}}'))],
         binary_key=None,
+        extra=traps.cal_com,
     ),
     Family(
         "calendly",
         "Calendly-Webhook-Signature",
-        '{"created_at":"2026-01-01T00:00:00Z","event":"invitee.created","payload":{"uri":"https://api.calendly.com/x/1"}}',
-        [("invitee.created", "invitee.created:https://api.calendly.com/x/1:2026-01-01T00:00:00Z")],
+        CALENDLY.decode(),
+        [("invitee.created", f"invitee.created:https://api.calendly.com/x/1:2026-01-01T00:00:00Z:{named(CALENDLY)}")],
         form="t={time},v1={signature}",
         signed=partial(joined, b"."),
-        tolerance_s=180,
+        tolerance_s=25 * 3600,
+        binary_key=None,
+        extra=traps.calendly,
     ),
     standard_webhooks(
         "clerk", "svix", '{"data":{"id":"user_1"},"object":"event","type":"user.created"}', "user.created", extra=traps.clerk
@@ -61,6 +67,7 @@ FAMILIES = [
         "X-CC-Webhook-Signature",
         '{"attempt_number":1,"event":{"id":"24934862","type":"charge:confirmed"},"id":1}',
         [("charge:confirmed", "24934862")],
+        binary_key=None,
         extra=traps.coinbase,
     ),
     Family(
@@ -73,6 +80,7 @@ FAMILIES = [
         time_header="X-Signature-Timestamp",
         response_body='{"type":5}',
         binary_status=204,
+        binary_key=None,
         extra=traps.discord,
     ),
     Family(
@@ -100,6 +108,8 @@ FAMILIES = [
         '{"events":[%s, %s],"meta":{"webhook_id":"WB1"}}' % tuple(event.decode() for event in GOCARDLESS),
         [("payments.confirmed", "EV1"), ("mandates.cancelled", "EV2")],
         refused_status=498,
+        binary_key=None,
+        extra=traps.gocardless,
     ),
     Family(
         "intercom",
@@ -108,6 +118,7 @@ FAMILIES = [
         [("user.created", "notif_ccd8a4d0")],
         form="sha1={signature}",
         algorithm="sha1",
+        binary_key=None,
         extra=traps.intercom,
     ),
     Family(
@@ -118,7 +129,7 @@ FAMILIES = [
         form="sha256={signature}",
         headers={"X-Atlassian-Webhook-Identifier": "e2c1b0a9-8d7c-4b6a-9f5e-4d3c2b1a0f9e"},
         binary_key="e2c1b0a9-8d7c-4b6a-9f5e-4d3c2b1a0f9e",
-        extra=traps.sha1_in_place_of_sha256,
+        extra=traps.jira,
     ),
     Family(
         "lemon-squeezy",
@@ -128,6 +139,7 @@ FAMILIES = [
         headers={"X-Event-Name": "not_signed"},
         binary_type="not_signed",
         binary_key=None,
+        extra=traps.lemon_squeezy,
     ),
     Family(
         "line",
@@ -135,6 +147,7 @@ FAMILIES = [
         '{"destination":"U1","events":[{"type":"message","webhookEventId":"01FZ74A0TDDPYRVKNK77XKC3ZR"},{"type":"follow","webhookEventId":"01FZ74ASS536FW97EX38NKCZQK"}]}',
         [("message", "01FZ74A0TDDPYRVKNK77XKC3ZR"), ("follow", "01FZ74ASS536FW97EX38NKCZQK")],
         encoding="base64",
+        binary_key=None,
         extra=traps.line,
     ),
     Family(

@@ -26,6 +26,10 @@ def github(suite, family, sent, good):
     suite.delivery("the published example", published, (None, None), secrets=secret)
     filled = {**good.headers, "X-Filler": "x" * 66_000}
     suite.refused("more headers than any sender's", good.to(headers=filled), "malformed_header")
+    suite.twice("redelivered by hand", good, good, family.items, 1, later=86_400_000)
+    again = good.header("X-GitHub-Delivery", "other")
+    suite.twice("the same push of another delivery", good, again, family.items, 2, again=[("push", "other")])
+    suite.twice("no delivery id", published, published, [(None, None)], 2, secrets=secret)
     form = family.sign(sent.to(body=b"payload=%7B%22zen%22%3A%22x%22%7D"))
     suite.delivery("a form instead of JSON", form, *family.items)
 
@@ -71,6 +75,12 @@ def discord(suite, family, sent, good):
     suite.handshake("the PING of webhook events", family.sign(Sent(b'{"version":1,"application_id":"1","type":0}')), "", status=204)
     event = b'{"version":1,"application_id":"1","type":1,"event":{"type":"APPLICATION_AUTHORIZED","timestamp":"t","data":{}}}'
     suite.delivery("a webhook event", family.sign(Sent(event)), ("APPLICATION_AUTHORIZED", named(event)), status=204)
+    item = ("APPLICATION_AUTHORIZED", named(event))
+    retry = family.sign(Sent(event), now=NOW + 60_000)
+    suite.twice("a webhook event's retry", family.sign(Sent(event)), retry, [item], 1, later=60_000, status=204)
+    timeless = family.sign(Sent(event.replace(b'"timestamp":"t",', b"")))
+    new = [("APPLICATION_AUTHORIZED", None)]
+    suite.twice("a webhook event that does not say when", timeless, timeless, new, 2, status=204)
     component = family.sign(Sent(b'{"id":"2","type":3,"data":{}}'))
     suite.delivery("a click", component, ("3", "2"), response_body='{"type":6}')
     # s + L: the second spelling of a signature, which a lax verifier takes.
@@ -84,8 +94,67 @@ def dropbox(suite, family, sent, good):
     challenge = Sent(method="GET", url="https://example.com/webhooks/in?challenge=a1b2%3Cb%3E")
     nosniff = {"content-type": "text/plain; charset=utf-8", "x-content-type-options": "nosniff"}
     suite.handshake("the challenge", challenge, "a1b2<b>", response_headers=nosniff)
+    suite.twice("two changes in the same bytes", good, good, family.items, 2)
     suite.handshake("the challenge before there is a secret", challenge, "a1b2<b>", secrets=[])
     suite.refused("a challenge by POST", challenge.to(method="POST"), "missing_header")
+
+
+def bitbucket(suite, family, sent, good):
+    sha1_in_place_of_sha256(suite, family, sent, good)
+    suite.twice("a retry", good, good.header("X-Attempt-Number", "2"), family.items, 1, later=60_000)
+    bare = good.header("X-Request-UUID", None)
+    suite.twice("no request id", bare, bare, [("repo:push", None)], 2)
+
+
+def cal_com(suite, family, sent, good):
+    suite.twice("a retry", good, good, family.items, 1, later=60_000)
+    later = sent.body.replace(b"00:00:00Z", b"00:00:01Z")
+    suite.twice("a second later", good, family.sign(Sent(later)), family.items, 2, again=[("BOOKING_CREATED", named(later))])
+    template = b'{"content":"A new booking","type":"30min","name":"30min","organizer":"Ann","booker":"Bob"}'
+    booking = family.sign(Sent(template))
+    suite.twice("a template without a time, a week later", booking, booking, [(None, None)], 2, later=7 * 86_400_000)
+
+
+def calendly(suite, family, sent, good):
+    canceled = sent.body.replace(b"invitee.created", b"invitee.canceled")
+    key = "invitee.canceled:https://api.calendly.com/x/1:2026-01-01T00:00:00Z:" + named(canceled)
+    day = 86_400_000
+    suite.twice("the last retry with the first signature", good, good, family.items, 1, later=day)
+    suite.twice("the last retry signed anew", good, family.sign(sent, now=NOW + day), family.items, 1, later=day)
+    suite.twice("two events of one second", good, family.sign(Sent(canceled)), family.items, 2, again=[("invitee.canceled", key)])
+    other = sent.body.replace(b'"created_at"', b'"note":1,"created_at"')
+    key = "invitee.created:https://api.calendly.com/x/1:2026-01-01T00:00:00Z:" + named(other)
+    suite.twice("two bodies of one second", good, family.sign(Sent(other)), family.items, 2, again=[("invitee.created", key)])
+    timeless = family.sign(Sent(b'{"event":"invitee.created","payload":{"uri":"u"}}'))
+    suite.twice("a body that does not say when", timeless, timeless, [("invitee.created", None)], 2)
+
+
+def gocardless(suite, family, sent, good):
+    suite.twice("a retry", good, good, family.items, 2, later=60_000)
+    mixed = family.sign(Sent(sent.body.replace(b'"events":[', b'"events":[0,null,[],')))
+    suite.delivery("what is no object is no event", mixed, *family.items)
+    numbers = family.sign(Sent(b'{"events":[0,1,2]}'))
+    suite.delivery("a list without any event", numbers, (None, None))
+
+
+def lemon_squeezy(suite, family, sent, good):
+    suite.twice("a retry", good, good, family.items, 1, later=5_000)
+    bodies = [sent.body.replace(b'"attributes":{', b'"attributes":{"quantity":%d,' % quantity) for quantity in (1, 7)]
+    updates = [family.sign(sent.to(body=body)) for body in bodies]
+    at = "order_created:orders:1:2026-01-01T00:00:00.000000Z:"
+    items = [[("order_created", at + named(body))] for body in bodies]
+    suite.twice("two updates of one second", *updates, items[0], 2, again=items[1])
+    timeless = family.sign(Sent(b'{"meta":{"event_name":"order_created"},"data":{"type":"orders","id":"1"}}'))
+    suite.twice("a body that does not say when", timeless, timeless, [("order_created", None)], 2)
+
+
+def jira(suite, family, sent, good):
+    sha1_in_place_of_sha256(suite, family, sent, good)
+    header = "X-Atlassian-Webhook-Identifier"
+    suite.twice("a retry", good, good, family.items, 1, later=300_000)
+    suite.twice("another identifier", good, good.header(header, "e2"), family.items, 2, again=[("jira:issue_created", "e2")])
+    bare = good.header(header, None)
+    suite.twice("without one the digest of a body with a time", bare, bare, [("jira:issue_created", named(sent.body))], 1)
 
 
 def intercom(suite, family, sent, good):
@@ -93,12 +162,17 @@ def intercom(suite, family, sent, good):
     again = family.sign(sent.to(body=sent.body.replace(b'"delivery_attempts":1', b'"delivery_attempts":2')))
     suite.delivery("another attempt has other bytes and the same identity", again, *family.items)
     ping = b'{"type":"notification_event","topic":"ping","id":null}'
-    suite.delivery("a ping has no id", family.sign(Sent(ping)), ("ping", named(ping)))
+    suite.delivery("a ping has no id", family.sign(Sent(ping)), ("ping", None))
+    suite.twice("two attempts are one occurrence", good, again, family.items, 1, later=60_000)
     sha256 = "sha256=" + mac(family.key(family.secret), sent.body).hex()
     suite.refused("SHA-256 in the header of SHA-1", good.header(family.header, sha256), "malformed_header")
 
 
 def line(suite, family, sent, good):
+    again = family.sign(Sent(sent.body.replace(b'"webhookEventId"', b'"deliveryContext":{"isRedelivery":true},"webhookEventId"')))
+    suite.twice("a redelivery is the same occurrence", good, again, family.items, 2, later=60_000)
+    mixed = family.sign(Sent(sent.body.replace(b'"events":[', b'"events":[0,null,"x",')))
+    suite.delivery("what is no object is no event", mixed, *family.items)
     suite.delivery("no events: the check of the URL", family.sign(Sent(b'{"destination":"U1","events":[]}')))
 
 
@@ -291,6 +365,8 @@ def hook0(body, headers, names, time=str(NOW // 1000), secret="test-secret-1", f
 
 
 def coinbase(suite, family, sent, good):
+    attempt = sent.body.replace(b'"attempt_number":1', b'"attempt_number":2').replace(b'"id":1}', b'"id":2}')
+    suite.twice("two attempts are one occurrence", good, family.sign(Sent(attempt)), family.items, 1, later=60_000)
     body = b'{"id":"e1","eventType":"payment_link.payment.success","paymentLinkId":"pl_1"}'
     headers = {"content-type": "application/json", "x-event-id": "ev-9", "x-event-type": "payment_link.payment.success"}
     names = "content-type x-event-id x-event-type"
@@ -303,7 +379,12 @@ def coinbase(suite, family, sent, good):
     suite.delivery("the second of two secrets of it", sent, item, secrets=[family.other, family.secret])
     suite.delivery("as old as is allowed", sent, item, now=NOW + 300_000)
     suite.refused("too old", sent, "timestamp_out_of_tolerance", now=NOW + 301_000)
-    suite.refused("a signed time in another form with tolerance_s 0", hook0(body, headers, names, time="soon"), "malformed_header", options={"tolerance_s": 0})
+    suite.refused(
+        "a signed time in another form with tolerance_s 0",
+        hook0(body, headers, names, time="soon"),
+        "malformed_header",
+        options={"tolerance_s": 0},
+    )
     for name in ["x-event-id", "x-event-type", "content-type"]:
         suite.refused(f"another {name}", sent.header(name, "another"), "bad_signature")
         suite.refused(f"no {name}", sent.header(name, None), "missing_header")

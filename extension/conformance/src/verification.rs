@@ -33,6 +33,19 @@ pub struct Case {
     body: Option<String>,
     body_base64: Option<String>,
     expect: Expectation,
+    then: Option<Second>,
+}
+
+/// A further request to the same endpoint.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Second {
+    now: i64,
+    request: Value,
+    body: Option<String>,
+    body_base64: Option<String>,
+    expect: Expectation,
+    events: i64,
 }
 
 #[derive(Deserialize)]
@@ -50,54 +63,84 @@ struct Expectation {
 }
 
 impl Case {
-    /// The raw bytes.
-    pub fn body(&self) -> Vec<u8> {
-        match (&self.body, &self.body_base64) {
-            (Some(text), None) => text.clone().into_bytes(),
-            (None, Some(encoded)) => BASE64_STANDARD.decode(encoded).expect("body_base64 is base64"),
-            (None, None) => Vec::new(),
-            (Some(_), Some(_)) => panic!("{}: body and body_base64 exclude each other", self.name),
-        }
-    }
-
-    /// Asks `knocker_verify` for the verdict, then sends the request through an endpoint of that provider, which must be a new one.
+    /// Asks `knocker_verify` for the verdict, then sends the request through an endpoint of that provider, which must be a new one; and the
+    /// same with the further request, where there is one.
     ///
     /// # Errors
     /// One sentence that says what is not as expected.
     pub fn run(&self, database: &Database, provider: &str, endpoint: &str) -> Result<(), String> {
-        let options = Value::Object(self.options.clone()).to_string();
-        let request = self.request.to_string();
-        let secrets = json!(self.secrets).to_string();
-        let verdict = call!(database, "knocker_verify", provider, &options, &request, self.body(), &secrets, self.now);
-        matches(&self.expected_verdict(), &parsed(verdict)?).map_err(|difference| format!("verify: {difference}"))?;
-
         let config = json!({ "provider": provider, "options": self.options }).to_string();
         call!(database, "knocker_endpoint", endpoint, config, self.now).map_err(|failure| failure.text)?;
-        let receipt = call!(database, "knocker_receive", endpoint, &request, self.body(), &secrets, self.now);
-        matches(&self.expected_receipt(), &parsed(receipt)?).map_err(|difference| format!("receive: {difference}"))
+        let body = bytes(self.body.as_deref(), self.body_base64.as_deref());
+        let first = Sent { request: &self.request, body, now: self.now, expect: &self.expect, is_new: true };
+        self.send(database, provider, endpoint, &first)?;
+        let Some(then) = &self.then else { return Ok(()) };
+        let before = events(database, endpoint);
+        let body = bytes(then.body.as_deref(), then.body_base64.as_deref());
+        let second = Sent { request: &then.request, body, now: then.now, expect: &then.expect, is_new: then.events > before };
+        self.send(database, provider, endpoint, &second).map_err(|difference| format!("then: {difference}"))?;
+        match events(database, endpoint) {
+            count if count == then.events => Ok(()),
+            count => Err(format!("then: there are {count} events, expected {}", then.events)),
+        }
     }
 
-    fn expected_verdict(&self) -> Value {
-        let expect = &self.expect;
+    fn send(&self, database: &Database, provider: &str, endpoint: &str, sent: &Sent) -> Result<(), String> {
+        let options = Value::Object(self.options.clone()).to_string();
+        let (request, secrets) = (sent.request.to_string(), json!(self.secrets).to_string());
+        let verdict = call!(database, "knocker_verify", provider, &options, &request, sent.body.clone(), &secrets, sent.now);
+        matches(&sent.expect.verdict(), &parsed(verdict)?).map_err(|difference| format!("verify: {difference}"))?;
+        let receipt = call!(database, "knocker_receive", endpoint, &request, sent.body.clone(), &secrets, sent.now);
+        matches(&sent.expect.receipt(sent.is_new), &parsed(receipt)?).map_err(|difference| format!("receive: {difference}"))
+    }
+}
+
+/// One of the requests of a case.
+struct Sent<'c> {
+    request: &'c Value,
+    body: Vec<u8>,
+    now: i64,
+    expect: &'c Expectation,
+    /// Whether it makes an event that was not there before.
+    is_new: bool,
+}
+
+fn bytes(text: Option<&str>, encoded: Option<&str>) -> Vec<u8> {
+    match (text, encoded) {
+        (Some(text), None) => text.as_bytes().to_vec(),
+        (None, Some(encoded)) => BASE64_STANDARD.decode(encoded).expect("body_base64 is base64"),
+        (None, None) => Vec::new(),
+        (Some(_), Some(_)) => panic!("body and body_base64 exclude each other"),
+    }
+}
+
+fn events(database: &Database, endpoint: &str) -> i64 {
+    let rows = database.rows("SELECT count(*) AS events FROM knocker_events WHERE endpoint = ?", &[endpoint.to_owned().into()]);
+    rows.expect("events are counted")[0]["events"].as_i64().expect("a count is a number")
+}
+
+impl Expectation {
+    fn verdict(&self) -> Value {
         json!({
-            "valid": expect.valid, "kind": expect.kind, "reason": expect.reason, "items": expect.items, "response": self.expected_response()
+            "valid": self.valid, "kind": self.kind, "reason": self.reason, "items": self.items, "response": self.expected_response()
         })
     }
 
-    fn expected_receipt(&self) -> Value {
-        let outcome = match self.expect.kind.as_deref() {
-            Some("delivery") => "accepted",
+    fn receipt(&self, is_new: bool) -> Value {
+        let outcome = match self.kind.as_deref() {
+            Some("delivery") if is_new => "accepted",
+            Some("delivery") => "duplicate",
             Some("handshake") => "handshake",
             _ => "invalid",
         };
-        json!({ "outcome": outcome, "reason": self.expect.reason, "response": self.expected_response() })
+        json!({ "outcome": outcome, "reason": self.reason, "response": self.expected_response() })
     }
 
     fn expected_response(&self) -> Value {
         let mut response = Map::new();
-        response.insert("status".into(), self.expect.status.into());
-        response.insert("headers".into(), Value::Object(self.expect.response_headers.clone()));
-        if let Some(body) = &self.expect.response_body {
+        response.insert("status".into(), self.status.into());
+        response.insert("headers".into(), Value::Object(self.response_headers.clone()));
+        if let Some(body) = &self.response_body {
             response.insert("body".into(), body.as_str().into());
         }
         Value::Object(response)

@@ -21,9 +21,9 @@ fn page() -> String {
     page.push_str(
         "\n## Identity and retries\n\n\
          Losing an event is worse than handling it twice. So two receipts are one event only where something says so: an id of the occurrence, or the\n\
-         digest of the signed bytes where they hold an id or a time of it. An identity that cannot tell two occurrences of one second, or of one version\n\
-         of an object, apart also takes that digest. Where nothing tells occurrences apart (identity `none`), each receipt is a new event, a retry too:\n\
-         such handlers should be idempotent. What a retry renews, such as a count of attempts, is in no digest.\n\n\
+         digest (SHA-256) of the signed bytes, in a batch of the item, where they hold an id or a time of it. An identity that cannot tell two occurrences\n\
+         of one second, or of one version of an object, apart also takes that digest. Where nothing tells occurrences apart (identity `none`), each\n\
+         receipt is a new event, a retry too: such handlers should be idempotent. What a retry renews, such as a count of attempts, is in no digest.\n\n\
          **vouched for by** says what proves the identity. `signed`: it stands in the signed bytes. `unsigned header`: the signature does not cover it, so\n\
          whoever captures a request can send it again under another id, as a new event, for as long as the signature counts: for ever, unless there is a\n\
          signed timestamp and a `tolerance_s`. `shared secret`: nothing is signed, and whoever has the secret can write any identity.\n\n\

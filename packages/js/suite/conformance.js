@@ -35,7 +35,8 @@ const OPERATIONS = {
 
 const JSON_COLUMNS = new Set(["options", "backoff", "headers", "filter", "policy", "aliases"]);
 
-const CASE_KEYS = ["name", "options", "secrets", "now", "request", "body", "body_base64", "expect"];
+const CASE_KEYS = ["name", "options", "secrets", "now", "request", "body", "body_base64", "expect", "then"];
+const THEN_KEYS = ["now", "request", "body", "body_base64", "expect", "events"];
 const EXPECT_KEYS = ["valid", "kind", "reason", "items", "status", "response_body", "response_headers"];
 const STEP_KEYS = ["op", "now", "args", "expect", "expect_error", "save"];
 
@@ -73,29 +74,43 @@ export default function conformance(runtime) {
     });
   }
 
-  /** A case: the verdict of `knocker_verify`, then the receipt of an endpoint over the same request. */
+  /** A case: the verdict of `knocker_verify`, then the receipt of an endpoint over the same request; and so for the further request. */
   async function verify(one, { provider }) {
     onlyKeys(one, CASE_KEYS, "the case");
-    onlyKeys(one.expect, EXPECT_KEYS, "expect");
-    const hooks = runtime.open(":memory:", { now: () => one.now });
-    const { expect } = one;
-    const body = one.body_base64 === undefined ? (one.body ?? "") : Buffer.from(one.body_base64, "base64");
+    const { options = {}, secrets, then } = one;
+    let { now } = one;
+    const hooks = runtime.open(":memory:", { now: () => now });
+    // An endpoint is not made with blank secrets alone, but a function of the request may find such ones.
+    const blank = secrets.length > 0 && secrets.every((secret) => secret.trim() === "");
+    const endpoint = hooks.endpoint("case", { provider, options, secrets: blank ? () => secrets : secrets });
+    const ask = (request, body) =>
+      hooks.call("knocker_verify", provider, JSON.stringify(options), JSON.stringify(request), body, JSON.stringify(secrets));
+    const events = () => hooks.query("SELECT count(*) AS count FROM knocker_events")[0].count;
+    await send(endpoint, ask, one, "accepted");
+    if (then !== undefined) {
+      onlyKeys(then, THEN_KEYS, "then");
+      now = then.now;
+      await send(endpoint, ask, then, then.events > events() ? "accepted" : "duplicate");
+      assert.equal(events(), then.events);
+    }
+    await hooks.close();
+  }
+
+  /** One request of a case; `delivery` is the outcome of a delivery. */
+  async function send(endpoint, ask, sent, delivery) {
+    const { expect } = sent;
+    onlyKeys(expect, EXPECT_KEYS, "expect");
+    const body = sent.body_base64 === undefined ? (sent.body ?? "") : Buffer.from(sent.body_base64, "base64");
     const response = {
       status: expect.status,
       headers: expect.response_headers ?? {},
       ...(expect.response_body !== undefined && { body: expect.response_body }),
     };
     const { valid, kind = null, reason = null, items = [] } = expect;
-    const [options, secrets] = [one.options ?? {}, JSON.stringify(one.secrets)];
-    const verdict = await hooks.call("knocker_verify", provider, JSON.stringify(options), JSON.stringify(one.request), body, secrets);
-    compare({ valid, kind, reason, items, response }, JSON.parse(verdict), "verdict");
-    // An endpoint is not made with blank secrets alone, but a function of the request may find such ones.
-    const blank = one.secrets.length > 0 && one.secrets.every((secret) => secret.trim() === "");
-    const endpoint = hooks.endpoint("case", { provider, options, secrets: blank ? () => one.secrets : one.secrets });
-    const receipt = await endpoint.receive({ ...one.request, body });
-    const outcome = { delivery: "accepted", handshake: "handshake" }[kind] ?? "invalid";
+    compare({ valid, kind, reason, items, response }, JSON.parse(await ask(sent.request, body)), "verdict");
+    const receipt = await endpoint.receive({ ...sent.request, body });
+    const outcome = { delivery, handshake: "handshake" }[kind] ?? "invalid";
     compare({ outcome, reason, response }, receipt, "receipt");
-    await hooks.close();
   }
 
   /** A scenario: steps with a clock. */

@@ -61,24 +61,35 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[knocker.H
 @pytest.mark.parametrize(("file", "content", "case"), VERIFICATION, ids=name)
 def test_verification(file: Path, content: Json, case: Json, shared: tuple[knocker.Hooks, FrozenClock]) -> None:
     hooks, clock = shared
-    clock.now_ms = case["now"]
-    expect = case["expect"]
     endpoint = hooks.endpoint(
         f"case-{len(hooks.endpoints)}", provider=content["provider"], options=case.get("options"), secrets=lambda _: case["secrets"]
     )
-    request = request_of(case["request"], raw_body(case))
+    receive(endpoint, clock, case)
+    if (then := case.get("then")) is not None:
+        assert set(then) <= {"now", "request", "body", "body_base64", "expect", "events"}, then
+        before = len(list(hooks.events(endpoint=endpoint.name)))
+        receive(endpoint, clock, then, is_new=then["events"] > before)
+        assert len(list(hooks.events(endpoint=endpoint.name))) == then["events"]
+    RAN.append(f"verification/{file.name}: {case['name']}")
+
+
+def receive(endpoint: knocker.Endpoint, clock: FrozenClock, sent: Json, *, is_new: bool = True) -> None:
+    """The verdict and the receipt of one request are as expected; `is_new` says whether it makes an event that was not there before."""
+    clock.now_ms = sent["now"]
+    expect = sent["expect"]
+    request = request_of(sent["request"], raw_body(sent))
     verdict = endpoint.verify(request)
     assert (verdict.valid, verdict.kind, verdict.reason) == (expect["valid"], expect["kind"], expect["reason"])
     assert [dataclasses.asdict(item) for item in verdict.items] == expect.get("items", [])
     receipt = endpoint.receive(request)
-    assert receipt.outcome == {"delivery": "accepted", "handshake": "handshake", None: "invalid"}[expect["kind"]]
+    delivery = "accepted" if is_new else "duplicate"
+    assert receipt.outcome == {"delivery": delivery, "handshake": "handshake", None: "invalid"}[expect["kind"]]
     assert receipt.reason == expect["reason"]
     for response in (verdict.response, receipt.response):
         assert response.status == expect["status"]
         assert response.headers.items() >= expect.get("response_headers", {}).items()
         if "response_body" in expect:
             assert response.body == expect["response_body"]
-    RAN.append(f"verification/{file.name}: {case['name']}")
 
 
 @pytest.mark.parametrize(("file", "content", "case"), LIFECYCLE, ids=name)

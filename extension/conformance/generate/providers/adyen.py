@@ -57,9 +57,23 @@ def suite():
     suite.refused("no items", notification(), "malformed_body")
     suite.refused("a secret that is not hex", published, "no_secret", secrets=["test-secret"])
     suite.refused("no secret", published, "no_secret", secrets=[])
-    body = b'{"type":"balancePlatform.transfer.created","environment":"test","data":{"id":"1"}}'
-    header = Sent(body, {HEADER: base64_text(mac(bytes.fromhex(SECRET), body))})
-    suite.delivery("the body signed in a header", header, ("balancePlatform.transfer.created", named(body)))
+    published = notification(item("7914073381342284"))
+    suite.twice("a retry", published, published, [one], 1, later=60_000, response_body="[accepted]")
+    failed = notification(item("7914073381342284", success="false"))
+    other = ("AUTHORISATION", "7914073381342284:AUTHORISATION:false")
+    suite.twice("the same payment failed", published, failed, [one], 2, again=[other], response_body="[accepted]")
+
+    def in_header(body):
+        return Sent(body, {HEADER: base64_text(mac(bytes.fromhex(SECRET), body))})
+
+    body = b'{"type":"balancePlatform.transfer.updated","timestamp":"2026-01-01T00:00:00+01:00","data":{"id":"1","status":"authorised"}}'
+    booked = body.replace(b"authorised", b"booked")
+    event = "balancePlatform.transfer.updated"
+    header = in_header(body)
+    suite.delivery("the body signed in a header", header, (event, named(body)))
+    suite.twice("two updates in one second", header, in_header(booked), [(event, named(body))], 2, again=[(event, named(booked))])
+    bare = in_header(b'{"type":"balancePlatform.transfer.updated","data":{"id":"1"}}')
+    suite.twice("a body that does not say when is new each time", bare, bare, [(event, None)], 2)
     suite.refused("the header's body changed", header.to(body=body + b" "), "bad_signature")
     suite.refused("neither items nor a header", Sent(body), "missing_header")
     return suite

@@ -22,6 +22,10 @@ def suite():
     suite.delivery("the second of two secrets", good, ITEM, secrets=["other", "test-secret-1"])
     again = BODY.replace(b'"retryCount":0', b'"retryCount":1')
     suite.delivery("a retry has other bytes and the same identity", Sent(again, {HEADER + "1": signature(body=again)}), ITEM)
+    suite.twice("a retry is one occurrence", good, Sent(again, {HEADER + "1": signature(body=again)}), [ITEM], 1, later=60_000)
+    timeless = b'{"event":"envelope-resent","retryCount":0,"data":{"envelopeId":"e1"}}'
+    bare = Sent(timeless, {HEADER + "1": signature(body=timeless)})
+    suite.twice("a message that does not say when is new each time", bare, bare, [("envelope-resent", None)], 2)
     recipient = b'{"event":"recipient-completed","generatedDateTime":"t","data":{"envelopeId":"e1","recipientId":"2"}}'
     item = ("recipient-completed", "recipient-completed:e1:2:t")
     suite.delivery("an event of a recipient", Sent(recipient, {HEADER + "1": signature(body=recipient)}), item)

@@ -16,6 +16,8 @@ def suite():
     suite.delivery("the defaults", plain, item)
     suite.delivery("hex in capitals, as some senders write it", plain.header("x-signature", mac(secret, BODY).hex().upper()), item)
     suite.delivery("the second of two secrets", plain, item, secrets=["other", "test-secret"])
+    suite.twice("equal bytes are two events by default", plain, plain, [item], 2)
+    suite.twice("equal bytes are one event by the digest", plain, plain, [(None, named(BODY))], 1, options={"id_fallback": "digest"})
     suite.refused("another secret", plain, "bad_signature", secrets=["other"])
     suite.refused("a changed body", plain.to(body=BODY + b"\n"), "bad_signature")
     suite.refused("no header", Sent(BODY), "missing_header")
@@ -42,7 +44,9 @@ def suite():
     joined = {"template": "{timestamp}{body}", "timestamp_header": "X-Time", "tolerance_s": 0}
     sent = Sent(BODY, {"X-Time": seconds(NOW), "X-Signature": mac(secret, seconds(NOW).encode() + BODY).hex()})
     suite.delivery("time and body with nothing between them", sent, item, options=joined)
-    suite.refused("a byte of the body in the time", sent.header("X-Time", seconds(NOW) + "{").to(body=BODY[1:]), "malformed_header", options=joined)
+    suite.refused(
+        "a byte of the body in the time", sent.header("X-Time", seconds(NOW) + "{").to(body=BODY[1:]), "malformed_header", options=joined
+    )
     suite.refused(
         "a byte of the time in the body", sent.header("X-Time", seconds(NOW)[:-1]).to(body=b"0" + BODY), "malformed_header", options=joined
     )

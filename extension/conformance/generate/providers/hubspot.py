@@ -8,6 +8,8 @@ from ..suite import NOW, Sent, Suite
 SECRET = "test-client-secret"
 BODY = b'[{"eventId":1,"subscriptionId":12,"objectId":123,"occurredAt":1767225600000,"subscriptionType":"contact.creation","attemptNumber":0},{"eventId":2,"subscriptionId":12,"objectId":124,"occurredAt":1767225600001,"eventType":"contact.deletion"}]'
 ITEMS = [("contact.creation", "1:12:123:1767225600000"), ("contact.deletion", "2:12:124:1767225600001")]
+AGAIN = BODY.replace(b'"attemptNumber":0', b'"attemptNumber":1')
+ASSOCIATION = b'[{"eventId":700,"subscriptionId":33,"occurredAt":1767225599100,"subscriptionType":"deal.associationChange","attemptNumber":0,"associationType":"DEAL_TO_LINE_ITEM","fromObjectId":9001,"toObjectId":9002,"associationRemoved":false}]'
 V3, TIME, OLD, VERSION = "X-HubSpot-Signature-v3", "X-HubSpot-Request-Timestamp", "X-HubSpot-Signature", "X-HubSpot-Signature-Version"
 V1_OPTIONS, V2_OPTIONS = {"version": "v1"}, {"version": "v2"}
 
@@ -29,9 +31,7 @@ def suite():
     good = v3(sent)
     suite.delivery("version 3", good, *ITEMS)
     suite.delivery("the second of two secrets", good, *ITEMS, secrets=["other", SECRET])
-    suite.delivery(
-        "an attempt more keeps the identities", v3(sent.to(body=BODY.replace(b'"attemptNumber":0', b'"attemptNumber":1'))), *ITEMS
-    )
+    suite.delivery("an attempt more keeps the identities", v3(sent.to(body=AGAIN)), *ITEMS)
     suite.refused("a changed body", good.to(body=BODY + b" "), "bad_signature")
     suite.refused("another method", good.to(method="PUT"), "bad_signature")
     suite.refused("another URL", good.to(url="https://example.com/other"), "bad_signature")
@@ -65,6 +65,18 @@ def suite():
     suite.refused("a right version 1 beside a wrong version 3", both, "bad_signature", options=V1_OPTIONS)
     suite.refused("no secret", good, "no_secret", secrets=[])
     single = b'{"callbackId":"ap-1","origin":{"portalId":1}}'
-    uri = named(b"POST" + sent.url.encode() + single)
-    suite.delivery("a workflow's single object", v3(Sent(single)), (None, uri))
+    suite.delivery("a workflow's single object", v3(Sent(single)), (None, None))
+    suite.twice("a workflow's requests are each new", v3(Sent(single)), v3(Sent(single)), [(None, None)], 2)
+    suite.delivery("what is no object is no item", v3(Sent(BODY[:-1] + b',0,"x",null]')), *ITEMS)
+    suite.twice("a retry", good, v3(sent.to(body=AGAIN), now=NOW + 60_000), ITEMS, 2, later=60_000)
+    linked = Sent(ASSOCIATION)
+    retry = Sent(ASSOCIATION.replace(b'"attemptNumber":0', b'"attemptNumber":1'))
+    link = ("deal.associationChange", named(ASSOCIATION[1:-1].replace(b'"attemptNumber":0', b'"attemptNumber":')))
+    suite.twice("an association's retry", v3(linked), v3(retry, now=NOW + 60_000), [link], 1, later=60_000)
+    other = ASSOCIATION.replace(b"9002", b"9003")
+    name = ("deal.associationChange", named(other[1:-1].replace(b'"attemptNumber":0', b'"attemptNumber":')))
+    suite.twice("another association", v3(linked), v3(Sent(other)), [link], 2, again=[name])
+    removed = ASSOCIATION.replace(b'"associationRemoved":false', b'"associationRemoved":true')
+    name = ("deal.associationChange", named(removed[1:-1].replace(b'"attemptNumber":0', b'"attemptNumber":')))
+    suite.twice("an association is made and removed", v3(linked), v3(Sent(removed)), [link], 2, again=[name])
     return suite

@@ -63,7 +63,9 @@ def suite():
     suite.refused("another boundary", with_files.header("Content-Type", "multipart/form-data; boundary=other"), "malformed_body")
     unnamed = with_files.header("Content-Type", "multipart/form-data")
     suite.refused("no boundary", unnamed, "malformed_body")
-    suite.refused("a signature in a part of another name", multipart({**fields, "signature": None, "Signature": signature}), "malformed_body")
+    suite.refused(
+        "a signature in a part of another name", multipart({**fields, "signature": None, "Signature": signature}), "malformed_body"
+    )
     digit = mac(b"test-signing-key", (time + "6" + TOKEN).encode()).hex()
     suite.delivery("a token that begins with a digit", sent(token="6" + TOKEN), ("delivered", "6" + TOKEN))
     suite.refused("a digit of the token in the time", sent(time=time + "6", signature=digit), "malformed_body")

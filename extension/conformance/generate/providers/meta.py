@@ -26,7 +26,7 @@ def redelivered(suite, entry):
     suite.delivery("the same message with another", both, (kind, "wamid.A"), (kind, "wamid.B"))
     read = '{"id":"wamid.G","status":"read","timestamp":"%d","recipient_id":"g1","recipient_type":"group","recipient_participant_id":"%s"}'
     members = [read % (1767225600, "4917"), read % (1767225600, "4918")]
-    for member, number in zip(members, ["4917", "4918"]):
+    for member, number in zip(members, ["4917", "4918"], strict=True):
         name = f"a message to a group read by {number}"
         suite.delivery(name, entry.sign(whatsapp('{"statuses":[%s]}' % member)), (kind, f"wamid.G:read:{number}"))
     both = entry.sign(whatsapp('{"statuses":[%s]}' % ",".join(members)))

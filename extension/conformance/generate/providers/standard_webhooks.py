@@ -36,7 +36,9 @@ def own(suite, entry, sent, good):
     full = " ".join([wrong] * 7 + [signature])
     suite.delivery("as many public-key signatures as are looked at", good.header(entry.header, full), *entry.items, secrets=[public])
     suite.refused("a public-key signature more", good.header(entry.header, f"{wrong} {full}"), "malformed_header", secrets=[public])
-    suite.refused("a body of a megabyte with 700 of them", good.header(entry.header, " ".join([wrong] * 700)), "malformed_header", secrets=[public])
+    suite.refused(
+        "a body of a megabyte with 700 of them", good.header(entry.header, " ".join([wrong] * 700)), "malformed_header", secrets=[public]
+    )
     other = "whpk_" + base64_text(family.OTHER_ED25519_PUBLIC)
     suite.refused("another public key", asymmetric, "bad_signature", secrets=[other])
     forged = entry.sign(sent, "whsec_" + base64_text(ED25519_PUBLIC))

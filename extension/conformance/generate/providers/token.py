@@ -17,6 +17,9 @@ def suite():
     suite.delivery("header, prefix and paths by options", own, ("paid", "7"), options=options)
     digest = {"id_path": "nothing", "id_fallback": "digest"}
     suite.delivery("identity by the digest", good, (None, named(BODY)), options=digest)
+    suite.twice("equal bytes are two events by default", good, good, [item], 2)
+    suite.twice("equal bytes are one event by the digest", good, good, [(None, named(BODY))], 1, options=digest)
+    suite.twice("equal ids are one event", own, own.to(body=BODY + b" "), [("paid", "7")], 1, options=options)
     suite.refused("no prefix", own.header("x-shop-token", "test-secret"), "malformed_header", options=options)
     suite.refused("another token", good.header("X-Webhook-Token", "test-secreT"), "bad_signature")
     suite.refused("the beginning of the token", good.header("X-Webhook-Token", "test"), "bad_signature")

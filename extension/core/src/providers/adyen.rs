@@ -10,6 +10,7 @@ use super::engine::refusal::{Checked, Refusal};
 use super::engine::signature::SignatureScheme;
 use super::engine::template::Part;
 use super::provider::{CustomScheme, Provider, Reply, Scheme};
+use super::redelivery::{DAY, Grain, Proof, Redelivery, Repeat, Retries};
 use super::secrets::Secrets;
 use super::verdict::{Reason, Signed};
 use crate::error::{Error, Result};
@@ -27,9 +28,22 @@ pub(crate) static ADYEN: Provider = Provider {
     }),
     event: Event {
         types: &[EVENT, Source::Json("type")],
-        keys: &[Source::All(&[REFERENCE, EVENT, SUCCESS]), Source::Digest],
+        keys: &[
+            Source::All(&[REFERENCE, EVENT, SUCCESS]),
+            // The other products' bodies.
+            Source::DigestWith(&[Source::Json("timestamp"), Source::Json("eventId"), Source::Json("data.creationDate")]),
+        ],
         batch: Batch::Path("notificationItems"),
         ..Event::UNKNOWN
+    },
+    redelivery: Redelivery {
+        retries: Retries::For(30 * DAY),
+        body: Repeat::Unknown,
+        id: Repeat::Same,
+        timestamp: Repeat::Absent,
+        proof: Proof::Signed,
+        grain: Grain::Occurrence,
+        note: "Adyen says to tell repeats by eventCode and pspReference",
     },
     success: Reply::Text(200, "[accepted]"),
     ..Provider::BASE
@@ -181,7 +195,7 @@ mod tests {
 
     #[test]
     fn other_products_sign_the_body() {
-        let signed = case().body(r#"{"type": "balancePlatform.transfer.created", "data": {"id": "1"}}"#).signed();
+        let signed = case().body(r#"{"type": "balancePlatform.transfer.created", "timestamp": "t", "data": {"id": "1"}}"#).signed();
         assert_eq!(signed.event().0.as_deref(), Some("balancePlatform.transfer.created"));
         assert_eq!(signed.body("{}").refusal(), Reason::BadSignature);
         assert_eq!(Case::new("adyen").secret("not hex").body("{}").header("hmacsignature", "AAAA").refusal(), Reason::NoSecret);

@@ -4,6 +4,7 @@ use super::engine::context::Context;
 use super::engine::event::{Batch, Event, Source};
 use super::engine::signature::SignatureScheme;
 use super::provider::{Handshake, Provider, Scheme};
+use super::redelivery::{DAY, Grain, Proof, Redelivery, Repeat, Retries};
 use super::secrets::Secrets;
 use super::verdict::{Outcome, Verdict};
 use crate::request::Response;
@@ -15,9 +16,18 @@ pub(crate) static ASANA: Provider = Provider {
     scheme: Scheme::Signature(SIGNATURE),
     event: Event {
         types: &[Source::Dotted(&[Source::Json("resource.resource_type"), Source::Json("action")]), Source::Json("action")],
-        keys: &[Source::Digest],
+        keys: &[Source::DigestWith(&[Source::Json("created_at")])],
         batch: Batch::Path("events"),
         ..Event::UNKNOWN
+    },
+    redelivery: Redelivery {
+        retries: Retries::For(DAY),
+        body: Repeat::Unknown,
+        id: Repeat::Absent,
+        timestamp: Repeat::Absent,
+        proof: Proof::Signed,
+        grain: Grain::Digest,
+        note: "created_at is in milliseconds",
     },
     handshake: Handshake {
         about: "X-Hook-Secret: 200 with the same header; the secret is in the stored delivery's headers",

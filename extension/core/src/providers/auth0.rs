@@ -5,6 +5,7 @@ use super::engine::event::{Batch, Event, Source};
 use super::engine::json::Json;
 use super::engine::token::TokenScheme;
 use super::provider::{Provider, Scheme};
+use super::redelivery::{Grain, Proof, Redelivery, Repeat, Retries};
 use super::verdict::Item;
 
 pub(crate) static AUTH0: Provider = Provider {
@@ -13,10 +14,19 @@ pub(crate) static AUTH0: Provider = Provider {
     docs: "https://auth0.com/docs/customize/log-streams/custom-log-streams",
     scheme: Scheme::Token(TokenScheme { header: "Authorization", prefix: "" }),
     event: Event {
-        keys: &[Source::Digest],
+        keys: &[Source::Json("log_id"), Source::DigestWith(&[Source::Json("date"), Source::Json("data.date")])],
         batch: Batch::Custom(logs),
-        identity: "of each log: body log_id, else SHA-256 of the log",
+        identity: "of each log: log_id, else digest where it has a date, else none",
         ..Event::UNKNOWN
+    },
+    redelivery: Redelivery {
+        retries: Retries::Somehow,
+        body: Repeat::Unknown,
+        id: Repeat::Same,
+        timestamp: Repeat::Absent,
+        proof: Proof::SharedSecret,
+        grain: Grain::Occurrence,
+        note: "",
     },
     ..Provider::BASE
 };
@@ -26,15 +36,17 @@ fn logs(context: &Context) -> Option<Vec<Item>> {
         Some(elements) => elements,
         None => Json::sequence(context.body())?,
     };
-    let text = |log: Json, path| log.get(path).and_then(Json::text).map(|text| text.into_owned());
-    let item = |log: Json| Item { event_type: text(log, "data.type"), key: text(log, "log_id"), span: Some(log.span_in(context.body())) };
-    Some(logs.into_iter().map(item).collect())
+    let has_logs = logs.iter().any(|log| log.is_object());
+    let event_type = |log: Json| log.get("data.type").and_then(Json::text).map(|text| text.into_owned());
+    let item = |log: Json| Item { event_type: event_type(log), key: None, span: Some(log.span_in(context.body())) };
+    // What is no object is no log, and a body without any is one occurrence.
+    (has_logs || logs.is_empty()).then(|| logs.into_iter().filter(|log| log.is_object()).map(item).collect())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::Reason;
     use super::super::testing::Case;
+    use super::super::{Item, Reason};
 
     fn case(body: &str) -> Case {
         Case::new("auth0").secret("Bearer test-secret").body(body).signed()
@@ -51,7 +63,10 @@ mod tests {
             assert_eq!(&body[items[1].span.clone().unwrap()], two);
         }
         assert_eq!(case(one).event(), (Some("s".into()), "l1".into()));
-        assert!(case("no json").event().1.starts_with("sha256:"));
+        for other in ["no json", "[1, 2]", "5"] {
+            assert_eq!(case(other).items(), [Item::default()], "{other}");
+        }
+        assert_eq!(case(&format!("[5, {one}]")).event().1, "l1");
     }
 
     #[test]

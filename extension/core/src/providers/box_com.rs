@@ -10,6 +10,7 @@ use super::engine::template::Part;
 use super::engine::timestamp::{Future, Place, Timestamp, Unit};
 use super::options::OptionSpec;
 use super::provider::{CustomScheme, Provider, Scheme};
+use super::redelivery::{Grain, Proof, Redelivery, Repeat, Retries};
 use super::secrets::Secrets;
 use super::verdict::Signed;
 use crate::error::Result;
@@ -27,7 +28,16 @@ pub(crate) static BOX: Provider = Provider {
     }),
     options: &[OptionSpec::tolerance(600)],
     // The delivery id in the header changes with each attempt, the id in the body does not.
-    event: Event { types: &[Source::Json("trigger")], keys: &[Source::Json("id"), Source::Digest], ..Event::UNKNOWN },
+    event: Event { types: &[Source::Json("trigger")], keys: &[Source::Json("id")], ..Event::UNKNOWN },
+    redelivery: Redelivery {
+        retries: Retries::Somehow,
+        body: Repeat::Unknown,
+        id: Repeat::Same,
+        timestamp: Repeat::Unknown,
+        proof: Proof::Signed,
+        grain: Grain::Occurrence,
+        note: "BOX-DELIVERY-ID is another one for each attempt, the id in the body is not",
+    },
     samples: &[Sample::Uuid("BOX-DELIVERY-ID")],
     ..Provider::BASE
 };

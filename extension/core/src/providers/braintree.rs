@@ -3,12 +3,13 @@
 use super::engine::context::Context;
 use super::engine::digest::{Digest, Hash, sha256_hex};
 use super::engine::encoding::{Encoding, base64_forgiving};
-use super::engine::event::{Batch, Event, Source};
+use super::engine::event::{Batch, Event};
 use super::engine::form;
 use super::engine::limits::{SIGNATURES, check_signatures};
 use super::engine::refusal::{Checked, Refusal};
 use super::engine::template::Part;
 use super::provider::{CustomScheme, Handshake, Provider, Scheme};
+use super::redelivery::{DAY, Grain, Proof, Redelivery, Repeat, Retries};
 use super::secrets::{Secrets, is_blank};
 use super::verdict::{Item, Outcome, Reason, Signed, Verdict};
 use crate::error::{Error, Result};
@@ -25,7 +26,16 @@ pub(crate) static BRAINTREE: Provider = Provider {
         verify,
         sign,
     }),
-    event: Event { keys: &[Source::Digest], batch: Batch::Custom(item), identity: "SHA-256 of the payload", ..Event::UNKNOWN },
+    event: Event { batch: Batch::Custom(item), identity: "digest of the payload where it has a timestamp, else none", ..Event::UNKNOWN },
+    redelivery: Redelivery {
+        retries: Retries::For(DAY),
+        body: Repeat::Unknown,
+        id: Repeat::Absent,
+        timestamp: Repeat::Absent,
+        proof: Proof::Signed,
+        grain: Grain::Digest,
+        note: "in the sandbox it retries for 3 h",
+    },
     handshake: Handshake {
         about: "GET bt_challenge: 200 with `public|<hex HMAC of the challenge>`",
         unsigned: Some(answer_challenge),
@@ -106,13 +116,15 @@ fn sign(context: &Context, secret: &str) -> Result<Signed> {
     Ok(Signed { headers, url: None, body: Some(body) })
 }
 
-/// The payload is XML with a `kind`. It has no identity, so its bytes are one; the signature beside it is not part of them.
+/// The payload is XML with a `kind` and the time of the occurrence. It has no identity, so its bytes are one; the signature beside it is not
+/// part of them.
 fn item(context: &Context) -> Option<Vec<Item>> {
     let payload = form::value(context.body(), "bt_payload")?;
     let stripped: String = payload.split('\n').collect();
     let xml = base64_forgiving(&stripped).and_then(|bytes| String::from_utf8(bytes).ok()).unwrap_or_default();
     let kind = xml.split_once("<kind>").and_then(|(_, rest)| rest.split_once("</kind>")).map(|(kind, _)| kind.trim().to_owned());
-    Some(vec![Item { event_type: kind, key: Some(format!("sha256:{}", sha256_hex(&[stripped.as_bytes()]))), span: None }])
+    let key = xml.contains("<timestamp").then(|| format!("sha256:{}", sha256_hex(&[stripped.as_bytes()])));
+    Some(vec![Item { event_type: kind, key, span: None }])
 }
 
 #[cfg(test)]

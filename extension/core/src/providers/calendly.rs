@@ -1,4 +1,4 @@
-//! Calendly signs as Stripe does, with a shorter tolerance.
+//! Calendly signs as Stripe does. It retries for a day, and does not say whether a retry is signed anew.
 
 use super::engine::event::{Event, Source};
 use super::engine::signature::{Form, SignatureScheme};
@@ -6,6 +6,7 @@ use super::engine::template::Part;
 use super::engine::timestamp::{Future, Place, Timestamp, Unit};
 use super::options::OptionSpec;
 use super::provider::{Provider, Scheme};
+use super::redelivery::{DAY, Grain, Proof, Redelivery, Repeat, Retries};
 
 pub(crate) static CALENDLY: Provider = Provider {
     name: "calendly",
@@ -17,12 +18,24 @@ pub(crate) static CALENDLY: Provider = Provider {
         timestamp: Some(Timestamp { place: Place::SignatureHeader, unit: Unit::Seconds, future: Future::Passes }),
         ..SignatureScheme::hex_of_body("Calendly-Webhook-Signature")
     }),
-    options: &[OptionSpec::tolerance(180)],
+    options: &[OptionSpec::tolerance(25 * 3600)],
     event: Event {
         types: &[Source::Json("event")],
         // The URI is that of the invitee, which has several events.
-        keys: &[Source::All(&[Source::Json("event"), Source::Json("payload.uri"), Source::Json("created_at")]), Source::Digest],
+        keys: &[
+            Source::All(&[Source::Json("event"), Source::Json("payload.uri"), Source::Json("created_at"), Source::Digest]),
+            Source::DigestWith(&[Source::Json("created_at")]),
+        ],
         ..Event::UNKNOWN
+    },
+    redelivery: Redelivery {
+        retries: Retries::For(DAY),
+        body: Repeat::Unknown,
+        id: Repeat::Absent,
+        timestamp: Repeat::Unknown,
+        proof: Proof::Signed,
+        grain: Grain::Second,
+        note: "created_at is in whole seconds; Calendly's example refuses what is older than 3 min, which its retries would be if they repeat the timestamp",
     },
     ..Provider::BASE
 };
@@ -37,14 +50,16 @@ mod tests {
     #[test]
     fn identity_and_type_are_found() {
         let case = Case::new("calendly").secret("test-secret").body(BODY).signed();
-        assert_eq!(case.event(), (Some("invitee.created".into()), "invitee.created:u1:2026-01-01T00:00:00Z".into()));
+        let (event_type, key) = case.event();
+        assert_eq!(event_type.as_deref(), Some("invitee.created"));
+        assert!(key.starts_with("invitee.created:u1:2026-01-01T00:00:00Z:sha256:"));
         assert_eq!(case.body("{}").refusal(), Reason::BadSignature);
     }
 
     #[test]
     fn old_requests_are_refused() {
         let case = Case::new("calendly").secret("test-secret").body(BODY).signed();
-        case.clone().at(super::super::testing::NOW_MS + 180000).items();
-        assert_eq!(case.at(super::super::testing::NOW_MS + 181000).refusal(), Reason::TimestampOutOfTolerance);
+        case.clone().at(super::super::testing::NOW_MS + 90_000_000).items();
+        assert_eq!(case.at(super::super::testing::NOW_MS + 90_001_000).refusal(), Reason::TimestampOutOfTolerance);
     }
 }

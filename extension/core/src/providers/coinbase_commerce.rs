@@ -15,6 +15,7 @@ use super::engine::template::Part;
 use super::engine::timestamp::{Future, Joint, Place, Timestamp, Unit};
 use super::options::OptionSpec;
 use super::provider::{CustomScheme, Provider, Scheme};
+use super::redelivery::{DAY, Grain, Proof, Redelivery, Repeat, Retries};
 use super::secrets::Secrets;
 use super::verdict::{Item, Signed};
 use crate::error::{Error, Result};
@@ -34,10 +35,19 @@ pub(crate) static COINBASE_COMMERCE: Provider = Provider {
     options: &[OptionSpec::tolerance(300)],
     event: Event {
         types: &[Source::Json("event.type")],
-        keys: &[Source::Json("event.id"), Source::Digest],
+        keys: &[Source::Json("event.id")],
         batch: Batch::Custom(item),
-        identity: "signed header X-Event-Id; of Commerce: body event.id; else SHA-256 of the signed bytes",
+        identity: "signed header X-Event-Id; of Commerce: body event.id; else none",
         ..Event::UNKNOWN
+    },
+    redelivery: Redelivery {
+        retries: Retries::For(3 * DAY),
+        body: Repeat::Renewed,
+        id: Repeat::Same,
+        timestamp: Repeat::Renewed,
+        proof: Proof::Signed,
+        grain: Grain::Occurrence,
+        note: "Commerce counts the attempts in the body",
     },
     ..Provider::BASE
 };

@@ -10,6 +10,7 @@ use super::engine::template::Part;
 use super::engine::timestamp::{Future, Place, Timestamp, Unit};
 use super::options::OptionSpec;
 use super::provider::{Handshake, Provider, Reply, Scheme};
+use super::redelivery::{Grain, MINUTE, Proof, Redelivery, Repeat, Retries};
 use crate::request::Response;
 
 pub(crate) static DISCORD: Provider = Provider {
@@ -27,8 +28,17 @@ pub(crate) static DISCORD: Provider = Provider {
     event: Event {
         // Interactions have a number as their type and a snowflake; webhook events have neither number nor id.
         types: &[Source::Json("event.type"), Source::Json("type")],
-        keys: &[Source::Json("id"), Source::Digest],
+        keys: &[Source::Json("id"), Source::DigestWith(&[Source::Json("event.timestamp")])],
         ..Event::UNKNOWN
+    },
+    redelivery: Redelivery {
+        retries: Retries::For(10 * MINUTE),
+        body: Repeat::Unknown,
+        id: Repeat::Same,
+        timestamp: Repeat::Unknown,
+        proof: Proof::Signed,
+        grain: Grain::Occurrence,
+        note: "an interaction is not sent again and has an id; a webhook event has the time of the event in its place",
     },
     handshake: Handshake {
         about: "signed PING: interactions get 200 with {\"type\":1}, webhook events get 204",
@@ -96,7 +106,8 @@ mod tests {
         let command = case(r#"{"id": "77", "type": 2, "data": {"name": "x", "type": 1}}"#).signed_with(SEED);
         assert_eq!(command.event(), (Some("2".into()), "77".into()));
         assert_eq!(command.verdict().response.body, r#"{"type":5}"#);
-        let event = case(r#"{"version": 1, "type": 1, "event": {"type": "ENTITLEMENT_CREATE", "data": {}}}"#).signed_with(SEED);
+        let event =
+            case(r#"{"version": 1, "type": 1, "event": {"type": "ENTITLEMENT_CREATE", "timestamp": "t", "data": {}}}"#).signed_with(SEED);
         assert_eq!(event.event().0.as_deref(), Some("ENTITLEMENT_CREATE"));
         assert!(event.event().1.starts_with("sha256:"));
         assert_eq!(event.verdict().response.status, 204);

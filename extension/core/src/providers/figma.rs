@@ -37,10 +37,10 @@ pub(crate) static FIGMA: Provider = Provider {
         ..Event::UNKNOWN
     },
     redelivery: Redelivery {
-        retries: Retries::For(4 * HOUR + 5 * MINUTE),
+        retries: Retries::For(3 * HOUR + 35 * MINUTE),
         body: Repeat::Renewed,
         id: Repeat::Absent,
-        timestamp: Repeat::Same,
+        timestamp: Repeat::Absent,
         proof: Proof::SharedSecret,
         grain: Grain::Second,
         note: "one publish sends a LIBRARY_PUBLISH for each kind of asset, all of one second",

@@ -10,6 +10,7 @@ use super::engine::token::TokenScheme;
 use super::options::OptionSpec;
 use super::provider::{CustomScheme, Provider, Scheme};
 use super::redact::Redaction;
+use super::redelivery::{Grain, Proof, Redelivery, Repeat, Retries};
 use super::secrets::Secrets;
 use super::standard_webhooks::WEBHOOK;
 use super::verdict::Signed;
@@ -30,8 +31,17 @@ pub(crate) static GITLAB: Provider = Provider {
     event: Event {
         types: &[Source::Header("X-Gitlab-Event"), Source::Json("object_kind")],
         // The first one is signed where anything is; they are the same where both are sent.
-        keys: &[Source::Header("webhook-id"), Source::Header("Idempotency-Key"), Source::Digest],
+        keys: &[Source::Header("webhook-id"), Source::Header("Idempotency-Key")],
         ..Event::UNKNOWN
+    },
+    redelivery: Redelivery {
+        retries: Retries::Unknown,
+        body: Repeat::Same,
+        id: Repeat::Same,
+        timestamp: Repeat::Renewed,
+        proof: Proof::SharedSecret,
+        grain: Grain::Occurrence,
+        note: "with a signing token webhook-id is signed; resending by hand keeps the id, which GitLab sends since 17.4",
     },
     redaction: Redaction::headers(&["x-gitlab-token"]),
     samples: &[Sample::Text("X-Gitlab-Event", "Push Hook"), Sample::Uuid("Idempotency-Key")],

@@ -3,6 +3,7 @@
 use super::engine::event::{Batch, Event, Source};
 use super::engine::signature::SignatureScheme;
 use super::provider::{Provider, Reply, Scheme};
+use super::redelivery::{Grain, Proof, Redelivery, Repeat, Retries};
 
 pub(crate) static GOCARDLESS: Provider = Provider {
     name: "gocardless",
@@ -11,9 +12,18 @@ pub(crate) static GOCARDLESS: Provider = Provider {
     scheme: Scheme::Signature(SignatureScheme::hex_of_body("Webhook-Signature")),
     event: Event {
         types: &[Source::Dotted(&[Source::Json("resource_type"), Source::Json("action")])],
-        keys: &[Source::Json("id"), Source::Digest],
+        keys: &[Source::Json("id")],
         batch: Batch::Path("events"),
         ..Event::UNKNOWN
+    },
+    redelivery: Redelivery {
+        retries: Retries::Somehow,
+        body: Repeat::Unknown,
+        id: Repeat::Same,
+        timestamp: Repeat::Absent,
+        proof: Proof::Signed,
+        grain: Grain::Occurrence,
+        note: "",
     },
     failure: Reply::Text(498, "invalid signature"),
     ..Provider::BASE

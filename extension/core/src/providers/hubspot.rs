@@ -13,6 +13,7 @@ use super::engine::timestamp::{Future, Joint, Place, Timestamp, Unit};
 use super::engine::url::signed_url;
 use super::options::{Kind, OptionSpec, Preset};
 use super::provider::{CustomScheme, Provider, Scheme};
+use super::redelivery::{DAY, Grain, Proof, Redelivery, Repeat, Retries};
 use super::secrets::Secrets;
 use super::verdict::{Reason, Signed};
 use crate::error::{Error, Result};
@@ -35,14 +36,25 @@ pub(crate) static HUBSPOT: Provider = Provider {
     ],
     event: Event {
         types: &[Source::Json("subscriptionType"), Source::Json("eventType")],
-        // The event id alone is documented as not unique. The whole item is no identity: it counts its attempts.
+        // The event id alone is documented as not unique.
         keys: &[
             Source::All(&[Source::Json("eventId"), Source::Json("subscriptionId"), Source::Json("objectId"), Source::Json("occurredAt")]),
             Source::All(&[Source::Json("eventId"), Source::Json("objectId"), Source::Json("occurredAt")]),
-            Source::Digest,
+            // Associations name two objects.
+            Source::DigestWith(&[Source::Json("eventId"), Source::Json("occurredAt")]),
         ],
         batch: Batch::Body,
+        renewed: &["attemptNumber"],
         ..Event::UNKNOWN
+    },
+    redelivery: Redelivery {
+        retries: Retries::For(DAY),
+        body: Repeat::Renewed,
+        id: Repeat::Same,
+        timestamp: Repeat::Renewed,
+        proof: Proof::Signed,
+        grain: Grain::Occurrence,
+        note: "occurredAt is in milliseconds; a workflow's request has neither id nor time",
     },
     ..Provider::BASE
 };

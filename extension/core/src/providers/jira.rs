@@ -4,6 +4,7 @@ use super::engine::event::{Event, Source};
 use super::engine::sample::Sample;
 use super::engine::signature::{Form, SignatureScheme};
 use super::provider::{Provider, Scheme};
+use super::redelivery::{Grain, MINUTE, Proof, Redelivery, Repeat, Retries};
 
 pub(crate) static JIRA: Provider = Provider {
     name: "jira",
@@ -13,8 +14,17 @@ pub(crate) static JIRA: Provider = Provider {
     scheme: Scheme::Signature(SignatureScheme { form: Form::Prefixed("sha256="), ..SignatureScheme::hex_of_body("X-Hub-Signature") }),
     event: Event {
         types: &[Source::Json("webhookEvent")],
-        keys: &[Source::Header("X-Atlassian-Webhook-Identifier"), Source::Digest],
+        keys: &[Source::Header("X-Atlassian-Webhook-Identifier"), Source::DigestWith(&[Source::Json("timestamp")])],
         ..Event::UNKNOWN
+    },
+    redelivery: Redelivery {
+        retries: Retries::For(75 * MINUTE),
+        body: Repeat::Unknown,
+        id: Repeat::Same,
+        timestamp: Repeat::Absent,
+        proof: Proof::UnsignedHeader,
+        grain: Grain::Occurrence,
+        note: "five attempts, 5 to 15 min apart",
     },
     samples: &[Sample::Uuid("X-Atlassian-Webhook-Identifier")],
     ..Provider::BASE

@@ -26,7 +26,7 @@ pub(crate) static LEMON_SQUEEZY: Provider = Provider {
     },
     redelivery: Redelivery {
         retries: Retries::For(155),
-        body: Repeat::Same,
+        body: Repeat::Unknown,
         id: Repeat::Absent,
         timestamp: Repeat::Absent,
         proof: Proof::Signed,

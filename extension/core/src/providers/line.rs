@@ -4,6 +4,7 @@ use super::engine::encoding::Encoding;
 use super::engine::event::{Batch, Event, Source};
 use super::engine::signature::SignatureScheme;
 use super::provider::{Provider, Scheme};
+use super::redelivery::{Grain, Proof, Redelivery, Repeat, Retries};
 
 pub(crate) static LINE: Provider = Provider {
     name: "line",
@@ -12,9 +13,18 @@ pub(crate) static LINE: Provider = Provider {
     scheme: Scheme::Signature(SignatureScheme { encoding: Encoding::Base64, ..SignatureScheme::hex_of_body("x-line-signature") }),
     event: Event {
         types: &[Source::Json("type")],
-        keys: &[Source::Json("webhookEventId"), Source::Digest],
+        keys: &[Source::Json("webhookEventId")],
         batch: Batch::Path("events"),
         ..Event::UNKNOWN
+    },
+    redelivery: Redelivery {
+        retries: Retries::Somehow,
+        body: Repeat::Renewed,
+        id: Repeat::Same,
+        timestamp: Repeat::Absent,
+        proof: Proof::Signed,
+        grain: Grain::Occurrence,
+        note: "redelivery must be turned on; deliveryContext.isRedelivery tells it",
     },
     ..Provider::BASE
 };

@@ -1,4 +1,8 @@
 //! Linear signs the body, and the body holds the time of sending.
+//!
+//! Whether a retry, after 1 min, 1 h and 6 h, repeats that time or is stamped anew is not settled: receivers have reported both, and Linear's
+//! own library takes 60 s. So both are safe here: the tolerance is longer than the retries go on, and the identity is the digest of the signed
+//! body without that time, so that a captured request stays the occurrence that it was.
 
 use super::engine::context::Context;
 use super::engine::event::{Event, Source};
@@ -10,6 +14,7 @@ use super::engine::timestamp::{Future, Unit};
 use super::engine::{json_edit, template::Part};
 use super::options::OptionSpec;
 use super::provider::{CustomScheme, Provider, Scheme};
+use super::redelivery::{Grain, HOUR, MINUTE, Proof, Redelivery, Repeat, Retries};
 use super::secrets::Secrets;
 use super::verdict::Signed;
 use crate::error::Result;
@@ -26,11 +31,21 @@ pub(crate) static LINEAR: Provider = Provider {
         verify,
         sign,
     }),
-    options: &[OptionSpec::tolerance(60)],
+    options: &[OptionSpec::tolerance(8 * 3600)],
     event: Event {
         types: &[Source::Json("type"), Source::Header("Linear-Event")],
-        keys: &[Source::Header("Linear-Delivery"), Source::Digest],
+        keys: &[Source::DigestWith(&[Source::Json("createdAt")]), Source::Header("Linear-Delivery")],
+        renewed: &[TIMESTAMP],
         ..Event::UNKNOWN
+    },
+    redelivery: Redelivery {
+        retries: Retries::For(7 * HOUR + MINUTE),
+        body: Repeat::Unknown,
+        id: Repeat::Unknown,
+        timestamp: Repeat::Unknown,
+        proof: Proof::Signed,
+        grain: Grain::Occurrence,
+        note: "createdAt is in milliseconds, and webhookTimestamp is not digested; a body without createdAt has the unsigned header as its identity",
     },
     samples: &[Sample::Text("Linear-Event", "Issue"), Sample::Uuid("Linear-Delivery")],
     ..Provider::BASE
@@ -69,10 +84,29 @@ mod tests {
     #[test]
     fn the_body_is_stamped_and_the_time_checked_both_ways() {
         assert_eq!(case().event(), (Some("Comment".into()), "234d1a4e".into()));
-        case().at(NOW_MS + 60_000).items();
-        assert_eq!(case().at(NOW_MS + 60_001).refusal(), Reason::TimestampOutOfTolerance);
-        assert_eq!(case().at(NOW_MS - 60_001).refusal(), Reason::TimestampOutOfTolerance);
-        case().options(r#"{"tolerance_s": 0}"#).at(NOW_MS + 600_000).items();
+        let limit = 8 * 3_600_000;
+        case().at(NOW_MS + limit).items();
+        assert_eq!(case().at(NOW_MS + limit + 1).refusal(), Reason::TimestampOutOfTolerance);
+        assert_eq!(case().at(NOW_MS - limit - 1).refusal(), Reason::TimestampOutOfTolerance);
+        case().options(r#"{"tolerance_s": 0}"#).at(NOW_MS + 86_400_000).items();
+    }
+
+    #[test]
+    fn a_retry_is_the_same_occurrence_whether_it_is_stamped_anew_or_not() {
+        let sent = |now: i64, delivery: &str, title: &str| {
+            let body = format!(
+                r#"{{"action": "update", "createdAt": "2026-01-01T00:00:00.000Z", "data": {{"title": "{title}"}}, "webhookTimestamp": 5}}"#
+            );
+            Case::new("linear").secret("lin_wh_test_secret").body(body).header("Linear-Delivery", delivery).at(now).signed()
+        };
+        let first = sent(NOW_MS, "d1", "a");
+        let (_, key) = first.event();
+        let hours = 7 * 3_600_000;
+        assert_eq!(first.at(NOW_MS + hours).event().1, key, "sent again as it was");
+        assert_eq!(sent(NOW_MS + hours, "d1", "a").event().1, key, "stamped and signed again");
+        // A header is not signed, so it does not make a new event of a captured request.
+        assert_eq!(sent(NOW_MS, "d2", "a").event().1, key);
+        assert_ne!(sent(NOW_MS, "d1", "b").event().1, key);
     }
 
     #[test]

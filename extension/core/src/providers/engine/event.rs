@@ -111,13 +111,13 @@ impl Event {
         if !self.identity.is_empty() {
             return self.identity.to_owned();
         }
-        let (each, what) = match self.batch {
-            Batch::Single | Batch::Custom(_) => ("", "signed bytes"),
-            Batch::Body | Batch::Path(_) => ("of each item: ", "item"),
+        let each = match self.batch {
+            Batch::Single | Batch::Custom(_) => "",
+            Batch::Body | Batch::Path(_) => "of each item: ",
         };
         let is_certain = matches!(self.keys.last(), Some(Source::Digest));
         let none = (!is_certain).then(|| "none".to_owned());
-        let sources: Vec<_> = self.keys.iter().map(|source| source.describe(what)).chain(none).collect();
+        let sources: Vec<_> = self.keys.iter().map(Source::describe).chain(none).collect();
         format!("{each}{}", sources.join(", else "))
     }
 
@@ -257,8 +257,8 @@ impl Source {
         }
     }
 
-    /// The words of the catalogue; `what` is digested.
-    pub fn describe(&self, what: &str) -> String {
+    /// The words of the catalogue.
+    pub fn describe(&self) -> String {
         // `body a + b` is easier to read than `body a + body b`.
         let each = |sources: &[Source]| -> Vec<String> {
             let mut in_body = false;
@@ -267,7 +267,7 @@ impl Source {
                 Source::Json(path) if std::mem::replace(&mut in_body, true) => (*path).to_owned(),
                 source => {
                     in_body = matches!(source, Source::Json(_));
-                    source.describe(what)
+                    source.describe()
                 }
             });
             shortened.collect()
@@ -278,9 +278,9 @@ impl Source {
             Source::HeaderOption(option) | Source::JsonOption(option) => format!("option {option}"),
             Source::All(sources) | Source::Dotted(sources) => each(sources).join(" + "),
             Source::Literal(text) => (*text).to_owned(),
-            Source::Digest => format!("SHA-256 of the {what}"),
-            Source::DigestWith(sources) => format!("SHA-256 of the {what} where there is {}", each(sources).join(" or ")),
-            Source::DigestOption(option) => format!("SHA-256 of the {what} where option {option} is `digest`"),
+            Source::Digest => "digest".into(),
+            Source::DigestWith(sources) => format!("digest where there is {}", each(sources).join(" or ")),
+            Source::DigestOption(option) => format!("digest where option {option} is `digest`"),
         }
     }
 }
@@ -332,7 +332,7 @@ mod tests {
         assert!(keys(&event, r#"{"at": 7}"#)[0].is_some());
         assert_eq!(keys(&event, r#"{"content": "A new booking"}"#), [None]);
         assert_eq!(keys(&event, "no json"), [None]);
-        assert_eq!(event.describe_identity(), "SHA-256 of the signed bytes where there is body id or at, else none");
+        assert_eq!(event.describe_identity(), "digest where there is body id or at, else none");
     }
 
     #[test]
