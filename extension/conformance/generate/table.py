@@ -7,7 +7,7 @@ from . import traps
 from .family import BINARY, ED25519, P256, Family
 from .signing import iso8601, milliseconds, named
 from .standard import standard_webhooks
-from .suite import URL
+from .suite import NOW
 
 
 def joined(separator, sent, time):
@@ -26,6 +26,8 @@ CALENDLY = b'{"created_at":"2026-01-01T00:00:00Z","event":"invitee.created","pay
 LEMON = (
     b'{"meta":{"event_name":"order_created"},"data":{"type":"orders","id":"1","attributes":{"updated_at":"2026-01-01T00:00:00.000000Z"}}}'
 )
+WEBFLOW = b'{"triggerType":"form_submission","payload":{"id":"1","submittedAt":"2026-01-01T00:00:00.000Z"}}'
+WOO = b'{"id":727,"status":"processing"}'
 XERO = b'{"resourceId":"717f2bfc","eventDateUtc":"2026-01-01T00:00:00.000","eventType":"UPDATE","eventCategory":"INVOICE"}'
 
 FAMILIES = [
@@ -158,6 +160,7 @@ FAMILIES = [
         form="t={time},v1={signature}",
         signed=partial(joined, b"."),
         tolerance_s=300,
+        binary_key=None,
     ),
     Family(
         "notion",
@@ -166,6 +169,7 @@ FAMILIES = [
         [("page.created", "367cba44-b6f3-4c92-81e7-6a2e9659efd4")],
         form="sha256={signature}",
         secret="secret_test_verification_token",
+        binary_key=None,
         extra=traps.notion,
     ),
     standard_webhooks("openai", "webhook", '{"id":"evt_1","type":"response.completed","data":{"id":"resp_1"}}', "response.completed"),
@@ -179,6 +183,7 @@ FAMILIES = [
         tolerance_s=5,
         future="refused",
         secret="pdl_ntfset_test_secret",
+        binary_key=None,
         extra=traps.paddle,
     ),
     Family(
@@ -187,6 +192,7 @@ FAMILIES = [
         '{"event":{"id":"01BW5WM5XQ","event_type":"incident.triggered","data":{"id":"PGR0VU2"}}}',
         [("incident.triggered", "01BW5WM5XQ")],
         form="v1={signature}",
+        binary_key=None,
         extra=traps.pagerduty,
     ),
     Family(
@@ -196,6 +202,7 @@ FAMILIES = [
         [("charge.success", named(b'{"event":"charge.success","data":{"id":302961}}'))],
         algorithm="sha512",
         secret="sk_test_secret",
+        binary_key=None,
     ),
     standard_webhooks(
         "polar",
@@ -224,6 +231,7 @@ FAMILIES = [
         **P256,
         signed=partial(joined, b""),
         time_header="X-Twilio-Email-Event-Webhook-Timestamp",
+        binary_key=None,
         extra=traps.sendgrid,
     ),
     Family(
@@ -260,6 +268,7 @@ FAMILIES = [
         time_header="X-Slack-Request-Timestamp",
         tolerance_s=300,
         future="refused",
+        binary_key=None,
         extra=traps.slack,
     ),
     Family(
@@ -269,7 +278,7 @@ FAMILIES = [
         [("payment.created", "13b867cf-db3d-4b1c-90b6-2f32a9d78124")],
         encoding="base64",
         signed=lambda sent, time: sent.url.encode() + sent.body,
-        binary_key=named(URL.encode() + BINARY),
+        binary_key=None,
         extra=traps.signed_url,
     ),
     Family(
@@ -281,6 +290,7 @@ FAMILIES = [
         signed=partial(joined, b"."),
         tolerance_s=300,
         secret="whsec_test_secret_for_stripe",
+        binary_key=None,
         extra=traps.stripe,
     ),
     Family(
@@ -298,6 +308,7 @@ FAMILIES = [
         time_header="telnyx-timestamp",
         tolerance_s=300,
         future="refused",
+        binary_key=None,
     ),
     Family(
         "trello",
@@ -307,7 +318,7 @@ FAMILIES = [
         encoding="base64",
         algorithm="sha1",
         signed=lambda sent, time: sent.body + sent.url.encode(),
-        binary_key=named(BINARY + URL.encode()),
+        binary_key=None,
         extra=traps.trello,
     ),
     Family(
@@ -337,6 +348,7 @@ FAMILIES = [
         [("form_response", "LtWXD3crgy")],
         form="sha256={signature}",
         encoding="base64",
+        binary_key=None,
     ),
     Family(
         "vercel",
@@ -344,27 +356,30 @@ FAMILIES = [
         '{"id":"u1","type":"deployment.created","payload":{"id":"d1"}}',
         [("deployment.created", "u1")],
         algorithm="sha1",
+        binary_key=None,
     ),
     Family(
         "webflow",
         "x-webflow-signature",
-        '{"triggerType":"form_submission","payload":{"id":"1"}}',
-        [("form_submission", named(b'{"triggerType":"form_submission","payload":{"id":"1"}}'))],
+        WEBFLOW.decode(),
+        [("form_submission", named(WEBFLOW))],
         signed=partial(joined, b":"),
         time_header="x-webflow-timestamp",
         time=milliseconds,
         step=1,
-        tolerance_s=300,
+        tolerance_s=2400,
+        binary_key=f"{NOW}:{named(BINARY)}",
+        extra=traps.webflow,
     ),
     Family(
         "woocommerce",
         "X-WC-Webhook-Signature",
-        '{"id":727,"status":"processing"}',
-        [("order.created", "a1b2c3d4e5")],
+        WOO.decode(),
+        [("order.created", f"a1b2c3d4e5:{named(WOO)}")],
         encoding="base64",
         headers={"X-WC-Webhook-Topic": "order.created", "X-WC-Webhook-Delivery-ID": "a1b2c3d4e5"},
         binary_type="order.created",
-        binary_key="a1b2c3d4e5",
+        binary_key=f"a1b2c3d4e5:{named(BINARY)}",
         extra=traps.woocommerce,
     ),
     Family(
@@ -378,6 +393,7 @@ FAMILIES = [
         step=1,
         tolerance_s=180,
         future="refused",
+        binary_key=None,
     ),
     Family(
         "xero",
@@ -386,6 +402,7 @@ FAMILIES = [
         [("INVOICE.UPDATE", named(XERO))],
         encoding="base64",
         response_body="",
+        binary_key=None,
         extra=traps.xero,
     ),
     Family(
@@ -409,6 +426,7 @@ FAMILIES = [
         form="v0={signature}",
         signed=partial(prefixed_time, b"v0:"),
         time_header="x-zm-request-timestamp",
+        binary_key=None,
         extra=traps.zoom,
     ),
 ]

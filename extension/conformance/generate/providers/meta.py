@@ -67,6 +67,6 @@ def own(suite, entry, sent, good):
 
 def suite():
     entry = family.Family(
-        "meta", "X-Hub-Signature-256", BODY, ITEMS, form="sha256={signature}", options={"verify_token": "test-token"}, extra=own
+        "meta", "X-Hub-Signature-256", BODY, ITEMS, form="sha256={signature}", options={"verify_token": "test-token"}, binary_key=None, extra=own
     )
     return family.suite(entry)

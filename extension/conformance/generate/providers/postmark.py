@@ -3,6 +3,7 @@
 import base64
 import json
 
+from ..signing import named
 from ..suite import Sent, Suite
 
 
@@ -21,9 +22,13 @@ def suite():
     spam = sent(RecordType="SpamComplaint", MessageID="m1", ID=43)
     suite.delivery("a spam complaint has an id", spam, ("SpamComplaint", "SpamComplaint:43"))
     opened = sent(RecordType="Open", MessageID="m1", Recipient="a", ReceivedAt="t1")
-    suite.delivery("an open has a time", opened, ("Open", "m1:Open:a:t1"))
+    suite.delivery("an open has a time", opened, ("Open", f"m1:Open:a:t1:{named(opened.body)}"))
     click = sent(RecordType="Click", MessageID="m1", Recipient="a", ReceivedAt="t1", OriginalLink="https://x.example")
-    suite.delivery("a click has a time and a link", click, ("Click", "m1:Click:a:t1:https://x.example"))
+    suite.delivery("a click has a time and a link", click, ("Click", f"m1:Click:a:t1:{named(click.body)}"))
+    other = sent(RecordType="Click", MessageID="m1", Recipient="a", ReceivedAt="t1", OriginalLink="https://y.example")
+    suite.delivery("a click on another link in the same second", other, ("Click", f"m1:Click:a:t1:{named(other.body)}"))
+    suite.delivery("an id that stays over retries", click.header("X-PM-Webhook-Trace-Id", "t-1"), ("Click", "t-1"))
+    suite.delivery("a record without a message is new each time", sent(RecordType="Other"), ("Other", None))
     suite.delivery("an inbound message has no record type", sent(MessageID="m2", From="b"), ("Inbound", "m2"))
     suite.delivery("the second of two secrets", good, item, secrets=["hook:other", "hook:test-secret"])
     suite.delivery("a password with colons", sent("hook:a:b:c", **delivery), item, secrets=["hook:a:b:c"])

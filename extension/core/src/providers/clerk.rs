@@ -11,6 +11,7 @@ pub(crate) static CLERK: Provider = Provider {
     scheme: Scheme::Signature(svix::SCHEME),
     options: &[OptionSpec::tolerance(300)],
     event: svix::EVENT,
+    redelivery: svix::REDELIVERY,
     samples: svix::SAMPLES,
     ..Provider::BASE
 };

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::engine::context::Context;
 use super::engine::digest::{Hash, sha256_hex};
 use super::engine::encoding::Encoding;
-use super::engine::event::{Batch, Event, Source};
+use super::engine::event::{Batch, Event};
 use super::engine::form;
 use super::engine::json::Json;
 use super::engine::json_edit;
@@ -15,6 +15,7 @@ use super::engine::template::Part;
 use super::engine::timestamp::{Future, Joint, Unit};
 use super::options::OptionSpec;
 use super::provider::{CustomScheme, Provider, Scheme};
+use super::redelivery::{self, Grain, HOUR, Redelivery, Repeat, Retries};
 use super::secrets::Secrets;
 use super::verdict::{Item, Signed};
 use crate::error::Result;
@@ -31,7 +32,16 @@ pub(crate) static MAILGUN: Provider = Provider {
         sign,
     }),
     options: &[OptionSpec::tolerance(0)],
-    event: Event { keys: &[Source::Digest], batch: Batch::Custom(item), identity: "body signature.token", ..Event::UNKNOWN },
+    event: Event { batch: Batch::Custom(item), identity: "body signature.token", ..Event::UNKNOWN },
+    redelivery: Redelivery {
+        retries: Retries::For(8 * HOUR),
+        body: Repeat::Unknown,
+        id: Repeat::Same,
+        timestamp: Repeat::Same,
+        proof: redelivery::Proof::Signed,
+        grain: Grain::Occurrence,
+        note: "the token is what the signature covers; attempts of half a day ago verify still, so there is no tolerance by default",
+    },
     ..Provider::BASE
 };
 

@@ -11,6 +11,7 @@ use super::engine::signature::{Form, SignatureScheme};
 use super::options::OptionSpec;
 use super::provider::{Handshake, Provider, Scheme};
 use super::redact::Redaction;
+use super::redelivery::{DAY, Grain, Proof, Redelivery, Repeat, Retries};
 use super::secrets::Secrets;
 use super::verdict::{Item, Outcome, Reason, Verdict};
 use crate::request::Response;
@@ -24,10 +25,19 @@ pub(crate) static META: Provider = Provider {
     scheme: Scheme::Signature(SignatureScheme { form: Form::Prefixed("sha256="), ..SignatureScheme::hex_of_body("X-Hub-Signature-256") }),
     options: &[OptionSpec::VERIFY_TOKEN],
     event: Event {
-        keys: &[Source::Digest],
+        keys: &[Source::DigestWith(&[Source::Json("time")])],
         batch: Batch::Custom(items),
         identity: "of each message: its id; of each status: message id + status + group member; of other changes: who, what and when with the SHA-256 of it",
         ..Event::UNKNOWN
+    },
+    redelivery: Redelivery {
+        retries: Retries::For(7 * DAY),
+        body: Repeat::Unknown,
+        id: Repeat::Same,
+        timestamp: Repeat::Absent,
+        proof: Proof::Signed,
+        grain: Grain::Occurrence,
+        note: "an attempt may come in a larger batch; a change without an id is told by owner, field, time and digest",
     },
     handshake: Handshake {
         about: "GET hub.mode=subscribe: 200 with hub.challenge where hub.verify_token is the option verify_token, else 403",
@@ -260,10 +270,13 @@ mod tests {
         assert_eq!(case(&body).signed().items()[0].key.as_deref(), Some("m1:deleted"));
         assert_ne!(items[1].key, items[0].key);
         assert!(items[2].key.as_deref().unwrap().starts_with("2:6:feed:"));
-        let unknown = case(r#"{"object": "user", "entry": [{"id": "1", "changed_fields": ["photos"]}, 3, {"id": "2", "changes": [{}]}]}"#);
+        let unknown =
+            case(r#"{"object": "user", "entry": [{"id": "1", "time": 5, "changed_fields": ["photos"]}, 3, {"id": "2", "changes": [{}]}]}"#);
         let items = unknown.signed().items();
         assert_eq!((items.len(), items[0].event_type.as_deref()), (2, Some("user")));
         assert!(items[0].key.as_deref().unwrap().starts_with("sha256:"));
+        let no_time = case(r#"{"object": "user", "entry": [{"id": "1"}]}"#);
+        assert_eq!(no_time.signed().items()[0].key, None);
     }
 
     #[test]

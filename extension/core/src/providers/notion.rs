@@ -5,6 +5,7 @@ use super::engine::event::{Event, Source};
 use super::engine::json::Json;
 use super::engine::signature::{Form, SignatureScheme};
 use super::provider::{Handshake, Provider, Scheme};
+use super::redelivery::{DAY, Grain, Proof, Redelivery, Repeat, Retries};
 use super::secrets::Secrets;
 use super::verdict::{Outcome, Verdict};
 use crate::request::Response;
@@ -14,7 +15,16 @@ pub(crate) static NOTION: Provider = Provider {
     title: "Notion",
     docs: "https://developers.notion.com/reference/webhooks",
     scheme: Scheme::Signature(SIGNATURE),
-    event: Event { types: &[Source::Json("type")], keys: &[Source::Json("id"), Source::Digest], ..Event::UNKNOWN },
+    event: Event { types: &[Source::Json("type")], keys: &[Source::Json("id")], ..Event::UNKNOWN },
+    redelivery: Redelivery {
+        retries: Retries::For(DAY),
+        body: Repeat::Renewed,
+        id: Repeat::Same,
+        timestamp: Repeat::Absent,
+        proof: Proof::Signed,
+        grain: Grain::Occurrence,
+        note: "attempt_number counts",
+    },
     handshake: Handshake {
         about: "unsigned verification_token while the endpoint has no secret: 200; the token is in the stored delivery's body",
         unsigned: Some(take_token),

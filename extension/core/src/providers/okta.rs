@@ -8,6 +8,7 @@ use super::engine::token::TokenScheme;
 use super::options::{Kind, OptionSpec, Preset};
 use super::provider::{CustomScheme, Handshake, Provider, Scheme};
 use super::redact::Redaction;
+use super::redelivery::{Grain, Proof, Redelivery, Repeat, Retries};
 use super::secrets::Secrets;
 use super::verdict::{Outcome, Signed, Verdict};
 use crate::error::Result;
@@ -27,9 +28,18 @@ pub(crate) static OKTA: Provider = Provider {
     options: &[OptionSpec { name: "header", kind: Kind::Header, default: Preset::Text("Authorization") }],
     event: Event {
         types: &[Source::Json("eventType")],
-        keys: &[Source::Json("uuid"), Source::Digest],
+        keys: &[Source::Json("uuid")],
         batch: Batch::Path("data.events"),
         ..Event::UNKNOWN
+    },
+    redelivery: Redelivery {
+        retries: Retries::Somehow,
+        body: Repeat::Unknown,
+        id: Repeat::Same,
+        timestamp: Repeat::Absent,
+        proof: Proof::SharedSecret,
+        grain: Grain::Occurrence,
+        note: "at most one further attempt, and none after a 4xx",
     },
     handshake: Handshake {
         about: "GET with X-Okta-Verification-Challenge, and no other credential than a secret: 200 with {\"verification\": value}",

@@ -4,6 +4,7 @@ use super::engine::event::{Event, Source};
 use super::engine::sample::Sample;
 use super::options::OptionSpec;
 use super::provider::{Provider, Scheme};
+use super::redelivery::{DAY, Grain, Proof, Redelivery, Repeat, Retries};
 use super::standard_webhooks::WEBHOOK;
 
 pub(crate) static OPENAI: Provider = Provider {
@@ -12,7 +13,16 @@ pub(crate) static OPENAI: Provider = Provider {
     docs: "https://platform.openai.com/docs/guides/webhooks",
     scheme: Scheme::Signature(WEBHOOK),
     options: &[OptionSpec::tolerance(300)],
-    event: Event { types: &[Source::Json("type")], keys: &[Source::Header("webhook-id"), Source::Digest], ..Event::UNKNOWN },
+    event: Event { types: &[Source::Json("type")], keys: &[Source::Header("webhook-id")], ..Event::UNKNOWN },
+    redelivery: Redelivery {
+        retries: Retries::For(3 * DAY),
+        body: Repeat::Same,
+        id: Repeat::Same,
+        timestamp: Repeat::Renewed,
+        proof: Proof::Signed,
+        grain: Grain::Occurrence,
+        note: "",
+    },
     samples: &[Sample::Id("webhook-id", "wh_")],
     ..Provider::BASE
 };

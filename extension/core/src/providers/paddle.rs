@@ -6,6 +6,7 @@ use super::engine::template::Part;
 use super::engine::timestamp::{Future, Place, Timestamp, Unit};
 use super::options::OptionSpec;
 use super::provider::{Provider, Scheme};
+use super::redelivery::{DAY, Grain, Proof, Redelivery, Repeat, Retries};
 
 pub(crate) static PADDLE: Provider = Provider {
     name: "paddle",
@@ -21,7 +22,16 @@ pub(crate) static PADDLE: Provider = Provider {
     // Five seconds is what Paddle's own libraries allow.
     options: &[OptionSpec::tolerance(5)],
     // A replay makes a new notification of the same event, so the event's id is the identity.
-    event: Event { types: &[Source::Json("event_type")], keys: &[Source::Json("event_id"), Source::Digest], ..Event::UNKNOWN },
+    event: Event { types: &[Source::Json("event_type")], keys: &[Source::Json("event_id")], ..Event::UNKNOWN },
+    redelivery: Redelivery {
+        retries: Retries::For(3 * DAY),
+        body: Repeat::Same,
+        id: Repeat::Same,
+        timestamp: Repeat::Renewed,
+        proof: Proof::Signed,
+        grain: Grain::Occurrence,
+        note: "",
+    },
     ..Provider::BASE
 };
 

@@ -3,6 +3,7 @@
 use super::engine::event::{Event, Source};
 use super::engine::signature::{Form, SignatureScheme};
 use super::provider::{Provider, Scheme};
+use super::redelivery::{Grain, Proof, Redelivery, Repeat, Retries};
 
 pub(crate) static PAGERDUTY: Provider = Provider {
     name: "pagerduty",
@@ -12,7 +13,16 @@ pub(crate) static PAGERDUTY: Provider = Provider {
         form: Form::Pairs { separator: ",", signature: "v1", timestamp: "" },
         ..SignatureScheme::hex_of_body("X-PagerDuty-Signature")
     }),
-    event: Event { types: &[Source::Json("event.event_type")], keys: &[Source::Json("event.id"), Source::Digest], ..Event::UNKNOWN },
+    event: Event { types: &[Source::Json("event.event_type")], keys: &[Source::Json("event.id")], ..Event::UNKNOWN },
+    redelivery: Redelivery {
+        retries: Retries::Somehow,
+        body: Repeat::Unknown,
+        id: Repeat::Same,
+        timestamp: Repeat::Absent,
+        proof: Proof::Signed,
+        grain: Grain::Occurrence,
+        note: "",
+    },
     ..Provider::BASE
 };
 

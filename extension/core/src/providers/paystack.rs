@@ -5,6 +5,7 @@ use super::engine::digest::Hash;
 use super::engine::event::{Event, Source};
 use super::engine::signature::SignatureScheme;
 use super::provider::{Provider, Scheme};
+use super::redelivery::{DAY, Grain, Proof, Redelivery, Repeat, Retries};
 
 pub(crate) static PAYSTACK: Provider = Provider {
     name: "paystack",
@@ -14,7 +15,20 @@ pub(crate) static PAYSTACK: Provider = Provider {
         algorithm: Algorithm::Hmac(Hash::Sha512),
         ..SignatureScheme::hex_of_body("x-paystack-signature")
     }),
-    event: Event { types: &[Source::Json("event")], keys: &[Source::Digest], ..Event::UNKNOWN },
+    event: Event {
+        types: &[Source::Json("event")],
+        keys: &[Source::DigestWith(&[Source::Json("data.id"), Source::Json("data.paid_at"), Source::Json("data.refund_reference")])],
+        ..Event::UNKNOWN
+    },
+    redelivery: Redelivery {
+        retries: Retries::For(3 * DAY),
+        body: Repeat::Same,
+        id: Repeat::Absent,
+        timestamp: Repeat::Absent,
+        proof: Proof::Signed,
+        grain: Grain::Digest,
+        note: "bodies that name neither a payment nor a time, such as those about customers and plans, are new each time",
+    },
     ..Provider::BASE
 };
 

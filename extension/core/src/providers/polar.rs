@@ -8,6 +8,7 @@ use super::engine::sample::Sample;
 use super::engine::signature::SignatureScheme;
 use super::options::OptionSpec;
 use super::provider::{CustomScheme, Provider, Scheme};
+use super::redelivery::{Grain, Proof, Redelivery, Repeat, Retries};
 use super::secrets::Secrets;
 use super::standard_webhooks::{WEBHOOK, WEBHOOK_HEADERS};
 use super::verdict::Signed;
@@ -25,7 +26,16 @@ pub(crate) static POLAR: Provider = Provider {
         sign,
     }),
     options: &[OptionSpec::tolerance(300)],
-    event: Event { types: &[Source::Json("type")], keys: &[Source::Header("webhook-id"), Source::Digest], ..Event::UNKNOWN },
+    event: Event { types: &[Source::Json("type")], keys: &[Source::Header("webhook-id")], ..Event::UNKNOWN },
+    redelivery: Redelivery {
+        retries: Retries::Somehow,
+        body: Repeat::Same,
+        id: Repeat::Same,
+        timestamp: Repeat::Renewed,
+        proof: Proof::Signed,
+        grain: Grain::Occurrence,
+        note: "",
+    },
     samples: &[Sample::Id("webhook-id", "")],
     ..Provider::BASE
 };

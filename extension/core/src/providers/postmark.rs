@@ -9,6 +9,7 @@ use super::engine::token::TokenScheme;
 use super::options::{Kind, OptionSpec, Preset};
 use super::provider::{CustomScheme, Provider, Scheme};
 use super::redact::Redaction;
+use super::redelivery::{Grain, Proof, Redelivery, Repeat, Retries};
 use super::secrets::Secrets;
 use super::verdict::Signed;
 use crate::error::Result;
@@ -28,18 +29,26 @@ pub(crate) static POSTMARK: Provider = Provider {
     event: Event {
         types: &[Source::Json("RecordType"), Source::Literal("Inbound")],
         keys: &[
+            Source::Header("X-PM-Webhook-Trace-Id"),
             // Bounces and spam complaints have an id of their own; opens and clicks repeat, so their time belongs to them.
             Source::All(&[Source::Json("RecordType"), Source::Json("ID")]),
             Source::All(&[MESSAGE, RECORD, RECIPIENT, Source::Json("DeliveredAt")]),
-            Source::All(&[MESSAGE, RECORD, RECIPIENT, Source::Json("ReceivedAt"), Source::Json("OriginalLink")]),
-            Source::All(&[MESSAGE, RECORD, RECIPIENT, Source::Json("ReceivedAt")]),
-            Source::All(&[MESSAGE, RECORD, RECIPIENT, Source::Json("ChangedAt")]),
-            Source::All(&[MESSAGE, RECORD]),
+            Source::All(&[MESSAGE, RECORD, RECIPIENT, Source::Json("ReceivedAt"), Source::Digest]),
+            Source::All(&[MESSAGE, RECORD, RECIPIENT, Source::Json("ChangedAt"), Source::Digest]),
+            Source::All(&[MESSAGE, RECORD, Source::Digest]),
             MESSAGE,
-            Source::Digest,
         ],
-        identity: "body RecordType + ID (bounces, spam complaints), else MessageID + RecordType + Recipient + time",
+        identity: "header X-PM-Webhook-Trace-Id, else body RecordType + ID (bounces, spam complaints), else MessageID + RecordType + Recipient + time, for opens, clicks and changes of subscriptions with the SHA-256 of the body",
         ..Event::UNKNOWN
+    },
+    redelivery: Redelivery {
+        retries: Retries::For(37_800),
+        body: Repeat::Unknown,
+        id: Repeat::Same,
+        timestamp: Repeat::Absent,
+        proof: Proof::SharedSecret,
+        grain: Grain::Occurrence,
+        note: "inbound messages; about 72 min for everything else",
     },
     redaction: Redaction { header_option: Some("header"), ..Redaction::NONE },
     ..Provider::BASE
@@ -86,7 +95,21 @@ mod tests {
         let open = |at: &str| format!(r#"{{"RecordType": "Open", "MessageID": "m1", "Recipient": "a", "ReceivedAt": "{at}"}}"#);
         assert_ne!(key(&open("1")).1, key(&open("2")).1);
         assert_eq!(key(r#"{"MessageID": "m2", "From": "a"}"#), (Some("Inbound".into()), "m2".into()));
-        assert!(key(r#"{"RecordType": "SubscriptionChange"}"#).1.starts_with("sha256:"));
+        assert_eq!(case(r#"{"RecordType": "SubscriptionChange"}"#).signed().items()[0].key, None);
+        let traced = case(delivery).header("X-PM-Webhook-Trace-Id", "t1").signed();
+        assert_eq!(traced.event().1, "t1");
+    }
+
+    #[test]
+    fn two_clicks_of_one_second_are_two_events() {
+        let click = |platform: &str| {
+            let body = format!(
+                r#"{{"RecordType": "Click", "MessageID": "m1", "Recipient": "a", "ReceivedAt": "2026-01-01T00:00:00Z", "OriginalLink": "l", "Platform": "{platform}"}}"#
+            );
+            case(&body).signed().event().1
+        };
+        assert_eq!(click("Desktop"), click("Desktop"));
+        assert_ne!(click("Desktop"), click("Mobile"));
     }
 
     #[test]

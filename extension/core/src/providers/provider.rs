@@ -196,7 +196,15 @@ impl Provider {
     /// Whether the signature covers this header.
     #[cfg(test)]
     pub(crate) fn signs_header(&self, name: &str) -> bool {
-        self.signed_parts().iter().any(|part| matches!(part, Part::Header(signed) if signed.eq_ignore_ascii_case(name)))
+        let timestamp = match &self.scheme {
+            Scheme::Signature(scheme) => scheme.timestamp_header(),
+            Scheme::Token(_) | Scheme::Custom(_) => None,
+        };
+        self.signed_parts().iter().any(|part| match part {
+            Part::Header(signed) => signed.eq_ignore_ascii_case(name),
+            Part::Timestamp => timestamp.is_some_and(|signed| signed.eq_ignore_ascii_case(name)),
+            _ => false,
+        })
     }
 
     /// What the provider would send: headers to set on the request (they replace those of the same name), and for providers that

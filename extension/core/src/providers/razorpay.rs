@@ -4,13 +4,27 @@ use super::engine::event::{Event, Source};
 use super::engine::sample::Sample;
 use super::engine::signature::SignatureScheme;
 use super::provider::{Provider, Scheme};
+use super::redelivery::{DAY, Grain, Proof, Redelivery, Repeat, Retries};
 
 pub(crate) static RAZORPAY: Provider = Provider {
     name: "razorpay",
     title: "Razorpay",
     docs: "https://razorpay.com/docs/webhooks/validate-test/",
     scheme: Scheme::Signature(SignatureScheme::hex_of_body("X-Razorpay-Signature")),
-    event: Event { types: &[Source::Json("event")], keys: &[Source::Header("X-Razorpay-Event-Id"), Source::Digest], ..Event::UNKNOWN },
+    event: Event {
+        types: &[Source::Json("event")],
+        keys: &[Source::Header("X-Razorpay-Event-Id"), Source::DigestWith(&[Source::Json("created_at")])],
+        ..Event::UNKNOWN
+    },
+    redelivery: Redelivery {
+        retries: Retries::For(DAY),
+        body: Repeat::Unknown,
+        id: Repeat::Same,
+        timestamp: Repeat::Absent,
+        proof: Proof::UnsignedHeader,
+        grain: Grain::Occurrence,
+        note: "",
+    },
     samples: &[Sample::Id("X-Razorpay-Event-Id", "")],
     ..Provider::BASE
 };

@@ -173,7 +173,13 @@ impl Source {
         match self {
             Source::Digest | Source::DigestWith(_) | Source::DigestOption(_) => true,
             Source::All(sources) | Source::Dotted(sources) => sources.iter().any(Source::has_digest),
-            Source::Header(_) | Source::HeaderOption(_) | Source::Json(_) | Source::JsonOption(_) | Source::Literal(_) => false,
+            Source::Header(_)
+            | Source::Form(_)
+            | Source::JsonInForm(..)
+            | Source::HeaderOption(_)
+            | Source::Json(_)
+            | Source::JsonOption(_)
+            | Source::Literal(_) => false,
         }
     }
 }

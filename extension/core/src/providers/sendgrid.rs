@@ -8,6 +8,7 @@ use super::engine::template::Part;
 use super::engine::timestamp::{Future, Place, Timestamp, Unit};
 use super::options::OptionSpec;
 use super::provider::{Provider, Scheme};
+use super::redelivery::{DAY, Grain, Proof, Redelivery, Repeat, Retries};
 
 pub(crate) static SENDGRID: Provider = Provider {
     name: "sendgrid",
@@ -30,9 +31,18 @@ pub(crate) static SENDGRID: Provider = Provider {
     options: &[OptionSpec::tolerance(0)],
     event: Event {
         types: &[Source::Json("event")],
-        keys: &[Source::Json("sg_event_id"), Source::Digest],
+        keys: &[Source::Json("sg_event_id"), Source::DigestWith(&[Source::Json("timestamp")])],
         batch: Batch::Body,
         ..Event::UNKNOWN
+    },
+    redelivery: Redelivery {
+        retries: Retries::For(DAY),
+        body: Repeat::Unknown,
+        id: Repeat::Same,
+        timestamp: Repeat::Unknown,
+        proof: Proof::Signed,
+        grain: Grain::Occurrence,
+        note: "",
     },
     ..Provider::BASE
 };

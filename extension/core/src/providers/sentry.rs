@@ -4,6 +4,7 @@ use super::engine::event::{Event, Source};
 use super::engine::sample::Sample;
 use super::engine::signature::SignatureScheme;
 use super::provider::{Provider, Scheme};
+use super::redelivery::{Grain, Proof, Redelivery, Repeat, Retries};
 
 pub(crate) static SENTRY: Provider = Provider {
     name: "sentry",
@@ -12,8 +13,17 @@ pub(crate) static SENTRY: Provider = Provider {
     scheme: Scheme::Signature(SignatureScheme::hex_of_body("Sentry-Hook-Signature")),
     event: Event {
         types: &[Source::Dotted(&[Source::Header("Sentry-Hook-Resource"), Source::Json("action")]), Source::Header("Sentry-Hook-Resource")],
-        keys: &[Source::Header("Request-ID"), Source::Digest],
+        keys: &[Source::Header("Request-ID")],
         ..Event::UNKNOWN
+    },
+    redelivery: Redelivery {
+        retries: Retries::Somehow,
+        body: Repeat::Unknown,
+        id: Repeat::Renewed,
+        timestamp: Repeat::Absent,
+        proof: Proof::UnsignedHeader,
+        grain: Grain::Occurrence,
+        note: "each attempt has a Request-ID of its own: one whose answer was lost is a second event",
     },
     samples: &[Sample::Text("Sentry-Hook-Resource", "issue"), Sample::Id("Request-ID", "")],
     ..Provider::BASE

@@ -7,6 +7,7 @@ use super::engine::refusal::Checked;
 use super::engine::sample::Sample;
 use super::engine::signature::SignatureScheme;
 use super::provider::{CustomScheme, Provider, Scheme};
+use super::redelivery::{Grain, HOUR, Proof, Redelivery, Repeat, Retries};
 use super::secrets::Secrets;
 use super::verdict::Signed;
 use crate::error::Result;
@@ -25,8 +26,21 @@ pub(crate) static SHOPIFY: Provider = Provider {
     event: Event {
         types: &[Source::Header("X-Shopify-Topic"), Source::Header("shopify-topic")],
         // The event id is shared by the deliveries of several subscriptions, so it identifies none of them.
-        keys: &[Source::Header("X-Shopify-Webhook-Id"), Source::Header("shopify-webhook-id"), Source::Digest],
+        keys: &[
+            Source::Header("X-Shopify-Webhook-Id"),
+            Source::Header("shopify-webhook-id"),
+            Source::DigestWith(&[Source::Json("updated_at")]),
+        ],
         ..Event::UNKNOWN
+    },
+    redelivery: Redelivery {
+        retries: Retries::For(4 * HOUR),
+        body: Repeat::Same,
+        id: Repeat::Same,
+        timestamp: Repeat::Absent,
+        proof: Proof::UnsignedHeader,
+        grain: Grain::Occurrence,
+        note: "",
     },
     samples: &[Sample::Text("X-Shopify-Topic", "orders/create"), Sample::Uuid("X-Shopify-Webhook-Id")],
     ..Provider::BASE

@@ -9,6 +9,7 @@ use super::engine::template::Part;
 use super::engine::timestamp::{Future, Place, Timestamp, Unit};
 use super::options::OptionSpec;
 use super::provider::{Handshake, Provider, Scheme};
+use super::redelivery::{Grain, MINUTE, Proof, Redelivery, Repeat, Retries};
 use super::secrets::Secrets;
 use super::verdict::{Item, Outcome, Verdict};
 use crate::request::Response;
@@ -26,9 +27,18 @@ pub(crate) static SLACK: Provider = Provider {
     options: &[OptionSpec::tolerance(300)],
     event: Event {
         types: &[Source::Json("event.type"), Source::Json("type")],
-        keys: &[Source::Json("event_id"), Source::Digest],
+        keys: &[Source::Json("event_id"), CLICK],
         batch: Batch::Custom(form_item),
         ..Event::UNKNOWN
+    },
+    redelivery: Redelivery {
+        retries: Retries::For(6 * MINUTE),
+        body: Repeat::Same,
+        id: Repeat::Same,
+        timestamp: Repeat::Renewed,
+        proof: Proof::Signed,
+        grain: Grain::Occurrence,
+        note: "slash commands and interactivity are sent once",
     },
     handshake: Handshake {
         about: "signed url_verification: 200 with the challenge as text; unsigned form of ssl_check=1 and token alone: 200",
@@ -81,7 +91,15 @@ fn answer(context: &Context, _: &str) -> Option<Response> {
     is_challenge.then(|| Response::text(200, challenge))
 }
 
-/// Slash commands and interactivity come as forms. They have no identity: the signed body, with its trigger id, is one.
+/// Each command and each click has an id, a time, or both. What has none is sent once, and is new.
+const CLICK: Source = Source::DigestWith(&[
+    Source::Form("trigger_id"),
+    Source::JsonInForm("payload", "trigger_id"),
+    Source::JsonInForm("payload", "action_ts"),
+    Source::Json("minute_rate_limited"),
+]);
+
+/// Slash commands and interactivity come as forms.
 fn form_item(context: &Context) -> Option<Vec<Item>> {
     let body = context.body();
     if form::is_json(body) {
@@ -119,8 +137,11 @@ mod tests {
     fn the_inner_event_names_the_type() {
         let body = r#"{"token": "x", "type": "event_callback", "event_id": "Ev1", "event": {"type": "app_mention"}}"#;
         assert_eq!(case(body).signed().event(), (Some("app_mention".into()), "Ev1".into()));
-        let clicked = "payload=%7B%22type%22%3A%22block_actions%22%7D";
-        assert_eq!(case(clicked).signed().event().0.as_deref(), Some("block_actions"));
+        let clicked = "payload=%7B%22type%22%3A%22block_actions%22%2C%22trigger_id%22%3A%221%22%7D";
+        let (event_type, key) = case(clicked).signed().event();
+        assert!(event_type.as_deref() == Some("block_actions") && key.starts_with("sha256:"));
+        // Without an id or a time of its own nothing tells it from the next one.
+        assert_eq!(case("payload=%7B%22type%22%3A%22view_closed%22%7D").signed().items()[0].key, None);
     }
 
     #[test]

@@ -6,6 +6,7 @@ use super::engine::signature::SignatureScheme;
 use super::engine::template::Part;
 use super::options::OptionSpec;
 use super::provider::{Provider, Scheme};
+use super::redelivery::{DAY, Grain, Proof, Redelivery, Repeat, Retries};
 
 pub(crate) static SQUARE: Provider = Provider {
     name: "square",
@@ -17,7 +18,16 @@ pub(crate) static SQUARE: Provider = Provider {
         ..SignatureScheme::hex_of_body("x-square-hmacsha256-signature")
     }),
     options: &[OptionSpec::PUBLIC_URL],
-    event: Event { types: &[Source::Json("type")], keys: &[Source::Json("event_id"), Source::Digest], ..Event::UNKNOWN },
+    event: Event { types: &[Source::Json("type")], keys: &[Source::Json("event_id")], ..Event::UNKNOWN },
+    redelivery: Redelivery {
+        retries: Retries::For(DAY),
+        body: Repeat::Unknown,
+        id: Repeat::Same,
+        timestamp: Repeat::Absent,
+        proof: Proof::Signed,
+        grain: Grain::Occurrence,
+        note: "",
+    },
     ..Provider::BASE
 };
 

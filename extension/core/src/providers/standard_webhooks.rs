@@ -12,6 +12,7 @@ use super::engine::template::Part;
 use super::engine::timestamp::{Future, Place, Timestamp, Unit};
 use super::options::OptionSpec;
 use super::provider::{CustomScheme, Provider, Scheme};
+use super::redelivery::{Grain, Proof, Redelivery, Repeat, Retries};
 use super::secrets::Secrets;
 use super::verdict::Signed;
 use crate::error::Result;
@@ -23,7 +24,16 @@ pub(crate) static STANDARD_WEBHOOKS: Provider = Provider {
     docs: "https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md",
     scheme: Scheme::Custom(CustomScheme { about: ABOUT, headers: &WEBHOOK_HEADERS, signed: WEBHOOK.signed, verify, sign }),
     options: &[OptionSpec::tolerance(300)],
-    event: Event { types: &[Source::Json("type")], keys: &[Source::Header("webhook-id"), Source::Digest], ..Event::UNKNOWN },
+    event: Event { types: &[Source::Json("type")], keys: &[Source::Header("webhook-id")], ..Event::UNKNOWN },
+    redelivery: Redelivery {
+        retries: Retries::Somehow,
+        body: Repeat::Same,
+        id: Repeat::Same,
+        timestamp: Repeat::Renewed,
+        proof: Proof::Signed,
+        grain: Grain::Occurrence,
+        note: "",
+    },
     samples: &[Sample::Id("webhook-id", "msg_")],
     ..Provider::BASE
 };

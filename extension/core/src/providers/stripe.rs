@@ -6,6 +6,7 @@ use super::engine::template::Part;
 use super::engine::timestamp::{Future, Place, Timestamp, Unit};
 use super::options::OptionSpec;
 use super::provider::{Provider, Scheme};
+use super::redelivery::{DAY, Grain, Proof, Redelivery, Repeat, Retries};
 
 pub(crate) static STRIPE: Provider = Provider {
     name: "stripe",
@@ -19,7 +20,16 @@ pub(crate) static STRIPE: Provider = Provider {
         ..SignatureScheme::hex_of_body("Stripe-Signature")
     }),
     options: &[OptionSpec::tolerance(300)],
-    event: Event { types: &[Source::Json("type")], keys: &[Source::Json("id"), Source::Digest], ..Event::UNKNOWN },
+    event: Event { types: &[Source::Json("type")], keys: &[Source::Json("id")], ..Event::UNKNOWN },
+    redelivery: Redelivery {
+        retries: Retries::For(3 * DAY),
+        body: Repeat::Unknown,
+        id: Repeat::Same,
+        timestamp: Repeat::Renewed,
+        proof: Proof::Signed,
+        grain: Grain::Occurrence,
+        note: "",
+    },
     ..Provider::BASE
 };
 

@@ -8,8 +8,9 @@ use super::engine::signature::SignatureScheme;
 use super::engine::template::Part;
 use super::options::OptionSpec;
 use super::provider::{CustomScheme, Provider, Scheme};
+use super::redelivery::{Grain, Proof, Redelivery, Repeat, Retries};
 use super::secrets::Secrets;
-use super::standard_webhooks::{WEBHOOK, shared_secret, sign_either, verify_either};
+use super::standard_webhooks::{WEBHOOK, WEBHOOK_HEADERS, shared_secret, sign_either, verify_either};
 use super::verdict::Signed;
 use crate::error::Result;
 
@@ -20,7 +21,8 @@ pub(crate) static SVIX: Provider = Provider {
     scheme: Scheme::Custom(CustomScheme {
         about: "Standard Webhooks under the headers svix-*, or webhook-* where there are none",
         headers: &SVIX_HEADERS,
-        signed: SCHEME.signed,
+        // Under either name the id is signed.
+        signed: &[Part::Header(SVIX_HEADERS[0]), Part::Header(WEBHOOK_HEADERS[0]), Part::Timestamp, Part::Body],
         verify,
         sign,
     }),
@@ -28,9 +30,10 @@ pub(crate) static SVIX: Provider = Provider {
     event: Event {
         // Bodies are the sender's own: `type` is customary, Svix's own example has `event_type`.
         types: &[Source::Json("type"), Source::Json("event_type")],
-        keys: &[Source::Header("svix-id"), Source::Header("webhook-id"), Source::Digest],
+        keys: &[Source::Header("svix-id"), Source::Header("webhook-id")],
         ..Event::UNKNOWN
     },
+    redelivery: REDELIVERY,
     samples: SAMPLES,
     ..Provider::BASE
 };
@@ -48,8 +51,18 @@ pub(super) const SCHEME: SignatureScheme<'static> = shared_secret(
 );
 
 /// Type and identity of senders that are known to use `svix-*` headers and `type`.
-pub(super) const EVENT: Event =
-    Event { types: &[Source::Json("type")], keys: &[Source::Header("svix-id"), Source::Digest], ..Event::UNKNOWN };
+pub(super) const EVENT: Event = Event { types: &[Source::Json("type")], keys: &[Source::Header("svix-id")], ..Event::UNKNOWN };
+
+/// The schedule of Svix: after 5 s, 5 min, 30 min, 2 h, 5 h, 10 h and 10 h.
+pub(super) const REDELIVERY: Redelivery = Redelivery {
+    retries: Retries::For(99_305),
+    body: Repeat::Same,
+    id: Repeat::Same,
+    timestamp: Repeat::Renewed,
+    proof: Proof::Signed,
+    grain: Grain::Occurrence,
+    note: "",
+};
 
 fn verify<'s>(context: &Context, secrets: &'s Secrets) -> Checked<&'s str> {
     let branded = SVIX_HEADERS.iter().any(|name| context.first_header(name).is_some());

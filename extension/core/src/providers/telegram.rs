@@ -6,6 +6,7 @@ use super::engine::json::Json;
 use super::engine::token::TokenScheme;
 use super::provider::{Provider, Scheme};
 use super::redact::Redaction;
+use super::redelivery::{Grain, Proof, Redelivery, Repeat, Retries};
 use super::verdict::Item;
 
 pub(crate) static TELEGRAM: Provider = Provider {
@@ -13,11 +14,15 @@ pub(crate) static TELEGRAM: Provider = Provider {
     title: "Telegram",
     docs: "https://core.telegram.org/bots/api#setwebhook",
     scheme: Scheme::Token(TokenScheme { header: "X-Telegram-Bot-Api-Secret-Token", prefix: "" }),
-    event: Event {
-        keys: &[Source::Json("update_id"), Source::Digest],
-        batch: Batch::Custom(update),
-        identity: "body update_id",
-        ..Event::UNKNOWN
+    event: Event { keys: &[Source::Json("update_id")], batch: Batch::Custom(update), identity: "body update_id", ..Event::UNKNOWN },
+    redelivery: Redelivery {
+        retries: Retries::Somehow,
+        body: Repeat::Same,
+        id: Repeat::Same,
+        timestamp: Repeat::Absent,
+        proof: Proof::SharedSecret,
+        grain: Grain::Occurrence,
+        note: "",
     },
     redaction: Redaction::headers(&["x-telegram-bot-api-secret-token"]),
     ..Provider::BASE

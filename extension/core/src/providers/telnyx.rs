@@ -8,6 +8,7 @@ use super::engine::template::Part;
 use super::engine::timestamp::{Future, Place, Timestamp, Unit};
 use super::options::OptionSpec;
 use super::provider::{Provider, Scheme};
+use super::redelivery::{Grain, Proof, Redelivery, Repeat, Retries};
 
 pub(crate) static TELNYX: Provider = Provider {
     name: "telnyx",
@@ -22,7 +23,16 @@ pub(crate) static TELNYX: Provider = Provider {
         ..SignatureScheme::hex_of_body("telnyx-signature-ed25519")
     }),
     options: &[OptionSpec::tolerance(300)],
-    event: Event { types: &[Source::Json("data.event_type")], keys: &[Source::Json("data.id"), Source::Digest], ..Event::UNKNOWN },
+    event: Event { types: &[Source::Json("data.event_type")], keys: &[Source::Json("data.id")], ..Event::UNKNOWN },
+    redelivery: Redelivery {
+        retries: Retries::Somehow,
+        body: Repeat::Renewed,
+        id: Repeat::Same,
+        timestamp: Repeat::Unknown,
+        proof: Proof::Signed,
+        grain: Grain::Occurrence,
+        note: "meta.attempt counts",
+    },
     ..Provider::BASE
 };
 

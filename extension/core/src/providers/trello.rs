@@ -9,6 +9,7 @@ use super::engine::template::Part;
 use super::intercom::answer_head;
 use super::options::OptionSpec;
 use super::provider::{Handshake, Provider, Scheme};
+use super::redelivery::{Grain, Proof, Redelivery, Repeat, Retries};
 
 pub(crate) static TRELLO: Provider = Provider {
     name: "trello",
@@ -21,7 +22,16 @@ pub(crate) static TRELLO: Provider = Provider {
         ..SignatureScheme::hex_of_body("X-Trello-Webhook")
     }),
     options: &[OptionSpec::PUBLIC_URL],
-    event: Event { types: &[Source::Json("action.type")], keys: &[Source::Json("action.id"), Source::Digest], ..Event::UNKNOWN },
+    event: Event { types: &[Source::Json("action.type")], keys: &[Source::Json("action.id")], ..Event::UNKNOWN },
+    redelivery: Redelivery {
+        retries: Retries::For(210),
+        body: Repeat::Same,
+        id: Repeat::Same,
+        timestamp: Repeat::Absent,
+        proof: Proof::Signed,
+        grain: Grain::Occurrence,
+        note: "",
+    },
     handshake: Handshake { about: "HEAD: 200", unsigned: Some(answer_head), ..Handshake::NONE },
     ..Provider::BASE
 };

@@ -15,6 +15,7 @@ use super::engine::template::Part;
 use super::engine::url::signed_url;
 use super::options::{Kind, OptionSpec, Preset};
 use super::provider::{CustomScheme, Provider, Reply, Scheme};
+use super::redelivery::{Grain, HOUR, Proof, Redelivery, Repeat, Retries};
 use super::secrets::Secrets;
 use super::verdict::{Item, Reason, Signed};
 use crate::error::{Error, Result};
@@ -38,10 +39,41 @@ pub(crate) static TWILIO: Provider = Provider {
         OptionSpec::PUBLIC_URL,
     ],
     event: Event {
-        keys: &[Source::Digest],
-        batch: Batch::Custom(items),
-        identity: "header I-Twilio-Idempotency-Token, else MessageSid + status, else CallSid + CallStatus + SequenceNumber, else SHA-256 of the signed bytes; of each event of a batch: id",
+        types: &[
+            Source::Form("MessageStatus"),
+            Source::Form("SmsStatus"),
+            Source::Form("CallStatus"),
+            Source::Form("EventType"),
+            Source::Json("type"),
+            Source::Json("EventType"),
+        ],
+        // A call comes back with the same status more than once (each prompt does), so its status alone is no identity.
+        keys: &[
+            Source::Header(IDENTITY),
+            Source::All(&[Source::Form("MessageSid"), Source::Form("MessageStatus")]),
+            Source::All(&[Source::Form("MessageSid"), Source::Form("SmsStatus")]),
+            Source::All(&[Source::Form("CallSid"), Source::Form("CallStatus"), SEQUENCE]),
+            Source::All(&[Source::Form("ConferenceSid"), Source::Form("StatusCallbackEvent"), SEQUENCE]),
+            Source::All(&[Source::Form("RecordingSid"), Source::Form("RecordingStatus")]),
+            Source::DigestWith(&[
+                Source::Form("Timestamp"),
+                Source::Form("DateUpdated"),
+                Source::Form("DateCreated"),
+                Source::Json("time"),
+            ]),
+        ],
+        batch: Batch::Custom(batch),
+        identity: "header I-Twilio-Idempotency-Token, else MessageSid + status, else CallSid + CallStatus + SequenceNumber, else ConferenceSid + StatusCallbackEvent + SequenceNumber, else RecordingSid + RecordingStatus, else SHA-256 of the signed bytes where there is Timestamp, DateUpdated or DateCreated, else none; of each event of a batch: id",
         ..Event::UNKNOWN
+    },
+    redelivery: Redelivery {
+        retries: Retries::For(4 * HOUR),
+        body: Repeat::Same,
+        id: Repeat::Same,
+        timestamp: Repeat::Absent,
+        proof: Proof::UnsignedHeader,
+        grain: Grain::Occurrence,
+        note: "Event Streams; a callback is tried again once, and only where no connection came about, unless its URL says otherwise",
     },
     // An empty document tells a call or a message that there is nothing to do.
     success: Reply::Choose(|_| Response {
@@ -54,6 +86,7 @@ pub(crate) static TWILIO: Provider = Provider {
     ..Provider::BASE
 };
 
+const SEQUENCE: Source = Source::Form("SequenceNumber");
 const HEADER: &str = "X-Twilio-Signature";
 const SETTINGS: &str = "X-Twilio-Webhooks-Signature-Settings";
 const IDENTITY: &str = "I-Twilio-Idempotency-Token";
@@ -158,30 +191,20 @@ fn sign(context: &Context, secret: &str) -> Result<Signed> {
     Ok(Signed { headers, url, body: None })
 }
 
-/// A form is one callback; a JSON array is a batch of events.
-fn items(context: &Context) -> Option<Vec<Item>> {
-    let token = context.first_header(IDENTITY).filter(|token| !token.is_empty()).map(str::to_owned);
-    let own = |json: Json, name| json.get(name).and_then(Json::text).map(Cow::into_owned);
-    let json = Json::parse(context.body()).filter(|_| form::is_json(context.body()));
-    if let Some(events) = json.and_then(Json::elements) {
-        let item = |event: Json| Item { event_type: own(event, "type"), key: own(event, "id"), span: Some(event.span_in(context.body())) };
-        return Some(events.into_iter().map(item).collect());
-    }
-    if let Some(json) = json {
-        let event_type = own(json, "type").or_else(|| own(json, "EventType"));
-        return Some(vec![Item { event_type, key: token, span: None }]);
-    }
-    // Twilio may be told to use GET, and then the parameters are in the query.
-    let query = context.request.query().as_bytes();
-    let field = |name| form::value(context.body(), name).or_else(|| form::value(query, name)).filter(|text| !text.is_empty());
-    let all = |names: &[&'static str]| names.iter().map(|name| field(name)).collect::<Option<Vec<_>>>().map(|texts| texts.join(":"));
-    let event_type = ["MessageStatus", "SmsStatus", "CallStatus", "EventType"].into_iter().find_map(field).map(Cow::into_owned);
-    // A call comes back with the same status more than once (each prompt does), so its status alone is no identity.
-    let key = token
-        .or_else(|| all(&["MessageSid", "MessageStatus"]))
-        .or_else(|| all(&["MessageSid", "SmsStatus"]))
-        .or_else(|| all(&["CallSid", "CallStatus", "SequenceNumber"]));
-    Some(vec![Item { event_type, key, span: None }])
+/// A JSON array is a batch of events; anything else is one callback.
+fn batch(context: &Context) -> Option<Vec<Item>> {
+    let body = context.body();
+    let events = Json::parse(body).filter(|_| form::is_json(body))?.elements()?;
+    let token = context.first_header(IDENTITY).filter(|token| !token.is_empty());
+    let item = |(place, event): (usize, Json)| {
+        let [event_type, id] = event.get_each(["type", "id"]).map(|value| value.and_then(Json::text).map(Cow::into_owned));
+        let id = id.filter(|id| !id.is_empty());
+        // The token is that of the request.
+        let key = id.or_else(|| token.map(|token| format!("{token}:{place}")));
+        Item { event_type, key, span: Some(event.span_in(body)) }
+    };
+    let items: Vec<_> = events.iter().copied().enumerate().filter(|(_, event)| event.is_object()).map(item).collect();
+    (events.is_empty() || !items.is_empty()).then_some(items)
 }
 
 #[cfg(test)]
@@ -242,7 +265,12 @@ mod tests {
             case.event()
         };
         assert_eq!(plain("MessageSid=SM1&MessageStatus=delivered"), (Some("delivered".into()), "SM1:delivered".into()));
-        assert!(plain(FORM).1.starts_with("sha256:"));
+        assert_eq!(plain("CallSid=CA1&CallStatus=ringing&SequenceNumber=0").1, "CA1:ringing:0");
+        assert_eq!(plain("ConferenceSid=CF1&StatusCallbackEvent=join&SequenceNumber=2&CallSid=CA1").1, "CF1:join:2");
+        assert!(plain("EventType=onMessageUpdated&MessageSid=IM1&DateUpdated=2026").1.starts_with("sha256:"));
+        // A prompt may be answered twice with the same digit.
+        let prompt = Case::new("twilio").secret("12345").body(FORM).header(IDENTITY, "").signed();
+        assert_eq!(prompt.items()[0].key, None);
         assert_eq!(case().header(IDENTITY, "token-1").signed().event().1, "token-1");
     }
 

@@ -11,6 +11,7 @@ use super::engine::template::Part;
 use super::engine::timestamp::{Future, Place, Timestamp, Unit};
 use super::options::OptionSpec;
 use super::provider::{Handshake, Provider, Scheme};
+use super::redelivery::{Grain, Proof, Redelivery, Repeat, Retries};
 use super::verdict::Item;
 use crate::request::Response;
 
@@ -32,10 +33,19 @@ pub(crate) static TWITCH: Provider = Provider {
     options: &[OptionSpec::tolerance(600)],
     event: Event {
         types: &[Source::Json("subscription.type"), Source::Header("Twitch-Eventsub-Subscription-Type")],
-        keys: &[Source::Header(MESSAGE_ID), Source::Digest],
+        keys: &[Source::Header(MESSAGE_ID)],
         batch: Batch::Custom(items),
         identity: "header Twitch-Eventsub-Message-Id; of each of a batch of events: id",
         ..Event::UNKNOWN
+    },
+    redelivery: Redelivery {
+        retries: Retries::Somehow,
+        body: Repeat::Same,
+        id: Repeat::Same,
+        timestamp: Repeat::Unknown,
+        proof: Proof::Signed,
+        grain: Grain::Occurrence,
+        note: "",
     },
     handshake: Handshake {
         about: "signed webhook_callback_verification: 200 with the challenge as text",
@@ -64,8 +74,10 @@ fn items(context: &Context) -> Option<Vec<Item>> {
         return None;
     }
     match events.and_then(Json::elements) {
-        Some(events) => Some(batch(context, subscription_type, &events)),
-        None => revocation(context),
+        Some(events) if events.is_empty() || events.iter().any(|event| event.is_object()) => {
+            Some(batch(context, subscription_type, &events))
+        }
+        _ => revocation(context),
     }
 }
 

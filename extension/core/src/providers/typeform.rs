@@ -4,6 +4,7 @@ use super::engine::encoding::Encoding;
 use super::engine::event::{Event, Source};
 use super::engine::signature::{Form, SignatureScheme};
 use super::provider::{Provider, Scheme};
+use super::redelivery::{Grain, HOUR, Proof, Redelivery, Repeat, Retries};
 
 pub(crate) static TYPEFORM: Provider = Provider {
     name: "typeform",
@@ -14,7 +15,16 @@ pub(crate) static TYPEFORM: Provider = Provider {
         encoding: Encoding::Base64,
         ..SignatureScheme::hex_of_body("Typeform-Signature")
     }),
-    event: Event { types: &[Source::Json("event_type")], keys: &[Source::Json("event_id"), Source::Digest], ..Event::UNKNOWN },
+    event: Event { types: &[Source::Json("event_type")], keys: &[Source::Json("event_id")], ..Event::UNKNOWN },
+    redelivery: Redelivery {
+        retries: Retries::For(10 * HOUR),
+        body: Repeat::Unknown,
+        id: Repeat::Unknown,
+        timestamp: Repeat::Absent,
+        proof: Proof::Signed,
+        grain: Grain::Occurrence,
+        note: "",
+    },
     ..Provider::BASE
 };
 

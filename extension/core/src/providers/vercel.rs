@@ -5,6 +5,7 @@ use super::engine::digest::Hash;
 use super::engine::event::{Event, Source};
 use super::engine::signature::SignatureScheme;
 use super::provider::{Provider, Scheme};
+use super::redelivery::{DAY, Grain, Proof, Redelivery, Repeat, Retries};
 
 pub(crate) static VERCEL: Provider = Provider {
     name: "vercel",
@@ -14,7 +15,16 @@ pub(crate) static VERCEL: Provider = Provider {
         algorithm: Algorithm::Hmac(Hash::Sha1),
         ..SignatureScheme::hex_of_body("x-vercel-signature")
     }),
-    event: Event { types: &[Source::Json("type")], keys: &[Source::Json("id"), Source::Digest], ..Event::UNKNOWN },
+    event: Event { types: &[Source::Json("type")], keys: &[Source::Json("id")], ..Event::UNKNOWN },
+    redelivery: Redelivery {
+        retries: Retries::For(DAY),
+        body: Repeat::Unknown,
+        id: Repeat::Same,
+        timestamp: Repeat::Absent,
+        proof: Proof::Signed,
+        grain: Grain::Occurrence,
+        note: "",
+    },
     ..Provider::BASE
 };
 

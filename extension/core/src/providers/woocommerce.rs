@@ -6,6 +6,7 @@ use super::engine::event::{Event, Source};
 use super::engine::sample::Sample;
 use super::engine::signature::SignatureScheme;
 use super::provider::{Handshake, Provider, Scheme};
+use super::redelivery::{Grain, Proof, Redelivery, Repeat, Retries};
 use super::secrets::Secrets;
 use super::verdict::{Outcome, Verdict};
 use crate::request::Response;
@@ -18,8 +19,21 @@ pub(crate) static WOOCOMMERCE: Provider = Provider {
     scheme: Scheme::Signature(SIGNATURE),
     event: Event {
         types: &[Source::Header("X-WC-Webhook-Topic")],
-        keys: &[Source::Header("X-WC-Webhook-Delivery-ID"), Source::Digest],
+        // The delivery id is a hash of the webhook and the whole second.
+        keys: &[
+            Source::All(&[Source::Header("X-WC-Webhook-Delivery-ID"), Source::Digest]),
+            Source::DigestWith(&[Source::Json("date_modified_gmt")]),
+        ],
         ..Event::UNKNOWN
+    },
+    redelivery: Redelivery {
+        retries: Retries::Never,
+        body: Repeat::Absent,
+        id: Repeat::Absent,
+        timestamp: Repeat::Absent,
+        proof: Proof::UnsignedHeader,
+        grain: Grain::Second,
+        note: "the delivery id is made from the webhook and the second",
     },
     handshake: Handshake { about: "unsigned form webhook_id=<number>: 200", unsigned: Some(answer_ping), ..Handshake::NONE },
     samples: &[Sample::Text("X-WC-Webhook-Topic", "order.created"), Sample::Id("X-WC-Webhook-Delivery-ID", "")],
@@ -43,7 +57,9 @@ mod tests {
     #[test]
     fn topic_and_delivery_come_from_headers() {
         let case = Case::new("woocommerce").secret("test-secret").body(r#"{"id": 1}"#).header("X-WC-Webhook-Delivery-ID", "d1").signed();
-        assert_eq!(case.event(), (Some("order.created".into()), "d1".into()));
+        let (event_type, key) = case.event();
+        assert_eq!(event_type.as_deref(), Some("order.created"));
+        assert!(key.starts_with("d1:sha256:"));
         assert_eq!(case.body("{}").refusal(), Reason::BadSignature);
     }
 
@@ -52,5 +68,15 @@ mod tests {
         assert_eq!(Case::new("woocommerce").body("webhook_id=12").handshake().status, 200);
         let more = Case::new("woocommerce").secret("test-secret").body("webhook_id=12&x=1");
         assert_eq!(more.refusal(), Reason::MissingHeader);
+    }
+
+    #[test]
+    fn two_orders_of_one_second_are_two_events() {
+        let key = |id: u8| {
+            let body = format!(r#"{{"id": {id}}}"#);
+            Case::new("woocommerce").secret("test-secret").body(body).header("X-WC-Webhook-Delivery-ID", "d1").signed().event().1
+        };
+        assert_eq!(key(1), key(1));
+        assert_ne!(key(1), key(2));
     }
 }

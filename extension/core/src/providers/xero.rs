@@ -4,6 +4,7 @@ use super::engine::encoding::Encoding;
 use super::engine::event::{Batch, Event, Source};
 use super::engine::signature::SignatureScheme;
 use super::provider::{Provider, Reply, Scheme};
+use super::redelivery::{DAY, Grain, Proof, Redelivery, Repeat, Retries};
 
 pub(crate) static XERO: Provider = Provider {
     name: "xero",
@@ -12,9 +13,18 @@ pub(crate) static XERO: Provider = Provider {
     scheme: Scheme::Signature(SignatureScheme { encoding: Encoding::Base64, ..SignatureScheme::hex_of_body("x-xero-signature") }),
     event: Event {
         types: &[Source::Dotted(&[Source::Json("eventCategory"), Source::Json("eventType")])],
-        keys: &[Source::Digest],
+        keys: &[Source::DigestWith(&[Source::Json("eventDateUtc")])],
         batch: Batch::Path("events"),
         ..Event::UNKNOWN
+    },
+    redelivery: Redelivery {
+        retries: Retries::For(DAY),
+        body: Repeat::Unknown,
+        id: Repeat::Absent,
+        timestamp: Repeat::Absent,
+        proof: Proof::Signed,
+        grain: Grain::Digest,
+        note: "",
     },
     // Intent to receive: 200 for a good signature, 401 for a bad one, both without a body.
     failure: Reply::Text(401, ""),

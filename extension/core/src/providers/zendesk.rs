@@ -10,6 +10,7 @@ use super::engine::template::Part;
 use super::engine::timestamp::{Future, Place, Timestamp, Unit};
 use super::options::OptionSpec;
 use super::provider::{CustomScheme, Provider, Scheme};
+use super::redelivery::{Grain, Proof, Redelivery, Repeat, Retries};
 use super::secrets::Secrets;
 use super::verdict::{Reason, Signed};
 use crate::error::Result;
@@ -27,10 +28,15 @@ pub(crate) static ZENDESK: Provider = Provider {
     }),
     options: &[OptionSpec::tolerance(0)],
     // A body of a trigger is free text whose `id` may be that of a ticket: the invocation is the identity.
-    event: Event {
-        types: &[Source::Json("type")],
-        keys: &[Source::Header("X-Zendesk-Webhook-Invocation-Id"), Source::Digest],
-        ..Event::UNKNOWN
+    event: Event { types: &[Source::Json("type")], keys: &[Source::Header("X-Zendesk-Webhook-Invocation-Id")], ..Event::UNKNOWN },
+    redelivery: Redelivery {
+        retries: Retries::Somehow,
+        body: Repeat::Unknown,
+        id: Repeat::Same,
+        timestamp: Repeat::Unknown,
+        proof: Proof::UnsignedHeader,
+        grain: Grain::Occurrence,
+        note: "",
     },
     samples: &[Sample::Id("X-Zendesk-Webhook-Invocation-Id", "")],
     ..Provider::BASE

@@ -10,6 +10,7 @@ use super::engine::template::Part;
 use super::engine::timestamp::{Future, Place, Timestamp, Unit};
 use super::options::OptionSpec;
 use super::provider::{Handshake, Provider, Scheme};
+use super::redelivery::{Grain, MINUTE, Proof, Redelivery, Repeat, Retries};
 use crate::request::Response;
 
 pub(crate) static ZOOM: Provider = Provider {
@@ -24,7 +25,16 @@ pub(crate) static ZOOM: Provider = Provider {
     }),
     // Zoom states no limit, and retries come up to 85 minutes later.
     options: &[OptionSpec::tolerance(0)],
-    event: Event { types: &[Source::Json("event")], keys: &[Source::Digest], ..Event::UNKNOWN },
+    event: Event { types: &[Source::Json("event")], keys: &[Source::DigestWith(&[Source::Json("event_ts")])], ..Event::UNKNOWN },
+    redelivery: Redelivery {
+        retries: Retries::For(85 * MINUTE),
+        body: Repeat::Same,
+        id: Repeat::Absent,
+        timestamp: Repeat::Unknown,
+        proof: Proof::Signed,
+        grain: Grain::Digest,
+        note: "",
+    },
     handshake: Handshake {
         about: "signed endpoint.url_validation: 200 with {plainToken, encryptedToken: hex HMAC-SHA-256 of it}",
         signed: Some(answer_validation),

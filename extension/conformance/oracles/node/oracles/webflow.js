@@ -3,7 +3,7 @@
 import { WebflowClient } from "webflow-api";
 
 const { webhooks } = new WebflowClient({ accessToken: "not a token" });
-const NO_CLOCK = "the library leaves the age of a request to its caller; Webflow's documentation refuses more than five minutes";
+const NO_CLOCK = "the library leaves the age of a request to its caller; Knocker allows for as long as Webflow tries again";
 
 export const oracles = [
   {

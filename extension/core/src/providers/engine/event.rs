@@ -4,6 +4,7 @@ use std::borrow::Cow;
 
 use super::context::Context;
 use super::digest::sha256_hex;
+use super::form;
 use super::json::{self, Json};
 use super::json_edit;
 use crate::providers::Item;
@@ -18,6 +19,10 @@ pub enum Source {
     Header(&'static str),
     /// At a dotted path of the JSON body, or of a batch's element.
     Json(&'static str),
+    /// In this parameter of a form, in the body or else in the query.
+    Form(&'static str),
+    /// At the path of the JSON that this parameter of a form holds.
+    JsonInForm(&'static str, &'static str),
     /// In the header that this option names.
     HeaderOption(&'static str),
     /// At the path that this option names.
@@ -128,6 +133,13 @@ impl Event {
     }
 }
 
+/// The first value of a form's parameter. Whoever can post a form may be told to use GET, and then it stands in the query.
+pub fn form_parameter<'a>(context: &Context<'a>, name: &str) -> Option<Cow<'a, str>> {
+    let is_form = !form::is_json(context.body());
+    let in_body = is_form.then(|| form::value(context.body(), name)).flatten().filter(|text| !text.is_empty());
+    in_body.or_else(|| form::value(context.request.query().as_bytes(), name)).filter(|text| !text.is_empty())
+}
+
 /// A key of bounded length.
 pub fn bounded_key(key: String) -> String {
     if key.len() > MAX_KEY { named(&[key.as_bytes()]) } else { key }
@@ -195,6 +207,9 @@ impl<'a, 'c> Fields<'a, 'c> {
                 self.context.options.text(option).and_then(|name| self.context.first_header(name)).map(Cow::Borrowed)
             }
             Source::Json(path) => self.json(path),
+            Source::Form(name) => form_parameter(self.context, name),
+            Source::JsonInForm(name, path) => form_parameter(self.context, name)
+                .and_then(|json| Some(Cow::Owned(Json::parse(json.as_bytes())?.get(path)?.text()?.into_owned()))),
             Source::JsonOption(option) => self.context.options.text(option).and_then(|path| self.json(path)),
             Source::Literal(text) => Some(Cow::Borrowed(*text)),
             Source::Digest => self.digest().map(Cow::Owned),
@@ -229,7 +244,13 @@ impl Source {
             Source::All(sources) | Source::Dotted(sources) | Source::DigestWith(sources) => {
                 sources.iter().for_each(|source| source.paths(context, paths));
             }
-            Source::Header(_) | Source::HeaderOption(_) | Source::Literal(_) | Source::Digest | Source::DigestOption(_) => {}
+            Source::Header(_)
+            | Source::Form(_)
+            | Source::JsonInForm(..)
+            | Source::HeaderOption(_)
+            | Source::Literal(_)
+            | Source::Digest
+            | Source::DigestOption(_) => {}
         }
     }
 
@@ -242,7 +263,7 @@ impl Source {
             Source::All(sources) | Source::Dotted(sources) => sources.iter().all(|source| source.in_headers(context)),
             Source::DigestWith(sources) => sources.iter().any(|source| source.in_headers(context)),
             Source::Literal(_) | Source::Digest => true,
-            Source::Json(_) | Source::JsonOption(_) | Source::DigestOption(_) => false,
+            Source::Json(_) | Source::Form(_) | Source::JsonInForm(..) | Source::JsonOption(_) | Source::DigestOption(_) => false,
         }
     }
 
@@ -275,6 +296,8 @@ impl Source {
         match self {
             Source::Header(name) => format!("header {name}"),
             Source::Json(path) => format!("body {path}"),
+            Source::Form(name) => format!("form {name}"),
+            Source::JsonInForm(name, path) => format!("form {name}.{path}"),
             Source::HeaderOption(option) | Source::JsonOption(option) => format!("option {option}"),
             Source::All(sources) | Source::Dotted(sources) => each(sources).join(" + "),
             Source::Literal(text) => (*text).to_owned(),
