@@ -8,9 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from knocker.attempt_report import AttemptReport, OnError
+from knocker.database import Database
 from knocker.endpoint import Endpoint
 from knocker.error_codes import BusyError, LeaseLostError
-from knocker.errors import UsageError, translate, translated
+from knocker.errors import KnockerError, UsageError, translate, translated
 from knocker.event import Event
 from knocker.handlers import Handler
 from knocker.leases import Job, Leases
@@ -25,7 +26,7 @@ UNWRITTEN = "unwritten"
 class AttemptRunner:
     """Runs attempts on one connection, one after the other.
 
-    ``loop`` is where coroutine handlers run; it must be another thread's. ``path`` is the database file. Each attempt ends in one verdict,
+    ``loop`` is where coroutine handlers run; it must be another thread's. Each attempt on the ``database`` ends in one verdict,
     in the transaction of the handlers' own writes. A verdict waits long for the write lock; where it fails even so, the lease runs out and
     counts as an attempt. ``renew`` extends the worker's leases inside that transaction, where it has kept the write lock for more than
     ``renew_after_ms``: meanwhile nobody else could.
@@ -37,7 +38,7 @@ class AttemptRunner:
         leases: Leases,
         endpoints: Mapping[str, Endpoint],
         loop: Callable[[], asyncio.AbstractEventLoop],
-        path: str,
+        database: Database,
         on_error: OnError | None,
         renew: Callable[[], None],
         renew_after_ms: float,
@@ -46,7 +47,7 @@ class AttemptRunner:
         self._leases = leases
         self._endpoints = endpoints
         self._loop = loop
-        self._path = path
+        self._database = database
         self._on_error = on_error
         self._renew = renew
         self._renew_after_ms = renew_after_ms
@@ -137,8 +138,14 @@ class AttemptRunner:
             self._renew()
             return write()
 
-        with translated():
-            return str(self._transaction.finish(kept))
+        try:
+            with translated():
+                status = str(self._transaction.finish(kept))
+        except KnockerError as error:
+            self._database.doubt(error)
+            raise
+        self._database.checkpoints.committed(self._transaction.connection, 1)
+        return status
 
     def _run_handlers(self, event: Event, handlers: Sequence[Handler]) -> None:
         # With a coroutine function among them, what an earlier one begins must not be in the way of the loop's other handlers.
@@ -180,7 +187,7 @@ class AttemptRunner:
                 attempt.on_loop = False
 
     def _gate(self) -> LoopGate:
-        return gate_of(self._loop(), self._path)
+        return gate_of(self._loop(), self._database.path)
 
     def _await(self, result: Any) -> None:
         async def waiting() -> Any:

@@ -120,6 +120,10 @@ def open_connection(
     global _in_use
     chosen = driver or find_driver()
     connection: Connection = _opened(chosen, connection_class or chosen.connection_class, path, busy_timeout_s)
+    if is_read_only(connection):
+        # SQLite takes what it can get: a failure that passes leaves a connection that never writes.
+        connection.close()
+        connection = _opened(chosen, connection_class or chosen.connection_class, path, busy_timeout_s)
     try:
         with translated():
             library.load(connection, extension)
@@ -127,10 +131,23 @@ def open_connection(
             _use_wal(connection, busy_timeout_s)
             connection.execute(f"PRAGMA synchronous = {synchronous}").fetchall()
             connection.execute("PRAGMA foreign_keys = ON").fetchall()
+            # SQLite's own checkpoints tell nobody that they fail: see checkpoints.py.
+            connection.execute("PRAGMA wal_autocheckpoint = 0").fetchall()
     except BaseException:
         connection.close()
         raise
     return connection
+
+
+def is_read_only(connection: Any) -> bool:
+    """Whether the file could be opened for reading only, as far as the driver tells."""
+    if isinstance(connection, sqlite3.Connection):
+        try:
+            return module_sqlite.is_read_only(connection)
+        except module_sqlite.UnreachableError:
+            return False
+    # apsw.
+    return hasattr(connection, "readonly") and bool(connection.readonly("main"))
 
 
 def _opened(driver: Driver, connection_class: type[Any], path: str, busy_timeout_s: float) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 import time
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from knocker.arguments import positive
+from knocker.checkpoints import Checkpoints
 from knocker.connection import (
     Connection,
     Driver,
@@ -23,15 +25,23 @@ from knocker.connection import (
     open_connection,
     rows,
 )
-from knocker.errors import ClosedError, translated
-from knocker.file_path import FilePath, absolute
+from knocker.error_codes import ReadOnlyError
+from knocker.errors import ClosedError, FileReplacedError, ForkedError, KnockerError, translate, translated
+from knocker.file_identity import OpenFile
+from knocker.file_path import FilePath, absolute, file_name
+from knocker.forks import prepare_for_forks
 from knocker.signals import ChangeSignal
+from knocker.use_gate import UseGate
 from knocker.writer import Writer
+
+logger = logging.getLogger("knocker.database")
 
 Clock = Callable[[], int]
 """Returns the time in Unix milliseconds."""
 
 _KEPT_CONNECTIONS = 8
+# On top of the time that a call may wait for the write lock.
+_FORK_MARGIN_S = 1.0
 
 
 class Database:
@@ -56,15 +66,31 @@ class Database:
         self.synchronous: Synchronous = synchronous
         self.clock = clock
         self.changed = ChangeSignal()
-        self._busy_timeout_s = busy_timeout_s
+        self.checkpoints = Checkpoints()
+        self.gate = UseGate()
+        """Whoever uses a connection of this database is inside."""
+        self.generation = 0
+        """Counts the files that the path has led to: a connection is of one of them."""
+        self.declare_again: list[Callable[[], None]] = []
+        """What is to be called when another file has been opened."""
+        self.busy_timeout_s = busy_timeout_s
         self._extension = extension
+        # One that can be referred to weakly, as the driver's own cannot.
+        self._connection_class = type("Connection", (self.driver.connection_class,), {})
+        self._file = OpenFile(file_name(self.path))
         self._lock = threading.Lock()
+        self._opening = threading.RLock()
+        self._is_opening = False
         self._idle: list[Connection] = []
+        self._given: weakref.WeakSet[Any] = weakref.WeakSet()
+        self._kept: list[object] = []
         self._writer: Writer | None = None
         self._closed = False
-        _OPEN.add(self)
-        with self.connection() as connection, translated():
-            call(connection, "knocker_bootstrap", self.now())
+        self._came_to_rest = True
+        self._forked: str | None = None
+        prepare_for_forks(self)
+        with self.connection():
+            pass
 
     def now(self) -> int | None:
         """The injected clock's time, or None for the system clock."""
@@ -74,16 +100,94 @@ class Database:
         """The time in Unix milliseconds, by the injected clock where there is one."""
         return self.clock() if self.clock is not None else time.time_ns() // 1_000_000
 
-    def connect(self, *, synchronous: Synchronous | None = None, connection_class: type[Any] | None = None) -> Connection:
-        """A new connection with this file's settings; the caller closes it."""
-        return open_connection(
+    def connect(self, *, connection_class: type[Any] | None = None) -> Connection:
+        """A new connection with this file's settings; the caller closes it. Until then the process cannot fork and go on in the child."""
+        with self.gate:
+            self.refuse_closed()
+            connection = self.open(connection_class=connection_class)
+        self._given.add(connection)
+        return connection
+
+    def open(self, *, connection_class: type[Any] | None = None) -> Connection:
+        """As :meth:`connect`, for those inside the gate, who close it where a fork asks for it."""
+        if not self._file.is_known:
+            self._open_file()
+        return self._open(connection_class or self._connection_class)
+
+    def _open(self, connection_class: type[Any]) -> Connection:
+        connection = open_connection(
             self.path,
-            synchronous=synchronous or self.synchronous,
-            busy_timeout_s=self._busy_timeout_s,
+            synchronous=self.synchronous,
+            busy_timeout_s=self.busy_timeout_s,
             driver=self.driver,
             connection_class=connection_class,
             extension=self._extension,
         )
+        if self._file.is_known:
+            self._file.note_log()
+        return connection
+
+    def _open_file(self) -> None:
+        """Opens the file that is at the path, prepares it, and says so to whoever has declared something in the one before."""
+        with self._opening:
+            if self._file.is_known or self._is_opening:
+                return
+            self._is_opening = True
+            try:
+                why_not = self._file.why_not_yet()
+                if why_not is not None:
+                    raise FileReplacedError(f"{self.path} was removed or replaced while it was open, and {why_not}")
+                aside = self._file.set_leftovers_aside()
+                if aside is not None:
+                    logger.warning("the log of the replaced file is kept as %s", aside)
+                there = self._file.identity()
+                connection = self._open(self._connection_class)
+                try:
+                    opened = self._file.identity()
+                    if opened is None or there not in (None, opened):
+                        raise FileReplacedError(f"{self.path} changed while it was opened")
+                    with translated():
+                        call(connection, "knocker_bootstrap", self.now())
+                    # Others wait until everything is declared, so that no request finds its endpoint missing.
+                    for declare in self.declare_again:
+                        declare()
+                finally:
+                    connection.close()
+                self._file.note(opened)
+                if self.generation:
+                    logger.warning("%s is another file now, and open", self.path)
+            except BaseException:
+                self._close_idle()
+                raise
+            finally:
+                self._is_opening = False
+
+    def refuse_replaced(self) -> None:
+        """Raises FileReplacedError where the path leads to another file, or to none: what is written to the open one would be lost. The
+        next use opens what is there then."""
+        if self._file.is_same:
+            return
+        with self._lock:
+            news = not self._file.is_same
+            if news:
+                what = "replaced by another file" if self._file.is_there else "removed"
+                self._file.forget()
+                self.generation += 1
+                idle, self._idle = self._idle, []
+        if not news:
+            return
+        for connection in idle:
+            connection.close()
+        problem = FileReplacedError(f"{self.path} was {what} while it was open")
+        logger.error("%s", problem, extra={"code": problem.code})
+        self.changed.notify()
+        raise problem
+
+    def refuse_former(self, generation: int) -> None:
+        """As :meth:`refuse_replaced`, also for connections of a file that somebody else has found replaced."""
+        self.refuse_replaced()
+        if generation != self.generation:
+            raise FileReplacedError(f"{self.path} was removed or replaced while it was open")
 
     @property
     def writer(self) -> Writer:
@@ -92,32 +196,69 @@ class Database:
         if writer is None:
             with self._lock:
                 self.refuse_closed()
-                writer = self._writer = self._writer or Writer(self.connect, self.changed.notify, self._busy_timeout_s)
+                writer = self._writer = self._writer or Writer(self)
         return writer
 
     @contextmanager
     def connection(self) -> Iterator[Connection]:
         """A connection for the length of the block, kept for the next one."""
-        with self._lock:
-            self.refuse_closed()
-            connection = self._idle.pop() if self._idle else None
-        if connection is None:
-            connection = self.connect()
-        try:
-            yield connection
-        finally:
+        with self.gate:
+            self.refuse_replaced()
             with self._lock:
-                # One that an error left inside a transaction is nobody else's.
-                keep = not self._closed and len(self._idle) < _KEPT_CONNECTIONS and not connection.in_transaction
-                if keep:
-                    self._idle.append(connection)
-            if not keep:
-                connection.close()
+                self.refuse_closed()
+                generation = self.generation
+                connection = self._idle.pop() if self._idle else None
+            if connection is None:
+                connection = self.open()
+            keep = False
+            try:
+                yield connection
+                keep = True
+            except Exception as error:
+                # One that came up read-only stays so, whatever becomes of the file.
+                known = error if isinstance(error, KnockerError) else translate(error)
+                keep = known is None or known.code != "read_only"
+                raise
+            finally:
+                with self._lock:
+                    # One that an error left inside a transaction is nobody else's.
+                    keep = (
+                        keep
+                        and not self._closed
+                        and generation == self.generation
+                        and len(self._idle) < _KEPT_CONNECTIONS
+                        and not connection.in_transaction
+                    )
+                    if keep:
+                        self._idle.append(connection)
+                if not keep:
+                    connection.close()
 
     def call(self, function: str, *arguments: Value) -> Any:
         """Runs one SQL function in a transaction of its own, with the clock as its last argument."""
-        with self.connection() as connection, translated():
-            return call(connection, function, *arguments, self.now())
+        try:
+            return self._call(function, arguments)
+        except ReadOnlyError:
+            # Perhaps only the connection is: it came up so, and the file has been put right since. The others may be like it.
+            self._close_idle()
+            return self._call(function, arguments)
+
+    def _call(self, function: str, arguments: Sequence[Value]) -> Any:
+        with self.connection() as connection:
+            try:
+                with translated():
+                    result = call(connection, function, *arguments, self.now())
+            except KnockerError as error:
+                self.doubt(error)
+                raise
+            self.checkpoints.committed(connection, 1)
+            return result
+
+    def doubt(self, error: KnockerError) -> None:
+        """To be called with the error of a failed write."""
+        if self.checkpoints.doubt(error):
+            # A new descriptor does not report the old error again.
+            self._close_idle()
 
     def rows(self, sql: str, parameters: Sequence[Value] = ()) -> list[tuple[Any, ...]]:
         """Every row of a query."""
@@ -126,43 +267,70 @@ class Database:
 
     def wal_path(self) -> Path:
         """The write-ahead log that SQLite keeps beside the file."""
-        name = self.rows("SELECT file FROM pragma_database_list WHERE name = 'main'")[0][0]
-        return Path(f"{name}-wal")
+        return Path(self._file.log_path)
 
     def close(self) -> None:
         """Commits what is queued and closes the connections. Using it afterwards raises ClosedError."""
         with self._lock:
             self._closed = True
             writer, self._writer = self._writer, None
-            idle, self._idle = self._idle, []
         if writer is not None:
             writer.close()
+        self._close_idle()
+
+    def _close_idle(self) -> None:
+        with self._lock:
+            idle, self._idle = self._idle, []
         for connection in idle:
             connection.close()
 
     def refuse_closed(self) -> None:
-        """Raises ClosedError after :meth:`close`."""
+        """Raises ClosedError after :meth:`close`, and ForkedError in a child that cannot use what it inherited."""
         if self._closed:
             raise ClosedError("these hooks are closed")
+        if self._forked is not None:
+            raise ForkedError(self._forked)
 
-    def _forget_parent(self) -> None:
-        """In a forked child: the parent's connections and thread are not ours. They are kept alive, not closed, because closing the
-        child's copies would touch files that the parent works on."""
-        _PARENTS.append((self._idle, self._writer))
+    def before_fork(self) -> None:
+        """Closes what is open, once nobody uses it. Connections that were given away cannot be: then nobody is kept waiting either."""
+        self._kept = [connection for connection in list(self._given) if _is_open(connection)]
+        patience_s = 0.0 if self._kept or self._closed else self.busy_timeout_s + _FORK_MARGIN_S
+        self._came_to_rest = self.gate.close(patience_s) and not self._kept
+        if self._came_to_rest:
+            self._close_idle()
+            if self._writer is not None:
+                self._writer.disconnect()
+
+    def after_fork_in_parent(self) -> None:
+        """Goes on."""
+        self._kept = []
+        self.gate.open()
+
+    def after_fork_in_child(self) -> None:
+        """Begins again without the parent's threads, and refuses where a connection is the parent's: it is kept alive and not closed,
+        because closing the child's copy would touch files that the parent works on."""
+        if not self._came_to_rest:
+            _OF_PARENTS.append((self._kept, self._idle, self._writer))
+            what = "a worker, or a connection from hooks.database.connect()," if self._kept else "a call that did not end in time"
+            self._forked = self._forked or f"{what} was using {self.path} when this process was forked"
+        self._kept = []
+        self.gate = UseGate()
         self._lock = threading.Lock()
+        self._opening = threading.RLock()
+        self._is_opening = False
         self._idle = []
+        self._given = weakref.WeakSet()
         self._writer = None
         self.changed = ChangeSignal()
+        self.checkpoints.after_fork()
 
 
-_OPEN: weakref.WeakSet[Database] = weakref.WeakSet()
-_PARENTS: list[object] = []
+_OF_PARENTS: list[object] = []
 
 
-def _after_fork_in_child() -> None:
-    for database in list(_OPEN):
-        database._forget_parent()
-
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork_in_child)
+def _is_open(connection: Any) -> bool:
+    # A closed one refuses every question.
+    try:
+        return connection.in_transaction in (True, False)
+    except Exception:
+        return False

@@ -32,6 +32,7 @@ class Endpoint:
         self._database = database
         self._http = http
         self._secrets = EndpointSecrets(name, secrets)
+        self._declared: Callable[[], None] | None = None
         if settings is not None:
             self.configure(**settings)
         else:
@@ -65,8 +66,18 @@ class Endpoint:
         }
         if enabled is not None:
             config["enabled"] = enabled
-        self._database.call("knocker_endpoint", self.name, to_json("settings", config))
-        self.read_max_body_bytes()
+
+        def declare() -> None:
+            self._database.call("knocker_endpoint", self.name, to_json("settings", config))
+            self.read_max_body_bytes()
+
+        declare()
+        self._declared = declare
+
+    def declare_again(self) -> None:
+        """Stores the settings in another file that has come in the place of the one before; those kept elsewhere are not known here."""
+        if self._declared is not None:
+            self._declared()
 
     def read_max_body_bytes(self) -> int:
         """The size limit as it is stored now; another process or an operator may have changed it."""

@@ -72,6 +72,21 @@ class ClosedError(UsageError):
     hint = "Use it only while it is open."
 
 
+class ForkedError(UsageError):
+    """Used in a child that was forked while a connection was open that could not be closed before."""
+
+    code = "forked"
+    hint = "Fork before workers start, start them in the child, or begin the child anew (multiprocessing's spawn, subprocess)."
+
+
+class FileReplacedError(DatabaseError):
+    """The file was removed or replaced while it was open. Nothing was stored; the file that is put there is opened."""
+
+    code = "file_replaced"
+    retryable = True
+    hint = "Put a file there, and it is opened; the app makes no new one before it is started again."
+
+
 # SQLite's primary result codes, and the name that the core has for each.
 _RESULT_CODES = {
     5: "busy",

@@ -32,6 +32,7 @@ class Hooks(Operations):
         self._http = http
         self._endpoints: dict[str, Endpoint] = {}
         self._workers: weakref.WeakSet[Worker] = weakref.WeakSet()
+        database.declare_again.append(self._declare_again)
 
     @property
     def endpoints(self) -> Mapping[str, Endpoint]:
@@ -91,6 +92,10 @@ class Hooks(Operations):
         endpoint = Endpoint(self.database, self._http, name, secrets, settings)
         self._endpoints[name] = endpoint
         return endpoint
+
+    def _declare_again(self) -> None:
+        for endpoint in list(self._endpoints.values()):
+            endpoint.declare_again()
 
     def asgi(self, mount: str = "", otherwise: Asgi | None = None) -> AsgiApp:
         """An ASGI app that receives at ``/<endpoint>``. With ``otherwise`` it wraps that app: what is not below ``mount`` goes there."""

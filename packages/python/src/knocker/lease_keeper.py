@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping
 from knocker.connection import Connection, call, rows
 from knocker.database import Database
 from knocker.endpoint import Endpoint
-from knocker.errors import translated
-from knocker.leases import Job, Leases
+from knocker.leases import Job
+from knocker.worker_connection import WorkerConnection
 
 logger = logging.getLogger("knocker.worker")
 
@@ -26,15 +26,16 @@ LONGEST_LEASE_S = 86_400
 
 
 class LeaseKeeper:
-    """Thread-safe. Its own connections commit without waiting for the disk: a lease that a power failure takes back is only claimed again,
-    while every verdict is synced before it counts."""
+    """Thread-safe. Its connections commit as receipts do: a commit that is not synced lies in front of synced ones, and they are lost with
+    its pages."""
 
     def __init__(self, database: Database, worker: str, lease_s: int, endpoints: Mapping[str, Endpoint]) -> None:
         # One connection to claim and one to extend, so that neither waits while the other waits for the write lock.
         self._database = database
         self._worker = worker
-        self._claiming = _Side(database, worker)
-        self._extending = _Side(database, worker)
+        self._claiming = WorkerConnection(database, worker)
+        self._extending = WorkerConnection(database, worker)
+        self._generation = database.generation
         self._lease_s = lease_s
         self._endpoints = endpoints
         self._lock = threading.Lock()
@@ -48,12 +49,14 @@ class LeaseKeeper:
 
     def take(self, idle: int, more_came: Callable[[], None]) -> Job | None:
         """The next job, or None where none is due. ``idle`` others wait too; ``more_came`` is called where there is work for them."""
+        if self._generation != self._database.generation:
+            self._forget()
         job = self._next()
         if job is None:
-            with self._claiming.lock, translated():
+            with self._claiming.use() as connection:
                 job = self._next()
                 if job is None:
-                    self._claim(1 + idle)
+                    self._claim(connection, 1 + idle)
                     job = self._next()
         if idle and self._ready:
             more_came()
@@ -63,12 +66,22 @@ class LeaseKeeper:
         with self._lock:
             return self._ready.popleft() if self._ready else None
 
-    def _claim(self, wanted: int) -> None:
+    def _forget(self) -> None:
+        """The jobs were of a file that is gone, and so are their leases."""
+        with self._lock:
+            self._generation = self._database.generation
+            self._ready.clear()
+            self._held.clear()
+            self._lost.clear()
+            self._given_up.clear()
+
+    def _claim(self, connection: Connection, wanted: int) -> None:
         names = [name for name, endpoint in self._endpoints.items() if len(endpoint.handlers)]
         # A look takes no lock; a claim would wait for whoever writes, for nothing.
         self.due_ms = self._claiming.leases.next_due_ms(names) if names else None
         if self.due_ms != 0:
             return
+        self._database.checkpoints.require_sound(connection)
         ahead = min(_MOST_AHEAD, int(_AHEAD_S / self._usual_s * wanted))
         if self._claiming.leases.claim(wanted + ahead, self._lease_s, names):
             with self._lock:
@@ -78,6 +91,7 @@ class LeaseKeeper:
                 jobs = [job for job in jobs if not self._is_given_up(job)]
                 self._ready.extend(jobs)
                 self._held.update(job.id for job in jobs)
+            self._claiming.committed(len(jobs))
 
     def _is_given_up(self, job: Job) -> bool:
         """Whether this is the very attempt whose verdict could not be written, and not the one after its lease has run out."""
@@ -99,16 +113,16 @@ class LeaseKeeper:
 
     def extend(self) -> None:
         """Extends every lease held, in one transaction."""
-        with self._extending.lock, translated():
-            if not self._held:
-                return
-            connection = self._extending.connection
+        if not self._held:
+            return
+        with self._extending.use() as connection:
             connection.execute("BEGIN IMMEDIATE").fetchall()
             try:
                 self.renew(connection)
             finally:
                 if connection.in_transaction:
                     connection.execute("COMMIT").fetchall()
+            self._extending.committed(1)
 
     def renew(self, connection: Connection) -> None:
         """Extends every lease held over a connection that has the write lock.
@@ -139,7 +153,7 @@ class LeaseKeeper:
 
     def release(self) -> int:
         """Gives back what was not started and returns how many. Nothing may be running any more."""
-        with self._claiming.lock, translated():
+        with self._claiming.use():
             with self._lock:
                 self._ready.clear()
                 self._held.clear()
@@ -147,19 +161,5 @@ class LeaseKeeper:
 
     def close(self) -> None:
         """Closes the connections."""
-        for side in (self._claiming, self._extending):
-            with side.lock:
-                side.connection.close()
-
-
-class _Side:
-    """A connection, who may use it, and the queue seen through it."""
-
-    def __init__(self, database: Database, worker: str) -> None:
-        self.lock = threading.Lock()
-        self.connection = database.connect(synchronous="normal")
-        self.leases = Leases(
-            worker,
-            lambda function, *arguments: call(self.connection, function, *arguments, database.now()),
-            lambda sql, parameters: rows(self.connection, sql, parameters),
-        )
+        self._claiming.close()
+        self._extending.close()

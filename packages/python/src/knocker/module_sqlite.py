@@ -45,6 +45,8 @@ def _sqlite() -> ctypes.CDLL:
     # Variadic in C: the last two are what this operation takes.
     library.sqlite3_db_config.argtypes = [ctypes.c_void_p, ctypes.c_int]
     library.sqlite3_db_config.restype = ctypes.c_int
+    library.sqlite3_db_readonly.argtypes = [ctypes.c_void_p, ctypes.c_char_p]
+    library.sqlite3_db_readonly.restype = ctypes.c_int
     library.sqlite3_free.argtypes = [ctypes.c_void_p]
     library.sqlite3_free.restype = None
     return library
@@ -77,6 +79,14 @@ def load(connection: sqlite3.Connection, path: str, entry_point: str) -> None:
     finally:
         _permit(sqlite, handle, False)
     raise load_failure(path, text)
+
+
+def is_read_only(connection: sqlite3.Connection) -> bool:
+    """Whether SQLite could open the file for reading only.
+
+    Raises :class:`UnreachableError` where the library cannot be reached.
+    """
+    return bool(_sqlite().sqlite3_db_readonly(_handle(connection), b"main") == 1)
 
 
 def _permit(sqlite: ctypes.CDLL, handle: ctypes.c_void_p, on: bool) -> None:

@@ -18,11 +18,11 @@ from typing import Any
 from knocker.arguments import positive, whole
 from knocker.attempt import UNWRITTEN, AttemptRunner
 from knocker.attempt_report import OnError
-from knocker.connection import call, rows
+from knocker.connection import call, is_read_only, rows
 from knocker.database import Database
 from knocker.endpoint import Endpoint
-from knocker.error_codes import BusyError
-from knocker.errors import ClosedError, KnockerError, UsageError
+from knocker.error_codes import BusyError, ReadOnlyError
+from knocker.errors import ClosedError, FileReplacedError, KnockerError, UsageError
 from knocker.event_loop import BackgroundLoop, settled
 from knocker.handler_connection import handler_class
 from knocker.lease_keeper import LONGEST_LEASE_S, LeaseKeeper
@@ -223,6 +223,9 @@ class Worker:
                 # A handler, here or elsewhere, that writes for long.
                 logger.warning("the database is busy, trying again", extra={"worker": self.name, "error": str(error)})
                 self._stopping.wait(_PAUSE_S)
+            except FileReplacedError:
+                # It is logged once, where it was noticed; the next round is on the file that is there then.
+                self._stopping.wait(_BEATEN_S)
             except ClosedError:
                 # A handler has closed the hooks, and its worker with them.
                 return
@@ -233,11 +236,22 @@ class Worker:
     @contextmanager
     def _attempts(self, keeper: LeaseKeeper) -> Iterator[AttemptRunner]:
         """A connection for handlers, and what runs them on it."""
+        generation = self._database.generation
         tx = self._database.connect(connection_class=handler_class(self._database.driver.connection_class))
+        if is_read_only(tx):
+            # It would cost a handler an attempt.
+            tx.close()
+            raise ReadOnlyError(f"{self._database.path} can be read only")
         transaction = HandlerTransaction(tx, self._database.current_ms)
+
+        def verdict(function: str, *arguments: Any) -> Any:
+            # One on a file that is gone would be nowhere.
+            self._database.refuse_former(generation)
+            return call(transaction.connection, function, *arguments, self._database.now())
+
         leases = Leases(
             self.name,
-            lambda function, *arguments: call(transaction.connection, function, *arguments, self._database.now()),
+            verdict,
             lambda sql, parameters: rows(transaction.connection, sql, parameters),
         )
         try:
@@ -246,7 +260,7 @@ class Worker:
                 leases,
                 self._endpoints,
                 self._handler_loop,
-                self._database.path,
+                self._database,
                 self._on_error,
                 lambda: keeper.renew(transaction.connection),
                 self._lease_s * 1000 / _EXTENSIONS,
@@ -259,8 +273,10 @@ class Worker:
 
     def _handle(self, keeper: LeaseKeeper) -> None:
         changed = self._database.changed
+        generation = self._database.generation
         with self._attempts(keeper) as runner:
             while not self._stopping.is_set():
+                self._database.refuse_former(generation)
                 # Looked at before the database is: a receipt that comes in between is not slept through.
                 seen = changed.changes
                 job = keeper.take(changed.waiting, changed.notify)
@@ -280,10 +296,11 @@ class Worker:
 
     def _watch(self) -> None:
         changed = self._database.changed
-        wal = self._database.wal_path()
-        watch = FileWatch(self._database.connect(), wal)
+        generation = self._database.generation
+        watch = FileWatch(self._database.connect(), self._database.wal_path())
         try:
             while not self._stopping.is_set():
+                self._database.refuse_former(generation)
                 # A worker whose threads are all busy has no use for news.
                 if changed.wait_for_waiting(_WATCH_S) and watch.wait(_WATCH_S):
                     changed.notify()

@@ -2,145 +2,102 @@
 
 The price of a durable write is the fsync of its commit. One thread owns the writing connection: it takes what is queued, runs each call in
 one transaction (each is atomic through a savepoint of its own, so one caller's error is its own), commits once, and answers everybody.
-A call that finds nobody else is committed at once.
+A call that finds nobody else is committed at once. What is costly about a call is done before it comes here.
 """
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import queue
 import threading
 import time
-from collections.abc import Callable
-from typing import Any
+from collections import deque
+from typing import TYPE_CHECKING, Any
 
 from knocker.connection import Connection, Value, call
 from knocker.errors import ClosedError, KnockerError, translate
+from knocker.ticket import Ticket, answer
 
-_LARGEST_BATCH = 256
+if TYPE_CHECKING:
+    from knocker.database import Database
+
+MOST_CALLS = 128
+"""How many calls share a commit at most."""
+MOST_BYTES = 8 * 1024 * 1024
+"""How many bytes of arguments share a commit at most; a larger call has one of its own."""
 # Calls that came within this time of each other give up together.
 _SLACK_S = 0.02
-
-
-class _Ticket:
-    """One call on its way through the writer: what to run, and whom to answer."""
-
-    __slots__ = ("arguments", "error", "function", "future", "lock", "loop", "queued_at", "result")
-
-    def __init__(self, function: str, arguments: tuple[Value, ...]) -> None:
-        self.function = function
-        self.arguments = arguments
-        self.queued_at = time.monotonic()
-        self.result: Any = None
-        self.error: BaseException | None = None
-        self.lock: threading.Lock | None = None
-        self.loop: asyncio.AbstractEventLoop | None = None
-        self.future: asyncio.Future[Any] | None = None
 
 
 class Writer:
     """The writing thread of one database file in one process. Thread-safe."""
 
-    def __init__(self, connect: Callable[[], Connection], committed: Callable[[], None], busy_timeout_s: float) -> None:
-        """``connect`` opens the writing connection, ``committed`` is called after each commit. ``busy_timeout_s``, the connection's own, is
-        how long a call waits for the write lock, however many wait with it."""
-        self._connect = connect
-        self._committed = committed
-        self._busy_timeout_s = busy_timeout_s
-        self._queue: queue.SimpleQueue[_Ticket | None] = queue.SimpleQueue()
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._connection: Connection | None = None
+        self._generation = 0
+        self._queue: queue.SimpleQueue[Ticket | None] = queue.SimpleQueue()
+        # Taken from the queue, not yet in a group.
+        self._waiting: deque[Ticket] = deque()
         self._closed = False
         self._saw_end = False
-        self._gate = threading.Lock()
+        self._enqueuing = threading.Lock()
         self._thread = threading.Thread(target=self._run, name="knocker-writer", daemon=True)
         self._thread.start()
 
     def call(self, function: str, *arguments: Value) -> Any:
         """Runs one SQL function and returns its result after the commit. Raises the error of this call alone."""
-        ticket = _Ticket(function, arguments)
-        lock = ticket.lock = threading.Lock()
-        lock.acquire()
+        ticket = Ticket(function, arguments)
         self._enqueue(ticket)
-        lock.acquire()
-        if ticket.error is not None:
-            raise ticket.error
-        return ticket.result
+        return ticket.wait()
 
     async def acall(self, function: str, *arguments: Value) -> Any:
         """As :meth:`call`, without blocking the event loop. A cancelled caller's write may still be committed."""
-        ticket = _Ticket(function, arguments)
-        ticket.loop = asyncio.get_running_loop()
-        ticket.future = ticket.loop.create_future()
+        ticket = Ticket(function, arguments)
+        future = ticket.awaited()
         self._enqueue(ticket)
-        return await ticket.future
+        return await future
 
     def close(self) -> None:
         """Commits what is queued and ends the thread."""
-        with self._gate:
+        with self._enqueuing:
             already, self._closed = self._closed, True
             if not already:
                 self._queue.put(None)
         self._thread.join()
 
-    def _enqueue(self, ticket: _Ticket) -> None:
-        with self._gate:
+    def disconnect(self) -> None:
+        """Closes the connection, which is opened again for the next group. To be called where nobody is inside the database's gate."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+    def _enqueue(self, ticket: Ticket) -> None:
+        with self._enqueuing:
             if self._closed:
                 raise ClosedError("these hooks are closed")
             self._queue.put(ticket)
 
     def _run(self) -> None:
-        connection: Connection | None = None
-        while not self._saw_end and (ticket := self._queue.get()) is not None:
-            batch = [ticket]
-            try:
-                if connection is None:
-                    connection = self._connect()
-                if self._begin(connection, batch):
-                    self._commit_batch(connection, batch)
-                    self._committed()
-            except BaseException as error:
-                # The connection could not be opened, or COMMIT failed: nobody's write is there.
-                if connection is None:
-                    # Opening waits for locks as well: who has waited meanwhile does not wait again.
-                    self._take_queued(batch)
-                elif connection.in_transaction:
-                    _roll_back(connection)
-                for one in batch:
-                    one.error = one.error or translate(error) or _same(error)
-            _answer(batch)
-        if connection is not None:
-            connection.close()
+        while self._take_waiting():
+            with self._database.gate:
+                group = self._write()
+                answer(group)
+                if self._connection is not None and group:
+                    self._database.checkpoints.committed(self._connection, len(group), sum(ticket.size for ticket in group))
+        with self._database.gate:
+            self.disconnect()
 
-    def _begin(self, connection: Connection, batch: list[_Ticket]) -> bool:
-        """Begins a transaction for ``batch``, and for who joins it on the way; false where everybody's time ran out first. Those whose time
-        runs out are answered here, so that nobody waits longer because others have waited before."""
-        shortened = False
-        try:
-            while True:
-                try:
-                    connection.execute("BEGIN IMMEDIATE").fetchall()
-                    return True
-                except Exception as error:
-                    known = translate(error)
-                    if known is None or known.code != "busy":
-                        raise
-                    self._take_queued(batch)
-                    overdue_at = time.monotonic() - self._busy_timeout_s + _SLACK_S
-                    expired = [ticket for ticket in batch if ticket.queued_at <= overdue_at]
-                    batch[:] = [ticket for ticket in batch if ticket.queued_at > overdue_at]
-                    for ticket in expired:
-                        ticket.error = _same(known)
-                    _answer(expired)
-                if not batch:
-                    return False
-                shortened = True
-                left_s = batch[0].queued_at + self._busy_timeout_s - time.monotonic()
-                connection.execute(f"PRAGMA busy_timeout = {max(1, int(left_s * 1000))}").fetchall()
-        finally:
-            if shortened:
-                connection.execute(f"PRAGMA busy_timeout = {int(self._busy_timeout_s * 1000)}").fetchall()
+    def _take_waiting(self) -> bool:
+        """Waits until somebody is to be served; false at the end."""
+        if not self._waiting and not self._saw_end:
+            ticket = self._queue.get()
+            if ticket is None:
+                self._saw_end = True
+            else:
+                self._waiting.append(ticket)
+        return bool(self._waiting)
 
-    def _take_queued(self, batch: list[_Ticket]) -> None:
+    def _take_queued(self) -> None:
         while not self._saw_end:
             try:
                 ticket = self._queue.get_nowait()
@@ -149,27 +106,126 @@ class Writer:
             if ticket is None:
                 self._saw_end = True
             else:
-                batch.append(ticket)
+                self._waiting.append(ticket)
 
-    def _commit_batch(self, connection: Connection, batch: list[_Ticket]) -> None:
-        """Runs ``batch`` and all that is queued meanwhile, and commits; ``batch`` gets every ticket that is to be answered."""
-        done = 0
-        while done < len(batch):
-            self._perform(connection, batch, done)
-            done += 1
-            if done == len(batch) < _LARGEST_BATCH:
-                self._take_queued(batch)
-        connection.execute("COMMIT").fetchall()
+    def _write(self, reopened: bool = False) -> list[Ticket]:
+        """Commits a group of those who wait, and returns those who are to be answered."""
+        group: list[Ticket] = []
+        connection: Connection | None = None
+        try:
+            connection = self._begin()
+            if connection is None:
+                return group
+            self._perform_group(connection, group)
+            connection.execute("COMMIT").fetchall()
+            # In the file that is gone it is nowhere.
+            self._database.refuse_replaced()
+        except BaseException as error:
+            # Nothing could be begun, or COMMIT failed: nobody's write is there.
+            if not group:
+                # Opening waits for locks as well: who has waited meanwhile does not wait again.
+                self._take_queued()
+                group.extend(self._waiting)
+                self._waiting.clear()
+            if connection is not None and connection.in_transaction:
+                _roll_back(connection)
+            known = error if isinstance(error, KnockerError) else translate(error)
+            if known is not None and known.code == "read_only" and not reopened:
+                # Perhaps only the connection is: it came up so, and the file has been put right since.
+                self.disconnect()
+                self._put_back(group)
+                return self._write(reopened=True)
+            for ticket in group:
+                ticket.error = ticket.error or (_same(known) if known is not None else error)
+            if known is not None:
+                self._failed(known, connection is not None)
+            return group
+        self._database.changed.notify()
+        return group
 
-    def _perform(self, connection: Connection, batch: list[_Ticket], number: int) -> None:
-        ticket = batch[number]
+    def _put_back(self, group: list[Ticket]) -> None:
+        for ticket in reversed(group):
+            ticket.result = ticket.error = None
+            self._waiting.appendleft(ticket)
+        group.clear()
+
+    def _failed(self, error: KnockerError, begun: bool) -> None:
+        if begun:
+            self._database.doubt(error)
+        if error.code in ("read_only", "file_replaced"):
+            self.disconnect()
+
+    def _connected(self) -> Connection:
+        """The writing connection, to the file that is at the path now, and in a state to be trusted."""
+        database = self._database
+        database.refuse_replaced()
+        if self._generation != database.generation:
+            self.disconnect()
+        if self._connection is None:
+            self._generation = database.generation
+            self._connection = database.open()
+        database.checkpoints.require_sound(self._connection)
+        return self._connection
+
+    def _begin(self) -> Connection | None:
+        """Begins a transaction for those who wait, and for who joins them on the way; None where everybody's time ran out first. Those
+        whose time runs out are answered here, so that nobody waits longer because others have waited before."""
+        timeout_s = self._database.busy_timeout_s
+        connection, shortened = self._connected(), False
+        try:
+            while True:
+                try:
+                    connection.execute("BEGIN IMMEDIATE").fetchall()
+                    return connection
+                except Exception as error:
+                    known = translate(error)
+                    if known is None or known.code != "busy":
+                        raise
+                    self._give_up(known, time.monotonic() - timeout_s + _SLACK_S)
+                if not self._waiting:
+                    return None
+                shortened = True
+                left_s = self._waiting[0].queued_at + timeout_s - time.monotonic()
+                connection.execute(f"PRAGMA busy_timeout = {max(1, int(left_s * 1000))}").fetchall()
+        finally:
+            if shortened:
+                connection.execute(f"PRAGMA busy_timeout = {int(timeout_s * 1000)}").fetchall()
+
+    def _give_up(self, error: KnockerError, overdue_at: float) -> None:
+        """Answers those who have waited since that time."""
+        self._take_queued()
+        expired = [ticket for ticket in self._waiting if ticket.queued_at <= overdue_at]
+        self._waiting = deque(ticket for ticket in self._waiting if ticket.queued_at > overdue_at)
+        for ticket in expired:
+            ticket.error = _same(error)
+        answer(expired)
+
+    def _perform_group(self, connection: Connection, group: list[Ticket]) -> None:
+        """Runs those who wait, and who is queued meanwhile, until the group is full."""
+        size = 0
+        while len(group) < MOST_CALLS:
+            if not self._waiting:
+                self._take_queued()
+            if not self._waiting or (group and size + self._waiting[0].size > MOST_BYTES):
+                return
+            ticket = self._waiting.popleft()
+            size += ticket.size
+            group.append(ticket)
+            self._perform(connection, group)
+
+    def _perform(self, connection: Connection, group: list[Ticket]) -> None:
+        ticket = group[-1]
         try:
             ticket.result = call(connection, ticket.function, *ticket.arguments)
         except Exception as error:
-            ticket.error = translate(error) or error
+            known = translate(error)
+            ticket.error = known or error
+            if known is not None and known.code in ("io_error", "read_only"):
+                # It is not the call's own: what the disk has of this transaction is not known, or the connection never writes.
+                raise
             if not connection.in_transaction:
-                # A full or failing disk ends the whole transaction: what was done before in it is gone as well.
-                for earlier in batch[:number]:
+                # A full disk ends the whole transaction: what was done before in it is gone as well.
+                for earlier in group[:-1]:
                     earlier.error = earlier.error or _same(ticket.error)
                 connection.execute("BEGIN IMMEDIATE").fetchall()
 
@@ -186,27 +242,3 @@ def _roll_back(connection: Connection) -> None:
     except Exception as error:
         if translate(error) is None:
             raise
-
-
-def _answer(batch: list[_Ticket]) -> None:
-    loops: dict[asyncio.AbstractEventLoop, list[_Ticket]] = {}
-    for ticket in batch:
-        if ticket.lock is not None:
-            ticket.lock.release()
-        elif ticket.loop is not None:
-            loops.setdefault(ticket.loop, []).append(ticket)
-    for loop, tickets in loops.items():
-        # One wake-up a commit and loop, not one a caller. A loop that has been closed has no caller left to answer.
-        with contextlib.suppress(RuntimeError):
-            loop.call_soon_threadsafe(_resolve, tickets)
-
-
-def _resolve(tickets: list[_Ticket]) -> None:
-    for ticket in tickets:
-        future = ticket.future
-        if future is None or future.done():
-            continue
-        if ticket.error is not None:
-            future.set_exception(ticket.error)
-        else:
-            future.set_result(ticket.result)

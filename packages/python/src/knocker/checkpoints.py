@@ -1,0 +1,150 @@
+"""Checkpoints, run and watched by the package: SQLite's automatic ones tell nobody that they fail.
+
+Two things end the trust in what is written, until a checkpoint has succeeded: an ``io_error`` of a write, because a failed sync marks pages
+as written that are not, so that later commits would be lost behind the hole; and a failing checkpoint.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from dataclasses import dataclass
+from typing import Literal
+
+from knocker.connection import Connection
+from knocker.error_codes import IoError
+from knocker.errors import KnockerError, translate
+
+logger = logging.getLogger("knocker.database")
+
+LOG_PAGES = 1000
+"""How long the write-ahead log grows before a checkpoint, in pages: what SQLite's automatic checkpoints take."""
+
+# Each descriptor that was open reports an old error once.
+_TRIES = 4
+# After these, for as long as it goes on failing.
+_PAUSE_S = 0.25
+_PAGE_BYTES = 4096
+# What one call writes, before the log has told.
+_PAGES_A_CALL = 8
+_LEAST_FACTOR, _MOST_FACTOR = 0.1, 10.0
+
+Mode = Literal["PASSIVE", "TRUNCATE"]
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """Why nothing is to be acknowledged, and which checkpoint ends that."""
+
+    error: KnockerError
+    mode: Mode
+
+
+class Checkpoints:
+    """Of one database in one process, for all of its connections. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._trouble: Trouble | None = None
+        self._next_try = 0.0
+        self._written = 0.0
+        self._factor = 1.0
+        self._log_pages = 0
+
+    @property
+    def trouble(self) -> Trouble | None:
+        """What is wrong, if anything."""
+        return self._trouble
+
+    def doubt(self, error: KnockerError) -> bool:
+        """To be called with the error of a failed write. Returns whether it is one that ends the trust in what was written before."""
+        if error.code != "io_error":
+            return False
+        with self._lock:
+            if self._trouble is None or self._trouble.mode == "PASSIVE":
+                self._next_try = 0.0
+                logger.error("a write failed: nothing is acknowledged until the log is checkpointed", extra={"code": error.code})
+            self._trouble = Trouble(error, "TRUNCATE")
+        return True
+
+    def require_sound(self, connection: Connection) -> None:
+        """Returns where what is committed now can be trusted. Else a checkpoint is tried, and the error raised where it fails."""
+        if self._trouble is None:
+            return
+        with self._lock:
+            if self._trouble is None:
+                return
+            if time.monotonic() >= self._next_try and self._recover(connection, self._trouble.mode):
+                logger.warning("the log is checkpointed: receipts are taken again")
+                self._trouble = None
+                return
+            raise IoError(f"{_WHY[self._trouble.mode]}: {self._trouble.error.message}")
+
+    def committed(self, connection: Connection, calls: int, size: int = 0) -> None:
+        """Notes a commit of so many calls with so many bytes, and runs the checkpoint that is due, if one is. The connection is in no
+        transaction, and whoever waited for the commit has been answered."""
+        with self._lock:
+            self._written += calls * _PAGES_A_CALL + size / _PAGE_BYTES
+            if self._written * self._factor < LOG_PAGES or self._trouble is not None:
+                return
+            written, self._written = self._written, 0.0
+        try:
+            _, log, moved = _checkpoint(connection, "PASSIVE")
+        except KnockerError as error:
+            if error.code == "busy":
+                return
+            with self._lock:
+                # Whatever it is: the log grows, or what was moved into the file is not safe there.
+                self._trouble = self._trouble or Trouble(error, "PASSIVE")
+                self._next_try = time.monotonic() + _PAUSE_S
+            logger.error("a checkpoint failed: receipts are refused until one succeeds", extra={"code": error.code})
+            return
+        with self._lock:
+            self._learn(written, log, moved)
+
+    def after_fork(self) -> None:
+        """In a child, where nobody holds the lock."""
+        self._lock = threading.Lock()
+
+    def _learn(self, written: float, log: int, moved: int) -> None:
+        """Adapts to what the log says that was really written, by other processes as well."""
+        grown = log - self._log_pages if log > self._log_pages else log
+        # A log that was moved completely begins anew.
+        self._log_pages = 0 if moved == log else log
+        if written > 0 and grown > 0:
+            factor = (self._factor + grown / written) / 2
+            self._factor = min(_MOST_FACTOR, max(_LEAST_FACTOR, factor))
+
+    def _recover(self, connection: Connection, mode: Mode) -> bool:
+        for _ in range(_TRIES):
+            try:
+                busy, _, _ = _checkpoint(connection, mode)
+            except KnockerError as error:
+                if error.code != "busy":
+                    self._trouble = Trouble(error, mode)
+                continue
+            if not busy:
+                self._written, self._log_pages = 0.0, 0
+                return True
+            break
+        self._next_try = time.monotonic() + _PAUSE_S
+        return False
+
+
+_WHY = {
+    "TRUNCATE": "an earlier write failed, and nothing is acknowledged until the log is checkpointed",
+    "PASSIVE": "checkpoints fail, and nothing is acknowledged until one succeeds",
+}
+
+
+def _checkpoint(connection: Connection, mode: Mode) -> tuple[int, int, int]:
+    """Whether it was kept from finishing, the pages of the log, and how many of them are in the file now. Raises KnockerError."""
+    try:
+        busy, log, moved = connection.execute(f"PRAGMA wal_checkpoint({mode})").fetchall()[0]
+    except Exception as error:
+        known = translate(error)
+        if known is None:
+            raise
+        raise known from None
+    return int(busy), int(log), int(moved)

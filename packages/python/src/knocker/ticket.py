@@ -1,0 +1,70 @@
+"""One call on its way through the writer: what to run, and whom to answer, a thread or a task."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import threading
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from knocker.connection import Value
+
+
+class Ticket:
+    """Made by whoever calls, and answered once by the writer with ``result`` or ``error``."""
+
+    __slots__ = ("arguments", "error", "function", "future", "lock", "loop", "queued_at", "result", "size")
+
+    def __init__(self, function: str, arguments: tuple[Value, ...]) -> None:
+        self.function = function
+        self.arguments = arguments
+        self.size = sum(len(one) for one in arguments if isinstance(one, (bytes, str)))
+        self.queued_at = time.monotonic()
+        self.result: Any = None
+        self.error: BaseException | None = None
+        self.lock: threading.Lock | None = threading.Lock()
+        self.loop: asyncio.AbstractEventLoop | None = None
+        self.future: asyncio.Future[Any] | None = None
+        self.lock.acquire()
+
+    def wait(self) -> Any:
+        """Blocks this thread until the answer is there."""
+        assert self.lock is not None
+        self.lock.acquire()
+        if self.error is not None:
+            raise self.error
+        return self.result
+
+    def awaited(self) -> asyncio.Future[Any]:
+        """A future of the running loop for the answer; to be asked for before the ticket is queued."""
+        self.lock = None
+        self.loop = asyncio.get_running_loop()
+        self.future = self.loop.create_future()
+        return self.future
+
+
+def answer(tickets: Sequence[Ticket]) -> None:
+    """Tells everybody what became of the calls."""
+    loops: dict[asyncio.AbstractEventLoop, list[Ticket]] = {}
+    for ticket in tickets:
+        if ticket.lock is not None:
+            ticket.lock.release()
+        elif ticket.loop is not None:
+            loops.setdefault(ticket.loop, []).append(ticket)
+    for loop, of_loop in loops.items():
+        # One wake-up a commit and loop, not one a caller. A loop that has been closed has no caller left to answer.
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(_resolve, of_loop)
+
+
+def _resolve(tickets: list[Ticket]) -> None:
+    for ticket in tickets:
+        future = ticket.future
+        if future is None or future.done():
+            continue
+        if ticket.error is not None:
+            future.set_exception(ticket.error)
+        else:
+            future.set_result(ticket.result)

@@ -1,0 +1,167 @@
+"""A file that is removed or replaced while it is open: nothing is acknowledged into it, and the new one is taken."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+import knocker
+from conftest import SECRET, PushOf, github_request
+from test_http import over_asgi, over_wsgi
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "app.db"
+
+
+@pytest.fixture
+def shop(path: Path) -> Iterator[knocker.Hooks]:
+    with knocker.open(path, busy_timeout_s=60) as hooks:
+        hooks.endpoint("github", provider="github", secrets=[SECRET], max_attempts=7)
+        hooks.endpoints["github"].receive(github_request(0))
+        yield hooks
+
+
+def eventually(receive: Callable[[], knocker.Receipt]) -> str:
+    """The outcome of the first call that is not refused because of the file."""
+    for _ in range(1200):
+        try:
+            return receive().outcome
+        except knocker.FileReplacedError:
+            # Whoever puts a file there may not be through with it.
+            threading.Event().wait(0.05)
+    raise AssertionError("the new file is not taken")
+
+
+def remove(path: Path) -> None:
+    for ending in ("", "-wal", "-shm"):
+        path.with_name(path.name + ending).unlink(missing_ok=True)
+
+
+def keys(path: Path) -> list[str]:
+    """What another process finds at the path."""
+    with knocker.open(path) as hooks:
+        return sorted(str(event.key) for event in hooks.events())
+
+
+def replace(path: Path) -> None:
+    """Puts a new and empty database there, as one does who starts anew."""
+    new = path.with_name("new.db")
+    with sqlite3.connect(new) as connection:
+        connection.execute("PRAGMA user_version = 1")
+    connection.close()
+    remove(path)
+    os.replace(new, path)
+
+
+def test_a_file_that_was_removed_is_noticed_and_another_one_taken(
+    shop: knocker.Hooks, path: Path, push: PushOf, caplog: pytest.LogCaptureFixture
+) -> None:
+    github = shop.endpoints["github"]
+    remove(path)
+    status, headers, body = over_asgi(shop.asgi(), "/github", push(1))
+    assert (status, headers["retry-after"], body) == (503, "5", b"try again later")
+    assert any(record.name == "knocker.database" and "was removed while it was open" in record.getMessage() for record in caplog.records)
+    with pytest.raises(knocker.FileReplacedError, match="there is none"):
+        github.receive(push(1))
+    # None is made where a backup may be on its way.
+    assert not path.exists()
+    path.touch()
+    with pytest.raises(knocker.FileReplacedError, match="empty"):
+        github.receive(push(1))
+    replace(path)
+    assert eventually(lambda: github.receive(push(1))) == "accepted"
+    assert keys(path) == ["delivery-1"]
+    # Its settings are those that were declared.
+    assert [endpoint.max_attempts for endpoint in shop.stored_endpoints()] == [7]
+
+
+def test_a_replaced_file_is_taken_without_the_log_of_the_former_one(shop: knocker.Hooks, path: Path, push: PushOf) -> None:
+    github = shop.endpoints["github"]
+    backup = path.with_name("backup.db")
+    shop.database.rows("VACUUM INTO ?", [str(backup)])
+    for n in range(1, 30):
+        github.receive(push(n))
+    # As one restores it while the app runs: the log of the former file stays, and SQLite would replay it.
+    os.replace(backup, path)
+    assert over_wsgi(shop.wsgi(), "/github", push(30))[0] == 503
+    assert eventually(lambda: github.receive(push(31))) == "accepted"
+    assert shop.database.rows("PRAGMA integrity_check") == [("ok",)]
+    assert keys(path) == ["delivery-0", "delivery-31"]
+    aside = [name for name in os.listdir(path.parent) if "-wal.of-replaced-file-" in name]
+    assert len(aside) == 1
+
+
+def test_a_commit_into_a_file_that_is_gone_is_not_acknowledged(shop: knocker.Hooks, path: Path, push: PushOf) -> None:
+    github = shop.endpoints["github"]
+    blocker = sqlite3.connect(path, isolation_level=None)
+    blocker.execute("BEGIN IMMEDIATE")
+    caught: list[BaseException] = []
+    begun = threading.Event()
+    open_connection = shop.database.writer._begin
+
+    def begin() -> object:
+        begun.set()
+        return open_connection()
+
+    shop.database.writer._begin = begin  # type: ignore[method-assign,assignment]
+
+    def receive() -> None:
+        try:
+            github.receive(push(1))
+        except knocker.KnockerError as error:
+            caught.append(error)
+
+    caller = threading.Thread(target=receive)
+    caller.start()
+    assert begun.wait(60)
+    replace(path)
+    blocker.close()
+    caller.join(60)
+    assert [type(error) for error in caught] == [knocker.FileReplacedError]
+    assert eventually(lambda: github.receive(push(1))) == "accepted"
+    assert keys(path) == ["delivery-1"]
+
+
+def test_operators_and_reads_see_the_new_file(shop: knocker.Hooks, path: Path, push: PushOf) -> None:
+    assert shop.stats().events.received == 1
+    replace(path)
+    with pytest.raises(knocker.FileReplacedError) as caught:
+        shop.stats()
+    assert caught.value.retryable
+    eventually(lambda: shop.endpoints["github"].receive(push(1)))
+    assert shop.stats().events.received == 1
+    assert [event.key for event in shop.events()] == ["delivery-1"]
+
+
+def test_a_file_that_is_away_is_waited_for(shop: knocker.Hooks, path: Path, push: PushOf) -> None:
+    github = shop.endpoints["github"]
+    away = path.parent.with_name("away")
+    os.replace(path.parent, away)
+    for _ in range(3):
+        with pytest.raises(knocker.DatabaseError):
+            github.receive(push(1))
+    os.replace(away, path.parent)
+    assert eventually(lambda: github.receive(push(1))) == "accepted"
+    assert keys(path) == ["delivery-0", "delivery-1"]
+
+
+def test_workers_go_on_in_the_new_file(shop: knocker.Hooks, path: Path) -> None:
+    handled: dict[str, threading.Event] = {name: threading.Event() for name in ("first", "second")}
+    inbox = shop.endpoint("inbox")
+    inbox.add_handler("*", lambda event, tx: handled[str(event.type)].set())
+    with shop.start_worker(concurrency=2):
+        inbox.ingest(b"{}", valid=True, type="first")
+        assert handled["first"].wait(60)
+        replace(path)
+        # Nobody of this process but the worker itself looks.
+        with knocker.open(path, busy_timeout_s=60) as others:
+            others.endpoint("inbox").ingest(b"{}", valid=True, type="second")
+            assert handled["second"].wait(60)
+    assert [event.status for event in shop.events(endpoint="inbox")] == ["handled"]
