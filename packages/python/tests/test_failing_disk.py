@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from conftest import DRIVER
 from faults import run
 
 
@@ -99,7 +100,8 @@ with knocker.open(path) as hooks:
     assert lines[2] == "accepted"
 
 
-@pytest.mark.parametrize("times", [1, 2])
+# pysqlite3 does not tell at opening.
+@pytest.mark.parametrize("times", [1] if DRIVER == "pysqlite3" else [1, 2])
 def test_a_connection_that_came_up_read_only_is_opened_again(tmp_path: Path, times: int) -> None:
     # Once is seen where it is opened, twice where it is written to.
     script = (

@@ -100,7 +100,7 @@ def test_a_replaced_file_is_taken_without_the_log_of_the_former_one(shop: knocke
 
 def test_a_commit_into_a_file_that_is_gone_is_not_acknowledged(shop: knocker.Hooks, path: Path, push: PushOf) -> None:
     github = shop.endpoints["github"]
-    blocker = sqlite3.connect(path, isolation_level=None)
+    blocker = shop.database.connect()
     blocker.execute("BEGIN IMMEDIATE")
     caught: list[BaseException] = []
     begun = threading.Event()

@@ -16,6 +16,7 @@ from conftest import SECRET, PushOf
 from knocker.http.answer import ABORTED, INTERNAL, NO_LENGTH, NOT_FOUND, TOO_SLOW, Answer, of_receipt
 from knocker.http.route import below, endpoint_name
 from knocker.http.settings import HttpSettings
+from knocker.http.target import target_of
 
 Pairs = list[tuple[str, str]]
 Call = Callable[..., tuple[int, dict[str, str], bytes]]
@@ -23,7 +24,7 @@ Call = Callable[..., tuple[int, dict[str, str], bytes]]
 
 def over_asgi(app: Any, path: str, request: knocker.Request, **scope: Any) -> tuple[int, dict[str, str], bytes]:
     """One request through an ASGI app; the body in pieces."""
-    headers = [(name.lower().encode(), value.encode("latin-1")) for name, value in _pairs(request)]
+    headers = [(name.lower().encode(), value.encode("latin-1")) for name, value in [("Host", "10.0.0.1:8000"), *_pairs(request)]]
     messages = [{"type": "http.request", "body": request.body[i : i + 5], "more_body": True} for i in range(0, len(request.body), 5)]
     messages.append({"type": "http.request", "body": b"", "more_body": False})
     sent: list[Any] = []
@@ -55,6 +56,7 @@ def over_wsgi(app: Any, path: str, request: knocker.Request, **environ: Any) -> 
         "REQUEST_METHOD": request.method,
         "PATH_INFO": path,
         "SCRIPT_NAME": "",
+        "HTTP_HOST": "10.0.0.1:8000",
         "SERVER_NAME": "10.0.0.1",
         "SERVER_PORT": "8000",
         "REMOTE_ADDR": "10.9.9.9",
@@ -163,7 +165,7 @@ def test_a_body_that_ends_early_stores_nothing(hooks: knocker.Hooks, github: kno
     async def send(message: Any) -> None:
         sent.append(message)
 
-    scope = {"type": "http", "method": "POST", "path": "/github", "headers": []}
+    scope = {"type": "http", "method": "POST", "path": "/github", "headers": [(b"host", b"app")]}
     asyncio.run(hooks.asgi()(scope, gone, send))
     assert sent == []
     assert list(hooks.deliveries()) == []
@@ -180,7 +182,7 @@ def test_a_slow_body_is_408_and_stores_nothing(tmp_path: Path) -> None:
         async def send(message: Any) -> None:
             sent.append(message)
 
-        scope = {"type": "http", "method": "POST", "path": "/github", "headers": []}
+        scope = {"type": "http", "method": "POST", "path": "/github", "headers": [(b"host", b"app")]}
         asyncio.run(hooks.asgi()(scope, never, send))
         assert sent[0]["status"] == 408
         assert list(hooks.deliveries()) == []
@@ -357,6 +359,73 @@ def test_the_url_keeps_its_escapes(hooks: knocker.Hooks, github: knocker.Endpoin
     over_asgi(github.asgi(), "/a b", push(3), raw_path=b"/a%20b", query_string=b"x=%2F")
     over_asgi(github.asgi(), "/a b", push(4), query_string=b"x=%2F")
     assert {delivery.url for delivery in hooks.deliveries()} == {"http://10.0.0.1:8000/a%20b?x=%2F"}
+
+
+@pytest.mark.parametrize(
+    "host", [None, "", "a b", "a/b", "user@host", "host:port", "host:", "[::1", "a\\b", "sh\xf6p.example", "a, b", "a#b"]
+)
+@pytest.mark.parametrize("public_url", [None, "https://shop.example"])
+def test_a_host_that_no_url_can_have_is_400(tmp_path: Path, push: PushOf, public_url: str | None, host: str | None) -> None:
+    with knocker.open(tmp_path / "app.db", public_url=public_url) as hooks:
+        hooks.endpoint("github", provider="github", secrets=[SECRET])
+        pairs = [(name.lower().encode(), value.encode()) for name, value in _pairs(push(1))]
+        headers = [*pairs, (b"host", host.encode("latin-1"))] if host is not None else pairs
+        status, _, body = over_asgi(hooks.asgi(), "/github", push(1), headers=headers)
+        assert (status, body) == (400, b"bad host")
+        environ = {} if host is None else {"HTTP_HOST": host}
+        assert over_wsgi(lambda given, start: hooks.wsgi()(without(given, environ), start), "/github", push(1))[0] == 400
+        assert list(hooks.deliveries()) == []
+
+
+def without(environ: dict[str, Any], host: dict[str, Any]) -> dict[str, Any]:
+    """The same with that host, or with none."""
+    return {**{name: value for name, value in environ.items() if name != "HTTP_HOST"}, **host}
+
+
+def test_a_second_host_is_400_as_well_as_one_of_a_trusted_proxy_that_cannot_be(tmp_path: Path, push: PushOf) -> None:
+    with knocker.open(tmp_path / "app.db", trusted_proxies=["*"]) as hooks:
+        hooks.endpoint("github", provider="github", secrets=[SECRET])
+        for more in [("Host", "other.example"), ("X-Forwarded-Host", "a b")]:
+            request = knocker.Request(push(1).body, [*_pairs(push(1)), more])
+            assert over_asgi(hooks.asgi(), "/github", request)[0] == 400
+        assert list(hooks.deliveries()) == []
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost", "shop.example:8443", "[::1]:80", "[2001:db8::1]", "under_score.example", "xn--shp-5qa.example"]
+)
+def test_every_host_that_can_be_is_taken(hooks: knocker.Hooks, github: knocker.Endpoint, push: PushOf, host: str) -> None:
+    assert over_wsgi(hooks.wsgi(), "/github", push(1), HTTP_HOST=host)[0] == 200
+    assert next(hooks.deliveries()).url == f"http://{host}/github"
+
+
+def test_a_body_that_is_too_large_is_a_warning_once_a_minute(
+    hooks: knocker.Hooks, github: knocker.Endpoint, interface: str, call: Call, caplog: pytest.LogCaptureFixture
+) -> None:
+    app = app_of(hooks, interface)
+    large = knocker.Request(b"x" * 1000, [("Content-Length", "1000")])
+    assert [call(app, "/github", large)[0] for _ in range(3)] == [413, 413, 413]
+    (record,) = [record for record in caplog.records if record.name == "knocker.http"]
+    assert record.levelname == "WARNING"
+    assert {"endpoint": "github", "size": 1000, "max_body_bytes": 64}.items() <= vars(record).items()
+    assert "max_body_bytes" in record.getMessage()
+
+
+@pytest.mark.parametrize(
+    ("environ", "target"),
+    [
+        ({"RAW_URI": "/a%2Fb;c?x=%2F"}, "/a%2Fb;c?x=%2F"),
+        ({"REQUEST_URI": "/a%2Fb"}, "/a%2Fb"),
+        ({"RAW_URI": "http://shop.example/a%2Fb?x=1"}, "/a%2Fb?x=1"),
+        ({"RAW_URI": "https://shop.example?x=/1"}, "/?x=/1"),
+        ({"RAW_URI": "http://[::1"}, "/"),
+        ({"PATH_INFO": "/a:b@c!$&'()*+,;=", "QUERY_STRING": "x=1"}, "/a:b@c!$&'()*+,;=?x=1"),
+        ({"SCRIPT_NAME": "/hooks", "PATH_INFO": "/a b\xc3\xb6"}, "/hooks/a%20b%C3%B6"),
+        ({}, "/"),
+    ],
+)
+def test_the_target_is_what_was_sent_or_as_near_as_can_be(environ: dict[str, str], target: str) -> None:
+    assert target_of(environ) == target
 
 
 def test_paths_below_a_mount() -> None:

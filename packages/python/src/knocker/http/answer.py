@@ -35,6 +35,7 @@ NOT_FOUND = plain(404, "no such endpoint")
 INTERNAL = plain(500, "internal error: nothing was stored")
 # Closing the connection is for the server: an app may not send the header (PEP 3333), and HTTP/2 has none.
 NO_LENGTH = plain(411, "send a content-length")
+BAD_HOST = plain(400, "bad host")
 ABORTED = plain(400, "the body ended early")
 TOO_SLOW = plain(408, "the body took too long")
 

@@ -6,11 +6,13 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
-from knocker.http.answer import NOT_FOUND, TOO_SLOW, Answer, for_method, of_error, of_receipt
+from knocker.http.answer import BAD_HOST, NOT_FOUND, TOO_SLOW, Answer, for_method, of_error, of_receipt
+from knocker.http.host import BadHostError
+from knocker.http.large_bodies import LargeBodies, size_of
 from knocker.http.route import below, endpoint_name
 from knocker.http.settings import HttpSettings
+from knocker.http.target import quoted
 from knocker.request import Request
 
 if TYPE_CHECKING:
@@ -45,6 +47,7 @@ class AsgiApp:
         self._settings = settings
         self._mount = mount
         self._otherwise = otherwise
+        self._large_bodies = LargeBodies()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One ASGI connection."""
@@ -65,9 +68,14 @@ class AsgiApp:
             return await _respond(send, for_method(NOT_FOUND, scope["method"]))
         try:
             request = await self._request(endpoint, scope, receive)
-            answer = of_receipt(await endpoint.areceive(request))
+            receipt = await endpoint.areceive(request)
+            if receipt.outcome == "too_large":
+                self._large_bodies.warn(endpoint.name, size_of(request), endpoint.max_body_bytes)
+            answer = of_receipt(receipt)
         except _Aborted:
             return None
+        except BadHostError:
+            answer = BAD_HOST
         except _TooSlow:
             answer = TOO_SLOW
         except Exception as error:
@@ -81,6 +89,7 @@ class AsgiApp:
             # A proxy may add its value to a header that is there, or a line of its own; both read the same when joined.
             return ", ".join(value for name, value in headers if name == wanted) or None
 
+        url = self._url(scope, header)
         length = header("content-length")
         announced = int(length) if length and length.isascii() and length.isdigit() else 0
         reading = self._read(endpoint, announced, receive)
@@ -92,7 +101,7 @@ class AsgiApp:
                 body, truncated = await asyncio.wait_for(reading, self._settings.body_timeout_s)
         except (TimeoutError, asyncio.TimeoutError) as error:
             raise _TooSlow from error
-        return Request(body, headers, scope["method"], self._url(scope, header), truncated)
+        return Request(body, headers, scope["method"], url, truncated)
 
     async def _read(self, endpoint: Endpoint, announced: int, receive: Receive) -> tuple[bytes, bool]:
         """The body, or its beginning and true where it is larger than the endpoint takes."""
@@ -116,13 +125,12 @@ class AsgiApp:
 
     def _url(self, scope: Scope, header: Callable[[str], str | None]) -> str:
         raw_path: bytes | None = scope.get("raw_path")
-        path = raw_path.decode("latin-1").partition("?")[0] if raw_path else quote(scope["path"])
+        path = raw_path.decode("latin-1").partition("?")[0] if raw_path else quoted(scope["path"].encode())
         query = scope.get("query_string", b"").decode("latin-1")
-        server = scope.get("server") or ("localhost", None)
         client = scope.get("client")
         return self._settings.external_url(
             scheme=scope.get("scheme", "http"),
-            host=header("host") or (server[0] if server[1] is None else f"{server[0]}:{server[1]}"),
+            host=header("host"),
             target=f"{path}?{query}" if query else path,
             peer=client[0] if client else None,
             header=header,

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from knocker.arguments import positive
 from knocker.errors import UsageError
+from knocker.http.host import checked_host
 
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -38,14 +39,18 @@ class HttpSettings:
             raise UsageError(f"trusted_proxies: {error}") from error
         object.__setattr__(self, "_networks", networks)
 
-    def external_url(self, *, scheme: str, host: str, target: str, peer: str | None, header: Callable[[str], str | None]) -> str:
-        """The URL that the provider called. ``target`` is path and query as sent, ``header`` looks a header up."""
+    def external_url(self, *, scheme: str, host: str | None, target: str, peer: str | None, header: Callable[[str], str | None]) -> str:
+        """The URL that the provider called. ``target`` is path and query as sent, ``header`` looks a header up.
+
+        Raises BadHostError where the request names no host that could be in a URL, whether it is needed or not.
+        """
+        host = checked_host(host)
         if self.public_url is not None:
             return self.public_url.rstrip("/") + target
         if self._trusts(peer):
             # Of several values the last is the one that the trusted peer itself has added.
             scheme = _last(header("x-forwarded-proto")) or scheme
-            host = _last(header("x-forwarded-host")) or host
+            host = checked_host(_last(header("x-forwarded-host")) or host)
         return f"{scheme}://{host}{target}"
 
     def _trusts(self, peer: str | None) -> bool:

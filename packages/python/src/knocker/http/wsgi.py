@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
-from knocker.http.answer import ABORTED, NO_LENGTH, NOT_FOUND, Answer, for_method, of_error, of_receipt
+from knocker.http.answer import ABORTED, BAD_HOST, NO_LENGTH, NOT_FOUND, Answer, for_method, of_error, of_receipt
+from knocker.http.host import BadHostError
+from knocker.http.large_bodies import LargeBodies, size_of
 from knocker.http.route import below, endpoint_name
 from knocker.http.settings import HttpSettings
+from knocker.http.target import target_of
 from knocker.request import Headers, Request
 
 if TYPE_CHECKING:
@@ -40,6 +42,7 @@ class WsgiApp:
         self._settings = settings
         self._mount = mount
         self._otherwise = otherwise
+        self._large_bodies = LargeBodies()
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """One WSGI request."""
@@ -59,33 +62,28 @@ class WsgiApp:
             return NO_LENGTH
         headers = _headers(environ)
         try:
+            url = self._url(environ, Headers(headers))
             body, truncated = _read(endpoint, environ)
-            request = Request(body, headers, environ["REQUEST_METHOD"], self._url(environ, Headers(headers)), truncated)
-            return of_receipt(endpoint.receive(request))
+            request = Request(body, headers, environ["REQUEST_METHOD"], url, truncated)
+            receipt = endpoint.receive(request)
+            if receipt.outcome == "too_large":
+                self._large_bodies.warn(endpoint.name, size_of(request), endpoint.max_body_bytes)
+            return of_receipt(receipt)
         except _Aborted:
             return ABORTED
+        except BadHostError:
+            return BAD_HOST
         except Exception as error:
             return of_error(endpoint.name, error)
 
     def _url(self, environ: Environ, headers: Headers) -> str:
-        server, port = environ.get("SERVER_NAME", "localhost"), environ.get("SERVER_PORT", "")
         return self._settings.external_url(
             scheme=environ.get("wsgi.url_scheme", "http"),
-            host=headers.get("host") or (f"{server}:{port}" if port else server),
-            target=_target(environ),
+            host=headers.get("host"),
+            target=target_of(environ),
             peer=environ.get("REMOTE_ADDR"),
             header=headers.get,
         )
-
-
-def _target(environ: Environ) -> str:
-    """Path and query as they were sent where the server tells (gunicorn, uWSGI, werkzeug do), else put together again."""
-    raw: str = environ.get("RAW_URI") or environ.get("REQUEST_URI") or ""
-    if raw.startswith("/"):
-        return raw
-    path = quote((environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")).encode("latin-1")) or "/"
-    query = environ.get("QUERY_STRING", "")
-    return f"{path}?{query}" if query else path
 
 
 def _headers(environ: Environ) -> list[tuple[str, str]]:
