@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from . import repeats
 from .signing import ED25519_PUBLIC, P256_OTHER_PUBLIC, P256_PUBLIC, base64_text, mac, named, seconds, sign_ed25519, sign_p256
 from .suite import NOW, Sent, Suite
 
@@ -113,6 +114,7 @@ def suite(family):
         times(suite, family, sent, good)
     if family.extra is not None:
         family.extra(suite, family, sent, good)
+    repeats.cases(suite, family, sent, good)
     return suite
 
 

@@ -369,7 +369,6 @@ FAMILIES = [
         step=1,
         tolerance_s=2400,
         binary_key=f"{NOW}:{named(BINARY)}",
-        extra=traps.webflow,
     ),
     Family(
         "woocommerce",

@@ -237,8 +237,6 @@ def slack(suite, family, sent, good):
     suite.delivery("a slash command", family.sign(Sent(command)), ("/deploy", named(command)))
     click = b"payload=%7B%22type%22%3A%22block_actions%22%2C%22trigger_id%22%3A%221%22%7D"
     suite.delivery("a click", family.sign(Sent(click)), ("block_actions", named(click)))
-    closed = b"payload=%7B%22type%22%3A%22view_closed%22%7D"
-    suite.delivery("a form that says nothing of when is new each time", family.sign(Sent(closed)), ("view_closed", None))
     suite.handshake("ssl_check", family.sign(Sent(b"token=t&ssl_check=1")), "")
     form = {"Content-Type": "application/x-www-form-urlencoded", "User-Agent": "Slackbot 1.0 (+https://api.slack.com/robots)"}
     check = Sent(b"ssl_check=1&token=legacy-token", form)
@@ -318,19 +316,8 @@ def twitch(suite, family, sent, good):
     suite.refused("the time taken from the body, and what stands before it for the id", forged.to(body=end), "malformed_header")
 
 
-def webflow(suite, family, sent, good):
-    stock = sent.to(body=b'{"triggerType":"ecomm_inventory_changed","payload":{"id":"sku-1","quantity":5,"inventoryType":"finite"}}')
-    kind = "ecomm_inventory_changed"
-    for hours, name in ((0, "a stock"), (1, "the same stock an hour later")):
-        now = NOW + hours * 3_600_000
-        suite.delivery(name, family.sign(stock, now=now), (kind, f"{now}:{named(stock.body)}"), now=now)
-
-
 def woocommerce(suite, family, sent, good):
     suite.handshake("the ping when a webhook is saved", Sent(b"webhook_id=12"), "")
-    other = family.sign(sent.to(body=b'{"id":728,"status":"processing"}'))
-    key = f"a1b2c3d4e5:{named(other.body)}"
-    suite.delivery("another order in the same second has the same delivery id", other, ("order.created", key))
     suite.refused("a ping with more in it", Sent(b"webhook_id=12&x=1"), "missing_header")
 
 

@@ -31,6 +31,9 @@ def suite():
     suite.delivery("the second of two secrets", good, ITEM, secrets=["other", "test-signing-key"])
     suite.delivery("a copied signature with another event has the same key", sent(event="opened"), ("opened", TOKEN))
     suite.delivery("a day old, as no age is too great by default", good, ITEM, now=NOW + 86_400_000)
+    suite.twice("the last retry repeats what is signed", good, good, [ITEM], 1, later=8 * 3_600_000)
+    other = "b" + TOKEN[1:]
+    suite.twice("another token in the same second", good, sent(token=other), [ITEM], 2, again=[("delivered", other)])
     suite.refused("too old for the option tolerance_s", good, "timestamp_out_of_tolerance", now=NOW + 301_000, options={"tolerance_s": 300})
     suite.refused("another token", sent(token="x" * 50, signature=mac(b"test-signing-key", b"other").hex()), "bad_signature")
     suite.refused("another time", sent(timestamp="1767225601"), "bad_signature")

@@ -21,20 +21,52 @@ def redelivered(suite, entry):
     """What was not acknowledged comes again beside what is new."""
     kind = "whatsapp_business_account.messages"
     first, second = '{"from":"491","id":"wamid.A","type":"text"}', '{"from":"491","id":"wamid.B","type":"text"}'
-    suite.delivery("one message", entry.sign(whatsapp('{"messages":[%s]}' % first)), (kind, "wamid.A"))
-    both = entry.sign(whatsapp('{"messages":[%s,%s]}' % (first, second)))
-    suite.delivery("the same message with another", both, (kind, "wamid.A"), (kind, "wamid.B"))
-    read = '{"id":"wamid.G","status":"read","timestamp":"%d","recipient_id":"g1","recipient_type":"group","recipient_participant_id":"%s"}'
-    members = [read % (1767225600, "4917"), read % (1767225600, "4918")]
-    for member, number in zip(members, ["4917", "4918"], strict=True):
-        name = f"a message to a group read by {number}"
-        suite.delivery(name, entry.sign(whatsapp('{"statuses":[%s]}' % member)), (kind, f"wamid.G:read:{number}"))
-    both = entry.sign(whatsapp('{"statuses":[%s]}' % ",".join(members)))
-    suite.delivery("read by both", both, (kind, "wamid.G:read:4917"), (kind, "wamid.G:read:4918"))
-    unknown = read % (1767225600, "") + " "
-    named = f"wamid.G:read:{hashlib.sha256(unknown.strip().encode()).hexdigest()[:16]}"
-    suite.delivery("read by a member without a number", entry.sign(whatsapp('{"statuses":[%s]}' % unknown)), (kind, named))
-    suite.delivery("what is no object is no message", entry.sign(whatsapp('{"messages":[1,null,[],%s]}' % first)), (kind, "wamid.A"))
+    one, both = (entry.sign(whatsapp('{"messages":[%s]}' % messages)) for messages in (first, f"{first},{second}"))
+    items = [(kind, "wamid.A"), (kind, "wamid.B")]
+    suite.twice("a message that comes again with another", one, both, items[:1], 2, again=items, later=5_000)
+    suite.twice("a message that comes again after a week", one, one, items[:1], 1, later=7 * 86_400_000)
+    suite.delivery("what is no object is no message", entry.sign(whatsapp('{"messages":[1,null,[],%s]}' % first)), items[0])
+    statuses(suite, entry, kind)
+    others(suite, entry)
+
+
+def statuses(suite, entry, kind):
+    def sent(*members):
+        return entry.sign(whatsapp('{"statuses":[%s]}' % ",".join(members)))
+
+    read = '{"id":"wamid.G","status":"read","timestamp":"1767225600","recipient_id":"g1","recipient_type":"group"%s}'
+    ann, bob = (read % f',"recipient_participant_id":"{number}"' for number in ("4917", "4918"))
+    keys = [(kind, "wamid.G:read:4917"), (kind, "wamid.G:read:4918")]
+    suite.twice("a message to a group read by two", sent(ann), sent(bob), keys[:1], 2, again=keys[1:])
+    suite.twice("a reader who comes again with another", sent(ann), sent(ann, bob), keys[:1], 2, again=keys)
+    nobody = read % ""
+    named = f"wamid.G:read:{hashlib.sha256(nobody.encode()).hexdigest()[:16]}"
+    suite.twice("read by a member without a number", sent(nobody), sent(nobody), [(kind, named)], 1)
+    delivered = '{"id":"wamid.A","status":"delivered","timestamp":"1767225600","recipient_id":"491"}'
+    seen = delivered.replace("delivered", "read")
+    keys = [(kind, "wamid.A:delivered"), (kind, "wamid.A:read")]
+    suite.twice("two statuses of one message", sent(delivered), sent(delivered, seen), keys[:1], 2, again=keys)
+
+
+def others(suite, entry):
+    """Changes and entries without an id."""
+
+    def sent(entries):
+        return entry.sign(Sent(('{"object":"page","entry":[%s]}' % entries).encode()))
+
+    def feed(post, time=1767225600):
+        change = f'{{"field":"feed","value":{{"post_id":"{post}"}}}}'
+        key = f"7:{time}:feed:{hashlib.sha256(change.encode()).hexdigest()[:32]}"
+        return sent(f'{{"id":"7","time":{time},"changes":[{change}]}}'), [("page.feed", key)]
+
+    (one, item), (two, other), (later, another) = feed("1"), feed("2"), feed("1", 1767225601)
+    suite.twice("a change that comes again", one, one, item, 1, later=60_000)
+    suite.twice("two changes of one second", one, two, item, 2, again=other)
+    suite.twice("the same change a second later", one, later, item, 2, again=another)
+    message = '{"id":"7","time":%d,"messaging":[{"sender":{"id":"1"},"timestamp":1,"message":{"mid":"m1","text":"hi"}}]}'
+    suite.twice("a message of Messenger in another entry", sent(message % 1), sent(message % 2), [("page.message", "m1")], 1)
+    bare = '{"id":"7"}'
+    suite.twice("an entry that says nothing", sent(bare), sent(bare), [("page", None)], 2)
 
 
 def own(suite, entry, sent, good):
@@ -67,6 +99,13 @@ def own(suite, entry, sent, good):
 
 def suite():
     entry = family.Family(
-        "meta", "X-Hub-Signature-256", BODY, ITEMS, form="sha256={signature}", options={"verify_token": "test-token"}, binary_key=None, extra=own
+        "meta",
+        "X-Hub-Signature-256",
+        BODY,
+        ITEMS,
+        form="sha256={signature}",
+        options={"verify_token": "test-token"},
+        binary_key=None,
+        extra=own,
     )
     return family.suite(entry)
