@@ -10,7 +10,7 @@ use super::engine::template::Part;
 use super::engine::timestamp::{Future, Place, Timestamp, Unit};
 use super::options::OptionSpec;
 use super::provider::{CustomScheme, Provider, Scheme};
-use super::redelivery::{Grain, Proof, Redelivery, Repeat, Retries};
+use super::redelivery::{Grain, HOUR, Proof, Redelivery, Repeat, Retries};
 use super::secrets::Secrets;
 use super::verdict::Signed;
 use crate::error::Result;
@@ -30,13 +30,13 @@ pub(crate) static BOX: Provider = Provider {
     // The delivery id in the header changes with each attempt, the id in the body does not.
     event: Event { types: &[Source::Json("trigger")], keys: &[Source::Json("id")], ..Event::UNKNOWN },
     redelivery: Redelivery {
-        retries: Retries::Somehow,
+        retries: Retries::For(2 * HOUR),
         body: Repeat::Unknown,
         id: Repeat::Same,
-        timestamp: Repeat::Unknown,
+        timestamp: Repeat::Renewed,
         proof: Proof::Signed,
         grain: Grain::Occurrence,
-        note: "BOX-DELIVERY-ID is another one for each attempt, the id in the body is not",
+        note: "BOX-DELIVERY-ID and the time of sending are others for each attempt, the id in the body is not",
     },
     samples: &[Sample::Uuid("BOX-DELIVERY-ID")],
     ..Provider::BASE
