@@ -36,6 +36,8 @@ def github(suite, family, sent, good):
 
 def clerk(suite, family, sent, good):
     plain = {name.replace("svix-", "webhook-"): value for name, value in good.headers.items()}
+    again = family.sign(sent, now=NOW + 99_305_000)
+    suite.twice("the last retry, signed anew", good, again, family.items, 1, later=99_305_000)
     suite.refused("the headers of Standard Webhooks", good.to(headers=plain), "missing_header")
     versions(suite, family, good)
 

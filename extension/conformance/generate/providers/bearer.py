@@ -17,6 +17,7 @@ def suite():
     suite.delivery("the scheme in other letters", sent("bEARER Test-Secret"), item)
     suite.delivery("the second of two secrets", sent("Bearer Test-Secret"), item, secrets=["other", "Test-Secret"])
     suite.delivery("identity by header", sent("Bearer Test-Secret"), (None, "h7"), options={"id_header": "X-Id", "id_path": "id"})
+    suite.twice("equal bytes are two events by default", sent("Bearer Test-Secret"), sent("Bearer Test-Secret"), [item], 2)
     suite.delivery("identity by the digest", sent("Bearer Test-Secret"), (None, named(BODY)), options={"id_fallback": "digest"})
     suite.refused("the token in other letters", sent("Bearer test-secret"), "bad_signature")
     suite.refused("the beginning of the token", sent("Bearer Test-Secre"), "bad_signature")

@@ -189,14 +189,20 @@ mod tests {
     use super::super::{Provider, all};
     use super::*;
 
-    /// The pages that state their facts.
-    fn stated() -> impl Iterator<Item = &'static Provider> {
-        all().iter().copied().filter(|provider| provider.redelivery.grain != Grain::Unstated)
+    fn pages() -> impl Iterator<Item = &'static Provider> {
+        all().iter().copied()
+    }
+
+    #[test]
+    fn every_page_states_its_facts() {
+        for provider in pages() {
+            assert_ne!(provider.redelivery.grain, Grain::Unstated, "{}", provider.name);
+        }
     }
 
     #[test]
     fn a_grain_that_is_no_occurrence_takes_the_digest() {
-        for provider in stated().filter(|provider| matches!(provider.redelivery.grain, Grain::Second | Grain::Version | Grain::Digest)) {
+        for provider in pages().filter(|provider| matches!(provider.redelivery.grain, Grain::Second | Grain::Version | Grain::Digest)) {
             let coarse = provider.event.keys.iter().find(|source| !source.has_digest());
             assert!(coarse.is_none(), "{}: {coarse:?} cannot tell two occurrences of one second apart", provider.name);
         }
@@ -204,7 +210,7 @@ mod tests {
 
     #[test]
     fn a_digest_alone_has_its_reason() {
-        for provider in stated() {
+        for provider in pages() {
             for source in provider.event.keys {
                 let is_justified = match source {
                     Source::Digest => false,
@@ -218,7 +224,7 @@ mod tests {
 
     #[test]
     fn a_body_that_counts_its_attempts_is_hashed_without_the_count() {
-        for provider in stated().filter(|provider| provider.redelivery.body == Repeat::Renewed) {
+        for provider in pages().filter(|provider| provider.redelivery.body == Repeat::Renewed) {
             let takes_digest = provider.event.keys.iter().any(Source::has_digest);
             assert!(!takes_digest || !provider.event.renewed.is_empty(), "{}: a retry would be a new event", provider.name);
         }
@@ -226,7 +232,7 @@ mod tests {
 
     #[test]
     fn what_vouches_for_the_identity_is_said_as_it_is() {
-        for provider in stated() {
+        for provider in pages() {
             let (name, proof) = (provider.name, provider.redelivery.proof);
             let unsigned: Vec<_> =
                 provider.event.keys.iter().flat_map(Source::headers).filter(|header| !provider.signs_header(header)).collect();
@@ -245,7 +251,7 @@ mod tests {
     /// request could be sent as a new event for all that time.
     #[test]
     fn a_timestamp_that_retries_repeat_is_tolerated_for_as_long_as_they_come() {
-        for provider in stated() {
+        for provider in pages() {
             let Redelivery { retries, timestamp, proof, .. } = provider.redelivery;
             let tolerance = provider.option_defaults()["tolerance_s"].as_i64().unwrap_or(0);
             if timestamp == Repeat::Absent || timestamp == Repeat::Renewed || tolerance == 0 {
