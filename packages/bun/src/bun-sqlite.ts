@@ -19,7 +19,15 @@ class BunConnection implements Connection<Database> {
     const prepare = (sql: string) => database.prepare(sql).safeIntegers(false);
     this.#statements = new Statements(prepare, (statement) => statement.finalize());
     // SQLite's own answer: the name that was given says nothing of `file:` URIs and of temporary databases.
-    const main = attempt(() => database.prepare("PRAGMA database_list").all() as { name: string; file: string }[])[0];
+    const [main] = attempt(() => {
+      const list = database.prepare("PRAGMA database_list");
+      try {
+        return list.all() as { name: string; file: string }[];
+      } finally {
+        // One that is left to the garbage collector keeps the file open beyond close, and its log unmoved.
+        list.finalize();
+      }
+    });
     this.file = main?.file ? realpathSync(main.file) : "";
   }
 

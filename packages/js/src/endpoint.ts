@@ -24,6 +24,7 @@ import {
 } from "./receive.js";
 import { isUnset, type Secrets, type SecretsFunction, secretsJson, type SecretsOfRequest, secretsRequest } from "./secrets.js";
 import type { Session } from "./session.js";
+import type { WarningOfReceipt } from "./warnings.js";
 
 /** The settings of an endpoint. One that is left out has its default, also where the file holds another value. */
 export interface EndpointSettings {
@@ -130,7 +131,7 @@ export class Endpoint<Tx extends object> {
         `${this.#where}: secrets holds no secret, only empty or undefined ones: an environment variable may be unset`,
       );
     }
-    this.#session.callSync("knocker_endpoint", this.name, configOf(this.#where, settings));
+    this.#session.declare(this.name, configOf(this.#where, settings));
     this.#secrets = typeof secrets === "function" ? { find: secrets, list } : { list };
     this.#publicUrl = publicUrl;
     this.#limitUntil = 0;
@@ -217,6 +218,11 @@ export class Endpoint<Tx extends object> {
   /** Tells `onError`. */
   report(error: unknown): void {
     this.#session.report(error);
+  }
+
+  /** Tells `onWarning`. */
+  warn(warning: WarningOfReceipt): void {
+    this.#session.warnings.tell(this.name, warning, this.#limit);
   }
 
   /** The largest body to read, in bytes. What another process changed is seen within a second; the core has the last word in any case. */

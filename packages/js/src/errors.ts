@@ -60,6 +60,10 @@ export class ReadOnlyError extends DatabaseError {}
 export class DiskFullError extends DatabaseError {}
 /** The operating system failed to read or write. */
 export class IoError extends DatabaseError {}
+/** The file was removed, or another was put in its place, while it was open. */
+export class FileReplacedError extends DatabaseError {}
+/** The endpoint was changed between the judging of a request and its storing. */
+export class StaleJudgementError extends DatabaseError {}
 /** The file is damaged. */
 export class CorruptError extends DatabaseError {}
 /** The application interrupted the statement. */
@@ -102,6 +106,8 @@ const CLASSES: Record<string, ErrorClass> = {
   read_only: ReadOnlyError,
   disk_full: DiskFullError,
   io_error: IoError,
+  file_replaced: FileReplacedError,
+  stale_judgement: StaleJudgementError,
   corrupt: CorruptError,
   interrupted: InterruptedError,
   nested_statement: NestedStatementError,
@@ -136,6 +142,13 @@ const catalogue = new Map<string, ErrorFacts>([
     },
   ],
   ["closed", { retryable: false, hint: "Keep it open for as long as it is used." }],
+  [
+    "file_replaced",
+    {
+      retryable: true,
+      hint: "Put a whole file in its place by renaming; the program opens it by itself. Stop every program first where you can, and take away the -wal and -shm of the former one.",
+    },
+  ],
   ["usage", { retryable: false, hint: "Correct the call as the message says." }],
   // Needed before the library is loaded, when its own table cannot be read yet.
   ["second_sqlite", { retryable: false, hint: "Use one SQLite library per process: two on one file drop each other's locks." }],

@@ -9,6 +9,7 @@ export {
   DatabaseError,
   DiskFullError,
   DriverMissingError,
+  FileReplacedError,
   InterruptedError,
   InvalidArgumentError,
   IoError,
@@ -24,6 +25,7 @@ export {
   SecondSqliteError,
   SetupError,
   SqliteError,
+  StaleJudgementError,
   UnknownDeliveryError,
   UnknownEndpointError,
   UnknownEventError,
@@ -59,4 +61,5 @@ export type {
 export type { Secrets, SecretsFunction, SecretsOfRequest, SecretsRequest } from "./secrets.js";
 export type { OnError, OpenOptions } from "./options.js";
 export { Dead, Ignore, Retry } from "./verdict.js";
+export type { OnWarning, Warning } from "./warnings.js";
 export { Worker, type WorkOptions } from "./worker.js";

@@ -2,11 +2,11 @@
 
 import type { Connection, Row, SqlValue } from "./driver.js";
 import { describeThrown, textOf } from "./describe.js";
-import { BusyError, DatabaseError, knockerError, LeaseLostError } from "./errors.js";
+import { BusyError, DatabaseError, FileReplacedError, knockerError, LeaseLostError } from "./errors.js";
 import { Event } from "./event.js";
 import { transactionEnded } from "./guard.js";
 import type { Handler } from "./handlers.js";
-import { whenWritable } from "./lock.js";
+import type { Link } from "./link.js";
 import { runningFor } from "./running.js";
 import type { OnError } from "./options.js";
 import type { Session } from "./session.js";
@@ -25,11 +25,14 @@ export type JobOutcome = "handled" | "failed" | "dead" | "ignored" | "lease_lost
  */
 const VERDICT_PATIENCE_MS = 60_000;
 
+/** How long it waits for a disk that has failed, and how long between two tries, in milliseconds. */
+const DISK_PATIENCE_MS = 10_000;
+const DISK_PAUSE_MS = 250;
+
 /** A connection that handlers run on, one job at a time. */
 export class JobRunner<Db extends object> {
   readonly #session: Session<Db>;
-  /** Undefined between one that had to be given up and the next. */
-  #current: Connection<Db> | undefined;
+  readonly #link: Link<Db>;
   readonly #worker: string;
   readonly #report: OnError;
   #transaction: LazyTransaction<Db> | undefined;
@@ -37,7 +40,7 @@ export class JobRunner<Db extends object> {
   /** @param worker the name under which the jobs are leased. */
   constructor(session: Session<Db>, worker: string, report: OnError) {
     this.#session = session;
-    this.#current = session.connect();
+    this.#link = session.connect();
     this.#worker = worker;
     this.#report = report;
   }
@@ -53,14 +56,20 @@ export class JobRunner<Db extends object> {
         return await this.#fail(jobId, `no handler for events of type ${JSON.stringify(event.type)}`, 0, options);
       }
       for (;;) {
-        const transaction = new LazyTransaction(this.#session, this.#connection);
+        const connection = this.#connection;
+        const transaction = new LazyTransaction(this.#session, connection);
         this.#transaction = transaction;
         try {
           await runningFor([this.#worker, this.#session], () => callAll(handlers, event, transaction));
-          await this.#handled(transaction, jobId, start);
+          await this.#handled(transaction, connection, jobId, start);
           return "handled";
         } catch (error) {
           this.#takeBack(transaction);
+          if (transaction.refusedBy && this.#link.mayReplace(transaction.refusedBy)) {
+            // Nothing was done with it: the handlers run again on one that can write.
+            this.#link.drop();
+            continue;
+          }
           if (!transaction.conflicted) return await this.#judge(error, event, jobId, elapsed(start));
         }
         await this.#writable();
@@ -75,20 +84,20 @@ export class JobRunner<Db extends object> {
   }
 
   /** Extends the lease of the job that runs here, on `control` or, where the handler holds the write lock, in its own transaction. */
-  async extend(jobId: number, leaseS: number, control: Connection<Db>): Promise<void> {
+  async extend(jobId: number, leaseS: number, control: Link<Db>): Promise<void> {
     const extend = (connection: Connection<Db>) =>
       connection.get("SELECT knocker_extend(?, ?, ?, ?)", jobId, this.#worker, leaseS, this.#session.now());
-    if (this.#transaction?.begun && this.#connection.inTransaction) extend(this.#connection);
-    else await whenWritable(this.#session.lock, this.#session.busyTimeoutMs, () => extend(control));
+    const current = this.#link.current;
+    if (this.#transaction?.begun && current?.inTransaction) extend(current);
+    else await this.#session.whenWritable(this.#session.busyTimeoutMs, () => extend(control.connection));
   }
 
   close(): void {
-    if (!this.#session.inMemory) this.#current?.close();
-    this.#current = undefined;
+    this.#link.close();
   }
 
   get #connection(): Connection<Db> {
-    return (this.#current ??= this.#session.reconnect());
+    return this.#link.connection;
   }
 
   /** Takes back what the handlers wrote, if need be together with the connection: one that is stuck would keep the write lock. */
@@ -97,37 +106,25 @@ export class JobRunner<Db extends object> {
       transaction.rollback();
     } catch (error) {
       this.#report(error);
-      this.#giveUpConnection();
+      this.#link.drop();
     }
   }
 
-  /** The next use opens another one. A database in memory has no second. */
-  #giveUpConnection(): void {
-    if (this.#session.inMemory) return;
-    const former = this.#current;
-    this.#current = undefined;
-    try {
-      former?.close();
-    } catch (error) {
-      this.#report(error);
-    }
-  }
-
-  async #handled(transaction: LazyTransaction<Db>, jobId: number, start: number): Promise<void> {
-    const handled = () =>
-      this.#connection.get("SELECT knocker_handled(?, ?, ?, ?)", jobId, this.#worker, elapsed(start), this.#session.now());
-    if (!transaction.begun) {
-      await whenWritable(this.#session.lock, VERDICT_PATIENCE_MS, handled);
-    } else {
-      transaction.commit(handled);
-    }
+  /** On the connection of the handlers: where the file was replaced while they ran, what they wrote is of no use, and neither is this. */
+  async #handled(transaction: LazyTransaction<Db>, connection: Connection<Db>, jobId: number, start: number): Promise<void> {
+    const handled = () => {
+      this.#link.requireCurrent();
+      connection.get("SELECT knocker_handled(?, ?, ?, ?)", jobId, this.#worker, elapsed(start), this.#session.now());
+    };
+    if (transaction.begun) this.#session.write(() => transaction.commit(handled));
+    else await this.#session.whenWritable(VERDICT_PATIENCE_MS, handled);
     transaction.rollback();
   }
 
   /** Settles when the file can be written. Nothing is held meanwhile, neither the lock nor the thread. */
   async #writable(): Promise<void> {
     if (this.#session.inMemory) return this.#session.lock.free(VERDICT_PATIENCE_MS);
-    await whenWritable(this.#session.lock, VERDICT_PATIENCE_MS, () => {
+    await this.#session.whenWritable(VERDICT_PATIENCE_MS, () => {
       this.#connection.get("BEGIN IMMEDIATE");
       this.#connection.get("ROLLBACK");
     });
@@ -170,14 +167,17 @@ export class JobRunner<Db extends object> {
       .fill("?")
       .join(", ");
     const call = () => this.#connection.get(`SELECT ${name}(${marks}) AS result`, ...parameters, this.#session.now());
-    const write = async () => (await whenWritable(this.#session.lock, VERDICT_PATIENCE_MS, call))!["result"]!;
-    try {
-      return await write();
-    } catch (error) {
-      if (!(error instanceof DatabaseError) || error instanceof BusyError || this.#session.inMemory) throw error;
-      // The handler may have left the connection in a state that refuses writes, such as `PRAGMA query_only`.
-      this.#giveUpConnection();
-      return write();
+    const end = performance.now() + DISK_PATIENCE_MS;
+    for (let tries = 0; ; tries++) {
+      try {
+        return (await this.#session.whenWritable(VERDICT_PATIENCE_MS, call))!["result"]!;
+      } catch (error) {
+        const kept = !(error instanceof DatabaseError) || error instanceof BusyError || error instanceof FileReplacedError;
+        if (kept || this.#session.inMemory || (tries > 0 && !this.#session.disk.doubt) || performance.now() > end) throw error;
+        // The handler may have left the connection in a state that refuses writes, such as `PRAGMA query_only`.
+        this.#link.drop();
+        if (this.#session.disk.doubt) await new Promise((resolve) => setTimeout(resolve, DISK_PAUSE_MS));
+      }
     }
   }
 }

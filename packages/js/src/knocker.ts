@@ -23,7 +23,7 @@ export class Knocker<Tx extends object> extends Operator<Tx> {
 
   /** The file, `""` for a database in memory. */
   get file(): string {
-    return this.session.connection.file;
+    return this.session.file;
   }
 
   /**

@@ -63,7 +63,7 @@ const PAUSES_MS = [1, 1, 2, 3, 5, 8, 13, 20];
  * Runs a synchronous write, and again while the lock is held elsewhere, without blocking the event loop in between.
  * @param limitMs how long to go on before the `BusyError` is thrown.
  */
-export async function whenWritable<T>(lock: WriteLock, limitMs: number, write: () => T): Promise<T> {
+export async function whenFree<T>(lock: WriteLock, limitMs: number, write: () => T): Promise<T> {
   const start = performance.now();
   for (let tries = 0; ; tries++) {
     const left = limitMs - (performance.now() - start);

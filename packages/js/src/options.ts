@@ -4,6 +4,7 @@ import { checkObject, FLAG, FUNCTION, oneOf, type Rule, type Shape, show, SIZE, 
 import { knockerError } from "./errors.js";
 import type { Event } from "./event.js";
 import { PUBLIC_URL } from "./http/url.js";
+import type { OnWarning } from "./warnings.js";
 
 /** How to open a database. */
 export interface OpenOptions {
@@ -27,6 +28,11 @@ export interface OpenOptions {
   now?: () => number;
   /** Told of what went wrong where no caller sees it: in HTTP handlers, event handlers and workers. Default: `console.error`. */
   onError?: OnError;
+  /**
+   * Told of requests that are lost although nothing failed: a body over `maxBodyBytes` (413), which some senders never send again, and refused requests beyond
+   * what an endpoint keeps. At most once a minute for each endpoint and kind. Default: `console.warn`.
+   */
+  onWarning?: OnWarning;
 }
 
 /** Receives an error, and the event that was being handled, if any. What it throws, or a promise of it rejects with, ends nothing. */
@@ -61,6 +67,7 @@ const OPTIONS: Shape = {
   trustProxy: FLAG,
   now: FUNCTION,
   onError: FUNCTION,
+  onWarning: FUNCTION,
 };
 
 /** What `now` may return. */

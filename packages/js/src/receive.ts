@@ -153,6 +153,14 @@ export function bodyForSql(where: string, body: unknown): SqlValue {
   );
 }
 
+/** How large a body is, or says that it is where it was not read to its end. */
+export function bodySize(request: IncomingRequest): number {
+  const { body, headers, truncated } = request;
+  const read = typeof body === "string" ? Buffer.byteLength(body) : (body?.byteLength ?? 0);
+  const announced = truncated ? Number(namedHeaders(headers)["content-length"]) : NaN;
+  return announced > read ? announced : read;
+}
+
 /** The bytes of a body. */
 export function bodyBytes(body: unknown): Uint8Array {
   const value = bodyForSql("receive", body);

@@ -1,48 +1,65 @@
-/** What every part of one `Knocker` shares: connections, the writer, the clock. */
+/** What every part of one `Knocker` shares: the file, connections to it, the writer, the clock. */
+
+import { resolve } from "node:path";
 
 import { check } from "./check.js";
+import { Checkpoints } from "./checkpoints.js";
 import type { Connection, Driver, Row, SqlValue } from "./driver.js";
+import { type Disk, diskOf } from "./disk.js";
 import { type KnockerError, knockerError } from "./errors.js";
 import { claimFile, loadOn } from "./library.js";
-import { type WriteLock, lockOf } from "./lock.js";
+import { Link, type LinkSource } from "./link.js";
+import { type WriteLock, lockOf, whenFree } from "./lock.js";
 import { checkOptions, checkPath, CLOCK_TIME, type OnError, type OpenOptions, reporter } from "./options.js";
+import { Place } from "./place.js";
 import { isInHandlerOf } from "./running.js";
+import { selectOf } from "./statements.js";
+import { Warnings } from "./warnings.js";
 import { Writer } from "./writer.js";
 
-const selects = new Map<string, string>();
+/** How often the path is looked at while nothing is written, in milliseconds. */
+const LOOK_EVERY_MS = 500;
 
-/** `SELECT function(?, …)` with one mark an argument and one for the clock. The same text each time: it is what statements are kept by. */
-function selectOf(name: string, count: number): string {
-  const key = `${name}/${count}`;
-  let sql = selects.get(key);
-  if (sql === undefined) {
-    sql = `SELECT ${name}(${Array(count + 1)
-      .fill("?")
-      .join(", ")}) AS result`;
-    selects.set(key, sql);
-  }
-  return sql;
+/** How much a write writes, for the checkpoints: calls, and the bytes that they bring. */
+export interface WriteSize {
+  calls: number;
+  bytes: number;
 }
 
+const ONE_CALL: WriteSize = { calls: 1, bytes: 0 };
+
 /** The shared state of one `Knocker`. */
-export class Session<Db extends object> {
+export class Session<Db extends object> implements LinkSource<Db> {
   readonly driver: Driver<Db>;
   readonly options: OpenOptions;
   readonly busyTimeoutMs: number;
   /** Reads, and the writes of the writer. */
-  readonly connection: Connection<Db>;
-  readonly lock: WriteLock;
+  readonly main: Link<Db>;
   readonly writer: Writer;
   /** Tells `onError`. */
   readonly report: OnError;
+  /** Tells `onWarning`. */
+  readonly warnings: Warnings;
+  /** As SQLite names it, `""` for a database in memory. */
+  file: string;
+  lock: WriteLock;
+  disk: Disk;
+  generation = 0;
+  closed = false;
+  readonly #checkpoints = new Checkpoints();
   readonly #closers = new Set<() => unknown>();
   readonly #listeners = new Set<() => void>();
+  /** The configuration of the endpoints that this process has declared. */
+  readonly #declared = new Map<string, string>();
   /** Whether the connection was opened here. */
   #owned = true;
+  /** Undefined for a database in memory. */
+  #place: Place | undefined;
+  #looking: NodeJS.Timeout | undefined;
+  #goneTold = false;
   #releaseFile = (): void => {};
   #rivalNoticed = false;
   #closing: Promise<void> | undefined;
-  closed = false;
 
   /** @param database an open database of the application, instead of a file. */
   constructor(driver: Driver<Db>, source: { path: string } | { database: Db }, options: OpenOptions) {
@@ -52,16 +69,32 @@ export class Session<Db extends object> {
     checkOptions("path" in source ? "open(path, options)" : "attach(database, options)", options);
     this.busyTimeoutMs = options.busyTimeoutMs ?? 5000;
     this.report = reporter(options.onError);
-    this.connection = this.#first(source);
-    this.lock = lockOf(this.connection.file);
-    this.writer = new Writer(this.connection, this.lock, this.busyTimeoutMs, () => this.announce());
-    this.#patiently(() => this.connection.get("SELECT knocker_bootstrap(?)", this.now()));
+    this.warnings = new Warnings(this, options.onWarning);
+    const first = this.#first(source);
+    this.file = first.file;
+    this.lock = lockOf(this.file);
+    this.disk = diskOf(this.file);
+    this.main = new Link<Db>(this, first);
+    this.writer = new Writer(this);
+    try {
+      this.#patiently(() => this.write(() => this.#bootstrap(this.main.connection)));
+    } catch (error) {
+      this.#releaseFile();
+      if (this.#owned) this.main.drop();
+      throw error;
+    }
+    if (this.file) this.#settle(new Place("path" in source ? resolve(source.path) : this.file, this.file));
     this.noticeRival();
   }
 
   /** Whether everything shares one connection: a database in memory has no second. */
   get inMemory(): boolean {
-    return this.connection.file === "";
+    return this.file === "";
+  }
+
+  /** The connection of the reads and of the writer. */
+  get connection(): Connection<Db> {
+    return this.main.connection;
   }
 
   /** The injected clock's time; null, and a clock that says nothing, let the extension read the system's. */
@@ -73,10 +106,10 @@ export class Session<Db extends object> {
   }
 
   /** A further connection on the same file, for a worker. Refused once `close` was called, which would not know of it. */
-  connect(synchronous = this.options.synchronous ?? "full"): Connection<Db> {
+  connect(): Link<Db> {
     if (this.#closing) throw closed();
     this.noticeRival();
-    return this.reconnect(synchronous);
+    return new Link<Db>(this);
   }
 
   /** Tells `onError`, once, where a second SQLite library has come into this process and nobody said which one opens the files. */
@@ -87,7 +120,7 @@ export class Session<Db extends object> {
     this.report(
       knockerError(
         "second_sqlite",
-        `${this.connection.file || "the database"} was opened through ${this.driver.name}, which nobody named, and this process has loaded ${rival} as well: if that opens the same file, locks are lost. Say open(path, { driver })`,
+        `${this.file || "the database"} was opened through ${this.driver.name}, which nobody named, and this process has loaded ${rival} as well: if that opens the same file, locks are lost. Say open(path, { driver })`,
       ),
     );
   }
@@ -98,21 +131,62 @@ export class Session<Db extends object> {
   }
 
   /** The same in place of one that had to be given up, also while `close` waits for the worker that needs it. */
-  reconnect(synchronous = this.options.synchronous ?? "full"): Connection<Db> {
-    if (this.inMemory) return this.connection;
-    const connection = this.driver.open(this.connection.file);
+  reconnect(): Connection<Db> {
+    if (this.inMemory) return this.main.connection;
+    // Opening a file that is not there would create it.
+    if (this.#place?.isInPlace() === false) throw this.#place.gone();
+    return this.#open(this.file);
+  }
+
+  /**
+   * Goes on on the file that stands at the path.
+   * @throws FileReplacedError while the one that was opened is gone and no other can be opened.
+   */
+  requireFile(): void {
+    const place = this.#place;
+    if (!place || place.isInPlace()) return;
+    if (!place.hasSettled()) throw place.gone();
+    this.#moveTo(place);
+  }
+
+  /**
+   * What every write to the file goes through: the file must be in its place, and its disk to be believed, before it and when it is answered.
+   * @param work writes, and commits.
+   */
+  write<T>(work: () => T, { calls, bytes } = ONE_CALL): T {
+    this.requireFile();
+    if (this.disk.doubt) this.disk.requireTrust(this.connection);
+    let result;
     try {
-      this.#prepare(connection, synchronous);
+      result = work();
     } catch (error) {
-      connection.close();
+      this.disk.wroteWith(error);
       throw error;
     }
-    return connection;
+    if (this.#place?.isInPlace() === false) throw this.#place.gone();
+    this.#checkpoints.wrote(calls, bytes);
+    if (this.#checkpoints.due) this.writer.tidy();
+    return result;
+  }
+
+  /** `write`, and again while the lock is held elsewhere, without blocking the event loop in between. */
+  whenWritable<T>(limitMs: number, work: () => T, size = ONE_CALL): Promise<T> {
+    return whenFree(this.lock, limitMs, () => this.write(work, size));
+  }
+
+  /** Moves the log into the file where it is due, and tells where that fails. For the writer, between two groups. */
+  checkpoint(): void {
+    if (!this.#checkpoints.due || this.inMemory || this.closed || this.disk.doubt) return;
+    const connection = this.main.current;
+    if (!connection || connection.inTransaction) return;
+    const failure = this.#checkpoints.run(connection, this.disk);
+    if (failure !== undefined) this.report(failure);
   }
 
   /** Calls a function in the next group commit. The clock follows as its last argument. */
   async call(name: string, ...parameters: SqlValue[]): Promise<SqlValue> {
-    return this.submit(name, parameters, (result) => result);
+    if (this.closed) throw closed();
+    return this.writer.submit(selectOf(name, parameters.length), [...parameters, this.now()], (result) => result);
   }
 
   /** The same, with its result read in the same step. */
@@ -124,14 +198,22 @@ export class Session<Db extends object> {
   /** Calls a function at once, in a transaction of its own. Waiting for another process blocks the thread. */
   callSync(name: string, ...parameters: SqlValue[]): SqlValue {
     this.requireOpen();
-    const row = this.#patiently(() => this.connection.get(selectOf(name, parameters.length), ...parameters, this.now()));
+    const sql = selectOf(name, parameters.length);
+    const row = this.#patiently(() => this.write(() => this.main.use((connection) => connection.get(sql, ...parameters, this.now()))));
     this.announce();
     return row!["result"]!;
+  }
+
+  /** Creates or updates an endpoint, here and in each file that takes the place of this one. */
+  declare(name: string, config: string): void {
+    this.callSync("knocker_endpoint", name, config);
+    this.#declared.set(name, config);
   }
 
   /** Reads at once. */
   all(sql: string, ...parameters: SqlValue[]): Row[] {
     this.requireOpen();
+    this.requireFile();
     return this.connection.all(sql, ...parameters);
   }
 
@@ -174,8 +256,9 @@ export class Session<Db extends object> {
     // From here on everything new is refused: a server under load would never let the writer come to rest.
     this.closed = true;
     await this.writer.idle();
+    clearInterval(this.#looking);
     this.#releaseFile();
-    if (this.#owned) this.connection.close();
+    if (this.#owned) this.main.close();
   }
 
   #first(source: { path: string } | { database: Db }): Connection<Db> {
@@ -197,7 +280,7 @@ export class Session<Db extends object> {
     }
     try {
       this.#releaseFile = claimFile(connection.file, this.driver);
-      if (this.#owned) this.#prepare(connection, this.options.synchronous ?? "full");
+      if (this.#owned) this.#prepare(connection);
     } catch (error) {
       this.#releaseFile();
       if (this.#owned) connection.close();
@@ -206,24 +289,109 @@ export class Session<Db extends object> {
     return connection;
   }
 
-  #prepare(connection: Connection<Db>, synchronous: "full" | "normal"): void {
+  #open(path: string): Connection<Db> {
+    const connection = this.driver.open(path);
+    try {
+      this.#prepare(connection);
+    } catch (error) {
+      connection.close();
+      throw error;
+    }
+    return connection;
+  }
+
+  #prepare(connection: Connection<Db>): void {
     connection.exec(`PRAGMA busy_timeout = ${this.busyTimeoutMs}`);
     connection.get("PRAGMA journal_mode = WAL");
-    connection.exec(`PRAGMA synchronous = ${synchronous}`);
+    connection.exec(`PRAGMA synchronous = ${this.options.synchronous ?? "full"}`);
     connection.exec("PRAGMA foreign_keys = ON");
+    // They tell nobody where they fail: see `Checkpoints`.
+    if (connection.file) connection.exec("PRAGMA wal_autocheckpoint = 0");
     loadOn(connection, this.options.extension);
     // Whoever waits does so without blocking the event loop, see `whenWritable`.
     connection.exec("PRAGMA busy_timeout = 0");
   }
 
+  #bootstrap(connection: Connection<Db>): void {
+    connection.get("SELECT knocker_bootstrap(?)", this.now());
+  }
+
+  /** From here on the path is looked at. */
+  #settle(place: Place): void {
+    this.#place = place;
+    this.#looking = setInterval(() => this.#look(), LOOK_EVERY_MS);
+    // Alone it is no reason for the program to go on.
+    this.#looking.unref();
+  }
+
+  #look(): void {
+    try {
+      this.requireFile();
+      this.#goneTold = false;
+    } catch (error) {
+      // Whoever wants to write is told each time.
+      if (!this.#goneTold) this.report(error);
+      this.#goneTold = true;
+    }
+  }
+
+  /** Opens the file that has taken the place of ours. */
+  #moveTo(place: Place): void {
+    this.#leave();
+    const kept = place.clear();
+    const connection = this.#open(place.path);
+    let release;
+    try {
+      release = claimFile(connection.file, this.driver);
+      connection.exec(`PRAGMA busy_timeout = ${this.busyTimeoutMs}`);
+      this.#bootstrap(connection);
+      for (const [name, config] of this.#declared) connection.get(selectOf("knocker_endpoint", 2), name, config, this.now());
+      connection.exec("PRAGMA busy_timeout = 0");
+    } catch (error) {
+      release?.();
+      connection.close();
+      throw error;
+    }
+    this.#releaseFile();
+    this.#releaseFile = release;
+    this.generation += 1;
+    this.main.replace(connection);
+    if (connection.file !== this.file) {
+      this.file = connection.file;
+      this.lock = lockOf(this.file);
+      this.disk = diskOf(this.file);
+    }
+    this.disk.reset();
+    this.#checkpoints.reset();
+    place.opened(this.file);
+    const rest = kept.map((path) => `; what its log still held is in ${path}`).join("");
+    this.report(knockerError("file_replaced", `the file ${place.path} was replaced while it was open, and the new one is open now${rest}`));
+    this.announce();
+  }
+
+  /** Puts all that was committed into the former file, which may live on under another name, and closes it. */
+  #leave(): void {
+    const former = this.main.current;
+    for (let tries = 0; former && tries < 4; tries++) {
+      try {
+        if (former.get("PRAGMA wal_checkpoint(TRUNCATE)")?.["busy"] === 0) break;
+      } catch {
+        // Its log stays, see `Place.clear`.
+      }
+    }
+    this.main.drop();
+  }
+
   #patiently<T>(work: () => T): T {
     // The handler that holds the lock needs this thread to come to its end: waiting for it would last for ever.
     if (this.lock.heldByOther()) throw knockerError("busy", "a handler of this process is in the middle of its transaction");
+    this.requireFile();
     this.setBusyTimeout(this.connection, this.busyTimeoutMs);
     try {
       return work();
     } finally {
-      this.setBusyTimeout(this.connection, 0);
+      const current = this.main.current;
+      if (current) this.setBusyTimeout(current, 0);
     }
   }
 }

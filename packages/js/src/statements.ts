@@ -45,3 +45,18 @@ export class Statements<Statement> {
     }
   }
 }
+
+const selects = new Map<string, string>();
+
+/** `SELECT function(?, …)` with one mark an argument and one for the clock. The same text each time: it is what statements are kept by. */
+export function selectOf(name: string, count: number): string {
+  const key = `${name}/${count}`;
+  let sql = selects.get(key);
+  if (sql === undefined) {
+    sql = `SELECT ${name}(${Array(count + 1)
+      .fill("?")
+      .join(", ")}) AS result`;
+    selects.set(key, sql);
+  }
+  return sql;
+}

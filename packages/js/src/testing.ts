@@ -9,7 +9,7 @@ import type { Event } from "./event.js";
 import { JobRunner, type JobOutcome } from "./job.js";
 import { INTERNALS, Knocker } from "./knocker.js";
 import { loadablePath, loadOn } from "./library.js";
-import { whenWritable } from "./lock.js";
+import { whenFree } from "./lock.js";
 import { bodyForSql, type IncomingRequest, requestForSql } from "./receive.js";
 
 /** A clock for `open(path, { now: clock })`. */
@@ -147,7 +147,7 @@ export async function drain<Tx extends object>(hooks: Knocker<Tx>): Promise<Drai
     }
   } finally {
     try {
-      await whenWritable(session.lock, session.busyTimeoutMs, () => session.callSync("knocker_release", worker));
+      await whenFree(session.lock, session.busyTimeoutMs, () => session.callSync("knocker_release", worker));
     } catch (error) {
       // Whatever ended the drain is the error to tell, and the lease ends by itself.
       drained.errors.push({ error, event: undefined });

@@ -20,6 +20,8 @@ export class LazyTransaction<Db extends object> {
   begun = false;
   /** Whether another handler of this thread or another process held the lock when this one wanted it: run the handlers again when it is free. */
   conflicted = false;
+  /** What it could not be begun for, where that was no conflict. */
+  refusedBy: KnockerError | undefined;
   #over = false;
   readonly #endIterators: () => void;
   readonly #session: Session<Db>;
@@ -76,13 +78,16 @@ export class LazyTransaction<Db extends object> {
       );
     }
     if (this.begun) return;
+    if (this.refusedBy) throw this.refusedBy;
     // A handler that goes on after the refusal must not get half of its work into a transaction.
     if (this.conflicted || this.#lock.heldByOther(this)) throw this.#refused();
     this.#session.setBusyTimeout(this.#connection, Math.min(IN_PLACE_MS, this.#session.busyTimeoutMs));
     try {
       this.#connection.get("BEGIN IMMEDIATE");
     } catch (error) {
-      throw error instanceof BusyError ? this.#refused(error) : error;
+      if (error instanceof BusyError) throw this.#refused(error);
+      this.refusedBy = error as KnockerError;
+      throw error;
     } finally {
       this.#session.setBusyTimeout(this.#connection, 0);
     }

@@ -4,11 +4,11 @@ import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 
 import { between, checkObject, FUNCTION, type Shape } from "./check.js";
-import type { Connection, Row } from "./driver.js";
+import type { Row } from "./driver.js";
 import type { Endpoint } from "./endpoint.js";
 import { BusyError } from "./errors.js";
 import { JobRunner } from "./job.js";
-import { whenWritable } from "./lock.js";
+import type { Link } from "./link.js";
 import { isInHandlerOf } from "./running.js";
 import { type OnError, reporter } from "./options.js";
 import type { Session } from "./session.js";
@@ -59,14 +59,16 @@ export class Worker<Db extends object> {
   readonly done: Promise<void>;
   readonly #session: Session<Db>;
   readonly #endpoints: ReadonlyMap<string, Endpoint<Db>>;
-  readonly #control: Connection<Db>;
+  readonly #control: Link<Db>;
   readonly #idle: JobRunner<Db>[] = [];
   readonly #running = new Map<number, Running<Db>>();
   /** Attempts whose verdict could not be written: their leases must run out before they are claimed again. */
   readonly #unfinished = new Map<number, number>();
   readonly #leaseS: number;
   readonly #pollMs: number;
-  readonly #watch: CommitWatch;
+  #watch: CommitWatch;
+  /** The file that is watched. */
+  #generation: number;
   readonly #report: OnError;
   readonly #forget: (() => void)[] = [];
   #wake: (() => void) | undefined;
@@ -87,9 +89,10 @@ export class Worker<Db extends object> {
     this.#leaseS = leaseS;
     this.#pollMs = pollMs;
     this.#report = onError ? reporter(onError) : session.report;
-    // What this connection writes, leases, may be lost in a power cut: the jobs are then simply claimed again. So no fsync.
-    this.#control = session.connect("normal");
-    this.#watch = new CommitWatch(session.connection.file, pollMs, () => this.#look?.() ?? true);
+    // Leases are synced as everything else: frames of the log that no sync covers would be a hole in it after one that failed.
+    this.#control = session.connect();
+    this.#generation = session.generation;
+    this.#watch = this.#watched();
     this.#forget.push(() => this.#watch.close());
     // A database in memory has one connection, which handlers must not share.
     const runners = session.inMemory ? 1 : concurrency;
@@ -154,15 +157,27 @@ export class Worker<Db extends object> {
   async #round(): Promise<void> {
     if (this.#idle.length === 0) return this.#sleep(Infinity);
     this.#news = false;
+    this.#session.requireFile();
+    if (this.#generation !== this.#session.generation) await this.#follow();
     // Read before the queue: what is committed after it is then noticed.
     const version = this.#dataVersion();
     const filter = this.#filter();
-    const due = this.#control.get("SELECT knocker_next_due(?, ?) AS due", filter, this.#session.now())!["due"] as number | null;
+    const due = this.#control.connection.get("SELECT knocker_next_due(?, ?) AS due", filter, this.#session.now())!["due"] as number | null;
     if (due !== 0) return this.#sleep(due ?? Infinity, version);
-    const jobs = await whenWritable(this.#session.lock, this.#session.busyTimeoutMs, () => this.#claim(filter));
+    const jobs = await this.#session.whenWritable(this.#session.busyTimeoutMs, () => this.#claim(filter));
     for (const job of jobs) this.#start(job);
     // Another worker was faster, or its lease is about to run out.
     if (jobs.length === 0) await this.#sleep(this.#pollMs);
+  }
+
+  /** Goes on on the file that has taken the place of ours: its jobs have the same numbers, so those that run here come to their end first. */
+  async #follow(): Promise<void> {
+    const generation = this.#session.generation;
+    await Promise.all([...this.#running.values()].map(({ ended }) => ended));
+    this.#unfinished.clear();
+    this.#watch.close();
+    this.#watch = this.#watched();
+    this.#generation = generation;
   }
 
   /** Only endpoints that have handlers here: another process may have those of the others. */
@@ -173,10 +188,12 @@ export class Worker<Db extends object> {
 
   #claim(filter: string): Row[] {
     const claim = "SELECT knocker_claim(?, ?, ?, ?, ?) AS leased";
-    const claimed = this.#control.get(claim, this.name, this.#idle.length, this.#leaseS, filter, this.#session.now());
+    const claimed = this.#control.use((connection) =>
+      connection.get(claim, this.name, this.#idle.length, this.#leaseS, filter, this.#session.now()),
+    );
     if (claimed!["leased"] === 0) return [];
     const jobs = "SELECT * FROM knocker_jobs WHERE worker = ? AND job_id NOT IN (SELECT value FROM json_each(?))";
-    const leased = this.#control.all(jobs, this.name, JSON.stringify([...this.#running.keys()]));
+    const leased = this.#control.connection.all(jobs, this.name, JSON.stringify([...this.#running.keys()]));
     return leased.filter((job) => this.#unfinished.get(job["job_id"] as number) !== job["attempt"]);
   }
 
@@ -232,8 +249,8 @@ export class Worker<Db extends object> {
   async #leave(): Promise<void> {
     for (const forget of this.#forget) forget();
     try {
-      const release = () => this.#control.get("SELECT knocker_release(?, ?)", this.name, this.#session.now());
-      await whenWritable(this.#session.lock, this.#session.busyTimeoutMs, release);
+      const release = () => this.#control.connection.get("SELECT knocker_release(?, ?)", this.name, this.#session.now());
+      await this.#session.whenWritable(this.#session.busyTimeoutMs, release);
     } catch (error) {
       // The leases run out by themselves.
       this.#report(error);
@@ -243,11 +260,15 @@ export class Worker<Db extends object> {
 
   #closeConnections(): void {
     for (const runner of this.#idle) runner.close();
-    if (!this.#session.inMemory) this.#control.close();
+    this.#control.close();
+  }
+
+  #watched(): CommitWatch {
+    return new CommitWatch(this.#session.file, this.#pollMs, () => this.#look?.() ?? true);
   }
 
   #dataVersion(): number {
-    return this.#control.get("PRAGMA data_version")!["data_version"] as number;
+    return this.#control.connection.get("PRAGMA data_version")!["data_version"] as number;
   }
 
   #notify(): void {

@@ -1,15 +1,31 @@
-/** Group commit: the writes of one turn of the event loop share a transaction, and each caller is answered after the commit. */
+/**
+ * Group commit: the writes of one turn of the event loop share a transaction, and each caller is answered after the commit. What has to be judged is judged before
+ * the transaction begins.
+ */
 
 import type { Connection, SqlValue } from "./driver.js";
-import { knockerError } from "./errors.js";
-import { type WriteLock, whenWritable } from "./lock.js";
+import { knockerError, StaleJudgementError } from "./errors.js";
+import { bytesOf, HeavyQueue, isHeavy, type ToJudge } from "./judging.js";
+import type { Link } from "./link.js";
+import { selectOf } from "./statements.js";
 
-/** A commit holds the thread for as long as its writes and one fsync take. This bounds the writes. */
+/** A commit holds the thread, and everybody else's writes, for as long as its writes and one fsync take. These bound the writes. */
 const LARGEST_GROUP = 128;
+const LARGEST_GROUP_BYTES = 8 * 1024 * 1024;
+
+/** How long small requests are judged before those that are judged are stored, in milliseconds. */
+const JUDGING_MS = 10;
+
+/** How often a request is judged whose endpoint is changed meanwhile. */
+const MOST_JUDGED = 4;
 
 interface Write {
   sql: string;
   parameters: readonly SqlValue[];
+  /** Where the parameters are yet to be made: by judging. */
+  toJudge: ToJudge | undefined;
+  judged: number;
+  since: number;
   resolve: (result: SqlValue) => void;
   reject: (error: unknown) => void;
 }
@@ -17,24 +33,32 @@ interface Write {
 /** What became of one write of a group. */
 type Settled = { result: SqlValue } | { error: unknown };
 
-/** The one connection of a `Knocker` that writes what is not a handler's. */
-export class Writer {
-  readonly #connection: Connection<unknown>;
-  readonly #lock: WriteLock;
-  readonly #busyTimeoutMs: number;
-  readonly #committed: () => void;
-  #pending: Write[] = [];
-  #running: Promise<void> | undefined;
+/** What the writer needs of the session that it belongs to. */
+export interface WriterSource {
+  readonly main: Link<unknown>;
+  readonly busyTimeoutMs: number;
+  /** @throws FileReplacedError */
+  requireFile(): void;
+  /** Runs a write while nobody else holds the lock. */
+  whenWritable<T>(limitMs: number, work: () => T, size: { calls: number; bytes: number }): Promise<T>;
+  /** Runs the checkpoint that is due. */
+  checkpoint(): void;
+  /** Called after every commit. */
+  announce(): void;
+}
 
-  /**
-   * @param busyTimeoutMs how long a write waits for another process, in milliseconds.
-   * @param committed called after every commit.
-   */
-  constructor(connection: Connection<unknown>, lock: WriteLock, busyTimeoutMs: number, committed: () => void) {
-    this.#connection = connection;
-    this.#lock = lock;
-    this.#busyTimeoutMs = busyTimeoutMs;
-    this.#committed = committed;
+/** The one that writes of a `Knocker` what is not a handler's. */
+export class Writer {
+  readonly #source: WriterSource;
+  readonly #pending: Write[] = [];
+  readonly #heavy = new HeavyQueue<Write>();
+  #running: Promise<void> | undefined;
+  #untidy = false;
+  /** Ends a wait for the share of heavy requests. */
+  #wake: (() => void) | undefined;
+
+  constructor(source: WriterSource) {
+    this.#source = source;
   }
 
   /**
@@ -42,6 +66,26 @@ export class Writer {
    * @param read turns the result into what the caller wants.
    */
   submit<T>(sql: string, parameters: readonly SqlValue[], read: (result: SqlValue) => T): Promise<T> {
+    return this.#add(sql, parameters, undefined, read);
+  }
+
+  /** Judges a request, and stores the judgement in the next group; settles after its commit. */
+  judge<T>(toJudge: ToJudge, read: (result: SqlValue) => T): Promise<T> {
+    return this.#add(selectOf("knocker_store", 2), [], toJudge, read);
+  }
+
+  /** Runs the checkpoint that is due, after what is being written has been answered. */
+  tidy(): void {
+    this.#untidy = true;
+    this.#running ??= this.#run();
+  }
+
+  /** Settles when everything submitted so far is settled. */
+  async idle(): Promise<void> {
+    while (this.#running) await this.#running;
+  }
+
+  #add<T>(sql: string, parameters: readonly SqlValue[], toJudge: ToJudge | undefined, read: (result: SqlValue) => T): Promise<T> {
     return new Promise((settle, reject) => {
       const resolve = (result: SqlValue) => {
         // It is committed; and the rest of its group must be answered whatever its reader makes of it.
@@ -51,48 +95,110 @@ export class Writer {
           reject(error);
         }
       };
-      this.#pending.push({ sql, parameters, resolve, reject });
+      const write: Write = { sql, parameters, toJudge, judged: 0, since: performance.now(), resolve, reject };
+      if (toJudge && isHeavy(toJudge.parameters)) this.#heavy.add(write);
+      else this.#pending.push(write);
       this.#running ??= this.#run();
+      this.#wake?.();
     });
-  }
-
-  /** Settles when everything submitted so far is settled. */
-  async idle(): Promise<void> {
-    while (this.#running) await this.#running;
   }
 
   async #run(): Promise<void> {
     // What else arrives in this turn joins the group.
-    await new Promise((resolve) => setImmediate(resolve));
-    while (this.#pending.length > 0) {
-      const group = this.#pending.splice(0, LARGEST_GROUP);
-      await this.#commit(group);
-      // The answers go out, and new requests come in, before the next group.
-      if (this.#pending.length > 0) await new Promise((resolve) => setImmediate(resolve));
+    await nextTurn();
+    while (this.#pending.length > 0 || this.#heavy.length > 0 || this.#untidy) {
+      const group = this.#gather();
+      if (group.length > 0) await this.#commit(group);
+      // The answers go out, and new requests come in, before anything else is done.
+      await nextTurn();
+      if (this.#heavy.waitMs === 0) this.#heavy.run((write) => this.#judge(write) && this.#pending.unshift(write));
+      if (this.#untidy) this.#tidy();
+      if (this.#pending.length === 0 && this.#heavy.length > 0) await this.#rest(this.#heavy.waitMs);
     }
     this.#running = undefined;
   }
 
-  async #commit(group: Write[]): Promise<void> {
+  #tidy(): void {
+    this.#untidy = false;
+    this.#source.checkpoint();
+  }
+
+  /** Waits for the next heavy request's turn, or for anything else to do. */
+  async #rest(waitMs: number): Promise<void> {
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, waitMs);
+      this.#wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    this.#wake = undefined;
+  }
+
+  /** The next group, judged. */
+  #gather(): Write[] {
+    const group: Write[] = [];
+    const end = performance.now() + JUDGING_MS;
+    let bytes = 0;
+    while (this.#pending.length > 0 && group.length < LARGEST_GROUP) {
+      const write = this.#pending[0]!;
+      if (write.toJudge && write.parameters.length === 0) {
+        if (group.length > 0 && performance.now() > end) break;
+        if (!this.#judge(write)) {
+          this.#pending.shift();
+          continue;
+        }
+      }
+      const size = bytesOf(write.parameters);
+      if (group.length > 0 && bytes + size > LARGEST_GROUP_BYTES) break;
+      bytes += size;
+      group.push(write);
+      this.#pending.shift();
+    }
+    return group;
+  }
+
+  /** Judges a request; false where that ended in its error. */
+  #judge(write: Write): boolean {
+    const { sql, parameters, endpoint, now } = write.toJudge!;
     try {
-      const settled = await whenWritable(this.#lock, this.#busyTimeoutMs, () => this.#transaction(group));
-      group.forEach((write, index) => {
-        const outcome = settled[index]!;
-        if ("error" in outcome) write.reject(outcome.error);
-        else write.resolve(outcome.result);
-      });
-      this.#committed();
+      this.#source.requireFile();
+      const judgement = this.#source.main.connection.get(sql, ...parameters)!["result"]!;
+      write.parameters = [endpoint, judgement, now];
+      write.judged += 1;
+      return true;
+    } catch (error) {
+      write.reject(error);
+      return false;
+    }
+  }
+
+  async #commit(group: Write[]): Promise<void> {
+    const size = { calls: group.length, bytes: group.reduce((sum, { parameters }) => sum + bytesOf(parameters), 0) };
+    const write = () => this.#source.main.use((connection) => this.#transaction(connection, group));
+    try {
+      const settled = await this.#source.whenWritable(this.#source.busyTimeoutMs, write, size);
+      group.forEach((write, index) => this.#settle(write, settled[index]!));
+      this.#source.announce();
     } catch (error) {
       for (const write of group) write.reject(error);
     }
   }
 
-  #transaction(group: Write[]): Settled[] {
-    const connection = this.#connection;
+  #settle(write: Write, outcome: Settled): void {
+    if ("result" in outcome) write.resolve(outcome.result);
+    else if (outcome.error instanceof StaleJudgementError && write.judged < MOST_JUDGED) {
+      // The endpoint was changed between the two.
+      write.parameters = [];
+      this.#pending.push(write);
+    } else write.reject(outcome.error);
+  }
+
+  #transaction(connection: Connection<unknown>, group: Write[]): Settled[] {
     if (connection.inTransaction) throw knockerError("busy", "the application has a transaction open on this connection");
     connection.get("BEGIN IMMEDIATE");
     try {
-      const settled = group.map((write) => this.#one(write));
+      const settled = group.map((write) => this.#one(connection, write));
       connection.get("COMMIT");
       return settled;
     } catch (error) {
@@ -102,13 +208,17 @@ export class Writer {
   }
 
   /** Each function takes its own savepoint, so that an error leaves the rest of the group as it is. */
-  #one(write: Write): Settled {
+  #one(connection: Connection<unknown>, write: Write): Settled {
     try {
-      return { result: this.#connection.get(write.sql, ...write.parameters)!["result"]! };
+      return { result: connection.get(write.sql, ...write.parameters)!["result"]! };
     } catch (error) {
       // A full disk ends the whole transaction: then what went before it in the group is gone too.
-      if (!this.#connection.inTransaction) throw error;
+      if (!connection.inTransaction) throw error;
       return { error };
     }
   }
+}
+
+function nextTurn(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }

@@ -1,7 +1,8 @@
 /** What an HTTP adapter needs of an endpoint, and the status that each outcome has. */
 
-import { ClosedError, DatabaseError, KnockerError, knockerError, UnknownEndpointError } from "../errors.js";
-import type { IncomingRequest, Receipt, Reply } from "../receive.js";
+import { ClosedError, DatabaseError, type KnockerError, knockerError, UnknownEndpointError } from "../errors.js";
+import { bodySize, type IncomingRequest, type Receipt, type Reply } from "../receive.js";
+import type { WarningOfReceipt } from "../warnings.js";
 
 /** An endpoint as the adapters see it. */
 export interface Receiver {
@@ -12,6 +13,8 @@ export interface Receiver {
   receive(request: IncomingRequest): Promise<Receipt>;
   /** Told of every error that the sender only sees as a status. */
   report(error: unknown): void;
+  /** Told of what the sender loses although nothing failed. */
+  warn(warning: WarningOfReceipt): void;
 }
 
 /** Seconds after which a sender may try again while the database is busy, full or failing. */
@@ -24,7 +27,10 @@ function plain(status: number, body: string, headers: Record<string, string> = {
 /** Receives the request and says what to answer. Never throws: a sender always gets a status. */
 export async function answer(receiver: Receiver, request: IncomingRequest): Promise<Reply> {
   try {
-    return (await receiver.receive(request)).response;
+    const receipt = await receiver.receive(request);
+    const { outcome, detail } = receipt;
+    if (outcome === "too_large" || outcome === "limited") receiver.warn({ code: outcome, detail, size: bodySize(request) });
+    return receipt.response;
   } catch (error) {
     return refuse(receiver, error);
   }
@@ -38,8 +44,18 @@ export function refuse(receiver: Receiver, error: unknown): Reply {
   if (error instanceof DatabaseError) {
     return plain(503, `${error.code}: nothing was stored, try again\n`, { "retry-after": String(RETRY_AFTER_S) });
   }
-  if (error instanceof KnockerError) return plain(500, `${error.code}: ${error.message}. ${error.hint}\n`);
+  // Messages are for the application: they may name its files, its set-up, its secrets function.
+  return internalError();
+}
+
+/** The answer where the application or this package made a mistake. */
+export function internalError(): Reply {
   return plain(500, "internal error: nothing was stored\n");
+}
+
+/** The answer to a request whose `Host` is missing or is none. */
+export function badHost(): Reply {
+  return plain(400, "bad request: the Host header is missing or names no host\n");
 }
 
 /** The answer for an endpoint that does not exist. */

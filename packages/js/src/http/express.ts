@@ -4,8 +4,8 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 
 import type { Reply } from "../receive.js";
 import { knockerError } from "../errors.js";
-import { answer, bodyConsumed, type Receiver, refuse } from "./answer.js";
-import { externalUrl, pathOf } from "./url.js";
+import { answer, badHost, bodyConsumed, internalError, type Receiver, refuse } from "./answer.js";
+import { externalUrl, partsOf } from "./url.js";
 
 /** A request handler of Node's http and of everything built on it. */
 export type NodeHandler = (request: IncomingMessage, response: ServerResponse) => Promise<void>;
@@ -42,16 +42,20 @@ export async function serve(receiver: Receiver, request: IncomingMessage, respon
     else send(response, answered.reply);
   } catch (error) {
     receiver.report(error);
+    // Whatever could not be sent, such as a header that Node refuses: a sender must not wait for its time to run out.
+    send(response, internalError());
   }
 }
 
 async function take(receiver: Receiver, request: IncomingMessage): Promise<{ reply: Reply; truncated: boolean } | undefined> {
   try {
+    const url = urlOf(receiver, request);
+    if (url === undefined) return { reply: badHost(), truncated: false };
     const body = keptBytes(request) ?? (await readBody(request, receiver.maxBodyBytes()));
     if (!body) return undefined;
     const reply = await answer(receiver, {
       method: request.method ?? "POST",
-      url: urlOf(receiver, request),
+      url,
       headers: pairs(request.rawHeaders),
       body: body.bytes,
       truncated: body.truncated,
@@ -97,12 +101,13 @@ function readBody(request: IncomingMessage, limit: number): Promise<Body | undef
   });
 }
 
-function urlOf(receiver: Receiver, request: FrameworkRequest): string {
+function urlOf(receiver: Receiver, request: FrameworkRequest): string | undefined {
   return externalUrl(receiver, {
     protocol: (request.socket as { encrypted?: boolean }).encrypted ? "https" : "http",
     // HTTP/2 has no Host.
     host: request.headers.host ?? (request.headers[":authority"] as string | undefined),
-    path: pathOf(request.originalUrl ?? request.url ?? "/"),
+    // The bytes of the request line; a proxy may send them with a scheme and a host before them.
+    path: partsOf(request.originalUrl ?? request.url ?? "/").path,
     forwardedProtocol: String(request.headers["x-forwarded-proto"] ?? ""),
     forwardedHost: String(request.headers["x-forwarded-host"] ?? ""),
   });

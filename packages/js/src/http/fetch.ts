@@ -1,13 +1,17 @@
 /** `Request` in, `Response` out: `Bun.serve`, Next.js, Hono and everything else that speaks fetch. */
 
 import type { HeadersInput, Reply } from "../receive.js";
-import { answer, bodyConsumed, type Receiver, refuse } from "./answer.js";
-import { externalUrl } from "./url.js";
+import { answer, badHost, bodyConsumed, type Receiver, refuse } from "./answer.js";
+import { externalUrl, partsOf } from "./url.js";
 
 /** What a framework knows better than its `Request` tells. */
 export interface FrameworkFacts {
   /** The headers as they came, repeats kept: `Request.headers` joins them. */
   headers?: HeadersInput;
+  /** The `Host` as it came, null where none did: `Request.url` may have one that the framework put there. */
+  host?: string | null;
+  /** The target of the request line as it came: `Request.url` has it written anew. */
+  target?: string;
   /** The raw bytes, where something read them and kept them. */
   bytes?: ArrayBuffer;
 }
@@ -15,12 +19,14 @@ export interface FrameworkFacts {
 /** Receives one request. Never throws. */
 export async function handleFetch(receiver: Receiver, request: Request, facts: FrameworkFacts = {}): Promise<Response> {
   try {
+    const url = urlOf(receiver, request, facts);
+    if (url === undefined) return respond(badHost());
     const body = facts.bytes ? { bytes: facts.bytes, truncated: false } : await readBody(request, receiver.maxBodyBytes());
     // Nobody is there to read this answer.
     if (!body) return new Response(null, { status: 400 });
     const reply = await answer(receiver, {
       method: request.method,
-      url: urlOf(receiver, request),
+      url,
       headers: facts.headers ?? request.headers,
       body: body.bytes,
       truncated: body.truncated,
@@ -35,7 +41,8 @@ export async function handleFetch(receiver: Receiver, request: Request, facts: F
 export function respond(reply: Reply): Response {
   // A status without content must not have a body, not even an empty one.
   const empty = reply.status === 204 || reply.status === 304;
-  return new Response(empty ? null : reply.body, { status: reply.status, headers: reply.headers });
+  // Made here, because some frameworks look at headers only when they write them, and show the sender what is wrong with them.
+  return new Response(empty ? null : reply.body, { status: reply.status, headers: new Headers(reply.headers) });
 }
 
 /** Reads up to one byte more than the limit; undefined if the sender went away. */
@@ -68,12 +75,13 @@ async function readStream(stream: ReadableStream<Uint8Array>, limit: number): Pr
   return { bytes: Buffer.concat(chunks, limit + 1), truncated: true };
 }
 
-function urlOf(receiver: Receiver, request: Request): string {
-  const { protocol, host, pathname, search } = new URL(request.url);
+/** Not by `new URL`, which throws: a server makes `Request.url` of whatever stands in `Host`, and leaves it a path where that is none. */
+function urlOf(receiver: Receiver, request: Request, facts: FrameworkFacts): string | undefined {
+  const { host, path } = partsOf(request.url);
   return externalUrl(receiver, {
-    protocol: protocol === "https:" ? "https" : "http",
-    host,
-    path: pathname + search,
+    protocol: /^https:/i.test(request.url) ? "https" : "http",
+    host: facts.host === undefined ? (request.headers.get("host") ?? host) : facts.host,
+    path: facts.target === undefined ? path : partsOf(facts.target).path,
     forwardedProtocol: request.headers.get("x-forwarded-proto"),
     forwardedHost: request.headers.get("x-forwarded-host"),
   });

@@ -1,8 +1,8 @@
 /** Hono, on any runtime. */
 
-import type { Receiver } from "./answer.js";
+import { type Receiver, refuse } from "./answer.js";
 import { pairs } from "./express.js";
-import { type FrameworkFacts, handleFetch } from "./fetch.js";
+import { type FrameworkFacts, handleFetch, respond } from "./fetch.js";
 
 /** What is used of Hono's context. */
 export interface HonoContext {
@@ -10,19 +10,35 @@ export interface HonoContext {
   env?: unknown;
 }
 
+/** Node's own request, as far as it is used. */
+interface NodeRequest {
+  rawHeaders?: string[];
+  headers?: Record<string, string | undefined>;
+  url?: string;
+}
+
 /** A handler for `app.post(path, …)`. */
 export type HonoHandler = (context: HonoContext) => Promise<Response>;
 
 /** The handler of one endpoint. */
 export function handleHono(receiver: Receiver): HonoHandler {
-  return async (context) => handleFetch(receiver, context.req.raw, await factsOf(context));
+  return async (context) => {
+    try {
+      return await handleFetch(receiver, context.req.raw, await factsOf(context));
+    } catch (error) {
+      // Only for what is no context of Hono: a throw would show the sender Hono's own page.
+      return respond(refuse(receiver, error));
+    }
+  };
 }
 
 async function factsOf(context: HonoContext): Promise<FrameworkFacts> {
   const facts: FrameworkFacts = {};
   // On Node, @hono/node-server passes Node's own request along.
-  const incoming = (context.env as { incoming?: { rawHeaders?: string[] } } | undefined)?.incoming;
+  const incoming = (context.env as { incoming?: NodeRequest } | undefined)?.incoming;
   if (incoming?.rawHeaders) facts.headers = pairs(incoming.rawHeaders);
+  if (incoming?.headers) facts.host = incoming.headers["host"] ?? incoming.headers[":authority"] ?? null;
+  if (incoming?.url) facts.target = incoming.url;
   // Hono keeps what a middleware read. Only the bytes will do: its JSON and text are parsed and decoded.
   const cached = (context.req.bodyCache as { arrayBuffer?: unknown } | undefined)?.arrayBuffer;
   // Where it could not be read to its end, the request itself says so.

@@ -2,6 +2,7 @@
 
 import type { Rule } from "../check.js";
 import type { Receiver } from "./answer.js";
+import { isHost } from "./host.js";
 
 /** What senders' URLs may begin with. */
 export const PUBLIC_URL: Rule = {
@@ -12,27 +13,33 @@ export const PUBLIC_URL: Rule = {
 /** What the server saw. */
 export interface SeenUrl {
   protocol: "http" | "https";
-  host: string | undefined;
-  /** Path and query. */
+  host: string | null | undefined;
+  /** Path and query, byte for byte as sent where the runtime still has them. */
   path: string;
   /** `X-Forwarded-Proto` and `X-Forwarded-Host`. */
   forwardedProtocol: string | null | undefined;
   forwardedHost: string | null | undefined;
 }
 
-/** `public_url` first, then the proxy's word where it is trusted, then the request itself. */
-export function externalUrl(receiver: Receiver, seen: SeenUrl): string {
+/**
+ * `public_url` first, then the proxy's word where it is trusted, then the request itself. Undefined where the host is missing or is none: such a request is
+ * answered 400, also where its host is not used.
+ */
+export function externalUrl(receiver: Receiver, seen: SeenUrl): string | undefined {
+  const forwarded = receiver.trustProxy ? last(seen.forwardedHost) : undefined;
+  if (!isHost(seen.host) || (forwarded !== undefined && !isHost(forwarded))) return undefined;
   if (receiver.publicUrl !== undefined) return receiver.publicUrl.replace(/\/+$/, "") + seen.path;
   const protocol = (receiver.trustProxy && last(seen.forwardedProtocol)) || seen.protocol;
-  const host = (receiver.trustProxy && last(seen.forwardedHost)) || seen.host;
-  return host ? `${protocol}://${host}${seen.path}` : seen.path;
+  return `${protocol}://${forwarded ?? seen.host}${seen.path}`;
 }
 
-/** Path and query of a request's target, which a proxy may send with a scheme and a host before it. */
-export function pathOf(target: string): string {
-  if (target.startsWith("/") || !URL.canParse(target)) return target;
-  const { pathname, search } = new URL(target);
-  return pathname + search;
+const TARGET = /^[a-z][a-z0-9+.-]*:\/\/([^/?#]*)([^#]*)/i;
+
+/** Host, path and query of a request's target, or of a URL, with their letters as they are: nothing is parsed and written again. */
+export function partsOf(target: string): { host: string | undefined; path: string } {
+  const [, host, path] = TARGET.exec(target) ?? [];
+  if (path === undefined) return { host: undefined, path: target.split("#")[0]! };
+  return { host, path: path.startsWith("/") ? path : `/${path}` };
 }
 
 /** The entry of the proxy that is in front of this server: one that appends leaves before it whatever the sender wrote. Repeated lines arrive joined. */
