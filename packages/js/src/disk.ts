@@ -74,7 +74,11 @@ export class Disk {
 }
 
 function refusal(doubt: KnockerError): KnockerError {
-  return knockerError(doubt.code, `the disk has failed, and nothing is written until a checkpoint has emptied the log: ${doubt.message}`, doubt);
+  return knockerError(
+    doubt.code,
+    `the disk has failed, and nothing is written until a checkpoint has emptied the log: ${doubt.message}`,
+    doubt,
+  );
 }
 
 const disks = new Map<string, Disk>();

@@ -42,7 +42,10 @@ export class Warnings {
   readonly #onWarning: OnWarning;
   readonly #last = new Map<string, { at: number; untold: number }>();
 
-  constructor(session: Pick<Session<object>, "now" | "report">, onWarning: OnWarning = ({ message }) => console.warn(`knocker: ${message}`)) {
+  constructor(
+    session: Pick<Session<object>, "now" | "report">,
+    onWarning: OnWarning = ({ message }) => console.warn(`knocker: ${message}`),
+  ) {
     this.#session = session;
     this.#onWarning = onWarning;
   }
