@@ -65,6 +65,24 @@ def others(suite, entry):
     suite.twice("the same change a second later", one, later, item, 2, again=another)
     message = '{"id":"7","time":%d,"messaging":[{"sender":{"id":"1"},"timestamp":1,"message":{"mid":"m1","text":"hi"}}]}'
     suite.twice("a message of Messenger in another entry", sent(message % 1), sent(message % 2), [("page.message", "m1")], 1)
+    said = '{"id":"7","time":1,"messaging":[{"timestamp":1,"message":{"mid":"m1","%s":true}}]}'
+    echo, deleted = sent(said % "is_echo"), sent(said % "is_deleted")
+    keys = [("page.message", "m1:echo"), ("page.message", "m1:deleted")]
+    suite.twice("a message that is sent and taken back", echo, deleted, keys[:1], 2, again=keys[1:])
+    reaction = '{"id":"7","time":%d,"messaging":[{"sender":{"id":"1"},"recipient":{"id":"7"},"timestamp":%d,"reaction":{"mid":"m1","action":"react"}}]}'
+
+    def reacted(timestamp):
+        body = sent(reaction % (timestamp, timestamp))
+        element = body.body.partition(b'"messaging":[')[2].partition(b"]}")[0]
+        key = f"reaction:1:7:{timestamp}:m1:{hashlib.sha256(element).hexdigest()[:16]}"
+        return body, [("page.reaction", key)]
+
+    (one, item), (later, another) = reacted(1), reacted(2)
+    suite.twice("a reaction that comes again", one, one, item, 1, later=60_000)
+    suite.twice("the same reaction a moment later", one, later, item, 2, again=another)
+    approved = '{"field":"message_template_status_update","value":{"event":"APPROVED","message_template_id":1}}'
+    timeless = sent('{"id":"7","changes":[%s]}' % approved)
+    suite.twice("a change without any time", timeless, timeless, [("page.message_template_status_update", None)], 2)
     bare = '{"id":"7"}'
     suite.twice("an entry that says nothing", sent(bare), sent(bare), [("page", None)], 2)
 

@@ -25,9 +25,9 @@ pub(crate) static META: Provider = Provider {
     scheme: Scheme::Signature(SignatureScheme { form: Form::Prefixed("sha256="), ..SignatureScheme::hex_of_body("X-Hub-Signature-256") }),
     options: &[OptionSpec::VERIFY_TOKEN],
     event: Event {
-        keys: &[Source::DigestWith(&[Source::Json("time")])],
+        keys: &[WITH_TIME],
         batch: Batch::Custom(items),
-        identity: "of each message: its id; of each status: message id + status + group member; of other changes: who, what and when with the SHA-256 of it",
+        identity: "of each message: its id; of each status: message id + status + group member; of other changes: owner, field and time + digest; without a time of the entry: digest where there is one inside, else none",
         ..Event::UNKNOWN
     },
     redelivery: Redelivery {
@@ -37,7 +37,7 @@ pub(crate) static META: Provider = Provider {
         timestamp: Repeat::Absent,
         proof: Proof::Signed,
         grain: Grain::Occurrence,
-        note: "an attempt may come in a larger batch; a change without an id is told by owner, field, time and digest",
+        note: "an attempt may come in a larger batch, so each message and status of WhatsApp is an event; the change around it, with metadata and contacts, is in the delivery's body",
     },
     handshake: Handshake {
         about: "GET hub.mode=subscribe: 200 with hub.challenge where hub.verify_token is the option verify_token, else 403",
@@ -47,6 +47,14 @@ pub(crate) static META: Provider = Provider {
     redaction: Redaction { query: &["hub.verify_token"], ..Redaction::NONE },
     ..Provider::BASE
 };
+
+/// For what has neither an id nor an entry with a time.
+const WITH_TIME: Source = Source::DigestWith(&[
+    Source::Json("time"),
+    Source::Json("timestamp"),
+    Source::Json("value.timestamp"),
+    Source::Json("value.created_time"),
+]);
 
 fn subscribe(context: &Context, _: &Secrets) -> Option<Verdict> {
     let parameter = |name| form::value(context.request.query().as_bytes(), name);
@@ -76,8 +84,9 @@ fn items(context: &Context) -> Option<Vec<Item>> {
     for entry in objects(entries) {
         let before = items.len();
         let [id, time, changes, messaging, standby] = entry.get_each(["id", "time", "changes", "messaging", "standby"]);
-        let owner = format!("{}:{}", text(id), text(time));
-        items.extend(objects(changes).flat_map(|change| change_items(context, &object, &owner, change)));
+        // Without a time the same change may be another one.
+        let owner = time.and_then(Json::text).map(|time| format!("{}:{time}", text(id)));
+        items.extend(objects(changes).flat_map(|change| change_items(context, &object, owner.as_deref(), change)));
         items.extend(objects(messaging).chain(objects(standby)).map(|message| message_item(context, &object, message)));
         if items.len() == before {
             items.push(item(context, object.clone().into_owned(), None, entry));
@@ -106,23 +115,22 @@ fn digest(json: Json, length: usize) -> String {
 /// The lists of a WhatsApp change. What was not acknowledged comes again, in a longer list perhaps, so each element is an item.
 const WHATSAPP_LISTS: [&str; 4] = ["messages", "message_echoes", "statuses", "calls"];
 
-fn change_items(context: &Context, object: &str, owner: &str, change: Json) -> Vec<Item> {
+fn change_items(context: &Context, object: &str, owner: Option<&str>, change: Json) -> Vec<Item> {
     let [field, messages, echoes, statuses, calls] =
         change.get_each(["field", "value.messages", "value.message_echoes", "value.statuses", "value.calls"]);
     let event_type = format!("{object}.{}", text(field));
-    let by_content = |json| format!("{owner}:{}:{}", text(field), digest(json, 32));
+    let by_content = |json| owner.map(|owner| format!("{owner}:{}:{}", text(field), digest(json, 32)));
     let is_whatsapp = object == "whatsapp_business_account";
     let lists = WHATSAPP_LISTS.into_iter().zip([messages, echoes, statuses, calls]).filter(|_| is_whatsapp);
     let elements = lists.flat_map(|(list, elements)| objects(elements).map(move |element| (list, element)));
     let mut items: Vec<_> = elements
         .map(|(list, element)| {
-            let key = whatsapp_key(list, element).unwrap_or_else(|| by_content(element));
-            item(context, event_type.clone(), Some(key), element)
+            let key = whatsapp_key(list, element).or_else(|| by_content(element));
+            item(context, event_type.clone(), key, element)
         })
         .collect();
     if items.is_empty() {
-        let key = by_content(change);
-        items.push(item(context, event_type, Some(key), change));
+        items.push(item(context, event_type, by_content(change), change));
     }
     items
 }
@@ -132,8 +140,11 @@ fn change_items(context: &Context, object: &str, owner: &str, change: Json) -> V
 /// come back to one.
 fn whatsapp_key(list: &str, element: Json) -> Option<String> {
     let id = element.get("id")?.text().filter(|id| !id.is_empty())?;
-    if list == "messages" || list == "message_echoes" {
-        return Some(id.into_owned());
+    match list {
+        "messages" => return Some(id.into_owned()),
+        // Sender and receiver may both report to one app.
+        "message_echoes" => return Some(format!("{id}:echo")),
+        _ => {}
     }
     let [status, event, kind, recipient, participant] =
         element.get_each(["status", "event", "type", "recipient_type", "recipient_participant_id"]).map(text);
@@ -167,18 +178,20 @@ const MESSAGE_KINDS: [&str; 14] = [
 fn message_item(context: &Context, object: &str, message: Json) -> Item {
     let present = message.get_each(MESSAGE_KINDS);
     let (kind, value) = MESSAGE_KINDS.into_iter().zip(present).find(|(_, value)| value.is_some()).unwrap_or(("messaging", None));
-    let [mid, deleted] = value.map_or([None; 2], |value| value.get_each(["mid", "is_deleted"]));
-    let mid = text(mid);
+    let [mid, deleted, echo] = value.map_or([None; 3], |value| value.get_each(["mid", "is_deleted", "is_echo"])).map(text);
     let key = match kind {
         // Taking a message back has the id of the message.
-        "message" if !mid.is_empty() && text(deleted) == "true" => format!("{mid}:deleted"),
-        "message" if !mid.is_empty() => mid.into_owned(),
+        "message" if !mid.is_empty() && deleted == "true" => Some(format!("{mid}:deleted")),
+        "message" if !mid.is_empty() && echo == "true" => Some(format!("{mid}:echo")),
+        "message" if !mid.is_empty() => Some(mid.into_owned()),
         _ => {
             let [sender, recipient, timestamp] = message.get_each(["sender.id", "recipient.id", "timestamp"]).map(text);
-            format!("{kind}:{sender}:{recipient}:{timestamp}:{mid}:{}", digest(message, 16))
+            // Somebody may react twice in the same way.
+            let is_timed = !timestamp.is_empty();
+            is_timed.then(|| format!("{kind}:{sender}:{recipient}:{timestamp}:{mid}:{}", digest(message, 16)))
         }
     };
-    item(context, format!("{object}.{kind}"), Some(key), message)
+    item(context, format!("{object}.{kind}"), key, message)
 }
 
 #[cfg(test)]
@@ -210,7 +223,7 @@ mod tests {
     fn whatsapp(value: &str) -> Vec<(String, String)> {
         let change = format!(r#"{{"field": "messages", "value": {value}}}"#);
         let body = format!(r#"{{"object": "whatsapp_business_account", "entry": [{{"id": "1", "changes": [{change}, 7]}}]}}"#);
-        let item = |item: &Item| (item.key.clone().unwrap(), body[item.span.clone().unwrap()].to_owned());
+        let item = |item: &Item| (item.key.clone().unwrap_or_default(), body[item.span.clone().unwrap()].to_owned());
         case(&body).signed().items().iter().map(item).collect()
     }
 
@@ -255,7 +268,8 @@ mod tests {
     fn a_whatsapp_change_without_messages_is_one_item() {
         let found = whatsapp(r#"{"messages": [], "errors": [{"code": 1}]}"#);
         assert_eq!(found.len(), 1);
-        assert!(found[0].0.starts_with("1::messages:") && found[0].1.starts_with(r#"{"field""#));
+        assert!(found[0].0.is_empty() && found[0].1.starts_with(r#"{"field""#));
+        assert!(whatsapp(r#"{"timestamp": 1, "state_sync": []}"#)[0].0.starts_with("sha256:"));
     }
 
     #[test]

@@ -38,7 +38,7 @@ pub(crate) static POSTMARK: Provider = Provider {
             Source::All(&[MESSAGE, RECORD, Source::Digest]),
             MESSAGE,
         ],
-        identity: "header X-PM-Webhook-Trace-Id, else body RecordType + ID (bounces, spam complaints), else MessageID + RecordType + Recipient + time, for opens, clicks and changes of subscriptions with the SHA-256 of the body",
+        identity: "header X-PM-Webhook-Trace-Id, else body RecordType + ID (bounces, spam complaints), else MessageID + RecordType + Recipient + time, for opens, clicks and changes of subscriptions + digest, else MessageID (inbound), else none",
         ..Event::UNKNOWN
     },
     redelivery: Redelivery {

@@ -63,7 +63,7 @@ pub(crate) static TWILIO: Provider = Provider {
             ]),
         ],
         batch: Batch::Custom(batch),
-        identity: "header I-Twilio-Idempotency-Token, else MessageSid + status, else CallSid + CallStatus + SequenceNumber, else ConferenceSid + StatusCallbackEvent + SequenceNumber, else RecordingSid + RecordingStatus, else SHA-256 of the signed bytes where there is Timestamp, DateUpdated or DateCreated, else none; of each event of a batch: id",
+        identity: "header I-Twilio-Idempotency-Token, else MessageSid + status, else CallSid + CallStatus + SequenceNumber, else ConferenceSid + StatusCallbackEvent + SequenceNumber, else RecordingSid + RecordingStatus, else digest where there is Timestamp, DateUpdated or DateCreated, else none; of each event of a batch: id",
         ..Event::UNKNOWN
     },
     redelivery: Redelivery {

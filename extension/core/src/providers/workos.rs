@@ -27,7 +27,7 @@ pub(crate) static WORKOS: Provider = Provider {
         timestamp: Repeat::Renewed,
         proof: Proof::Signed,
         grain: Grain::Occurrence,
-        note: "",
+        note: "its own library refuses timestamps older than tolerance_s, so attempts must be signed anew",
     },
     ..Provider::BASE
 };
