@@ -27,6 +27,14 @@ const FUNCTIONS: &[(&str, usize, usize, Handler)] = &[
         Ok(Value::Integer(store.endpoint(args.text(0, "name")?, args.text(1, "config")?, args.now(2)?)?))
     }),
     ("knocker_receive", 4, 5, receive),
+    ("knocker_judge", 4, 5, judge),
+    ("knocker_attest", 3, 4, |store, args| {
+        let fields = Fields::parse(args.text(1, "fields")?)?;
+        // Nothing of it depends on the clock; the argument is there for the sake of one form.
+        args.now(3)?;
+        Ok(Value::Blob(store.attest(args.text(0, "endpoint")?, &fields, args.bytes(2, "body")?)?))
+    }),
+    ("knocker_store", 2, 3, |store, args| to_json(&store.store(args.text(0, "endpoint")?, args.bytes(1, "judgement")?, args.now(2)?)?)),
     ("knocker_ingest", 3, 4, |store, args| {
         let fields = Fields::parse(args.text(1, "fields")?)?;
         to_json(&store.ingest(args.text(0, "endpoint")?, &fields, args.bytes(2, "body")?, args.now(3)?)?)
@@ -110,6 +118,12 @@ fn receive(store: &Store, args: &Arguments) -> Result<Value> {
     let request = Request::parse(args.text(1, "request")?, args.bytes(2, "body")?)?;
     let secrets = Secrets::parse(args.text(3, "secrets")?)?;
     to_json(&store.receive(args.text(0, "endpoint")?, &request, &secrets, args.now(4)?)?)
+}
+
+fn judge(store: &Store, args: &Arguments) -> Result<Value> {
+    let request = Request::parse(args.text(1, "request")?, args.bytes(2, "body")?)?;
+    let secrets = Secrets::parse(args.text(3, "secrets")?)?;
+    Ok(Value::Blob(store.judge(args.text(0, "endpoint")?, &request, &secrets, args.now(4)?)?))
 }
 
 fn verify(args: &Arguments) -> Result<Value> {

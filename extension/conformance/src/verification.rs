@@ -6,6 +6,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::call;
+use crate::cases;
 use crate::database::Database;
 use crate::matching::matches;
 
@@ -28,7 +29,8 @@ pub struct Case {
     #[serde(default)]
     options: Map<String, Value>,
     secrets: Vec<String>,
-    now: i64,
+    /// The clock, in Unix milliseconds.
+    pub now: i64,
     request: Value,
     body: Option<String>,
     body_base64: Option<String>,
@@ -62,17 +64,48 @@ struct Expectation {
     response_headers: Map<String, Value>,
 }
 
+/// The cases of every provider.
+pub fn by_provider() -> impl Iterator<Item = (String, Vec<Case>)> {
+    cases::read("verification").into_iter().map(|file| {
+        let file: VerificationFile = serde_json::from_value(file.content).unwrap_or_else(|error| panic!("{}: {error}", file.name));
+        (file.provider, file.cases)
+    })
+}
+
 impl Case {
+    /// The settings of an endpoint of this provider.
+    pub fn config(&self, provider: &str) -> String {
+        json!({ "provider": provider, "options": self.options }).to_string()
+    }
+
+    /// The request argument.
+    pub fn request(&self) -> String {
+        self.request.to_string()
+    }
+
+    /// The secrets argument.
+    pub fn secrets(&self) -> String {
+        json!(self.secrets).to_string()
+    }
+
+    /// The secrets that are long enough to be told from other text.
+    pub fn long_secrets(&self) -> impl Iterator<Item = &str> {
+        self.secrets.iter().map(String::as_str).filter(|secret| secret.len() >= 8)
+    }
+
+    /// The raw bytes.
+    pub fn body(&self) -> Vec<u8> {
+        bytes(self.body.as_deref(), self.body_base64.as_deref())
+    }
+
     /// Asks `knocker_verify` for the verdict, then sends the request through an endpoint of that provider, which must be a new one; and the
     /// same with the further request, where there is one.
     ///
     /// # Errors
     /// One sentence that says what is not as expected.
     pub fn run(&self, database: &Database, provider: &str, endpoint: &str) -> Result<(), String> {
-        let config = json!({ "provider": provider, "options": self.options }).to_string();
-        call!(database, "knocker_endpoint", endpoint, config, self.now).map_err(|failure| failure.text)?;
-        let body = bytes(self.body.as_deref(), self.body_base64.as_deref());
-        let first = Sent { request: &self.request, body, now: self.now, expect: &self.expect, is_new: true };
+        call!(database, "knocker_endpoint", endpoint, self.config(provider), self.now).map_err(|failure| failure.text)?;
+        let first = Sent { request: &self.request, body: self.body(), now: self.now, expect: &self.expect, is_new: true };
         self.send(database, provider, endpoint, &first)?;
         let Some(then) = &self.then else { return Ok(()) };
         let before = events(database, endpoint);
@@ -87,7 +120,7 @@ impl Case {
 
     fn send(&self, database: &Database, provider: &str, endpoint: &str, sent: &Sent) -> Result<(), String> {
         let options = Value::Object(self.options.clone()).to_string();
-        let (request, secrets) = (sent.request.to_string(), json!(self.secrets).to_string());
+        let (request, secrets) = (sent.request.to_string(), self.secrets());
         let verdict = call!(database, "knocker_verify", provider, &options, &request, sent.body.clone(), &secrets, sent.now);
         matches(&sent.expect.verdict(), &parsed(verdict)?).map_err(|difference| format!("verify: {difference}"))?;
         let receipt = call!(database, "knocker_receive", endpoint, &request, sent.body.clone(), &secrets, sent.now);

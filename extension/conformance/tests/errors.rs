@@ -38,6 +38,7 @@ fn every_code_of_the_table_is_met() {
         ("unknown_event", unknown_event),
         ("unknown_delivery", unknown_delivery),
         ("bad_state", bad_state),
+        ("stale_judgement", stale_judgement),
         ("lease_lost", lease_lost),
         ("not_bootstrapped", not_bootstrapped),
         ("schema_incomplete", schema_incomplete),
@@ -89,6 +90,13 @@ fn bad_state() -> Failure {
     let failure = failure(call!(shop(), "knocker_requeue", 1, T));
     assert!(failure.text.contains("received") && failure.text.contains("dead"), "neither the state nor the possible ones: {failure}");
     failure
+}
+
+fn stale_judgement() -> Failure {
+    let database = shop();
+    let judgement = call!(database, "knocker_attest", "shop", r#"{"valid": true}"#, "{}", T).unwrap();
+    call!(database, "knocker_endpoint", "shop", r#"{"max_attempts": 3}"#, T).unwrap();
+    failure(call!(database, "knocker_store", "shop", judgement, T))
 }
 
 fn lease_lost() -> Failure {

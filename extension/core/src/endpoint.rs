@@ -9,9 +9,10 @@ use serde_json::{Map, Value, json};
 use crate::arguments::Arguments;
 use crate::backoff::Backoff;
 use crate::error::{Code, Error, Result, suggestion};
-use crate::judgement::Verifier;
 use crate::providers;
+use crate::providers::engine::digest::sha256_hex;
 use crate::store::Store;
+use crate::verifier::Verifier;
 
 const KEYS: &[&str] = &[
     "provider",
@@ -33,6 +34,9 @@ const COLUMNS: &str = "provider = ?2 ->> '$.provider', options = ?2 -> '$.option
     max_attempts = ?2 ->> '$.max_attempts', backoff = ?2 -> '$.backoff', max_body_bytes = ?2 ->> '$.max_body_bytes',
     unhandled = ?2 ->> '$.unhandled', on_redelivery = ?2 ->> '$.on_redelivery', invalid_per_hour = ?2 ->> '$.invalid_per_hour',
     max_refused = ?2 ->> '$.max_refused', max_refused_bytes = ?2 ->> '$.max_refused_bytes', max_batch_events = ?2 ->> '$.max_batch_events'";
+
+/// The longest name of an endpoint, in bytes.
+const LONGEST_NAME: usize = 64;
 
 /// The statuses an event can have, each with a row in `_knocker_counts`.
 pub(crate) const STATUSES: [&str; 6] = ["received", "processing", "failed", "handled", "dead", "ignored"];
@@ -118,6 +122,8 @@ pub struct Endpoint {
     pub(crate) verifier: Option<Verifier>,
     /// The stored text of `config`, to notice a change.
     pub(crate) text: String,
+    /// Stands for name and settings in a judgement.
+    pub(crate) fingerprint: String,
 }
 
 impl Endpoint {
@@ -186,8 +192,11 @@ impl Store {
             return Ok(known.clone());
         }
         let config: Config = parse_stored(name, &text)?;
-        let verifier = config.provider.as_deref().map(|provider| Verifier::new(provider, &config.options)).transpose()?;
-        let endpoint = Arc::new(Endpoint { id, name: name.to_owned(), config, verifier, text });
+        let verifier = config.provider.as_deref().map(|provider| Verifier::new(provider, &config.options)).transpose();
+        let verifier = verifier.map_err(|error| damaged(name, error.message()))?;
+        let mut fingerprint = sha256_hex(&[name.as_bytes(), b"\n", text.as_bytes()]);
+        fingerprint.truncate(32);
+        let endpoint = Arc::new(Endpoint { id, name: name.to_owned(), config, verifier, text, fingerprint });
         self.endpoints.borrow_mut().insert(name.to_owned(), endpoint.clone());
         Ok(endpoint)
     }
@@ -218,21 +227,39 @@ impl Store {
     }
 
     pub(crate) fn unknown_endpoint(&self, name: &str) -> Error {
-        let names = self.endpoint_names().unwrap_or_default();
-        let near = suggestion(name, names.iter().map(|(_, name)| name.as_str()));
+        if name.len() > LONGEST_NAME {
+            return Error::new(Code::UnknownEndpoint, format!("there is no endpoint with a name of {} bytes", name.len()));
+        }
+        // Inside a transaction everybody who writes would wait for the search.
+        let names = if self.conn().is_autocommit() { self.first_endpoint_names().unwrap_or_default() } else { Vec::new() };
+        let near = suggestion(name, names.iter().map(String::as_str));
         Error::new(Code::UnknownEndpoint, format!("there is no endpoint {name:?}{near}"))
+    }
+
+    /// Enough of them to find the one that was meant.
+    fn first_endpoint_names(&self) -> Result<Vec<String>> {
+        let mut statement = self.conn().prepare_cached("SELECT name FROM main._knocker_endpoints ORDER BY id LIMIT 1000")?;
+        let names = statement.query_map([], |row| row.get(0))?;
+        Ok(names.collect::<rusqlite::Result<_>>()?)
     }
 }
 
 fn parse_stored(name: &str, text: &str) -> Result<Config> {
-    serde_json::from_str(text)
-        .map_err(|error| Error::new(Code::Corrupt, format!("the stored settings of endpoint {name:?} are damaged: {error}")))
+    serde_json::from_str(text).map_err(|error| damaged(name, &error.to_string()))
+}
+
+/// A row that was edited by hand, or written by a newer version.
+pub(crate) fn damaged(name: &str, why: &str) -> Error {
+    Error::new(Code::Corrupt, format!("the stored settings of endpoint {name:?} cannot be used: {why}"))
 }
 
 fn check_name(name: &str) -> Result<()> {
     let valid = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.' | b'-');
     // Two dots, and one, are steps in a URL and no names.
-    if name.is_empty() || name.len() > 64 || !name.bytes().all(valid) || name == "." || name == ".." {
+    if name.len() > LONGEST_NAME {
+        return Err(Error::invalid(format!("endpoint name: has {} bytes; at most {LONGEST_NAME} are allowed", name.len())));
+    }
+    if name.is_empty() || !name.bytes().all(valid) || name == "." || name == ".." {
         return Err(Error::invalid(format!("endpoint name {name:?}: must be 1 to 64 characters of a-z A-Z 0-9 _ . - and not . or ..")));
     }
     Ok(())

@@ -54,6 +54,9 @@ codes! {
     /// The event is in a state that this action does not leave.
     BadState = "bad_state", false,
         "Look at the event's status: replay takes handled, failed, dead and ignored ones, requeue failed, dead and ignored ones, ignore received, failed and dead ones.";
+    /// The judgement was made for another endpoint, under other settings, or by another version.
+    StaleJudgement = "stale_judgement", true,
+        "Judge the request again with knocker_judge and store that judgement. Nothing was written.";
     /// The job is not leased to this worker any more.
     LeaseLost = "lease_lost", false,
         "Roll back: another worker has the job or an operator took it. Use a longer lease or extend it while the handler runs.";
@@ -98,6 +101,9 @@ codes! {
         "The message is SQLite's own; the database may have been changed by hand.";
 }
 
+/// A message is for reading, and may repeat what somebody passed: a longer one is cut. In bytes.
+const LONGEST_MESSAGE: usize = 900;
+
 /// What went wrong: a code, and one sentence that says what, where and with which value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Error {
@@ -111,7 +117,12 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Error {
     /// An error with this code and message. The message must hold no secret.
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into() }
+        let mut message = message.into();
+        if message.len() > LONGEST_MESSAGE {
+            message.truncate(message.floor_char_boundary(LONGEST_MESSAGE));
+            message.push('…');
+        }
+        Self { code, message }
     }
 
     /// Shorthand for [`Code::InvalidArgument`].
@@ -176,6 +187,10 @@ impl From<Error> for rusqlite::Error {
 
 /// `; did you mean "x"?` for the nearest of `valid`. Where none is near: the whole list if it is short, else the three nearest.
 pub fn suggestion<'a>(given: &str, valid: impl IntoIterator<Item = &'a str>) -> String {
+    // What is that long is no slip of the pen, and comparing it would cost its length with each candidate.
+    if given.len() > 100 {
+        return String::new();
+    }
     let valid: Vec<&str> = valid.into_iter().collect();
     let lower = given.to_lowercase();
     let mut nearest: Vec<_> = valid.iter().map(|&candidate| (strsim::jaro_winkler(&lower, &candidate.to_lowercase()), candidate)).collect();

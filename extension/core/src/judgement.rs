@@ -1,85 +1,303 @@
-//! What is known of a request before anything is stored, and before the write lock is taken.
+//! A judgement: all that a receipt needs of a request and its secrets, found out before the write lock is taken.
+//!
+//! It is self-contained and holds no secret, so that another connection, another process or another machine can store it. Its bytes are
+//! one line of JSON, a newline, and the body as far as it is kept.
 
-use serde_json::{Map, Value};
+use std::borrow::Cow;
+use std::ops::Range;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::value::RawValue;
+use sha2::{Digest, Sha256};
 
 use crate::endpoint::Endpoint;
-use crate::error::{Error, Result};
-use crate::providers::{self, Options, Provider, Redacted, Secrets, Verdict};
+use crate::error::{Code, Error, Result};
+use crate::ingest::Fields;
+use crate::providers::engine::digest::sha256_hex;
+use crate::providers::{Item, Outcome, Redacted, Secrets, Verdict};
 use crate::request::{Request, Response};
 
-/// What a receive will store.
-pub(crate) enum Judgement<'r> {
-    /// The endpoint takes nothing now.
-    Disabled,
+/// The form of the bytes. Another one is judged again.
+const FORMAT: u32 = 1;
+
+/// What is kept of a refused request at most, so that nobody fills the disk with what did not prove itself.
+const MOST_REFUSED_BODY: usize = 64 * 1024;
+const MOST_REFUSED_HEADERS: usize = 16 * 1024;
+const MOST_REFUSED_URL: usize = 8 * 1024;
+const MOST_REFUSED_TEXT: usize = 2 * 1024;
+const MOST_REFUSED_METHOD: usize = 64;
+
+/// The type of the one event that stands for a batch with more items than the endpoint takes.
+const OVERSIZED_BATCH: &str = "knocker.oversized_batch";
+
+/// What the request turned out to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Judged {
+    /// It proved itself: its items are events.
+    Accepted,
+    /// It did not.
+    Invalid,
+    /// It wants an answer and is no event.
+    Handshake,
     /// The body is larger than the endpoint allows.
     TooLarge,
-    /// What the provider's rules say, and what may be kept of the request.
-    Verdict(Verdict, Redacted<'r>),
+    /// The endpoint takes nothing now.
+    Disabled,
+}
+
+impl Judged {
+    /// The outcome of a delivery.
+    pub fn name(self) -> &'static str {
+        match self {
+            Judged::Accepted => "accepted",
+            Judged::Invalid => "invalid",
+            Judged::Handshake => "handshake",
+            Judged::TooLarge => "too_large",
+            Judged::Disabled => "disabled",
+        }
+    }
+}
+
+/// What a receive will store, and what it will answer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Judgement<'r> {
+    format: u32,
+    #[serde(borrow)]
+    pub(crate) endpoint: Cow<'r, str>,
+    /// The fingerprint of the settings that it was made under.
+    #[serde(borrow)]
+    pub(crate) settings: Cow<'r, str>,
+    pub(crate) outcome: Judged,
+    pub(crate) reason: Option<Cow<'r, str>>,
+    pub(crate) detail: Option<Cow<'r, str>>,
+    #[serde(serialize_with = "items_as_rows", deserialize_with = "items_from_rows")]
+    pub(crate) items: Vec<Item>,
+    pub(crate) provider_event_id: Option<Cow<'r, str>>,
+    pub(crate) provider_delivery_id: Option<Cow<'r, str>>,
+    #[serde(borrow)]
+    pub(crate) method: Cow<'r, str>,
+    #[serde(borrow)]
+    pub(crate) url: Cow<'r, str>,
+    #[serde(borrow, serialize_with = "json_as_it_is", deserialize_with = "json_as_text")]
+    pub(crate) headers: Cow<'r, str>,
+    pub(crate) body_size: usize,
+    pub(crate) body_sha256: Option<String>,
+    pub(crate) response: Response,
+    /// Whether the bytes after the line are the body; without it there is none.
+    has_body: bool,
+    #[serde(skip)]
+    pub(crate) body: Option<Cow<'r, [u8]>>,
 }
 
 impl<'r> Judgement<'r> {
     /// Judges by the endpoint's settings and its own provider: a call cannot talk it into another.
-    pub fn of(endpoint: &Endpoint, request: &'r Request, secrets: &Secrets, now: i64) -> Result<Self> {
+    pub(crate) fn of(endpoint: &Endpoint, request: &'r Request, secrets: &Secrets, now: i64) -> Result<Self> {
         let verifier = endpoint.require_provider()?;
-        if !endpoint.config.enabled {
-            return Ok(Judgement::Disabled);
+        if let Some(refused) = Self::unread(endpoint, request) {
+            return Ok(refused);
         }
-        if request.truncated || request.body.len() as i64 > endpoint.config.max_body_bytes {
-            return Ok(Judgement::TooLarge);
+        let Verdict { outcome, response } = verifier.verify(request, secrets, now);
+        let redacted = verifier.redact(request);
+        Ok(match outcome {
+            Outcome::Delivery(items) => Self::accepted(endpoint, request, redacted, items, response),
+            Outcome::Handshake => Self::new(endpoint, request, redacted, Judged::Handshake, response).within_limits(),
+            Outcome::Refused { reason, detail } => {
+                let mut judgement = Self::new(endpoint, request, redacted, Judged::Invalid, response);
+                judgement.reason = Some(reason.name().into());
+                judgement.detail = Some(detail.into());
+                judgement.within_limits()
+            }
+        })
+    }
+
+    /// The same for trusted ingress: `fields` state the verdict.
+    pub(crate) fn attested(endpoint: &Endpoint, request: &'r Request, fields: &'r Fields) -> Self {
+        let ids = |mut judgement: Self| {
+            judgement.provider_event_id = fields.provider_event_id.as_deref().map(Cow::Borrowed);
+            judgement.provider_delivery_id = fields.provider_delivery_id.as_deref().map(Cow::Borrowed);
+            judgement
+        };
+        if let Some(refused) = Self::unread(endpoint, request) {
+            return ids(refused).within_limits();
         }
-        Ok(Judgement::Verdict(verifier.verify(request, secrets, now), verifier.redact(request)))
-    }
-}
-
-/// A provider with the options of one endpoint.
-#[derive(Debug, Clone)]
-pub(crate) struct Verifier {
-    provider: &'static Provider,
-    options: Options,
-}
-
-impl Verifier {
-    pub fn new(provider: &str, options: &Map<String, Value>) -> Result<Self> {
-        let provider = providers::find(provider)?;
-        let options = provider.options(&Value::Object(options.clone()).to_string())?;
-        Ok(Self { provider, options })
+        let redacted = endpoint.redact(request);
+        if !fields.valid {
+            let mut judgement = Self::new(endpoint, request, redacted, Judged::Invalid, Response::text(401, "refused"));
+            judgement.reason = fields.reason.as_deref().map(Cow::Borrowed);
+            judgement.detail = fields.detail.as_deref().map(Cow::Borrowed);
+            return ids(judgement).within_limits();
+        }
+        let response = endpoint.verifier.as_ref().map_or_else(|| Response::text(200, ""), |verifier| verifier.success_response());
+        let item = Item { event_type: fields.event_type.clone(), key: fields.identity(), span: None };
+        ids(Self::accepted(endpoint, request, redacted, vec![item], response))
     }
 
-    pub fn verify(&self, request: &Request, secrets: &Secrets, now: i64) -> Verdict {
-        self.provider.verify(&self.options, request, secrets, now)
+    /// What is refused without a look at the body: of it only size and digest are kept. The digest of a truncated body would be that of
+    /// something nobody sent.
+    fn unread(endpoint: &Endpoint, request: &'r Request) -> Option<Self> {
+        let (outcome, response) = if !endpoint.config.enabled {
+            (Judged::Disabled, Response::status(410))
+        } else if request.truncated || request.body.len() as i64 > endpoint.config.max_body_bytes {
+            (Judged::TooLarge, Response::text(413, "body too large"))
+        } else {
+            return None;
+        };
+        let head = Request { body: b"", ..request.clone() };
+        let Redacted { url, headers, .. } = endpoint.redact(&head);
+        let redacted = Redacted { url: Cow::Owned(url.into_owned()), headers, body: Cow::Borrowed(b"".as_slice()) };
+        let mut judgement = Self::new(endpoint, request, redacted, outcome, response);
+        judgement.body = None;
+        judgement.body_sha256 = (!request.truncated).then(|| hex::encode(Sha256::digest(request.body)));
+        if request.truncated {
+            // What the sender says of itself, within reason.
+            let announced = request.headers.first("content-length").and_then(|length| length.trim().parse::<u32>().ok());
+            judgement.body_size = announced.map_or(0, |length| length as usize).max(request.body.len());
+        }
+        Some(judgement.within_limits())
     }
 
-    pub fn redact<'r>(&self, request: &'r Request) -> Redacted<'r> {
-        self.provider.redact(&self.options, request)
+    fn accepted(endpoint: &Endpoint, request: &'r Request, redacted: Redacted<'r>, items: Vec<Item>, response: Response) -> Self {
+        let mut judgement = Self::new(endpoint, request, redacted, Judged::Accepted, response);
+        let most = endpoint.config.max_batch_events;
+        if items.len() as i64 > most {
+            let detail = format!("a batch of {} items, more than max_batch_events ({most}): stored as one event", items.len());
+            judgement.detail = Some(detail.into());
+            let key = format!("sha256:{}", sha256_hex(&[request.body]));
+            judgement.items = vec![Item { event_type: Some(OVERSIZED_BATCH.into()), key: Some(key), span: None }];
+        } else {
+            judgement.items = items;
+        }
+        judgement
     }
 
-    pub fn handshake_brings_secret(&self) -> bool {
-        self.provider.handshake_brings_secret()
+    fn new(endpoint: &Endpoint, request: &'r Request, redacted: Redacted<'r>, outcome: Judged, response: Response) -> Self {
+        Self {
+            format: FORMAT,
+            endpoint: Cow::Owned(endpoint.name.clone()),
+            settings: Cow::Owned(endpoint.fingerprint.clone()),
+            outcome,
+            reason: None,
+            detail: None,
+            items: Vec::new(),
+            provider_event_id: None,
+            provider_delivery_id: None,
+            method: Cow::Borrowed(&request.method),
+            url: redacted.url,
+            headers: Cow::Owned(redacted.headers),
+            body_size: request.body.len(),
+            body_sha256: None,
+            response,
+            has_body: true,
+            body: Some(redacted.body),
+        }
     }
 
-    pub fn success_response(&self) -> Response {
-        self.provider.success_response(&self.options)
+    /// The same within the limits for refused requests: of a larger body size and digest are kept, of larger headers nothing, other texts are
+    /// cut.
+    fn within_limits(mut self) -> Self {
+        if let Some(body) = self.body.take_if(|body| body.len() > MOST_REFUSED_BODY) {
+            self.body_sha256 = Some(hex::encode(Sha256::digest(body)));
+        }
+        if self.headers.len() > MOST_REFUSED_HEADERS {
+            self.headers = Cow::Borrowed("{}");
+        }
+        cut(&mut self.url, MOST_REFUSED_URL);
+        cut(&mut self.method, MOST_REFUSED_METHOD);
+        for text in [&mut self.detail, &mut self.provider_event_id, &mut self.provider_delivery_id].into_iter().flatten() {
+            cut(text, MOST_REFUSED_TEXT);
+        }
+        self
     }
-}
 
-impl Endpoint {
-    /// What may be stored of a request, by the provider's rules or by the general ones.
-    pub(crate) fn redact<'r>(&self, request: &'r Request) -> Redacted<'r> {
-        self.verifier.as_ref().map_or_else(|| providers::redact(request), |verifier| verifier.redact(request))
+    /// The bytes that stand for it.
+    pub fn to_bytes(&mut self) -> Vec<u8> {
+        self.has_body = self.body.is_some();
+        let body = self.body.as_deref().unwrap_or_default();
+        let mut bytes = Vec::with_capacity(1024 + self.headers.len() + body.len());
+        serde_json::to_writer(&mut bytes, self).expect("a judgement is plain JSON");
+        bytes.push(b'\n');
+        bytes.extend_from_slice(body);
+        bytes
     }
 
-    /// Whether a handshake with this endpoint's provider carries the secret of what follows.
-    pub(crate) fn handshake_brings_secret(&self) -> bool {
-        self.verifier.as_ref().is_some_and(Verifier::handshake_brings_secret)
-    }
-
-    /// The provider with its options.
+    /// Reads what [`Judgement::to_bytes`] wrote.
     ///
     /// # Errors
-    /// `invalid_argument` for an endpoint without one.
-    pub(crate) fn require_provider(&self) -> Result<&Verifier> {
-        self.verifier
-            .as_ref()
-            .ok_or_else(|| Error::invalid(format!("endpoint {:?} has no provider: use knocker_ingest, or give it one", self.name)))
+    /// `stale_judgement` for the bytes of another version, `invalid_argument` for anything else. Neither repeats what was given.
+    pub fn from_bytes(bytes: &'r [u8]) -> Result<Self> {
+        let malformed = || Error::invalid("judgement: is not what knocker_judge or knocker_attest gives");
+        let end = bytes.iter().position(|&byte| byte == b'\n').ok_or_else(malformed)?;
+        let (head, body) = (&bytes[..end], &bytes[end + 1..]);
+        let mut judgement: Self = serde_json::from_slice(head).map_err(|_| match serde_json::from_slice::<Format>(head) {
+            Ok(Format { format }) if format != FORMAT => stale("it was made by another version of Knocker"),
+            _ => malformed(),
+        })?;
+        if judgement.format != FORMAT {
+            return Err(stale("it was made by another version of Knocker"));
+        }
+        let within = |item: &Item| item.span.as_ref().is_none_or(|span| span.end <= body.len());
+        if !judgement.items.iter().all(within) || (!judgement.has_body && !body.is_empty()) {
+            return Err(malformed());
+        }
+        judgement.body = judgement.has_body.then_some(Cow::Borrowed(body));
+        Ok(judgement)
     }
+
+    /// Refuses one that was made for another endpoint or under other settings.
+    pub(crate) fn require_current(&self, endpoint: &Endpoint) -> Result<()> {
+        if self.endpoint != endpoint.name {
+            return Err(stale(&format!("it is for another endpoint than {:?}", endpoint.name)));
+        }
+        if self.settings != endpoint.fingerprint {
+            return Err(stale(&format!("the settings of endpoint {:?} have changed", endpoint.name)));
+        }
+        Ok(())
+    }
+}
+
+#[derive(Deserialize)]
+struct Format {
+    format: u32,
+}
+
+fn stale(why: &str) -> Error {
+    Error::new(Code::StaleJudgement, format!("{why}: judge the request again"))
+}
+
+fn cut(text: &mut Cow<'_, str>, most: usize) {
+    let end = text.floor_char_boundary(most);
+    match text {
+        Cow::Borrowed(text) => *text = &text[..end],
+        Cow::Owned(text) => text.truncate(end),
+    }
+}
+
+/// Each item as `[type, key, start, length]`.
+type Row = (Option<String>, Option<String>, Option<usize>, usize);
+
+fn items_as_rows<S: Serializer>(items: &[Item], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(items.iter().map(|item| {
+        let span = item.span.as_ref();
+        (&item.event_type, &item.key, span.map(|span| span.start), span.map_or(0, Range::len))
+    }))
+}
+
+fn items_from_rows<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Item>, D::Error> {
+    let rows = Vec::<Row>::deserialize(deserializer)?;
+    let item = |(event_type, key, start, length): Row| {
+        let span = start.map(|start| start..start.saturating_add(length));
+        Item { event_type, key, span }
+    };
+    Ok(rows.into_iter().map(item).collect())
+}
+
+/// Headers are JSON already, and are not written as a text that holds JSON.
+fn json_as_it_is<S: Serializer>(headers: &str, serializer: S) -> Result<S::Ok, S::Error> {
+    serde_json::from_str::<&RawValue>(headers).map_err(serde::ser::Error::custom)?.serialize(serializer)
+}
+
+fn json_as_text<'de: 'r, 'r, D: Deserializer<'de>>(deserializer: D) -> Result<Cow<'r, str>, D::Error> {
+    Ok(Cow::Borrowed(<&'de RawValue>::deserialize(deserializer)?.get()))
 }

@@ -4,13 +4,13 @@ use std::ops::Range;
 
 use rusqlite::OptionalExtension;
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 
 use crate::endpoint::{Endpoint, OnRedelivery};
-use crate::error::Result;
-use crate::judgement::Judgement;
+use crate::error::{Code, Result};
+use crate::ingest::Fields;
+use crate::judgement::{Judged, Judgement};
 use crate::minutes::Tally;
-use crate::providers::{Item, Outcome, Secrets, Verdict};
+use crate::providers::{Item, Secrets};
 use crate::request::{Request, Response};
 use crate::store::Store;
 
@@ -42,160 +42,96 @@ pub struct ReceivedEvent {
     pub duplicate: bool,
 }
 
-/// What is stored of one delivery, whichever way it came.
-#[derive(Clone, Default)]
-pub(crate) struct Incoming<'a> {
-    pub method: &'a str,
-    pub url: &'a str,
-    pub headers: &'a str,
-    pub body: Option<&'a [u8]>,
-    pub body_size: usize,
-    pub body_sha256: Option<String>,
-    pub provider_event_id: Option<&'a str>,
-    pub provider_delivery_id: Option<&'a str>,
-}
-
-/// What is kept of a refused request at most, so that nobody fills the disk with what did not prove itself.
-const MOST_REFUSED_BODY: usize = 64 * 1024;
-const MOST_REFUSED_HEADERS: usize = 16 * 1024;
-const MOST_REFUSED_URL: usize = 8 * 1024;
-
-impl<'a> Incoming<'a> {
-    /// The same within the limits for refused requests: of a larger body size and digest are kept, of larger headers nothing.
-    fn within_limits(mut self) -> Self {
-        if let Some(body) = self.body.take_if(|body| body.len() > MOST_REFUSED_BODY) {
-            self.body_sha256 = Some(hex::encode(Sha256::digest(body)));
-        }
-        if self.headers.len() > MOST_REFUSED_HEADERS {
-            self.headers = "{}";
-        }
-        self.url = &self.url[..self.url.floor_char_boundary(MOST_REFUSED_URL)];
-        self.method = &self.method[..self.method.floor_char_boundary(64)];
-        self
-    }
-}
-
 impl Store {
-    /// Verifies, stores, dedupes and enqueues one HTTP request.
+    /// Verifies, stores, dedupes and enqueues one HTTP request: [`Store::judge`] and [`Store::store`] in one.
     ///
-    /// The request is verified before the write lock is taken, against the settings seen last; they are compared with the stored ones
-    /// under the lock, and only a change costs a second look.
+    /// The request is judged before the write lock is taken, under the settings seen last; they are compared with the stored ones under the
+    /// lock, and where they have changed it is judged again.
     ///
     /// # Errors
     /// `unknown_endpoint`, `invalid_argument` for an endpoint without provider, and the errors of a failing database. Nothing is stored then.
     pub fn receive(&self, endpoint: &str, request: &Request, secrets: &Secrets, now: i64) -> Result<Receipt> {
-        let known = self.endpoints.borrow().get(endpoint).cloned();
-        // What the settings seen last refuse may be allowed by the stored ones: an error here is no answer yet.
-        let verified = known.and_then(|known| Some((known.clone(), Judgement::of(&known, request, secrets, now).ok()?)));
+        self.judged_and_stored(endpoint, |endpoint| Judgement::of(endpoint, request, secrets, now), now)
+    }
+
+    /// Stores a request that the caller has verified: [`Store::attest`] and [`Store::store`] in one; otherwise as [`Store::receive`].
+    ///
+    /// # Errors
+    /// `unknown_endpoint`, `invalid_argument`, and the errors of a failing database.
+    pub fn ingest(&self, endpoint: &str, fields: &Fields, body: &[u8], now: i64) -> Result<Receipt> {
+        let request = fields.request(body)?;
+        self.judged_and_stored(endpoint, |endpoint| Ok(Judgement::attested(endpoint, &request, fields)), now)
+    }
+
+    /// The judgement of a request, to be stored later, by this connection or another. Reads the endpoint's settings and writes nothing.
+    ///
+    /// # Errors
+    /// As [`Store::receive`].
+    pub fn judge(&self, endpoint: &str, request: &Request, secrets: &Secrets, now: i64) -> Result<Vec<u8>> {
+        self.require_schema()?;
+        let endpoint = self.find_endpoint(endpoint)?;
+        Ok(Judgement::of(&endpoint, request, secrets, now)?.to_bytes())
+    }
+
+    /// The judgement of a request that the caller has verified.
+    ///
+    /// # Errors
+    /// As [`Store::ingest`].
+    pub fn attest(&self, endpoint: &str, fields: &Fields, body: &[u8]) -> Result<Vec<u8>> {
+        self.require_schema()?;
+        let endpoint = self.find_endpoint(endpoint)?;
+        let request = fields.request(body)?;
+        Ok(Judgement::attested(&endpoint, &request, fields).to_bytes())
+    }
+
+    /// Stores what a judgement says, dedupes and enqueues.
+    ///
+    /// # Errors
+    /// [`Code::StaleJudgement`] for one that was made for another endpoint or under other settings; `invalid_argument` for what is none;
+    /// `unknown_endpoint`, and the errors of a failing database. Nothing is stored then.
+    pub fn store(&self, endpoint: &str, judgement: &[u8], now: i64) -> Result<Receipt> {
+        let judgement = Judgement::from_bytes(judgement)?;
+        self.store_judgement(endpoint, &judgement, now)
+    }
+
+    fn judged_and_stored<'r>(&self, name: &str, judge: impl Fn(&Endpoint) -> Result<Judgement<'r>>, now: i64) -> Result<Receipt> {
+        let seen = self.endpoints.borrow().get(name).cloned();
+        let mut endpoint = match seen {
+            Some(endpoint) => endpoint,
+            None => {
+                self.require_schema()?;
+                self.find_endpoint(name)?
+            }
+        };
+        loop {
+            let result = judge(&endpoint).and_then(|judgement| self.store_judgement(name, &judgement, now));
+            let Err(error) = result else { return result };
+            // What the settings seen last refuse may be allowed by the stored ones.
+            if !matches!(error.code(), Code::StaleJudgement | Code::InvalidArgument) {
+                return Err(error);
+            }
+            let current = self.find_endpoint(name)?;
+            if current.text == endpoint.text {
+                return Err(error);
+            }
+            endpoint = current;
+        }
+    }
+
+    fn store_judgement(&self, endpoint: &str, judgement: &Judgement, now: i64) -> Result<Receipt> {
         self.write(|| {
-            let current = self.find_endpoint(endpoint)?;
-            let judgement = match verified {
-                Some((known, judgement)) if known.text == current.text => judgement,
-                _ => Judgement::of(&current, request, secrets, now)?,
-            };
-            self.store_judgement(&current, request, judgement, now)
+            let endpoint = self.find_endpoint(endpoint)?;
+            judgement.require_current(&endpoint)?;
+            match judgement.outcome {
+                Judged::Accepted => self.store_events(&endpoint, judgement, now),
+                _ => self.store_refusal(&endpoint, judgement, now),
+            }
         })
     }
 
-    fn store_judgement(&self, endpoint: &Endpoint, request: &Request, judgement: Judgement, now: i64) -> Result<Receipt> {
-        match judgement {
-            Judgement::Disabled => self.store_bodyless(endpoint, request, "disabled", Response::status(410), now),
-            Judgement::TooLarge => self.store_bodyless(endpoint, request, "too_large", Response::text(413, "body too large"), now),
-            Judgement::Verdict(Verdict { outcome, response }, redacted) => {
-                let incoming = Incoming {
-                    method: &request.method,
-                    url: &redacted.url,
-                    headers: &redacted.headers,
-                    body: Some(&redacted.body),
-                    body_size: request.body.len(),
-                    ..Incoming::default()
-                };
-                match outcome {
-                    Outcome::Delivery(items) => self.store_events(endpoint, &incoming, &items, response, now),
-                    Outcome::Handshake => self.store_refusal(endpoint, &incoming, "handshake", None, None, response, now),
-                    Outcome::Refused { reason, detail } => {
-                        self.store_refusal(endpoint, &incoming, "invalid", Some(reason.name().into()), Some(detail), response, now)
-                    }
-                }
-            }
-        }
-    }
-
-    /// A delivery of which only size and digest are kept. The digest of a truncated body would be that of something nobody sent.
-    fn store_bodyless(
-        &self,
-        endpoint: &Endpoint,
-        request: &Request,
-        outcome: &'static str,
-        response: Response,
-        now: i64,
-    ) -> Result<Receipt> {
-        let head = Request { body: b"", ..request.clone() };
-        let redacted = endpoint.redact(&head);
-        // What the sender says of itself, within reason.
-        let announced = request.headers.first("content-length").and_then(|length| length.trim().parse::<u32>().ok());
-        let incoming = Incoming {
-            method: &request.method,
-            url: &redacted.url,
-            headers: &redacted.headers,
-            body: None,
-            body_size: if request.truncated {
-                announced.map_or(0, |length| length as usize).max(request.body.len())
-            } else {
-                request.body.len()
-            },
-            body_sha256: (!request.truncated).then(|| hex::encode(Sha256::digest(request.body))),
-            ..Incoming::default()
-        };
-        self.store_refusal(endpoint, &incoming, outcome, None, None, response, now)
-    }
-
-    /// Stores a delivery without event, unless the endpoint has had more of them this hour than it keeps.
-    #[allow(clippy::too_many_arguments)]
-    pub(crate) fn store_refusal(
-        &self,
-        endpoint: &Endpoint,
-        incoming: &Incoming,
-        outcome: &'static str,
-        reason: Option<String>,
-        detail: Option<String>,
-        response: Response,
-        now: i64,
-    ) -> Result<Receipt> {
-        let hour = self.last_hour(endpoint.id, now)?;
-        // What was only counted does not count here: after an hour of abuse, samples of it are stored again.
-        let limited = hour.refused - hour.limited >= endpoint.config.invalid_per_hour;
-        self.count_minute(endpoint.id, Tally { receipts: 1, refused: 1, limited: limited.into(), ..Tally::default() }, now)?;
-        if limited {
-            return Ok(Receipt {
-                delivery_id: None,
-                outcome: "limited",
-                event_id: None,
-                events: Vec::new(),
-                reason: None,
-                detail: Some("too many refused receipts this hour; this one was only counted".into()),
-                response: match outcome {
-                    // The secret that came with it would be lost: the sender is to try again.
-                    "handshake" if endpoint.handshake_brings_secret() => Response::status(503).with_header("retry-after", "3600"),
-                    "invalid" => Response::text(401, "refused"),
-                    _ => response,
-                },
-            });
-        }
-        let incoming = &incoming.clone().within_limits();
-        let delivery_id = self.insert_delivery(endpoint.id, incoming, outcome, None, reason.as_deref(), detail.as_deref(), now)?;
-        Ok(Receipt { delivery_id: Some(delivery_id), outcome, event_id: None, events: Vec::new(), reason, detail, response })
-    }
-
     /// Stores a valid delivery with its events: new ones get a job, known ones are linked.
-    pub(crate) fn store_events(
-        &self,
-        endpoint: &Endpoint,
-        incoming: &Incoming,
-        items: &[Item],
-        response: Response,
-        now: i64,
-    ) -> Result<Receipt> {
+    fn store_events(&self, endpoint: &Endpoint, judgement: &Judgement, now: i64) -> Result<Receipt> {
+        let items = &judgement.items;
         self.count_minute(endpoint.id, Tally { receipts: 1, ..Tally::default() }, now)?;
         let mut events = Vec::with_capacity(items.len());
         for item in items {
@@ -205,7 +141,7 @@ impl Store {
         // Ascending, because they were inserted one after the other under the write lock.
         let range = created.next().map(|first| (first, created.next_back().unwrap_or(first)));
         let outcome = if range.is_none() && !events.is_empty() { "duplicate" } else { "accepted" };
-        let delivery_id = self.insert_delivery(endpoint.id, incoming, outcome, range, None, None, now)?;
+        let delivery_id = self.insert_delivery(endpoint.id, judgement, outcome, range, now)?;
         let queue = endpoint.queue();
         for (event, item) in events.iter().zip(items) {
             if event.duplicate {
@@ -225,8 +161,8 @@ impl Store {
             event_id: events.first().map(|event| event.id),
             events,
             reason: None,
-            detail: None,
-            response,
+            detail: judgement.detail.as_deref().map(str::to_owned),
+            response: judgement.response.clone(),
         })
     }
 
@@ -247,41 +183,35 @@ impl Store {
         Ok(ReceivedEvent { id: self.conn().last_insert_rowid(), duplicate: false })
     }
 
-    #[allow(clippy::too_many_arguments)]
-    fn insert_delivery(
+    pub(crate) fn insert_delivery(
         &self,
         endpoint_id: i64,
-        incoming: &Incoming,
+        judgement: &Judgement,
         outcome: &str,
         created: Option<(i64, i64)>,
-        reason: Option<&str>,
-        detail: Option<&str>,
         now: i64,
     ) -> Result<i64> {
-        let sql =
-            "INSERT INTO main._knocker_deliveries (endpoint_id, outcome, first_event_id, last_event_id, reason, detail, provider_event_id,
-                     provider_delivery_id, received_at, method, url, headers, body_size, body_sha256, body)
+        let sql = "INSERT INTO main._knocker_deliveries (endpoint_id, outcome, first_event_id, last_event_id, reason, detail,
+                     provider_event_id, provider_delivery_id, received_at, method, url, headers, body_size, body_sha256, body)
                    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
-        self.run(
-            sql,
-            rusqlite::params![
-                endpoint_id,
-                outcome,
-                created.map(|range| range.0),
-                created.map(|range| range.1),
-                reason,
-                detail,
-                incoming.provider_event_id,
-                incoming.provider_delivery_id,
-                now,
-                incoming.method,
-                incoming.url,
-                incoming.headers,
-                incoming.body_size as i64,
-                incoming.body_sha256,
-                incoming.body,
-            ],
-        )?;
+        let values = rusqlite::params![
+            endpoint_id,
+            outcome,
+            created.map(|range| range.0),
+            created.map(|range| range.1),
+            judgement.reason,
+            judgement.detail,
+            judgement.provider_event_id,
+            judgement.provider_delivery_id,
+            now,
+            judgement.method,
+            judgement.url,
+            judgement.headers,
+            judgement.body_size as i64,
+            judgement.body_sha256,
+            judgement.body.as_deref(),
+        ];
+        self.run(sql, values)?;
         Ok(self.conn().last_insert_rowid())
     }
 

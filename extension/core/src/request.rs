@@ -1,5 +1,6 @@
 //! An HTTP request as it was received: method, URL, headers in order, and the raw body.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
@@ -232,19 +233,24 @@ impl<'de> Deserialize<'de> for Headers {
 }
 
 /// An HTTP response that an adapter sends as it is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, serde::Deserialize)]
 pub struct Response {
     /// The status code.
     pub status: u16,
     /// Header names in lower case, with their values.
-    #[serde(serialize_with = "pairs_as_object")]
-    pub headers: Vec<(&'static str, String)>,
+    #[serde(serialize_with = "pairs_as_object", deserialize_with = "object_as_pairs")]
+    pub headers: Vec<(Cow<'static, str>, String)>,
     /// The body.
     pub body: String,
 }
 
-fn pairs_as_object<S: Serializer>(pairs: &[(&'static str, String)], serializer: S) -> Result<S::Ok, S::Error> {
+fn pairs_as_object<S: Serializer>(pairs: &[(Cow<'static, str>, String)], serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_map(pairs.iter().map(|(name, value)| (name, value)))
+}
+
+fn object_as_pairs<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<(Cow<'static, str>, String)>, D::Error> {
+    let headers = Headers::deserialize(deserializer)?;
+    Ok(headers.0.into_iter().map(|(name, value)| (Cow::Owned(name), value)).collect())
 }
 
 impl Response {
@@ -255,17 +261,17 @@ impl Response {
 
     /// Plain text, never HTML: a challenge comes from outside.
     pub fn text(status: u16, body: impl Into<String>) -> Self {
-        Self { status, headers: vec![("content-type", "text/plain; charset=utf-8".into())], body: body.into() }
+        Self { status, headers: vec![("content-type".into(), "text/plain; charset=utf-8".into())], body: body.into() }
     }
 
     /// A JSON document.
     pub fn json(status: u16, body: &Value) -> Self {
-        Self { status, headers: vec![("content-type", "application/json".into())], body: body.to_string() }
+        Self { status, headers: vec![("content-type".into(), "application/json".into())], body: body.to_string() }
     }
 
     /// The same with one more header.
     pub fn with_header(mut self, name: &'static str, value: impl Into<String>) -> Self {
-        self.headers.push((name, value.into()));
+        self.headers.push((name.into(), value.into()));
         self
     }
 }

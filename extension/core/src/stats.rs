@@ -2,9 +2,10 @@
 
 use serde::Serialize;
 
-use crate::endpoint::{Config, queue_name};
-use crate::error::{Code, Error, Result};
+use crate::endpoint::{Config, damaged, queue_name};
+use crate::error::Result;
 use crate::minutes::Tally;
+use crate::refusals::RefusedStats;
 use crate::store::Store;
 
 /// Events by status.
@@ -48,6 +49,8 @@ pub struct EndpointStats {
     pub oldest_waiting_ms: Option<i64>,
     /// What happened in the last hour.
     pub last_hour: Tally,
+    /// What is kept of refused deliveries.
+    pub refused: RefusedStats,
 }
 
 /// The figures of a database.
@@ -81,6 +84,7 @@ impl Store {
             database_bytes: self.conn().prepare_cached(database_bytes)?.query_row([], |row| row.get(0))?,
         };
         for (id, name, config) in self.configured_endpoints()? {
+            let refused = self.refused_stats(id, &config)?;
             let mut endpoint = EndpointStats {
                 oldest_waiting_ms: self.oldest_due(&queue_name(&name), now)?.map(|due_s| now - due_s * 1000),
                 endpoint: name,
@@ -88,6 +92,7 @@ impl Store {
                 enabled: config.enabled,
                 events: StatusCounts::default(),
                 last_hour: self.last_hour(id, now)?,
+                refused,
             };
             let mut counts = self.conn().prepare_cached("SELECT status, n FROM main._knocker_counts WHERE endpoint_id = ?1")?;
             let mut rows = counts.query([id])?;
@@ -108,9 +113,9 @@ impl Store {
         let mut rows = statement.query([])?;
         let mut endpoints = Vec::new();
         while let Some(row) = rows.next()? {
-            let text: String = row.get(2)?;
-            let config = serde_json::from_str(&text).map_err(|error| Error::new(Code::Corrupt, format!("damaged settings: {error}")))?;
-            endpoints.push((row.get(0)?, row.get(1)?, config));
+            let (name, text): (String, String) = (row.get(1)?, row.get(2)?);
+            let config = serde_json::from_str(&text).map_err(|error: serde_json::Error| damaged(&name, &error.to_string()))?;
+            endpoints.push((row.get(0)?, name, config));
         }
         Ok(endpoints)
     }

@@ -64,7 +64,7 @@ mod tests {
     #[test]
     fn the_secret_is_echoed() {
         let response = Case::new("asana").header("X-Hook-Secret", "b537207f20cbfa02357cf448134da559").handshake();
-        assert!(response.headers.contains(&("x-hook-secret", "b537207f20cbfa02357cf448134da559".into())));
+        assert!(response.headers.contains(&("x-hook-secret".into(), "b537207f20cbfa02357cf448134da559".into())));
         for other in ["", "a\r\nset-cookie: b", "a b", &"a".repeat(257)] {
             assert_eq!(case("{}").header("X-Hook-Secret", other).refusal(), Reason::MissingHeader);
         }

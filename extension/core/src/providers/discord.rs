@@ -95,7 +95,7 @@ mod tests {
         let interaction = case(r#"{"id": "1", "type": 1, "version": 1}"#);
         let response = interaction.clone().signed_with(SEED).handshake();
         assert_eq!((response.status, response.body.as_str()), (200, r#"{"type":1}"#));
-        assert_eq!(response.headers, [("content-type", "application/json".to_owned())]);
+        assert_eq!(response.headers, [("content-type".into(), "application/json".to_owned())]);
         assert_eq!(case(r#"{"version": 1, "type": 0}"#).signed_with(SEED).handshake().status, 204);
         assert_eq!(interaction.refusal(), Reason::MissingHeader);
         assert_eq!(interaction.verdict().response.status, 401);

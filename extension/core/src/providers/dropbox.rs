@@ -49,7 +49,7 @@ mod tests {
         let case = Case::new("dropbox").method("GET").url("https://example.com/hook?challenge=abc%3Cx%3E");
         let response = case.handshake();
         assert_eq!(response.body, "abc<x>");
-        assert!(response.headers.contains(&("x-content-type-options", "nosniff".into())));
+        assert!(response.headers.contains(&("x-content-type-options".into(), "nosniff".into())));
         assert_eq!(case.method("POST").refusal(), Reason::NoSecret);
     }
 

@@ -149,7 +149,7 @@ mod tests {
         let challenge = case(r#"{"token": "x", "challenge": "3eZbrw1a", "type": "url_verification"}"#);
         let response = challenge.clone().signed().handshake();
         assert_eq!((response.status, response.body.as_str()), (200, "3eZbrw1a"));
-        assert_eq!(response.headers, [("content-type", "text/plain; charset=utf-8".to_owned())]);
+        assert_eq!(response.headers, [("content-type".into(), "text/plain; charset=utf-8".to_owned())]);
         assert_eq!(challenge.refusal(), Reason::MissingHeader);
         assert_eq!(case("ssl_check=1&token=x").signed().verdict().outcome, Outcome::Handshake);
     }

@@ -78,7 +78,7 @@ pub(crate) static TWILIO: Provider = Provider {
     // An empty document tells a call or a message that there is nothing to do.
     success: Reply::Choose(|_| Response {
         status: 200,
-        headers: vec![("content-type", "text/xml; charset=utf-8".into())],
+        headers: vec![("content-type".into(), "text/xml; charset=utf-8".into())],
         body: "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response/>".into(),
     }),
     failure: Reply::Text(403, "invalid signature"),

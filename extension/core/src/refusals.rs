@@ -1,0 +1,183 @@
+//! Refused deliveries: how many are kept, so that what strangers can store is bounded for good.
+//!
+//! Three rooms, so that a flood of one kind takes no place from the others: what did not prove itself, bodies that were too large (a sender that
+//! does not try again loses the event with a 413, so somebody must see it), and handshakes that bring the secret of what follows. The first
+//! room is as large as the settings say, the others a tenth of that.
+
+use crate::endpoint::{Config, Endpoint};
+use crate::error::Result;
+use crate::judgement::{Judged, Judgement};
+use crate::minutes::Tally;
+use crate::providers::{self, Provider};
+use crate::receive::Receipt;
+use crate::request::Response;
+use crate::store::Store;
+
+/// Of a kind of refusal (outcome and reason) so many are kept also where the room is full: a new kind must be seen.
+const SAMPLES: i64 = 3;
+/// How much smaller the rooms of their own are.
+const SHARE: i64 = 10;
+
+/// Which refused deliveries share a bound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Room {
+    Strangers,
+    TooLarge,
+    Handshakes,
+}
+
+/// What is kept of refused deliveries.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+struct Kept {
+    n: i64,
+    bytes: i64,
+}
+
+/// What an endpoint keeps of refused deliveries, as `knocker_stats` tells it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct RefusedStats {
+    /// Rows.
+    pub kept: i64,
+    /// Bytes of their columns.
+    pub bytes: i64,
+    /// Whether a bound is reached, so that further ones are only counted: prune, or set a retention policy.
+    pub full: bool,
+}
+
+impl Room {
+    /// The room of a delivery with this outcome.
+    fn of(config: &Config, outcome: &str) -> Self {
+        match outcome {
+            "too_large" => Room::TooLarge,
+            "handshake" if brings_secret(config) => Room::Handshakes,
+            _ => Room::Strangers,
+        }
+    }
+
+    /// Rows and bytes.
+    fn bounds(self, config: &Config) -> (i64, i64) {
+        let (rows, bytes) = (config.max_refused, config.max_refused_bytes);
+        match self {
+            Room::Strangers => (rows, bytes),
+            // At least one, unless nothing is wanted.
+            Room::TooLarge | Room::Handshakes => (rows.div_euclid(SHARE).max(rows.min(1)), bytes / SHARE),
+        }
+    }
+
+    /// How many of it were stored in the last hour.
+    fn stored(self, hour: &Tally) -> i64 {
+        match self {
+            // What was only counted does not count here: after an hour of abuse, samples of it are stored again.
+            Room::Strangers => hour.refused - hour.limited - hour.too_large - hour.handshakes,
+            Room::TooLarge => hour.too_large,
+            Room::Handshakes => hour.handshakes,
+        }
+    }
+}
+
+/// Whether a handshake with this endpoint's provider carries the secret of what follows.
+fn brings_secret(config: &Config) -> bool {
+    config.provider.as_deref().is_some_and(|name| providers::find(name).is_ok_and(Provider::handshake_brings_secret))
+}
+
+impl Store {
+    /// Stores a delivery without event, unless the endpoint has had more of them this hour than it takes, or keeps as many as it may.
+    pub(crate) fn store_refusal(&self, endpoint: &Endpoint, judgement: &Judgement, now: i64) -> Result<Receipt> {
+        let room = Room::of(&endpoint.config, judgement.outcome.name());
+        let limited = self.limit_reached(endpoint, judgement, room, now)?;
+        let stored = i64::from(limited.is_none());
+        let tally = Tally {
+            receipts: 1,
+            refused: 1,
+            limited: 1 - stored,
+            too_large: if room == Room::TooLarge { stored } else { 0 },
+            handshakes: if room == Room::Handshakes { stored } else { 0 },
+            ..Tally::default()
+        };
+        self.count_minute(endpoint.id, tally, now)?;
+        let nothing_but = |outcome, response| Receipt {
+            delivery_id: None,
+            outcome,
+            event_id: None,
+            events: Vec::new(),
+            reason: None,
+            detail: None,
+            response,
+        };
+        if let Some(detail) = limited {
+            let response = match judgement.outcome {
+                // The secret that came with it would be lost: the sender is to try again.
+                Judged::Handshake if room == Room::Handshakes => Response::status(503).with_header("retry-after", "3600"),
+                Judged::Invalid => Response::text(401, "refused"),
+                _ => judgement.response.clone(),
+            };
+            return Ok(Receipt { detail: Some(detail), ..nothing_but("limited", response) });
+        }
+        let outcome = judgement.outcome.name();
+        let delivery_id = self.insert_delivery(endpoint.id, judgement, outcome, None, now)?;
+        Ok(Receipt {
+            delivery_id: Some(delivery_id),
+            reason: judgement.reason.as_deref().map(str::to_owned),
+            detail: judgement.detail.as_deref().map(str::to_owned),
+            ..nothing_but(outcome, judgement.response.clone())
+        })
+    }
+
+    /// Which bound lets this one only be counted, in a sentence that says what to do.
+    fn limit_reached(&self, endpoint: &Endpoint, judgement: &Judgement, room: Room, now: i64) -> Result<Option<String>> {
+        let per_hour = endpoint.config.invalid_per_hour;
+        if room.stored(&self.last_hour(endpoint.id, now)?) >= per_hour {
+            return Ok(Some(format!("more than {per_hour} refused receipts this hour (invalid_per_hour); this one was only counted")));
+        }
+        let kind = (judgement.outcome.name(), judgement.reason.as_deref().unwrap_or_default());
+        let mut kept = Kept::default();
+        let mut samples = 0;
+        for (outcome, reason, of_kind) in self.kept_refusals(endpoint.id)? {
+            if (outcome.as_str(), reason.as_str()) == kind {
+                samples = of_kind.n;
+            }
+            if Room::of(&endpoint.config, &outcome) == room {
+                kept.n += of_kind.n;
+                kept.bytes += of_kind.bytes;
+            }
+        }
+        let (most, most_bytes) = room.bounds(&endpoint.config);
+        if most > 0 && samples < SAMPLES {
+            return Ok(None);
+        }
+        let advice = "this one was only counted; prune deliveries, or set a retention policy, to make room";
+        Ok(if kept.n >= most {
+            Some(format!("{most} refused deliveries are kept (max_refused); {advice}"))
+        } else if kept.bytes >= most_bytes {
+            Some(format!("{most_bytes} bytes of refused deliveries are kept (max_refused_bytes); {advice}"))
+        } else {
+            None
+        })
+    }
+
+    /// What is kept of each kind: outcome and reason.
+    fn kept_refusals(&self, endpoint_id: i64) -> Result<Vec<(String, String, Kept)>> {
+        let sql = "SELECT outcome, reason, n, bytes FROM main._knocker_refusals WHERE endpoint_id = ?1";
+        let mut statement = self.conn().prepare_cached(sql)?;
+        let rows = statement.query_map([endpoint_id], |row| Ok((row.get(0)?, row.get(1)?, Kept { n: row.get(2)?, bytes: row.get(3)? })))?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// The figures of an endpoint.
+    pub(crate) fn refused_stats(&self, endpoint_id: i64, config: &Config) -> Result<RefusedStats> {
+        let kinds = self.kept_refusals(endpoint_id)?;
+        let mut stats = RefusedStats::default();
+        for room in [Room::Strangers, Room::TooLarge, Room::Handshakes] {
+            let mut kept = Kept::default();
+            for (_, _, of_kind) in kinds.iter().filter(|(outcome, ..)| Room::of(config, outcome) == room) {
+                kept.n += of_kind.n;
+                kept.bytes += of_kind.bytes;
+            }
+            let (most, most_bytes) = room.bounds(config);
+            stats.kept += kept.n;
+            stats.bytes += kept.bytes;
+            stats.full |= kept.n > 0 && (kept.n >= most || kept.bytes >= most_bytes);
+        }
+        Ok(stats)
+    }
+}
