@@ -44,6 +44,16 @@ pub struct RefusedStats {
     pub full: bool,
 }
 
+impl std::iter::Sum for RefusedStats {
+    fn sum<I: Iterator<Item = Self>>(figures: I) -> Self {
+        figures.fold(Self::default(), |sum, one| Self {
+            kept: sum.kept + one.kept,
+            bytes: sum.bytes + one.bytes,
+            full: sum.full || one.full,
+        })
+    }
+}
+
 impl Room {
     /// The room of a delivery with this outcome.
     fn of(config: &Config, outcome: &str) -> Self {

@@ -42,12 +42,16 @@ pub fn event_table(stats: &Stats) -> Table {
     table
 }
 
-/// Receipts and failures of the last hour.
+/// Receipts and failures of the last hour, and what is kept of the refused ones.
 pub fn hour_table(stats: &Stats) -> Table {
-    let mut table = Table::new(&["endpoint", "receipts", "refused", "failed attempts"]);
+    let mut table = Table::new(&["endpoint", "receipts", "refused", "failed attempts", "refused ones kept"]);
     for figures in with_sum(stats) {
         let hour = figures.last_hour;
-        table.row([text(figures.endpoint), number(hour.receipts), alarming(hour.refused), alarming(hour.failures)]);
+        let kept = match figures.refused.full {
+            true => text(format!("{} (full: prune deliveries)", figures.refused.kept)),
+            false => number(figures.refused.kept),
+        };
+        table.row([text(figures.endpoint), number(hour.receipts), alarming(hour.refused), alarming(hour.failures), kept]);
     }
     table
 }
@@ -56,6 +60,7 @@ pub fn hour_table(stats: &Stats) -> Table {
 fn with_sum(stats: &Stats) -> Vec<EndpointStats> {
     let mut all = stats.endpoints.clone();
     if all.len() > 1 {
+        let refused = all.iter().map(|figures| figures.refused).sum();
         all.push(EndpointStats {
             endpoint: "(all)".into(),
             provider: None,
@@ -63,6 +68,7 @@ fn with_sum(stats: &Stats) -> Vec<EndpointStats> {
             events: stats.events,
             oldest_waiting_ms: stats.oldest_waiting_ms,
             last_hour: stats.last_hour,
+            refused,
         });
     }
     all

@@ -132,7 +132,7 @@ impl Inbox {
         }
         let mut response = Response::builder().status(receipt.response.status);
         for (name, value) in &receipt.response.headers {
-            response = response.header(*name, value);
+            response = response.header(&**name, value);
         }
         response.body(receipt.response.body.into()).unwrap_or_else(|_| plain(StatusCode::INTERNAL_SERVER_ERROR, "no answer"))
     }

@@ -20,6 +20,7 @@ fn a_program_gets_the_figures_of_the_contract() {
     assert_eq!(stats["events"], json!({"received": 1, "processing": 0, "failed": 1, "handled": 1, "dead": 1, "ignored": 0}));
     assert_eq!(stats["last_hour"]["failures"], 2);
     assert_eq!(stats["endpoints"][0]["endpoint"], "orders");
+    assert_eq!(stats["endpoints"][0]["refused"]["full"], false);
 }
 
 #[test]
