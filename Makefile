@@ -8,7 +8,7 @@ SUITES := test-setup test-rust test-oracles test-python test-node test-bun
 # Where rustup puts cargo, also before a new shell looks there.
 export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 
-.PHONY: help demo build test $(SUITES) bench lint docs fmt tools-demo tools-test
+.PHONY: help demo build test $(SUITES) test-crashes bench lint docs fmt tools-demo tools-test
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -27,6 +27,9 @@ test-setup: ## The installing of tools, on machines that lack some
 
 test-rust: tools-test build ## Core, command and conformance through the loaded library
 	KNOCKER_EXTENSION=$(LIBRARY) cargo test
+
+test-crashes: tools-test build ## 10,000 simulated power cuts, on sound and on failing disks
+	KNOCKER_EXTENSION=$(LIBRARY) KNOCKER_CRASH_STATES=10000 cargo test -p knocker-conformance --test crashes -- --nocapture
 
 test-oracles: tools-test build ## Cross-checks against the providers' own libraries
 	KNOCKER_EXTENSION=$(LIBRARY) extension/conformance/oracles/run-tests
@@ -51,7 +54,7 @@ bench: tools-test build ## Measure, as ratios against a baseline in the same run
 lint: tools-test build ## Formats, lints and types: Rust, Python, JavaScript and TypeScript
 	cargo fmt --all --check
 	cargo clippy --all-targets -- -D warnings
-	cargo clippy -p knocker-extension -- -D warnings
+	cargo clippy -p knocker-extension -p knocker-recorder -- -D warnings
 	KNOCKER_EXTENSION=$(LIBRARY) packages/python/run-lint
 	KNOCKER_EXTENSION=$(LIBRARY) packages/node/run-lint
 	KNOCKER_EXTENSION=$(LIBRARY) packages/bun/run-lint

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -14,6 +15,10 @@ use crate::library;
 
 /// Columns that hold JSON text, compared as the JSON that they hold.
 const JSON_COLUMNS: &[&str] = &["options", "backoff", "headers", "filter", "policy", "aliases"];
+
+/// How long locks are waited for: longer than any disk is slow. SQLite's wait is not fair, so that one of many writers may see the others go
+/// first for minutes.
+const PATIENCE: Duration = Duration::from_secs(1800);
 
 /// A connection on a file, opened as the packages open theirs.
 pub struct Database {
@@ -92,16 +97,18 @@ impl Database {
         Self { _folder: Some(folder), ..Self::open(&path) }
     }
 
-    /// Opens a file that the caller looks after: WAL, `synchronous=FULL`, foreign keys, and a wait for locks that no slow disk outlasts: SQLite's
-    /// own is not fair, so that one of many writers may see the others go first for minutes.
+    /// Opens a file that the caller looks after: WAL, `synchronous=FULL`, foreign keys, and a wait for locks that no slow disk outlasts.
     pub fn open(path: &Path) -> Self {
-        let conn = Connection::open(path).expect("the file opens");
-        conn.execute_batch(
-            "PRAGMA busy_timeout = 1800000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;",
-        )
-        .expect("the settings are taken");
-        load(&conn).expect("the library loads");
-        Self { conn, path: path.to_owned(), _folder: None }
+        Self::try_open(path, PATIENCE).expect("the file opens, the settings are taken, and the library loads")
+    }
+
+    /// The same on a disk that may fail, or may have failed.
+    pub fn try_open(path: &Path, patience: Duration) -> rusqlite::Result<Self> {
+        let conn = Connection::open(path)?;
+        conn.busy_timeout(patience)?;
+        conn.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON;")?;
+        load(&conn)?;
+        Ok(Self { conn, path: path.to_owned(), _folder: None })
     }
 
     /// Opens a file that must not be written.

@@ -8,16 +8,20 @@
 //! - [`verification`] and [`scenario`] run them, [`matching`] compares what comes back.
 //! - [`acknowledgements`] and [`worker`] are what the test processes of the kill and contention tests share.
 //! - [`writing`] has a call of every function that writes, for tests that disturb them.
+//! - [`promises`] holds a file against what was acknowledged, [`crash`] makes the files that a power cut or a failing disk leaves.
 //! - [`invariants`] says what must hold in every file, whatever happened to the processes that wrote it.
 
 pub mod acknowledgements;
 pub mod cases;
 pub mod clock;
 pub mod contract;
+#[cfg(target_os = "linux")]
+pub mod crash;
 pub mod database;
 pub mod invariants;
 pub mod library;
 pub mod matching;
+pub mod promises;
 pub mod scenario;
 pub mod verification;
 pub mod worker;

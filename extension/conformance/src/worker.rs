@@ -17,7 +17,9 @@ use crate::database::{Database, Failure, argument};
 
 /// The endpoint that the test processes share.
 pub const ENDPOINT: &str = "orders";
-/// Its secret.
+/// Another one, whose events the processes of the crash tests prune when they are handled. It has no handler's rows.
+pub const SCRAP: &str = "scrap";
+/// The secret of both.
 pub const SECRET: &str = "test-secret";
 /// The handler's own tables: a row in `orders` for each handled attempt, one in `failures` for each failed one.
 pub const TABLES: &str = "CREATE TABLE orders (event_id INTEGER NOT NULL, attempt INTEGER NOT NULL, worker TEXT NOT NULL);
@@ -25,13 +27,17 @@ pub const TABLES: &str = "CREATE TABLE orders (event_id INTEGER NOT NULL, attemp
                           CREATE INDEX orders_event ON orders (event_id);
                           CREATE INDEX failures_event ON failures (event_id);";
 
-/// Creates the endpoint and the handler's tables.
-pub fn prepare(database: &Database) {
-    let config = json!({
+/// The endpoint's settings: nothing is refused or given up for being much.
+pub fn settings() -> Value {
+    json!({
         "provider": "token", "options": {"header": "x-shop-token", "id_path": "id", "type_path": "kind"}, "max_attempts": 1000,
         "invalid_per_hour": 1_000_000_000
-    });
-    call!(database, "knocker_endpoint", ENDPOINT, config.to_string()).expect("the endpoint is taken");
+    })
+}
+
+/// Creates the endpoint and the handler's tables.
+pub fn prepare(database: &Database) {
+    call!(database, "knocker_endpoint", ENDPOINT, settings().to_string()).expect("the endpoint is taken");
     database.conn.execute_batch(TABLES).expect("the handler's tables");
 }
 

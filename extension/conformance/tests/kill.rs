@@ -1,12 +1,11 @@
 //! Durable and atomic: processes that receive and work are killed at random points, hundreds of times, on one file.
 #![cfg(unix)]
 
-use std::collections::HashSet;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use knocker_conformance::acknowledgements::TestProcess;
-use knocker_conformance::call;
 use knocker_conformance::database::Database;
+use knocker_conformance::promises::{self, Promises};
 use knocker_conformance::{invariants, worker};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -67,12 +66,12 @@ fn nothing_acknowledged_is_lost_and_nothing_is_half_done_after_hundreds_of_kills
     }
 
     println!("kill: {kills} kills in {:.1} s; {}", began.elapsed().as_secs_f32(), report(&acknowledged));
-    check_promises(&database, &acknowledged);
-    check_handler_writes(&database);
+    let promises = Promises::of(&acknowledged);
+    promises.check(&database).unwrap();
     invariants::check(&database).unwrap();
 
-    drain(&database);
-    check_handler_writes(&database);
+    promises::drain(&database).unwrap();
+    promises.check(&database).unwrap();
     invariants::check(&database).unwrap();
     assert_eq!(database.number("SELECT count(*) FROM knocker_events WHERE status NOT IN ('handled', 'ignored')"), 0);
     database.conn.close().expect("no statement is left open");
@@ -90,74 +89,6 @@ fn report(acknowledged: &[String]) -> String {
     let words = ["accepted", "duplicate", "invalid", "handled", "failed", "skipped", "lost"];
     let counts = words.map(|word| format!("{} {word}", count(acknowledged, word)));
     format!("acknowledged: {}", counts.join(", "))
-}
-
-/// Whatever a process said was committed is there.
-fn check_promises(database: &Database, acknowledged: &[String]) {
-    let ids = |sql: &str| -> HashSet<i64> {
-        let mut statement = database.conn.prepare(sql).unwrap();
-        statement.query_map([], |row| row.get(0)).unwrap().collect::<rusqlite::Result<_>>().unwrap()
-    };
-    let deliveries = ids("SELECT id FROM knocker_deliveries");
-    let events = ids("SELECT id FROM knocker_events");
-    let handled = ids("SELECT id FROM knocker_events WHERE status = 'handled'");
-    let ignored = ids("SELECT id FROM knocker_events WHERE status = 'ignored'");
-    for line in acknowledged {
-        let words: Vec<&str> = line.split(' ').collect();
-        let number = |index: usize| -> i64 { words[index].parse().unwrap_or_else(|_| panic!("no number in {line:?}")) };
-        let kept = match words[0] {
-            "accepted" | "duplicate" => deliveries.contains(&number(1)) && events.contains(&number(2)),
-            "invalid" => deliveries.contains(&number(1)),
-            "handled" => handled.contains(&number(1)),
-            "skipped" => ignored.contains(&number(1)),
-            "failed" | "lost" => events.contains(&number(1)),
-            other => panic!("a process said {other:?}"),
-        };
-        assert!(kept, "acknowledged but not in the file: {line}");
-    }
-}
-
-/// A handler's rows stand in the file if and only if its event and attempt do.
-fn check_handler_writes(database: &Database) {
-    for (what, sql) in [
-        (
-            "an order without its handled event and attempt",
-            "SELECT count(*) FROM orders o WHERE NOT EXISTS (
-               SELECT 1 FROM knocker_events e JOIN knocker_attempts a ON a.event_id = e.id
-               WHERE e.id = o.event_id AND e.status = 'handled' AND a.outcome = 'handled' AND a.attempt = o.attempt)",
-        ),
-        (
-            "a handled event without exactly one order",
-            "SELECT count(*) FROM knocker_events e
-             WHERE e.status = 'handled' AND (SELECT count(*) FROM orders o WHERE o.event_id = e.id) <> 1",
-        ),
-        (
-            "a failure row without its failed attempt",
-            "SELECT count(*) FROM failures f WHERE NOT EXISTS (
-               SELECT 1 FROM knocker_attempts a WHERE a.event_id = f.event_id AND a.attempt = f.attempt AND a.outcome = 'failed')",
-        ),
-        (
-            "a failed attempt without its failure row",
-            "SELECT count(*) FROM knocker_attempts a WHERE a.outcome = 'failed' AND NOT EXISTS (
-               SELECT 1 FROM failures f WHERE f.event_id = a.event_id AND f.attempt = a.attempt)",
-        ),
-    ] {
-        assert_eq!(database.number(sql), 0, "{what}");
-    }
-}
-
-/// Works off what the killed processes left behind, an hour later, when every lease has run out.
-fn drain(database: &Database) {
-    let now = clock() + 3_600_000;
-    database.conn.execute_batch("BEGIN IMMEDIATE").unwrap();
-    while call!(database, "knocker_claim", "drain", 1000, 600, now).unwrap() != rusqlite::types::Value::Integer(0) {
-        for job in database.rows("SELECT job_id, event_id, attempt FROM knocker_jobs WHERE worker = 'drain'", &[]).unwrap() {
-            let [job_id, event_id, attempt] = ["job_id", "event_id", "attempt"].map(|name| job[name].as_i64().unwrap());
-            database.conn.execute("INSERT INTO orders VALUES (?1, ?2, 'drain')", (event_id, attempt)).unwrap();
-            call!(database, "knocker_handled", job_id, "drain", 1, now).unwrap();
-        }
-    }
-    database.conn.execute_batch("COMMIT").unwrap();
 }
 
 fn clock() -> i64 {
