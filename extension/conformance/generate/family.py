@@ -53,6 +53,8 @@ class Family:
     options: dict = field(default_factory=dict)
     refused_status: int = 401
     response_body: str | None = None
+    capitals: bool = False
+    """Whether hex may be in capitals, as the provider's own library has it."""
     extra: Callable | None = None
     """Adds cases of its own: called with the suite and `sign`."""
 
@@ -122,9 +124,11 @@ def encodings(suite, family, good):
     value = good.value(family.header)
     if family.encoding == "hex":
         signature = family.encode(family.raw(family.signed(good, family.time(NOW)), family.secret))
-        suite.refused(
-            "a signature in capitals", good.header(family.header, value.replace(signature, signature.upper())), "malformed_header"
-        )
+        capitals = good.header(family.header, value.replace(signature, signature.upper()))
+        if family.capitals:
+            suite.delivery("a signature in capitals", capitals, *family.items)
+        else:
+            suite.refused("a signature in capitals", capitals, "malformed_header")
         as_base64 = value.replace(signature, base64_text(bytes.fromhex(signature)))
         suite.refused("a signature in base64", good.header(family.header, as_base64), "malformed_header")
     elif value.endswith("="):

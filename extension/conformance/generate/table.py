@@ -83,6 +83,7 @@ FAMILIES = [
         response_body='{"type":5}',
         binary_status=204,
         binary_key=None,
+        capitals=True,
         extra=traps.discord,
     ),
     Family(
@@ -112,6 +113,7 @@ FAMILIES = [
         refused_status=498,
         binary_key=None,
         extra=traps.gocardless,
+        capitals=True,
     ),
     Family(
         "intercom",
@@ -170,6 +172,7 @@ FAMILIES = [
         form="sha256={signature}",
         secret="secret_test_verification_token",
         binary_key=None,
+        capitals=True,
         extra=traps.notion,
     ),
     standard_webhooks("openai", "webhook", '{"id":"evt_1","type":"response.completed","data":{"id":"resp_1"}}', "response.completed"),

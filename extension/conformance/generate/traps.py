@@ -262,6 +262,25 @@ def signed_url(suite, family, sent, good):
         "a path with the origin as public_url", good.to(url="/webhooks/in"), *family.items, options={"public_url": "https://example.com/"}
     )
     suite.refused("a path without public_url", good.to(url="/webhooks/in"), "bad_signature")
+    # The address that the sender was given counts byte for byte, and tunnels give one without a slash.
+    bare = family.sign(sent.to(url="https://abc.tunnel.example"))
+    suite.delivery("a bare origin, requested with a slash", bare.to(url="https://abc.tunnel.example/"), *family.items)
+    slash = family.sign(sent.to(url="https://abc.tunnel.example/"))
+    suite.delivery("an origin with a slash, requested without", slash.to(url="https://abc.tunnel.example"), *family.items)
+    origin = {"public_url": "https://abc.tunnel.example"}
+    suite.delivery("a bare origin as public_url", bare.to(url="/"), *family.items, options=origin)
+    suite.delivery("an origin with a slash behind public_url without", slash.to(url="/"), *family.items, options=origin)
+    suite.refused("a bare origin for another path", bare.to(url="/webhooks/in"), "bad_signature", options=origin)
+    folder = family.sign(sent.to(url="https://example.com/webhooks/in/"))
+    suite.delivery(
+        "a whole URL that ends with a slash as public_url",
+        folder.to(url="/webhooks/in/"),
+        *family.items,
+        options={"public_url": "https://example.com/webhooks/in/"},
+    )
+    capitals = family.sign(sent.to(url="https://Example.com:443/webhooks/in"))
+    suite.delivery("public_url in capitals and with its port", capitals.to(url="/webhooks/in"), *family.items, options={"public_url": "https://Example.com:443/webhooks/in"})
+    suite.refused("another host in capitals", capitals.to(url="https://example.com/webhooks/in"), "bad_signature")
     query = family.sign(sent.to(url="https://example.com/webhooks/in?tenant=7"))
     suite.delivery("a query is signed", query, *family.items)
     suite.refused("another query", query.to(url="https://example.com/webhooks/in?tenant=8"), "bad_signature")

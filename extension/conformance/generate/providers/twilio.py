@@ -77,7 +77,30 @@ def suite():
     settings = {SETTINGS: "key=webhooks_sharedkey_1,algorithm=HMAC_SHA256"}
     key256 = sign(sent.with_headers(settings), "sha256")
     suite.delivery("a shared key", key256, item, options=shared)
-    suite.refused("a shared key where the auth token is asked for", key256, "not_allowed")
+    suite.delivery("a shared key without the option algorithm", key256, item)
+    suite.delivery("a shared key, its settings in another order", key256.header(SETTINGS, "algorithm=hmac_sha256, key=k"), item)
+    suite.delivery("the settings name HMAC_SHA1", good.header(SETTINGS, "key=k,algorithm=HMAC_SHA1"), item)
+    suite.refused("a shared key where the auth token is asked for", key256, "not_allowed", options={"algorithm": "sha1"})
+    suite.refused("SHA-1 under settings that name SHA-256", good.header(SETTINGS, "key=k,algorithm=HMAC_SHA256"), "bad_signature")
+    suite.refused("SHA-256 under settings without an algorithm", key256.header(SETTINGS, "key=k"), "bad_signature")
+    base = "https://example.com/v?CallSid=CA1&CallStatus=completed&SequenceNumber=1&ToState="
+    call = Sent(b"", {}, base + "Forli'", "GET")
+    completed = ("completed", "CA1:completed:1")
+    for name, signed, requested in [
+        ("an apostrophe that the runtime escaped", "Forli'", "Forli%27"),
+        ("an apostrophe that was signed escaped", "Forli%27", "Forli'"),
+        ("an apostrophe escaped beside a plus", "San+Remo&City=Forli'", "San+Remo&City=Forli%27"),
+        ("an apostrophe escaped beside other escapes", "S%C3%A3o%20Paulo&City=Forli'", "S%C3%A3o%20Paulo&City=Forli%27"),
+        ("quotes and brackets that were signed escaped", "%22%3Ca%3E%22", '"<a>"'),
+        ("letters beyond ASCII that were signed escaped", "S%C3%A3o", "São"),
+        ("a query that was signed as Node encodes it", "a%2Fb%40c", "a/b@c"),
+    ]:
+        sent_call = sign(call.to(url=base + signed)).to(url=base + requested)
+        suite.delivery(name, sent_call, completed)
+        suite.delivery(f"{name}, and a port", sent_call.to(url=(base + requested).replace("example.com", "example.com:443")), completed)
+    suite.refused("another apostrophe", sign(call).to(url=base + "Forli%60"), "bad_signature")
+    many = Sent(b"&".join(b"p%d=1" % number for number in range(1001)), {}, URL)
+    suite.refused("more fields than any of Twilio's forms", sign(many), "malformed_body")
     suite.refused("the auth token where a shared key is asked for", good, "not_allowed", options=shared)
     suite.refused("an unknown algorithm", good.header(SETTINGS, "key=x,algorithm=HMAC_MD5"), "not_allowed")
     return suite

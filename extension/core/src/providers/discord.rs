@@ -2,7 +2,7 @@
 
 use super::engine::algorithm::Algorithm;
 use super::engine::context::Context;
-use super::engine::encoding::KeyForm;
+use super::engine::encoding::{Encoding, KeyForm};
 use super::engine::event::{Event, Source};
 use super::engine::json;
 use super::engine::signature::SignatureScheme;
@@ -19,6 +19,7 @@ pub(crate) static DISCORD: Provider = Provider {
     docs: "https://docs.discord.com/developers/interactions/overview",
     scheme: Scheme::Signature(SignatureScheme {
         algorithm: Algorithm::Ed25519,
+        encoding: Encoding::HexAnyCase,
         signed: &[Part::Timestamp, Part::Body],
         key: KeyForm::Hex,
         timestamp: Some(Timestamp { place: Place::Header("X-Signature-Timestamp"), unit: Unit::Seconds, future: Future::Tolerated }),

@@ -1,5 +1,6 @@
 //! GoCardless signs the body, which is a batch of events. It wants 498 for a wrong signature.
 
+use super::engine::encoding::Encoding;
 use super::engine::event::{Batch, Event, Source};
 use super::engine::signature::SignatureScheme;
 use super::provider::{Provider, Reply, Scheme};
@@ -9,7 +10,7 @@ pub(crate) static GOCARDLESS: Provider = Provider {
     name: "gocardless",
     title: "GoCardless",
     docs: "https://developer.gocardless.com/getting-started/staying-up-to-date-with-webhooks",
-    scheme: Scheme::Signature(SignatureScheme::hex_of_body("Webhook-Signature")),
+    scheme: Scheme::Signature(SignatureScheme { encoding: Encoding::HexAnyCase, ..SignatureScheme::hex_of_body("Webhook-Signature") }),
     event: Event {
         types: &[Source::Dotted(&[Source::Json("resource_type"), Source::Json("action")])],
         keys: &[Source::Json("id")],

@@ -3,14 +3,14 @@
 use std::borrow::Cow;
 
 use super::engine::context::Context;
-use super::engine::digest::Hash;
+use super::engine::digest::{Digest, Hash};
 use super::engine::encoding::Encoding;
 use super::engine::event::{Batch, Event, Source};
 use super::engine::limits::shown;
 use super::engine::refusal::{Checked, Refusal};
 use super::engine::template::Part;
 use super::engine::timestamp::{Future, Joint, Place, Timestamp, Unit};
-use super::engine::url::signed_url;
+use super::engine::url::{signed_url, signed_urls};
 use super::options::{Kind, OptionSpec, Preset};
 use super::provider::{CustomScheme, Provider, Scheme};
 use super::redelivery::{DAY, Grain, Proof, Redelivery, Repeat, Retries};
@@ -78,18 +78,20 @@ fn verify_v3<'s>(context: &Context, secrets: &'s Secrets) -> Checked<&'s str> {
     let header = context.required_header(V3_HEADER)?;
     let timestamp = context.required_header(TIME_HEADER)?;
     let signature = Encoding::Base64.decode(header).ok_or_else(|| Refusal::malformed(V3_HEADER, "base64"))?;
-    let parts = v3_parts(context, timestamp)?;
-    let parts: Vec<&[u8]> = parts.iter().map(AsRef::as_ref).collect();
-    let matching = secrets.usable().find(|secret| Hash::Sha256.hmac(secret.as_bytes(), &parts).matches(&signature));
+    let urls = signed_urls(context)?;
+    let signs = |secret: &&str, url: &str| {
+        let parts = v3_parts(context, timestamp, url);
+        Hash::Sha256.hmac(secret.as_bytes(), &parts.each_ref().map(AsRef::as_ref)).matches(&signature)
+    };
+    let matching = secrets.usable().find(|secret| urls.iter().any(|url| signs(secret, url)));
     let secret = matching.ok_or_else(Refusal::signature)?;
     TIMESTAMP.check(context, timestamp, Joint::Touching, TIME_HEADER)?;
     Ok(secret)
 }
 
-fn v3_parts<'a>(context: &Context<'a>, timestamp: &'a str) -> Checked<[Cow<'a, [u8]>; 4]> {
-    let url = decode_url(&signed_url(context)?);
+fn v3_parts<'a>(context: &Context<'a>, timestamp: &'a str, url: &str) -> [Cow<'a, [u8]>; 4] {
     let method = context.request.method.to_ascii_uppercase();
-    Ok([method.into_bytes().into(), url.into_bytes().into(), context.body().into(), timestamp.as_bytes().into()])
+    [method.into_bytes().into(), decode_url(url).into_bytes().into(), context.body().into(), timestamp.as_bytes().into()]
 }
 
 /// Version 3 signs the URL with exactly these escapes decoded.
@@ -135,21 +137,19 @@ fn verify_hash<'s>(version: &str, context: &Context, secrets: &'s Secrets) -> Ch
         return Err(Refusal::new(Reason::NotAllowed, detail));
     }
     let signature = Encoding::Hex.decode(header).ok_or_else(|| Refusal::malformed(OLD_HEADER, "lower-case hex"))?;
-    let parts = hash_parts(version, context)?;
-    let matching = secrets.usable().find(|secret| {
-        let parts: Vec<&[u8]> = std::iter::once(secret.as_bytes()).chain(parts.iter().map(AsRef::as_ref)).collect();
-        Hash::Sha256.digest(&parts).matches(&signature)
-    });
+    let urls = if version == "v1" { vec![Cow::Borrowed("")] } else { signed_urls(context)? };
+    let signs = |secret: &&str, url: &str| hash(version, context, secret, url).matches(&signature);
+    let matching = secrets.usable().find(|secret| urls.iter().any(|url| signs(secret, url)));
     matching.ok_or_else(Refusal::signature)
 }
 
-fn hash_parts<'a>(version: &str, context: &Context<'a>) -> Checked<Vec<Cow<'a, [u8]>>> {
-    let body = Cow::Borrowed(context.body());
-    if version == "v1" {
-        return Ok(vec![body]);
+/// The plain hash of versions 1 and 2.
+fn hash(version: &str, context: &Context, secret: &str, url: &str) -> Digest {
+    let method = context.request.method.to_ascii_uppercase();
+    match version {
+        "v1" => Hash::Sha256.digest(&[secret.as_bytes(), context.body()]),
+        _ => Hash::Sha256.digest(&[secret.as_bytes(), method.as_bytes(), url.as_bytes(), context.body()]),
     }
-    let url = signed_url(context)?.into_owned().into_bytes();
-    Ok(vec![context.request.method.to_ascii_uppercase().into_bytes().into(), url.into(), body])
 }
 
 fn sign(context: &Context, secret: &str) -> Result<Signed> {
@@ -157,14 +157,13 @@ fn sign(context: &Context, secret: &str) -> Result<Signed> {
     let version = context.options.text("version").unwrap_or("v3");
     let headers = if version == "v3" {
         let timestamp = Unit::Milliseconds.format_at(Joint::Touching, context.now_ms);
-        let parts = v3_parts(context, &timestamp).map_err(invalid)?;
-        let parts: Vec<&[u8]> = parts.iter().map(AsRef::as_ref).collect();
+        let parts = v3_parts(context, &timestamp, &signed_url(context).map_err(invalid)?);
+        let parts = parts.each_ref().map(AsRef::as_ref);
         let signature = Encoding::Base64.encode(Hash::Sha256.hmac(secret.as_bytes(), &parts).bytes());
         vec![(V3_HEADER.into(), signature), (TIME_HEADER.into(), timestamp)]
     } else {
-        let parts = hash_parts(version, context).map_err(invalid)?;
-        let parts: Vec<&[u8]> = std::iter::once(secret.as_bytes()).chain(parts.iter().map(AsRef::as_ref)).collect();
-        let signature = Encoding::Hex.encode(Hash::Sha256.digest(&parts).bytes());
+        let url = if version == "v1" { Cow::Borrowed("") } else { signed_url(context).map_err(invalid)? };
+        let signature = Encoding::Hex.encode(hash(version, context, secret, &url).bytes());
         vec![(OLD_HEADER.into(), signature), (VERSION_HEADER.into(), version.into())]
     };
     Ok(Signed { headers, ..Signed::default() })

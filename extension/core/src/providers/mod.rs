@@ -79,6 +79,7 @@ mod telnyx;
 mod token;
 mod trello;
 mod twilio;
+mod twilio_url;
 mod twitch;
 mod typeform;
 mod vercel;

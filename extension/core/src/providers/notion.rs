@@ -1,6 +1,7 @@
 //! Notion sends its verification token once, unsigned, and signs every later body with it.
 
 use super::engine::context::Context;
+use super::engine::encoding::Encoding;
 use super::engine::event::{Event, Source};
 use super::engine::json::Json;
 use super::engine::signature::{Form, SignatureScheme};
@@ -34,8 +35,11 @@ pub(crate) static NOTION: Provider = Provider {
     ..Provider::BASE
 };
 
-const SIGNATURE: SignatureScheme<'static> =
-    SignatureScheme { form: Form::Prefixed("sha256="), ..SignatureScheme::hex_of_body("X-Notion-Signature") };
+const SIGNATURE: SignatureScheme<'static> = SignatureScheme {
+    form: Form::Prefixed("sha256="),
+    encoding: Encoding::HexAnyCase,
+    ..SignatureScheme::hex_of_body("X-Notion-Signature")
+};
 
 /// Only an endpoint that has no secret yet waits for one.
 fn take_token(context: &Context, secrets: &Secrets) -> Option<Verdict> {

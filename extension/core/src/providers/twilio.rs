@@ -12,11 +12,12 @@ use super::engine::limits::FORM_FIELDS;
 use super::engine::refusal::{Checked, Refusal};
 use super::engine::sample::Sample;
 use super::engine::template::Part;
-use super::engine::url::signed_url;
+use super::engine::url::{signed_url, signed_urls};
 use super::options::{Kind, OptionSpec, Preset};
 use super::provider::{CustomScheme, Provider, Reply, Scheme};
 use super::redelivery::{Grain, HOUR, Proof, Redelivery, Repeat, Retries};
 use super::secrets::Secrets;
+use super::twilio_url::{ports, spellings};
 use super::verdict::{Item, Reason, Signed};
 use crate::error::{Error, Result};
 use crate::request::{Request, Response};
@@ -26,18 +27,14 @@ pub(crate) static TWILIO: Provider = Provider {
     title: "Twilio",
     docs: "https://www.twilio.com/docs/usage/webhooks/webhooks-security",
     scheme: Scheme::Custom(CustomScheme {
-        about: "HMAC-SHA-1 (option algorithm) over `{url}` and the sorted form parameters, base64; other bodies by their SHA-256 in the URL",
+        about: "HMAC-SHA-1, or HMAC-SHA-256 where X-Twilio-Webhooks-Signature-Settings says so (option algorithm allows one alone), over `{url}` and the sorted form parameters, base64; other bodies by their SHA-256 in the URL",
         headers: &[HEADER, SETTINGS],
         signed: &[Part::Url, Part::Body],
         verify,
         sign,
     }),
-    // The account's auth token signs with SHA-1, a shared key with SHA-256. An endpoint takes one of them, so that a request
-    // cannot choose the weaker.
-    options: &[
-        OptionSpec { name: "algorithm", kind: Kind::Choice(&["sha1", "sha256"]), default: Preset::Text("sha1") },
-        OptionSpec::PUBLIC_URL,
-    ],
+    // The account's auth token signs with SHA-1, a shared key with SHA-256, and the request says which. An endpoint may be bound to one.
+    options: &[OptionSpec { name: "algorithm", kind: Kind::Choice(&["sha1", "sha256"]), default: Preset::Nothing }, OptionSpec::PUBLIC_URL],
     event: Event {
         types: &[
             Source::Form("MessageStatus"),
@@ -95,41 +92,39 @@ const BODY_HASH: &str = "bodySHA256";
 fn verify<'s>(context: &Context, secrets: &'s Secrets) -> Checked<&'s str> {
     let signature = Encoding::Base64.decode(context.required_header(HEADER)?).ok_or_else(|| Refusal::malformed(HEADER, "base64"))?;
     let hash = algorithm(context)?;
-    let url = signed_url(context)?;
-    let parameters = covered_parameters(context, &url)?;
-    let candidates = spellings(&url);
-    let signs = |secret: &&str| {
-        candidates.iter().any(|url| {
-            let mut parts = vec![url.as_bytes()];
-            parts.extend(parameters.iter().map(AsRef::as_ref));
-            hash.hmac(secret.as_bytes(), &parts).matches(&signature)
-        })
-    };
+    let urls = signed_urls(context)?;
+    let parameters = covered_parameters(context, &urls[0])?;
+    // Twilio's forms are short; a stranger's long one is not worth every spelling.
+    let candidates = if parameters.len() > LONG_FORM { ports(&urls) } else { spellings(&urls) };
+    let signs =
+        |secret: &&str| candidates.iter().any(|url| hash.hmac(secret.as_bytes(), &[url.as_bytes(), &parameters]).matches(&signature));
     secrets.usable().find(signs).ok_or_else(Refusal::signature)
 }
 
-/// The hash that the endpoint is bound to, where the request names the same.
+/// Longer than any form of Twilio's.
+const LONG_FORM: usize = 128 * 1024;
+
+/// The hash that the request names, where the endpoint takes it.
 fn algorithm(context: &Context) -> Checked<Hash> {
-    let wanted = context.options.text("algorithm").unwrap_or("sha1");
     let settings = context.header(SETTINGS)?.unwrap_or_default();
     let pairs = settings.split(',').filter_map(|part| part.split_once('='));
     let given = pairs.map(|(name, value)| (name.trim(), value.trim())).find(|(name, value)| *name == "algorithm" && !value.is_empty());
     let given = match given.map(|(_, value)| value.to_ascii_uppercase()).as_deref() {
         None | Some("HMAC_SHA1") => "sha1",
         Some("HMAC_SHA256") => "sha256",
-        Some(_) => "an algorithm that is not supported",
+        Some(_) => return Err(Refusal::new(Reason::NotAllowed, "the request is signed with an algorithm that is not supported")),
     };
-    if given != wanted {
-        return Err(Refusal::new(
-            Reason::NotAllowed,
-            format!("the request is signed with {given}, the endpoint takes {wanted} (option algorithm)"),
-        ));
+    match context.options.text("algorithm") {
+        Some(wanted) if wanted != given => {
+            let detail = format!("the request is signed with {given}, the endpoint takes {wanted} (option algorithm)");
+            Err(Refusal::new(Reason::NotAllowed, detail))
+        }
+        _ => Ok(Hash::from_option(given)),
     }
-    Ok(Hash::from_option(wanted))
 }
 
 /// What of the body is signed beside the URL. A body that nothing covers is refused.
-fn covered_parameters<'a>(context: &Context<'a>, url: &str) -> Checked<Vec<Cow<'a, [u8]>>> {
+fn covered_parameters(context: &Context, url: &str) -> Checked<Vec<u8>> {
     let query = url.split_once('?').map_or("", |(_, query)| query);
     if let Some(expected) = form::value(query.as_bytes(), BODY_HASH) {
         let expected = Encoding::HexAnyCase.decode(&expected).unwrap_or_default();
@@ -146,24 +141,11 @@ fn covered_parameters<'a>(context: &Context<'a>, url: &str) -> Checked<Vec<Cow<'
 }
 
 /// Names and values, names in the order of their code points; a name that repeats has each of its values once.
-fn sorted_parameters(body: &[u8]) -> Vec<Cow<'_, [u8]>> {
+fn sorted_parameters(body: &[u8]) -> Vec<u8> {
     let mut pairs: Vec<_> = form::pairs(body).collect();
     pairs.sort();
     pairs.dedup();
-    pairs.into_iter().flat_map(|(name, value)| [name, value]).collect()
-}
-
-/// The URL as given, without its port and with one: Twilio is not consistent about it.
-fn spellings(url: &str) -> Vec<Cow<'_, str>> {
-    let start = url.find("://").map_or(0, |at| at + 3);
-    let end = url[start..].find(['/', '?']).map_or(url.len(), |at| start + at);
-    let host = url[start..end].rfind('@').map_or(start, |at| start + at + 1);
-    let port = url[host..end].rfind(':').map(|at| host + at).filter(|at| url[at + 1..end].bytes().all(|byte| byte.is_ascii_digit()));
-    let other = match port {
-        Some(at) => format!("{}{}", &url[..at], &url[end..]),
-        None => format!("{}:{}{}", &url[..end], if url.starts_with("https:") { 443 } else { 80 }, &url[end..]),
-    };
-    vec![url.into(), other.into()]
+    pairs.into_iter().flat_map(|(name, value)| [name, value]).collect::<Vec<_>>().concat()
 }
 
 fn sign(context: &Context, secret: &str) -> Result<Signed> {
@@ -180,12 +162,13 @@ fn sign(context: &Context, secret: &str) -> Result<Signed> {
     let context = Context { request: &request, ..*context };
     let signed = signed_url(&context).map_err(invalid)?;
     let parameters = covered_parameters(&context, &signed).map_err(invalid)?;
-    let mut parts = vec![signed.as_bytes()];
-    parts.extend(parameters.iter().map(AsRef::as_ref));
-    let name = context.options.text("algorithm").unwrap_or("sha1");
-    let signature = Encoding::Base64.encode(Hash::from_option(name).hmac(secret.as_bytes(), &parts).bytes());
+    let hash = match context.options.text("algorithm") {
+        Some(name) => Hash::from_option(name),
+        None => algorithm(&context).map_err(invalid)?,
+    };
+    let signature = Encoding::Base64.encode(hash.hmac(secret.as_bytes(), &[signed.as_bytes(), &parameters]).bytes());
     let mut headers = vec![(HEADER.to_owned(), signature)];
-    if name == "sha256" {
+    if matches!(hash, Hash::Sha256) {
         headers.push((SETTINGS.to_owned(), "key=webhooks_sharedkey,algorithm=HMAC_SHA256".to_owned()));
     }
     Ok(Signed { headers, url, body: None })
@@ -250,10 +233,13 @@ mod tests {
     }
 
     #[test]
-    fn the_algorithm_is_the_endpoint_s() {
+    fn the_algorithm_is_the_request_s_unless_the_endpoint_has_one() {
         let sha256 = case().options(r#"{"algorithm": "sha256"}"#).signed();
         sha256.items();
-        assert_eq!(sha256.clone().options("{}").refusal(), Reason::NotAllowed);
+        sha256.clone().options("{}").items();
+        assert_eq!(sha256.clone().options("{}").header(SETTINGS, "").refusal(), Reason::BadSignature);
+        assert_eq!(sha256.clone().options(r#"{"algorithm": "sha1"}"#).refusal(), Reason::NotAllowed);
+        case().header(SETTINGS, "algorithm=hmac_sha256,key=x").signed().items();
         assert_eq!(case().signed().options(r#"{"algorithm": "sha256"}"#).refusal(), Reason::NotAllowed);
         assert_eq!(sha256.header(SETTINGS, "key=x,algorithm=HMAC_MD5").refusal(), Reason::NotAllowed);
     }

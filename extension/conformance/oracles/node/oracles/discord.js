@@ -8,6 +8,5 @@ export const oracles = [
     library: "discord-interactions",
     verify: (request, publicKey) =>
       verifyKey(request.body, request.header("X-Signature-Ed25519"), request.header("X-Signature-Timestamp"), publicKey),
-    differs: { "hex in capitals": "the library reads either case; Discord writes small letters, and Knocker takes nothing else" },
   },
 ];

@@ -13,6 +13,5 @@ export const oracles = [
       return request.withHeaders({ "X-Notion-Signature": signature });
     },
     refusals: /Zero-length key is not supported/,
-    differs: { "hex in capitals": "the library reads either case; Notion writes small letters, and Knocker takes nothing else" },
   },
 ];

@@ -13,7 +13,7 @@ const FORGIVING: GeneralPurpose =
 pub enum Encoding {
     /// Lower-case hex, as every provider writes it.
     Hex,
-    /// Hex in either case, for senders that we do not know.
+    /// Hex in either case: for senders that we do not know, and for those whose own library reads both.
     HexAnyCase,
     /// The standard alphabet with padding.
     Base64,

@@ -76,13 +76,15 @@ impl<'a> SignatureScheme<'a> {
     pub fn verify<'s>(&self, context: &Context<'a>, secrets: &'s Secrets) -> Checked<&'s str> {
         let claim = self.read(context)?;
         self.check_trials(&claim, secrets)?;
-        let parts = template::resolve(self.signed, context, claim.timestamp)?;
-        let parts: Vec<&[u8]> = parts.iter().map(AsRef::as_ref).collect();
+        let signed = template::resolve_each(self.signed, context, claim.timestamp)?;
         let mut any_key = false;
         let matching = secrets.usable().find(|secret| {
-            let Some(expected) = self.algorithm.expect(self.key, secret, &parts) else { return false };
-            any_key = true;
-            claim.signatures.iter().any(|signature| expected.accepts(signature))
+            signed.iter().any(|parts| {
+                let parts: Vec<&[u8]> = parts.iter().map(AsRef::as_ref).collect();
+                let Some(expected) = self.algorithm.expect(self.key, secret, &parts) else { return false };
+                any_key = true;
+                claim.signatures.iter().any(|signature| expected.accepts(signature))
+            })
         });
         let secret = match matching {
             Some(secret) => secret,

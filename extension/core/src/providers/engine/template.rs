@@ -74,13 +74,13 @@ impl<'a> Part<'a> {
         parts.iter().map(piece).collect()
     }
 
-    /// The bytes of this part.
-    fn resolve(self, context: &Context<'a>, timestamp: &'a str) -> Checked<Cow<'a, [u8]>> {
+    /// The bytes of this part, with this URL in place of the likeliest one.
+    fn resolve(self, context: &Context<'a>, timestamp: &'a str, url: Option<&Cow<'a, str>>) -> Checked<Cow<'a, [u8]>> {
         Ok(match self {
             Part::Text(text) => text.as_bytes().into(),
             Part::Body => context.body().into(),
             Part::Timestamp => timestamp.as_bytes().into(),
-            Part::Url => match super::url::signed_url(context)? {
+            Part::Url => match url.cloned().map_or_else(|| super::url::signed_url(context), Ok)? {
                 Cow::Borrowed(url) => url.as_bytes().into(),
                 Cow::Owned(url) => url.into_bytes().into(),
             },
@@ -92,7 +92,16 @@ impl<'a> Part<'a> {
 
 /// The bytes of every part, in order; the body is borrowed.
 pub fn resolve<'a>(parts: &[Part<'a>], context: &Context<'a>, timestamp: &'a str) -> Checked<Vec<Cow<'a, [u8]>>> {
-    parts.iter().map(|part| part.resolve(context, timestamp)).collect()
+    parts.iter().map(|part| part.resolve(context, timestamp, None)).collect()
+}
+
+/// The same for each URL that the sender may have signed; once where it signs none.
+pub fn resolve_each<'a>(parts: &[Part<'a>], context: &Context<'a>, timestamp: &'a str) -> Checked<Vec<Vec<Cow<'a, [u8]>>>> {
+    if !parts.contains(&Part::Url) {
+        return Ok(vec![resolve(parts, context, timestamp)?]);
+    }
+    let with = |url| parts.iter().map(|part| part.resolve(context, timestamp, Some(&url))).collect();
+    super::url::signed_urls(context)?.into_iter().map(with).collect()
 }
 
 /// Whether only the length of the timestamp says where it ends: another part stands beside it, and nothing between them that no
@@ -140,7 +149,7 @@ pub fn occurrence<'a>(parts: &[Part<'a>], context: &Context<'a>, body: &[&'a [u8
         match part {
             Part::Text(_) | Part::Timestamp => {}
             Part::Body => telling.extend(body.iter().map(|piece| Cow::Borrowed(*piece))),
-            Part::Url | Part::Method | Part::Header(_) => telling.extend(part.resolve(context, "")),
+            Part::Url | Part::Method | Part::Header(_) => telling.extend(part.resolve(context, "", None)),
         }
     }
     telling

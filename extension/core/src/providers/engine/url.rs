@@ -30,6 +30,47 @@ pub fn signed_url<'a>(context: &Context<'a>) -> Checked<Cow<'a, str>> {
     }
 }
 
+/// Every URL that the sender may have signed for this request, the likeliest first. Senders sign the address that they were given, byte for
+/// byte, while the request shows what became of it:
+/// - a bare origin is signed without the slash that HTTP asks for;
+/// - `public_url` that is the whole address is signed as it stands, also where its last slash makes it look like a base.
+pub fn signed_urls<'a>(context: &Context<'a>) -> Checked<Vec<Cow<'a, str>>> {
+    let first = signed_url(context)?;
+    let mut urls = vec![first.clone()];
+    if let Some(public) = context.options.text("public_url").map(without_fragment) {
+        let (own, requested) = (path_and_query(public), path_and_query(without_fragment(&context.request.url)));
+        let (own_path, own_query) = own.split_once('?').map_or((own.as_ref(), None), |(path, query)| (path, Some(query)));
+        let (path, query) = requested.split_once('?').map_or((requested.as_ref(), None), |(path, query)| (path, Some(query)));
+        if own_path.ends_with(path) && (query.is_none() || query == own_query) {
+            urls.push(Cow::Borrowed(public));
+        }
+    }
+    if let Some((origin, rest)) = split_origin(&first) {
+        match rest.strip_prefix('/') {
+            Some(rest) if rest.is_empty() || rest.starts_with('?') => urls.push(Cow::Owned(format!("{origin}{rest}"))),
+            None => urls.push(Cow::Owned(format!("{origin}/{rest}"))),
+            Some(_) => {}
+        }
+    }
+    let mut known = Vec::with_capacity(urls.len());
+    for url in urls {
+        if !known.contains(&url) {
+            known.push(url);
+        }
+    }
+    Ok(known)
+}
+
+/// Scheme and host, and what follows them.
+fn split_origin(url: &str) -> Option<(&str, &str)> {
+    if !is_absolute(url) {
+        return None;
+    }
+    let authority = url.find("://")? + 3;
+    let end = url[authority..].find(['/', '?']).map_or(url.len(), |at| authority + at);
+    Some(url.split_at(end))
+}
+
 /// Whether it begins with a scheme and a host.
 pub fn is_absolute(url: &str) -> bool {
     let scheme = url.split_once("://").map(|(scheme, _)| scheme);
@@ -42,13 +83,7 @@ fn without_fragment(url: &str) -> &str {
 
 /// What follows scheme and host; `/` where nothing does.
 fn path_and_query(url: &str) -> Cow<'_, str> {
-    let rest = if is_absolute(url) {
-        let authority = url.find("://").map_or(0, |at| at + 3);
-        let end = url[authority..].find(['/', '?']).map_or(url.len(), |at| authority + at);
-        &url[end..]
-    } else {
-        url
-    };
+    let rest = split_origin(url).map_or(url, |(_, rest)| rest);
     match rest.as_bytes().first() {
         Some(b'/') => Cow::Borrowed(rest),
         _ => Cow::Owned(format!("/{rest}")),
@@ -72,6 +107,27 @@ mod tests {
     fn the_request_url_is_used_as_it_is() {
         assert_eq!(url("https://a.example/x?b=%20#f", None).as_deref(), Some("https://a.example/x?b=%20"));
         assert_eq!(url("/x", None), None);
+    }
+
+    #[test]
+    fn what_was_signed_may_lack_the_slash_of_the_request() {
+        let urls = |requested: &str, public: Option<&str>| -> Vec<String> {
+            let options = public.map_or_else(|| "{}".into(), |public| format!(r#"{{"public_url": "{public}"}}"#));
+            let options = find("hmac").unwrap().options(&options).unwrap();
+            let request = Request { method: "POST".into(), url: requested.into(), headers: Headers::new(), body: b"", truncated: false };
+            let context = Context { options: &options, request: &request, now_ms: 0 };
+            signed_urls(&context).unwrap().into_iter().map(Cow::into_owned).collect()
+        };
+        assert_eq!(urls("https://a.example/", None), ["https://a.example/", "https://a.example"]);
+        assert_eq!(urls("https://a.example", None), ["https://a.example", "https://a.example/"]);
+        assert_eq!(urls("https://a.example/?b=1", None), ["https://a.example/?b=1", "https://a.example?b=1"]);
+        assert_eq!(urls("https://a.example/x", None), ["https://a.example/x"]);
+        assert_eq!(urls("/", Some("https://A.example")), ["https://A.example/", "https://A.example"]);
+        assert_eq!(urls("/x", Some("https://a.example")), ["https://a.example/x"]);
+        assert_eq!(urls("/in/", Some("https://a.example/in/")), ["https://a.example/in/in/", "https://a.example/in/"]);
+        assert_eq!(urls("/in/", Some("https://a.example/app/in/")), ["https://a.example/app/in/in/", "https://a.example/app/in/"]);
+        assert_eq!(urls("/x", Some("https://a.example/in/")), ["https://a.example/in/x"]);
+        assert_eq!(urls("/in/?b=1", Some("https://a.example/in/")), ["https://a.example/in/in/?b=1"]);
     }
 
     #[test]
