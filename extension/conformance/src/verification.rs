@@ -98,6 +98,11 @@ impl Case {
         bytes(self.body.as_deref(), self.body_base64.as_deref())
     }
 
+    /// Whether a further request shows what is a retry and what is another occurrence.
+    pub fn has_further_request(&self) -> bool {
+        self.then.is_some()
+    }
+
     /// Asks `knocker_verify` for the verdict, then sends the request through an endpoint of that provider, which must be a new one; and the
     /// same with the further request, where there is one.
     ///

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use knocker_conformance::cases;
 use knocker_conformance::database::Database;
-use knocker_conformance::verification::VerificationFile;
+use knocker_conformance::verification::{Case, VerificationFile};
 
 #[test]
 fn every_verification_case_gets_its_verdict() {
@@ -24,6 +24,11 @@ fn every_verification_case_gets_its_verdict() {
             }
             run += 1;
         }
+        assert!(
+            parsed.cases.iter().any(Case::has_further_request),
+            "{}: no case says what a retry is and what another occurrence",
+            file.name
+        );
         providers.insert(parsed.provider);
         println!("{}: {} cases", file.name, parsed.cases.len());
     }

@@ -18,24 +18,44 @@ fn page() -> String {
     for provider in providers::all() {
         writeln!(page, "{}", row(provider)).unwrap();
     }
-    page.push_str(
+    page.push_str(&identities());
+    page
+}
+
+/// What each identity is worth, and why.
+fn identities() -> String {
+    let mut section = String::from(
         "\n## Identity and retries\n\n\
          Losing an event is worse than handling it twice. So two receipts are one event only where something says so: an id of the occurrence, or the\n\
          digest (SHA-256) of the signed bytes, in a batch of the item, where they hold an id or a time of it. An identity that cannot tell two occurrences\n\
          of one second, or of one version of an object, apart also takes that digest. Where nothing tells occurrences apart (identity `none`), each\n\
          receipt is a new event, a retry too: such handlers should be idempotent. What a retry renews, such as a count of attempts, is in no digest.\n\n\
-         **vouched for by** says what proves the identity. `signed`: it stands in the signed bytes. `unsigned header`: the signature does not cover it, so\n\
-         whoever captures a request can send it again under another id, as a new event, for as long as the signature counts: for ever, unless there is a\n\
-         signed timestamp and a `tolerance_s`. `shared secret`: nothing is signed, and whoever has the secret can write any identity.\n\n\
+         **vouched for by** says what proves the identity.\n\n\
+         - `signed`: it stands in the signed bytes. A captured request that comes again is a duplicate.\n\
+         - `unsigned header`: the signature does not cover it, so whoever captures a request can send it again under another id, as a new event, for as\n\
+         \x20 long as the signature counts: for ever, unless there is a signed timestamp and a `tolerance_s`. Handlers that must not run twice for one\n\
+         \x20 thing need a check of their own.\n",
+    );
+    writeln!(section, "  These are {}.", listed("unsigned header")).unwrap();
+    section.push_str(
+        "- `shared secret`: nothing is signed, and whoever has the secret can write any identity.\n\n\
          **retries** are those that the sender makes by itself, and how long after the first attempt the last one comes. Where a retry repeats the signed\n\
          timestamp, or may repeat it, the default `tolerance_s` is longer than that.\n\n\
          | provider | identity | grain | vouched for by | retries | a retry's parts | note |\n\
          |---|---|---|---|---|---|---|\n",
     );
     for provider in providers::all() {
-        writeln!(page, "{}", identity_row(provider)).unwrap();
+        writeln!(section, "{}", identity_row(provider)).unwrap();
     }
-    page
+    section
+}
+
+/// The providers whose identity is vouched for by `proof`.
+fn listed(proof: &str) -> String {
+    let titles: Vec<_> =
+        providers::all().iter().filter(|provider| provider.identity_proof() == proof).map(|provider| provider.title).collect();
+    let (last, others) = titles.split_last().expect("there are such providers");
+    format!("{} and {last}", others.join(", "))
 }
 
 fn row(provider: &Provider) -> String {
