@@ -46,6 +46,12 @@ export interface EndpointSettings {
   onRedelivery?: "keep" | "requeue_dead";
   /** Refused receipts beyond this number an hour are only counted. Default 1000. */
   invalidPerHour?: number;
+  /** So many refused receipts are kept at most, until a prune or a retention policy makes room; beyond it they are only counted. Default 10,000. */
+  maxRefused?: number;
+  /** The same, of their bytes. Default 128 MiB. */
+  maxRefusedBytes?: number;
+  /** One request makes at most so many events; one with more items is stored whole, as one event. Default 10,000. */
+  maxBatchEvents?: number;
 }
 
 /** Settings, and what is never stored. */
@@ -69,6 +75,9 @@ const OPTIONS: Shape = {
   unhandled: ANYTHING,
   onRedelivery: ANYTHING,
   invalidPerHour: ANYTHING,
+  maxRefused: ANYTHING,
+  maxRefusedBytes: ANYTHING,
+  maxBatchEvents: ANYTHING,
   secrets: ANYTHING,
   publicUrl: PUBLIC_URL,
 };
@@ -83,6 +92,9 @@ const RESET_BY_DEFAULT = [
   "unhandled",
   "on_redelivery",
   "invalid_per_hour",
+  "max_refused",
+  "max_refused_bytes",
+  "max_batch_events",
 ] as const;
 
 /** The limit of an endpoint that is not there yet. */
@@ -168,7 +180,7 @@ export class Endpoint<Tx extends object> {
     const { find, list } = this.#secrets;
     checkRequest("receive", request);
     const secrets = find ? this.#found(await find(secretsRequest(request))) : list;
-    return this.#session.submit("knocker_receive", this.#receiveArguments(request, secrets), readReceipt);
+    return this.#session.judge("knocker_judge", this.#receiveArguments(request, secrets), readReceipt);
   }
 
   /** As `receive`, at once and in a commit of its own: for scripts. */
@@ -212,7 +224,7 @@ export class Endpoint<Tx extends object> {
     checkObject("ingest", fields, INGEST_FIELDS);
     const given = toSql("ingest", fields);
     if (fields.headers) given["headers"] = headersForSql(fields.headers);
-    return this.#session.submit("knocker_ingest", [this.name, jsonOf("ingest", given), bodyForSql("ingest", body)], readReceipt);
+    return this.#session.judge("knocker_attest", [this.name, jsonOf("ingest", given), bodyForSql("ingest", body)], readReceipt);
   }
 
   /** Tells `onError`. */

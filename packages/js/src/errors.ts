@@ -46,8 +46,6 @@ export class BadStateError extends KnockerError {}
 export class LeaseLostError extends KnockerError {}
 /** The database itself refuses or fails. */
 export class DatabaseError extends KnockerError {}
-/** The judgement was made for another endpoint, under other settings, or by another version. */
-export class StaleJudgementError extends KnockerError {}
 /** The schema is not there. */
 export class NotBootstrappedError extends DatabaseError {}
 /** Part of the schema is missing. */
@@ -100,7 +98,6 @@ const CLASSES: Record<string, ErrorClass> = {
   unknown_event: UnknownEventError,
   unknown_delivery: UnknownDeliveryError,
   bad_state: BadStateError,
-  stale_judgement: StaleJudgementError,
   lease_lost: LeaseLostError,
   not_bootstrapped: NotBootstrappedError,
   schema_incomplete: SchemaIncompleteError,

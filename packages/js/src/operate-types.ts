@@ -111,6 +111,15 @@ export interface LastHour {
   failures: number;
 }
 
+/** What is kept of refused deliveries, of which strangers can send as many as they like. */
+export interface RefusedKept {
+  kept: number;
+  /** Of all their columns. */
+  bytes: number;
+  /** A bound of the endpoint is reached (`maxRefused`, `maxRefusedBytes`): further ones are only counted until a prune makes room. */
+  full: boolean;
+}
+
 /** The figures of one endpoint. */
 export interface EndpointStats {
   endpoint: string;
@@ -120,6 +129,7 @@ export interface EndpointStats {
   /** How long the longest-waiting due job has been due; null where none is. */
   oldestWaitingMs: number | null;
   lastHour: LastHour;
+  refused: RefusedKept;
 }
 
 /** The figures of a file. */

@@ -102,6 +102,9 @@ export interface EndpointRecord {
   unhandled: "dead" | "ignore";
   onRedelivery: "keep" | "requeue_dead";
   invalidPerHour: number;
+  maxRefused: number;
+  maxRefusedBytes: number;
+  maxBatchEvents: number;
   createdAt: Date;
   updatedAt: Date;
 }

@@ -189,10 +189,12 @@ export class Session<Db extends object> implements LinkSource<Db> {
     return this.writer.submit(selectOf(name, parameters.length), [...parameters, this.now()], (result) => result);
   }
 
-  /** The same, with its result read in the same step. */
-  submit<T>(name: string, parameters: readonly SqlValue[], read: (result: SqlValue) => T): Promise<T> {
+  /** Judges a request with this function before the next group, and stores the judgement in it. The endpoint is the first parameter. */
+  judge<T>(name: string, parameters: readonly [string, ...SqlValue[]], read: (result: SqlValue) => T): Promise<T> {
     if (this.closed) return Promise.reject(closed());
-    return this.writer.submit(selectOf(name, parameters.length), [...parameters, this.now()], read);
+    const now = this.now();
+    const sql = selectOf(name, parameters.length);
+    return this.writer.judge({ endpoint: parameters[0], sql, parameters: [...parameters, now], now }, read);
   }
 
   /** Calls a function at once, in a transaction of its own. Waiting for another process blocks the thread. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 
-import { failure, github, push, rows, SECRET, value } from "./workplace.js";
+import { SECRET, failure, github, internals, push, rows, value } from "./workplace.js";
 
 /** Receiving: group commit, and what each caller gets. */
 export default function receive(runtime) {
@@ -63,11 +63,7 @@ export default function receive(runtime) {
 
     it("answers the rest of a committed group where the reader of one result throws", async () => {
       const { hooks, endpoint } = github(runtime);
-      const internals = Object.getOwnPropertySymbols(knocker.Knocker.prototype).find(
-        ({ description }) => description === "knocker internals",
-      );
-      const { session } = hooks[internals];
-      const unreadable = session.submit("knocker_retain", [], () => {
+      const unreadable = internals(hooks).session.writer.submit("SELECT knocker_retain(?) AS result", [null], () => {
         throw new Error("not what was expected");
       });
       const [first, second] = await Promise.allSettled([unreadable, endpoint.receive(push(runtime))]);

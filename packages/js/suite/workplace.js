@@ -55,6 +55,27 @@ export async function failure(work) {
   throw new Error("this should have failed");
 }
 
+/** What a Knocker is made of, as the testing module of the package sees it. */
+export function internals(hooks) {
+  for (let at = hooks; at; at = Object.getPrototypeOf(at)) {
+    const symbol = Object.getOwnPropertySymbols(at).find(({ description }) => description === "knocker internals");
+    if (symbol) return hooks[symbol];
+  }
+  throw new Error("this is no Knocker");
+}
+
+/** Every statement that the writer's connection runs from now on, in order. */
+export function statementsOf(hooks) {
+  const { connection } = internals(hooks).session;
+  const statements = [];
+  const get = connection.get.bind(connection);
+  connection.get = (sql, ...parameters) => {
+    statements.push(sql);
+    return get(sql, ...parameters);
+  };
+  return statements;
+}
+
 /** Every element of an async iterator. */
 export async function collect(iterator) {
   const all = [];
