@@ -29,7 +29,8 @@ fn identities() -> String {
          Losing an event is worse than handling it twice. So two receipts are one event only where something says so: an id of the occurrence, or the\n\
          digest (SHA-256) of the signed bytes, in a batch of the item, where they hold an id or a time of it. An identity that cannot tell two occurrences\n\
          of one second, or of one version of an object, apart also takes that digest. Where nothing tells occurrences apart (identity `none`), each\n\
-         receipt is a new event, a retry too: such handlers should be idempotent. What a retry renews, such as a count of attempts, is in no digest.\n\n\
+         receipt is a new event, be it a retry or a captured request that is sent again: such handlers should be idempotent. What a retry renews, such as\n\
+         a count of attempts, is in no digest.\n\n\
          **vouched for by** says what proves the identity.\n\n\
          - `signed`: it stands in the signed bytes. A captured request that comes again is a duplicate.\n\
          - `unsigned header`: the signature does not cover it, so whoever captures a request can send it again under another id, as a new event, for as\n\
