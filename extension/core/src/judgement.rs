@@ -164,8 +164,7 @@ impl<'r> Judgement<'r> {
         if items.len() as i64 > most {
             let detail = format!("a batch of {} items, more than max_batch_events ({most}): stored as one event", items.len());
             judgement.detail = Some(detail.into());
-            let key = format!("sha256:{}", sha256_hex(&[request.body]));
-            judgement.items = vec![Item { event_type: Some(OVERSIZED_BATCH.into()), key: Some(key), span: None }];
+            judgement.items = vec![Item { event_type: Some(OVERSIZED_BATCH.into()), key: key_of_all(&items), span: None }];
         } else {
             judgement.items = items;
         }
@@ -300,4 +299,14 @@ fn json_as_it_is<S: Serializer>(headers: &str, serializer: S) -> Result<S::Ok, S
 
 fn json_as_text<'de: 'r, 'r, D: Deserializer<'de>>(deserializer: D) -> Result<Cow<'r, str>, D::Error> {
     Ok(Cow::Borrowed(<&'de RawValue>::deserialize(deserializer)?.get()))
+}
+
+/// The identity of a batch that is stored as one event: that of its items, so that a retry which counts its attempts is the same, and none
+/// where one of them has none.
+fn key_of_all(items: &[Item]) -> Option<String> {
+    let keys: Option<Vec<&[u8]>> = items.iter().map(|item| item.key.as_deref().map(str::as_bytes)).collect();
+    let keys = keys?;
+    let lengths: Vec<_> = keys.iter().map(|key| (key.len() as u64).to_le_bytes()).collect();
+    let parts: Vec<&[u8]> = lengths.iter().zip(keys).flat_map(|(length, key)| [length.as_slice(), key]).collect();
+    Some(format!("sha256:{}", sha256_hex(&parts)))
 }
