@@ -9,8 +9,8 @@ use serde_json::{Map, Value, json};
 use crate::arguments::Arguments;
 use crate::backoff::Backoff;
 use crate::error::{Code, Error, Result, suggestion};
-use crate::providers;
 use crate::providers::engine::digest::sha256_hex;
+use crate::providers::{self, Provider};
 use crate::store::Store;
 use crate::verifier::Verifier;
 
@@ -98,7 +98,7 @@ impl Default for Config {
             enabled: true,
             max_attempts: 10,
             backoff: Backoff::default(),
-            max_body_bytes: 1024 * 1024,
+            max_body_bytes: providers::TYPICAL_BODY,
             unhandled: Unhandled::Dead,
             on_redelivery: OnRedelivery::Keep,
             invalid_per_hour: 1000,
@@ -285,6 +285,7 @@ fn merge(stored: Option<&Config>, given: &Arguments) -> Result<Config> {
         None if !options.is_empty() => return Err(given.error("options", "need a provider")),
         None => {}
     }
+    let own_limit = body_limit(provider.as_deref())?;
     let limit = |key, range, stored, default| -> Result<i64> { Ok(pick(given, key, given.whole(key, range)?, stored, default)) };
     Ok(Config {
         provider,
@@ -296,8 +297,9 @@ fn merge(stored: Option<&Config>, given: &Arguments) -> Result<Config> {
             given,
             "max_body_bytes",
             given.whole("max_body_bytes", 1..=100 * 1024 * 1024)?,
-            base.max_body_bytes,
-            defaults.max_body_bytes,
+            // One that nobody set goes with the provider.
+            if base.max_body_bytes == body_limit(base.provider.as_deref())? { own_limit } else { base.max_body_bytes },
+            own_limit,
         ),
         unhandled: pick(given, "unhandled", parse_choice(given, "unhandled", &["dead", "ignore"])?, base.unhandled, defaults.unhandled),
         on_redelivery: pick(
@@ -312,6 +314,11 @@ fn merge(stored: Option<&Config>, given: &Arguments) -> Result<Config> {
         max_refused_bytes: limit("max_refused_bytes", 0..=1_000_000_000_000, base.max_refused_bytes, defaults.max_refused_bytes)?,
         max_batch_events: limit("max_batch_events", 1..=1_000_000, base.max_batch_events, defaults.max_batch_events)?,
     })
+}
+
+/// What an endpoint with this provider takes where nobody said: what the provider documents to send.
+fn body_limit(provider: Option<&str>) -> Result<i64> {
+    Ok(provider.map(providers::find).transpose()?.map_or(Config::default().max_body_bytes, Provider::default_body_limit))
 }
 
 /// The given value; the default for an explicit null; the stored one for an absent key.

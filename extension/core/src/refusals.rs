@@ -118,7 +118,7 @@ impl Store {
             let response = match judgement.outcome {
                 // The secret that came with it would be lost: the sender is to try again.
                 Judged::Handshake if room == Room::Handshakes => Response::status(503).with_header("retry-after", "3600"),
-                Judged::Invalid => Response::text(401, "refused"),
+                Judged::Invalid => Response::text(judgement.response.status, "refused"),
                 _ => judgement.response.clone(),
             };
             return Ok(Receipt { detail: Some(detail), ..nothing_but("limited", response) });

@@ -19,6 +19,7 @@ fn page() -> String {
         writeln!(page, "{}", row(provider)).unwrap();
     }
     page.push_str(&identities());
+    page.push_str(&sizes());
     page
 }
 
@@ -57,6 +58,27 @@ fn listed(proof: &str) -> String {
         providers::all().iter().filter(|provider| provider.identity_proof() == proof).map(|provider| provider.title).collect();
     let (last, others) = titles.split_last().expect("there are such providers");
     format!("{} and {last}", others.join(", "))
+}
+
+/// How much each provider sends, and which answers it takes as final.
+fn sizes() -> String {
+    let mut section = String::from(
+        "\n## Sizes and statuses\n\n\
+         **largest body** is what the provider documents to send. An endpoint's `max_body_bytes` is that where nothing else is said, and 1 MiB where it is\n\
+         less or nothing is documented. A larger body is answered 413 and is gone for good where nobody sends it again, so set `max_body_bytes` where your\n\
+         sender's bodies are larger; the packages warn of each 413.\n\n\
+         **final** are the statuses after which the provider does not try again. Where that is `all`, the 503 of a busy or failing database brings nothing\n\
+         back either: look for what is missing in the provider's own log of deliveries, and have it sent again from there. Where it is `4xx`, a request with\n\
+         wrong credentials is answered 503 and not 401, so that nothing gets lost while credentials are changed.\n\n\
+         | provider | largest body | final | answer to a refused request |\n\
+         |---|---|---|---|\n",
+    );
+    for provider in providers::all() {
+        let size = provider.largest_body().map(|bytes| format!("{bytes}")).unwrap_or_default();
+        let cells = [provider.title.to_owned(), size, provider.final_statuses().to_owned(), provider.refusal_status().to_string()];
+        writeln!(section, "{}", line(cells)).unwrap();
+    }
+    section
 }
 
 fn row(provider: &Provider) -> String {

@@ -59,7 +59,7 @@ pub struct AddArgs {
     #[arg(long, value_name = "SECONDS")]
     backoff_cap: Option<f64>,
 
-    /// Larger bodies are refused before verification [default: 1048576]
+    /// Larger bodies are refused before verification [default: what the provider documents, at least 1048576]
     #[arg(long, value_name = "BYTES")]
     max_body_bytes: Option<i64>,
 

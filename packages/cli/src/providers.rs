@@ -50,6 +50,8 @@ fn describe(context: &Context, provider: &Provider) -> Result {
     facts.row([faint("retries"), text(provider.retries())]);
     facts.row([faint("of a retry"), optional(Some(provider.retry_repeats()).filter(|repeats| !repeats.is_empty()))]);
     facts.row([faint("handshake"), optional(Some(provider.handshake()).filter(|handshake| !handshake.is_empty()))]);
+    facts.row([faint("largest body"), optional(provider.largest_body().map(printable::size).as_deref())]);
+    facts.row([faint("final statuses"), optional(Some(provider.final_statuses()).filter(|statuses| !statuses.is_empty()))]);
     facts.row([faint("documentation"), text(provider.docs)]);
     facts.row([faint("checked"), text(provider.checked)]);
     context.out.indented_table(facts, "")?;

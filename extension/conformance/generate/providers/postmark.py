@@ -13,7 +13,7 @@ def sent(credentials="hook:test-secret", **fields):
 
 
 def suite():
-    suite = Suite("postmark", ["hook:test-secret"])
+    suite = Suite("postmark", ["hook:test-secret"], refused_status=503)
     delivery = dict(RecordType="Delivery", MessageID="m1", Recipient="a@example.com", DeliveredAt="2026-01-01T00:00:00Z")
     good = sent(**delivery)
     item = ("Delivery", "m1:Delivery:a@example.com:2026-01-01T00:00:00Z")
@@ -38,7 +38,7 @@ def suite():
     suite.delivery("the second of two secrets", good, item, secrets=["hook:other", "hook:test-secret"])
     suite.delivery("a password with colons", sent("hook:a:b:c", **delivery), item, secrets=["hook:a:b:c"])
     suite.delivery("credentials beyond ASCII", sent("hök:pässword", **delivery), item, secrets=["hök:pässword"])
-    suite.refused("another password gets 401, as 403 ends the retries", sent("hook:wrong", **delivery), "bad_signature", status=401)
+    suite.refused("another password gets 503, as each 4xx ends the retries", sent("hook:wrong", **delivery), "bad_signature")
     suite.refused("no credentials", good.header("Authorization", None), "missing_header")
     suite.refused("no secret", good, "no_secret", secrets=[])
     header = {"header": "X-Postmark-Token"}

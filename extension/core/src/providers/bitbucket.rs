@@ -4,6 +4,7 @@ use super::engine::event::{Event, Source};
 use super::engine::sample::Sample;
 use super::engine::signature::{Form, SignatureScheme};
 use super::provider::{Provider, Scheme};
+use super::receiving::Receiving;
 use super::redelivery::{Grain, Proof, Redelivery, Repeat, Retries};
 
 pub(crate) static BITBUCKET: Provider = Provider {
@@ -13,6 +14,7 @@ pub(crate) static BITBUCKET: Provider = Provider {
     docs: "https://support.atlassian.com/bitbucket-cloud/docs/manage-webhooks/",
     scheme: Scheme::Signature(SignatureScheme { form: Form::Prefixed("sha256="), ..SignatureScheme::hex_of_body("X-Hub-Signature") }),
     event: Event { types: &[Source::Header("X-Event-Key")], keys: &[Source::Header("X-Request-UUID")], ..Event::UNKNOWN },
+    receiving: Receiving::up_to(256 * 1024),
     redelivery: Redelivery {
         retries: Retries::Somehow,
         body: Repeat::Same,

@@ -4,6 +4,7 @@ use super::engine::event::{Event, Source};
 use super::engine::sample::Sample;
 use super::engine::signature::{Form, SignatureScheme};
 use super::provider::{Provider, Scheme};
+use super::receiving::{MIB, Receiving};
 use super::redelivery::{Grain, Proof, Redelivery, Repeat, Retries};
 
 pub(crate) static GITHUB: Provider = Provider {
@@ -13,6 +14,7 @@ pub(crate) static GITHUB: Provider = Provider {
     // The older X-Hub-Signature (SHA-1) comes along and is never looked at, so that it cannot rescue a wrong one.
     scheme: Scheme::Signature(SignatureScheme { form: Form::Prefixed("sha256="), ..SignatureScheme::hex_of_body("X-Hub-Signature-256") }),
     event: Event { types: &[Source::Header("X-GitHub-Event")], keys: &[Source::Header("X-GitHub-Delivery")], ..Event::UNKNOWN },
+    receiving: Receiving::up_to(25 * MIB),
     redelivery: Redelivery {
         retries: Retries::Never,
         body: Repeat::Same,

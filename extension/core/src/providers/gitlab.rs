@@ -9,6 +9,7 @@ use super::engine::template::Part;
 use super::engine::token::TokenScheme;
 use super::options::OptionSpec;
 use super::provider::{CustomScheme, Provider, Scheme};
+use super::receiving::{MIB, Receiving};
 use super::redact::Redaction;
 use super::redelivery::{Grain, Proof, Redelivery, Repeat, Retries};
 use super::secrets::Secrets;
@@ -34,6 +35,7 @@ pub(crate) static GITLAB: Provider = Provider {
         keys: &[Source::Header("webhook-id"), Source::Header("Idempotency-Key")],
         ..Event::UNKNOWN
     },
+    receiving: Receiving::up_to(25 * MIB),
     redelivery: Redelivery {
         retries: Retries::Unknown,
         body: Repeat::Same,

@@ -4,6 +4,7 @@ use super::engine::event::{Event, Source};
 use super::engine::sample::Sample;
 use super::engine::signature::{Form, SignatureScheme};
 use super::provider::{Provider, Scheme};
+use super::receiving::{MIB, Receiving};
 use super::redelivery::{Grain, MINUTE, Proof, Redelivery, Repeat, Retries};
 
 pub(crate) static JIRA: Provider = Provider {
@@ -17,6 +18,7 @@ pub(crate) static JIRA: Provider = Provider {
         keys: &[Source::Header("X-Atlassian-Webhook-Identifier"), Source::DigestWith(&[Source::Json("timestamp")])],
         ..Event::UNKNOWN
     },
+    receiving: Receiving::up_to(25 * MIB),
     redelivery: Redelivery {
         retries: Retries::For(75 * MINUTE),
         body: Repeat::Unknown,

@@ -15,6 +15,7 @@ use super::engine::template::Part;
 use super::engine::timestamp::{Future, Joint, Unit};
 use super::options::OptionSpec;
 use super::provider::{CustomScheme, Provider, Scheme};
+use super::receiving::{MIB, Receiving};
 use super::redelivery::{self, Grain, HOUR, Redelivery, Repeat, Retries};
 use super::secrets::Secrets;
 use super::verdict::{Item, Signed};
@@ -33,6 +34,7 @@ pub(crate) static MAILGUN: Provider = Provider {
     }),
     options: &[OptionSpec::tolerance(0)],
     event: Event { batch: Batch::Custom(item), identity: "body signature.token", ..Event::UNKNOWN },
+    receiving: Receiving { largest_body: Some(25 * MIB), final_statuses: "406" },
     redelivery: Redelivery {
         retries: Retries::For(8 * HOUR),
         body: Repeat::Unknown,

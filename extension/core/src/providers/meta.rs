@@ -10,6 +10,7 @@ use super::engine::json::Json;
 use super::engine::signature::{Form, SignatureScheme};
 use super::options::OptionSpec;
 use super::provider::{Handshake, Provider, Scheme};
+use super::receiving::{MIB, Receiving};
 use super::redact::Redaction;
 use super::redelivery::{DAY, Grain, Proof, Redelivery, Repeat, Retries};
 use super::secrets::Secrets;
@@ -30,6 +31,7 @@ pub(crate) static META: Provider = Provider {
         identity: "of each message: its id; of each status: message id + status + group member; of other changes: owner, field and time + digest; without a time of the entry: digest where there is one inside, else none",
         ..Event::UNKNOWN
     },
+    receiving: Receiving::up_to(3 * MIB),
     redelivery: Redelivery {
         retries: Retries::For(7 * DAY),
         body: Repeat::Unknown,

@@ -21,6 +21,7 @@ mod options;
 mod provider;
 mod redact;
 pub(crate) use redact::redact;
+mod receiving;
 mod redelivery;
 mod secrets;
 #[cfg(test)]
@@ -92,6 +93,7 @@ mod zoom;
 
 pub use options::Options;
 pub use provider::Provider;
+pub(crate) use receiving::TYPICAL_BODY;
 pub use secrets::Secrets;
 pub use verdict::*;
 

@@ -7,7 +7,8 @@ use super::engine::refusal::Checked;
 use super::engine::template::Part;
 use super::engine::token::TokenScheme;
 use super::options::{Kind, OptionSpec, Preset};
-use super::provider::{CustomScheme, Provider, Scheme};
+use super::provider::{CustomScheme, Provider, Reply, Scheme};
+use super::receiving::{MIB, Receiving};
 use super::redact::Redaction;
 use super::redelivery::{Grain, Proof, Redelivery, Repeat, Retries};
 use super::secrets::Secrets;
@@ -41,6 +42,8 @@ pub(crate) static POSTMARK: Provider = Provider {
         identity: "header X-PM-Webhook-Trace-Id, else body RecordType + ID (bounces, spam complaints), else MessageID + RecordType + Recipient + time, for opens, clicks and changes of subscriptions + digest, else MessageID (inbound), else none",
         ..Event::UNKNOWN
     },
+    // An inbound message has up to 35 MB of attachments, here in base64, and its texts.
+    receiving: Receiving { largest_body: Some(48 * MIB), final_statuses: "4xx" },
     redelivery: Redelivery {
         retries: Retries::For(37_800),
         body: Repeat::Unknown,
@@ -50,6 +53,8 @@ pub(crate) static POSTMARK: Provider = Provider {
         grain: Grain::Occurrence,
         note: "inbound messages; about 72 min for everything else",
     },
+    // Postmark takes every 4xx as final: a 401 would lose what comes while the credentials are being changed.
+    failure: Reply::Text(503, "invalid credentials"),
     redaction: Redaction { header_option: Some("header"), ..Redaction::NONE },
     ..Provider::BASE
 };
@@ -113,9 +118,9 @@ mod tests {
     }
 
     #[test]
-    fn refusals_are_401_because_403_ends_the_retries() {
+    fn refusals_are_503_because_each_4xx_ends_the_retries() {
         let verdict = case("{}").signed_with("hook:wrong").verdict();
-        assert_eq!(verdict.response.status, 401);
+        assert_eq!(verdict.response.status, 503);
         assert_eq!(case("{}").refusal(), Reason::MissingHeader);
     }
 

@@ -14,6 +14,7 @@ use super::engine::signature::SignatureScheme;
 use super::engine::template::{self, Part};
 use super::engine::token::TokenScheme;
 use super::options::{OptionSpec, Options};
+use super::receiving::Receiving;
 use super::redact::Redaction;
 use super::redelivery::Redelivery;
 use super::secrets::{Secrets, is_blank};
@@ -40,6 +41,7 @@ pub struct Provider {
     pub(crate) check_options: Option<fn(&Options) -> Result<()>>,
     pub(crate) event: Event,
     pub(crate) redelivery: Redelivery,
+    pub(crate) receiving: Receiving,
     pub(crate) handshake: Handshake,
     pub(crate) success: Reply,
     pub(crate) failure: Reply,
@@ -121,6 +123,7 @@ impl Provider {
         check_options: None,
         event: Event::UNKNOWN,
         redelivery: Redelivery::UNSTATED,
+        receiving: Receiving::UNSTATED,
         handshake: Handshake::NONE,
         success: Reply::Text(200, ""),
         failure: Reply::Text(401, "invalid signature"),
@@ -240,6 +243,17 @@ impl Provider {
         self.success.response(&Context { options, request: &request, now_ms: 0 })
     }
 
+    /// The status of a refusal where no request is at hand.
+    pub fn refusal_status(&self) -> u16 {
+        match self.failure {
+            Reply::Text(status, _) => status,
+            Reply::Choose(choose) => {
+                let request = Request::parse("{}", b"").expect("an empty request is valid");
+                choose(&Context { options: &Options::default(), request: &request, now_ms: 0 }).status
+            }
+        }
+    }
+
     /// The scheme in words.
     pub fn scheme(&self) -> String {
         match &self.scheme {
@@ -297,6 +311,21 @@ impl Provider {
         self.redelivery.note
     }
 
+    /// The largest body that the provider documents to send, in bytes.
+    pub fn largest_body(&self) -> Option<i64> {
+        self.receiving.largest_body
+    }
+
+    /// What an endpoint's `max_body_bytes` is where it is not set.
+    pub fn default_body_limit(&self) -> i64 {
+        self.receiving.default_limit()
+    }
+
+    /// The statuses after which the provider does not try again, in words; empty where none is known.
+    pub fn final_statuses(&self) -> &'static str {
+        self.receiving.describe_final(self.redelivery.retries)
+    }
+
     /// The handshake in words; empty where the provider has none.
     pub fn handshake(&self) -> &'static str {
         self.handshake.about
@@ -316,7 +345,7 @@ impl Provider {
 
 impl Serialize for Provider {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut row = serializer.serialize_struct("Provider", 15)?;
+        let mut row = serializer.serialize_struct("Provider", 17)?;
         row.serialize_field("name", self.name)?;
         row.serialize_field("aliases", self.aliases)?;
         row.serialize_field("title", self.title)?;
@@ -329,6 +358,8 @@ impl Serialize for Provider {
         row.serialize_field("retries", &self.retries())?;
         row.serialize_field("retry_repeats", &self.retry_repeats())?;
         row.serialize_field("handshake", &Some(self.handshake()).filter(|about| !about.is_empty()))?;
+        row.serialize_field("max_body_bytes", &self.largest_body())?;
+        row.serialize_field("final_statuses", &Some(self.final_statuses()).filter(|statuses| !statuses.is_empty()))?;
         row.serialize_field("options", &self.option_defaults())?;
         row.serialize_field("docs", self.docs)?;
         row.serialize_field("checked", self.checked)?;

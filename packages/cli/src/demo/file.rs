@@ -47,7 +47,9 @@ pub fn set_up(store: &Store, now: i64) -> Result {
          CREATE TABLE activity (id INTEGER PRIMARY KEY, event_id INTEGER NOT NULL UNIQUE, line TEXT NOT NULL) STRICT;",
     )?;
     for provider in ["github", "slack", "stripe"] {
-        let config = format!(r#"{{"provider": "{provider}", "backoff": {{"base_s": 0.3, "factor": 2, "cap_s": 1}}}}"#);
+        // GitHub's own maximum would take a body of 25 MB to show what happens to a larger one.
+        let config =
+            format!(r#"{{"provider": "{provider}", "max_body_bytes": 1048576, "backoff": {{"base_s": 0.3, "factor": 2, "cap_s": 1}}}}"#);
         store.endpoint(provider, &config, now)?;
     }
     Ok(())
