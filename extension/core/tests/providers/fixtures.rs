@@ -128,7 +128,12 @@ pub const OTHER_HEADERS: [&str; 10] = [
 ];
 
 /// Pieces of bodies that get far into the readers.
-pub const FRAGMENTS: [&str; 46] = [
+pub const FRAGMENTS: [&str; 51] = [
+    "--b\r\n",
+    "\r\n--b",
+    "--",
+    "Content-Disposition: form-data; name=\"token\"\r\n\r\n",
+    "content-disposition: x; filename=\"a;\\\"\"; name=",
     "{",
     "}",
     "[",

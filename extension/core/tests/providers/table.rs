@@ -68,6 +68,14 @@ pub const FIXTURES: &[Fixture] = &[
         ..Fixture::TYPICAL
     },
     Fixture {
+        label: "coinbase_hook0",
+        provider: "coinbase-commerce",
+        body: Body::Json,
+        headers: &[("Content-Type", "application/json"), ("X-Event-Id", "ev-9"), ("X-Event-Type", "payment.success")],
+        signed_headers: &[("X-Event-Id", 0), ("X-Event-Type", 0), ("Content-Type", 0)],
+        ..Fixture::TYPICAL
+    },
+    Fixture {
         label: "discord",
         provider: "discord",
         secret: "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c",

@@ -49,6 +49,15 @@ def calendly(request: Request, secret: str) -> bool:
     return bool(secret) and fresh and any(hmac.compare_digest(value, expected) for name, value in pairs if name == "v1")
 
 
+def coinbase_hook0(request: Request, secret: str) -> bool:
+    pairs = dict(pair.split("=", 1) for pair in request.header("X-Hook0-Signature").split(",") if "=" in pair)
+    names = pairs.get("h", "")
+    values = ".".join(request.header(name) for name in names.split(" "))
+    message = f"{pairs.get('t', '0')}.{names}.{values}.".encode() + request.body
+    fresh = time.time() - int(pairs.get("t", "0")) <= 300
+    return bool(secret) and fresh and hmac.compare_digest(pairs.get("v1", ""), to_hex(secret, message))
+
+
 def pagerduty(request: Request, secret: str) -> bool:
     expected = "v1=" + to_hex(secret, request.body)
     return bool(secret) and expected in request.header("X-PagerDuty-Signature").split(",")
@@ -62,6 +71,7 @@ VERIFIERS: dict[str, Callable[[Request, str], bool]] = {
     "asana": header_is("X-Hook-Signature", lambda request, secret: to_hex(secret, request.body)),
     "auth0": header_is("Authorization", lambda request, secret: secret),
     "calendly": calendly,
+    "coinbase-hook0": coinbase_hook0,
     "figma": figma,
     "okta": header_is("Authorization", lambda request, secret: secret),
     "pagerduty": pagerduty,

@@ -16,6 +16,10 @@ use super::json_walk::{Key, leaves_hold_nothing};
 /// The values at several dotted paths, in one pass that ends once all are found. Of a key that occurs twice the first counts.
 pub fn find<'a>(body: &'a [u8], paths: &[&str]) -> Vec<Option<Json<'a>>> {
     let mut found = vec![None; paths.len()];
+    // A number or a text has no fields: of a long list of them each would cost a reader of its own.
+    if !matches!(body.trim_ascii_start().first(), Some(b'{' | b'[')) {
+        return found;
+    }
     let wanted: Vec<Wanted> = paths.iter().copied().enumerate().collect();
     if body.len() > 4 * WINDOW {
         walk(&body[..WINDOW], &wanted, &mut found);
