@@ -4,7 +4,7 @@ LIBRARY_NAME := $(if $(filter Darwin,$(shell uname -s)),libknocker.dylib,$(if $(
 # One release build, shared by every suite. The checkout's own folder unless the environment says otherwise.
 export CARGO_TARGET_DIR ?= $(CURDIR)/target
 LIBRARY := $(CARGO_TARGET_DIR)/release/$(LIBRARY_NAME)
-SUITES := test-setup test-rust test-oracles test-python test-node test-bun
+SUITES := test-setup test-rust test-oracles test-python test-oldest-sqlite test-node test-bun
 # Where rustup puts cargo, also before a new shell looks there.
 export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 
@@ -36,6 +36,9 @@ test-oracles: tools-test build ## Cross-checks against the providers' own librar
 
 test-python: tools-test build ## The Python package, its wheel and its examples
 	KNOCKER_EXTENSION=$(LIBRARY) packages/python/run-tests
+
+test-oldest-sqlite: tools-test build ## The conformance data on SQLite 3.38, with the schema trusted and not
+	KNOCKER_EXTENSION=$(LIBRARY) extension/conformance/oldest-sqlite/run-tests
 
 test-node: tools-test build ## The Node package, its tarballs and its examples
 	KNOCKER_EXTENSION=$(LIBRARY) packages/node/run-tests

@@ -211,7 +211,8 @@ impl Store {
     /// The endpoint with this id as it is stored now.
     pub(crate) fn endpoint_by_id(&self, id: i64) -> Result<Arc<Endpoint>> {
         let mut statement = self.conn().prepare_cached("SELECT name FROM main._knocker_endpoints WHERE id = ?1")?;
-        let name: String = statement.query_row([id], |row| row.get(0))?;
+        let name: Option<String> = statement.query_row([id], |row| row.get(0)).optional()?;
+        let name = name.ok_or_else(|| Error::new(Code::Corrupt, format!("there is no endpoint with the id {id}, which an event has")))?;
         self.find_endpoint(&name)
     }
 

@@ -27,15 +27,19 @@ impl Store {
             return Ok(VERSION);
         }
         self.atomic(|| {
-            let found = self.schema_version()?;
+            let mut found = self.schema_version()?;
             refuse_newer(found)?;
             if found == 0 {
                 honker_core::bootstrap_honker_schema(self.conn()).map_err(honker_error)?;
+                found = self.version_of_tables()?;
+                for version in 1..=found {
+                    self.record_version(version, now)?;
+                }
             }
             self.drop_objects()?;
             for version in found + 1..=VERSION {
                 self.conn().execute_batch(MIGRATIONS[version as usize - 1])?;
-                self.run("INSERT INTO main._knocker_schema (version, migrated_at) VALUES (?1, ?2)", [version, now])?;
+                self.record_version(version, now)?;
             }
             let missing = self.missing_tables()?;
             if !missing.is_empty() {
@@ -45,6 +49,24 @@ impl Store {
             self.conn().execute_batch(OBJECTS)?;
             Ok(VERSION)
         })
+    }
+
+    /// The newest version whose tables are all there. Tools that copy a schema without its rows leave a file that has the tables and records no
+    /// version.
+    fn version_of_tables(&self) -> Result<i64> {
+        let mut version = 0;
+        for migration in MIGRATIONS {
+            if !self.missing(migration)?.is_empty() {
+                break;
+            }
+            version += 1;
+        }
+        Ok(version)
+    }
+
+    fn record_version(&self, version: i64, now: i64) -> Result<()> {
+        self.run("INSERT INTO main._knocker_schema (version, migrated_at) VALUES (?1, ?2)", [version, now])?;
+        Ok(())
     }
 
     fn drop_objects(&self) -> Result<()> {

@@ -153,6 +153,55 @@ fn a_missing_table_is_named_by_every_call_and_by_bootstrap() {
 }
 
 #[test]
+fn a_copied_schema_without_its_version_is_taken_for_what_it_is() {
+    // What tools leave that copy the tables of a schema and not their rows, and perhaps not its triggers.
+    let folder = TempDir::new().unwrap();
+    let original = file(&folder, "original.db");
+    original.bootstrap(NOW).unwrap();
+    for with_triggers in [true, false] {
+        let copy = file(&folder, &format!("copy-{with_triggers}.db"));
+        for kind in ["table", "index", "view", "trigger"] {
+            if kind == "trigger" && !with_triggers {
+                continue;
+            }
+            let sql = "SELECT sql FROM sqlite_schema WHERE type = ?1 AND sql IS NOT NULL AND name NOT LIKE 'sqlite_%'";
+            let mut statement = original.conn().prepare(sql).unwrap();
+            for sql in statement.query_map([kind], |row| row.get::<_, String>(0)).unwrap() {
+                copy.conn().execute_batch(&sql.unwrap()).unwrap();
+            }
+        }
+        assert_eq!(copy.endpoint("orders", "{}", NOW).unwrap_err().code(), Code::NotBootstrapped);
+        assert_eq!(copy.bootstrap(NOW).unwrap(), VERSION);
+        assert_eq!(objects(&copy), objects(&original));
+        works(&copy);
+    }
+}
+
+#[test]
+fn rows_that_were_edited_by_hand_are_told_by_name() {
+    let folder = TempDir::new().unwrap();
+    let store = file(&folder, "edited.db");
+    store.bootstrap(NOW).unwrap();
+    let fields = knocker_core::ingest::Fields::parse(r#"{"valid": true}"#).unwrap();
+    for (name, edit) in [
+        ("cut", "UPDATE _knocker_endpoints SET config = '{' WHERE name = 'cut'"),
+        ("mistaken", "UPDATE _knocker_endpoints SET config = json_set(config, '$.max_attempts', 'many') WHERE name = 'mistaken'"),
+        ("unknown", "UPDATE _knocker_endpoints SET config = json_set(config, '$.provider', 'nobody') WHERE name = 'unknown'"),
+    ] {
+        store.endpoint(name, "{}", NOW).unwrap();
+        store.conn().execute_batch(edit).unwrap();
+        let error = store.ingest(name, &fields, b"", NOW).unwrap_err();
+        assert!(error.code() == Code::Corrupt && error.message().contains(name), "{error}");
+    }
+    store.endpoint("gone", "{}", NOW).unwrap();
+    let event = store.ingest("gone", &fields, b"", NOW).unwrap().event_id.unwrap();
+    store.operate(Action::Ignore, event, None, NOW).unwrap();
+    store.conn().execute_batch("DELETE FROM _knocker_endpoints WHERE name = 'gone'").unwrap();
+    let error = store.operate(Action::Requeue, event, None, NOW).unwrap_err();
+    assert_eq!(error.code(), Code::Corrupt, "{error}");
+}
+
+#[test]
 fn a_temporary_table_of_the_same_name_hides_nothing() {
     let folder = TempDir::new().unwrap();
     let store = file(&folder, "shadow.db");
