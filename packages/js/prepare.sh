@@ -25,6 +25,11 @@ if [ -z "${KNOCKER_EXTENSION:-}" ]; then
   (cd "$root" && cargo build --release -p knocker-extension)
   KNOCKER_EXTENSION=$target/release/$library
 fi
+# The library that makes calls of a process fail, for the tests of failing disks.
+if [ "$(uname -s)" = Linux ]; then
+  (cd "$root" && cargo build --release -p knocker-recorder)
+  export KNOCKER_TEST_RECORDER=$target/release/libknocker_recorder.so
+fi
 # A copy of one's own: a build may replace the file while tests have it loaded.
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -9,6 +9,7 @@ import { fileURLToPath } from "node:url";
 
 import { receiverByHand } from "./by-hand.js";
 import { load } from "./load.js";
+import { soak } from "./soak.js";
 import { BODY, headers, SECRET } from "./requests.js";
 
 const { label, open, openRaw } = await import(process.env.KNOCKER_BENCH_SERVER);
@@ -185,10 +186,26 @@ async function wake() {
   await hooks.close();
 }
 
+async function attacked() {
+  const { quiet, attacked, requests } = await soak(folder);
+  const [plain, under] = [median(quiet.latencies), median(attacked.latencies)];
+  const milliseconds = (number) => `${number.toFixed(2)} ms`;
+  say(`two strangers send ${requests} requests of 1 MiB: genuine receipts, p50 (without: ${milliseconds(plain)})`, milliseconds(under));
+  say("  times as long", (under / plain).toFixed(2), "under 2", under / plain < 2);
+  say(
+    `  p95 (without: ${milliseconds(percentile(quiet.latencies, 0.95))}), of ${attacked.latencies.length}`,
+    milliseconds(percentile(attacked.latencies, 0.95)),
+  );
+  const wait = percentile(attacked.waits, 0.95);
+  say(`  another process waits for the lock, p95 of ${attacked.waits.length}`, milliseconds(wait), "under 100 ms", wait < 100);
+  say("  at most", milliseconds(Math.max(...attacked.waits)));
+}
+
 console.log(`\n${label}, ${BODY.length} bytes a body, synchronous=FULL`);
 await calls();
 await http();
 await drain();
 await wake();
+await attacked();
 process.exitCode = missed > 0 ? 1 : 0;
 process.exit();

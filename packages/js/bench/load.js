@@ -3,7 +3,8 @@ import { connect } from "node:net";
 
 import { BODY, headers } from "./requests.js";
 
-function bytes() {
+/** One request as it goes over the wire. */
+export function request() {
   const lines = Object.entries(headers()).map(([name, value]) => `${name}: ${value}`);
   return `POST /webhooks/github HTTP/1.1\r\n${lines.join("\r\n")}\r\n\r\n${BODY}`;
 }
@@ -22,7 +23,7 @@ export async function load(port, connections, total) {
           const next = () => {
             if (sent === total) return void socket.end(resolve);
             sent += 1;
-            socket.write(bytes());
+            socket.write(request());
           };
           socket.once("connect", next);
           socket.on("error", reject);

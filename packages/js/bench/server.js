@@ -1,4 +1,4 @@
-// A server to be measured: `server.js knocker|by-hand <file>`. Prints its port; answers GET /delay with its event loop delay and CPU time.
+// A server to be measured: `server.js knocker|soak|by-hand <file>`. Prints its port; answers GET /delay with its event loop delay and CPU time.
 import { monitorEventLoopDelay } from "node:perf_hooks";
 
 import { receiverByHand } from "./by-hand.js";
@@ -23,6 +23,12 @@ let handler;
 if (kind === "knocker") {
   const hooks = open(file);
   handler = hooks.endpoint("github", { provider: "github", secrets: [SECRET] });
+} else if (kind === "soak") {
+  handler = open(file, { onWarning: () => {} });
+  handler.endpoint("github", { provider: "github", secrets: [SECRET] });
+  // Any key: nothing that the strangers send was signed with it.
+  handler.endpoint("svix", { provider: "svix", secrets: [`whpk_${Buffer.alloc(32, 1).toString("base64")}`], maxBodyBytes: 2_000_000 });
+  handler.endpoint("mailgun", { provider: "mailgun", secrets: [SECRET], maxBodyBytes: 2_000_000 });
 } else {
   const receive = receiverByHand(openRaw(file));
   handler = rawBody(receive);

@@ -3,6 +3,8 @@
  * are off on Knocker's connections, and these are run after a commit has been answered, and watched.
  */
 
+import { statSync } from "node:fs";
+
 import type { Connection } from "./driver.js";
 import type { Disk } from "./disk.js";
 
@@ -16,11 +18,25 @@ const PAGES_A_CALL = 8;
 const LEAST_FACTOR = 0.1;
 const MOST_FACTOR = 10;
 
+/** The same in bytes, and by how much a log has to have grown since the last checkpoint to be looked at again on account of its size. */
+const DUE_BYTES = DUE_PAGES * 4096;
+const GROWTH_BYTES = DUE_BYTES / 4;
+
+function sizeOfLog(file: string): number {
+  try {
+    return statSync(`${file}-wal`, { throwIfNoEntry: false })?.size ?? 0;
+  } catch {
+    return 0;
+  }
+}
+
 /** The checkpoints of one file, as far as this thread writes to it. */
 export class Checkpoints {
   #units = 0;
   /** Pages in the log for each unit that was counted. */
   #factor = 1;
+  /** Of the log's file at the last checkpoint: it is written again from its beginning, and never becomes shorter. */
+  #size = 0;
   /** Pages that the last checkpoint left in the log. */
   #left = 0;
 
@@ -29,25 +45,29 @@ export class Checkpoints {
     this.#units += PAGES_A_CALL * calls + bytes / 4096;
   }
 
-  /** Whether the log is long enough by now. */
-  get due(): boolean {
-    return this.#units * this.#factor >= DUE_PAGES;
+  /** Whether the log of this file is long enough by now: by what was counted, or because it has become longer than it ever was. */
+  isDue(file: string): boolean {
+    if (this.#units * this.#factor >= DUE_PAGES) return true;
+    const size = sizeOfLog(file);
+    return size >= DUE_BYTES && size - this.#size >= GROWTH_BYTES;
   }
 
   /** Forgets: another file, another log. */
   reset(): void {
-    this.#units = this.#left = 0;
+    this.#units = this.#left = this.#size = 0;
   }
 
   /**
-   * Moves what can be moved without waiting for anybody.
+   * Moves the log into the file. As a `FULL` one, with the write lock: what a checkpoint copies that ends before the log does is taken to be copied, and is never
+   * synced where the next one fails.
    * @returns what it failed with, if it failed.
    */
-  run(connection: Connection<unknown>, disk: Disk): unknown {
+  run(connection: Connection<unknown>, file: string, disk: Disk): unknown {
     const units = this.#units;
+    this.#size = sizeOfLog(file);
     this.#units = 0;
     try {
-      const row = connection.get("PRAGMA wal_checkpoint(PASSIVE)");
+      const row = connection.get("PRAGMA wal_checkpoint(FULL)");
       const log = Number(row?.["log"] ?? -1);
       if (log < 0) return undefined;
       const grown = log - this.#left;

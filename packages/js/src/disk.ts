@@ -18,8 +18,6 @@ const PAUSE_MS = 250;
 /** What one thread knows of the disk under one file. */
 export class Disk {
   #doubt: KnockerError | undefined;
-  /** What ends the doubt: after a write that failed the log must be empty, after a checkpoint that failed another one will do. */
-  #cure: "TRUNCATE" | "PASSIVE" = "PASSIVE";
   #triedAt = -Infinity;
 
   /** Why nothing may be written now, if so. */
@@ -29,56 +27,51 @@ export class Disk {
 
   /** Notes what a write ended in. Only a failing disk is a reason to doubt. */
   wroteWith(error: unknown): void {
-    if (error instanceof IoError) this.#begin(error, "TRUNCATE");
+    if (error instanceof IoError) this.#begin(error);
   }
 
   /** Notes what a checkpoint ended in: who is in its way is no failure. Says whether it was one. */
   checkpointedWith(error: unknown): boolean {
     if (!(error instanceof KnockerError) || error instanceof BusyError) return false;
-    this.#begin(error, "PASSIVE");
+    this.#begin(error);
     return true;
   }
 
   /** Forgets: another file, another log. */
   reset(): void {
     this.#doubt = undefined;
-    this.#cure = "PASSIVE";
     this.#triedAt = -Infinity;
   }
 
+  /** What whoever wants to write is told. */
+  refusal(): KnockerError {
+    const cause = this.#doubt!;
+    const message = `the disk has failed, and nothing is written until a checkpoint has emptied the log: ${cause.message}`;
+    return knockerError(cause.code, message, cause);
+  }
+
   /**
-   * Goes on once a checkpoint has emptied the log. Nothing else may be open on the connection.
+   * Goes on once a checkpoint has emptied the log. Nothing may be open on the connection, and it should wait for others a little.
    * @throws KnockerError with the code of the failure, while that is not so.
    */
   requireTrust(connection: Connection<unknown>): void {
-    const doubt = this.#doubt;
-    if (!doubt) return;
-    const now = performance.now();
-    if (now - this.#triedAt < PAUSE_MS) throw refusal(doubt);
+    if (!this.#doubt) return;
+    if (performance.now() - this.#triedAt < PAUSE_MS) throw this.refusal();
     for (let tries = 0; tries < TRIES; tries++) {
       try {
-        if (connection.get(`PRAGMA wal_checkpoint(${this.#cure})`)?.["busy"] === 0) return this.reset();
+        if (connection.get("PRAGMA wal_checkpoint(TRUNCATE)")?.["busy"] === 0) return this.reset();
       } catch (error) {
         if (!this.checkpointedWith(error)) break;
       }
     }
     this.#triedAt = performance.now();
-    throw refusal(this.#doubt ?? doubt);
+    throw this.refusal();
   }
 
-  #begin(error: KnockerError, cure: "TRUNCATE" | "PASSIVE"): void {
+  #begin(error: KnockerError): void {
     if (!this.#doubt) this.#triedAt = -Infinity;
     this.#doubt = error;
-    if (cure === "TRUNCATE") this.#cure = cure;
   }
-}
-
-function refusal(doubt: KnockerError): KnockerError {
-  return knockerError(
-    doubt.code,
-    `the disk has failed, and nothing is written until a checkpoint has emptied the log: ${doubt.message}`,
-    doubt,
-  );
 }
 
 const disks = new Map<string, Disk>();

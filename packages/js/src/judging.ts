@@ -9,8 +9,8 @@ import type { SqlValue } from "./driver.js";
 /** Requests of more bytes are heavy. */
 const HEAVY_BYTES = 64 * 1024;
 
-/** After a heavy one, no other for so many times its duration: a fifth of the time is theirs. */
-const REST = 4;
+/** After a heavy one, no other for so many times its duration: a tenth of the time is theirs. */
+const REST = 9;
 
 /** What is to be judged, and stored after it. */
 export interface ToJudge {
@@ -37,32 +37,54 @@ export function isHeavy(parameters: readonly SqlValue[]): boolean {
   return bytesOf(parameters) > HEAVY_BYTES;
 }
 
-/** The heavy requests that wait. */
+/** The heavy requests that wait to be judged, and those that wait to be stored. */
 export class HeavyQueue<Item> {
   readonly #waiting: Item[] = [];
+  readonly #judged: { item: Item; until: number }[] = [];
   #notBefore = -Infinity;
 
   get length(): number {
-    return this.#waiting.length;
+    return this.#waiting.length + this.#judged.length;
   }
 
   add(item: Item): void {
     this.#waiting.push(item);
   }
 
-  /** Milliseconds until the next one may be judged; 0 now, Infinity where none waits. */
+  /** Milliseconds until one of them may go on; 0 now, Infinity where none waits. */
   get waitMs(): number {
-    if (this.#waiting.length === 0) return Infinity;
-    return Math.max(0, this.#notBefore - performance.now());
+    const judging = this.#waiting.length > 0 ? this.#notBefore : Infinity;
+    return Math.max(0, Math.min(judging, this.#judged[0]?.until ?? Infinity) - performance.now());
   }
 
-  /** Judges the next one, and pays for it with time. */
-  run(judge: (item: Item) => void): void {
-    const item = this.#waiting.shift();
-    if (item === undefined) return;
+  /**
+   * Judges the next one if its time has come, and pays for it with time.
+   * @param judge says whether there is something to be stored.
+   * @param isAlone whether no small request has come lately: there will be no group to join.
+   */
+  run(judge: (item: Item) => boolean, isAlone: boolean): void {
     const start = performance.now();
-    judge(item);
+    if (this.#waiting.length === 0 || start < this.#notBefore) return;
+    const item = this.#waiting.shift()!;
+    const stored = judge(item);
     const end = performance.now();
     this.#notBefore = end + REST * (end - start);
+    if (stored) this.#judged.push({ item, until: isAlone ? end : this.#notBefore });
+  }
+
+  /**
+   * Takes the next one that is judged and to be stored. In a group of others at once; a commit of its own, which others would have to wait for, only where there was
+   * no such group for a while.
+   */
+  next(isInCompany: boolean): Item | undefined {
+    const first = this.#judged[0];
+    if (!first || (!isInCompany && performance.now() < first.until)) return undefined;
+    this.#judged.shift();
+    return first.item;
+  }
+
+  /** Gives back what did not fit. */
+  unshift(item: Item): void {
+    this.#judged.unshift({ item, until: -Infinity });
   }
 }

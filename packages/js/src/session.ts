@@ -6,7 +6,7 @@ import { check } from "./check.js";
 import { Checkpoints } from "./checkpoints.js";
 import type { Connection, Driver, Row, SqlValue } from "./driver.js";
 import { type Disk, diskOf } from "./disk.js";
-import { type KnockerError, knockerError } from "./errors.js";
+import { type KnockerError, knockerError, ReadOnlyError } from "./errors.js";
 import { claimFile, loadOn } from "./library.js";
 import { Link, type LinkSource } from "./link.js";
 import { type WriteLock, lockOf, whenFree } from "./lock.js";
@@ -25,6 +25,9 @@ export interface WriteSize {
   calls: number;
   bytes: number;
 }
+
+/** How long a checkpoint waits for those who read or write, in milliseconds. */
+const CHECKPOINT_PATIENCE_MS = 50;
 
 const ONE_CALL: WriteSize = { calls: 1, bytes: 0 };
 
@@ -77,7 +80,7 @@ export class Session<Db extends object> implements LinkSource<Db> {
     this.main = new Link<Db>(this, first);
     this.writer = new Writer(this);
     try {
-      this.#patiently(() => this.write(() => this.#bootstrap(this.main.connection)));
+      this.#patiently(() => this.write(() => this.main.use((connection) => this.#bootstrap(connection))));
     } catch (error) {
       this.#releaseFile();
       if (this.#owned) this.main.drop();
@@ -135,6 +138,10 @@ export class Session<Db extends object> implements LinkSource<Db> {
     if (this.inMemory) return this.main.connection;
     // Opening a file that is not there would create it.
     if (this.#place?.isInPlace() === false) throw this.#place.gone();
+    const connection = this.#open(this.file);
+    if (!isReadOnly(connection)) return connection;
+    // One failure of a moment makes SQLite open the file for reading alone, for as long as the connection lives.
+    connection.close();
     return this.#open(this.file);
   }
 
@@ -155,7 +162,7 @@ export class Session<Db extends object> implements LinkSource<Db> {
    */
   write<T>(work: () => T, { calls, bytes } = ONE_CALL): T {
     this.requireFile();
-    if (this.disk.doubt) this.disk.requireTrust(this.connection);
+    if (this.disk.doubt) this.#requireTrust();
     let result;
     try {
       result = work();
@@ -165,7 +172,7 @@ export class Session<Db extends object> implements LinkSource<Db> {
     }
     if (this.#place?.isInPlace() === false) throw this.#place.gone();
     this.#checkpoints.wrote(calls, bytes);
-    if (this.#checkpoints.due) this.writer.tidy();
+    if (!this.inMemory && this.#checkpoints.isDue(this.file)) this.writer.tidy();
     return result;
   }
 
@@ -176,11 +183,28 @@ export class Session<Db extends object> implements LinkSource<Db> {
 
   /** Moves the log into the file where it is due, and tells where that fails. For the writer, between two groups. */
   checkpoint(): void {
-    if (!this.#checkpoints.due || this.inMemory || this.closed || this.disk.doubt) return;
+    if (this.inMemory || !this.#checkpoints.isDue(this.file) || this.closed || this.disk.doubt) return;
     const connection = this.main.current;
-    if (!connection || connection.inTransaction) return;
-    const failure = this.#checkpoints.run(connection, this.disk);
+    // A handler of this thread that holds the lock could not come to its end while this waits: its own commit is the next occasion.
+    if (!connection || connection.inTransaction || this.lock.heldByOther()) return;
+    const failure = this.#waiting(CHECKPOINT_PATIENCE_MS, connection, () => this.#checkpoints.run(connection, this.file, this.disk));
     if (failure !== undefined) this.report(failure);
+  }
+
+  #requireTrust(): void {
+    const connection = this.connection;
+    if (this.lock.heldByOther() || connection.inTransaction) throw this.disk.refusal();
+    this.#waiting(CHECKPOINT_PATIENCE_MS, connection, () => this.disk.requireTrust(connection));
+  }
+
+  /** Runs something on a connection that waits so long for others, and blocks the thread meanwhile. */
+  #waiting<T>(timeoutMs: number, connection: Connection<Db>, work: () => T): T {
+    this.setBusyTimeout(connection, timeoutMs);
+    try {
+      return work();
+    } finally {
+      this.setBusyTimeout(connection, 0);
+    }
   }
 
   /** Calls a function in the next group commit. The clock follows as its last argument. */
@@ -388,13 +412,25 @@ export class Session<Db extends object> implements LinkSource<Db> {
     // The handler that holds the lock needs this thread to come to its end: waiting for it would last for ever.
     if (this.lock.heldByOther()) throw knockerError("busy", "a handler of this process is in the middle of its transaction");
     this.requireFile();
+    if (this.disk.doubt) this.#requireTrust();
     this.setBusyTimeout(this.connection, this.busyTimeoutMs);
     try {
       return work();
     } finally {
+      // It may be another by now.
       const current = this.main.current;
       if (current) this.setBusyTimeout(current, 0);
     }
+  }
+}
+
+/** Whether a connection to a file that has the schema cannot write. `BEGIN IMMEDIATE` does not tell, nor does any driver. */
+function isReadOnly(connection: Connection<unknown>): boolean {
+  try {
+    connection.get("DELETE FROM main._knocker_endpoints WHERE 0");
+    return false;
+  } catch (error) {
+    return error instanceof ReadOnlyError;
   }
 }
 

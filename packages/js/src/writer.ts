@@ -4,7 +4,7 @@
  */
 
 import type { Connection, SqlValue } from "./driver.js";
-import { knockerError, StaleJudgementError } from "./errors.js";
+import { knockerError, ReadOnlyError, StaleJudgementError } from "./errors.js";
 import { bytesOf, HeavyQueue, isHeavy, type ToJudge } from "./judging.js";
 import type { Link } from "./link.js";
 import { selectOf } from "./statements.js";
@@ -15,6 +15,9 @@ const LARGEST_GROUP_BYTES = 8 * 1024 * 1024;
 
 /** How long small requests are judged before those that are judged are stored, in milliseconds. */
 const JUDGING_MS = 10;
+
+/** So long without a small request, and a heavy one waits for no company, in milliseconds. */
+const ALONE_MS = 100;
 
 /** How often a request is judged whose endpoint is changed meanwhile. */
 const MOST_JUDGED = 4;
@@ -54,6 +57,8 @@ export class Writer {
   readonly #heavy = new HeavyQueue<Write>();
   #running: Promise<void> | undefined;
   #untidy = false;
+  /** When the last small request came. */
+  #lightAt = -Infinity;
   /** Ends a wait for the share of heavy requests. */
   #wake: (() => void) | undefined;
 
@@ -97,7 +102,10 @@ export class Writer {
       };
       const write: Write = { sql, parameters, toJudge, judged: 0, since: performance.now(), resolve, reject };
       if (toJudge && isHeavy(toJudge.parameters)) this.#heavy.add(write);
-      else this.#pending.push(write);
+      else {
+        this.#pending.push(write);
+        this.#lightAt = write.since;
+      }
       this.#running ??= this.#run();
       this.#wake?.();
     });
@@ -111,7 +119,11 @@ export class Writer {
       if (group.length > 0) await this.#commit(group);
       // The answers go out, and new requests come in, before anything else is done.
       await nextTurn();
-      if (this.#heavy.waitMs === 0) this.#heavy.run((write) => this.#judge(write) && this.#pending.unshift(write));
+      if (this.#heavy.length > 0) {
+        this.#heavy.run((write) => this.#judge(write), performance.now() - this.#lightAt > ALONE_MS);
+        // What has arrived meanwhile goes into the same group.
+        await nextTurn();
+      }
       if (this.#untidy) this.#tidy();
       if (this.#pending.length === 0 && this.#heavy.length > 0) await this.#rest(this.#heavy.waitMs);
     }
@@ -154,6 +166,16 @@ export class Writer {
       bytes += size;
       group.push(write);
       this.#pending.shift();
+    }
+    while (group.length < LARGEST_GROUP) {
+      const write = this.#heavy.next(group.length > 0);
+      if (!write) break;
+      bytes += bytesOf(write.parameters);
+      if (group.length > 0 && bytes > LARGEST_GROUP_BYTES) {
+        this.#heavy.unshift(write);
+        break;
+      }
+      group.push(write);
     }
     return group;
   }
@@ -212,8 +234,8 @@ export class Writer {
     try {
       return { result: connection.get(write.sql, ...write.parameters)!["result"]! };
     } catch (error) {
-      // A full disk ends the whole transaction: then what went before it in the group is gone too.
-      if (!connection.inTransaction) throw error;
+      // A full disk ends the whole transaction: then what went before it in the group is gone too. A connection that came up read-only begins one all the same.
+      if (!connection.inTransaction || error instanceof ReadOnlyError) throw error;
       return { error };
     }
   }

@@ -32,7 +32,7 @@ export function deferred() {
 }
 
 /** How long something may take before that is a failure, in milliseconds: no slow disk and no busy machine should make it one. */
-export const PATIENCE_MS = 300_000;
+export const PATIENCE_MS = Number(process.env.KNOCKER_TEST_PATIENCE_MS ?? 300_000);
 
 /** Settles when `condition` holds, asked once a turn of the event loop; fails after `PATIENCE_MS`. */
 export async function until(condition, what) {

@@ -25,6 +25,8 @@ export const runtime = {
   Database,
   /** The module that fixtures import in processes and threads of their own. */
   opening: new URL("opening.js", import.meta.url).href,
+  /** The module that they sign with. */
+  signing: new URL("signing.js", import.meta.url).href,
   /** The worker's command. */
   command: fileURLToPath(new URL("../bin/knocker-worker.js", import.meta.url)),
 };
