@@ -20,6 +20,12 @@ def own(suite, entry, sent, good):
     suite.delivery("the published example", published, (None, "msg_p5jXN8AQM9LWM0D4loKWxJek"), secrets=secret, now=1614265330000)
     time = good.header("webhook-timestamp", str(NOW))
     suite.refused("a timestamp in milliseconds", time, "bad_signature")
+    # Another split of the same signed bytes: the id takes in the time and the body as far as a second time in it.
+    told = entry.sign(sent.to(body=b'{"type":"note","text":"x.1767225601.y"}'))
+    start, end = told.body.split(b".1767225601.")
+    taken = f"{told.value('webhook-id')}.{told.value('webhook-timestamp')}.{start.decode()}"
+    forged = told.header("webhook-id", taken).header("webhook-timestamp", "1767225601").to(body=end)
+    suite.refused("an id that takes in the time and the beginning of the body", forged, "malformed_header")
     public = "whpk_" + base64_text(ED25519_PUBLIC)
     message = entry.signed(sent, seconds(NOW))
     signature = "v1a," + base64_text(sign_ed25519(message))

@@ -38,8 +38,7 @@ pub(crate) static STANDARD_WEBHOOKS: Provider = Provider {
     ..Provider::BASE
 };
 
-const ABOUT: &str =
-    "HMAC-SHA-256 over `{id}.{timestamp}.{body}`, base64 as `v1,<base64>`; or Ed25519 as `v1a,<base64>` with a `whpk_…` public key";
+const ABOUT: &str = "HMAC-SHA-256 over `{id}.{timestamp}.{body}`, base64 as `v1,<base64>`, with a `whsec_…` secret (or `v1,whsec_…`); or Ed25519 as `v1a,<base64>` with a `whpk_…` public key";
 
 /// The headers of the specification.
 pub(super) const WEBHOOK_HEADERS: [&str; 3] = ["webhook-id", "webhook-timestamp", "webhook-signature"];

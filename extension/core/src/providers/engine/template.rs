@@ -121,20 +121,23 @@ pub fn timestamp_joint(parts: &[Part]) -> Joint {
     if touches { Joint::Touching } else { Joint::Separated }
 }
 
-/// Refuses a header that touches another part of what is signed and holds more than a name or a number does: such a value could have taken
-/// in what stands behind it.
+/// Refuses a header whose value could have taken in what stands behind it. One that touches another part of what is signed holds no more than a
+/// name or a number does; one that is set apart, by a full stop say, does not hold what a JSON body begins with.
 pub fn check_headers(parts: &[Part], context: &Context) -> Checked<()> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.=+/".contains(&byte);
     for (at, part) in parts.iter().enumerate() {
         let Part::Header(name) = part else { continue };
         let touches = |beside: Option<&Part>| beside.is_some_and(|part| !matches!(part, Part::Text(_)));
-        if !touches(parts.get(at + 1)) && !touches(at.checked_sub(1).and_then(|before| parts.get(before))) {
-            continue;
+        let touching = touches(parts.get(at + 1)) || touches(at.checked_sub(1).and_then(|before| parts.get(before)));
+        let value = context.header(name)?.unwrap_or_default();
+        if touching && !value.bytes().all(is_plain) {
+            let expected = "letters, digits and -_.=+/, as what is signed behind it must not be taken for a part of it";
+            return Err(Refusal::malformed(name, expected));
         }
-        if !context.header(name)?.is_some_and(|value| value.bytes().all(is_plain)) {
+        if parts[at..].contains(&Part::Body) && value.contains(['{', '[']) {
             return Err(Refusal::malformed(
                 name,
-                "letters, digits and -_.=+/, as what is signed behind it must not be taken for a part of it",
+                "without a brace or a bracket, as what is signed behind it must not be taken for a part of it",
             ));
         }
     }
