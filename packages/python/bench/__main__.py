@@ -11,6 +11,7 @@ from pathlib import Path
 
 import http_load
 import receives
+import soak
 import workers
 
 
@@ -71,6 +72,7 @@ def main(folder: Path) -> int:
     bare, more = receives.overhead(folder)
     print(f"\n{'one bare SQL call, µs':<34}{bare:>9.0f}\n{'endpoint.receive over it, µs':<34}{more:>9.0f}")
     below += print_workers(folder)
+    below += soak.print_soak(folder, free_port())
     for goal in below:
         print(f"below the goal: {goal}")
     return 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import hmac
 import json
@@ -15,6 +16,10 @@ from receives import SECRET, by_hand
 
 hooks = knocker.open(os.environ["BENCH_DB"])
 hooks.endpoint("github", provider="github", secrets=[SECRET])
+# Of the soak; strangers send there. The key is the public one of RFC 8032's first example.
+_KEY = bytes.fromhex("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a")
+hooks.endpoint("svix", provider="svix", secrets=["whpk_" + base64.b64encode(_KEY).decode()])
+hooks.endpoint("mailgun", provider="mailgun", secrets=[SECRET])
 app = hooks.asgi()
 
 _store = by_hand(Path(os.environ["BENCH_DB"] + "-by-hand"))

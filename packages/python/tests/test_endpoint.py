@@ -30,11 +30,15 @@ def test_settings_are_stored(hooks: knocker.Hooks) -> None:
         unhandled="ignore",
         on_redelivery="requeue_dead",
         invalid_per_hour=5,
+        max_refused=6,
+        max_refused_bytes=7_000_000,
+        max_batch_events=8,
     )
     stored = settings(hooks)
     assert (stored.name, stored.provider, stored.enabled, stored.max_attempts) == ("github", "github", True, 3)
     assert stored.backoff == {"base_s": 1, "factor": 2, "cap_s": 60}
     assert (stored.max_body_bytes, stored.unhandled, stored.on_redelivery, stored.invalid_per_hour) == (1000, "ignore", "requeue_dead", 5)
+    assert (stored.max_refused, stored.max_refused_bytes, stored.max_batch_events) == (6, 7_000_000, 8)
 
 
 def test_what_the_code_no_longer_says_goes_back_to_its_default(tmp_path: Path) -> None:

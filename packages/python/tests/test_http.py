@@ -399,6 +399,20 @@ def test_every_host_that_can_be_is_taken(hooks: knocker.Hooks, github: knocker.E
     assert next(hooks.deliveries()).url == f"http://{host}/github"
 
 
+def test_requests_that_are_only_counted_are_a_warning_once_a_minute(
+    hooks: knocker.Hooks, interface: str, call: Call, caplog: pytest.LogCaptureFixture
+) -> None:
+    hooks.endpoint("github", provider="github", secrets=[SECRET], max_refused=3)
+    app = app_of(hooks, interface)
+    forged = knocker.Request(b"{}", [("X-GitHub-Event", "push")])
+    assert [call(app, "/github", forged)[0] for _ in range(9)] == [401] * 9
+    (record,) = [record for record in caplog.records if record.name == "knocker.http"]
+    assert (record.levelname, vars(record)["code"], vars(record)["endpoint"]) == ("WARNING", "limited", "github")
+    assert "max_refused" in record.getMessage()
+    refused = hooks.stats().endpoints[0].refused
+    assert (refused.kept, refused.full) == (len(list(hooks.deliveries())), True)
+
+
 def test_a_body_that_is_too_large_is_a_warning_once_a_minute(
     hooks: knocker.Hooks, github: knocker.Endpoint, interface: str, call: Call, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -407,7 +421,7 @@ def test_a_body_that_is_too_large_is_a_warning_once_a_minute(
     assert [call(app, "/github", large)[0] for _ in range(3)] == [413, 413, 413]
     (record,) = [record for record in caplog.records if record.name == "knocker.http"]
     assert record.levelname == "WARNING"
-    assert {"endpoint": "github", "size": 1000, "max_body_bytes": 64}.items() <= vars(record).items()
+    assert {"endpoint": "github", "code": "too_large", "size": 1000, "max_body_bytes": 64}.items() <= vars(record).items()
     assert "max_body_bytes" in record.getMessage()
 
 

@@ -30,6 +30,7 @@ from knocker.errors import ClosedError, FileReplacedError, ForkedError, KnockerE
 from knocker.file_identity import OpenFile
 from knocker.file_path import FilePath, absolute, file_name
 from knocker.forks import prepare_for_forks
+from knocker.judging import Judges
 from knocker.signals import ChangeSignal
 from knocker.use_gate import UseGate
 from knocker.writer import Writer
@@ -67,6 +68,7 @@ class Database:
         self.clock = clock
         self.changed = ChangeSignal()
         self.checkpoints = Checkpoints()
+        self.judges = Judges(self)
         self.gate = UseGate()
         """Whoever uses a connection of this database is inside."""
         self.generation = 0
@@ -273,7 +275,9 @@ class Database:
         """Commits what is queued and closes the connections. Using it afterwards raises ClosedError."""
         with self._lock:
             self._closed = True
-            writer, self._writer = self._writer, None
+        # What is judged still goes to the writer.
+        self.judges.close()
+        writer, self._writer = self._writer, None
         if writer is not None:
             writer.close()
         self._close_idle()
@@ -295,7 +299,7 @@ class Database:
         """Closes what is open, once nobody uses it. Connections that were given away cannot be: then nobody is kept waiting either."""
         self._kept = [connection for connection in list(self._given) if _is_open(connection)]
         patience_s = 0.0 if self._kept or self._closed else self.busy_timeout_s + _FORK_MARGIN_S
-        self._came_to_rest = self.gate.close(patience_s) and not self._kept
+        self._came_to_rest = self.gate.close(patience_s) and not self._kept and self.judges.rest(patience_s)
         if self._came_to_rest:
             self._close_idle()
             if self._writer is not None:
@@ -304,13 +308,14 @@ class Database:
     def after_fork_in_parent(self) -> None:
         """Goes on."""
         self._kept = []
+        self.judges.go_on()
         self.gate.open()
 
     def after_fork_in_child(self) -> None:
         """Begins again without the parent's threads, and refuses where a connection is the parent's: it is kept alive and not closed,
         because closing the child's copy would touch files that the parent works on."""
         if not self._came_to_rest:
-            _OF_PARENTS.append((self._kept, self._idle, self._writer))
+            _OF_PARENTS.append((self._kept, self._idle, self._writer, self.judges))
             what = "a worker, or a connection from hooks.database.connect()," if self._kept else "a call that did not end in time"
             self._forked = self._forked or f"{what} was using {self.path} when this process was forked"
         self._kept = []
@@ -322,6 +327,7 @@ class Database:
         self._given = weakref.WeakSet()
         self._writer = None
         self.changed = ChangeSignal()
+        self.judges = Judges(self)
         self.checkpoints.after_fork()
 
 

@@ -7,18 +7,23 @@ from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from knocker.arguments import to_json
+from knocker.connection import Value
 from knocker.database import Database
 from knocker.endpoint_secrets import EndpointSecrets, Secrets
-from knocker.error_codes import UnknownEndpointError
+from knocker.error_codes import StaleJudgementError, UnknownEndpointError
 from knocker.errors import UsageError
 from knocker.handlers import Handler, Handlers
 from knocker.receipt import Receipt, Verdict
 from knocker.request import Headers, HeadersLike, Request, raw_bytes
+from knocker.ticket import Ticket
 
 if TYPE_CHECKING:
     from knocker.http.asgi import AsgiApp
     from knocker.http.settings import HttpSettings
     from knocker.http.wsgi import WsgiApp
+
+# A judgement is made again where the settings have changed since.
+_TRIES = 4
 
 AnyHandler = TypeVar("AnyHandler", bound=Handler)
 
@@ -50,6 +55,9 @@ class Endpoint:
         unhandled: Literal["dead", "ignore"] | None = None,
         on_redelivery: Literal["keep", "requeue_dead"] | None = None,
         invalid_per_hour: int | None = None,
+        max_refused: int | None = None,
+        max_refused_bytes: int | None = None,
+        max_batch_events: int | None = None,
     ) -> None:
         """Stores the settings. What is left out gets its default, also of ``backoff``, so that the code says all there is; only ``enabled``
         keeps its stored value, so that an operator's switch outlives a deploy."""
@@ -63,6 +71,9 @@ class Endpoint:
             "unhandled": unhandled,
             "on_redelivery": on_redelivery,
             "invalid_per_hour": invalid_per_hour,
+            "max_refused": max_refused,
+            "max_refused_bytes": max_refused_bytes,
+            "max_batch_events": max_batch_events,
         }
         if enabled is not None:
             config["enabled"] = enabled
@@ -108,12 +119,11 @@ class Endpoint:
 
         Callers of several threads share commits. Raises :class:`~knocker.KnockerError` where nothing could be stored.
         """
-        return Receipt.from_json(self._database.writer.call(*self._receive_call(request, self._secrets.of(request))))
+        return self._stored("knocker_judge", request.to_json(), request.body, self._secrets.of(request))
 
     async def areceive(self, request: Request) -> Receipt:
         """As :meth:`receive`, for coroutines; concurrent tasks share commits."""
-        secrets = await self._secrets.aof(request)
-        return Receipt.from_json(await self._database.writer.acall(*self._receive_call(request, secrets)))
+        return await self._astored("knocker_judge", request.to_json(), request.body, await self._secrets.aof(request))
 
     def ingest(
         self,
@@ -135,7 +145,7 @@ class Endpoint:
         The dedupe identity is the first that is not empty of ``key``, ``provider_event_id`` and ``provider_delivery_id``.
         """
         fields = _fields(valid, type, key, reason, detail, provider_event_id, provider_delivery_id, method, url, headers)
-        return Receipt.from_json(self._database.writer.call("knocker_ingest", self.name, fields, raw_bytes(body), self._database.now()))
+        return self._stored("knocker_attest", fields, raw_bytes(body))
 
     async def aingest(
         self,
@@ -154,9 +164,7 @@ class Endpoint:
     ) -> Receipt:
         """As :meth:`ingest`, for coroutines."""
         fields = _fields(valid, type, key, reason, detail, provider_event_id, provider_delivery_id, method, url, headers)
-        return Receipt.from_json(
-            await self._database.writer.acall("knocker_ingest", self.name, fields, raw_bytes(body), self._database.now())
-        )
+        return await self._astored("knocker_attest", fields, raw_bytes(body))
 
     def verify(self, request: Request) -> Verdict:
         """The verdict on a request with this endpoint's provider, options and secrets; nothing is stored.
@@ -174,7 +182,11 @@ class Endpoint:
         provider, options = self._database.rows("SELECT provider, options FROM knocker_endpoints WHERE name = ?", [self.name])[0]
         if provider is None:
             raise UsageError(f"endpoint {self.name!r} has no provider that could verify")
-        return Verdict.from_json(self._database.call("knocker_verify", provider, options, request.to_json(), request.body, secrets))
+        arguments = (provider, options, request.to_json(), request.body, secrets, self._database.now())
+        ticket = Ticket("knocker_verify", arguments)
+        wait = ticket.block()
+        self._database.judges.judge(ticket)
+        return Verdict.from_json(wait())
 
     def asgi(self) -> AsgiApp:
         """An ASGI app that receives for this endpoint at every path."""
@@ -188,8 +200,39 @@ class Endpoint:
 
         return WsgiApp(lambda _: self, self._http)
 
-    def _receive_call(self, request: Request, secrets: str) -> tuple[Any, ...]:
-        return ("knocker_receive", self.name, request.to_json(), request.body, secrets, self._database.now())
+    def _stored(self, judge: str, *arguments: Value) -> Receipt:
+        """Has it judged outside of any transaction, and what was found stored in the writer's."""
+        for tries_left in reversed(range(_TRIES)):
+            ticket = self._ticket(judge, arguments)
+            wait = ticket.block()
+            self._database.judges.judge(ticket)
+            try:
+                return Receipt.from_json(wait())
+            except StaleJudgementError:
+                # The settings have changed in between.
+                if not tries_left:
+                    raise
+        raise AssertionError
+
+    async def _astored(self, judge: str, *arguments: Value) -> Receipt:
+        """As :meth:`_stored`, for coroutines. A cancelled caller's receipt may still be stored."""
+        for tries_left in reversed(range(_TRIES)):
+            ticket = self._ticket(judge, arguments)
+            future = ticket.awaited()
+            self._database.judges.judge(ticket)
+            try:
+                return Receipt.from_json(await future)
+            except StaleJudgementError:
+                if not tries_left:
+                    raise
+        raise AssertionError
+
+    def _ticket(self, judge: str, arguments: tuple[Value, ...]) -> Ticket:
+        return Ticket(judge, (self.name, *arguments, self._database.now()), self._store)
+
+    def _store(self, ticket: Ticket, judgement: bytes) -> None:
+        ticket.asks_for("knocker_store", (self.name, judgement, self._database.now()))
+        self._database.writer.put(ticket)
 
 
 def _fields(

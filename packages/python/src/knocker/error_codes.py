@@ -56,6 +56,14 @@ class BadStateError(KnockerError):
     )
 
 
+class StaleJudgementError(KnockerError):
+    """The core's ``stale_judgement``."""
+
+    code = "stale_judgement"
+    retryable = True
+    hint = "Judge the request again with knocker_judge and store that judgement. Nothing was written."
+
+
 class LeaseLostError(KnockerError):
     """The core's ``lease_lost``."""
 
@@ -175,6 +183,7 @@ ERRORS: dict[str, type[KnockerError]] = {
     "unknown_event": UnknownEventError,
     "unknown_delivery": UnknownDeliveryError,
     "bad_state": BadStateError,
+    "stale_judgement": StaleJudgementError,
     "lease_lost": LeaseLostError,
     "not_bootstrapped": NotBootstrappedError,
     "schema_incomplete": SchemaIncompleteError,

@@ -53,6 +53,9 @@ class Hooks(Operations):
         unhandled: Literal["dead", "ignore"] | None = None,
         on_redelivery: Literal["keep", "requeue_dead"] | None = None,
         invalid_per_hour: int | None = None,
+        max_refused: int | None = None,
+        max_refused_bytes: int | None = None,
+        max_batch_events: int | None = None,
     ) -> Endpoint:
         """Creates or updates an endpoint.
 
@@ -61,10 +64,12 @@ class Hooks(Operations):
         :meth:`~knocker.Endpoint.ingest` only.
 
         The other settings are stored, and what is left out gets its default: 10 attempts; a backoff of
-        ``{"base_s": 5, "factor": 4, "cap_s": 21600}``, part by part; bodies of at most 1 MiB; events that no handler wants become
-        ``"dead"``; a redelivery of a dead event changes nothing (``"keep"``); 1000 refused receipts an hour are kept, more only counted.
-        ``enabled`` alone keeps its stored value. Raises :class:`~knocker.InvalidArgumentError` and
-        :class:`~knocker.UnknownProviderError`, and :class:`~knocker.UsageError` where these hooks have an endpoint of that name.
+        ``{"base_s": 5, "factor": 4, "cap_s": 21600}``, part by part; bodies of at most what the provider sends, and of 1 MiB at least;
+        events that no handler wants become ``"dead"``; a redelivery of a dead event changes nothing (``"keep"``). Refused receipts are kept
+        up to 1000 an hour, ``max_refused`` 10,000 and ``max_refused_bytes`` 128 MiB in all, more only counted; a request makes at most
+        ``max_batch_events`` 10,000 events, and a larger batch is stored whole as one. ``enabled`` alone keeps its stored value. Raises
+        :class:`~knocker.InvalidArgumentError` and :class:`~knocker.UnknownProviderError`, and :class:`~knocker.UsageError` where these
+        hooks have an endpoint of that name.
         """
         settings = {
             "provider": provider,
@@ -76,6 +81,9 @@ class Hooks(Operations):
             "unhandled": unhandled,
             "on_redelivery": on_redelivery,
             "invalid_per_hour": invalid_per_hour,
+            "max_refused": max_refused,
+            "max_refused_bytes": max_refused_bytes,
+            "max_batch_events": max_batch_events,
         }
         return self._add(name, secrets, settings)
 

@@ -15,6 +15,7 @@ from knocker.records import (
     EventCounts,
     LastHour,
     PruneResult,
+    RefusedKept,
     ReplayedDelivery,
     RetentionPass,
     RetentionPolicy,
@@ -196,6 +197,7 @@ class Operations(Reads):
                     events=EventCounts(**one["events"]),
                     oldest_waiting_ms=one["oldest_waiting_ms"],
                     last_hour=LastHour(**one["last_hour"]),
+                    refused=RefusedKept(**one["refused"]),
                 )
                 for one in result["endpoints"]
             ),
@@ -221,6 +223,9 @@ class Operations(Reads):
         limit: int | None,
         dry_run: bool,
     ) -> BulkResult:
+        if endpoint is not None:
+            # Names the nearest one, which nobody looks for inside a write transaction.
+            self.require_endpoint(endpoint)
         filter = _filter(
             status=status,
             endpoint=endpoint,

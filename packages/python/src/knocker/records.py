@@ -88,6 +88,9 @@ class EndpointRecord:
     unhandled: Literal["dead", "ignore"]
     on_redelivery: Literal["keep", "requeue_dead"]
     invalid_per_hour: int
+    max_refused: int
+    max_refused_bytes: int
+    max_batch_events: int
     created_at: datetime
     updated_at: datetime
 
@@ -213,6 +216,16 @@ class LastHour:
 
 
 @dataclass(frozen=True)
+class RefusedKept:
+    """What is kept of refused deliveries, of which strangers can send as many as they like. ``full`` says that a bound of the endpoint is
+    reached (``max_refused``, ``max_refused_bytes``): further ones are only counted until a prune or a retention policy makes room."""
+
+    kept: int
+    bytes: int
+    full: bool
+
+
+@dataclass(frozen=True)
 class EndpointStats:
     """The figures of one endpoint. ``oldest_waiting_ms`` is how long the longest-waiting due job has been due."""
 
@@ -222,6 +235,7 @@ class EndpointStats:
     events: EventCounts
     oldest_waiting_ms: int | None
     last_hour: LastHour
+    refused: RefusedKept
 
 
 @dataclass(frozen=True)

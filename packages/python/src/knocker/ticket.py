@@ -1,4 +1,4 @@
-"""One call on its way through the writer: what to run, and whom to answer, a thread or a task."""
+"""One call on its way to the writer, by way of a judge where it needs one: what to run, and whom to answer, a thread or a task."""
 
 from __future__ import annotations
 
@@ -6,31 +6,51 @@ import asyncio
 import contextlib
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from knocker.connection import Value
 
+Judged = Callable[["Ticket", Any], None]
+
 
 class Ticket:
-    """Made by whoever calls, and answered once by the writer with ``result`` or ``error``."""
+    """Made by whoever calls, and answered once with ``result`` or ``error``."""
 
-    __slots__ = ("arguments", "error", "function", "future", "lock", "loop", "queued_at", "result", "size")
+    __slots__ = ("_judged", "arguments", "error", "function", "future", "lock", "loop", "queued_at", "result", "size")
 
-    def __init__(self, function: str, arguments: tuple[Value, ...]) -> None:
-        self.function = function
-        self.arguments = arguments
-        self.size = sum(len(one) for one in arguments if isinstance(one, (bytes, str)))
-        self.queued_at = time.monotonic()
+    def __init__(self, function: str, arguments: tuple[Value, ...], judged: Judged | None = None) -> None:
+        """``judged`` is told what a judge has found, and sends the ticket on to the writer."""
+        self._judged = judged
         self.result: Any = None
         self.error: BaseException | None = None
-        self.lock: threading.Lock | None = threading.Lock()
+        self.lock: threading.Lock | None = None
         self.loop: asyncio.AbstractEventLoop | None = None
         self.future: asyncio.Future[Any] | None = None
-        self.lock.acquire()
+        self.asks_for(function, arguments)
 
-    def wait(self) -> Any:
-        """Blocks this thread until the answer is there."""
+    def asks_for(self, function: str, arguments: tuple[Value, ...]) -> None:
+        """This call is to be run, as of now."""
+        self.function = function
+        self.arguments = arguments
+        self.size = sum([len(one) for one in arguments if isinstance(one, (bytes, str))])
+        self.queued_at = time.monotonic()
+
+    def judged(self, judgement: Any) -> None:
+        """Sends it on."""
+        if self._judged is None:
+            self.result = judgement
+            answer([self])
+        else:
+            self._judged(self, judgement)
+
+    def block(self) -> Callable[[], Any]:
+        """How this thread waits for the answer; to be asked for before the ticket is on its way."""
+        lock = self.lock = threading.Lock()
+        lock.acquire()
+        return self._wait
+
+    def _wait(self) -> Any:
         assert self.lock is not None
         self.lock.acquire()
         if self.error is not None:
@@ -38,8 +58,7 @@ class Ticket:
         return self.result
 
     def awaited(self) -> asyncio.Future[Any]:
-        """A future of the running loop for the answer; to be asked for before the ticket is queued."""
-        self.lock = None
+        """A future of the running loop for the answer; to be asked for before the ticket is on its way."""
         self.loop = asyncio.get_running_loop()
         self.future = self.loop.create_future()
         return self.future

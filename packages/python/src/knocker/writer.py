@@ -47,15 +47,9 @@ class Writer:
     def call(self, function: str, *arguments: Value) -> Any:
         """Runs one SQL function and returns its result after the commit. Raises the error of this call alone."""
         ticket = Ticket(function, arguments)
-        self._enqueue(ticket)
-        return ticket.wait()
-
-    async def acall(self, function: str, *arguments: Value) -> Any:
-        """As :meth:`call`, without blocking the event loop. A cancelled caller's write may still be committed."""
-        ticket = Ticket(function, arguments)
-        future = ticket.awaited()
-        self._enqueue(ticket)
-        return await future
+        wait = ticket.block()
+        self.put(ticket)
+        return wait()
 
     def close(self) -> None:
         """Commits what is queued and ends the thread."""
@@ -71,7 +65,8 @@ class Writer:
         if connection is not None:
             connection.close()
 
-    def _enqueue(self, ticket: Ticket) -> None:
+    def put(self, ticket: Ticket) -> None:
+        """Runs the ticket's call in the next commit that has room for it, and answers it afterwards."""
         with self._enqueuing:
             if self._closed:
                 raise ClosedError("these hooks are closed")

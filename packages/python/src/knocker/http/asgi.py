@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from knocker.http.answer import BAD_HOST, NOT_FOUND, TOO_SLOW, Answer, for_method, of_error, of_receipt
 from knocker.http.host import BadHostError
-from knocker.http.large_bodies import LargeBodies, size_of
+from knocker.http.losses import Losses
 from knocker.http.route import below, endpoint_name
 from knocker.http.settings import HttpSettings
 from knocker.http.target import quoted
@@ -47,7 +47,7 @@ class AsgiApp:
         self._settings = settings
         self._mount = mount
         self._otherwise = otherwise
-        self._large_bodies = LargeBodies()
+        self._losses = Losses()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One ASGI connection."""
@@ -69,8 +69,7 @@ class AsgiApp:
         try:
             request = await self._request(endpoint, scope, receive)
             receipt = await endpoint.areceive(request)
-            if receipt.outcome == "too_large":
-                self._large_bodies.warn(endpoint.name, size_of(request), endpoint.max_body_bytes)
+            self._losses.tell(endpoint.name, request, receipt, endpoint.max_body_bytes)
             answer = of_receipt(receipt)
         except _Aborted:
             return None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from knocker.http.answer import ABORTED, BAD_HOST, NO_LENGTH, NOT_FOUND, Answer, for_method, of_error, of_receipt
 from knocker.http.host import BadHostError
-from knocker.http.large_bodies import LargeBodies, size_of
+from knocker.http.losses import Losses
 from knocker.http.route import below, endpoint_name
 from knocker.http.settings import HttpSettings
 from knocker.http.target import target_of
@@ -42,7 +42,7 @@ class WsgiApp:
         self._settings = settings
         self._mount = mount
         self._otherwise = otherwise
-        self._large_bodies = LargeBodies()
+        self._losses = Losses()
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """One WSGI request."""
@@ -66,8 +66,7 @@ class WsgiApp:
             body, truncated = _read(endpoint, environ)
             request = Request(body, headers, environ["REQUEST_METHOD"], url, truncated)
             receipt = endpoint.receive(request)
-            if receipt.outcome == "too_large":
-                self._large_bodies.warn(endpoint.name, size_of(request), endpoint.max_body_bytes)
+            self._losses.tell(endpoint.name, request, receipt, endpoint.max_body_bytes)
             return of_receipt(receipt)
         except _Aborted:
             return ABORTED

@@ -1,0 +1,167 @@
+"""Judging requests, which is what a stranger can make costly: before the transaction, beside the writer, and never by all threads at once.
+
+A judgement needs a read of the endpoint's settings and no lock. SQLite calls release the interpreter's lock, so several are made at once.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+from knocker.connection import Connection, Value, call
+from knocker.errors import translate
+from knocker.ticket import Ticket, answer
+
+if TYPE_CHECKING:
+    from knocker.database import Database
+
+# How many are judged at once: more than the cores only takes turns.
+_SEATS = min(8, max(2, os.cpu_count() or 1))
+HEAVY_BYTES = 64 * 1024
+"""A larger request is heavy: of those at most half as many are judged at once, and they keep the others from nothing."""
+# A smaller one costs its caller, an event loop among them, less than handing it to a thread does.
+_AT_ONCE_BYTES = 16 * 1024
+
+# Of threads that judge heavy requests: the event loop, the writer and the light ones go first.
+_NICE = 10
+
+
+class Seat:
+    """A connection for judging, and the right to judge. For whoever holds its lock."""
+
+    def __init__(self, database: Database) -> None:
+        self.lock = threading.Lock()
+        self._database = database
+        self._connection: Connection | None = None
+        self._generation = 0
+
+    def judge(self, function: str, arguments: tuple[Value, ...]) -> Any:
+        """The result of an SQL function that only reads."""
+        database = self._database
+        database.refuse_closed()
+        try:
+            if self._connection is None or self._generation != database.generation:
+                self.close()
+                self._generation = database.generation
+                self._connection = database.open()
+            return call(self._connection, function, *arguments)
+        except Exception as error:
+            known = translate(error)
+            if known is None:
+                raise
+            if known.code in ("io_error", "corrupt"):
+                self.close()
+            raise known from error
+
+    def close(self) -> None:
+        """Closes the connection, which is opened again when it is needed."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+
+class Judges:
+    """Of one database. Thread-safe."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._at_once = Seat(database)
+        self._light = _Lane(database, "knocker-judge", _SEATS - 1)
+        self._heavy = _Lane(database, "knocker-judge-heavy", _SEATS // 2, nice=True)
+        self._seats = [self._at_once, *self._light.seats, *self._heavy.seats]
+        self._resting: list[Seat] = []
+
+    def judge(self, ticket: Ticket) -> None:
+        """Judges what the ticket asks for and sends it on: here if it is small and nobody else is at it, else in another thread."""
+        size = ticket.size
+        if size > HEAVY_BYTES:
+            self._heavy.put(ticket)
+        elif size <= _AT_ONCE_BYTES and self._at_once.lock.acquire(blocking=False):
+            try:
+                judge(self._at_once, ticket)
+            finally:
+                self._at_once.lock.release()
+        else:
+            self._light.put(ticket)
+
+    def rest(self, patience_s: float) -> bool:
+        """Waits until nobody judges and closes the connections; returns whether that was in time. To be followed by :meth:`go_on`."""
+        deadline = time.monotonic() + patience_s
+        for seat in self._seats:
+            if not seat.lock.acquire(timeout=max(0.0, deadline - time.monotonic())):
+                return False
+            self._resting.append(seat)
+            seat.close()
+        return True
+
+    def go_on(self) -> None:
+        """Lets judges judge again."""
+        while self._resting:
+            self._resting.pop().lock.release()
+
+    def close(self) -> None:
+        """Judges what is queued, ends the threads and closes the connections."""
+        self._light.close()
+        self._heavy.close()
+        with self._at_once.lock:
+            self._at_once.close()
+
+
+class _Lane:
+    """Threads that judge one request after the other; started when they are first needed."""
+
+    def __init__(self, database: Database, name: str, threads: int, nice: bool = False) -> None:
+        """``nice`` threads give way to all others."""
+        self._nice = nice
+        self.seats = [Seat(database) for _ in range(threads)]
+        self._name = name
+        self._queue: queue.SimpleQueue[Ticket | None] = queue.SimpleQueue()
+        self._lock = threading.Lock()
+        self._threads: list[threading.Thread] = []
+
+    def put(self, ticket: Ticket) -> None:
+        if not self._threads:
+            with self._lock:
+                if not self._threads:
+                    self._threads = [threading.Thread(target=self._run, args=(seat,), name=self._name, daemon=True) for seat in self.seats]
+                    for thread in self._threads:
+                        thread.start()
+        self._queue.put(ticket)
+
+    def close(self) -> None:
+        with self._lock:
+            threads, self._threads = self._threads, []
+        for _ in threads:
+            self._queue.put(None)
+        for thread in threads:
+            thread.join()
+
+    def _run(self, seat: Seat) -> None:
+        if self._nice:
+            give_way()
+        while (ticket := self._queue.get()) is not None:
+            with seat.lock:
+                judge(seat, ticket)
+        with seat.lock:
+            seat.close()
+
+
+def give_way() -> None:
+    """Lets the system prefer other threads to this one, where it can tell them apart."""
+    if sys.platform.startswith("linux"):
+        with contextlib.suppress(OSError):
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
+
+
+def judge(seat: Seat, ticket: Ticket) -> None:
+    """Sends the ticket on with its judgement, or answers it where there is none."""
+    try:
+        ticket.judged(seat.judge(ticket.function, ticket.arguments))
+    except BaseException as error:
+        ticket.error = error
+        answer([ticket])
