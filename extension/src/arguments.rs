@@ -74,6 +74,16 @@ impl<'c> Arguments<'c> {
         Ok((self.optional_text(index, name)?, self.now(index + 1)?))
     }
 
+    /// Two optional texts followed by the optional `now`. A number in the place of either is `now`.
+    pub fn options_and_now(&self, index: usize, names: [&str; 2]) -> Result<(Option<&str>, Option<&str>, i64)> {
+        if self.ctx.len() == index + 1 {
+            let (first, now) = self.option_and_now(index, names[0])?;
+            return Ok((first, None, now));
+        }
+        let (second, now) = self.option_and_now(index + 1, names[1])?;
+        Ok((self.optional_text(index, names[0])?, second, now))
+    }
+
     fn get(&self, index: usize) -> ValueRef<'_> {
         if index < self.ctx.len() { self.ctx.get_raw(index) } else { ValueRef::Null }
     }

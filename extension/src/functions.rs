@@ -1,9 +1,9 @@
 //! The scalar functions: each reads its arguments, calls one method of the store, and returns a number or JSON.
 
 use knocker_core::attempt::FailOptions;
-use knocker_core::claim::ClaimFilter;
+use knocker_core::claim::{ClaimFilter, DueFilter};
 use knocker_core::ingest::Fields;
-use knocker_core::operate::Action;
+use knocker_core::operate::{Action, OperateOptions};
 use knocker_core::providers::{self, Secrets};
 use knocker_core::request::Request;
 use knocker_core::retention::Policy;
@@ -43,7 +43,7 @@ const FUNCTIONS: &[(&str, usize, usize, Handler)] = &[
     ("knocker_sign", 5, 6, |_, args| sign(args)),
     ("knocker_claim", 3, 5, |store, args| {
         let (filter, now) = args.option_and_now(3, "filter")?;
-        let filter = parse_filter(filter)?;
+        let filter = filter.map(ClaimFilter::parse).transpose()?.unwrap_or_default();
         let leased = store.claim(args.text(0, "worker")?, args.whole(1, "limit")?, args.whole(2, "lease_s")?, &filter, now)?;
         Ok(Value::Integer(leased))
     }),
@@ -64,15 +64,19 @@ const FUNCTIONS: &[(&str, usize, usize, Handler)] = &[
     ("knocker_release", 1, 2, |store, args| Ok(Value::Integer(store.release(args.text(0, "worker")?, args.now(1)?)?))),
     ("knocker_next_due", 0, 2, |store, args| {
         let (filter, now) = args.option_and_now(0, "filter")?;
-        Ok(store.next_due(&parse_filter(filter)?, now)?.map_or(Value::Null, Value::Integer))
+        let filter = filter.map(DueFilter::parse).transpose()?.unwrap_or_default();
+        Ok(store.next_due(&filter, now)?.map_or(Value::Null, Value::Integer))
     }),
-    ("knocker_replay", 1, 2, |store, args| operate(store, args, Action::Replay)),
-    ("knocker_requeue", 1, 2, |store, args| operate(store, args, Action::Requeue)),
-    ("knocker_ignore", 1, 3, |store, args| {
-        let (reason, now) = args.option_and_now(1, "reason")?;
-        to_json(&store.operate(Action::Ignore, args.whole(0, "event_id")?, reason, now)?)
+    ("knocker_replay", 1, 3, |store, args| operate(store, args, Action::Replay)),
+    ("knocker_requeue", 1, 3, |store, args| operate(store, args, Action::Requeue)),
+    ("knocker_ignore", 1, 4, |store, args| {
+        let (reason, options, now) = args.options_and_now(1, ["reason", "options"])?;
+        to_json(&store.operate(Action::Ignore, args.whole(0, "event_id")?, reason, &operate_options(options)?, now)?)
     }),
-    ("knocker_replay_delivery", 1, 2, |store, args| to_json(&store.replay_delivery(args.whole(0, "delivery_id")?, args.now(1)?)?)),
+    ("knocker_replay_delivery", 1, 3, |store, args| {
+        let (options, now) = args.option_and_now(1, "options")?;
+        to_json(&store.replay_delivery(args.whole(0, "delivery_id")?, &operate_options(options)?, now)?)
+    }),
     ("knocker_replay_where", 1, 2, |store, args| operate_where(store, args, Action::Replay)),
     ("knocker_requeue_where", 1, 2, |store, args| operate_where(store, args, Action::Requeue)),
     ("knocker_ignore_where", 1, 2, |store, args| operate_where(store, args, Action::Ignore)),
@@ -150,12 +154,13 @@ fn failed(store: &Store, args: &Arguments) -> Result<Value> {
     to_json(&store.failed(job_id, worker, error, args.whole(3, "duration_ms")?, &options, now)?)
 }
 
-fn parse_filter(filter: Option<&str>) -> Result<ClaimFilter> {
-    Ok(filter.map(ClaimFilter::parse).transpose()?.unwrap_or_default())
+fn operate(store: &Store, args: &Arguments, action: Action) -> Result<Value> {
+    let (options, now) = args.option_and_now(1, "options")?;
+    to_json(&store.operate(action, args.whole(0, "event_id")?, None, &operate_options(options)?, now)?)
 }
 
-fn operate(store: &Store, args: &Arguments, action: Action) -> Result<Value> {
-    to_json(&store.operate(action, args.whole(0, "event_id")?, None, args.now(1)?)?)
+fn operate_options(options: Option<&str>) -> Result<OperateOptions> {
+    Ok(options.map(OperateOptions::parse).transpose()?.unwrap_or_default())
 }
 
 fn operate_where(store: &Store, args: &Arguments, action: Action) -> Result<Value> {

@@ -24,6 +24,7 @@ const RULES: &[(&str, &str)] = &[
         "a leased job and a processing event are the same thing",
         "SELECT j.id FROM jobs j JOIN knocker_events e ON e.id = j.event_id WHERE (j.state = 'processing') <> (e.status = 'processing')",
     ),
+    ("a job has had no more attempts than it may", "SELECT id FROM _honker_live WHERE queue GLOB 'knocker:*' AND attempts > max_attempts"),
     (
         "an event has ended if and only if it says when",
         "SELECT id FROM knocker_events WHERE (status IN ('handled', 'dead', 'ignored')) <> (ended_at IS NOT NULL)",

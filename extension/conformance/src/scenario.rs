@@ -24,10 +24,10 @@ const OPERATIONS: &[(&str, &str, &[&str])] = &[
     ("extend", "knocker_extend", &["job_id", "worker", "lease_s"]),
     ("release", "knocker_release", &["worker"]),
     ("next_due", "knocker_next_due", &["filter"]),
-    ("replay", "knocker_replay", &["event_id"]),
-    ("requeue", "knocker_requeue", &["event_id"]),
-    ("replay_delivery", "knocker_replay_delivery", &["delivery_id"]),
-    ("ignore", "knocker_ignore", &["event_id", "reason"]),
+    ("replay", "knocker_replay", &["event_id", "options"]),
+    ("requeue", "knocker_requeue", &["event_id", "options"]),
+    ("replay_delivery", "knocker_replay_delivery", &["delivery_id", "options"]),
+    ("ignore", "knocker_ignore", &["event_id", "reason", "options"]),
     ("replay_where", "knocker_replay_where", &["filter"]),
     ("requeue_where", "knocker_requeue_where", &["filter"]),
     ("ignore_where", "knocker_ignore_where", &["filter"]),
@@ -144,7 +144,11 @@ impl Run<'_> {
                 let (_, function, names) =
                     OPERATIONS.iter().find(|(name, ..)| *name == op).unwrap_or_else(|| panic!("the data files know no operation {op:?}"));
                 check_names(op, args, names);
-                let mut arguments: Vec<Argument> = names.iter().filter_map(|name| encode(name, args)).collect();
+                let mut arguments: Vec<Option<Argument>> = names.iter().map(|name| encode(name, args)).collect();
+                // What is left out before something that is given is NULL.
+                let given = arguments.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
+                arguments.truncate(given);
+                let mut arguments: Vec<Argument> = arguments.into_iter().map(|argument| argument.unwrap_or(Argument::Null)).collect();
                 arguments.push(Argument::Integer(self.clock.expect("the first step sets the clock")));
                 self.database.call_json(function, &arguments)
             }

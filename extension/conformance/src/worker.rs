@@ -31,7 +31,7 @@ pub const TABLES: &str = "CREATE TABLE orders (event_id INTEGER NOT NULL, attemp
 pub fn settings() -> Value {
     json!({
         "provider": "token", "options": {"header": "x-shop-token", "id_path": "id", "type_path": "kind"}, "max_attempts": 1000,
-        "invalid_per_hour": 1_000_000_000
+        "backoff": {"base_s": 0}, "invalid_per_hour": 1_000_000_000
     })
 }
 

@@ -1,42 +1,64 @@
 //! Random stories against a model: what the design says of events, leases and attempts in a few lines of plain Rust, and the library must
 //! agree with it after every step.
 
+mod model;
 mod properties;
+
+use std::sync::OnceLock;
 
 use knocker_conformance::call;
 use knocker_conformance::database::{Database, Failure, argument};
 use knocker_conformance::invariants;
+use model::{MAX_ATTEMPTS, Model, Verdict};
 use proptest::prelude::*;
 use proptest::test_runner::TestCaseError;
 use rusqlite::types::Value as Sql;
 use serde_json::{Value, json};
 
 const START_S: i64 = 1_767_225_600;
-const MAX_ATTEMPTS: i64 = 3;
+const EVENTS: usize = 6;
 const WORKERS: [&str; 2] = ["w1", "w2"];
 
 #[derive(Debug, Clone)]
 enum Step {
-    Ingest { key: usize },
-    Wait { seconds: i64 },
-    Claim { worker: usize, limit: usize, lease_s: i64 },
-    Verdict { event: usize, worker: usize, verdict: Verdict },
-    Extend { event: usize, worker: usize, lease_s: i64 },
-    Release { worker: usize },
-    Operate { event: usize, action: &'static str },
-}
-
-#[derive(Debug, Clone, Copy)]
-enum Verdict {
-    Handled,
-    Skipped,
-    Failed { retry_after_s: i64 },
-    Dead,
-    NoHandler,
+    Ingest {
+        key: usize,
+    },
+    Wait {
+        seconds: i64,
+    },
+    /// The clock is put forward or back.
+    Jump {
+        days: i64,
+    },
+    Claim {
+        worker: usize,
+        limit: usize,
+        lease_s: i64,
+    },
+    Verdict {
+        event: usize,
+        worker: usize,
+        verdict: Verdict,
+    },
+    Extend {
+        event: usize,
+        worker: usize,
+        lease_s: i64,
+    },
+    Release {
+        worker: usize,
+    },
+    Operate {
+        event: usize,
+        action: &'static str,
+        force: bool,
+    },
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let (event, worker) = (0..6usize, 0..WORKERS.len());
+    let (event, worker) = (0..EVENTS, 0..WORKERS.len());
+    let lease_s = prop_oneof![2 => 1..25i64, 1 => 500..3000i64];
     let verdict = prop_oneof![
         3 => Just(Verdict::Handled),
         1 => Just(Verdict::Skipped),
@@ -45,142 +67,18 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Verdict::NoHandler),
     ];
     prop_oneof![
-        4 => (0..6usize).prop_map(|key| Step::Ingest { key }),
+        4 => (0..EVENTS).prop_map(|key| Step::Ingest { key }),
         4 => (0..30i64).prop_map(|seconds| Step::Wait { seconds }),
-        7 => (worker.clone(), 0..4usize, 1..25i64).prop_map(|(worker, limit, lease_s)| Step::Claim { worker, limit, lease_s }),
+        2 => (50..100i64).prop_map(|seconds| Step::Wait { seconds }),
+        1 => (0..700i64).prop_map(|seconds| Step::Wait { seconds }),
+        1 => prop::sample::select(vec![-50, -2, 2, 50]).prop_map(|days| Step::Jump { days }),
+        7 => (worker.clone(), 0..4usize, lease_s.clone()).prop_map(|(worker, limit, lease_s)| Step::Claim { worker, limit, lease_s }),
         7 => (event.clone(), worker.clone(), verdict).prop_map(|(event, worker, verdict)| Step::Verdict { event, worker, verdict }),
-        2 => (event.clone(), worker.clone(), 1..25i64).prop_map(|(event, worker, lease_s)| Step::Extend { event, worker, lease_s }),
+        2 => (event.clone(), worker.clone(), lease_s).prop_map(|(event, worker, lease_s)| Step::Extend { event, worker, lease_s }),
         1 => worker.prop_map(|worker| Step::Release { worker }),
-        4 => (event, prop::sample::select(vec!["replay", "requeue", "ignore"])).prop_map(|(event, action)| Step::Operate { event, action }),
+        4 => (event, prop::sample::select(vec!["replay", "requeue", "ignore"]), prop::bool::weighted(0.3))
+            .prop_map(|(event, action, force)| Step::Operate { event, action, force }),
     ]
-}
-
-/// What the design says of one event.
-#[derive(Debug, Clone, PartialEq)]
-struct Event {
-    key: usize,
-    status: &'static str,
-    attempts: i64,
-    deliveries: i64,
-    /// Place in the queue: when it is or was due, and the number of its job.
-    due_s: i64,
-    job: i64,
-    lease: Option<(usize, i64)>,
-    history: Vec<&'static str>,
-}
-
-#[derive(Default)]
-struct Model {
-    events: Vec<Event>,
-    jobs: i64,
-}
-
-impl Model {
-    fn ingest(&mut self, key: usize, now: i64) {
-        if let Some(event) = self.events.iter_mut().find(|event| event.key == key) {
-            event.deliveries += 1;
-            return;
-        }
-        self.jobs += 1;
-        let history = Vec::new();
-        self.events.push(Event { key, status: "received", attempts: 0, deliveries: 1, due_s: now, job: self.jobs, lease: None, history });
-    }
-
-    /// Leases what is due, in the order of the queue; what has no attempt left dies on the way.
-    fn claim(&mut self, worker: usize, limit: usize, lease_s: i64, now: i64) -> i64 {
-        let mut due: Vec<&mut Event> = self.events.iter_mut().filter(|event| event.is_claimable(now)).collect();
-        due.sort_by_key(|event| (event.due_s, event.job));
-        let mut leased = 0;
-        for event in due {
-            if leased == limit as i64 {
-                break;
-            }
-            if event.lease.take().is_some() {
-                event.history.push("lease_expired");
-            }
-            if event.attempts >= MAX_ATTEMPTS {
-                event.status = "dead";
-                continue;
-            }
-            event.attempts += 1;
-            event.status = "processing";
-            event.lease = Some((worker, now + lease_s));
-            leased += 1;
-        }
-        leased
-    }
-
-    /// Whether the lease was the worker's.
-    fn verdict(&mut self, index: usize, worker: usize, verdict: Verdict, now: i64) -> bool {
-        let Some(event) = self.events.get_mut(index).filter(|event| event.is_leased_to(worker, now)) else { return false };
-        event.lease = None;
-        let exhausted = event.attempts >= MAX_ATTEMPTS;
-        (event.status, event.due_s) = match verdict {
-            Verdict::Handled => ("handled", event.due_s),
-            Verdict::Skipped => ("ignored", event.due_s),
-            Verdict::Failed { retry_after_s } if !exhausted => ("failed", now + retry_after_s),
-            Verdict::Failed { .. } | Verdict::Dead | Verdict::NoHandler => ("dead", event.due_s),
-        };
-        event.history.push(event.status);
-        true
-    }
-
-    fn extend(&mut self, index: usize, worker: usize, lease_s: i64, now: i64) -> bool {
-        let Some(event) = self.events.get_mut(index).filter(|event| event.is_leased_to(worker, now)) else { return false };
-        event.lease = Some((worker, now + lease_s));
-        true
-    }
-
-    fn release(&mut self, worker: usize, now: i64) -> i64 {
-        let mut released = 0;
-        for event in self.events.iter_mut().filter(|event| event.is_leased_to(worker, now)) {
-            event.lease = None;
-            event.attempts -= 1;
-            event.status = if event.attempts == 0 { "received" } else { "failed" };
-            released += 1;
-        }
-        released
-    }
-
-    /// The new status, or none where the action does not leave the present one.
-    fn operate(&mut self, index: usize, action: &str, now: i64) -> Option<&'static str> {
-        let event = self.events.get_mut(index)?;
-        let leaves: &[&str] = match action {
-            "replay" => &["handled", "failed", "dead", "ignored"],
-            "requeue" => &["failed", "dead", "ignored"],
-            _ => &["received", "failed", "dead", "ignored"],
-        };
-        // Nobody processes an event whose lease ran out: it failed, and only nobody has noticed yet.
-        let expired = event.lease.is_some_and(|(_, until)| until < now);
-        let status = if expired { "failed" } else { event.status };
-        if !leaves.contains(&status) {
-            return None;
-        }
-        if expired {
-            event.lease = None;
-            event.history.push("lease_expired");
-        }
-        if action == "ignore" {
-            event.status = "ignored";
-        } else {
-            self.jobs += 1;
-            (event.status, event.attempts, event.due_s, event.job) = ("received", 0, now, self.jobs);
-        }
-        Some(event.status)
-    }
-}
-
-impl Event {
-    fn is_claimable(&self, now: i64) -> bool {
-        match self.lease {
-            Some((_, until)) => until < now,
-            None => ["received", "failed"].contains(&self.status) && self.due_s <= now,
-        }
-    }
-
-    fn is_leased_to(&self, worker: usize, now: i64) -> bool {
-        self.lease.is_some_and(|(holder, until)| holder == worker && until >= now)
-    }
 }
 
 /// The same step on the library.
@@ -197,7 +95,7 @@ fn perform(database: &Database, step: &Step, now: i64) -> Result<Sql, Failure> {
             let fields = json!({"valid": true, "key": format!("key-{key}")}).to_string();
             database.call("knocker_ingest", &[argument("shop"), argument(fields), Sql::Null, now])
         }
-        Step::Wait { .. } => Ok(Sql::Null),
+        Step::Wait { .. } | Step::Jump { .. } => Ok(Sql::Null),
         Step::Claim { worker: index, limit, lease_s } => {
             database.call("knocker_claim", &[worker(index), argument(limit as i64), argument(lease_s), now])
         }
@@ -218,7 +116,12 @@ fn perform(database: &Database, step: &Step, now: i64) -> Result<Sql, Failure> {
             database.call("knocker_extend", &[job_id(event), worker(index), argument(lease_s), now])
         }
         Step::Release { worker: index } => database.call("knocker_release", &[worker(index), now]),
-        Step::Operate { event, action } => database.call(&format!("knocker_{action}"), &[event_id(event), now]),
+        Step::Operate { event, action, force } => {
+            let options = argument(json!({ "force": force }).to_string());
+            let arguments =
+                if action == "ignore" { vec![event_id(event), Sql::Null, options, now] } else { vec![event_id(event), options, now] };
+            database.call(&format!("knocker_{action}"), &arguments)
+        }
     }
 }
 
@@ -230,13 +133,13 @@ fn expected(model: &mut Model, step: &Step, now: i64) -> Option<Result<i64, &'st
             model.ingest(key, now);
             None
         }
-        Step::Wait { .. } => None,
+        Step::Wait { .. } | Step::Jump { .. } => None,
         Step::Claim { worker, limit, lease_s } => Some(Ok(model.claim(worker, limit, lease_s, now))),
         Step::Verdict { event, worker, verdict } => lost(model.verdict(event, worker, verdict, now)),
         Step::Extend { event, worker, lease_s } => lost(model.extend(event, worker, lease_s, now)),
         Step::Release { worker } => Some(Ok(model.release(worker, now))),
         Step::Operate { event, .. } if event >= model.events.len() => Some(Err("unknown_event")),
-        Step::Operate { event, action } => model.operate(event, action, now).map_or(Some(Err("bad_state")), |_| None),
+        Step::Operate { event, action, force } => model.operate(event, action, force, now).map_or(Some(Err("bad_state")), |_| None),
     }
 }
 
@@ -252,35 +155,73 @@ fn check(database: &Database, model: &Model, now: i64) -> Result<(), String> {
         if told != meant {
             return Err(format!("event {}: {told:?}, the model says {meant:?}", index + 1));
         }
+        if ["received", "failed", "processing"].contains(&event.status) && row["max_attempts"] != event.max_attempts {
+            return Err(format!("event {}: {} attempts allowed, the model says {}", index + 1, row["max_attempts"], event.max_attempts));
+        }
         if event.status == "failed" && row["next_attempt_at"] != event.due_s * 1000 {
             return Err(format!("event {}: next attempt at {}, the model says {}", index + 1, row["next_attempt_at"], event.due_s * 1000));
         }
     }
-    let waiting = model.events.iter().filter_map(|event| match event.lease {
-        Some((_, until)) => Some(until + 1),
-        None if ["received", "failed"].contains(&event.status) => Some(event.due_s),
-        None => None,
-    });
-    let next = waiting.min().map_or(Sql::Null, |at| Sql::Integer(((at - now) * 1000).max(0)));
-    let told = call!(database, "knocker_next_due", now * 1000).map_err(|failure| failure.text)?;
-    if told != next {
-        return Err(format!("next due {told:?}, the model says {next:?}"));
+    for worker in [None, Some(0), Some(1)] {
+        let next = model.next_due(worker, now).map_or(Sql::Null, |at| Sql::Integer(((at - now) * 1000).max(0)));
+        let filter = json!({ "worker": worker.map(|index| WORKERS[index]) }).to_string();
+        let told = call!(database, "knocker_next_due", filter, now * 1000).map_err(|failure| failure.text)?;
+        if told != next {
+            return Err(format!("next due for {worker:?} {told:?}, the model says {next:?}"));
+        }
+    }
+    let beside = "SELECT count(*) FROM _honker_live j JOIN _honker_live o ON o.worker_id = j.worker_id AND o.id <> j.id
+                  WHERE j.priority = -2 AND o.state = 'processing'";
+    if database.number(beside) > 0 {
+        return Err("something is leased beside a job that runs alone".into());
     }
     invariants::check(database)
+}
+
+/// The settings of the endpoint.
+fn settings() -> String {
+    json!({ "max_attempts": MAX_ATTEMPTS, "backoff": { "base_s": 6, "factor": 2 } }).to_string()
+}
+
+/// How long a failure of each event waits after each attempt, in seconds: what `knocker_failed` says of it. A death is to wait as long.
+fn delays() -> Vec<Vec<i64>> {
+    static DELAYS: OnceLock<Vec<Vec<i64>>> = OnceLock::new();
+    let learn = |event: usize| {
+        let database = Database::quick();
+        call!(database, "knocker_endpoint", "shop", settings(), START_S * 1000).unwrap();
+        call!(database, "knocker_endpoint", "shop", r#"{"max_attempts": 100}"#, START_S * 1000).unwrap();
+        for _ in 0..=event {
+            call!(database, "knocker_ingest", "shop", r#"{"valid": true}"#, Sql::Null, START_S * 1000).unwrap();
+        }
+        let mut now = START_S;
+        let mut learned = Vec::new();
+        for _ in 0..2 * MAX_ATTEMPTS {
+            call!(database, "knocker_claim", "w1", 10, 60, now * 1000).unwrap();
+            let failed = [argument(event as i64 + 1), argument("w1"), argument("refused"), argument(5), argument(now * 1000)];
+            let due_s = database.call_json("knocker_failed", &failed).unwrap()["next_attempt_at"].as_i64().unwrap() / 1000;
+            learned.push(due_s - now);
+            call!(database, "knocker_release", "w1", now * 1000).unwrap();
+            now = due_s;
+        }
+        learned
+    };
+    DELAYS.get_or_init(|| (0..EVENTS).map(learn).collect()).clone()
 }
 
 proptest! {
     #![proptest_config(properties::config(120))]
 
     #[test]
-    fn events_leases_and_attempts_are_what_the_model_says(steps in prop::collection::vec(step(), 1..70)) {
+    fn events_leases_and_attempts_are_what_the_model_says(steps in prop::collection::vec(step(), 1..90)) {
         let database = Database::quick();
         let mut now = START_S;
-        call!(database, "knocker_endpoint", "shop", json!({ "max_attempts": MAX_ATTEMPTS }).to_string(), now * 1000).unwrap();
-        let mut model = Model::default();
+        call!(database, "knocker_endpoint", "shop", settings(), now * 1000).unwrap();
+        let mut model = Model::new(delays());
         for (index, step) in steps.iter().enumerate() {
-            if let Step::Wait { seconds } = step {
-                now += seconds;
+            match step {
+                Step::Wait { seconds } => now += seconds,
+                Step::Jump { days } => now += days * 86_400,
+                _ => {}
             }
             let expectation = expected(&mut model, step, now);
             let told = perform(&database, step, now);

@@ -4,6 +4,7 @@ use serde::Serialize;
 
 use crate::arguments::Arguments;
 use crate::claim::{check_lease, check_worker};
+use crate::due::LONGEST_DELAY_S;
 use crate::endpoint::Unhandled;
 use crate::error::{Code, Error, Result};
 use crate::minutes::Tally;
@@ -14,17 +15,17 @@ use crate::store::Store;
 const MAX_ERROR_BYTES: usize = 8 * 1024;
 
 /// A row of the history.
-struct Attempt<'a> {
-    job: &'a Job,
-    outcome: &'a str,
-    error: Option<&'a str>,
-    worker: &'a str,
-    duration_ms: Option<i64>,
-    finished_at: i64,
+pub(crate) struct Attempt<'a> {
+    pub job: &'a Job,
+    pub outcome: &'a str,
+    pub error: Option<&'a str>,
+    pub worker: &'a str,
+    pub duration_ms: Option<i64>,
+    pub finished_at: i64,
 }
 
 impl<'a> Attempt<'a> {
-    fn of(job: &'a Job, outcome: &'a str, worker: &'a str, finished_at: i64) -> Self {
+    pub fn of(job: &'a Job, outcome: &'a str, worker: &'a str, finished_at: i64) -> Self {
         Self { job, outcome, worker, finished_at, error: None, duration_ms: None }
     }
 }
@@ -45,7 +46,7 @@ impl FailOptions {
     pub fn parse(json: &str) -> Result<Self> {
         let given = Arguments::parse("options", json, &["retry_after_s", "dead", "no_handler"])?;
         Ok(Self {
-            retry_after_s: given.number("retry_after_s", 0.0..=31_536_000.0)?,
+            retry_after_s: given.number("retry_after_s", 0.0..=LONGEST_DELAY_S as f64)?,
             dead: given.boolean("dead")?.unwrap_or(false),
             no_handler: given.boolean("no_handler")?.unwrap_or(false),
         })
@@ -105,8 +106,7 @@ impl Store {
                 None => endpoint.config.backoff.delay_ms(job.event_id, job.attempts),
             };
             let run_at_s = seconds_up(now.saturating_add(delay_ms));
-            let sql = "UPDATE main._knocker_events SET status = 'failed', reason = ?2, attempts = ?3 WHERE id = ?1";
-            self.run(sql, (job.event_id, error, job.attempts))?;
+            self.fail_event(job.event_id, error, job.attempts)?;
             let attempt = Attempt { error: Some(error), duration_ms: Some(duration_ms), ..Attempt::of(&job, "failed", worker, now) };
             self.record_attempt(&attempt)?;
             self.retry_job(job.id, run_at_s)?;
@@ -167,7 +167,14 @@ impl Store {
         Ok(())
     }
 
-    fn record_attempt(&self, attempt: &Attempt) -> Result<()> {
+    /// Says that an event failed and will be tried again.
+    pub(crate) fn fail_event(&self, event_id: i64, reason: &str, attempts: i64) -> Result<()> {
+        let sql = "UPDATE main._knocker_events SET status = 'failed', reason = ?2, attempts = ?3 WHERE id = ?1";
+        self.run(sql, (event_id, reason, attempts))?;
+        Ok(())
+    }
+
+    pub(crate) fn record_attempt(&self, attempt: &Attempt) -> Result<()> {
         let sql = "INSERT INTO main._knocker_attempts (event_id, delivery_id, attempt, outcome, error, worker, duration_ms, finished_at)
                    VALUES (?1, coalesce(?2, (SELECT delivery_id FROM main._knocker_events WHERE id = ?1)), ?3, ?4, ?5, ?6, ?7, ?8)";
         let job = attempt.job;
@@ -187,13 +194,7 @@ impl Store {
         Ok(())
     }
 
-    /// Records that a worker's lease ran out without a verdict.
-    pub(crate) fn record_expiry(&self, job: &Job, now: i64) -> Result<()> {
-        self.record_attempt(&Attempt::of(job, "lease_expired", job.worker.as_deref().unwrap_or_default(), now))?;
-        self.count_failure(self.event_state(job.event_id)?.endpoint_id, now)
-    }
-
-    fn count_failure(&self, endpoint_id: i64, now: i64) -> Result<()> {
+    pub(crate) fn count_failure(&self, endpoint_id: i64, now: i64) -> Result<()> {
         self.count_minute(endpoint_id, Tally { failures: 1, ..Tally::default() }, now)
     }
 

@@ -5,11 +5,11 @@ use serde::Serialize;
 use crate::arguments::Arguments;
 use crate::conditions::Conditions;
 use crate::error::{Error, Result};
-use crate::operate::Action;
+use crate::operate::{Action, FORCED, OperateOptions};
 use crate::selection::Bounds;
 use crate::store::Store;
 
-const KEYS: &[&str] = &["status", "endpoint", "type", "since", "until", "limit", "dry_run"];
+const KEYS: &[&str] = &["status", "endpoint", "type", "since", "until", "limit", "force", "dry_run"];
 
 /// How many events a bulk action found and changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -28,14 +28,21 @@ impl Store {
     /// Replays, requeues or ignores the events that meet the filter, oldest first, in one transaction.
     ///
     /// # Errors
-    /// `invalid_argument` for a filter that names nothing or a status that the action does not leave; `unknown_endpoint`.
+    /// `invalid_argument` for a filter that names nothing or a status that the action does not leave; `bad_state` where an event in a status that
+    /// takes force is not in it any more; `unknown_endpoint`.
     pub fn operate_where(&self, action: Action, filter: &str, now: i64) -> Result<BulkResult> {
         let given = Arguments::parse("filter", filter, KEYS)?;
         if !["status", "endpoint", "type", "since", "until"].iter().any(|key| given.is_set(key)) {
             return Err(Error::invalid("filter: say which events: status, endpoint, type, since or until is required"));
         }
         let bounds = Bounds::of(&given)?;
-        let statuses = given.choices("status", action.leaves())?;
+        let options = OperateOptions { force: given.boolean("force")?.unwrap_or(false) };
+        // Force lets a filter name further statuses; one that names none is about the same events as ever.
+        let mut choices = action.leaves().to_vec();
+        if options.force {
+            choices.extend(FORCED.iter().filter(|&status| !action.leaves().contains(status)));
+        }
+        let statuses = given.choices("status", &choices)?;
         let mut conditions = Conditions::default();
         conditions.add_one_of("status", &statuses.unwrap_or_else(|| action.leaves().iter().map(|&name| name.to_owned()).collect()));
         if let Some(pattern) = given.text("type")? {
@@ -57,7 +64,7 @@ impl Store {
             let mut changed = 0;
             if !bounds.dry_run {
                 for &id in &ids {
-                    changed += i64::from(self.operate_within(action, id, None, now)?.changed);
+                    changed += i64::from(self.operate_within(action, id, None, &options, now)?.changed);
                 }
             }
             Ok(BulkResult { matched: ids.len() as i64, changed, more, dry_run: bounds.dry_run })

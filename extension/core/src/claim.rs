@@ -1,13 +1,22 @@
 //! Claiming: due jobs leased to a worker, oldest first over the endpoints it has handlers for.
+//!
+//! A job whose worker died is a suspect: it is leased to a worker that holds nothing else, and nothing is leased beside it, so that a handler
+//! that takes its process down takes nothing else with it. A worker that is busy passes over suspects at first; in the end neither a suspect
+//! nor anything else waits for ever, see [`PATIENCE_S`].
 
 use crate::arguments::Arguments;
+use crate::due::{Candidate, LONGEST_LEASE_S, Waiting};
 use crate::endpoint::queue_name;
 use crate::error::{Error, Result};
-use crate::queue::Candidate;
+use crate::queue::{Standing, seconds};
 use crate::store::Store;
 
-/// Exhausted jobs that one claim buries at most.
+/// Jobs that one claim buries at most, and leases that are over that it settles at most.
 const MOST_BURIED: i64 = 1000;
+/// How long a suspect is due before busy workers take nothing more, so that one comes free, and before it has its turn however much is older.
+const PATIENCE_S: i64 = 60;
+/// How long it is due before it is leased beside what a worker holds: handlers that run for hours must not keep all else from being claimed.
+const LONGEST_PATIENCE_S: i64 = 600;
 
 /// Which endpoints a worker takes jobs of; `None` for all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -24,10 +33,37 @@ impl ClaimFilter {
     }
 }
 
+/// What `next_due` is asked about.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct DueFilter {
+    /// Which endpoints.
+    pub claim: ClaimFilter,
+    /// Whose claim; `None` for a worker that holds nothing.
+    pub worker: Option<String>,
+}
+
+impl DueFilter {
+    /// Reads `{"endpoints": […], "worker": …}`.
+    pub fn parse(json: &str) -> Result<Self> {
+        let given = Arguments::parse("filter", json, &["endpoints", "worker"])?;
+        let worker = given.text("worker")?;
+        worker.as_deref().map(check_worker).transpose()?;
+        Ok(Self { claim: ClaimFilter { endpoints: given.texts("endpoints")? }, worker })
+    }
+}
+
+/// What a worker gets next.
+enum Turn {
+    /// Nothing, until it has finished what it holds.
+    Nothing,
+    Ordinary,
+    Suspect(Candidate, Standing),
+}
+
 impl Store {
     /// Leases up to `limit` due jobs to `worker` for `lease_s` seconds and returns how many.
     ///
-    /// Jobs out of attempts, left behind by workers that died with them, become dead on the way, together with their events.
+    /// Leases that are over are settled on the way: their jobs wait as after a failure, or are dead together with their events.
     ///
     /// # Errors
     /// `invalid_argument`, and the errors of a failing database.
@@ -38,40 +74,132 @@ impl Store {
             return Err(Error::invalid(format!("limit: {limit} is not between 0 and 10000")));
         }
         self.write(|| {
+            if limit == 0 {
+                return Ok(0);
+            }
             let queues = self.queues(filter)?;
-            let mut leased = 0;
+            self.settle_ended_leases(&queues, now)?;
             let mut buried = 0;
-            // A round that only buried exhausted jobs is followed by another, so that they never hide what is due behind them. Their number
-            // is bounded, so that one claim never holds the write lock for long.
-            while leased < limit && buried < MOST_BURIED {
-                let wanted = limit - leased;
-                let candidates = self.due_candidates(&queues, wanted, now)?;
-                for candidate in &candidates {
-                    let taken = self.take(candidate, worker, lease_s, now)?;
-                    leased += i64::from(taken);
-                    buried += i64::from(!taken);
-                }
-                if (candidates.len() as i64) < wanted {
-                    break;
+            while buried < MOST_BURIED {
+                match self.turn(worker, &queues, now)? {
+                    Turn::Nothing => return Ok(0),
+                    Turn::Ordinary => return self.claim_ordinary(worker, limit, lease_s, &queues, now),
+                    Turn::Suspect(suspect, standing) if self.take(&suspect, standing, worker, lease_s, now)? => return Ok(1),
+                    Turn::Suspect(..) => buried += 1,
                 }
             }
-            Ok(leased)
+            Ok(0)
         })
     }
 
-    /// Milliseconds until a job can be claimed: 0 for now, `None` where nothing waits.
+    fn claim_ordinary(&self, worker: &str, limit: i64, lease_s: i64, queues: &[String], now: i64) -> Result<i64> {
+        let mut leased = 0;
+        let mut buried = 0;
+        // A round that only buried exhausted jobs is followed by another, so that they never hide what is due behind them. Their number
+        // is bounded, so that one claim never holds the write lock for long.
+        while leased < limit && buried < MOST_BURIED {
+            let wanted = limit - leased;
+            let candidates = self.due_candidates(queues, wanted, now)?;
+            for candidate in &candidates {
+                let taken = self.take(candidate, Standing::Ordinary, worker, lease_s, now)?;
+                leased += i64::from(taken);
+                buried += i64::from(!taken);
+            }
+            if (candidates.len() as i64) < wanted {
+                break;
+            }
+        }
+        Ok(leased)
+    }
+
+    fn settle_ended_leases(&self, queues: &[String], now: i64) -> Result<()> {
+        let mut room = MOST_BURIED;
+        for queue in queues {
+            for job in self.ended_leases(queue, room, now)? {
+                room -= 1;
+                if self.event_owns_job(job.event_id, job.id)? {
+                    self.settle_expiry(&job, now)?;
+                } else {
+                    self.bury_job(job.id, "no event has this job", now)?;
+                }
+            }
+            if room <= 0 {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn turn(&self, worker: &str, queues: &[String], now: i64) -> Result<Turn> {
+        if !self.has_suspects()? {
+            return Ok(Turn::Ordinary);
+        }
+        if self.holds_suspect(worker, now)? {
+            return Ok(Turn::Nothing);
+        }
+        let mut first: Option<Candidate> = None;
+        for queue in queues {
+            if let Some(suspect) = self.first_suspect(queue, now)?
+                && first.as_ref().is_none_or(|first| suspect.precedes(first))
+            {
+                first = Some(suspect);
+            }
+        }
+        let Some(suspect) = first else { return Ok(Turn::Ordinary) };
+        let waited_s = seconds(now) - suspect.run_at;
+        if !self.is_busy(worker, now)? {
+            let others = self.due_candidates(queues, 1, now)?;
+            let is_its_turn = waited_s > PATIENCE_S || others.first().is_none_or(|other| suspect.precedes(other));
+            return Ok(if is_its_turn { Turn::Suspect(suspect, Standing::Alone) } else { Turn::Ordinary });
+        }
+        Ok(if waited_s <= PATIENCE_S {
+            Turn::Ordinary
+        } else if waited_s <= LONGEST_PATIENCE_S {
+            Turn::Nothing
+        } else {
+            Turn::Suspect(suspect, Standing::Suspect)
+        })
+    }
+
+    /// Milliseconds until a claim has something to do: 0 for now, `None` where nothing waits or runs.
     ///
     /// # Errors
     /// Those of a failing database.
-    pub fn next_due(&self, filter: &ClaimFilter, now: i64) -> Result<Option<i64>> {
+    pub fn next_due(&self, filter: &DueFilter, now: i64) -> Result<Option<i64>> {
         self.require_schema()?;
-        let mut next: Option<i64> = None;
-        for queue in self.queues(filter)? {
-            if let Some(at) = self.next_claim_at(&queue)? {
-                next = Some(next.map_or(at, |known| known.min(at)));
+        let queues = self.queues(&filter.claim)?;
+        let mut next = Earliest(match &filter.worker {
+            Some(worker) if self.holds_suspect(worker, now)? => None,
+            Some(worker) if self.has_suspects()? && self.is_busy(worker, now)? => self.next_for_busy(&queues, now)?,
+            _ => self.first_waiting(&queues, Waiting::All, now)?,
+        });
+        for queue in &queues {
+            // Nothing is earlier than now.
+            if next.0.is_some_and(|at| at <= seconds(now)) {
+                break;
             }
+            next.take(self.next_lease_end(queue, now)?);
         }
-        Ok(next.map(|at| (at.saturating_mul(1000) - now).max(0)))
+        Ok(next.0.map(|at| (at.saturating_mul(1000) - now).max(0)))
+    }
+
+    /// When a worker that holds something gets something more, if it goes on holding it.
+    fn next_for_busy(&self, queues: &[String], now: i64) -> Result<Option<i64>> {
+        let mut next = Earliest(self.first_waiting(queues, Waiting::Ordinary, now)?);
+        let Some(due) = self.first_waiting(queues, Waiting::Suspects, now)? else { return Ok(next.0) };
+        if seconds(now) - due > PATIENCE_S {
+            next = Earliest(None);
+        }
+        next.take(Some(due + LONGEST_PATIENCE_S + 1));
+        Ok(next.0)
+    }
+
+    fn first_waiting(&self, queues: &[String], whose: Waiting, now: i64) -> Result<Option<i64>> {
+        let mut first = Earliest(None);
+        for queue in queues {
+            first.take(self.next_waiting(queue, whose, now)?);
+        }
+        Ok(first.0)
     }
 
     fn queues(&self, filter: &ClaimFilter) -> Result<Vec<String>> {
@@ -99,14 +227,11 @@ impl Store {
     }
 
     /// Leases the job, or buries it where it has no attempt left or no event. Returns whether it was leased.
-    fn take(&self, candidate: &Candidate, worker: &str, lease_s: i64, now: i64) -> Result<bool> {
+    fn take(&self, candidate: &Candidate, standing: Standing, worker: &str, lease_s: i64, now: i64) -> Result<bool> {
         let job = &candidate.job;
         if !self.event_owns_job(job.event_id, job.id)? {
             self.bury_job(job.id, "no event has this job", now)?;
             return Ok(false);
-        }
-        if candidate.expired {
-            self.record_expiry(job, now)?;
         }
         if job.attempts >= job.max_attempts {
             self.end_event(job.event_id, "dead", Some("max attempts exceeded"), job.attempts, now)?;
@@ -115,6 +240,11 @@ impl Store {
         }
         // The trigger _knocker_job_moved makes the event `processing`.
         self.lease(job.id, worker, lease_s, now)?;
+        match standing {
+            Standing::Ordinary => {}
+            Standing::Alone => self.mark_job(job.id, standing)?,
+            Standing::Suspect => drop(self.mark_neighbours(job.id, worker)?),
+        }
         Ok(true)
     }
 
@@ -132,8 +262,17 @@ pub(crate) fn check_worker(worker: &str) -> Result<()> {
 }
 
 pub(crate) fn check_lease(lease_s: i64) -> Result<()> {
-    if !(1..=86_400).contains(&lease_s) {
-        return Err(Error::invalid(format!("lease_s: {lease_s} is not between 1 and 86400 seconds")));
+    if !(1..=LONGEST_LEASE_S).contains(&lease_s) {
+        return Err(Error::invalid(format!("lease_s: {lease_s} is not between 1 and {LONGEST_LEASE_S} seconds")));
     }
     Ok(())
+}
+
+/// The earliest of some moments, if there is one.
+struct Earliest(Option<i64>);
+
+impl Earliest {
+    fn take(&mut self, at: Option<i64>) {
+        self.0 = [self.0, at].into_iter().flatten().min();
+    }
 }

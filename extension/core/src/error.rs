@@ -53,7 +53,7 @@ codes! {
         "SELECT id FROM knocker_deliveries lists the ids; a pruned delivery is gone.";
     /// The event is in a state that this action does not leave.
     BadState = "bad_state", false,
-        "Look at the event's status: replay takes handled, failed, dead and ignored ones, requeue failed, dead and ignored ones, ignore received, failed and dead ones.";
+        "Look at the event's status: replay takes handled, failed, dead and ignored ones, requeue failed, dead and ignored ones, ignore received, failed and dead ones; force also takes received and processing ones.";
     /// The judgement was made for another endpoint, under other settings, or by another version.
     StaleJudgement = "stale_judgement", true,
         "Judge the request again with knocker_judge and store that judgement. Nothing was written.";

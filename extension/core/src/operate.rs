@@ -3,7 +3,8 @@
 use rusqlite::OptionalExtension;
 use serde::Serialize;
 
-use crate::attempt::shorten;
+use crate::arguments::Arguments;
+use crate::attempt::{Attempt, shorten};
 use crate::error::{Code, Error, Result};
 use crate::store::Store;
 
@@ -19,7 +20,7 @@ pub enum Action {
 }
 
 impl Action {
-    /// The statuses it leaves.
+    /// The statuses it leaves, and with `force` those of [`FORCED`] too.
     pub fn leaves(self) -> &'static [&'static str] {
         match self {
             Action::Replay => &["handled", "failed", "dead", "ignored"],
@@ -34,6 +35,24 @@ impl Action {
             Action::Requeue => "requeue",
             Action::Ignore => "ignore",
         }
+    }
+}
+
+/// The statuses that an action leaves only where it is forced to: of events that wait or run already.
+pub(crate) const FORCED: &[&str] = &["received", "processing"];
+
+/// How an operator's action is done.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct OperateOptions {
+    /// Also take an event that waits, or that a worker is working on: the worker finds its lease lost.
+    pub force: bool,
+}
+
+impl OperateOptions {
+    /// Reads `{"force": true}`.
+    pub fn parse(json: &str) -> Result<Self> {
+        let given = Arguments::parse("options", json, &["force"])?;
+        Ok(Self { force: given.boolean("force")?.unwrap_or(false) })
     }
 }
 
@@ -69,16 +88,23 @@ impl Store {
     ///
     /// # Errors
     /// [`Code::UnknownEvent`]; [`Code::BadState`] naming the event's status and what the action leaves.
-    pub fn operate(&self, action: Action, event_id: i64, reason: Option<&str>, now: i64) -> Result<Operated> {
-        self.write(|| self.operate_within(action, event_id, reason, now))
+    pub fn operate(&self, action: Action, event_id: i64, reason: Option<&str>, options: &OperateOptions, now: i64) -> Result<Operated> {
+        self.write(|| self.operate_within(action, event_id, reason, options, now))
     }
 
-    pub(crate) fn operate_within(&self, action: Action, event_id: i64, reason: Option<&str>, now: i64) -> Result<Operated> {
-        let state = self.settled_state(event_id, now)?;
+    pub(crate) fn operate_within(
+        &self,
+        action: Action,
+        event_id: i64,
+        reason: Option<&str>,
+        options: &OperateOptions,
+        now: i64,
+    ) -> Result<Operated> {
+        let state = self.settled_state(event_id, options, now)?;
         if action == Action::Ignore && state.status == "ignored" {
             return Ok(Operated { event_id, status: "ignored", changed: false });
         }
-        check_state(action, event_id, &state.status)?;
+        check_state(action, event_id, &state.status, options)?;
         if action == Action::Ignore {
             self.end_event(event_id, "ignored", Some(reason.map_or("ignored by an operator", shorten)), state.attempts, now)?;
             self.drop_job(&state)?;
@@ -92,7 +118,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Code::UnknownDelivery`]; [`Code::BadState`] for a delivery without events or where one of them waits or runs already.
-    pub fn replay_delivery(&self, delivery_id: i64, now: i64) -> Result<ReplayedDelivery> {
+    pub fn replay_delivery(&self, delivery_id: i64, options: &OperateOptions, now: i64) -> Result<ReplayedDelivery> {
         self.write(|| {
             let event_ids = self.events_of_delivery(delivery_id)?;
             if event_ids.is_empty() {
@@ -102,8 +128,8 @@ impl Store {
                 ));
             }
             for &event_id in &event_ids {
-                let state = self.settled_state(event_id, now)?;
-                check_state(Action::Replay, event_id, &state.status)?;
+                let state = self.settled_state(event_id, options, now)?;
+                check_state(Action::Replay, event_id, &state.status, options)?;
                 self.restart_event(event_id, &state, Some(delivery_id), now)?;
             }
             Ok(ReplayedDelivery { delivery_id, event_ids })
@@ -113,7 +139,9 @@ impl Store {
     /// Puts an event that is in this state back to `received` with a new job; its former job, live or dead, goes first.
     pub(crate) fn restart_event(&self, event_id: i64, state: &EventState, delivery_id: Option<i64>, now: i64) -> Result<()> {
         let endpoint = self.endpoint_by_id(state.endpoint_id)?;
-        let sql = "UPDATE main._knocker_events SET status = 'received', job_id = NULL, attempts = 0, reason = NULL, ended_at = NULL WHERE id = ?1";
+        let sql = "UPDATE main._knocker_events
+                   SET status = 'received', job_id = NULL, attempts = 0, crashes = 0, reason = NULL, ended_at = NULL
+                   WHERE id = ?1";
         self.run(sql, [event_id])?;
         self.drop_job(state)?;
         let job_id = self.enqueue(&endpoint.queue(), event_id, delivery_id, endpoint.config.max_attempts, now)?;
@@ -139,14 +167,16 @@ impl Store {
     }
 
     /// As [`Store::event_state`], after an attempt that ended without a verdict was recorded: an event whose worker let its lease run out is
-    /// failed, for nobody is processing it.
-    fn settled_state(&self, event_id: i64, now: i64) -> Result<EventState> {
+    /// failed, for nobody is processing it. With force, so is one whose worker still holds it.
+    fn settled_state(&self, event_id: i64, options: &OperateOptions, now: i64) -> Result<EventState> {
         let mut state = self.event_state(event_id)?;
-        if state.status == "processing"
-            && let Some(job_id) = state.job_id
-            && let Some(job) = self.expired_job(job_id, now)?
-        {
+        let Some(job_id) = state.job_id.filter(|_| state.status == "processing") else { return Ok(state) };
+        if let Some(job) = self.ended_lease(job_id, now)? {
             self.record_expiry(&job, now)?;
+            state.status = "failed".into();
+        } else if let (true, Some(job)) = (options.force, self.job(job_id)?) {
+            let worker = job.worker.as_deref().unwrap_or_default();
+            self.record_attempt(&Attempt { error: Some("taken away by an operator"), ..Attempt::of(&job, "failed", worker, now) })?;
             state.status = "failed".into();
         }
         Ok(state)
@@ -169,10 +199,11 @@ impl Store {
     }
 }
 
-fn check_state(action: Action, event_id: i64, status: &str) -> Result<()> {
-    if action.leaves().contains(&status) {
+fn check_state(action: Action, event_id: i64, status: &str, options: &OperateOptions) -> Result<()> {
+    if action.leaves().contains(&status) || (options.force && FORCED.contains(&status)) {
         return Ok(());
     }
-    let message = format!("event {event_id} is {status}; {} takes events that are {}", action.name(), action.leaves().join(", "));
+    let force = if FORCED.contains(&status) { "; with force also this one" } else { "" };
+    let message = format!("event {event_id} is {status}; {} takes events that are {}{force}", action.name(), action.leaves().join(", "));
     Err(Error::new(Code::BadState, message))
 }

@@ -1,5 +1,5 @@
-//! The queue on Honker's tables `_honker_live` and `_honker_dead`: the only Rust file that speaks to them. The views and triggers over them
-//! are part of the schema.
+//! The queue on Honker's tables `_honker_live` and `_honker_dead`: this file moves jobs, and `due.rs` looks for those that can be claimed. No
+//! other Rust file speaks to them. The views, triggers and indexes over them are part of the schema.
 //!
 //! The rules are those of honker-core 0.5.0 (`honker_ops.rs`), and a differential test holds this file to them. The statements are our own
 //! because Honker's claim looks through the whole backlog for exhausted jobs each time, and prepares its SQL on each call.
@@ -20,23 +20,36 @@ pub(crate) struct Job {
     pub attempts: i64,
     pub max_attempts: i64,
     pub worker: Option<String>,
+    /// The last second of the lease.
+    pub leased_until: Option<i64>,
 }
 
-/// A job that can be claimed now. The order of the fields after `id` is the order of the queue.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Candidate {
-    pub priority: i64,
-    pub run_at: i64,
-    pub job: Job,
-    /// Whether another worker's lease ran out.
-    pub expired: bool,
+/// What Honker calls the priority of a job. Knocker's have 0, and use what is below for jobs whose worker died: so the index of the queue
+/// keeps them apart from the others, and a claim passes over any number of them at no cost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// A job like any other.
+    Ordinary = 0,
+    /// Its lease ran out, or that of a job beside it did: it is to be tried alone.
+    Suspect = -1,
+    /// A suspect that is leased with nothing beside it.
+    Alone = -2,
+}
+
+impl Standing {
+    /// Its number in Honker's column.
+    pub fn priority(self) -> i64 {
+        self as i64
+    }
 }
 
 /// The columns that [`Job`] reads. A payload that is not ours gives no event id, and the caller buries the job.
-const JOB_COLUMNS: &str = "id, iif(json_valid(payload), payload ->> '$.event_id', NULL), iif(json_valid(payload), payload ->> '$.delivery_id', NULL), \
-     attempts, max_attempts, worker_id";
+pub(crate) const JOB_COLUMNS: &str = "id, iif(json_valid(payload), payload ->> '$.event_id', NULL), iif(json_valid(payload), payload ->> '$.delivery_id', NULL), \
+     attempts, max_attempts, worker_id, claim_expires_at";
+/// How many they are.
+pub(crate) const JOB_COLUMN_COUNT: usize = 7;
 
-fn read_job(row: &Row) -> rusqlite::Result<Job> {
+pub(crate) fn read_job(row: &Row) -> rusqlite::Result<Job> {
     Ok(Job {
         id: row.get(0)?,
         // A payload of another client may hold anything; an id that does not exist is what is then looked for.
@@ -45,6 +58,7 @@ fn read_job(row: &Row) -> rusqlite::Result<Job> {
         attempts: row.get(3)?,
         max_attempts: row.get(4)?,
         worker: row.get(5)?,
+        leased_until: row.get(6)?,
     })
 }
 
@@ -70,46 +84,6 @@ impl Store {
         Ok(self.conn().last_insert_rowid())
     }
 
-    /// The first `limit` jobs of a queue that can be claimed, in the queue's order, exhausted ones included.
-    ///
-    /// Walks `_honker_live_claim (queue, priority DESC, run_at, id)` one priority at a time, so that `run_at <= now` ends the walk: jobs that
-    /// wait for a later retry are never read.
-    pub(crate) fn candidates(&self, queue: &str, limit: i64, now: i64) -> Result<Vec<Candidate>> {
-        let mut found = Vec::new();
-        let mut priority = self.next_priority(queue, None)?;
-        while let Some(current) = priority {
-            let mut statement = self.conn().prepare_cached(&format!(
-                "SELECT {JOB_COLUMNS}, run_at, state = 'processing'
-                 FROM main._honker_live
-                 WHERE queue = ?1 AND state IN ('pending', 'processing') AND priority = ?2 AND run_at <= ?3
-                   AND (expires_at IS NULL OR expires_at > ?3)
-                   AND (state = 'pending' OR claim_expires_at < ?3)
-                 ORDER BY run_at, id
-                 LIMIT ?4"
-            ))?;
-            let rows = statement.query_map((queue, current, seconds(now), limit - found.len() as i64), |row| {
-                Ok(Candidate { priority: current, job: read_job(row)?, run_at: row.get(6)?, expired: row.get(7)? })
-            })?;
-            for row in rows {
-                found.push(row?);
-            }
-            if found.len() as i64 >= limit {
-                break;
-            }
-            priority = self.next_priority(queue, Some(current))?;
-        }
-        Ok(found)
-    }
-
-    /// The highest priority below `below`. Knocker's own jobs have one; other clients may use more.
-    fn next_priority(&self, queue: &str, below: Option<i64>) -> Result<Option<i64>> {
-        let sql = "SELECT priority FROM main._honker_live WHERE queue = ?1 AND state IN ('pending', 'processing') AND priority < ?2
-                   ORDER BY priority DESC LIMIT 1";
-        let mut statement = self.conn().prepare_cached(sql)?;
-        // i64::MAX itself is left out; nobody uses it.
-        Ok(statement.query_row((queue, below.unwrap_or(i64::MAX)), |row| row.get(0)).optional()?)
-    }
-
     /// Leases a job; the attempt counts from now on.
     pub(crate) fn lease(&self, job_id: i64, worker: &str, lease_s: i64, now: i64) -> Result<()> {
         let sql = "UPDATE main._honker_live SET state = 'processing', worker_id = ?2, claim_expires_at = ?3, attempts = attempts + 1 WHERE id = ?1";
@@ -117,21 +91,45 @@ impl Store {
         Ok(())
     }
 
-    /// The job, if this worker's lease on it is still valid.
+    /// Says what a job is taken for from now on.
+    pub(crate) fn mark_job(&self, job_id: i64, standing: Standing) -> Result<()> {
+        self.run("UPDATE main._honker_live SET priority = ?2 WHERE id = ?1", (job_id, standing.priority()))?;
+        Ok(())
+    }
+
+    /// Makes suspects of the jobs that the worker holds beside this one and that do not run alone, and returns whether there are any.
+    pub(crate) fn mark_neighbours(&self, job_id: i64, worker: &str) -> Result<bool> {
+        let sql = "UPDATE main._honker_live SET priority = ?3
+                   WHERE state = 'processing' AND worker_id = ?2 AND id <> ?1 AND priority <> ?4 AND queue GLOB 'knocker:*'";
+        let marks = (job_id, worker, Standing::Suspect.priority(), Standing::Alone.priority());
+        Ok(self.run(sql, marks)? > 0)
+    }
+
+    /// What a job is taken for, as of now.
+    pub(crate) fn standing(&self, job_id: i64) -> Result<Standing> {
+        let mut statement = self.conn().prepare_cached("SELECT priority FROM main._honker_live WHERE id = ?1")?;
+        let priority: i64 = statement.query_row([job_id], |row| row.get(0))?;
+        Ok(match priority {
+            0.. => Standing::Ordinary,
+            priority if priority == Standing::Alone.priority() => Standing::Alone,
+            _ => Standing::Suspect,
+        })
+    }
+
+    /// The job, whatever its state.
+    pub(crate) fn job(&self, job_id: i64) -> Result<Option<Job>> {
+        let mut statement = self.conn().prepare_cached(&format!("SELECT {JOB_COLUMNS} FROM main._honker_live WHERE id = ?1"))?;
+        Ok(statement.query_row([job_id], read_job).optional()?)
+    }
+
+    /// The job, if this worker's lease on it is still valid. One that is too far off to be one counts as valid here: its holder may go on,
+    /// and put it right with an extension, for as long as nobody has taken the job.
     pub(crate) fn leased_job(&self, job_id: i64, worker: &str, now: i64) -> Result<Option<Job>> {
         let mut statement = self.conn().prepare_cached(&format!(
             "SELECT {JOB_COLUMNS} FROM main._honker_live
              WHERE id = ?1 AND worker_id = ?2 AND state = 'processing' AND claim_expires_at >= ?3 AND queue GLOB 'knocker:*'"
         ))?;
         Ok(statement.query_row((job_id, worker, seconds(now)), read_job).optional()?)
-    }
-
-    /// The job, if it is leased and the lease is over.
-    pub(crate) fn expired_job(&self, job_id: i64, now: i64) -> Result<Option<Job>> {
-        let mut statement = self.conn().prepare_cached(&format!(
-            "SELECT {JOB_COLUMNS} FROM main._honker_live WHERE id = ?1 AND state = 'processing' AND claim_expires_at < ?2"
-        ))?;
-        Ok(statement.query_row((job_id, seconds(now)), read_job).optional()?)
     }
 
     /// The jobs whose lease is this worker's and still valid.
@@ -150,17 +148,27 @@ impl Store {
         Ok(())
     }
 
-    /// Puts a job back, to be claimed from `run_at_s` on.
+    /// Puts a job back, to be claimed from `run_at_s` on. Its worker lives: it is no suspect any more.
     pub(crate) fn retry_job(&self, job_id: i64, run_at_s: i64) -> Result<()> {
-        let sql = "UPDATE main._honker_live SET state = 'pending', run_at = ?2, worker_id = NULL, claim_expires_at = NULL WHERE id = ?1";
+        let sql = "UPDATE main._honker_live
+                   SET state = 'pending', run_at = ?2, worker_id = NULL, claim_expires_at = NULL, priority = max(priority, 0) WHERE id = ?1";
         self.run(sql, (job_id, run_at_s))?;
+        Ok(())
+    }
+
+    /// Puts a job back whose worker died, to be tried alone from `run_at_s` on.
+    pub(crate) fn set_job_aside(&self, job_id: i64, run_at_s: i64, max_attempts: i64) -> Result<()> {
+        let sql = "UPDATE main._honker_live
+                   SET state = 'pending', run_at = ?2, worker_id = NULL, claim_expires_at = NULL, max_attempts = ?3, priority = ?4 WHERE id = ?1";
+        self.run(sql, (job_id, run_at_s, max_attempts, Standing::Suspect.priority()))?;
         Ok(())
     }
 
     /// Puts a job back as if it had not been claimed.
     pub(crate) fn unclaim_job(&self, job_id: i64) -> Result<()> {
         let sql = "UPDATE main._honker_live
-                   SET state = 'pending', worker_id = NULL, claim_expires_at = NULL, attempts = max(attempts - 1, 0) WHERE id = ?1";
+                   SET state = 'pending', worker_id = NULL, claim_expires_at = NULL, attempts = max(attempts - 1, 0), priority = max(priority, -1)
+                   WHERE id = ?1";
         self.run(sql, [job_id])?;
         Ok(())
     }
@@ -190,20 +198,6 @@ impl Store {
         let until = seconds(now) + lease_s;
         self.run("UPDATE main._honker_live SET claim_expires_at = ?2 WHERE id = ?1", (job_id, until))?;
         Ok(until)
-    }
-
-    /// The second from which a job of this queue can be claimed: the earliest of the waiting ones and of the leases that may run out.
-    /// Uses `_honker_live_pending_deadline` and `_honker_live_processing_deadline`.
-    pub(crate) fn next_claim_at(&self, queue: &str) -> Result<Option<i64>> {
-        let waiting = "SELECT min(run_at) FROM main._honker_live WHERE queue = ?1 AND state = 'pending'";
-        let leased = "SELECT min(claim_expires_at) + 1 FROM main._honker_live WHERE queue = ?1 AND state = 'processing'";
-        let read = |sql: &str| -> Result<Option<i64>> { Ok(self.conn().prepare_cached(sql)?.query_row([queue], |row| row.get(0))?) };
-        Ok([read(waiting)?, read(leased)?].into_iter().flatten().min())
-    }
-
-    /// Since when the job that can be claimed and has waited longest could be, in seconds.
-    pub(crate) fn oldest_due(&self, queue: &str, now: i64) -> Result<Option<i64>> {
-        Ok(self.next_claim_at(queue)?.filter(|&at| at <= seconds(now)))
     }
 
     /// Deletes a dead job, when its event comes back to life or goes.

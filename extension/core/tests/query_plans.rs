@@ -58,6 +58,30 @@ fn leased_jobs_are_found_by_the_index_of_leases() {
 }
 
 #[test]
+fn what_a_wrong_clock_or_a_dead_worker_left_is_found_at_the_end_of_an_index() {
+    let store = Store::new(Connection::open_in_memory().unwrap());
+    store.bootstrap(1).unwrap();
+    for (sql, index) in [
+        (
+            "SELECT 1 FROM _honker_live WHERE queue = 'q' AND state = 'processing' AND claim_expires_at > 5",
+            "_honker_live_processing_deadline",
+        ),
+        ("SELECT max(run_at) FROM _honker_live WHERE queue = 'q' AND state = 'pending'", "_honker_live_pending_deadline"),
+        ("SELECT 1 FROM _honker_live WHERE priority < 0 AND worker_id = 'w' AND state = 'processing'", "_knocker_live_suspects"),
+        (
+            "SELECT id FROM _honker_live WHERE priority < 0 AND worker_id IS NULL AND queue = 'q' AND run_at <= 5 AND state = 'pending' \
+             ORDER BY run_at, id LIMIT 1",
+            "_knocker_live_suspects",
+        ),
+    ] {
+        assert_eq!(slow_steps(&store, sql), [] as [&str; 0], "{sql}");
+        let mut statement = store.conn().prepare(&format!("EXPLAIN QUERY PLAN {sql}")).unwrap();
+        let steps: Vec<String> = statement.query_map([], |row| row.get("detail")).unwrap().map(Result::unwrap).collect();
+        assert!(steps[0].starts_with("SEARCH") && steps[0].contains(index), "{sql}: {steps:?}");
+    }
+}
+
+#[test]
 fn refused_deliveries_are_found_by_the_index_of_outcomes() {
     let store = Store::new(Connection::open_in_memory().unwrap());
     store.bootstrap(1).unwrap();

@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 
 use knocker_core::claim::ClaimFilter;
-use knocker_core::operate::Action;
+use knocker_core::operate::{Action, OperateOptions};
 use knocker_core::schema::VERSION;
 use knocker_core::{Code, Store};
 use rusqlite::Connection;
@@ -56,7 +56,7 @@ fn a_stored_file_of_every_version_upgrades_to_the_schema_of_a_new_one_and_works_
         assert_eq!(integrity, "ok");
 
         let dead: i64 = old.conn().query_row("SELECT min(id) FROM knocker_events WHERE status = 'dead'", [], |row| row.get(0)).unwrap();
-        old.operate(Action::Requeue, dead, None, NOW).unwrap();
+        old.operate(Action::Requeue, dead, None, &OperateOptions::default(), NOW).unwrap();
         let leased = old.claim("upgraded", 100, 60, &ClaimFilter::default(), NOW).unwrap();
         assert!(leased > 0);
         let job: i64 = old
@@ -195,9 +195,9 @@ fn rows_that_were_edited_by_hand_are_told_by_name() {
     }
     store.endpoint("gone", "{}", NOW).unwrap();
     let event = store.ingest("gone", &fields, b"", NOW).unwrap().event_id.unwrap();
-    store.operate(Action::Ignore, event, None, NOW).unwrap();
+    store.operate(Action::Ignore, event, None, &OperateOptions::default(), NOW).unwrap();
     store.conn().execute_batch("DELETE FROM _knocker_endpoints WHERE name = 'gone'").unwrap();
-    let error = store.operate(Action::Requeue, event, None, NOW).unwrap_err();
+    let error = store.operate(Action::Requeue, event, None, &OperateOptions::default(), NOW).unwrap_err();
     assert_eq!(error.code(), Code::Corrupt, "{error}");
 }
 
@@ -235,10 +235,10 @@ fn works(store: &Store) {
         store.conn().query_row("SELECT job_id FROM main.knocker_jobs WHERE worker = 'w'", [], |row| row.get::<_, i64>(0)).unwrap()
     };
     assert_eq!(store.failed(claim(), "w", "boom", 1, &Default::default(), NOW).unwrap().status, "dead");
-    store.operate(Action::Requeue, event, None, NOW).unwrap();
+    store.operate(Action::Requeue, event, None, &OperateOptions::default(), NOW).unwrap();
     store.handled(claim(), "w", 1, NOW).unwrap();
-    store.operate(Action::Replay, event, None, NOW).unwrap();
-    store.operate(Action::Ignore, event, None, NOW).unwrap();
+    store.operate(Action::Replay, event, None, &OperateOptions::default(), NOW).unwrap();
+    store.operate(Action::Ignore, event, None, &OperateOptions::default(), NOW).unwrap();
     let later = NOW + 10_000;
     let pruned = store.prune_deliveries(r#"{"older_than_s": 1}"#, later).unwrap().pruned;
     assert_eq!((pruned.events, pruned.deliveries), (0, 2));

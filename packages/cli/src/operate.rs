@@ -1,7 +1,7 @@
 //! `knocker replay`, `requeue` and `ignore`: one event by its id, or many by a filter.
 
 use knocker_core::bulk::BulkResult;
-use knocker_core::operate::Action;
+use knocker_core::operate::{Action, OperateOptions};
 
 use crate::confirm::Consent;
 use crate::context::Context;
@@ -35,9 +35,21 @@ pub struct Selection {
     #[arg(long, conflicts_with = "id")]
     dry_run: bool,
 
+    /// Also take events that wait or are being worked on; their workers find the lease lost
+    ///
+    /// Many events by a filter only where --status names received or processing.
+    #[arg(long)]
+    force: bool,
+
     /// Do not ask
     #[arg(long, short)]
     yes: bool,
+}
+
+impl Selection {
+    fn options(&self) -> OperateOptions {
+        OperateOptions { force: self.force }
+    }
 }
 
 #[derive(clap::Args)]
@@ -78,7 +90,7 @@ pub struct IgnoreArgs {
 
 pub fn replay(context: &Context, args: &ReplayArgs) -> Result {
     if let Some(delivery_id) = args.delivery {
-        let replayed = context.store()?.replay_delivery(delivery_id, context.now)?;
+        let replayed = context.store()?.replay_delivery(delivery_id, &args.selection.options(), context.now)?;
         if context.out.json() {
             return context.out.document(&replayed);
         }
@@ -107,7 +119,7 @@ fn operate_one(context: &Context, action: Action, id: i64, reason: Option<&str>,
     if selection.period.since.is_some() || selection.period.until.is_some() {
         return Err(Failure::usage("an id and a period were given", "Name one event by its id, or many by a filter."));
     }
-    let operated = context.store()?.operate(action, id, reason, context.now)?;
+    let operated = context.store()?.operate(action, id, reason, &selection.options(), context.now)?;
     if context.out.json() {
         return context.out.document(&operated);
     }
@@ -127,7 +139,7 @@ fn operate_many(context: &Context, action: Action, selection: &Selection) -> Res
         let hint = "Give the id of an event, or --status, --endpoint, --type, --since or --until.";
         return Err(Failure::usage("which events?", hint));
     }
-    filter.set("limit", selection.limit);
+    filter.set("limit", selection.limit).set("force", selection.force.then_some(true));
     let verb = verb(action);
     let foreseen = || -> Result<BulkResult> { Ok(context.reader()?.operate_where(action, &filter.to_json(true), context.now)?) };
     if selection.dry_run {

@@ -3,8 +3,8 @@
 import { textOf } from "./describe.js";
 import { knockerError } from "./errors.js";
 
-/** A year: what `retry_after_s` of the SQL contract takes. */
-const LONGEST_RETRY_S = 31_536_000;
+/** Thirty days: what `retry_after_s` of the SQL contract takes. */
+const LONGEST_RETRY_S = 2_592_000;
 
 /** Try the event again, after a time of the handler's choice instead of the endpoint's backoff. Counts as an attempt. */
 export class Retry extends Error {

@@ -162,9 +162,9 @@ export class Worker<Db extends object> {
     // Read before the queue: what is committed after it is then noticed.
     const version = this.#dataVersion();
     const filter = this.#filter();
-    const due = this.#control.connection.get("SELECT knocker_next_due(?, ?) AS due", filter, this.#session.now())!["due"] as number | null;
+    const due = this.#due(filter);
     if (due !== 0) return this.#sleep(due ?? Infinity, version);
-    const jobs = await this.#session.whenWritable(this.#session.busyTimeoutMs, () => this.#claim(filter));
+    const jobs = await this.#session.whenWritable(this.#session.busyTimeoutMs, () => this.#claim(JSON.stringify(filter)));
     for (const job of jobs) this.#start(job);
     // Another worker was faster, or its lease is about to run out.
     if (jobs.length === 0) await this.#sleep(this.#pollMs);
@@ -181,9 +181,14 @@ export class Worker<Db extends object> {
   }
 
   /** Only endpoints that have handlers here: another process may have those of the others. */
-  #filter(): string {
-    const endpoints = [...this.#endpoints.values()].filter(({ handlers }) => !handlers.empty).map(({ name }) => name);
-    return JSON.stringify({ endpoints });
+  #filter(): { endpoints: string[] } {
+    return { endpoints: [...this.#endpoints.values()].filter(({ handlers }) => !handlers.empty).map(({ name }) => name) };
+  }
+
+  /** Milliseconds until the next claim has something to do, while this worker holds what it holds. */
+  #due(filter: { endpoints: string[] }): number | null {
+    const due = JSON.stringify({ ...filter, worker: this.name });
+    return this.#control.connection.get("SELECT knocker_next_due(?, ?) AS due", due, this.#session.now())!["due"] as number | null;
   }
 
   #claim(filter: string): Row[] {

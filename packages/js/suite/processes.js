@@ -26,8 +26,8 @@ export default function processes(runtime) {
 
   /** A file with a table of what handlers wrote. */
   function shop() {
-    // Attempts are lost with each kill, and on a slow machine with leases of a second.
-    const made = github(runtime, {}, { maxAttempts: 1000 });
+    // Attempts are lost with each kill, and on a slow machine with leases of a second; what was lost is tried again at once.
+    const made = github(runtime, {}, { maxAttempts: 1000, backoff: { baseS: 0 } });
     const database = openRaw(made.path);
     database.exec(`PRAGMA busy_timeout = ${PATIENCE_MS}`);
     database.exec("CREATE TABLE orders (event INTEGER)");

@@ -132,8 +132,9 @@ class Scenario:
             "skipped": lambda worker, **given: hooks.leases(worker).skipped(**given),
             "extend": lambda worker, **given: hooks.leases(worker).extend(**given),
             "release": lambda worker: hooks.leases(worker).release(),
-            "next_due": lambda filter=None: hooks.leases("any").next_due_ms(**(filter or {})),
-            **{op: getattr(hooks, op) for op in ("replay", "requeue", "replay_delivery", "ignore", "stats", "retain")},
+            "next_due": self.next_due,
+            **{op: getattr(hooks, op) for op in ("stats", "retain")},
+            **{op: self.operation(op) for op in ("replay", "requeue", "replay_delivery", "ignore")},
             **{
                 op: self.filtered(op, "filter")
                 for op in ("replay_where", "requeue_where", "ignore_where", "prune_events", "prune_deliveries")
@@ -202,8 +203,26 @@ class Scenario:
             "body": None if signed.body == unsigned.body else signed.body,
         }
 
+    def next_due(self, filter: Json = None) -> int | None:
+        given = dict(filter or {})
+        return self.hooks.leases(given.pop("worker", "nobody")).next_due_ms(**given)
+
+    def operation(self, op: str) -> Callable[..., Any]:
+        def run(options: Json = None, **given: Any) -> Any:
+            if options is None:
+                return getattr(self.hooks, op)(**given)
+            arguments = [given["event_id"], given.get("reason")] if op == "ignore" else [*given.values()]
+            return json.loads(self.hooks.database.call(f"knocker_{op}", *arguments, json.dumps(options)))
+
+        return run
+
     def filtered(self, op: str, argument: str) -> Callable[..., Any]:
-        return lambda **given: getattr(self.hooks, op)(**given[argument])
+        def run(**given: Any) -> Any:
+            if "force" in given[argument]:
+                return json.loads(self.hooks.database.call(f"knocker_{op}", json.dumps(given[argument])))
+            return getattr(self.hooks, op)(**given[argument])
+
+        return run
 
     def links(self) -> list[knocker.EventDeliveryRecord]:
         return [link for event in self.hooks.events() for link in self.hooks.event_deliveries(event_id=event.id)]

@@ -191,7 +191,8 @@ def test_a_verdict_that_could_not_be_written_costs_an_attempt(tmp_path: Any, clo
             # A claim that finds another job does not take the first one up again within its lease.
             ingest(outside, "next", "2")
             assert runs.get(timeout=PATIENCE_S) == 0
-            clock.advance(2)
+            # Past the lease, and past the wait that follows it as it follows a failure.
+            clock.advance(10)
             assert runs.get(timeout=PATIENCE_S) == 2
         assert [(attempt.attempt, attempt.outcome) for attempt in hooks.attempts(event_id=event_id)] == [
             (1, "lease_expired"),

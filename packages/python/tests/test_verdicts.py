@@ -106,7 +106,8 @@ def test_on_error_is_told_of_each_failed_attempt(hooks: knocker.Hooks, inbox: kn
     told: list[tuple[str, str | None]] = []
 
     def lost(event: knocker.Event, tx: Any) -> None:
-        clock.advance(3600)
+        # Its lease has run out, and what failed before is due again.
+        clock.advance(61)
         hooks.leases("another").claim(10, 60)
 
     def raises(error: BaseException) -> Any:

@@ -22,6 +22,8 @@ CREATE INDEX IF NOT EXISTS _knocker_events_ignored ON _knocker_events (id) WHERE
 CREATE INDEX IF NOT EXISTS _knocker_redeliveries_delivery ON _knocker_redeliveries (delivery_id);
 -- The history of one event, and its prune.
 CREATE INDEX IF NOT EXISTS _knocker_attempts_event ON _knocker_attempts (event_id);
+-- Claims: the jobs whose worker died, which have a priority below 0 and are to run alone. Empty while no worker dies.
+CREATE INDEX IF NOT EXISTS _knocker_live_suspects ON _honker_live (worker_id, queue, run_at) WHERE priority < 0;
 
 CREATE TRIGGER _knocker_event_inserted AFTER INSERT ON _knocker_events BEGIN
   UPDATE _knocker_counts SET n = n + 1 WHERE endpoint_id = NEW.endpoint_id AND status = NEW.status;

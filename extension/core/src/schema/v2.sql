@@ -52,3 +52,6 @@ GROUP BY 1, 2, 3;
 -- Those of `refused` that were stored and have a room of their own, which a flood of the others does not fill.
 ALTER TABLE _knocker_minutes ADD COLUMN too_large INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE _knocker_minutes ADD COLUMN handshakes INTEGER NOT NULL DEFAULT 0;
+
+-- How often a worker died with the event, since it was received or put back.
+ALTER TABLE _knocker_events ADD COLUMN crashes INTEGER NOT NULL DEFAULT 0;

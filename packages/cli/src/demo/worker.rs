@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use knocker_core::Store;
 use knocker_core::attempt::FailOptions;
-use knocker_core::claim::ClaimFilter;
+use knocker_core::claim::DueFilter;
 use knocker_core::store::system_now;
 use rusqlite::Connection;
 use serde_json::Value;
@@ -45,11 +45,11 @@ impl Worker {
 }
 
 fn work(store: &Store, woken: &mpsc::Receiver<()>) -> Result {
-    let everything = ClaimFilter::default();
+    let everything = DueFilter { worker: Some(NAME.into()), ..DueFilter::default() };
     let started = Instant::now();
     let mut more_may_come = true;
     while started.elapsed() < PATIENCE {
-        if store.claim(NAME, AT_ONCE, LEASE_S, &everything, system_now())? > 0 {
+        if store.claim(NAME, AT_ONCE, LEASE_S, &everything.claim, system_now())? > 0 {
             leased_jobs(store.conn())?.iter().try_for_each(|job| run(store, job))?;
             continue;
         }

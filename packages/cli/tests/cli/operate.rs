@@ -1,3 +1,4 @@
+use knocker_core::claim::ClaimFilter;
 use serde_json::json;
 
 use crate::support::{HOUR, Inbox};
@@ -32,6 +33,21 @@ fn a_wrong_state_and_an_unknown_event_are_refused() {
     inbox.knocker(&["requeue", "1"]).fails(1, "event 1 is handled", "requeue");
     inbox.knocker(&["ignore", "1"]).fails(1, "event 1 is handled", "ignore");
     inbox.knocker(&["replay", "99"]).fails(3, "no event 99", "knocker events");
+}
+
+#[test]
+fn force_takes_an_event_from_its_worker() {
+    let inbox = Inbox::with_events();
+    let claim = || inbox.store.claim("w", 1, 3600, &ClaimFilter::default(), inbox.now).unwrap();
+    assert_eq!((claim(), inbox.status(4).as_str()), (1, "processing"));
+    inbox.knocker(&["requeue", "4"]).fails(1, "event 4 is processing", "force");
+    inbox.knocker(&["requeue", "-s", "processing", "-y"]).fails(2, "\"processing\" is not valid", "Correct the argument");
+    assert_eq!(inbox.knocker(&["requeue", "4", "--force"]).ok().stdout, "event 4 is now received\n");
+    assert_eq!(claim(), 1);
+    assert_eq!(inbox.knocker(&["replay", "--delivery", "4", "--force"]).ok().stdout, "delivery 4: event 4 received again, with its body\n");
+    assert_eq!(claim(), 1);
+    assert_eq!(inbox.knocker(&["ignore", "-s", "processing", "--force", "-y"]).ok().stdout, "1 event ignored\n");
+    assert_eq!(inbox.status(4), "ignored");
 }
 
 #[test]

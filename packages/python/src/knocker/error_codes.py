@@ -52,7 +52,8 @@ class BadStateError(KnockerError):
     retryable = False
     hint = (
         "Look at the event's status: replay takes handled, failed, dead and ignored ones, requeue failed, "
-        "dead and ignored ones, ignore received, failed and dead ones."
+        "dead and ignored ones, ignore received, failed and dead ones; force also takes received and "
+        "processing ones."
     )
 
 

@@ -96,8 +96,9 @@ class Leases:
         return int(self._call("knocker_release", self.worker))
 
     def next_due_ms(self, endpoints: Collection[str] | None = None) -> int | None:
-        """Milliseconds until a job can be claimed: 0 for now, None where nothing waits."""
-        due: int | None = self._call("knocker_next_due", _filter(endpoints))
+        """Milliseconds until the next claim of this worker has something to do: 0 for now, None where nothing waits."""
+        filter = {"worker": self.worker, "endpoints": None if endpoints is None else list(endpoints)}
+        due: int | None = self._call("knocker_next_due", json.dumps(filter))
         return due
 
 

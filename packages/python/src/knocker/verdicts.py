@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-_LONGEST_S = 31_536_000
+_LONGEST_S = 2_592_000
 
 
 def stored_text(value: object) -> str:
@@ -32,7 +32,7 @@ class HandlerVerdict(Exception):  # noqa: N818 - a verdict is a decision, not an
 
 
 class Retry(HandlerVerdict):
-    """The attempt failed; try again ``after`` that many seconds (at most a year), or after the endpoint's backoff."""
+    """The attempt failed; try again ``after`` that many seconds (at most thirty days), or after the endpoint's backoff."""
 
     default_reason = "the handler asked for a retry"
 

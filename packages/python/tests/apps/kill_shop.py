@@ -9,7 +9,8 @@ import knocker
 
 # Patient with a slow disk: what is killed, and when, is the test's choice alone.
 hooks = knocker.open(os.environ["APP_DB"], busy_timeout_s=300)
-github = hooks.endpoint("github", provider="github", secrets=["test-secret"], max_attempts=1000)
+# What a killed worker held is tried again as soon as its lease has run out.
+github = hooks.endpoint("github", provider="github", secrets=["test-secret"], max_attempts=1000, backoff={"base_s": 0})
 hooks.database.rows("CREATE TABLE IF NOT EXISTS orders (event_id INTEGER, n INTEGER)")
 
 
