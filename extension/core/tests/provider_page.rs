@@ -67,9 +67,10 @@ fn sizes() -> String {
          **largest body** is what the provider documents to send. An endpoint's `max_body_bytes` is that where nothing else is said, and 1 MiB where it is\n\
          less or nothing is documented. A larger body is answered 413 and is gone for good where nobody sends it again, so set `max_body_bytes` where your\n\
          sender's bodies are larger; the packages warn of each 413.\n\n\
-         **final** are the statuses after which the provider does not try again. Where that is `all`, the 503 of a busy or failing database brings nothing\n\
-         back either: look for what is missing in the provider's own log of deliveries, and have it sent again from there. Where it is `4xx`, a request with\n\
-         wrong credentials is answered 503 and not 401, so that nothing gets lost while credentials are changed.\n\n\
+         **final** are the statuses after which the provider does not try again; nothing where none is known. Where that is `all`, the 503 of a busy or\n\
+         failing database brings nothing back either: look for what is missing in the provider's own log of deliveries, and have it sent again from there.\n\
+         Where it is `4xx`, a refusal is final: let the old and the new secret count side by side while you change them. Postmark, which sends credentials\n\
+         and no signature, gets 503 for wrong ones, and tries again for hours; Bitbucket and Okta would try once or twice within minutes.\n\n\
          | provider | largest body | final | answer to a refused request |\n\
          |---|---|---|---|\n",
     );

@@ -14,7 +14,7 @@ pub(crate) static BITBUCKET: Provider = Provider {
     docs: "https://support.atlassian.com/bitbucket-cloud/docs/manage-webhooks/",
     scheme: Scheme::Signature(SignatureScheme { form: Form::Prefixed("sha256="), ..SignatureScheme::hex_of_body("X-Hub-Signature") }),
     event: Event { types: &[Source::Header("X-Event-Key")], keys: &[Source::Header("X-Request-UUID")], ..Event::UNKNOWN },
-    receiving: Receiving::up_to(256 * 1024),
+    receiving: Receiving { largest_body: Some(256 * 1024), final_statuses: "4xx" },
     redelivery: Redelivery {
         retries: Retries::Somehow,
         body: Repeat::Same,

@@ -18,7 +18,7 @@ pub(crate) static JIRA: Provider = Provider {
         keys: &[Source::Header("X-Atlassian-Webhook-Identifier"), Source::DigestWith(&[Source::Json("timestamp")])],
         ..Event::UNKNOWN
     },
-    receiving: Receiving::up_to(25 * MIB),
+    receiving: Receiving { largest_body: Some(25 * MIB), final_statuses: "4xx but 408, 409, 425 and 429" },
     redelivery: Redelivery {
         retries: Retries::For(75 * MINUTE),
         body: Repeat::Unknown,

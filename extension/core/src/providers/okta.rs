@@ -7,6 +7,7 @@ use super::engine::template::Part;
 use super::engine::token::TokenScheme;
 use super::options::{Kind, OptionSpec, Preset};
 use super::provider::{CustomScheme, Handshake, Provider, Scheme};
+use super::receiving::Receiving;
 use super::redact::Redaction;
 use super::redelivery::{Grain, Proof, Redelivery, Repeat, Retries};
 use super::secrets::Secrets;
@@ -32,6 +33,7 @@ pub(crate) static OKTA: Provider = Provider {
         batch: Batch::Path("data.events"),
         ..Event::UNKNOWN
     },
+    receiving: Receiving::with_final("4xx"),
     redelivery: Redelivery {
         retries: Retries::Somehow,
         body: Repeat::Unknown,

@@ -25,6 +25,11 @@ impl Receiving {
         Receiving { largest_body: Some(bytes), ..Self::UNSTATED }
     }
 
+    /// These statuses are final, and nothing is documented about sizes.
+    pub const fn with_final(statuses: &'static str) -> Self {
+        Receiving { final_statuses: statuses, ..Self::UNSTATED }
+    }
+
     /// The default of an endpoint's `max_body_bytes`. A documented limit below the usual one makes nothing smaller: should the provider raise
     /// it, nothing gets lost.
     pub fn default_limit(&self) -> i64 {

@@ -15,6 +15,7 @@ use super::engine::template::Part;
 use super::engine::url::{signed_url, signed_urls};
 use super::options::{Kind, OptionSpec, Preset};
 use super::provider::{CustomScheme, Provider, Reply, Scheme};
+use super::receiving::Receiving;
 use super::redelivery::{Grain, HOUR, Proof, Redelivery, Repeat, Retries};
 use super::secrets::Secrets;
 use super::twilio_url::{ports, spellings};
@@ -63,6 +64,7 @@ pub(crate) static TWILIO: Provider = Provider {
         identity: "header I-Twilio-Idempotency-Token, else MessageSid + status, else CallSid + CallStatus + SequenceNumber, else ConferenceSid + StatusCallbackEvent + SequenceNumber, else RecordingSid + RecordingStatus, else digest where there is Timestamp, DateUpdated or DateCreated, else none; of each event of a batch: id",
         ..Event::UNKNOWN
     },
+    receiving: Receiving::with_final("all of a callback: it comes again only where no connection came about"),
     redelivery: Redelivery {
         retries: Retries::For(4 * HOUR),
         body: Repeat::Same,
