@@ -125,6 +125,15 @@ impl Store {
         }
         let outcome = judgement.outcome.name();
         let delivery_id = self.insert_delivery(endpoint.id, judgement, outcome, None, now)?;
+        // The same sum as in the trigger _knocker_refusal_deleted, which takes it away again.
+        let sql = "INSERT INTO main._knocker_refusals (endpoint_id, outcome, reason, n, bytes)
+                   SELECT endpoint_id, outcome, coalesce(reason, ''), 1,
+                     256 + length(CAST(method AS BLOB)) + length(CAST(url AS BLOB)) + length(CAST(headers AS BLOB))
+                     + coalesce(length(CAST(detail AS BLOB)), 0) + coalesce(length(CAST(provider_event_id AS BLOB)), 0)
+                     + coalesce(length(CAST(provider_delivery_id AS BLOB)), 0) + coalesce(length(body), 0)
+                   FROM main._knocker_deliveries WHERE id = ?1
+                   ON CONFLICT (endpoint_id, outcome, reason) DO UPDATE SET n = n + 1, bytes = bytes + excluded.bytes";
+        self.run(sql, [delivery_id])?;
         Ok(Receipt {
             delivery_id: Some(delivery_id),
             reason: judgement.reason.as_deref().map(str::to_owned),

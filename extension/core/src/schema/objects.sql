@@ -38,17 +38,8 @@ CREATE TRIGGER _knocker_event_deleted AFTER DELETE ON _knocker_events BEGIN
   UPDATE _knocker_counts SET n = n - 1 WHERE endpoint_id = OLD.endpoint_id AND status = OLD.status;
 END;
 
--- What is kept of refused requests. 256 stands for the short columns and for what SQLite needs of its own.
-CREATE TRIGGER _knocker_refusal_stored AFTER INSERT ON _knocker_deliveries
-WHEN NEW.outcome = 'invalid' OR NEW.outcome = 'handshake' OR NEW.outcome = 'too_large' OR NEW.outcome = 'disabled' BEGIN
-  INSERT INTO _knocker_refusals (endpoint_id, outcome, reason, n, bytes)
-  VALUES (NEW.endpoint_id, NEW.outcome, coalesce(NEW.reason, ''), 1,
-          256 + length(CAST(NEW.method AS BLOB)) + length(CAST(NEW.url AS BLOB)) + length(CAST(NEW.headers AS BLOB))
-            + coalesce(length(CAST(NEW.detail AS BLOB)), 0) + coalesce(length(CAST(NEW.provider_event_id AS BLOB)), 0)
-            + coalesce(length(CAST(NEW.provider_delivery_id AS BLOB)), 0) + coalesce(length(NEW.body), 0))
-  ON CONFLICT (endpoint_id, outcome, reason) DO UPDATE SET n = n + 1, bytes = bytes + excluded.bytes;
-END;
-
+-- What is kept of refused requests: refusals.rs adds to it, as no accepted one should pay for a trigger. 256 stands for the short columns and for
+-- what SQLite needs of its own.
 CREATE TRIGGER _knocker_refusal_deleted AFTER DELETE ON _knocker_deliveries
 WHEN OLD.outcome = 'invalid' OR OLD.outcome = 'handshake' OR OLD.outcome = 'too_large' OR OLD.outcome = 'disabled' BEGIN
   UPDATE _knocker_refusals

@@ -30,7 +30,7 @@ SET config = json_set(config, '$.max_refused', 10000, '$.max_refused_bytes', 134
     max_batch_events = 10000;
 
 -- How many refused deliveries an endpoint keeps of each kind, and how many bytes they take, so that what strangers can store is bounded.
--- Kept by triggers. `reason` is empty where there is none.
+-- `reason` is empty where there is none.
 CREATE TABLE _knocker_refusals (
   endpoint_id INTEGER NOT NULL,
   outcome TEXT NOT NULL,
