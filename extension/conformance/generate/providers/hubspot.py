@@ -50,6 +50,11 @@ def suite():
     escaped = "https://example.com/hook%3A1/%2f?q=%20%26%3D%2B%25%40"
     suite.delivery("the listed escapes are decoded", v3(sent.to(url=escaped), "https://example.com/hook:1//?q=%20%26%3D%2B%25@"), *ITEMS)
     suite.refused("the other escapes are not", v3(sent.to(url=escaped), "https://example.com/hook:1//?q= &=+%@"), "bad_signature")
+    bare = v3(sent, "https://abc.tunnel.example").to(url="https://abc.tunnel.example/")
+    suite.delivery("a bare origin, requested with a slash", bare, *ITEMS)
+    origin = {"public_url": "https://abc.tunnel.example", "version": "v2"}
+    older = old(sent.to(url="https://abc.tunnel.example"), "v2").to(url="/")
+    suite.delivery("a bare origin as public_url under version 2", older, *ITEMS, options=origin)
     internal = good.to(url="http://10.0.0.7/webhooks/in")
     suite.delivery("the origin from public_url", internal, *ITEMS, options={"public_url": "https://example.com"})
     suite.refused("version 1 alone is not enough", old(sent, "v1"), "missing_header")
