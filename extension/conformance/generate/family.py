@@ -181,6 +181,8 @@ def times(suite, family, sent, good):
     else:
         suite.delivery("as early as is allowed", good, *family.items, now=NOW - limit)
         suite.refused("too early", good, "timestamp_out_of_tolerance", now=NOW - limit - family.step)
+    two = [family.other, family.secret]
+    suite.refused("too old under the second of two secrets", good, "timestamp_out_of_tolerance", secrets=two, now=NOW + limit + family.step)
     suite.delivery("a day old with tolerance_s 0", good, *family.items, now=NOW + day, options={**family.options, "tolerance_s": 0})
     suite.refused(
         "an old signature of another secret is just wrong", family.sign(sent), "bad_signature", now=NOW + day, secrets=[family.other]

@@ -279,7 +279,12 @@ def signed_url(suite, family, sent, good):
         options={"public_url": "https://example.com/webhooks/in/"},
     )
     capitals = family.sign(sent.to(url="https://Example.com:443/webhooks/in"))
-    suite.delivery("public_url in capitals and with its port", capitals.to(url="/webhooks/in"), *family.items, options={"public_url": "https://Example.com:443/webhooks/in"})
+    suite.delivery(
+        "public_url in capitals and with its port",
+        capitals.to(url="/webhooks/in"),
+        *family.items,
+        options={"public_url": "https://Example.com:443/webhooks/in"},
+    )
     suite.refused("another host in capitals", capitals.to(url="https://example.com/webhooks/in"), "bad_signature")
     query = family.sign(sent.to(url="https://example.com/webhooks/in?tenant=7"))
     suite.delivery("a query is signed", query, *family.items)

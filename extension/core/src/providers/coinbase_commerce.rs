@@ -8,7 +8,7 @@ use super::engine::encoding::Encoding;
 use super::engine::event::{Batch, Event, Source};
 use super::engine::form;
 use super::engine::json::Json;
-use super::engine::limits::{SIGNATURES, check_signatures};
+use super::engine::limits::{SIGNATURES, check_signatures, shown};
 use super::engine::refusal::{Checked, Refusal};
 use super::engine::signature::SignatureScheme;
 use super::engine::template::Part;
@@ -88,10 +88,10 @@ impl<'a> Claim<'a> {
         check_signatures(HOOK0, self.names.split(' ').count(), SIGNATURES)?;
         let mut values = Vec::new();
         for name in self.names.split(' ').filter(|name| !name.is_empty()) {
-            let value = context.header_named(name)?.ok_or_else(|| Refusal::missing(name))?;
+            let value = context.header_named(name)?.ok_or_else(|| Refusal::missing(&shown(name)))?;
             // The body begins with its brace, and nothing before that brace can have been a part of it.
             if value.contains(['{', '[']) {
-                return Err(Refusal::malformed(name, "a header that may be signed before a JSON body"));
+                return Err(Refusal::malformed(&shown(name), "a header that may be signed before a JSON body"));
             }
             values.push(value);
         }
@@ -177,6 +177,13 @@ mod tests {
         case.clone().header("X-Hook0-Signature", &format!("v0=00,{value},v1=00")).items();
         assert_eq!(case.clone().header("X-Hook0-Signature", &format!("{value},t=1")).refusal(), Reason::MalformedHeader);
         assert_eq!(case.header("X-Hook0-Signature", &value.repeat(40)).refusal(), Reason::MalformedHeader);
+    }
+
+    #[test]
+    fn a_name_of_a_header_is_no_long_detail() {
+        let verdict = payment().header("X-Hook0-Signature", &format!("t=1767225600,h={},v1=00", "x".repeat(60_000))).verdict();
+        let (reason, detail) = verdict.refusal().unwrap();
+        assert!(reason == Reason::MissingHeader && detail.len() < 120, "{detail}");
     }
 
     #[test]
