@@ -1,7 +1,7 @@
 """Checkpoints, run and watched by the package: SQLite's automatic ones tell nobody that they fail.
 
-Two things end the trust in what is written, until a checkpoint has succeeded: an ``io_error`` of a write, because a failed sync marks pages
-as written that are not, so that later commits would be lost behind the hole; and a failing checkpoint.
+Two things end the trust in what is written, until the whole log has been checkpointed: an ``io_error`` of a write, because a failed sync
+marks pages as written that are not, so that later commits would be lost behind the hole; and a failing checkpoint.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Literal
 
 from knocker.connection import Connection
@@ -30,31 +31,28 @@ _PAGE_BYTES = 4096
 _PAGES_A_CALL = 8
 _LEAST_FACTOR, _MOST_FACTOR = 0.1, 10.0
 
-Mode = Literal["PASSIVE", "TRUNCATE"]
-
-
-@dataclass(frozen=True)
-class Trouble:
-    """Why nothing is to be acknowledged, and which checkpoint ends that."""
-
-    error: KnockerError
-    mode: Mode
+# A reader that stays for longer is left alone, and the checkpoint comes later.
+_PATIENCE_S = 0.05
+# FULL, because one that ends where others read or write counts pages as moved without a sync, and does not move them again.
+Mode = Literal["FULL", "TRUNCATE"]
 
 
 class Checkpoints:
     """Of one database in one process, for all of its connections. Thread-safe."""
 
-    def __init__(self) -> None:
+    def __init__(self, busy_timeout_s: float) -> None:
+        """``busy_timeout_s`` is that of the connections."""
+        self._busy_timeout_s = busy_timeout_s
         self._lock = threading.Lock()
-        self._trouble: Trouble | None = None
+        self._trouble: KnockerError | None = None
         self._next_try = 0.0
         self._written = 0.0
         self._factor = 1.0
         self._log_pages = 0
 
     @property
-    def trouble(self) -> Trouble | None:
-        """What is wrong, if anything."""
+    def trouble(self) -> KnockerError | None:
+        """Why nothing is to be acknowledged now, if so."""
         return self._trouble
 
     def doubt(self, error: KnockerError) -> bool:
@@ -62,10 +60,8 @@ class Checkpoints:
         if error.code != "io_error":
             return False
         with self._lock:
-            if self._trouble is None or self._trouble.mode == "PASSIVE":
-                self._next_try = 0.0
-                logger.error("a write failed: nothing is acknowledged until the log is checkpointed", extra={"code": error.code})
-            self._trouble = Trouble(error, "TRUNCATE")
+            self._distrust(error)
+            self._next_try = 0.0
         return True
 
     def require_sound(self, connection: Connection) -> None:
@@ -75,11 +71,11 @@ class Checkpoints:
         with self._lock:
             if self._trouble is None:
                 return
-            if time.monotonic() >= self._next_try and self._recover(connection, self._trouble.mode):
-                logger.warning("the log is checkpointed: receipts are taken again")
+            if time.monotonic() >= self._next_try and self._recover(connection):
+                logger.warning("the write-ahead log is checkpointed: receipts are taken again")
                 self._trouble = None
                 return
-            raise IoError(f"{_WHY[self._trouble.mode]}: {self._trouble.error.message}")
+            raise IoError(f"nothing is acknowledged until the write-ahead log is checkpointed: {self._trouble.message}")
 
     def committed(self, connection: Connection, calls: int, size: int = 0) -> None:
         """Notes a commit of so many calls with so many bytes, and runs the checkpoint that is due, if one is. The connection is in no
@@ -90,15 +86,12 @@ class Checkpoints:
                 return
             written, self._written = self._written, 0.0
         try:
-            _, log, moved = _checkpoint(connection, "PASSIVE")
+            _, log, moved = self._checkpoint(connection, "FULL")
         except KnockerError as error:
-            if error.code == "busy":
-                return
-            with self._lock:
-                # Whatever it is: the log grows, or what was moved into the file is not safe there.
-                self._trouble = self._trouble or Trouble(error, "PASSIVE")
-                self._next_try = time.monotonic() + _PAUSE_S
-            logger.error("a checkpoint failed: receipts are refused until one succeeds", extra={"code": error.code})
+            if error.code != "busy":
+                with self._lock:
+                    # Whatever it is: the log grows, or what was moved into the file is not safe there.
+                    self._distrust(error)
             return
         with self._lock:
             self._learn(written, log, moved)
@@ -116,13 +109,19 @@ class Checkpoints:
             factor = (self._factor + grown / written) / 2
             self._factor = min(_MOST_FACTOR, max(_LEAST_FACTOR, factor))
 
-    def _recover(self, connection: Connection, mode: Mode) -> bool:
+    def _distrust(self, error: KnockerError) -> None:
+        if self._trouble is None:
+            text = "nothing is acknowledged until the write-ahead log is checkpointed: %s"
+            logger.error(text, error.message, extra={"code": error.code})
+        self._trouble = error
+
+    def _recover(self, connection: Connection) -> bool:
         for _ in range(_TRIES):
             try:
-                busy, _, _ = _checkpoint(connection, mode)
+                busy, _, _ = self._checkpoint(connection, "TRUNCATE")
             except KnockerError as error:
                 if error.code != "busy":
-                    self._trouble = Trouble(error, mode)
+                    self._trouble = error
                 continue
             if not busy:
                 self._written, self._log_pages = 0.0, 0
@@ -131,20 +130,22 @@ class Checkpoints:
         self._next_try = time.monotonic() + _PAUSE_S
         return False
 
+    def _checkpoint(self, connection: Connection, mode: Mode) -> tuple[int, int, int]:
+        """Whether it was kept from finishing, the pages of the log, and how many of them are in the file now. Raises KnockerError."""
+        with self._impatient(connection):
+            try:
+                busy, log, moved = connection.execute(f"PRAGMA wal_checkpoint({mode})").fetchall()[0]
+            except Exception as error:
+                known = translate(error)
+                if known is None:
+                    raise
+                raise known from None
+        return int(busy), int(log), int(moved)
 
-_WHY = {
-    "TRUNCATE": "an earlier write failed, and nothing is acknowledged until the log is checkpointed",
-    "PASSIVE": "checkpoints fail, and nothing is acknowledged until one succeeds",
-}
-
-
-def _checkpoint(connection: Connection, mode: Mode) -> tuple[int, int, int]:
-    """Whether it was kept from finishing, the pages of the log, and how many of them are in the file now. Raises KnockerError."""
-    try:
-        busy, log, moved = connection.execute(f"PRAGMA wal_checkpoint({mode})").fetchall()[0]
-    except Exception as error:
-        known = translate(error)
-        if known is None:
-            raise
-        raise known from None
-    return int(busy), int(log), int(moved)
+    @contextmanager
+    def _impatient(self, connection: Connection) -> Iterator[None]:
+        connection.execute(f"PRAGMA busy_timeout = {int(min(_PATIENCE_S, self._busy_timeout_s) * 1000)}").fetchall()
+        try:
+            yield
+        finally:
+            connection.execute(f"PRAGMA busy_timeout = {int(self._busy_timeout_s * 1000)}").fetchall()

@@ -67,7 +67,7 @@ class Database:
         self.synchronous: Synchronous = synchronous
         self.clock = clock
         self.changed = ChangeSignal()
-        self.checkpoints = Checkpoints()
+        self.checkpoints = Checkpoints(busy_timeout_s)
         self.judges = Judges(self)
         self.gate = UseGate()
         """Whoever uses a connection of this database is inside."""
