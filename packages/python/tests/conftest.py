@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
 import knocker
-from knocker.connection import DriverName, find_driver, open_connection
+from knocker import connection
+from knocker.connection import Driver, DriverName, find_driver, open_connection
 from knocker.testing import FrozenClock, sign
 
 pytest_plugins = ["pytester"]
@@ -22,6 +23,18 @@ LOCK_PATIENCE_S = 60
 if DRIVER := os.environ.get("KNOCKER_TEST_DRIVER"):
     # The first load decides which SQLite library this process uses.
     open_connection(":memory:", synchronous="full", busy_timeout_s=1, driver=find_driver(cast(DriverName, DRIVER))).close()
+
+
+if os.environ.get("KNOCKER_TEST_TRUSTED_SCHEMA") == "OFF":
+    # As apps do that follow SQLite's advice: what views and triggers call has to be innocuous.
+    opened_before = connection._opened
+
+    def opened(driver: Driver, connection_class: type[Any], path: str, busy_timeout_s: float) -> Any:
+        made = opened_before(driver, connection_class, path, busy_timeout_s)
+        made.execute("PRAGMA trusted_schema = OFF").fetchall()
+        return made
+
+    connection._opened = opened
 
 
 @pytest.fixture

@@ -208,21 +208,10 @@ class Scenario:
         return self.hooks.leases(given.pop("worker", "nobody")).next_due_ms(**given)
 
     def operation(self, op: str) -> Callable[..., Any]:
-        def run(options: Json = None, **given: Any) -> Any:
-            if options is None:
-                return getattr(self.hooks, op)(**given)
-            arguments = [given["event_id"], given.get("reason")] if op == "ignore" else [*given.values()]
-            return json.loads(self.hooks.database.call(f"knocker_{op}", *arguments, json.dumps(options)))
-
-        return run
+        return lambda options=None, **given: getattr(self.hooks, op)(**given, **(options or {}))
 
     def filtered(self, op: str, argument: str) -> Callable[..., Any]:
-        def run(**given: Any) -> Any:
-            if "force" in given[argument]:
-                return json.loads(self.hooks.database.call(f"knocker_{op}", json.dumps(given[argument])))
-            return getattr(self.hooks, op)(**given[argument])
-
-        return run
+        return lambda **given: getattr(self.hooks, op)(**given[argument])
 
     def links(self) -> list[knocker.EventDeliveryRecord]:
         return [link for event in self.hooks.events() for link in self.hooks.event_deliveries(event_id=event.id)]

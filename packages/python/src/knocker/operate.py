@@ -44,21 +44,23 @@ class Operations(Reads):
         self.require_endpoint(name)
         return int(self.database.call("knocker_endpoint", name, to_json("settings", settings)))
 
-    def replay(self, event_id: int) -> Transition:
-        """Handles an event again: from handled, failed, dead or ignored."""
-        return self._transition("knocker_replay", event_id)
+    def replay(self, event_id: int, *, force: bool = False) -> Transition:
+        """Handles an event again: from handled, failed, dead or ignored. With ``force`` from received and processing too: a worker that
+        has it finds its lease lost, and rolls back."""
+        return self._transition("knocker_replay", event_id, _options(force))
 
-    def requeue(self, event_id: int) -> Transition:
-        """Gives an event that was not handled a new life: from failed, dead or ignored."""
-        return self._transition("knocker_requeue", event_id)
+    def requeue(self, event_id: int, *, force: bool = False) -> Transition:
+        """Gives an event that was not handled a new life: from failed, dead or ignored. With ``force`` from received and processing too."""
+        return self._transition("knocker_requeue", event_id, _options(force))
 
-    def ignore(self, event_id: int, reason: str | None = None) -> Transition:
-        """Says that an event will not be handled: from received, failed or dead; no effect on an ignored one."""
-        return self._transition("knocker_ignore", event_id, reason)
+    def ignore(self, event_id: int, reason: str | None = None, *, force: bool = False) -> Transition:
+        """Says that an event will not be handled: from received, failed or dead; no effect on an ignored one. With ``force`` from
+        processing too."""
+        return self._transition("knocker_ignore", event_id, reason, _options(force))
 
-    def replay_delivery(self, delivery_id: int) -> ReplayedDelivery:
-        """Runs the handlers on that delivery's own body."""
-        result = json.loads(self.database.call("knocker_replay_delivery", row_id("delivery_id", delivery_id)))
+    def replay_delivery(self, delivery_id: int, *, force: bool = False) -> ReplayedDelivery:
+        """Runs the handlers on that delivery's own body. With ``force`` also where its events are received or processing."""
+        result = json.loads(self.database.call("knocker_replay_delivery", row_id("delivery_id", delivery_id), _options(force)))
         self.database.changed.notify()
         return ReplayedDelivery(result["delivery_id"], tuple(result["event_ids"]))
 
@@ -71,10 +73,12 @@ class Operations(Reads):
         since: Moment | None = None,
         until: Moment | None = None,
         limit: int | None = None,
+        force: bool = False,
         dry_run: bool = False,
     ) -> BulkResult:
-        """Replays every event that matches, oldest first, at most ``limit`` (1000). Give at least one condition."""
-        return self._bulk("knocker_replay_where", status, endpoint, type, since, until, limit, dry_run)
+        """Replays every event that matches, oldest first, at most ``limit`` (1000). Give at least one condition. ``force`` is that of
+        :meth:`replay`."""
+        return self._bulk("knocker_replay_where", status, endpoint, type, since, until, limit, force, dry_run)
 
     def requeue_where(
         self,
@@ -85,10 +89,11 @@ class Operations(Reads):
         since: Moment | None = None,
         until: Moment | None = None,
         limit: int | None = None,
+        force: bool = False,
         dry_run: bool = False,
     ) -> BulkResult:
         """Requeues every event that matches."""
-        return self._bulk("knocker_requeue_where", status, endpoint, type, since, until, limit, dry_run)
+        return self._bulk("knocker_requeue_where", status, endpoint, type, since, until, limit, force, dry_run)
 
     def ignore_where(
         self,
@@ -99,10 +104,11 @@ class Operations(Reads):
         since: Moment | None = None,
         until: Moment | None = None,
         limit: int | None = None,
+        force: bool = False,
         dry_run: bool = False,
     ) -> BulkResult:
         """Ignores every event that matches."""
-        return self._bulk("knocker_ignore_where", status, endpoint, type, since, until, limit, dry_run)
+        return self._bulk("knocker_ignore_where", status, endpoint, type, since, until, limit, force, dry_run)
 
     def prune_events(
         self,
@@ -207,8 +213,8 @@ class Operations(Reads):
             database_bytes=result["database_bytes"],
         )
 
-    def _transition(self, function: str, event_id: int, *reason: str | None) -> Transition:
-        result = json.loads(self.database.call(function, row_id("event_id", event_id), *reason))
+    def _transition(self, function: str, event_id: int, *arguments: str | None) -> Transition:
+        result = json.loads(self.database.call(function, row_id("event_id", event_id), *arguments))
         self.database.changed.notify()
         return Transition(**result)
 
@@ -221,6 +227,7 @@ class Operations(Reads):
         since: Moment | None,
         until: Moment | None,
         limit: int | None,
+        force: bool,
         dry_run: bool,
     ) -> BulkResult:
         if endpoint is not None:
@@ -233,11 +240,16 @@ class Operations(Reads):
             since=moment_ms("since", since),
             until=moment_ms("until", until),
             limit=limit,
+            force=force or None,
             dry_run=dry_run or None,
         )
         result = BulkResult(**json.loads(self.database.call(function, filter)))
         self.database.changed.notify()
         return result
+
+
+def _options(force: bool) -> str | None:
+    return to_json("options", {"force": force}) if force else None
 
 
 def _filter(**given: Any) -> str:
