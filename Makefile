@@ -30,6 +30,9 @@ test-rust: tools-test build ## Core, command and conformance through the loaded 
 
 test-crashes: tools-test build ## 10,000 simulated power cuts, on sound and on failing disks
 	KNOCKER_EXTENSION=$(LIBRARY) KNOCKER_CRASH_STATES=10000 cargo test -p knocker-conformance --test crashes -- --nocapture
+	KNOCKER_EXTENSION=$(LIBRARY) KNOCKER_CRASH_STATES=1000 packages/python/run-crashes
+	KNOCKER_EXTENSION=$(LIBRARY) KNOCKER_CRASH_STATES=1000 packages/node/run-crashes
+	KNOCKER_EXTENSION=$(LIBRARY) KNOCKER_CRASH_STATES=1000 packages/bun/run-crashes
 
 test-oracles: tools-test build ## Cross-checks against the providers' own libraries
 	KNOCKER_EXTENSION=$(LIBRARY) extension/conformance/oracles/run-tests

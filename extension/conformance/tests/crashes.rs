@@ -4,12 +4,13 @@
 #![cfg(target_os = "linux")]
 
 use std::env;
+use std::process::Command;
 use std::time::Instant;
 
 use knocker_conformance::crash::disk::{Files, Loss, Nature};
 use knocker_conformance::crash::policy::Policy;
 use knocker_conformance::crash::recording::{self, Fault, Recording};
-use knocker_conformance::crash::simulation::{self, Plan, Report, check_end, record, simulate};
+use knocker_conformance::crash::simulation::{Plan, Report, check_end, record, simulate};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_knocker-conformance-crash");
 /// States that all tests here make together by default, about.
@@ -42,6 +43,15 @@ struct Scene {
     loss: Loss,
 }
 
+/// The recorded process, with this policy.
+fn program(policy: Policy) -> impl Fn(&Recording, &str, u64, u32) -> Command {
+    move |recording, name, seed, steps| {
+        let mut command = recording.command(PROGRAM);
+        command.arg(recording.database()).args([name, policy.name(), &seed.to_string(), &steps.to_string()]);
+        command
+    }
+}
+
 impl Scene {
     fn sound(names: &'static [&'static str], steps: u32) -> Self {
         Self { names, policy: Policy::Sound, steps, fault: None, loss: Loss::Dropped }
@@ -54,9 +64,9 @@ impl Scene {
             let first = 1 + seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) % within;
             Fault { call, file, first, count, errno, armed: true }
         });
-        record(PROGRAM, &recording, self.names, self.policy, seed, self.steps, fault.as_ref()).unwrap_or_else(|error| panic!("{error}"));
+        record(&program(self.policy), &recording, self.names, seed, self.steps, fault.as_ref()).unwrap_or_else(|error| panic!("{error}"));
         let nature = Nature { loss: self.loss, sync_names: seed.is_multiple_of(2) };
-        simulate(PROGRAM, &recording, Plan { seed, states, second, nature, enough })
+        simulate(&program(Policy::Sound), &recording, Plan { seed, states, second, nature, enough })
     }
 
     /// As many states as told, from several recordings.
@@ -146,7 +156,7 @@ fn no_failing_call_ends_the_process_or_loses_what_was_acknowledged() {
     let seed = seed("failing calls");
     let life = |fault: Option<&Fault>| {
         let recording = Recording::new(Files::new());
-        let mut command = simulation::command(PROGRAM, &recording, "a", Policy::Sound, seed, 6);
+        let mut command = program(Policy::Sound)(&recording, "a", seed, 6);
         // A lock that could not be given back is waited for in vain.
         command.env("KNOCKER_CRASH_PATIENCE_MS", "20");
         fault.inspect(|fault| fault.set(&mut command));
@@ -162,7 +172,7 @@ fn no_failing_call_ends_the_process_or_loses_what_was_acknowledged() {
         let fault = Fault { call: "any", file: "all", first, count: 1 + 2 * (index % 2), errno: libc::EIO, armed: false };
         let recording = life(Some(&fault)).unwrap_or_else(|error| panic!("call {first} of {calls} failed: {error}"));
         check_end(&recording).unwrap_or_else(|problem| panic!("call {first} of {calls} failed: {problem}"));
-        report.add(simulate(PROGRAM, &recording, Plan { seed: seed + index, states: 1, second: 0, nature, enough: 1 }));
+        report.add(simulate(&program(Policy::Sound), &recording, Plan { seed: seed + index, states: 1, second: 0, nature, enough: 1 }));
         failed += 1;
     }
     println!("failing calls: {failed} runs over {calls} calls; {report}");

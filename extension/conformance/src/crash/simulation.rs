@@ -9,7 +9,6 @@ use rand::{RngExt, SeedableRng};
 use super::check;
 use super::disk::{Disk, Files, Nature, Survival};
 use super::log::{Action, Record};
-use super::policy::Policy;
 use super::recording::{self, Fault, Recording};
 
 /// How many changes back a cut reaches that keeps everything before a moment.
@@ -77,15 +76,18 @@ pub fn check_end(recording: &Recording) -> Result<(), String> {
     check::check(&recording.files(), &said)
 }
 
+/// A process of that name, drawn from a seed, that takes so many steps on the file of a recording.
+pub type Program<'a> = dyn Fn(&Recording, &str, u64, u32) -> Command + 'a;
+
 /// Cuts the power in what was recorded. `program` is the next process after a cut.
 ///
 /// # Panics
 /// Where the next process fails on a sound disk.
-pub fn simulate(program: &str, recording: &Recording, plan: Plan) -> Report {
+pub fn simulate(program: &Program, recording: &Recording, plan: Plan) -> Report {
     replay(program, recording, &[], plan)
 }
 
-fn replay(program: &str, recording: &Recording, said_before: &[String], plan: Plan) -> Report {
+fn replay(program: &Program, recording: &Recording, said_before: &[String], plan: Plan) -> Report {
     let records = recording.records();
     let mut random = StdRng::seed_from_u64(plan.seed);
     let cuts = choose_cuts(&records, plan.states, &mut random);
@@ -160,9 +162,9 @@ fn one_state(disk: &Disk, random: &mut StdRng) -> (String, Files) {
 }
 
 /// The next process opens the files, recovers them and works on; then the power is cut in what it did.
-fn cut_again(program: &str, files: Files, said: &[String], plan: Plan) -> Report {
+fn cut_again(program: &Program, files: Files, said: &[String], plan: Plan) -> Report {
     let recording = Recording::new(files);
-    record(program, &recording, &["second"], Policy::Sound, plan.seed, SECOND_STEPS, None).expect("a sound disk");
+    recording::run(vec![program(&recording, "second", plan.seed, SECOND_STEPS)]).expect("a sound disk");
     let states = 4;
     let mut report = replay(program, &recording, said, Plan { states, second: 0, ..plan });
     report.second = report.states;
@@ -172,28 +174,20 @@ fn cut_again(program: &str, files: Files, said: &[String], plan: Plan) -> Report
     report
 }
 
-/// A process of this name that is recorded when it is started.
-pub fn command(program: &str, recording: &Recording, name: &str, policy: Policy, seed: u64, steps: u32) -> Command {
-    let mut command = recording.command(program);
-    command.arg(recording.database()).args([name, policy.name(), &seed.to_string(), &steps.to_string()]);
-    command
-}
-
 /// Records processes of these names side by side, with a fault in each where one is given.
 ///
 /// # Errors
 /// How one of them failed.
 pub fn record(
-    program: &str,
+    program: &Program,
     recording: &Recording,
     names: &[&str],
-    policy: Policy,
     seed: u64,
     steps: u32,
     fault: Option<&Fault>,
 ) -> Result<(), String> {
     let commands = names.iter().zip(seed..).map(|(name, seed)| {
-        let mut command = command(program, recording, name, policy, seed, steps);
+        let mut command = program(recording, name, seed, steps);
         if let Some(fault) = fault {
             fault.set(&mut command);
         }

@@ -88,8 +88,10 @@ class Checkpoints:
         try:
             _, log, moved = self._checkpoint(connection, "FULL")
         except KnockerError as error:
-            if error.code != "busy":
-                with self._lock:
+            with self._lock:
+                if error.code == "busy":
+                    self._written += written
+                else:
                     # Whatever it is: the log grows, or what was moved into the file is not safe there.
                     self._distrust(error)
             return
@@ -134,6 +136,10 @@ class Checkpoints:
         """Whether it was kept from finishing, the pages of the log, and how many of them are in the file now. Raises KnockerError."""
         with self._impatient(connection):
             try:
+                if mode == "FULL":
+                    # Where somebody else writes, one without the write lock would end before the log does.
+                    connection.execute("BEGIN IMMEDIATE").fetchall()
+                    connection.execute("ROLLBACK").fetchall()
                 busy, log, moved = connection.execute(f"PRAGMA wal_checkpoint({mode})").fetchall()[0]
             except Exception as error:
                 known = translate(error)
