@@ -172,7 +172,7 @@ impl Provider {
     fn refuse(&self, context: &Context, secrets: &Secrets, refusal: Refusal) -> Verdict {
         let Refusal { reason, mut detail } = refusal;
         if reason == Reason::BadSignature && secrets.has_stray_space() {
-            detail.push_str("; a secret begins or ends with white space");
+            detail.push_str("; a secret begins or ends with white space or a character that nobody sees");
         }
         Verdict { outcome: Outcome::Refused { reason, detail }, response: self.failure.response(context) }
     }
