@@ -184,9 +184,12 @@ impl Store {
                 "SELECT min(run_at) FROM main._honker_live WHERE queue = ?1 AND state = 'pending'",
                 "SELECT max(run_at) FROM main._honker_live WHERE queue = ?1 AND state = 'pending'",
             ],
+            // Along the queue's own index, which has them apart from suspects. Jobs of a higher priority are none of ours.
             Waiting::Ordinary => [
-                "SELECT min(run_at) FROM main._honker_live WHERE queue = ?1 AND state = 'pending' AND priority >= 0",
-                "SELECT max(run_at) FROM main._honker_live WHERE queue = ?1 AND state = 'pending' AND priority >= 0",
+                "SELECT min(run_at) FROM main._honker_live
+                 WHERE queue = ?1 AND state IN ('pending', 'processing') AND priority = 0 AND state = 'pending'",
+                "SELECT max(run_at) FROM main._honker_live
+                 WHERE queue = ?1 AND state IN ('pending', 'processing') AND priority = 0 AND state = 'pending'",
             ],
             Waiting::Suspects => [
                 "SELECT min(run_at) FROM main._honker_live INDEXED BY _knocker_live_suspects
