@@ -91,6 +91,37 @@ fn a_hundred_thousand_headers_and_a_header_of_a_mebibyte_are_refused_with_a_reas
 }
 
 #[test]
+fn no_request_writes_a_long_detail() {
+    let hubspot = json!({"provider": "hubspot", "options": {"version": "v1"}});
+    let signature = "0".repeat(64);
+    for (config, headers) in [
+        (&hubspot, json!({"X-HubSpot-Signature": signature, "X-HubSpot-Signature-Version": "x".repeat(60_000)})),
+        (&hubspot, json!({"X-HubSpot-Signature": signature, "X-HubSpot-Signature-Version": "é\u{0}".repeat(130_000)})),
+        (&json!({"provider": "coinbase"}), json!({"X-Hook0-Signature": format!("t=1,h={},v1=00", "x".repeat(60_000))})),
+        (&json!({"provider": "svix"}), json!({"svix-id": "m", "svix-timestamp": "1", "svix-signature": "v1,AAAA ".repeat(7_000)})),
+    ] {
+        let database = inbox(config);
+        let receipt = receive(&database, &json!({ "headers": headers }), "{}").unwrap();
+        assert_eq!(receipt["outcome"], "invalid");
+        let bytes = database.number("SELECT length(CAST(detail AS BLOB)) FROM knocker_deliveries");
+        assert!((10..=200).contains(&bytes), "{bytes} bytes");
+    }
+}
+
+#[test]
+fn secrets_have_an_end() {
+    let database = inbox(&token());
+    let secrets = |count: usize| serde_json::to_string(&vec!["test-secret"; count]).unwrap();
+    let receive = |count: usize| {
+        let request = authorised().to_string();
+        let arguments = [argument("inbox"), argument(request), argument("{}"), argument(secrets(count)), argument(T)];
+        database.call_json("knocker_receive", &arguments)
+    };
+    assert_eq!(receive(128).unwrap()["outcome"], "accepted");
+    assert_eq!(receive(129).unwrap_err().code, "invalid_argument");
+}
+
+#[test]
 fn a_security_header_with_two_values_is_refused() {
     let database = inbox(&token());
     let request = json!({"headers": [["X-Token", "test-secret"], ["x-token", "other"]]});
