@@ -2,8 +2,23 @@
 
 from __future__ import annotations
 
+import threading
+from typing import Any
+
 import knocker
 from knocker.testing import drain
+
+
+def queued_calls(hooks: knocker.Hooks) -> threading.Semaphore:
+    """Counts the calls that are on their way into a commit, from here on."""
+    queued, put = threading.Semaphore(0), hooks.database.writer.put
+
+    def counting(ticket: Any) -> None:
+        put(ticket)
+        queued.release()
+
+    hooks.database.writer.put = counting  # type: ignore[method-assign]
+    return queued
 
 
 def ingest(inbox: knocker.Endpoint, type: str = "order", key: str = "1") -> int:

@@ -12,6 +12,7 @@ import pytest
 
 import knocker
 from conftest import SECRET, PushOf, github_request
+from inbox import queued_calls
 from knocker.judging import HEAVY_BYTES, Seat
 from knocker.ticket import Ticket
 
@@ -133,14 +134,7 @@ def test_a_commit_takes_no_more_than_its_bytes(hooks: knocker.Hooks, github: kno
     commits = hooks.database.changed.changes
     blocker = hooks.database.connect()
     blocker.execute("BEGIN IMMEDIATE")
-    queued = threading.Semaphore(0)
-    put = hooks.database.writer.put
-
-    def noting(ticket: Ticket) -> None:
-        put(ticket)
-        queued.release()
-
-    hooks.database.writer.put = noting  # type: ignore[method-assign]
+    queued = queued_calls(hooks)
 
     async def all_at_once() -> list[knocker.Receipt]:
         calls = [asyncio.create_task(github.areceive(large(n, 2 * 1024 * 1024))) for n in range(9)]

@@ -13,6 +13,7 @@ import pytest
 
 import knocker
 from conftest import SECRET, PushOf, github_request
+from inbox import queued_calls
 from knocker.testing import FrozenClock, drain, sign
 
 
@@ -150,14 +151,14 @@ def test_concurrent_threads_each_get_their_own_result(hooks: knocker.Hooks, gith
 
 def test_callers_that_come_together_share_a_commit(hooks: knocker.Hooks, github: knocker.Endpoint) -> None:
     requests = [github_request(n) for n in range(200)]
-    commits = hooks.database.changed.changes
+    commits, queued = hooks.database.changed.changes, queued_calls(hooks)
     blocker = hooks.database.connect()
     blocker.execute("BEGIN IMMEDIATE")
 
     async def all_at_once() -> list[knocker.Receipt]:
         calls = [asyncio.create_task(github.areceive(request)) for request in requests]
-        # Each of them is queued when the loop comes back here, and the writer waits for the lock.
-        await asyncio.sleep(0)
+        # The writer waits for the lock meanwhile.
+        await asyncio.to_thread(lambda: [queued.acquire() for _ in calls])
         blocker.execute("ROLLBACK")
         return await asyncio.gather(*calls)
 
@@ -265,9 +266,11 @@ def test_callers_that_wait_together_for_a_lock_give_up_together(tmp_path: Path) 
 
         hooks.database.open = Watched  # type: ignore[method-assign,assignment]
 
+        queued = queued_calls(hooks)
+
         async def together() -> list[Any]:
             calls = [asyncio.create_task(endpoint.areceive(github_request(n))) for n in range(40)]
-            await asyncio.sleep(0)
+            await asyncio.to_thread(lambda: [queued.acquire() for _ in calls])
             all_queued.set()
             return await asyncio.gather(*calls, return_exceptions=True)
 

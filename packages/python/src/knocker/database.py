@@ -88,6 +88,7 @@ class Database:
         self._kept: list[object] = []
         self._writer: Writer | None = None
         self._closed = False
+        self._ended = False
         self._came_to_rest = True
         self._forked: str | None = None
         prepare_for_forks(self)
@@ -153,9 +154,12 @@ class Database:
                     # Others wait until everything is declared, so that no request finds its endpoint missing.
                     for declare in self.declare_again:
                         declare()
-                finally:
+                except BaseException:
                     connection.close()
+                    raise
                 self._file.note(opened)
+                with self._lock:
+                    self._idle.append(connection)
                 if self.generation:
                     logger.warning("%s is another file now, and open", self.path)
             except BaseException:
@@ -197,7 +201,8 @@ class Database:
         writer = self._writer
         if writer is None:
             with self._lock:
-                self.refuse_closed()
+                if self._ended:
+                    raise ClosedError("these hooks are closed")
                 writer = self._writer = self._writer or Writer(self)
         return writer
 
@@ -210,6 +215,10 @@ class Database:
                 self.refuse_closed()
                 generation = self.generation
                 connection = self._idle.pop() if self._idle else None
+            if connection is None and not self._file.is_known:
+                self._open_file()
+                with self._lock:
+                    connection = self._idle.pop() if self._idle and generation == self.generation else None
             if connection is None:
                 connection = self.open()
             keep = False
@@ -277,7 +286,9 @@ class Database:
             self._closed = True
         # What is judged still goes to the writer.
         self.judges.close()
-        writer, self._writer = self._writer, None
+        with self._lock:
+            self._ended = True
+            writer, self._writer = self._writer, None
         if writer is not None:
             writer.close()
         self._close_idle()
@@ -299,7 +310,8 @@ class Database:
         """Closes what is open, once nobody uses it. Connections that were given away cannot be: then nobody is kept waiting either."""
         self._kept = [connection for connection in list(self._given) if _is_open(connection)]
         patience_s = 0.0 if self._kept or self._closed else self.busy_timeout_s + _FORK_MARGIN_S
-        self._came_to_rest = self.gate.close(patience_s) and not self._kept and self.judges.rest(patience_s)
+        # In this order, because a judge may have to open a connection, for which it passes the gate.
+        self._came_to_rest = self.judges.rest(patience_s) and self.gate.close(patience_s) and not self._kept
         if self._came_to_rest:
             self._close_idle()
             if self._writer is not None:

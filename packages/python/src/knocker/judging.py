@@ -11,10 +11,12 @@ import queue
 import sys
 import threading
 import time
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from knocker.connection import Connection, Value, call
-from knocker.errors import translate
+from knocker.error_codes import BusyError
+from knocker.errors import ClosedError, translate
 from knocker.ticket import Ticket, answer
 
 if TYPE_CHECKING:
@@ -34,21 +36,33 @@ _NICE = 10
 class Seat:
     """A connection for judging, and the right to judge. For whoever holds its lock."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, waits: bool = True) -> None:
+        """One that does not wait is for threads that must not: it raises BusyError at once."""
         self.lock = threading.Lock()
+        self._waits = waits
         self._database = database
         self._connection: Connection | None = None
         self._generation = 0
 
+    @property
+    def is_ready(self) -> bool:
+        """Whether its connection is open."""
+        return self._connection is not None and self._generation == self._database.generation
+
+    def prepare(self) -> None:
+        """Opens its connection, which may take its time."""
+        if not self.is_ready:
+            self.close()
+            self._generation = self._database.generation
+            self._connection = self._database.open()
+            if not self._waits:
+                self._connection.execute("PRAGMA busy_timeout = 0").fetchall()
+
     def judge(self, function: str, arguments: tuple[Value, ...]) -> Any:
         """The result of an SQL function that only reads."""
-        database = self._database
-        database.refuse_closed()
         try:
-            if self._connection is None or self._generation != database.generation:
-                self.close()
-                self._generation = database.generation
-                self._connection = database.open()
+            self.prepare()
+            assert self._connection is not None
             return call(self._connection, function, *arguments)
         except Exception as error:
             known = translate(error)
@@ -70,24 +84,40 @@ class Judges:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._at_once = Seat(database)
-        self._light = _Lane(database, "knocker-judge", _SEATS - 1)
+        self._at_once = Seat(database, waits=False)
+        self._light = _Lane(database, "knocker-judge", _SEATS - 1, after=self._prepare_at_once)
         self._heavy = _Lane(database, "knocker-judge-heavy", _SEATS // 2, nice=True)
         self._seats = [self._at_once, *self._light.seats, *self._heavy.seats]
         self._resting: list[Seat] = []
 
     def judge(self, ticket: Ticket) -> None:
         """Judges what the ticket asks for and sends it on: here if it is small and nobody else is at it, else in another thread."""
+        self._database.refuse_closed()
         size = ticket.size
         if size > HEAVY_BYTES:
             self._heavy.put(ticket)
-        elif size <= _AT_ONCE_BYTES and self._at_once.lock.acquire(blocking=False):
-            try:
-                judge(self._at_once, ticket)
-            finally:
-                self._at_once.lock.release()
-        else:
+        elif size > _AT_ONCE_BYTES or not self._judged_at_once(ticket):
             self._light.put(ticket)
+
+    def _judged_at_once(self, ticket: Ticket) -> bool:
+        seat = self._at_once
+        if not seat.lock.acquire(blocking=False):
+            return False
+        try:
+            # The caller may be an event loop, which neither opens files nor waits for locks.
+            return seat.is_ready and judge(seat, ticket, unless_busy=True)
+        finally:
+            seat.lock.release()
+
+    def _prepare_at_once(self) -> None:
+        seat = self._at_once
+        if not seat.is_ready and seat.lock.acquire(blocking=False):
+            try:
+                # Where it fails, the next request goes the same way and says why.
+                with contextlib.suppress(Exception):
+                    seat.prepare()
+            finally:
+                seat.lock.release()
 
     def rest(self, patience_s: float) -> bool:
         """Waits until nobody judges and closes the connections; returns whether that was in time. To be followed by :meth:`go_on`."""
@@ -115,26 +145,30 @@ class Judges:
 class _Lane:
     """Threads that judge one request after the other; started when they are first needed."""
 
-    def __init__(self, database: Database, name: str, threads: int, nice: bool = False) -> None:
-        """``nice`` threads give way to all others."""
+    def __init__(self, database: Database, name: str, threads: int, nice: bool = False, after: Callable[[], None] = lambda: None) -> None:
+        """``nice`` threads give way to all others. ``after`` is called by them when one was judged."""
         self._nice = nice
+        self._after = after
         self.seats = [Seat(database) for _ in range(threads)]
         self._name = name
         self._queue: queue.SimpleQueue[Ticket | None] = queue.SimpleQueue()
         self._lock = threading.Lock()
+        self._closed = False
         self._threads: list[threading.Thread] = []
 
     def put(self, ticket: Ticket) -> None:
-        if not self._threads:
-            with self._lock:
-                if not self._threads:
-                    self._threads = [threading.Thread(target=self._run, args=(seat,), name=self._name, daemon=True) for seat in self.seats]
-                    for thread in self._threads:
-                        thread.start()
-        self._queue.put(ticket)
+        with self._lock:
+            if self._closed:
+                raise ClosedError("these hooks are closed")
+            if not self._threads:
+                self._threads = [threading.Thread(target=self._run, args=(seat,), name=self._name, daemon=True) for seat in self.seats]
+                for thread in self._threads:
+                    thread.start()
+            self._queue.put(ticket)
 
     def close(self) -> None:
         with self._lock:
+            self._closed = True
             threads, self._threads = self._threads, []
         for _ in threads:
             self._queue.put(None)
@@ -147,6 +181,7 @@ class _Lane:
         while (ticket := self._queue.get()) is not None:
             with seat.lock:
                 judge(seat, ticket)
+            self._after()
         with seat.lock:
             seat.close()
 
@@ -158,10 +193,14 @@ def give_way() -> None:
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
 
 
-def judge(seat: Seat, ticket: Ticket) -> None:
-    """Sends the ticket on with its judgement, or answers it where there is none."""
+def judge(seat: Seat, ticket: Ticket, unless_busy: bool = False) -> bool:
+    """Sends the ticket on with its judgement, or answers it where there is none. ``unless_busy`` leaves it and returns false where the
+    database is busy."""
     try:
         ticket.judged(seat.judge(ticket.function, ticket.arguments))
     except BaseException as error:
+        if unless_busy and isinstance(error, BusyError):
+            return False
         ticket.error = error
         answer([ticket])
+    return True

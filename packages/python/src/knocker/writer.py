@@ -114,7 +114,7 @@ class Writer:
             self._perform_group(connection, group)
             connection.execute("COMMIT").fetchall()
             # In the file that is gone it is nowhere.
-            self._database.refuse_replaced()
+            self._database.refuse_former(self._generation)
         except BaseException as error:
             # Nothing could be begun, or COMMIT failed: nobody's write is there.
             if not group:
