@@ -22,6 +22,9 @@ const MOST_FACTOR = 10;
 const DUE_BYTES = DUE_PAGES * 4096;
 const GROWTH_BYTES = DUE_BYTES / 4;
 
+/** Commits between two looks at the size. */
+const LOOK_EVERY = 8;
+
 function sizeOfLog(file: string): number {
   try {
     return statSync(`${file}-wal`, { throwIfNoEntry: false })?.size ?? 0;
@@ -35,6 +38,7 @@ export class Checkpoints {
   #units = 0;
   /** Pages in the log for each unit that was counted. */
   #factor = 1;
+  #asked = 0;
   /** Of the log's file at the last checkpoint: it is written again from its beginning, and never becomes shorter. */
   #size = 0;
   /** Pages that the last checkpoint left in the log. */
@@ -48,6 +52,7 @@ export class Checkpoints {
   /** Whether the log of this file is long enough by now: by what was counted, or because it has become longer than it ever was. */
   isDue(file: string): boolean {
     if (this.#units * this.#factor >= DUE_PAGES) return true;
+    if (++this.#asked % LOOK_EVERY !== 0) return false;
     const size = sizeOfLog(file);
     return size >= DUE_BYTES && size - this.#size >= GROWTH_BYTES;
   }

@@ -38,7 +38,7 @@ export interface EndpointSettings {
   maxAttempts?: number;
   /** Delay after attempt n: baseS × factorⁿ⁻¹ seconds, at most capS. Default 5, 4, 21600. */
   backoff?: { baseS?: number; factor?: number; capS?: number };
-  /** Larger bodies are refused. Default 1 MiB. */
+  /** Larger bodies are refused. Default: what the provider sends at most, where it says so, else 1 MiB. */
   maxBodyBytes?: number;
   /** What becomes of an event that no handler wants. Default `"dead"`. */
   unhandled?: "dead" | "ignore";
@@ -180,7 +180,7 @@ export class Endpoint<Tx extends object> {
     const { find, list } = this.#secrets;
     checkRequest("receive", request);
     const secrets = find ? this.#found(await find(secretsRequest(request))) : list;
-    return this.#session.judge("knocker_judge", this.#receiveArguments(request, secrets), readReceipt);
+    return this.#session.judge(["knocker_judge", "knocker_receive"], this.#receiveArguments(request, secrets), readReceipt);
   }
 
   /** As `receive`, at once and in a commit of its own: for scripts. */
@@ -224,7 +224,11 @@ export class Endpoint<Tx extends object> {
     checkObject("ingest", fields, INGEST_FIELDS);
     const given = toSql("ingest", fields);
     if (fields.headers) given["headers"] = headersForSql(fields.headers);
-    return this.#session.judge("knocker_attest", [this.name, jsonOf("ingest", given), bodyForSql("ingest", body)], readReceipt);
+    return this.#session.judge(
+      ["knocker_attest", "knocker_ingest"],
+      [this.name, jsonOf("ingest", given), bodyForSql("ingest", body)],
+      readReceipt,
+    );
   }
 
   /** Tells `onError`. */

@@ -4,17 +4,20 @@ import { renameSync, rmSync, statSync } from "node:fs";
 
 /** A file as the system knows it, whatever its name. */
 export interface FileIdentity {
-  readonly device: bigint;
-  readonly inode: bigint;
-  readonly size: bigint;
-  readonly changedNs: bigint;
+  readonly device: number;
+  readonly inode: number;
+  readonly size: number;
+  readonly changedMs: number;
 }
+
+/** Numbers, not bigints: this happens with each commit, and the same file has the same number however it is rounded. */
+const LOOK = { throwIfNoEntry: false, bigint: false } as const;
 
 /** The file at a path, symbolic links followed; undefined where there is none, or none that can be reached. */
 export function identityOf(path: string): FileIdentity | undefined {
   try {
-    const stat = statSync(path, { bigint: true, throwIfNoEntry: false });
-    return stat && { device: stat.dev, inode: stat.ino, size: stat.size, changedNs: stat.mtimeNs };
+    const stat = statSync(path, LOOK);
+    return stat && { device: stat.dev, inode: stat.ino, size: stat.size, changedMs: stat.mtimeMs };
   } catch {
     return undefined;
   }
@@ -61,7 +64,7 @@ export class OpenedFile {
       const name = this.#file + suffix;
       const current = identityOf(name);
       if (!current || !isSameFile(current, opened)) continue;
-      if (suffix === "-wal" && current.size > 0n) {
+      if (suffix === "-wal" && current.size > 0) {
         const place = `${name}.of-replaced-file-${this.#identity?.inode}`;
         renameSync(name, place);
         kept.push(place);

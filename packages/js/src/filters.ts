@@ -27,6 +27,9 @@ export const LIST_FILTERS = {
 /** Of `eventDeliveries`. */
 export const EVENT_DELIVERIES: Shape = { eventId: ID, deliveryId: ID };
 
+/** Of the actions on one event. */
+export const ACTION_OPTIONS: Shape = { force: FLAG };
+
 /** Of the bulk actions. */
 export const BULK: Shape = {
   status: someOf(EVENT_STATUSES),
@@ -35,6 +38,7 @@ export const BULK: Shape = {
   since: TIME,
   until: TIME,
   limit: WHOLE,
+  force: FLAG,
   dryRun: FLAG,
 };
 

@@ -35,10 +35,16 @@ export class JobRunner<Db extends object> {
   readonly #link: Link<Db>;
   readonly #worker: string;
   readonly #report: OnError;
+  /** Leases the next job in the transaction of a verdict, on its connection. */
+  readonly #claimNext: (connection: Connection<Db>) => void;
   #transaction: LazyTransaction<Db> | undefined;
 
-  /** @param worker the name under which the jobs are leased. */
-  constructor(session: Session<Db>, worker: string, report: OnError) {
+  /**
+   * @param worker the name under which the jobs are leased.
+   * @param claimNext called in the transaction of each `handled`.
+   */
+  constructor(session: Session<Db>, worker: string, report: OnError, claimNext: (connection: Connection<Db>) => void = () => {}) {
+    this.#claimNext = claimNext;
     this.#session = session;
     this.#link = session.connect();
     this.#worker = worker;
@@ -115,6 +121,7 @@ export class JobRunner<Db extends object> {
     const handled = () => {
       this.#link.requireCurrent();
       connection.get("SELECT knocker_handled(?, ?, ?, ?)", jobId, this.#worker, elapsed(start), this.#session.now());
+      if (transaction.begun) this.#claimNext(connection);
     };
     if (transaction.begun) this.#session.write(() => transaction.commit(handled));
     else await this.#session.whenWritable(VERDICT_PATIENCE_MS, handled);

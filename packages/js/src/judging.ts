@@ -17,6 +17,8 @@ export interface ToJudge {
   readonly endpoint: string;
   /** The statement that judges. */
   readonly sql: string;
+  /** The one that judges and stores, with a short transaction of its own. */
+  readonly whole: string;
   readonly parameters: readonly SqlValue[];
   /** The time of the call: the judgement and its storing have the same. */
   readonly now: number | null;

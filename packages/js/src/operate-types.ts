@@ -3,6 +3,12 @@
 import type { EventStatus } from "./rows.js";
 import type { Outcome } from "./receive.js";
 
+/** How an action on one event is meant. */
+export interface ActionOptions {
+  /** Also where a worker has the event: it is taken from that worker, which finds `LeaseLostError`. */
+  force?: boolean;
+}
+
 /** What an action did to an event. */
 export interface ActionResult {
   eventId: number;
@@ -22,6 +28,8 @@ export interface BulkFilter {
   until?: Date | number;
   /** Default 1000. */
   limit?: number;
+  /** Also events that a worker has, which finds `LeaseLostError`. */
+  force?: boolean;
   /** Only count. */
   dryRun?: boolean;
 }

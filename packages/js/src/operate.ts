@@ -3,7 +3,7 @@
 import { fromSql, toSql } from "./case.js";
 import { check, checkId, checkObject, checkParameters, type Shape, TEXT } from "./check.js";
 import type { SqlValue } from "./driver.js";
-import { BULK, EVENT_DELIVERIES, LIST_FILTERS, PRUNE_DELIVERIES, PRUNE_EVENTS, RETENTION } from "./filters.js";
+import { ACTION_OPTIONS, BULK, EVENT_DELIVERIES, LIST_FILTERS, PRUNE_DELIVERIES, PRUNE_EVENTS, RETENTION } from "./filters.js";
 import { type Conditions, LISTS, list, type ListOptions } from "./lists.js";
 import { knockerError } from "./errors.js";
 import {
@@ -23,6 +23,7 @@ import {
 import type { Outcome } from "./receive.js";
 import type { Session } from "./session.js";
 import type {
+  ActionOptions,
   ActionResult,
   BulkFilter,
   BulkResult,
@@ -38,6 +39,12 @@ const FUNCTION_NAME = {
   what: "the name of a function, knocker_…",
   allows: (value: unknown) => typeof value === "string" && /^knocker_[a-z_]+$/.test(value),
 };
+
+/** The options argument of an action on one event. */
+function actionOptions(where: string, options: ActionOptions): string {
+  checkObject(where, options, ACTION_OPTIONS);
+  return JSON.stringify(options);
+}
 
 /** Reads and operator actions on one database. Every action is durable when its promise settles. */
 export class Operator<Tx extends object> {
@@ -119,29 +126,29 @@ export class Operator<Tx extends object> {
     return row && readRow<DeliveryRecord>(row);
   }
 
-  /** Handles a handled, failed, dead or ignored event again. */
-  async replay(eventId: number): Promise<ActionResult> {
+  /** Handles a handled, failed, dead or ignored event again. `force` takes one that is being worked on as well, from its worker. */
+  async replay(eventId: number, options: ActionOptions = {}): Promise<ActionResult> {
     checkId("replay", "eventId", eventId);
-    return this.#act("knocker_replay", eventId);
+    return this.#act("knocker_replay", eventId, actionOptions("replay", options));
   }
 
-  /** Puts a failed, dead or ignored event back in the queue. */
-  async requeue(eventId: number): Promise<ActionResult> {
+  /** Puts a failed, dead or ignored event back in the queue; with `force` also one that is being worked on. */
+  async requeue(eventId: number, options: ActionOptions = {}): Promise<ActionResult> {
     checkId("requeue", "eventId", eventId);
-    return this.#act("knocker_requeue", eventId);
+    return this.#act("knocker_requeue", eventId, actionOptions("requeue", options));
   }
 
-  /** Handles the events of a delivery again, with this delivery's own body. */
-  async replayDelivery(deliveryId: number): Promise<{ deliveryId: number; eventIds: number[] }> {
+  /** Handles the events of a delivery again, with this delivery's own body; with `force` also those that are being worked on. */
+  async replayDelivery(deliveryId: number, options: ActionOptions = {}): Promise<{ deliveryId: number; eventIds: number[] }> {
     checkId("replayDelivery", "deliveryId", deliveryId);
-    return this.#act("knocker_replay_delivery", deliveryId);
+    return this.#act("knocker_replay_delivery", deliveryId, actionOptions("replayDelivery", options));
   }
 
-  /** Gives up a received, failed or dead event. */
-  async ignore(eventId: number, reason?: string): Promise<ActionResult> {
+  /** Gives up a received, failed or dead event; with `force` also one that is being worked on. */
+  async ignore(eventId: number, reason?: string, options: ActionOptions = {}): Promise<ActionResult> {
     checkId("ignore", "eventId", eventId);
     if (reason !== undefined) check("ignore", "reason", reason, TEXT);
-    return this.#act("knocker_ignore", eventId, reason ?? null);
+    return this.#act("knocker_ignore", eventId, reason ?? null, actionOptions("ignore", options));
   }
 
   /** `replay` for every event of the filter. */

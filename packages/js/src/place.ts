@@ -39,13 +39,13 @@ export class Place {
   hasSettled(): boolean {
     const identity = identityOf(this.path);
     const now = performance.now();
-    if (!identity || identity.size === 0n) {
+    if (!identity || identity.size === 0) {
       this.#found = undefined;
       return false;
     }
     const known = this.#found;
     const same = known && isSameFile(known.identity, identity) && known.identity.size === identity.size;
-    if (!same || known.identity.changedNs !== identity.changedNs) {
+    if (!same || known.identity.changedMs !== identity.changedMs) {
       this.#found = { identity, at: now };
       return false;
     }

@@ -181,9 +181,9 @@ export class Session<Db extends object> implements LinkSource<Db> {
     return whenFree(this.lock, limitMs, () => this.write(work, size));
   }
 
-  /** Moves the log into the file where it is due, and tells where that fails. For the writer, between two groups. */
+  /** Moves the log into the file, and tells where that fails. For the writer, between two groups. */
   checkpoint(): void {
-    if (this.inMemory || !this.#checkpoints.isDue(this.file) || this.closed || this.disk.doubt) return;
+    if (this.closed || this.disk.doubt) return;
     const connection = this.main.current;
     // A handler of this thread that holds the lock could not come to its end while this waits: its own commit is the next occasion.
     if (!connection || connection.inTransaction || this.lock.heldByOther()) return;
@@ -213,12 +213,18 @@ export class Session<Db extends object> implements LinkSource<Db> {
     return this.writer.submit(selectOf(name, parameters.length), [...parameters, this.now()], (result) => result);
   }
 
-  /** Judges a request with this function before the next group, and stores the judgement in it. The endpoint is the first parameter. */
-  judge<T>(name: string, parameters: readonly [string, ...SqlValue[]], read: (result: SqlValue) => T): Promise<T> {
+  /**
+   * Judges a request with one function before the next group, and stores the judgement in it; or does both with the other. The endpoint is the first parameter.
+   */
+  judge<T>(
+    [judge, whole]: readonly [string, string],
+    parameters: readonly [string, ...SqlValue[]],
+    read: (result: SqlValue) => T,
+  ): Promise<T> {
     if (this.closed) return Promise.reject(closed());
-    const now = this.now();
-    const sql = selectOf(name, parameters.length);
-    return this.writer.judge({ endpoint: parameters[0], sql, parameters: [...parameters, now], now }, read);
+    const [now, count] = [this.now(), parameters.length];
+    const statements = { sql: selectOf(judge, count), whole: selectOf(whole, count) };
+    return this.writer.judge({ endpoint: parameters[0], ...statements, parameters: [...parameters, now], now }, read);
   }
 
   /** Calls a function at once, in a transaction of its own. Waiting for another process blocks the thread. */

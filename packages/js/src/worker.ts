@@ -4,7 +4,7 @@ import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 
 import { between, checkObject, FUNCTION, type Shape } from "./check.js";
-import type { Row } from "./driver.js";
+import type { Connection, Row } from "./driver.js";
 import type { Endpoint } from "./endpoint.js";
 import { BusyError } from "./errors.js";
 import { JobRunner } from "./job.js";
@@ -64,6 +64,8 @@ export class Worker<Db extends object> {
   readonly #running = new Map<number, Running<Db>>();
   /** Attempts whose verdict could not be written: their leases must run out before they are claimed again. */
   readonly #unfinished = new Map<number, number>();
+  /** Jobs may be leased that have not been started: those that were claimed together with a verdict. */
+  #claimedAhead = false;
   readonly #leaseS: number;
   readonly #pollMs: number;
   #watch: CommitWatch;
@@ -97,7 +99,7 @@ export class Worker<Db extends object> {
     // A database in memory has one connection, which handlers must not share.
     const runners = session.inMemory ? 1 : concurrency;
     try {
-      for (let index = 0; index < runners; index++) this.#idle.push(new JobRunner(session, this.name, this.#report));
+      for (let index = 0; index < runners; index++) this.#idle.push(this.#runner());
     } catch (error) {
       // Nobody gets a worker that could be stopped.
       this.#watch.close();
@@ -162,6 +164,12 @@ export class Worker<Db extends object> {
     // Read before the queue: what is committed after it is then noticed.
     const version = this.#dataVersion();
     const filter = this.#filter();
+    if (this.#claimedAhead) {
+      this.#claimedAhead = false;
+      const jobs = this.#leased();
+      for (const job of jobs.slice(0, this.#idle.length)) this.#start(job);
+      if (jobs.length > 0) return;
+    }
     const due = this.#due(filter);
     if (due !== 0) return this.#sleep(due ?? Infinity, version);
     const jobs = await this.#session.whenWritable(this.#session.busyTimeoutMs, () => this.#claim(JSON.stringify(filter)));
@@ -192,11 +200,33 @@ export class Worker<Db extends object> {
   }
 
   #claim(filter: string): Row[] {
+    const claimed = this.#control.use((connection) => this.#claimOn(connection, this.#idle.length, filter));
+    return claimed === 0 ? [] : this.#leased().slice(0, this.#idle.length);
+  }
+
+  #claimOn(connection: Connection<Db>, limit: number, filter: string): number {
     const claim = "SELECT knocker_claim(?, ?, ?, ?, ?) AS leased";
-    const claimed = this.#control.use((connection) =>
-      connection.get(claim, this.name, this.#idle.length, this.#leaseS, filter, this.#session.now()),
-    );
-    if (claimed!["leased"] === 0) return [];
+    return connection.get(claim, this.name, limit, this.#leaseS, filter, this.#session.now())!["leased"] as number;
+  }
+
+  /**
+   * A connection for handlers. With the verdict on one job it leases the next: a claim that is synced costs as much as a receipt, and so it costs nothing. If the
+   * commit fails, neither is there.
+   */
+  #runner(): JobRunner<Db> {
+    return new JobRunner(this.#session, this.name, this.#report, (connection) => {
+      if (this.#stopping || this.#session.inMemory) return;
+      try {
+        if (this.#claimOn(connection, 1, JSON.stringify(this.#filter())) > 0) this.#claimedAhead = true;
+      } catch (error) {
+        // The verdict is what matters here; the next round claims again and reports the same.
+        if (!connection.inTransaction) throw error;
+      }
+    });
+  }
+
+  /** The jobs that this worker has leased and not started. */
+  #leased(): Row[] {
     const jobs = "SELECT * FROM knocker_jobs WHERE worker = ? AND job_id NOT IN (SELECT value FROM json_each(?))";
     const leased = this.#control.connection.all(jobs, this.name, JSON.stringify([...this.#running.keys()]));
     return leased.filter((job) => this.#unfinished.get(job["job_id"] as number) !== job["attempt"]);

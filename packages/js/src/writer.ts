@@ -28,6 +28,8 @@ interface Write {
   /** Where the parameters are yet to be made: by judging. */
   toJudge: ToJudge | undefined;
   judged: number;
+  /** Alone in its group: it is judged and stored by one call, which takes the lock for the second half of it only. */
+  isAlone: boolean;
   since: number;
   resolve: (result: SqlValue) => void;
   reject: (error: unknown) => void;
@@ -40,8 +42,6 @@ type Settled = { result: SqlValue } | { error: unknown };
 export interface WriterSource {
   readonly main: Link<unknown>;
   readonly busyTimeoutMs: number;
-  /** @throws FileReplacedError */
-  requireFile(): void;
   /** Runs a write while nobody else holds the lock. */
   whenWritable<T>(limitMs: number, work: () => T, size: { calls: number; bytes: number }): Promise<T>;
   /** Runs the checkpoint that is due. */
@@ -100,7 +100,7 @@ export class Writer {
           reject(error);
         }
       };
-      const write: Write = { sql, parameters, toJudge, judged: 0, since: performance.now(), resolve, reject };
+      const write: Write = { sql, parameters, toJudge, judged: 0, isAlone: false, since: performance.now(), resolve, reject };
       if (toJudge && isHeavy(toJudge.parameters)) this.#heavy.add(write);
       else {
         this.#pending.push(write);
@@ -155,6 +155,10 @@ export class Writer {
     while (this.#pending.length > 0 && group.length < LARGEST_GROUP) {
       const write = this.#pending[0]!;
       if (write.toJudge && write.parameters.length === 0) {
+        if (this.#pending.length === 1 && group.length === 0 && this.#heavy.length === 0) {
+          write.isAlone = true;
+          return [this.#pending.shift()!];
+        }
         if (group.length > 0 && performance.now() > end) break;
         if (!this.#judge(write)) {
           this.#pending.shift();
@@ -184,7 +188,6 @@ export class Writer {
   #judge(write: Write): boolean {
     const { sql, parameters, endpoint, now } = write.toJudge!;
     try {
-      this.#source.requireFile();
       const judgement = this.#source.main.connection.get(sql, ...parameters)!["result"]!;
       write.parameters = [endpoint, judgement, now];
       write.judged += 1;
@@ -196,8 +199,9 @@ export class Writer {
   }
 
   async #commit(group: Write[]): Promise<void> {
-    const size = { calls: group.length, bytes: group.reduce((sum, { parameters }) => sum + bytesOf(parameters), 0) };
-    const write = () => this.#source.main.use((connection) => this.#transaction(connection, group));
+    const size = { calls: group.length, bytes: 0 };
+    for (const { isAlone, toJudge, parameters } of group) size.bytes += bytesOf(isAlone ? toJudge!.parameters : parameters);
+    const write = () => this.#source.main.use((connection) => this.#write(connection, group));
     try {
       const settled = await this.#source.whenWritable(this.#source.busyTimeoutMs, write, size);
       group.forEach((write, index) => this.#settle(write, settled[index]!));
@@ -216,8 +220,15 @@ export class Writer {
     } else write.reject(outcome.error);
   }
 
-  #transaction(connection: Connection<unknown>, group: Write[]): Settled[] {
+  #write(connection: Connection<unknown>, group: Write[]): Settled[] {
     if (connection.inTransaction) throw knockerError("busy", "the application has a transaction open on this connection");
+    const [first] = group;
+    if (!first!.isAlone) return this.#transaction(connection, group);
+    const { whole, parameters } = first!.toJudge!;
+    return [{ result: connection.get(whole, ...parameters)!["result"]! }];
+  }
+
+  #transaction(connection: Connection<unknown>, group: Write[]): Settled[] {
     connection.get("BEGIN IMMEDIATE");
     try {
       const settled = group.map((write) => this.#one(connection, write));

@@ -33,17 +33,29 @@ export default function judging(runtime) {
       await hooks.close();
     });
 
+    it("and storing are one call where nobody else has a request: its lock is as short", async () => {
+      const { hooks, endpoint } = github(runtime);
+      const statements = statementsOf(hooks);
+      await endpoint.receive(push(runtime));
+      await endpoint.ingest({ valid: true }, "{}");
+      assert.deepEqual(
+        statements.map((sql) => /knocker_\w+|BEGIN/.exec(sql)[0]),
+        ["knocker_receive", "knocker_ingest"],
+      );
+      await hooks.close();
+    });
+
     it("is done once, however long the lock is held elsewhere", async () => {
       const { hooks, endpoint, path } = github(runtime);
       const statements = statementsOf(hooks);
       const other = openRaw(path);
       other.exec("BEGIN IMMEDIATE");
-      const receipt = endpoint.receive(push(runtime));
+      const receipts = Promise.all([endpoint.receive(push(runtime)), endpoint.receive(push(runtime))]);
       for (let turns = 0; turns < 20; turns++) await new Promise((resolve) => setImmediate(resolve));
       assert.deepEqual([...new Set(kinds(statements))], ["judge", "BEGIN"]);
       other.exec("COMMIT");
-      assert.equal((await receipt).outcome, "accepted");
-      assert.equal(kinds(statements).filter((kind) => kind === "judge").length, 1);
+      assert.equal((await receipts)[1].outcome, "accepted");
+      assert.equal(kinds(statements).filter((kind) => kind === "judge").length, 2);
       other.close();
       await hooks.close();
     });
@@ -82,9 +94,13 @@ export default function judging(runtime) {
         if (sql.startsWith("BEGIN")) other.endpoint("github", { provider: "github", maxBodyBytes: 10_000 + ++changes });
         return get(sql, ...parameters);
       };
-      const { headers, body } = push(runtime);
-      const response = await endpoint.fetch(new Request("http://app.test/github", { method: "POST", headers, body }));
-      assert.deepEqual([response.status, changes, errors[0].error.code], [503, 4, "stale_judgement"]);
+      const send = () => {
+        const { headers, body } = push(runtime);
+        return endpoint.fetch(new Request("http://app.test/github", { method: "POST", headers, body }));
+      };
+      const [one, another] = await Promise.all([send(), send()]);
+      assert.deepEqual([one.status, another.status, changes], [503, 503, 4]);
+      assert.equal(errors[0].error.code, "stale_judgement");
       await other.close();
       await hooks.close();
     });

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 
-import { collect, failure, github, push, until } from "./workplace.js";
+import { collect, deferred, failure, github, push, until } from "./workplace.js";
 
 /** Operators: lists, single rows, actions, tidying. */
 export default function operate(runtime) {
@@ -150,6 +150,50 @@ export default function operate(runtime) {
       assert.ok(error instanceof knocker.BadStateError);
       assert.match(error.hint, /replay/);
       assert.ok((await failure(hooks.replay(99))) instanceof knocker.UnknownEventError);
+      await hooks.close();
+    });
+
+    it("take an event from its worker only by saying so", async () => {
+      const { hooks, endpoint, errors } = github(runtime);
+      for (const [action, status] of [
+        [(id, options) => hooks.replay(id, options), "received"],
+        [(id, options) => hooks.requeue(id, options), "received"],
+        [(id, options) => hooks.ignore(id, "stuck", options), "ignored"],
+        [async (id, options) => (await hooks.replayDelivery(id, options), { status: "received" }), "received"],
+      ]) {
+        const { eventId } = await endpoint.receive(push(runtime));
+        await hooks.call("knocker_claim", "elsewhere", 100, 3600);
+        assert.ok((await failure(action(eventId))) instanceof knocker.BadStateError);
+        assert.ok((await failure(action(eventId, { force: "yes" }))) instanceof knocker.UsageError);
+        assert.equal((await action(eventId, { force: true })).status, status);
+      }
+      const { eventId } = await endpoint.receive(push(runtime));
+      await hooks.call("knocker_claim", "elsewhere", 100, 3600);
+      assert.ok((await failure(hooks.ignoreWhere({ status: "processing" }))) instanceof knocker.KnockerError);
+      assert.ok((await hooks.ignoreWhere({ status: "processing", force: true })).changed > 0);
+      assert.equal((await hooks.event(eventId)).status, "ignored");
+      assert.deepEqual(errors, []);
+      await hooks.close();
+    });
+
+    it("take one from a worker of this process, whose handler finds its lease lost and leaves nothing behind", async () => {
+      const { hooks, endpoint, errors } = github(runtime);
+      const [entered, goOn] = [deferred(), deferred()];
+      endpoint.on("push", async (event, tx) => {
+        entered.resolve();
+        await goOn.promise;
+        tx.exec("CREATE TABLE orders (event INTEGER)");
+      });
+      const { eventId } = await endpoint.receive(push(runtime));
+      const worker = hooks.work();
+      await entered.promise;
+      assert.equal((await hooks.ignore(eventId, "stuck", { force: true })).status, "ignored");
+      goOn.resolve();
+      await until(() => errors.length > 0, "the lost lease");
+      await worker.stop();
+      assert.ok(errors[0].error instanceof knocker.LeaseLostError);
+      assert.equal(hooks.query("SELECT count(*) AS n FROM sqlite_schema WHERE name = 'orders'")[0].n, 0);
+      assert.equal((await hooks.event(eventId)).status, "ignored");
       await hooks.close();
     });
 
