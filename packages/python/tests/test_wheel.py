@@ -31,7 +31,7 @@ body = {"id": "evt_1", "type": "checkout.session.completed", "data": {"object": 
 request = sign("stripe", body, "whsec_test")
 started = []
 environ = {
-    "REQUEST_METHOD": "POST", "PATH_INFO": "/stripe", "CONTENT_LENGTH": str(len(request.body)),
+    "REQUEST_METHOD": "POST", "PATH_INFO": "/stripe", "HTTP_HOST": "shop.example", "CONTENT_LENGTH": str(len(request.body)),
     "wsgi.input": __import__("io").BytesIO(request.body),
     **{"HTTP_" + name.upper().replace("-", "_"): value for name, value in request.headers},
 }
