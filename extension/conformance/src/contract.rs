@@ -76,7 +76,7 @@ mod tests {
         assert_eq!(functions["knocker_version"], (0, 0));
         assert_eq!(functions["knocker_bootstrap"], (0, 1));
         assert_eq!(functions["knocker_claim"], (3, 5));
-        assert_eq!(functions["knocker_ignore"], (1, 3));
+        assert_eq!(functions["knocker_ignore"], (1, 4));
         assert_eq!(functions["knocker_prune_events"], (1, 2));
         assert!(functions.len() >= 26, "{functions:?}");
         let columns = columns(&page());
