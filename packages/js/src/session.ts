@@ -187,8 +187,13 @@ export class Session<Db extends object> implements LinkSource<Db> {
     const connection = this.main.current;
     // A handler of this thread that holds the lock could not come to its end while this waits: its own commit is the next occasion.
     if (!connection || connection.inTransaction || this.lock.heldByOther()) return;
-    const failure = this.#waiting(CHECKPOINT_PATIENCE_MS, connection, () => this.#checkpoints.run(connection, this.file, this.disk));
-    if (failure !== undefined) this.report(failure);
+    try {
+      const failure = this.#waiting(CHECKPOINT_PATIENCE_MS, connection, () => this.#checkpoints.run(connection, this.file, this.disk));
+      if (failure !== undefined) this.report(failure);
+    } catch (error) {
+      // The connection refuses even its settings: whoever writes next is told the same.
+      this.report(error);
+    }
   }
 
   #requireTrust(): void {
