@@ -8,8 +8,8 @@ import { fileURLToPath } from "node:url";
 import { request } from "./load.js";
 
 /** So long each phase lasts; quiet and attacked ones alternate, so that a disk that changes its mind changes it for both. */
-const PHASE_MS = 3000;
-const ROUNDS = 2;
+const PHASE_MS = 1500;
+const ROUNDS = 4;
 
 /** Genuine senders, and the pause of each between two requests, in milliseconds. */
 const SENDERS = 4;

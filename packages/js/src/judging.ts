@@ -9,7 +9,7 @@ import type { SqlValue } from "./driver.js";
 /** Requests of more bytes are heavy. */
 const HEAVY_BYTES = 64 * 1024;
 
-/** After a heavy one, no other for so many times its duration: a tenth of the time is theirs. */
+/** After a heavy one, no other for so many times its duration while small ones come: a tenth of the time is theirs. */
 const REST = 9;
 
 /** What is to be judged, and stored after it. */
@@ -53,8 +53,12 @@ export class HeavyQueue<Item> {
     this.#waiting.push(item);
   }
 
-  /** Milliseconds until one of them may go on; 0 now, Infinity where none waits. */
-  get waitMs(): number {
+  /**
+   * Milliseconds until one of them may go on; 0 now, Infinity where none waits.
+   * @param isAlone whether no small request has come lately: then nobody would gain by waiting.
+   */
+  waitMs(isAlone: boolean): number {
+    if (this.#waiting.length > 0 && isAlone) return 0;
     const judging = this.#waiting.length > 0 ? this.#notBefore : Infinity;
     return Math.max(0, Math.min(judging, this.#judged[0]?.until ?? Infinity) - performance.now());
   }
@@ -62,11 +66,11 @@ export class HeavyQueue<Item> {
   /**
    * Judges the next one if its time has come, and pays for it with time.
    * @param judge says whether there is something to be stored.
-   * @param isAlone whether no small request has come lately: there will be no group to join.
+   * @param isAlone whether no small request has come lately: there will be no group to join, and no time to pay with.
    */
   run(judge: (item: Item) => boolean, isAlone: boolean): void {
     const start = performance.now();
-    if (this.#waiting.length === 0 || start < this.#notBefore) return;
+    if (this.#waiting.length === 0 || (start < this.#notBefore && !isAlone)) return;
     const item = this.#waiting.shift()!;
     const stored = judge(item);
     const end = performance.now();

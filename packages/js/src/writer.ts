@@ -120,14 +120,19 @@ export class Writer {
       // The answers go out, and new requests come in, before anything else is done.
       await nextTurn();
       if (this.#heavy.length > 0) {
-        this.#heavy.run((write) => this.#judge(write), performance.now() - this.#lightAt > ALONE_MS);
+        this.#heavy.run((write) => this.#judge(write), this.#isAlone);
         // What has arrived meanwhile goes into the same group.
         await nextTurn();
       }
       if (this.#untidy) this.#tidy();
-      if (this.#pending.length === 0 && this.#heavy.length > 0) await this.#rest(this.#heavy.waitMs);
+      if (this.#pending.length === 0 && this.#heavy.length > 0) await this.#rest(Math.min(ALONE_MS, this.#heavy.waitMs(this.#isAlone)));
     }
     this.#running = undefined;
+  }
+
+  /** Whether no small request has come lately. */
+  get #isAlone(): boolean {
+    return performance.now() - this.#lightAt > ALONE_MS;
   }
 
   #tidy(): void {
