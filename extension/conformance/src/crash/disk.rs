@@ -1,38 +1,16 @@
-//! A page cache over a disk, fed with what was recorded.
-//!
-//! A file has what is on the disk for certain, and the changes since its last sync, each with a snapshot of the pages that it touched. A power
-//! cut leaves any mix of them. Names are changes of the folder in the same way.
+//! A folder on a disk, fed with what was recorded: its files, and the names that they have for certain or perhaps.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use rand::rngs::StdRng;
 use rand::{Rng, RngExt};
 
+use super::file::File;
+pub use super::file::{Loss, Survival};
 use super::log::{Action, Sync};
-
-/// What the kernel caches and writes at once.
-const PAGE: usize = 4096;
-/// The smallest thing that a disk writes whole.
-const SECTOR: usize = 512;
-
-type Page = Arc<[u8]>;
 
 /// Files by name, as they stand in a folder.
 pub type Files = BTreeMap<String, Vec<u8>>;
-
-/// What becomes of the pages that a failed sync could not write. All variants were seen on real file systems.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Loss {
-    /// None is on the disk; one that is written to again goes there with a later sync.
-    Dropped,
-    /// Some are on the disk.
-    Partly,
-    /// None, and places that were new in the file stay lost until it is truncated: later syncs succeed without them.
-    Stuck,
-    /// All were written; only the report was bad.
-    Written,
-}
 
 /// What a file system promises beyond the standard, for one replay of a log.
 #[derive(Debug, Clone, Copy)]
@@ -41,36 +19,6 @@ pub struct Nature {
     pub loss: Loss,
     /// Whether the sync of a file makes its name safe as well, as ext4 does.
     pub sync_names: bool,
-}
-
-/// Which of the changes that no sync has made safe are on the disk after the cut.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Survival {
-    /// None.
-    Lost,
-    /// All.
-    Kept,
-    /// Those before a moment, in the order in which they were made.
-    Before(usize),
-    /// Each page one of its states since the last sync, each name and size too.
-    Pages,
-    /// Each sector: torn writes.
-    Sectors,
-}
-
-enum Change {
-    Pages(Vec<(usize, Page)>),
-    Size(usize),
-}
-
-#[derive(Default)]
-struct File {
-    cache: Vec<u8>,
-    disk: Vec<u8>,
-    /// The cached size before the pending changes. After a failed sync it may differ from that on the disk.
-    size: usize,
-    pending: Vec<(usize, Change)>,
-    stuck: BTreeSet<usize>,
 }
 
 /// The folder.
@@ -90,9 +38,7 @@ impl Disk {
         // Numbers that no recorder gives.
         let numbered = || base.values().zip((0..u32::MAX).rev());
         let names: BTreeMap<String, u32> = base.keys().cloned().zip(numbered().map(|(_, number)| number)).collect();
-        let files = numbered()
-            .map(|(data, number)| (number, File { cache: data.clone(), disk: data.clone(), size: data.len(), ..File::default() }))
-            .collect();
+        let files = numbered().map(|(data, number)| (number, File::safe(data))).collect();
         Self { nature, files, safe_names: names.clone(), names, pending_names: Vec::new(), clock: 0, random }
     }
 
@@ -221,149 +167,79 @@ impl Disk {
     }
 }
 
-impl File {
-    fn write(&mut self, clock: usize, offset: usize, data: &[u8]) {
-        let end = offset + data.len();
-        if end > self.cache.len() {
-            self.cache.resize(end, 0);
-            self.pending.push((clock, Change::Size(end)));
-        }
-        self.cache[offset..end].copy_from_slice(data);
-        let pages = (offset / PAGE..end.div_ceil(PAGE)).map(|page| (page, self.page(page))).collect();
-        self.pending.push((clock, Change::Pages(pages)));
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng;
+
+    use super::super::file::{PAGE, SECTOR};
+    use super::*;
+
+    fn disk(loss: Loss, actions: &[Action]) -> Disk {
+        let mut disk = Disk::new(&Files::new(), Nature { loss, sync_names: true }, StdRng::seed_from_u64(1));
+        disk.apply(&Action::Open { file: 1, name: "a".to_owned(), created: true });
+        actions.iter().for_each(|action| disk.apply(action));
+        disk
     }
 
-    fn resize(&mut self, clock: usize, size: usize) {
-        let former = self.cache.len();
-        self.cache.resize(size, 0);
-        self.pending.push((clock, Change::Size(size)));
-        if size < former {
-            let pages = (size / PAGE..former.div_ceil(PAGE)).map(|page| (page, self.page(page))).collect();
-            self.pending.push((clock, Change::Pages(pages)));
-        }
+    fn write(page: usize, byte: u8) -> Action {
+        Action::Write { file: 1, offset: page * PAGE, data: vec![byte; PAGE] }
     }
 
-    /// A page as it is cached, zeros after the end.
-    fn page(&self, page: usize) -> Page {
-        let start = (page * PAGE).min(self.cache.len());
-        let end = (start + PAGE).min(self.cache.len());
-        let mut copy = vec![0; PAGE];
-        copy[..end - start].copy_from_slice(&self.cache[start..end]);
-        copy.into()
+    fn sync(outcome: Sync) -> Action {
+        Action::Sync { file: 1, outcome }
     }
 
-    /// A sync succeeded: all is on the disk, but for what the file system has forgotten.
-    fn settle(&mut self) {
-        let (disk, stuck) = self.after(self.pending.len());
-        self.disk = disk;
-        self.stuck = stuck;
-        self.disk.resize(self.cache.len(), 0);
-        self.begin();
+    /// The first byte of each page after a cut in which everything survives that can.
+    fn pages(disk: &Disk) -> Vec<u8> {
+        let files = disk.cut(|| Survival::Kept, &mut StdRng::seed_from_u64(1));
+        files["a"].chunks(PAGE).map(|page| page[0]).collect()
     }
 
-    fn begin(&mut self) {
-        self.pending.clear();
-        self.size = self.cache.len();
+    #[test]
+    fn what_was_synced_survives_and_the_rest_may_be_lost() {
+        let disk = disk(Loss::Dropped, &[write(0, 1), sync(Sync::Done), write(0, 2), write(1, 3)]);
+        assert_eq!(pages(&disk), [2, 3]);
+        let lost = disk.cut(|| Survival::Lost, &mut StdRng::seed_from_u64(1));
+        assert_eq!(lost["a"], vec![1; PAGE]);
     }
 
-    /// A sync failed: nothing of the cache counts as unwritten any more.
-    fn fail(&mut self, loss: Loss, random: &mut StdRng) {
-        match loss {
-            Loss::Written => return self.settle(),
-            Loss::Partly => self.disk = self.survive(Survival::Pages, random),
-            Loss::Dropped | Loss::Stuck => {
-                let on_disk = self.disk.len().div_ceil(PAGE);
-                if loss == Loss::Stuck {
-                    let written = self.pending.iter().filter_map(|(_, change)| match change {
-                        Change::Pages(pages) => Some(pages.iter().map(|(page, _)| *page)),
-                        Change::Size(_) => None,
-                    });
-                    self.stuck.extend(written.flatten().filter(|page| *page >= on_disk && page * PAGE < self.cache.len()));
-                }
-                if random.random_bool(0.5) {
-                    self.disk.resize(self.cache.len(), 0);
-                }
+    #[test]
+    fn a_failed_sync_loses_pages_until_they_are_written_again() {
+        let actions = [write(0, 1), write(1, 2), sync(Sync::Failed), write(1, 3), sync(Sync::Done)];
+        assert_eq!(pages(&disk(Loss::Dropped, &actions)), [0, 3]);
+    }
+
+    #[test]
+    fn what_is_stuck_is_lost_until_the_file_is_truncated() {
+        let mut actions = vec![write(0, 1), sync(Sync::Failed), write(0, 2), sync(Sync::Done)];
+        assert_eq!(pages(&disk(Loss::Stuck, &actions)), [0]);
+        actions.extend([Action::Truncate { file: 1, size: 0 }, write(0, 3), sync(Sync::Done)]);
+        assert_eq!(pages(&disk(Loss::Stuck, &actions)), [3]);
+    }
+
+    #[test]
+    fn a_sector_is_in_one_of_its_states_and_no_other() {
+        let disk = disk(Loss::Dropped, &[write(0, 1), sync(Sync::Done), write(0, 2), write(0, 3)]);
+        let mut random = StdRng::seed_from_u64(1);
+        let mut seen = BTreeSet::new();
+        for _ in 0..100 {
+            let torn = disk.cut(|| Survival::Sectors, &mut random);
+            for sector in torn["a"].chunks(SECTOR) {
+                assert!(sector.iter().all(|byte| *byte == sector[0]));
+                seen.insert(sector[0]);
             }
         }
-        self.begin();
+        assert_eq!(seen, BTreeSet::from([1, 2, 3]));
     }
 
-    /// The disk with the first changes on it, in their order, and what is stuck then.
-    fn after(&self, changes: usize) -> (Vec<u8>, BTreeSet<usize>) {
-        let mut image = self.disk.clone();
-        let mut stuck = self.stuck.clone();
-        if changes > 0 {
-            image.resize(self.size, 0);
-        }
-        for (_, change) in &self.pending[..changes] {
-            match change {
-                Change::Size(size) => {
-                    image.resize(*size, 0);
-                    stuck.retain(|page| page * PAGE < *size);
-                }
-                Change::Pages(pages) => {
-                    for (page, content) in pages.iter().filter(|(page, _)| !stuck.contains(page)) {
-                        put(&mut image, page * PAGE, content);
-                    }
-                }
-            }
-        }
-        (image, stuck)
-    }
-
-    fn survive(&self, survival: Survival, random: &mut impl Rng) -> Vec<u8> {
-        match survival {
-            Survival::Lost => self.disk.clone(),
-            Survival::Kept => {
-                let (mut image, _) = self.after(self.pending.len());
-                image.resize(self.cache.len(), 0);
-                image
-            }
-            Survival::Before(moment) => self.after(self.pending.iter().take_while(|(clock, _)| *clock <= moment).count()).0,
-            Survival::Pages => self.mixed(PAGE, random),
-            Survival::Sectors => self.mixed(SECTOR, random),
-        }
-    }
-
-    /// Each piece in one of its states since the last sync, whatever the others are in.
-    fn mixed(&self, piece: usize, random: &mut impl Rng) -> Vec<u8> {
-        let mut sizes = vec![self.disk.len(), self.size, self.cache.len()];
-        let mut versions: BTreeMap<usize, Vec<&Page>> = BTreeMap::new();
-        let stuck = self.after(self.pending.len()).1;
-        for (_, change) in &self.pending {
-            match change {
-                Change::Size(size) => sizes.push(*size),
-                Change::Pages(pages) => {
-                    for (page, content) in pages.iter().filter(|(page, _)| !stuck.contains(page)) {
-                        versions.entry(*page).or_default().push(content);
-                    }
-                }
-            }
-        }
-        let mut image = self.disk.clone();
-        image.resize(sizes.iter().copied().max().unwrap_or_default(), 0);
-        // Mostly nearly all or nearly nothing: a fair coin for each piece hardly ever leaves a long run of good ones.
-        let lost = [0.05, 0.5, 0.95][random.random_range(0..3)];
-        for (page, contents) in versions {
-            for start in (0..PAGE).step_by(piece) {
-                if random.random_bool(lost) {
-                    continue;
-                }
-                let latest = contents.len() - 1;
-                let chosen = if random.random_bool(0.5) { latest } else { random.random_range(0..=latest) };
-                put(&mut image, page * PAGE + start, &contents[chosen][start..start + piece]);
-            }
-        }
-        let size = if random.random_bool(0.5) { self.cache.len() } else { sizes[random.random_range(0..sizes.len())] };
-        image.resize(size, 0);
-        image
-    }
-}
-
-/// Copies what fits before the end.
-fn put(image: &mut [u8], start: usize, content: &[u8]) {
-    if start < image.len() {
-        let end = (start + content.len()).min(image.len());
-        image[start..end].copy_from_slice(&content[..end - start]);
+    #[test]
+    fn a_name_is_safe_when_its_folder_is_synced() {
+        let nature = Nature { loss: Loss::Dropped, sync_names: false };
+        let mut disk = Disk::new(&Files::new(), nature, StdRng::seed_from_u64(1));
+        disk.apply(&Action::Open { file: 1, name: "a".to_owned(), created: true });
+        disk.apply(&sync(Sync::Done));
+        assert!(disk.cut(|| Survival::Lost, &mut StdRng::seed_from_u64(1)).is_empty());
+        disk.apply(&Action::SyncFolder);
+        assert_eq!(disk.cut(|| Survival::Lost, &mut StdRng::seed_from_u64(1)).len(), 1);
     }
 }
