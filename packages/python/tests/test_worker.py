@@ -18,6 +18,7 @@ import pytest
 
 import knocker
 from conftest import SECRET, PushOf, github_request
+from knocker.connection import call
 from knocker.testing import FrozenClock
 
 PATIENCE_S = 300
@@ -73,6 +74,24 @@ for line in sys.stdin:
             assert seen.get(timeout=PATIENCE_S) == n
     output, _ = sender.communicate()
     assert output.split() == ["accepted"] * 5
+
+
+def test_a_commit_before_the_first_look_of_the_watch_is_not_missed(live_hooks: knocker.Hooks, github: knocker.Endpoint) -> None:
+    seen: queue.Queue[int] = queue.Queue()
+    github.add_handler("push", lambda event, tx: seen.put(event.id))
+    database, connect = live_hooks.database, live_hooks.database.connect
+
+    def late(*arguments: Any, **options: Any) -> Any:
+        if threading.current_thread().name == "knocker-watch":
+            assert database.changed.wait_for_waiting(PATIENCE_S)
+            other = connect()
+            call(other, "knocker_ingest", "github", '{"valid": true, "type": "push"}', "{}")
+            other.close()
+        return connect(*arguments, **options)
+
+    database.connect = late  # type: ignore[method-assign]
+    with live_hooks.start_worker(poll=3600):
+        assert seen.get(timeout=PATIENCE_S) == 1
 
 
 def test_a_retry_that_becomes_due_is_taken_without_a_commit(live_hooks: knocker.Hooks, github: knocker.Endpoint, push: PushOf) -> None:

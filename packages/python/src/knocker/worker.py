@@ -298,6 +298,8 @@ class Worker:
         changed = self._database.changed
         generation = self._database.generation
         watch = FileWatch(self._database.connect(), self._database.wal_path())
+        # What was committed between the last claim and the first look is no change to this watch.
+        changed.notify()
         try:
             while not self._stopping.is_set():
                 self._database.refuse_former(generation)
