@@ -1,111 +1,31 @@
-/** What every part of one `Knocker` shares: the file, connections to it, the writer, the clock. */
+/** What every part of one `Knocker` shares: its file, the writer, who listens, and its end. */
 
-import { resolve } from "node:path";
-
-import { check } from "./check.js";
-import { Checkpoints } from "./checkpoints.js";
-import type { Connection, Driver, Row, SqlValue } from "./driver.js";
-import { type Disk, diskOf } from "./disk.js";
-import { type KnockerError, knockerError, ReadOnlyError } from "./errors.js";
-import { claimFile, loadOn } from "./library.js";
-import { Link, type LinkSource } from "./link.js";
-import { type WriteLock, lockOf, whenFree } from "./lock.js";
-import { checkOptions, checkPath, CLOCK_TIME, type OnError, type OpenOptions, reporter } from "./options.js";
-import { Place } from "./place.js";
+import type { Driver, Row, SqlValue } from "./driver.js";
+import { type KnockerError, knockerError } from "./errors.js";
+import { InboxFile } from "./inbox-file.js";
+import { Link } from "./link.js";
+import type { OpenOptions } from "./options.js";
 import { isInHandlerOf } from "./running.js";
 import { selectOf } from "./statements.js";
 import { Warnings } from "./warnings.js";
 import { Writer } from "./writer.js";
 
-/** How often the path is looked at while nothing is written, in milliseconds. */
-const LOOK_EVERY_MS = 500;
-
-/** How much a write writes, for the checkpoints: calls, and the bytes that they bring. */
-export interface WriteSize {
-  calls: number;
-  bytes: number;
-}
-
-/** How long a checkpoint waits for those who read or write, in milliseconds. */
-const CHECKPOINT_PATIENCE_MS = 50;
-
-const ONE_CALL: WriteSize = { calls: 1, bytes: 0 };
-
 /** The shared state of one `Knocker`. */
-export class Session<Db extends object> implements LinkSource<Db> {
-  readonly driver: Driver<Db>;
-  readonly options: OpenOptions;
-  readonly busyTimeoutMs: number;
-  /** Reads, and the writes of the writer. */
-  readonly main: Link<Db>;
+export class Session<Db extends object> extends InboxFile<Db> {
   readonly writer: Writer;
-  /** Tells `onError`. */
-  readonly report: OnError;
   /** Tells `onWarning`. */
   readonly warnings: Warnings;
-  /** As SQLite names it, `""` for a database in memory. */
-  file: string;
-  lock: WriteLock;
-  disk: Disk;
-  generation = 0;
-  closed = false;
-  readonly #checkpoints = new Checkpoints();
   readonly #closers = new Set<() => unknown>();
   readonly #listeners = new Set<() => void>();
-  /** The configuration of the endpoints that this process has declared. */
-  readonly #declared = new Map<string, string>();
-  /** Whether the connection was opened here. */
-  #owned = true;
-  /** Undefined for a database in memory. */
-  #place: Place | undefined;
-  #looking: NodeJS.Timeout | undefined;
-  #goneTold = false;
-  #releaseFile = (): void => {};
   #rivalNoticed = false;
   #closing: Promise<void> | undefined;
 
   /** @param database an open database of the application, instead of a file. */
   constructor(driver: Driver<Db>, source: { path: string } | { database: Db }, options: OpenOptions) {
-    this.driver = driver;
-    this.options = options;
-    if ("path" in source) checkPath(source.path);
-    checkOptions("path" in source ? "open(path, options)" : "attach(database, options)", options);
-    this.busyTimeoutMs = options.busyTimeoutMs ?? 5000;
-    this.report = reporter(options.onError);
+    super(driver, source, options);
     this.warnings = new Warnings(this, options.onWarning);
-    const first = this.#first(source);
-    this.file = first.file;
-    this.lock = lockOf(this.file);
-    this.disk = diskOf(this.file);
-    this.main = new Link<Db>(this, first);
     this.writer = new Writer(this);
-    try {
-      this.#patiently(() => this.write(() => this.main.use((connection) => this.#bootstrap(connection))));
-    } catch (error) {
-      this.#releaseFile();
-      if (this.#owned) this.main.drop();
-      throw error;
-    }
-    if (this.file) this.#settle(new Place("path" in source ? resolve(source.path) : this.file, this.file));
     this.noticeRival();
-  }
-
-  /** Whether everything shares one connection: a database in memory has no second. */
-  get inMemory(): boolean {
-    return this.file === "";
-  }
-
-  /** The connection of the reads and of the writer. */
-  get connection(): Connection<Db> {
-    return this.main.connection;
-  }
-
-  /** The injected clock's time; null, and a clock that says nothing, let the extension read the system's. */
-  now(): number | null {
-    const time: unknown = this.options.now?.();
-    if (time === undefined || time === null) return null;
-    check("open(path, { now })", "what now() returns", time, CLOCK_TIME);
-    return Math.trunc(time as number);
   }
 
   /** A further connection on the same file, for a worker. Refused once `close` was called, which would not know of it. */
@@ -126,90 +46,6 @@ export class Session<Db extends object> implements LinkSource<Db> {
         `${this.file || "the database"} was opened through ${this.driver.name}, which nobody named, and this process has loaded ${rival} as well: if that opens the same file, locks are lost. Say open(path, { driver })`,
       ),
     );
-  }
-
-  /** How long SQLite itself waits for another connection. A connection of the application keeps its own setting. */
-  setBusyTimeout(connection: Connection<Db>, timeoutMs: number): void {
-    if (!this.inMemory || this.#owned) connection.exec(`PRAGMA busy_timeout = ${timeoutMs}`);
-  }
-
-  /** The same in place of one that had to be given up, also while `close` waits for the worker that needs it. */
-  reconnect(): Connection<Db> {
-    if (this.inMemory) return this.main.connection;
-    // Opening a file that is not there would create it.
-    if (this.#place?.isInPlace() === false) throw this.#place.gone();
-    const connection = this.#open(this.file);
-    if (!isReadOnly(connection)) return connection;
-    // One failure of a moment makes SQLite open the file for reading alone, for as long as the connection lives.
-    connection.close();
-    return this.#open(this.file);
-  }
-
-  /**
-   * Goes on on the file that stands at the path.
-   * @throws FileReplacedError while the one that was opened is gone and no other can be opened.
-   */
-  requireFile(): void {
-    const place = this.#place;
-    if (!place || place.isInPlace()) return;
-    if (!place.hasSettled()) throw place.gone();
-    this.#moveTo(place);
-  }
-
-  /**
-   * What every write to the file goes through: the file must be in its place, and its disk to be believed, before it and when it is answered.
-   * @param work writes, and commits.
-   */
-  write<T>(work: () => T, { calls, bytes } = ONE_CALL): T {
-    this.requireFile();
-    if (this.disk.doubt) this.#requireTrust();
-    let result;
-    try {
-      result = work();
-    } catch (error) {
-      this.disk.wroteWith(error);
-      throw error;
-    }
-    if (this.#place?.isInPlace() === false) throw this.#place.gone();
-    this.#checkpoints.wrote(calls, bytes);
-    if (!this.inMemory && this.#checkpoints.isDue(this.file)) this.writer.tidy();
-    return result;
-  }
-
-  /** `write`, and again while the lock is held elsewhere, without blocking the event loop in between. */
-  whenWritable<T>(limitMs: number, work: () => T, size = ONE_CALL): Promise<T> {
-    return whenFree(this.lock, limitMs, () => this.write(work, size));
-  }
-
-  /** Moves the log into the file, and tells where that fails. For the writer, between two groups. */
-  checkpoint(): void {
-    if (this.closed || this.disk.doubt) return;
-    const connection = this.main.current;
-    // A handler of this thread that holds the lock could not come to its end while this waits: its own commit is the next occasion.
-    if (!connection || connection.inTransaction || this.lock.heldByOther()) return;
-    try {
-      const failure = this.#waiting(CHECKPOINT_PATIENCE_MS, connection, () => this.#checkpoints.run(connection, this.file, this.disk));
-      if (failure !== undefined) this.report(failure);
-    } catch (error) {
-      // The connection refuses even its settings: whoever writes next is told the same.
-      this.report(error);
-    }
-  }
-
-  #requireTrust(): void {
-    const connection = this.connection;
-    if (this.lock.heldByOther() || connection.inTransaction) throw this.disk.refusal();
-    this.#waiting(CHECKPOINT_PATIENCE_MS, connection, () => this.disk.requireTrust(connection));
-  }
-
-  /** Runs something on a connection that waits so long for others, and blocks the thread meanwhile. */
-  #waiting<T>(timeoutMs: number, connection: Connection<Db>, work: () => T): T {
-    this.setBusyTimeout(connection, timeoutMs);
-    try {
-      return work();
-    } finally {
-      this.setBusyTimeout(connection, 0);
-    }
   }
 
   /** Calls a function in the next group commit. The clock follows as its last argument. */
@@ -236,7 +72,7 @@ export class Session<Db extends object> implements LinkSource<Db> {
   callSync(name: string, ...parameters: SqlValue[]): SqlValue {
     this.requireOpen();
     const sql = selectOf(name, parameters.length);
-    const row = this.#patiently(() => this.write(() => this.main.use((connection) => connection.get(sql, ...parameters, this.now()))));
+    const row = this.patiently(() => this.write(() => this.main.use((connection) => connection.get(sql, ...parameters, this.now()))));
     this.announce();
     return row!["result"]!;
   }
@@ -244,7 +80,7 @@ export class Session<Db extends object> implements LinkSource<Db> {
   /** Creates or updates an endpoint, here and in each file that takes the place of this one. */
   declare(name: string, config: string): void {
     this.callSync("knocker_endpoint", name, config);
-    this.#declared.set(name, config);
+    this.declared.set(name, config);
   }
 
   /** Reads at once. */
@@ -287,161 +123,17 @@ export class Session<Db extends object> implements LinkSource<Db> {
     return Promise.resolve();
   }
 
+  protected tidy(): void {
+    this.writer.tidy();
+  }
+
   async #end(): Promise<void> {
     // The handlers that still run may write through this Knocker.
     await Promise.all([...this.#closers].map((closer) => closer()));
     // From here on everything new is refused: a server under load would never let the writer come to rest.
     this.closed = true;
     await this.writer.idle();
-    clearInterval(this.#looking);
-    this.#releaseFile();
-    if (this.#owned) this.main.close();
-  }
-
-  #first(source: { path: string } | { database: Db }): Connection<Db> {
-    let connection: Connection<Db>;
-    if ("path" in source) {
-      connection = this.driver.open(source.path);
-    } else {
-      const attached = this.driver.wrap(source.database);
-      if (!attached.file && attached.inTransaction) {
-        throw knockerError(
-          "usage",
-          "attach(database): the database is in memory and its transaction is open, which the schema would become part of",
-        );
-      }
-      // The application's own connection gets the functions and views, and is otherwise left as it is: its transactions are its own.
-      loadOn(attached, this.options.extension);
-      connection = attached.file ? this.driver.open(attached.file) : attached;
-      this.#owned = attached.file !== "";
-    }
-    try {
-      this.#releaseFile = claimFile(connection.file, this.driver);
-      if (this.#owned) this.#prepare(connection);
-    } catch (error) {
-      this.#releaseFile();
-      if (this.#owned) connection.close();
-      throw error;
-    }
-    return connection;
-  }
-
-  #open(path: string): Connection<Db> {
-    const connection = this.driver.open(path);
-    try {
-      this.#prepare(connection);
-    } catch (error) {
-      connection.close();
-      throw error;
-    }
-    return connection;
-  }
-
-  #prepare(connection: Connection<Db>): void {
-    connection.exec(`PRAGMA busy_timeout = ${this.busyTimeoutMs}`);
-    connection.get("PRAGMA journal_mode = WAL");
-    connection.exec(`PRAGMA synchronous = ${this.options.synchronous ?? "full"}`);
-    connection.exec("PRAGMA foreign_keys = ON");
-    // They tell nobody where they fail: see `Checkpoints`.
-    if (connection.file) connection.exec("PRAGMA wal_autocheckpoint = 0");
-    loadOn(connection, this.options.extension);
-    // Whoever waits does so without blocking the event loop, see `whenWritable`.
-    connection.exec("PRAGMA busy_timeout = 0");
-  }
-
-  #bootstrap(connection: Connection<Db>): void {
-    connection.get("SELECT knocker_bootstrap(?)", this.now());
-  }
-
-  /** From here on the path is looked at. */
-  #settle(place: Place): void {
-    this.#place = place;
-    this.#looking = setInterval(() => this.#look(), LOOK_EVERY_MS);
-    // Alone it is no reason for the program to go on.
-    this.#looking.unref();
-  }
-
-  #look(): void {
-    try {
-      this.requireFile();
-      this.#goneTold = false;
-    } catch (error) {
-      // Whoever wants to write is told each time.
-      if (!this.#goneTold) this.report(error);
-      this.#goneTold = true;
-    }
-  }
-
-  /** Opens the file that has taken the place of ours. */
-  #moveTo(place: Place): void {
-    this.#leave();
-    const kept = place.clear();
-    const connection = this.#open(place.path);
-    let release;
-    try {
-      release = claimFile(connection.file, this.driver);
-      connection.exec(`PRAGMA busy_timeout = ${this.busyTimeoutMs}`);
-      this.#bootstrap(connection);
-      for (const [name, config] of this.#declared) connection.get(selectOf("knocker_endpoint", 2), name, config, this.now());
-      connection.exec("PRAGMA busy_timeout = 0");
-    } catch (error) {
-      release?.();
-      connection.close();
-      throw error;
-    }
-    this.#releaseFile();
-    this.#releaseFile = release;
-    this.generation += 1;
-    this.main.replace(connection);
-    if (connection.file !== this.file) {
-      this.file = connection.file;
-      this.lock = lockOf(this.file);
-      this.disk = diskOf(this.file);
-    }
-    this.disk.reset();
-    this.#checkpoints.reset();
-    place.opened(this.file);
-    const rest = kept.map((path) => `; what its log still held is in ${path}`).join("");
-    this.report(knockerError("file_replaced", `the file ${place.path} was replaced while it was open, and the new one is open now${rest}`));
-    this.announce();
-  }
-
-  /** Puts all that was committed into the former file, which may live on under another name, and closes it. */
-  #leave(): void {
-    const former = this.main.current;
-    for (let tries = 0; former && tries < 4; tries++) {
-      try {
-        if (former.get("PRAGMA wal_checkpoint(TRUNCATE)")?.["busy"] === 0) break;
-      } catch {
-        // Its log stays, see `Place.clear`.
-      }
-    }
-    this.main.drop();
-  }
-
-  #patiently<T>(work: () => T): T {
-    // The handler that holds the lock needs this thread to come to its end: waiting for it would last for ever.
-    if (this.lock.heldByOther()) throw knockerError("busy", "a handler of this process is in the middle of its transaction");
-    this.requireFile();
-    if (this.disk.doubt) this.#requireTrust();
-    this.setBusyTimeout(this.connection, this.busyTimeoutMs);
-    try {
-      return work();
-    } finally {
-      // It may be another by now.
-      const current = this.main.current;
-      if (current) this.setBusyTimeout(current, 0);
-    }
-  }
-}
-
-/** Whether a connection to a file that has the schema cannot write. `BEGIN IMMEDIATE` does not tell, nor does any driver. */
-function isReadOnly(connection: Connection<unknown>): boolean {
-  try {
-    connection.get("DELETE FROM main._knocker_endpoints WHERE 0");
-    return false;
-  } catch (error) {
-    return error instanceof ReadOnlyError;
+    this.closeFile();
   }
 }
 
