@@ -123,8 +123,8 @@ async function receive({ orders, scrap }) {
 async function work({ hooks }) {
   attempted = [];
   const done = await drain(hooks);
-  // Which one it was that could not be written is not told.
-  if (done.unwritten + done.leaseLost === 0) for (const line of attempted) say(line);
+  // Which one it was that could not be written is not told. A handler whose commit failed is told as an error, and its event will be tried again.
+  if (done.unwritten + done.leaseLost + done.errors.length === 0) for (const line of attempted) say(line);
   else refusals += 1;
 }
 
