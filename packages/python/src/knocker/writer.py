@@ -7,6 +7,7 @@ A call that finds nobody else is committed at once. What is costly about a call 
 
 from __future__ import annotations
 
+import logging
 import queue
 import threading
 import time
@@ -19,6 +20,8 @@ from knocker.ticket import Ticket, answer
 
 if TYPE_CHECKING:
     from knocker.database import Database
+
+logger = logging.getLogger("knocker.database")
 
 MOST_CALLS = 128
 """How many calls share a commit at most."""
@@ -77,10 +80,18 @@ class Writer:
             with self._database.gate:
                 group = self._write()
                 answer(group)
-                if self._connection is not None and group:
-                    self._database.checkpoints.committed(self._connection, len(group), sum(ticket.size for ticket in group))
+                self._checkpoint(group)
         with self._database.gate:
             self.disconnect()
+
+    def _checkpoint(self, group: list[Ticket]) -> None:
+        if self._connection is None or not group:
+            return
+        try:
+            self._database.checkpoints.committed(self._connection, len(group), sum(ticket.size for ticket in group))
+        except Exception:
+            # Whoever calls next must find a writer.
+            logger.exception("a checkpoint went wrong")
 
     def _take_waiting(self) -> bool:
         """Waits until somebody is to be served; false at the end."""
