@@ -158,7 +158,7 @@ def phase(path: str, port: int, seconds: float, flood: str | None, first: int) -
         return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
 
     # The strangers are there first and leave last.
-    attack = [start("strangers", port, seconds + 2, flood)] if flood else []
+    attack = [start("strangers", port, seconds + 1, flood)] if flood else []
     calm = [start("genuine", port, seconds, first), start("writes", path, seconds)]
     texts = [process.communicate()[0] for process in [*calm, *attack]]
     if any(process.returncode for process in [*calm, *attack]):
@@ -166,12 +166,14 @@ def phase(path: str, port: int, seconds: float, flood: str | None, first: int) -
     return Phase([float(one) for one in texts[0].split()], [float(one) for one in texts[1].split()], int(texts[2]) if flood else 0)
 
 
-def soak(folder: Path, port: int, seconds: float = 4.0) -> dict[str, Phase]:
-    """The same genuine traffic in quiet and under each flood."""
+def soak(folder: Path, port: int, seconds: float = 2.0, rounds: int = 2) -> dict[str, Phase]:
+    """The same genuine traffic in quiet and under each flood, by turns: what else the machine does meanwhile is then in all of them."""
+    phases = {name: Phase([], [], 0) for name in ("quiet", *FLOODS)}
     with served(folder, port) as path:
-        phases: dict[str, Phase] = {}
-        for number, flood in enumerate((None, *FLOODS)):
-            phases[flood or "quiet"] = phase(path, port, seconds, flood, number * 1_000_000)
+        for number in range(rounds * len(phases)):
+            name = list(phases)[number % len(phases)]
+            one, before = phase(path, port, seconds, None if name == "quiet" else name, number * 1_000_000), phases[name]
+            phases[name] = Phase(before.genuine + one.genuine, before.waits + one.waits, before.strangers + one.strangers)
     return phases
 
 
