@@ -98,7 +98,7 @@ function declare(hooks) {
     tx.prepare("INSERT INTO orders VALUES (?, ?, ?)").run(event.id, event.attempt, name);
     attempted.push(`handled ${event.id}`);
   });
-  scrap.on("*", () => {});
+  scrap.on("*", () => attempted.push("scrapped"));
   return { hooks, orders, scrap };
 }
 
@@ -123,9 +123,11 @@ async function receive({ orders, scrap }) {
 async function work({ hooks }) {
   attempted = [];
   const done = await drain(hooks);
-  // Which one it was that could not be written is not told. A handler whose commit failed is told as an error, and its event will be tried again.
-  if (done.unwritten + done.leaseLost + done.errors.length === 0) for (const line of attempted) say(line);
-  else refusals += 1;
+  const count = (...words) => attempted.filter((line) => words.includes(line.split(" ")[0])).length;
+  const asTold = count("handled", "scrapped") === done.handled && count("failed") === done.failed && count("skipped") === done.ignored;
+  // Where a verdict could not be written, or became another one because a commit failed, it is not told which.
+  if (!asTold) refusals += 1;
+  else for (const line of attempted) if (line !== "scrapped") say(line);
 }
 
 async function prune({ hooks }) {
