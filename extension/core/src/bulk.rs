@@ -39,10 +39,13 @@ impl Store {
         let options = OperateOptions { force: given.boolean("force")?.unwrap_or(false) };
         // Force lets a filter name further statuses; one that names none is about the same events as ever.
         let mut choices = action.leaves().to_vec();
-        if options.force {
-            choices.extend(FORCED.iter().filter(|&status| !action.leaves().contains(status)));
-        }
+        choices.extend(FORCED.iter().filter(|&status| !action.leaves().contains(status)));
         let statuses = given.choices("status", &choices)?;
+        let needs_force = |status: &&String| !options.force && !action.leaves().contains(&status.as_str());
+        if let Some(status) = statuses.iter().flatten().find(needs_force) {
+            let without = action.leaves().join(", ");
+            return Err(given.error("status", format_args!("{status:?} is valid only with force; without it: {without}")));
+        }
         let mut conditions = Conditions::default();
         conditions.add_one_of("status", &statuses.unwrap_or_else(|| action.leaves().iter().map(|&name| name.to_owned()).collect()));
         if let Some(pattern) = given.text("type")? {

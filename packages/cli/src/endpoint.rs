@@ -191,13 +191,13 @@ fn list(context: &Context) -> Result {
     let mut table = Table::new(&["endpoint", "provider", "enabled", "attempts", "backoff", "body limit", "options"]);
     for endpoint in &endpoints {
         let enabled = endpoint.get("enabled") == &Value::Bool(true);
-        let backoff = endpoint.get("backoff");
+        let backoff = |key: &str| endpoint.get("backoff")[key].as_f64().unwrap_or_default();
         table.row([
             text(endpoint.text("name").unwrap_or_default()),
             optional(endpoint.text("provider")),
             if enabled { text("yes") } else { faint("no") },
             number(endpoint.whole("max_attempts").unwrap_or_default()),
-            text(format!("{} s × {}, at most {} s", backoff["base_s"], backoff["factor"], backoff["cap_s"])),
+            text(format!("{} s × {}, at most {} s", backoff("base_s"), backoff("factor"), backoff("cap_s"))),
             text(printable::size(endpoint.whole("max_body_bytes").unwrap_or_default())),
             optional(Some(endpoint.get("options").to_string()).filter(|options| options != "{}")),
         ]);

@@ -70,7 +70,7 @@ export class Warnings {
           }
         : {
             ...{ code, endpoint, size, setting: BOUNDS, limit: null, untold },
-            message: `endpoint ${JSON.stringify(endpoint)} only counted a refused request${more}: ${detail ?? "its bound is reached"}. The settings are ${BOUNDS}; prune makes room`,
+            message: `endpoint ${JSON.stringify(endpoint)} only counted a refused request${more}: ${detail ?? "its bound is reached"}. The settings are ${BOUNDS}`,
           };
     try {
       const told = this.#onWarning(warning);

@@ -13,6 +13,7 @@ import pytest
 
 import knocker
 from conftest import SECRET, PushOf, github_request
+from knocker.file_identity import OpenFile
 from test_http import over_asgi, over_wsgi
 
 
@@ -175,3 +176,22 @@ def test_workers_go_on_in_the_new_file(shop: knocker.Hooks, path: Path) -> None:
             others.endpoint("inbox").ingest(b"{}", valid=True, type="second")
             assert handled["second"].wait(60)
     assert [event.status for event in shop.events(endpoint="inbox")] == ["handled"]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="where nothing dates the last change of a file, it is looked at twice")
+def test_a_file_that_has_been_there_for_long_is_at_rest_at_first_sight(path: Path) -> None:
+    now = [0.0]
+    file = OpenFile(str(path), lambda: now[0])
+    path.write_bytes(b"the former one")
+    file.note(file.identity())
+    new = path.with_name("new.db")
+    new.write_bytes(b"the new one")
+    os.replace(new, path)
+    assert not file.is_same
+    file.forget()
+    # A clock that was set back knows nothing of rest.
+    assert file.why_not_yet() == "the new one is not at rest yet"
+    now[0] = path.stat().st_ctime + 3600
+    with path.open("ab") as growing:
+        growing.write(b", longer")
+    assert file.why_not_yet() is None

@@ -41,7 +41,11 @@ fn force_takes_an_event_from_its_worker() {
     let claim = || inbox.store.claim("w", 1, 3600, &ClaimFilter::default(), inbox.now).unwrap();
     assert_eq!((claim(), inbox.status(4).as_str()), (1, "processing"));
     inbox.knocker(&["requeue", "4"]).fails(1, "event 4 is processing", "force");
-    inbox.knocker(&["requeue", "-s", "processing", "-y"]).fails(2, "\"processing\" is not valid", "Correct the argument");
+    inbox.knocker(&["requeue", "-s", "processing", "-y"]).fails(
+        2,
+        "\"processing\" is valid only with force; without it: failed",
+        "Correct",
+    );
     assert_eq!(inbox.knocker(&["requeue", "4", "--force"]).ok().stdout, "event 4 is now received\n");
     assert_eq!(claim(), 1);
     assert_eq!(inbox.knocker(&["replay", "--delivery", "4", "--force"]).ok().stdout, "delivery 4: event 4 received again, with its body\n");

@@ -84,7 +84,7 @@ class FileReplacedError(DatabaseError):
 
     code = "file_replaced"
     retryable = True
-    hint = "Put a file there, and it is opened; the app makes no new one before it is started again."
+    hint = "The file at the path is opened once it is whole and at rest; where there is none, put one there: the app makes none."
 
 
 # SQLite's primary result codes, and the name that the core has for each.

@@ -6,10 +6,11 @@ A file that is removed, or replaced by a backup, stays open: what is committed t
 from __future__ import annotations
 
 import contextlib
+import math
 import os
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 Identity = tuple[int, int]
 
@@ -29,8 +30,9 @@ def identity_of(path: str) -> Identity | None:
 class OpenFile:
     """The database file behind a path, and its write-ahead log. Not thread-safe, except that anybody may ask."""
 
-    def __init__(self, path: str) -> None:
-        """``path`` is what the operating system knows the file as."""
+    def __init__(self, path: str, wall_clock: Callable[[], float] = time.time) -> None:
+        """``path`` is what the operating system knows the file as; ``wall_clock`` is the one that dates its changes."""
+        self._wall_clock = wall_clock
         # SQLite keeps its log beside the file that a link leads to.
         self._path = path
         self._file: Identity | None = None
@@ -95,6 +97,10 @@ class OpenFile:
         seen, now = (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns), time.monotonic()
         if seen != self._seen:
             self._seen, self._seen_at = seen, now
+            # Put there long before anybody looked: where receipts are rare, waiting for a second look would cost one. Elsewhere than on
+            # POSIX systems this is the time of creation, which says nothing of the last change.
+            if os.name == "posix" and self._wall_clock() > found.st_ctime + _AT_REST_S:
+                self._seen_at = -math.inf
         return "the new one is not at rest yet" if now < self._seen_at + _AT_REST_S else None
 
     def set_leftovers_aside(self) -> str | None:
