@@ -80,7 +80,7 @@ pub struct Judgement<'r> {
     pub(crate) method: Cow<'r, str>,
     #[serde(borrow)]
     pub(crate) url: Cow<'r, str>,
-    #[serde(borrow, serialize_with = "json_as_it_is", deserialize_with = "json_as_text")]
+    #[serde(borrow, skip_serializing, deserialize_with = "json_as_text")]
     pub(crate) headers: Cow<'r, str>,
     pub(crate) body_size: usize,
     pub(crate) body_sha256: Option<String>,
@@ -216,7 +216,11 @@ impl<'r> Judgement<'r> {
         let body = self.body.as_deref().unwrap_or_default();
         let mut bytes = Vec::with_capacity(1024 + self.headers.len() + body.len());
         serde_json::to_writer(&mut bytes, self).expect("a judgement is plain JSON");
-        bytes.push(b'\n');
+        // Headers are JSON already, and are not written as a text that holds JSON: they become the last member.
+        bytes.pop();
+        bytes.extend_from_slice(br#","headers":"#);
+        bytes.extend_from_slice(self.headers.as_bytes());
+        bytes.extend_from_slice(b"}\n");
         bytes.extend_from_slice(body);
         bytes
     }
@@ -290,11 +294,6 @@ fn items_from_rows<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Ite
         Item { event_type, key, span }
     };
     Ok(rows.into_iter().map(item).collect())
-}
-
-/// Headers are JSON already, and are not written as a text that holds JSON.
-fn json_as_it_is<S: Serializer>(headers: &str, serializer: S) -> Result<S::Ok, S::Error> {
-    serde_json::from_str::<&RawValue>(headers).map_err(serde::ser::Error::custom)?.serialize(serializer)
 }
 
 fn json_as_text<'de: 'r, 'r, D: Deserializer<'de>>(deserializer: D) -> Result<Cow<'r, str>, D::Error> {

@@ -1,6 +1,7 @@
 //! Receiving: one HTTP request becomes a stored delivery, its events and their jobs, or nothing.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use rusqlite::OptionalExtension;
 use serde::Serialize;
@@ -68,8 +69,7 @@ impl Store {
     /// # Errors
     /// As [`Store::receive`].
     pub fn judge(&self, endpoint: &str, request: &Request, secrets: &Secrets, now: i64) -> Result<Vec<u8>> {
-        self.require_schema()?;
-        let endpoint = self.find_endpoint(endpoint)?;
+        let endpoint = self.current_endpoint(endpoint)?;
         Ok(Judgement::of(&endpoint, request, secrets, now)?.to_bytes())
     }
 
@@ -78,8 +78,7 @@ impl Store {
     /// # Errors
     /// As [`Store::ingest`].
     pub fn attest(&self, endpoint: &str, fields: &Fields, body: &[u8]) -> Result<Vec<u8>> {
-        self.require_schema()?;
-        let endpoint = self.find_endpoint(endpoint)?;
+        let endpoint = self.current_endpoint(endpoint)?;
         let request = fields.request(body)?;
         Ok(Judgement::attested(&endpoint, &request, fields).to_bytes())
     }
@@ -94,14 +93,19 @@ impl Store {
         self.store_judgement(endpoint, &judgement, now)
     }
 
+    /// The endpoint as it is stored now. Where it was seen before the schema is there, and storing looks at its version again.
+    fn current_endpoint(&self, name: &str) -> Result<Arc<Endpoint>> {
+        if !self.endpoints.borrow().contains_key(name) {
+            self.require_schema()?;
+        }
+        self.find_endpoint(name)
+    }
+
     fn judged_and_stored<'r>(&self, name: &str, judge: impl Fn(&Endpoint) -> Result<Judgement<'r>>, now: i64) -> Result<Receipt> {
         let seen = self.endpoints.borrow().get(name).cloned();
         let mut endpoint = match seen {
             Some(endpoint) => endpoint,
-            None => {
-                self.require_schema()?;
-                self.find_endpoint(name)?
-            }
+            None => self.current_endpoint(name)?,
         };
         loop {
             let result = judge(&endpoint).and_then(|judgement| self.store_judgement(name, &judgement, now));
