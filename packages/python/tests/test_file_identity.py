@@ -14,6 +14,7 @@ import pytest
 import knocker
 from conftest import SECRET, PushOf, github_request
 from knocker.file_identity import OpenFile
+from knocker.file_path import existing
 from test_http import over_asgi, over_wsgi
 
 
@@ -195,3 +196,29 @@ def test_a_file_that_has_been_there_for_long_is_at_rest_at_first_sight(path: Pat
     with path.open("ab") as growing:
         growing.write(b", longer")
     assert file.why_not_yet() is None
+
+
+@pytest.mark.skipif(os.name != "posix", reason="an open file is not removed elsewhere")
+def test_a_connection_that_is_opened_late_makes_no_file_in_the_place_of_the_former_one(shop: knocker.Hooks, path: Path) -> None:
+    remove(path)
+    # Whoever has looked before the file was removed opens it after that.
+    with pytest.raises(knocker.FileReplacedError):
+        shop.database.open()
+    assert not path.exists()
+    with pytest.raises(knocker.FileReplacedError, match="there is none"):
+        shop.database.open()
+    assert not path.exists()
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/a b/c?d#e%.db", "file:/a%20b/c%3Fd%23e%25.db?mode=rw"),
+        ("file:/a.db", "file:/a.db?mode=rw"),
+        ("file:/a.db?cache=private&mode=rwc#x", "file:/a.db?cache=private&mode=rw#x"),
+        ("file:/a.db?mode=ro", "file:/a.db?mode=ro"),
+    ],
+)
+@pytest.mark.skipif(os.name != "posix", reason="names are others elsewhere")
+def test_a_path_of_what_is_there_keeps_what_it_says(path: str, expected: str) -> None:
+    assert existing(path) == expected

@@ -28,7 +28,7 @@ from knocker.connection import (
 from knocker.error_codes import ReadOnlyError
 from knocker.errors import ClosedError, FileReplacedError, ForkedError, KnockerError, translate, translated
 from knocker.file_identity import OpenFile
-from knocker.file_path import FilePath, absolute, file_name
+from knocker.file_path import FilePath, absolute, existing, file_name
 from knocker.forks import prepare_for_forks
 from knocker.judging import Judges
 from knocker.signals import ChangeSignal
@@ -118,14 +118,23 @@ class Database:
         return self._open(connection_class or self._connection_class)
 
     def _open(self, connection_class: type[Any]) -> Connection:
-        connection = open_connection(
-            self.path,
-            synchronous=self.synchronous,
-            busy_timeout_s=self.busy_timeout_s,
-            driver=self.driver,
-            connection_class=connection_class,
-            extension=self._extension,
-        )
+        generation = self.generation
+        # A file is made only where there has been none: one that is gone may be on its way back.
+        is_first = generation == 0 and not self._file.is_known
+        try:
+            connection = open_connection(
+                self.path if is_first else existing(self.path),
+                synchronous=self.synchronous,
+                busy_timeout_s=self.busy_timeout_s,
+                driver=self.driver,
+                connection_class=connection_class,
+                extension=self._extension,
+            )
+        except KnockerError:
+            self.refuse_former(generation)
+            if not is_first and not self._file.is_there:
+                raise FileReplacedError(f"{self.path} was removed or replaced while it was open, and there is none now") from None
+            raise
         if self._file.is_known:
             self._file.note_log()
         return connection

@@ -34,3 +34,16 @@ def file_name(path: str) -> str:
         # An authority, empty or localhost.
         name = "/" + name[2:].partition("/")[2]
     return unquote(name)
+
+
+def existing(path: str) -> str:
+    """The same file for SQLite, which does not make it where it is not there."""
+    if not path.startswith("file:"):
+        # Drive letters and backslashes are no part of a URI.
+        return f"file:{quote(os.fsencode(path))}?mode=rw" if os.name == "posix" else path
+    name, hash_mark, fragment = path.partition("#")
+    name, _, query = name.partition("?")
+    asked = [part for part in query.split("&") if part not in ("", "mode=rwc")]
+    if not any(part.startswith("mode=") for part in asked):
+        asked.append("mode=rw")
+    return f"{name}?{'&'.join(asked)}{hash_mark}{fragment}"
