@@ -107,6 +107,26 @@ fn one_made_under_other_settings_or_for_another_endpoint_is_refused_and_judged_a
 }
 
 #[test]
+fn settings_that_another_process_changed_cost_one_refusal_and_are_then_seen() {
+    let database = Database::quick();
+    call!(database, "knocker_endpoint", "a", r#"{"provider": "token", "options": {"header": "x-t"}}"#, T).unwrap();
+    let reader = Database::open_read_only(database.path());
+    let judge = || call!(reader, "knocker_judge", "a", r#"{"headers": {"x-t": "test-secret"}}"#, "{}", r#"["test-secret"]"#, T).unwrap();
+    judge();
+    // As another process would: nothing in this one is told.
+    database.conn.execute_batch("UPDATE _knocker_endpoints SET config = json_set(config, '$.enabled', json('false'))").unwrap();
+    let mut refused = 0;
+    let receipt = loop {
+        match call!(database, "knocker_store", "a", judge(), T) {
+            Ok(receipt) => break text(receipt),
+            Err(failure) => assert_eq!((failure.code.as_str(), refused), ("stale_judgement", 0), "{failure}"),
+        }
+        refused += 1;
+    };
+    assert!(receipt.contains("disabled"), "{receipt}");
+}
+
+#[test]
 fn the_bytes_of_another_version_are_stale_and_other_bytes_are_refused() {
     let database = Database::quick();
     call!(database, "knocker_endpoint", "in", r#"{"provider": "line"}"#, T).unwrap();

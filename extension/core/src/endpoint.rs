@@ -1,6 +1,8 @@
 //! Endpoints: a name in the URL, the provider that verifies it, and its settings.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use rusqlite::OptionalExtension;
 use serde::{Deserialize, Serialize};
@@ -126,6 +128,26 @@ pub struct Endpoint {
     pub(crate) fingerprint: String,
 }
 
+/// How often somebody in this process has noticed that settings changed.
+static CHANGES: AtomicU64 = AtomicU64::new(0);
+
+/// For so long a judgement may be made under the settings seen last, without a read. One made under former settings is refused when it is
+/// stored, and the refusal makes everybody in this process read them again.
+const SEEN_FOR: Duration = Duration::from_secs(1);
+
+/// An endpoint as it was read last.
+#[derive(Debug)]
+pub(crate) struct SeenEndpoint {
+    endpoint: Arc<Endpoint>,
+    changes: u64,
+    read_at: Instant,
+}
+
+/// Tells every connection of this process to read settings again.
+pub(crate) fn settings_changed() {
+    CHANGES.fetch_add(1, Ordering::AcqRel);
+}
+
 impl Endpoint {
     /// The queue of its jobs.
     pub(crate) fn queue(&self) -> String {
@@ -153,7 +175,7 @@ impl Store {
         {
             return Ok(stored.0);
         }
-        self.write(|| {
+        let id = self.write(|| {
             let stored = self.stored_endpoint(name)?;
             let merged = merge(stored.as_ref().map(|stored| &stored.2), &arguments)?;
             let text = serde_json::to_string(&merged).expect("settings are plain JSON");
@@ -166,7 +188,9 @@ impl Store {
                 (id, text, now),
             )?;
             Ok(id)
-        })
+        })?;
+        settings_changed();
+        Ok(id)
     }
 
     fn insert_endpoint(&self, name: &str, text: &str, now: i64) -> Result<i64> {
@@ -184,12 +208,14 @@ impl Store {
     /// # Errors
     /// [`Code::UnknownEndpoint`], naming the nearest one.
     pub fn find_endpoint(&self, name: &str) -> Result<Arc<Endpoint>> {
+        let (changes, read_at) = (CHANGES.load(Ordering::Acquire), Instant::now());
         let Some((id, text)) = self.endpoint_text(name)? else { return Err(self.unknown_endpoint(name)) };
-        if let Some(known) = self.endpoints.borrow().get(name)
-            && known.id == id
-            && known.text == text
+        if let Some(seen) = self.endpoints.borrow_mut().get_mut(name)
+            && seen.endpoint.id == id
+            && seen.endpoint.text == text
         {
-            return Ok(known.clone());
+            (seen.changes, seen.read_at) = (changes, read_at);
+            return Ok(seen.endpoint.clone());
         }
         let config: Config = parse_stored(name, &text)?;
         let verifier = config.provider.as_deref().map(|provider| Verifier::new(provider, &config.options)).transpose();
@@ -197,8 +223,21 @@ impl Store {
         let mut fingerprint = sha256_hex(&[name.as_bytes(), b"\n", text.as_bytes()]);
         fingerprint.truncate(32);
         let endpoint = Arc::new(Endpoint { id, name: name.to_owned(), config, verifier, text, fingerprint });
-        self.endpoints.borrow_mut().insert(name.to_owned(), endpoint.clone());
+        self.endpoints.borrow_mut().insert(name.to_owned(), SeenEndpoint { endpoint: endpoint.clone(), changes, read_at });
         Ok(endpoint)
+    }
+
+    /// The endpoint as it was read last, if this connection has read it.
+    pub(crate) fn seen_endpoint(&self, name: &str) -> Option<Arc<Endpoint>> {
+        self.endpoints.borrow().get(name).map(|seen| seen.endpoint.clone())
+    }
+
+    /// The same, if that is not long ago and nobody has noticed a change since.
+    pub(crate) fn fresh_endpoint(&self, name: &str) -> Option<Arc<Endpoint>> {
+        let seen = self.endpoints.borrow();
+        let seen = seen.get(name)?;
+        let fresh = seen.changes == CHANGES.load(Ordering::Acquire) && seen.read_at.elapsed() < SEEN_FOR;
+        fresh.then(|| seen.endpoint.clone())
     }
 
     /// Every endpoint, in the order of creation.

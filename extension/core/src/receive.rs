@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rusqlite::OptionalExtension;
 use serde::Serialize;
 
-use crate::endpoint::{Endpoint, OnRedelivery};
+use crate::endpoint::{Endpoint, OnRedelivery, settings_changed};
 use crate::error::{Code, Result};
 use crate::ingest::Fields;
 use crate::judgement::{Judged, Judgement};
@@ -64,13 +64,13 @@ impl Store {
         self.judged_and_stored(endpoint, |endpoint| Ok(Judgement::attested(endpoint, &request, fields)), now)
     }
 
-    /// The judgement of a request, to be stored later, by this connection or another. Reads the endpoint's settings and writes nothing.
+    /// The judgement of a request, to be stored later, by this connection or another. Writes nothing, and reads the
+    /// endpoint's settings at most once a second: one made under former settings is refused when it is stored, and then they are read again.
     ///
     /// # Errors
     /// As [`Store::receive`].
     pub fn judge(&self, endpoint: &str, request: &Request, secrets: &Secrets, now: i64) -> Result<Vec<u8>> {
-        let endpoint = self.current_endpoint(endpoint)?;
-        Ok(Judgement::of(&endpoint, request, secrets, now)?.to_bytes())
+        self.judged(endpoint, |endpoint| Ok(Judgement::of(endpoint, request, secrets, now)?.to_bytes()))
     }
 
     /// The judgement of a request that the caller has verified.
@@ -78,9 +78,8 @@ impl Store {
     /// # Errors
     /// As [`Store::ingest`].
     pub fn attest(&self, endpoint: &str, fields: &Fields, body: &[u8]) -> Result<Vec<u8>> {
-        let endpoint = self.current_endpoint(endpoint)?;
         let request = fields.request(body)?;
-        Ok(Judgement::attested(&endpoint, &request, fields).to_bytes())
+        self.judged(endpoint, |endpoint| Ok(Judgement::attested(endpoint, &request, fields).to_bytes()))
     }
 
     /// Stores what a judgement says, dedupes and enqueues.
@@ -93,17 +92,26 @@ impl Store {
         self.store_judgement(endpoint, &judgement, now)
     }
 
+    /// Judges under the settings that this connection has just seen, or else under the stored ones.
+    fn judged(&self, name: &str, judge: impl Fn(&Endpoint) -> Result<Vec<u8>>) -> Result<Vec<u8>> {
+        if let Some(endpoint) = self.fresh_endpoint(name)
+            && let Ok(judgement) = judge(&endpoint)
+        {
+            return Ok(judgement);
+        }
+        judge(&*self.current_endpoint(name)?)
+    }
+
     /// The endpoint as it is stored now. Where it was seen before the schema is there, and storing looks at its version again.
     fn current_endpoint(&self, name: &str) -> Result<Arc<Endpoint>> {
-        if !self.endpoints.borrow().contains_key(name) {
+        if self.seen_endpoint(name).is_none() {
             self.require_schema()?;
         }
         self.find_endpoint(name)
     }
 
     fn judged_and_stored<'r>(&self, name: &str, judge: impl Fn(&Endpoint) -> Result<Judgement<'r>>, now: i64) -> Result<Receipt> {
-        let seen = self.endpoints.borrow().get(name).cloned();
-        let mut endpoint = match seen {
+        let mut endpoint = match self.seen_endpoint(name) {
             Some(endpoint) => endpoint,
             None => self.current_endpoint(name)?,
         };
@@ -125,7 +133,7 @@ impl Store {
     fn store_judgement(&self, endpoint: &str, judgement: &Judgement, now: i64) -> Result<Receipt> {
         self.write(|| {
             let endpoint = self.find_endpoint(endpoint)?;
-            judgement.require_current(&endpoint)?;
+            judgement.require_current(&endpoint).inspect_err(|_| settings_changed())?;
             match judgement.outcome {
                 Judged::Accepted => self.store_events(&endpoint, judgement, now),
                 _ => self.store_refusal(&endpoint, judgement, now),

@@ -2,12 +2,11 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
-use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rusqlite::{CachedStatement, Connection, ErrorCode, Params};
 
-use crate::endpoint::Endpoint;
+use crate::endpoint::SeenEndpoint;
 use crate::error::{Code, Error, Result};
 
 /// Room for every statement of this crate, so that none is prepared twice.
@@ -17,7 +16,7 @@ const KEPT_STATEMENTS: usize = 128;
 pub struct Store {
     conn: Connection,
     /// Parsed configurations by name. An entry is used only if its text equals the stored one, see `receive`.
-    pub(crate) endpoints: RefCell<HashMap<String, Arc<Endpoint>>>,
+    pub(crate) endpoints: RefCell<HashMap<String, SeenEndpoint>>,
 }
 
 impl Store {
