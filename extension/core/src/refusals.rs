@@ -54,7 +54,16 @@ impl std::iter::Sum for RefusedStats {
     }
 }
 
+/// Outcome and reason, and what is kept of them.
+type Kind = (String, String, Kept);
+
 impl Room {
+    /// What is kept in it.
+    fn kept(self, config: &Config, kinds: &[Kind]) -> Kept {
+        let of_room = kinds.iter().filter(|(outcome, ..)| Room::of(config, outcome) == self);
+        of_room.fold(Kept::default(), |sum, (.., kept)| Kept { n: sum.n + kept.n, bytes: sum.bytes + kept.bytes })
+    }
+
     /// The room of a delivery with this outcome.
     fn of(config: &Config, outcome: &str) -> Self {
         match outcome {
@@ -148,18 +157,10 @@ impl Store {
         if room.stored(&self.last_hour(endpoint.id, now)?) >= per_hour {
             return Ok(Some(format!("more than {per_hour} refused receipts this hour (invalid_per_hour); this one was only counted")));
         }
+        let kinds = self.kept_refusals(endpoint.id)?;
         let kind = (judgement.outcome.name(), judgement.reason.as_deref().unwrap_or_default());
-        let mut kept = Kept::default();
-        let mut samples = 0;
-        for (outcome, reason, of_kind) in self.kept_refusals(endpoint.id)? {
-            if (outcome.as_str(), reason.as_str()) == kind {
-                samples = of_kind.n;
-            }
-            if Room::of(&endpoint.config, &outcome) == room {
-                kept.n += of_kind.n;
-                kept.bytes += of_kind.bytes;
-            }
-        }
+        let samples = kinds.iter().find(|(outcome, reason, _)| (outcome.as_str(), reason.as_str()) == kind).map_or(0, |(.., kept)| kept.n);
+        let kept = room.kept(&endpoint.config, &kinds);
         let (most, most_bytes) = room.bounds(&endpoint.config);
         if most > 0 && samples < SAMPLES {
             return Ok(None);
@@ -175,7 +176,7 @@ impl Store {
     }
 
     /// What is kept of each kind: outcome and reason.
-    fn kept_refusals(&self, endpoint_id: i64) -> Result<Vec<(String, String, Kept)>> {
+    fn kept_refusals(&self, endpoint_id: i64) -> Result<Vec<Kind>> {
         let sql = "SELECT outcome, reason, n, bytes FROM main._knocker_refusals WHERE endpoint_id = ?1";
         let mut statement = self.conn().prepare_cached(sql)?;
         let rows = statement.query_map([endpoint_id], |row| Ok((row.get(0)?, row.get(1)?, Kept { n: row.get(2)?, bytes: row.get(3)? })))?;
@@ -187,11 +188,7 @@ impl Store {
         let kinds = self.kept_refusals(endpoint_id)?;
         let mut stats = RefusedStats::default();
         for room in [Room::Strangers, Room::TooLarge, Room::Handshakes] {
-            let mut kept = Kept::default();
-            for (_, _, of_kind) in kinds.iter().filter(|(outcome, ..)| Room::of(config, outcome) == room) {
-                kept.n += of_kind.n;
-                kept.bytes += of_kind.bytes;
-            }
+            let kept = room.kept(config, &kinds);
             let (most, most_bytes) = room.bounds(config);
             stats.kept += kept.n;
             stats.bytes += kept.bytes;

@@ -1,6 +1,8 @@
 //! The schema: one `.sql` file of tables a version, one of everything that holds no data, a recorded version, and a migration in one
 //! transaction.
 
+use std::collections::HashSet;
+
 use crate::error::{Code, Error, Result};
 use crate::store::Store;
 
@@ -23,7 +25,7 @@ impl Store {
     /// [`Code::SchemaTooNew`] for a file that a newer version wrote; [`Code::SchemaIncomplete`] where tables are missing;
     /// [`Code::ReadOnly`], [`Code::Busy`] and the like from the database.
     pub fn bootstrap(&self, now: i64) -> Result<i64> {
-        if self.schema_version()? == VERSION && self.missing(OBJECTS)?.is_empty() && self.missing_tables()?.is_empty() {
+        if self.schema_version()? == VERSION && self.is_complete()? {
             return Ok(VERSION);
         }
         self.atomic(|| {
@@ -54,14 +56,8 @@ impl Store {
     /// The newest version whose tables are all there. Tools that copy a schema without its rows leave a file that has the tables and records no
     /// version.
     fn version_of_tables(&self) -> Result<i64> {
-        let mut version = 0;
-        for migration in MIGRATIONS {
-            if !self.missing(migration)?.is_empty() {
-                break;
-            }
-            version += 1;
-        }
-        Ok(version)
+        let there = self.names()?;
+        Ok(MIGRATIONS.iter().take_while(|migration| created(migration).all(|(_, name)| there.contains(name))).count() as i64)
     }
 
     fn record_version(&self, version: i64, now: i64) -> Result<()> {
@@ -77,32 +73,20 @@ impl Store {
     }
 
     fn missing_tables(&self) -> Result<Vec<&'static str>> {
-        let mut missing = Vec::new();
-        for migration in MIGRATIONS {
-            missing.extend(self.missing(migration)?);
-        }
-        for table in QUEUE_TABLES {
-            if !self.exists(table)? {
-                missing.push(table);
-            }
-        }
-        Ok(missing)
+        let there = self.names()?;
+        Ok(tables().filter(|name| !there.contains(*name)).collect())
     }
 
-    /// What `sql` creates and the file does not have.
-    fn missing(&self, sql: &'static str) -> Result<Vec<&'static str>> {
-        let mut missing = Vec::new();
-        for (_, name) in created(sql) {
-            if !self.exists(name)? {
-                missing.push(name);
-            }
-        }
-        Ok(missing)
+    fn is_complete(&self) -> Result<bool> {
+        let there = self.names()?;
+        Ok(tables().chain(created(OBJECTS).map(|(_, name)| name)).all(|name| there.contains(name)))
     }
 
-    fn exists(&self, name: &str) -> Result<bool> {
-        let sql = "SELECT EXISTS (SELECT 1 FROM main.sqlite_schema WHERE name = ?1)";
-        Ok(self.conn().prepare_cached(sql)?.query_row([name], |row| row.get(0))?)
+    /// The names of all that the file has.
+    fn names(&self) -> Result<HashSet<String>> {
+        let mut statement = self.conn().prepare_cached("SELECT name FROM main.sqlite_schema")?;
+        let names = statement.query_map([], |row| row.get(0))?;
+        Ok(names.collect::<rusqlite::Result<_>>()?)
     }
 
     /// The recorded version; 0 where there is no schema.
@@ -127,6 +111,11 @@ impl Store {
         let mut statement = self.conn().prepare_cached("SELECT coalesce(max(version), 0) FROM main._knocker_schema")?;
         Ok(statement.query_row([], |row| row.get(0))?)
     }
+}
+
+/// Every table that must be there.
+fn tables() -> impl Iterator<Item = &'static str> {
+    MIGRATIONS.iter().flat_map(|migration| created(migration)).map(|(_, name)| name).chain(QUEUE_TABLES)
 }
 
 /// Kind and name of what a file of SQL creates, in order.
