@@ -72,9 +72,11 @@ def prepare() -> tuple[knocker.Hooks, knocker.Endpoint, knocker.Endpoint]:
     return hooks, orders, scrap
 
 
-def request(key: str, token: str, length: int) -> knocker.Request:
+def request(key: str, token: str, length: int) -> knocker.WebhookRequest:
     body = json.dumps({"id": key, "kind": "order.paid", "note": "x" * length}).encode()
-    return knocker.Request(method="POST", url="/webhooks", headers={"X-Shop-Token": token, "Content-Type": "application/json"}, body=body)
+    return knocker.WebhookRequest(
+        method="POST", url="/webhooks", headers={"X-Shop-Token": token, "Content-Type": "application/json"}, body=body
+    )
 
 
 def answered(endpoint: knocker.Endpoint, key: str, receipt: knocker.Receipt) -> None:
@@ -82,14 +84,14 @@ def answered(endpoint: knocker.Endpoint, key: str, receipt: knocker.Receipt) -> 
     say(f"{word} {receipt.delivery_id} {receipt.event_id} {key}")
 
 
-def a_sender(orders: knocker.Endpoint, scrap: knocker.Endpoint) -> tuple[knocker.Endpoint, str, knocker.Request]:
+def a_sender(orders: knocker.Endpoint, scrap: knocker.Endpoint) -> tuple[knocker.Endpoint, str, knocker.WebhookRequest]:
     key = f"{name}-{next(numbers)}"
     token = "forged" if choose.random() < 0.1 else SECRET
     length = choose.randrange(9_000 if choose.random() < 0.1 else 600)
     return (scrap if choose.random() < 0.25 else orders), key, request(key, token, length)
 
 
-def receive(sender: tuple[knocker.Endpoint, str, knocker.Request]) -> None:
+def receive(sender: tuple[knocker.Endpoint, str, knocker.WebhookRequest]) -> None:
     endpoint, key, sent = sender
     try:
         answered(endpoint, key, endpoint.receive(sent))
@@ -97,8 +99,8 @@ def receive(sender: tuple[knocker.Endpoint, str, knocker.Request]) -> None:
         say("refused")
 
 
-async def receive_all(senders: list[tuple[knocker.Endpoint, str, knocker.Request]]) -> None:
-    async def one(endpoint: knocker.Endpoint, key: str, sent: knocker.Request) -> None:
+async def receive_all(senders: list[tuple[knocker.Endpoint, str, knocker.WebhookRequest]]) -> None:
+    async def one(endpoint: knocker.Endpoint, key: str, sent: knocker.WebhookRequest) -> None:
         try:
             answered(endpoint, key, await endpoint.areceive(sent))
         except knocker.DatabaseError:

@@ -35,7 +35,7 @@ async def hand_written(scope: Any, receive: Any, send: Any) -> None:
     valid = hmac.compare_digest(expected, headers.get("x-hub-signature-256", ""))
     if valid:
         json.loads(body)
-        _store(knocker.Request(body, list(headers.items())), int(time.time_ns()))
+        _store(knocker.WebhookRequest(body, list(headers.items())), int(time.time_ns()))
     await _respond(send, 200 if valid else 401)
 
 

@@ -19,7 +19,7 @@ SECRET = "test-secret"
 BODY = {"ref": "refs/heads/main", "pad": "x" * 1000}
 
 
-def request_of(n: int) -> knocker.Request:
+def request_of(n: int) -> knocker.WebhookRequest:
     """A signed GitHub push of about a kilobyte."""
     return sign("github", {**BODY, "n": n}, SECRET, headers={"X-GitHub-Event": "push", "X-GitHub-Delivery": str(n)})
 
@@ -46,7 +46,7 @@ def in_threads(callers: int, total: int, work: Callable[[int], Any]) -> float:
     return total / (time.perf_counter() - started)
 
 
-def by_hand(path: Path, connection_a_thread: bool = False) -> Callable[[knocker.Request, int], None]:
+def by_hand(path: Path, connection_a_thread: bool = False) -> Callable[[knocker.WebhookRequest, int], None]:
     """What people write: a table with a unique key, one insert and one commit a request. On one connection behind a lock, which is the
     fastest way, or with a connection a thread, which is the usual one."""
     lock, of_thread = threading.Lock(), threading.local()
@@ -64,7 +64,7 @@ def by_hand(path: Path, connection_a_thread: bool = False) -> Callable[[knocker.
     shared = connect()
     insert = "INSERT OR IGNORE INTO deliveries (key, received_at, headers, body) VALUES (?, ?, ?, ?)"
 
-    def store(request: knocker.Request, n: int) -> None:
+    def store(request: knocker.WebhookRequest, n: int) -> None:
         row = (str(n), time.time_ns() // 1_000_000, json.dumps(request.headers), request.body)
         if not connection_a_thread:
             with lock:
@@ -93,7 +93,7 @@ def compare(folder: Path, callers: int, total: int) -> tuple[float, float, float
     return threads, tasks, locked, apart
 
 
-async def _in_tasks(hooks: knocker.Hooks, callers: int, requests: list[knocker.Request]) -> float:
+async def _in_tasks(hooks: knocker.Hooks, callers: int, requests: list[knocker.WebhookRequest]) -> float:
     endpoint = hooks.endpoint("github", provider="github", secrets=[SECRET])
     left = iter(requests)
 

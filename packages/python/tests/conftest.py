@@ -56,7 +56,7 @@ def live_hooks(tmp_path: Path) -> Iterator[knocker.Hooks]:
         yield opened
 
 
-PushOf = Callable[..., knocker.Request]
+PushOf = Callable[..., knocker.WebhookRequest]
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def push() -> PushOf:
     return github_request
 
 
-def github_request(n: int, type: str = "push", body: bytes | None = None) -> knocker.Request:
+def github_request(n: int, type: str = "push", body: bytes | None = None) -> knocker.WebhookRequest:
     """The type stands in a header that GitHub does not sign, so any will do."""
     content = b'{"n": %d}' % n if body is None else body
     return sign("github", content, SECRET, headers={"X-GitHub-Event": type, "X-GitHub-Delivery": f"delivery-{n}"})

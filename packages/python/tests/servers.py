@@ -39,7 +39,7 @@ class Server:
     process: subprocess.Popen[str]
     port: int
 
-    def send(self, path: str, request: knocker.Request) -> tuple[int, Mapping[str, str], bytes]:
+    def send(self, path: str, request: knocker.WebhookRequest) -> tuple[int, Mapping[str, str], bytes]:
         """One request on a connection of its own."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
         try:
@@ -55,7 +55,7 @@ class Server:
         finally:
             connection.close()
 
-    def begin(self, path: str, request: knocker.Request, body: bytes) -> socket.socket:
+    def begin(self, path: str, request: knocker.WebhookRequest, body: bytes) -> socket.socket:
         """Sends the head and the beginning of the body, and leaves the connection open."""
         headers: Any = request.headers
         head = "".join(f"{name}: {value}\r\n" for name, value in [*headers, ("Content-Length", str(len(request.body)))])
@@ -63,7 +63,7 @@ class Server:
         connection.sendall(f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{head}\r\n".encode() + body)
         return connection
 
-    def send_chunked(self, path: str, request: knocker.Request) -> int:
+    def send_chunked(self, path: str, request: knocker.WebhookRequest) -> int:
         """One request whose length is not announced; returns the status."""
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE_S)
         try:

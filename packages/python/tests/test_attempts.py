@@ -1,4 +1,4 @@
-"""Attempts: handlers, their transaction, and their verdicts. Everything runs in the test's thread, on a clock that stands still."""
+"""Attempts: handlers, their transaction, and their results. Everything runs in the test's thread, on a clock that stands still."""
 
 from __future__ import annotations
 
@@ -191,12 +191,12 @@ def test_a_retry_at_an_impossible_time_is_an_ordinary_failure(
 
 
 def test_ignore_and_dead_end_the_event(hooks: knocker.Hooks, github: knocker.Endpoint, push: PushOf) -> None:
-    verdicts: dict[int, knocker.HandlerVerdict] = {1: knocker.Ignore("a test order"), 2: knocker.Dead("no such customer")}
+    decisions: dict[int, knocker.Decision] = {1: knocker.Ignore("a test order"), 2: knocker.Dead("no such customer")}
 
     @github.on("push")
     def handler(event: knocker.Event, tx: Any) -> None:
         tx.execute("INSERT INTO orders VALUES ('gone')")
-        raise verdicts[event.json()["n"]]
+        raise decisions[event.json()["n"]]
 
     github.receive(push(1))
     github.receive(push(2))

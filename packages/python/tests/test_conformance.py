@@ -108,8 +108,8 @@ def test_every_case_ran() -> None:
     assert len(RAN) == len(VERIFICATION) + len(LIFECYCLE)
 
 
-def request_of(given: Json, body: bytes) -> knocker.Request:
-    return knocker.Request(body, **given)
+def request_of(given: Json, body: bytes) -> knocker.WebhookRequest:
+    return knocker.WebhookRequest(body, **given)
 
 
 class Scenario:

@@ -1,4 +1,4 @@
-"""What a handler sets on ``tx``: neither the verdict nor the next handler finds it. Each test runs with every driver."""
+"""What a handler sets on ``tx``: neither the result nor the next handler finds it. Each test runs with every driver."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def texts_as_numbers(tx: Any) -> None:
 
 @pytest.mark.parametrize("set_up", [rows_as_dicts, texts_as_numbers])
 @pytest.mark.parametrize("ending", [None, ValueError("no"), knocker.Ignore("no"), knocker.Retry(after=60), knocker.Dead("no")])
-def test_the_verdict_does_not_depend_on_how_rows_are_made(
+def test_the_result_does_not_depend_on_how_rows_are_made(
     hooks: knocker.Hooks, inbox: knocker.Endpoint, set_up: Callable[[Any], None], ending: Exception | None
 ) -> None:
     seen: list[Any] = []

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 import knocker
+from knocker.driver_errors import from_code, translate
 from knocker.error_codes import ERRORS
-from knocker.errors import from_code, translate
 
 
 def test_the_generated_classes_are_those_of_the_table() -> None:

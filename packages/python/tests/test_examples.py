@@ -27,11 +27,11 @@ SECRETS = {"STRIPE_WEBHOOK_SECRET": "whsec_test", "GITHUB_WEBHOOK_SECRET": "test
 Start = Callable[..., AbstractContextManager[Server]]
 
 
-def checkout() -> knocker.Request:
+def checkout() -> knocker.WebhookRequest:
     return sign("stripe", (PAYLOADS / "stripe-checkout-session-completed.json").read_bytes(), "whsec_test")
 
 
-def push() -> knocker.Request:
+def push() -> knocker.WebhookRequest:
     headers = {"X-GitHub-Event": "push", "X-GitHub-Delivery": "a-delivery"}
     return sign("github", (PAYLOADS / "github-push.json").read_bytes(), "test-secret", headers=headers)
 
@@ -50,13 +50,13 @@ def test_the_shop_takes_orders(start: Start, app: str, tmp_path: Path) -> None:
     with start(app, EXAMPLES, **environment) as server, worker, knocker.open(tmp_path / "shop.db") as hooks:
         assert [server.send("/webhooks/stripe", checkout())[0] for _ in range(2)] == [200, 200]
         assert server.send("/webhooks/github", push())[0] == 200
-        assert server.send("/webhooks/stripe", knocker.Request(b"{}"))[0] == 401
+        assert server.send("/webhooks/stripe", knocker.WebhookRequest(b"{}"))[0] == 401
         wait_for_handled(hooks, 2)
         session = json.loads((PAYLOADS / "stripe-checkout-session-completed.json").read_text())["data"]["object"]
         revision = json.loads((PAYLOADS / "github-push.json").read_text())["after"]
         assert hooks.database.rows("SELECT id, total FROM orders") == [(session["id"], session["amount_total"])]
         assert hooks.database.rows("SELECT revision FROM builds") == [(revision,)]
-        status, _, body = server.send("/health", knocker.Request(b"", method="GET"))
+        status, _, body = server.send("/health", knocker.WebhookRequest(b"", method="GET"))
         assert (status, json.loads(body)) == (200, {"waiting": 0, "dead": 0})
 
 

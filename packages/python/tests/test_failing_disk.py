@@ -76,7 +76,7 @@ with knocker.open(path) as hooks:
     assert run(script, tmp_path / "app.db") == ["600", "True True True [('ok',)]"]
 
 
-def test_a_verdict_that_could_not_be_synced_is_written_again(tmp_path: Path) -> None:
+def test_a_result_that_could_not_be_synced_is_written_again(tmp_path: Path) -> None:
     script = """
 with knocker.open(path) as hooks:
     inbox = hooks.endpoint("inbox")
@@ -89,7 +89,7 @@ with knocker.open(path) as hooks:
     inbox.ingest(b"{}", valid=True)
     from knocker.testing import drain
     print([attempt.status for attempt in drain(hooks)])
-    # The small verdict after the failed one is there, the writes of the handler are not; and receipts are taken again.
+    # The small result after the failed one is there, the writes of the handler are not; and receipts are taken again.
     print(hooks.database.rows("SELECT count(*) FROM orders"), [attempt.error for attempt in hooks.attempts()])
     print(eventually(lambda: outcome(lambda: inbox.ingest(b"{}", valid=True)), "accepted"))
 """

@@ -22,7 +22,7 @@ Pairs = list[tuple[str, str]]
 Call = Callable[..., tuple[int, dict[str, str], bytes]]
 
 
-def over_asgi(app: Any, path: str, request: knocker.Request, **scope: Any) -> tuple[int, dict[str, str], bytes]:
+def over_asgi(app: Any, path: str, request: knocker.WebhookRequest, **scope: Any) -> tuple[int, dict[str, str], bytes]:
     """One request through an ASGI app; the body in pieces."""
     headers = [(name.lower().encode(), value.encode("latin-1")) for name, value in [("Host", "10.0.0.1:8000"), *_pairs(request)]]
     messages = [{"type": "http.request", "body": request.body[i : i + 5], "more_body": True} for i in range(0, len(request.body), 5)]
@@ -49,7 +49,7 @@ def over_asgi(app: Any, path: str, request: knocker.Request, **scope: Any) -> tu
     return sent[0]["status"], {name.decode(): value.decode() for name, value in sent[0]["headers"]}, sent[1]["body"]
 
 
-def over_wsgi(app: Any, path: str, request: knocker.Request, **environ: Any) -> tuple[int, dict[str, str], bytes]:
+def over_wsgi(app: Any, path: str, request: knocker.WebhookRequest, **environ: Any) -> tuple[int, dict[str, str], bytes]:
     """One request through a WSGI app."""
     headers = {f"HTTP_{name.upper().replace('-', '_')}": value for name, value in _pairs(request)}
     defaults = {
@@ -69,7 +69,7 @@ def over_wsgi(app: Any, path: str, request: knocker.Request, **environ: Any) -> 
     return int(started[0][0].split()[0]), dict(started[0][1]), body
 
 
-def _pairs(request: knocker.Request) -> Pairs:
+def _pairs(request: knocker.WebhookRequest) -> Pairs:
     headers: Any = request.headers
     return list(headers)
 
@@ -121,7 +121,7 @@ def test_an_endpoints_own_app_takes_every_path(
 
 
 def test_a_forgery_is_401_with_the_response_of_the_core(hooks: knocker.Hooks, github: knocker.Endpoint, interface: str, call: Call) -> None:
-    status, headers, body = call(app_of(hooks, interface), "/github", knocker.Request(b"{}", [("X-GitHub-Event", "push")]))
+    status, headers, body = call(app_of(hooks, interface), "/github", knocker.WebhookRequest(b"{}", [("X-GitHub-Event", "push")]))
     assert status == 401
     assert headers["content-type"].startswith("text/plain")
     assert headers["content-length"] == str(len(body))
@@ -131,17 +131,17 @@ def test_a_forgery_is_401_with_the_response_of_the_core(hooks: knocker.Hooks, gi
 def test_an_oversized_body_is_413_and_recorded_by_its_size(
     hooks: knocker.Hooks, github: knocker.Endpoint, interface: str, call: Call
 ) -> None:
-    large = knocker.Request(b"x" * 1000, [("Content-Length", "1000")])
+    large = knocker.WebhookRequest(b"x" * 1000, [("Content-Length", "1000")])
     assert call(app_of(hooks, interface), "/github", large)[0] == 413
     delivery = next(hooks.deliveries(with_body=True))
     assert (delivery.outcome, delivery.body, delivery.body_size) == ("too_large", None, 1000)
 
 
 def test_a_body_without_a_length_is_read_to_the_limit_only(hooks: knocker.Hooks, github: knocker.Endpoint) -> None:
-    assert over_asgi(hooks.asgi(), "/github", knocker.Request(b"x" * 1000))[0] == 413
+    assert over_asgi(hooks.asgi(), "/github", knocker.WebhookRequest(b"x" * 1000))[0] == 413
     stream = io.BytesIO(b"x" * 1000)
     status, _, _ = over_wsgi(
-        hooks.wsgi(), "/github", knocker.Request(b""), CONTENT_LENGTH="", **{"wsgi.input": stream, "wsgi.input_terminated": True}
+        hooks.wsgi(), "/github", knocker.WebhookRequest(b""), CONTENT_LENGTH="", **{"wsgi.input": stream, "wsgi.input_terminated": True}
     )
     assert (status, stream.tell()) == (413, 65)
     assert [delivery.body_size for delivery in hooks.deliveries()] == [65, 65]
@@ -156,7 +156,7 @@ def test_a_limit_that_was_raised_elsewhere_is_seen(
 
 
 def test_a_body_that_ends_early_stores_nothing(hooks: knocker.Hooks, github: knocker.Endpoint) -> None:
-    assert over_wsgi(hooks.wsgi(), "/github", knocker.Request(b"{}"), CONTENT_LENGTH="10")[0] == 400
+    assert over_wsgi(hooks.wsgi(), "/github", knocker.WebhookRequest(b"{}"), CONTENT_LENGTH="10")[0] == 400
     sent: list[Any] = []
 
     async def gone() -> Any:
@@ -203,7 +203,7 @@ def test_a_failing_database_is_503_with_retry_after(tmp_path: Path, push: PushOf
 def test_an_error_that_no_retry_mends_is_500_and_says_nothing_of_secrets(
     hooks: knocker.Hooks, push: PushOf, interface: str, call: Call, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def unknown_tenant(request: knocker.Request) -> list[str]:
+    def unknown_tenant(request: knocker.WebhookRequest) -> list[str]:
         raise KeyError(SECRET)
 
     nothing: Any = None
@@ -232,19 +232,19 @@ def test_a_failure_while_the_limit_is_looked_up_has_an_answer(
     hooks: knocker.Hooks, github: knocker.Endpoint, interface: str, call: Call
 ) -> None:
     hooks.close()
-    large = knocker.Request(b"x" * 1000, [("Content-Length", "1000")])
+    large = knocker.WebhookRequest(b"x" * 1000, [("Content-Length", "1000")])
     assert call(app_of(hooks, interface), "/github", large)[0] == 503
 
 
 def test_head_is_answered_without_a_body(hooks: knocker.Hooks, github: knocker.Endpoint, interface: str, call: Call) -> None:
     for path, expected in (("/github", 401), ("/unknown", 404)):
-        status, headers, body = call(app_of(hooks, interface), path, knocker.Request(b"", method="HEAD"))
+        status, headers, body = call(app_of(hooks, interface), path, knocker.WebhookRequest(b"", method="HEAD"))
         assert (status, body) == (expected, b"")
         assert int(headers["content-length"]) > 0
 
 
 def test_no_content_announces_no_length() -> None:
-    receipt = knocker.Receipt(1, "handshake", None, (), None, None, knocker.Response(204, {"x-hook": "1"}, ""))
+    receipt = knocker.Receipt(1, "handshake", None, (), None, None, knocker.WebhookResponse(204, {"x-hook": "1"}, ""))
     assert of_receipt(receipt) == Answer(204, (("x-hook", "1"),), b"")
 
 
@@ -266,7 +266,7 @@ def test_what_the_trusted_proxy_added_counts_also_on_a_line_of_its_own(tmp_path:
         hooks.endpoint("github", provider="github", secrets=[SECRET])
         request = push(1)
         forwarded = [("X-Forwarded-Host", "evil.example"), ("X-Forwarded-Host", "shop.example"), ("X-Forwarded-Proto", "https")]
-        assert over_asgi(hooks.asgi(), "/github", knocker.Request(request.body, [*_pairs(request), *forwarded]))[0] == 200
+        assert over_asgi(hooks.asgi(), "/github", knocker.WebhookRequest(request.body, [*_pairs(request), *forwarded]))[0] == 200
         assert next(hooks.deliveries()).url == "https://shop.example/github"
 
 
@@ -320,7 +320,7 @@ def test_lifespan_and_websockets_have_an_answer(hooks: knocker.Hooks) -> None:
 
 def test_repeated_headers_are_kept_over_asgi(hooks: knocker.Hooks, github: knocker.Endpoint, push: PushOf) -> None:
     request = push(1)
-    repeated = knocker.Request(request.body, [*_pairs(request), ("X-Trace", "1"), ("X-Trace", "2")])
+    repeated = knocker.WebhookRequest(request.body, [*_pairs(request), ("X-Trace", "1"), ("X-Trace", "2")])
     assert over_asgi(hooks.asgi(), "/github", repeated)[0] == 200
     assert next(hooks.deliveries()).headers["x-trace"] == ["1", "2"]
 
@@ -386,7 +386,7 @@ def test_a_second_host_is_400_as_well_as_one_of_a_trusted_proxy_that_cannot_be(t
     with knocker.open(tmp_path / "app.db", trusted_proxies=["*"]) as hooks:
         hooks.endpoint("github", provider="github", secrets=[SECRET])
         for more in [("Host", "other.example"), ("X-Forwarded-Host", "a b")]:
-            request = knocker.Request(push(1).body, [*_pairs(push(1)), more])
+            request = knocker.WebhookRequest(push(1).body, [*_pairs(push(1)), more])
             assert over_asgi(hooks.asgi(), "/github", request)[0] == 400
         assert list(hooks.deliveries()) == []
 
@@ -404,7 +404,7 @@ def test_requests_that_are_only_counted_are_a_warning_once_a_minute(
 ) -> None:
     hooks.endpoint("github", provider="github", secrets=[SECRET], max_refused=3)
     app = app_of(hooks, interface)
-    forged = knocker.Request(b"{}", [("X-GitHub-Event", "push")])
+    forged = knocker.WebhookRequest(b"{}", [("X-GitHub-Event", "push")])
     assert [call(app, "/github", forged)[0] for _ in range(9)] == [401] * 9
     (record,) = [record for record in caplog.records if record.name == "knocker.http"]
     assert (record.levelname, vars(record)["code"], vars(record)["endpoint"]) == ("WARNING", "limited", "github")
@@ -417,7 +417,7 @@ def test_a_body_that_is_too_large_is_a_warning_once_a_minute(
     hooks: knocker.Hooks, github: knocker.Endpoint, interface: str, call: Call, caplog: pytest.LogCaptureFixture
 ) -> None:
     app = app_of(hooks, interface)
-    large = knocker.Request(b"x" * 1000, [("Content-Length", "1000")])
+    large = knocker.WebhookRequest(b"x" * 1000, [("Content-Length", "1000")])
     assert [call(app, "/github", large)[0] for _ in range(3)] == [413, 413, 413]
     (record,) = [record for record in caplog.records if record.name == "knocker.http"]
     assert record.levelname == "WARNING"

@@ -22,18 +22,18 @@ def github(hooks: knocker.Hooks) -> knocker.Endpoint:
     return hooks.endpoint("github", provider="github", secrets=[SECRET], max_body_bytes=4 * 1024 * 1024)
 
 
-Receive = Callable[[knocker.Endpoint, knocker.Request], knocker.Receipt]
+Receive = Callable[[knocker.Endpoint, knocker.WebhookRequest], knocker.Receipt]
 
 
-def in_thread(endpoint: knocker.Endpoint, request: knocker.Request) -> knocker.Receipt:
+def in_thread(endpoint: knocker.Endpoint, request: knocker.WebhookRequest) -> knocker.Receipt:
     return endpoint.receive(request)
 
 
-def in_task(endpoint: knocker.Endpoint, request: knocker.Request) -> knocker.Receipt:
+def in_task(endpoint: knocker.Endpoint, request: knocker.WebhookRequest) -> knocker.Receipt:
     return asyncio.run(endpoint.areceive(request))
 
 
-def large(n: int, size: int = 1024 * 1024) -> knocker.Request:
+def large(n: int, size: int = 1024 * 1024) -> knocker.WebhookRequest:
     return github_request(n, body=b'{"pad": "%s"}' % (b"x" * size))
 
 

@@ -60,7 +60,7 @@ class Load:
             while not self._sent(n, request):
                 pass
 
-    def _sent(self, n: int, request: knocker.Request) -> bool:
+    def _sent(self, n: int, request: knocker.WebhookRequest) -> bool:
         with self._progress:
             assert self._progress.wait_for(lambda: self.server is not None, PATIENCE_S)
             server = self.server

@@ -52,7 +52,7 @@ def test_each_secret_of_a_list_is_tried(hooks: knocker.Hooks, push: PushOf) -> N
 
 
 def test_secrets_may_be_a_function_of_the_request(hooks: knocker.Hooks) -> None:
-    def of_tenant(request: knocker.Request) -> Sequence[str]:
+    def of_tenant(request: knocker.WebhookRequest) -> Sequence[str]:
         return [f"secret-of-{request.header('X-Tenant')}"]
 
     endpoint = hooks.endpoint("github", provider="github", secrets=of_tenant)
@@ -64,7 +64,7 @@ def test_secrets_may_be_a_function_of_the_request(hooks: knocker.Hooks) -> None:
 
 
 def test_secrets_may_be_a_coroutine_function_for_areceive(hooks: knocker.Hooks, push: PushOf) -> None:
-    async def looked_up(_: knocker.Request) -> list[str]:
+    async def looked_up(_: knocker.WebhookRequest) -> list[str]:
         await asyncio.sleep(0)
         return [SECRET]
 
@@ -88,7 +88,7 @@ def test_no_secret_is_in_the_file(tmp_path: Path, hooks: knocker.Hooks, github: 
 
 
 def test_nothing_shows_bodies_urls_or_header_values_in_logs(hooks: knocker.Hooks, push: PushOf) -> None:
-    assert repr(push(1)) == "Request(method='POST', truncated=False)"
+    assert repr(push(1)) == "WebhookRequest(method='POST', truncated=False)"
     assert repr(knocker.Headers([("Authorization", "Bearer x")])) == "Headers(authorization)"
     endpoint = hooks.endpoint("internal")
     events: list[knocker.Event] = []

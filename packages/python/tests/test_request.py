@@ -13,13 +13,13 @@ from conftest import SECRET, PushOf
 
 
 def test_headers_that_can_be_read_once_are_kept(hooks: knocker.Hooks, push: PushOf) -> None:
-    def of_tenant(request: knocker.Request) -> list[str]:
+    def of_tenant(request: knocker.WebhookRequest) -> list[str]:
         assert request.header("X-GitHub-Event") == "push"
         return [SECRET]
 
     endpoint = hooks.endpoint("github", provider="github", secrets=of_tenant)
     signed: Any = push(1).headers
-    request = knocker.Request(push(1).body, (pair for pair in signed))
+    request = knocker.WebhookRequest(push(1).body, (pair for pair in signed))
     assert endpoint.verify(request).valid
     assert endpoint.receive(request).outcome == "accepted"
     endpoint.ingest(b"{}", valid=True, headers=iter([("A", "1"), ("b", "2"), ("a", "3")]))
@@ -31,7 +31,7 @@ def test_headers_that_can_be_read_once_are_kept(hooks: knocker.Hooks, push: Push
 def test_a_body_is_bytes(hooks: knocker.Hooks, body: Any) -> None:
     endpoint = hooks.endpoint("inbox")
     with pytest.raises(knocker.UsageError, match="raw bytes"):
-        knocker.Request(body)
+        knocker.WebhookRequest(body)
     with pytest.raises(knocker.UsageError, match="raw bytes"):
         endpoint.ingest(body, valid=True)
     assert list(hooks.deliveries()) == []
@@ -40,7 +40,7 @@ def test_a_body_is_bytes(hooks: knocker.Hooks, body: Any) -> None:
 @pytest.mark.parametrize("kind", [bytearray, memoryview])
 def test_whatever_holds_the_bytes(hooks: knocker.Hooks, kind: Any) -> None:
     hooks.endpoint("inbox").ingest(kind(b"{}"), valid=True)
-    assert knocker.Request(kind(b"{}")).body == hooks.event(1).body == b"{}"
+    assert knocker.WebhookRequest(kind(b"{}")).body == hooks.event(1).body == b"{}"
 
 
 @pytest.mark.parametrize("secrets", [None, 5, b"bytes", {"a": "b"}, [None], [SECRET, None], "  ", ["  "], [5]])
@@ -53,7 +53,7 @@ def test_what_is_no_secret_is_refused_and_not_shown(hooks: knocker.Hooks, secret
 
 
 def test_a_function_may_find_secrets_one_by_one(hooks: knocker.Hooks, push: PushOf) -> None:
-    def found(request: knocker.Request) -> Iterator[str]:
+    def found(request: knocker.WebhookRequest) -> Iterator[str]:
         yield "an-old-secret"
         yield SECRET
 
@@ -61,7 +61,7 @@ def test_a_function_may_find_secrets_one_by_one(hooks: knocker.Hooks, push: Push
 
 
 def test_a_verdict_alone_for_secrets_that_are_awaited(hooks: knocker.Hooks, push: PushOf) -> None:
-    async def looked_up(request: knocker.Request) -> list[str]:
+    async def looked_up(request: knocker.WebhookRequest) -> list[str]:
         await asyncio.sleep(0)
         return [SECRET]
 

@@ -33,7 +33,7 @@ def kind(request: pytest.FixtureRequest) -> str:
     return str(request.node.callspec.params["server"])
 
 
-def stripe_request(n: int, secret: str = "whsec_test") -> knocker.Request:
+def stripe_request(n: int, secret: str = "whsec_test") -> knocker.WebhookRequest:
     return sign("stripe", {"id": f"evt_{n}", "type": "charge.succeeded"}, secret)
 
 
@@ -71,8 +71,8 @@ def test_forgeries_are_refused(server: tuple[Server, Path], stored: knocker.Hook
     altered = github_request(2)
     forgeries = [
         ("stripe", stripe_request(2, "whsec_other")),
-        ("stripe", knocker.Request(b"{}", [])),
-        ("github", knocker.Request(altered.body + b" ", altered.headers)),
+        ("stripe", knocker.WebhookRequest(b"{}", [])),
+        ("github", knocker.WebhookRequest(altered.body + b" ", altered.headers)),
     ]
     assert [server[0].send(f"/webhooks/{endpoint}", request)[0] for endpoint, request in forgeries] == [401, 401, 401]
     assert {outcome for _, outcome in outcomes(stored, before)} == {"invalid"}
@@ -128,7 +128,7 @@ def test_a_body_that_ends_early_is_400_where_somebody_waits_for_an_answer(
 
 
 def test_the_rest_of_the_app_is_untouched(server: tuple[Server, Path]) -> None:
-    status, _, body = server[0].send("/", knocker.Request(b"", [], "GET"))
+    status, _, body = server[0].send("/", knocker.WebhookRequest(b"", [], "GET"))
     assert status == 200
     assert b"the app itself" in body
     assert server[0].send("/webhooks/unknown", github_request(7))[0] == 404

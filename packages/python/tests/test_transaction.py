@@ -1,4 +1,4 @@
-"""The transaction of an attempt: whose it is, when it ends, and how long its verdict waits."""
+"""The transaction of an attempt: whose it is, when it ends, and how long its result waits."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def begin_anew(tx: Any) -> None:
     [insert_or_rollback, begin_anew, lambda tx: tx.execute("ROLLBACK"), lambda tx: tx.execute("COMMIT")],
     ids=["or rollback", "a new one", "rollback", "commit"],
 )
-def test_a_transaction_that_ended_before_the_verdict_is_a_failed_attempt(
+def test_a_transaction_that_ended_before_the_handlers_is_a_failed_attempt(
     hooks: knocker.Hooks, inbox: knocker.Endpoint, ending: Callable[[Any], None]
 ) -> None:
     @inbox.on("order")
@@ -46,7 +46,7 @@ def test_a_transaction_that_ended_before_the_verdict_is_a_failed_attempt(
 
     event_id = ingest(inbox)
     assert statuses(hooks) == ["failed"]
-    assert "ended before the verdict" in str(hooks.event(event_id).reason)
+    assert "ended before the handlers" in str(hooks.event(event_id).reason)
 
 
 def test_what_follows_a_rollback_of_the_handlers_own_is_not_written(hooks: knocker.Hooks, inbox: knocker.Endpoint) -> None:
@@ -127,7 +127,7 @@ def test_a_task_that_a_handler_left_behind_cannot_write_into_the_next_event(hook
     assert orders(hooks) == ["second"]
 
 
-def test_a_verdict_waits_longer_than_a_receive_does(tmp_path: Any) -> None:
+def test_a_result_waits_longer_than_a_receive_does(tmp_path: Any) -> None:
     with knocker.open(tmp_path / "app.db", busy_timeout_s=0.01) as hooks:
         inbox = hooks.endpoint("inbox")
         blocker = hooks.database.connect()
@@ -154,15 +154,15 @@ def test_a_verdict_waits_longer_than_a_receive_does(tmp_path: Any) -> None:
         blocker.close()
 
 
-def test_a_verdict_that_could_not_be_written_costs_an_attempt(tmp_path: Any, clock: FrozenClock, monkeypatch: pytest.MonkeyPatch) -> None:
-    usual_patience_s = transaction_module._VERDICT_PATIENCE_S
-    monkeypatch.setattr(transaction_module, "_VERDICT_PATIENCE_S", 0.0)
+def test_a_result_that_could_not_be_written_costs_an_attempt(tmp_path: Any, clock: FrozenClock, monkeypatch: pytest.MonkeyPatch) -> None:
+    usual_patience_s = transaction_module._RESULT_PATIENCE_S
+    monkeypatch.setattr(transaction_module, "_RESULT_PATIENCE_S", 0.0)
     runs: queue.Queue[int] = queue.Queue()
     unwritten = threading.Event()
 
     class Log(logging.Handler):
         def emit(self, record: logging.LogRecord) -> None:
-            if "verdict not written" in record.getMessage():
+            if "result not written" in record.getMessage():
                 unwritten.set()
 
     monkeypatch.setattr(logging.getLogger("knocker.worker"), "handlers", [Log()])
@@ -186,7 +186,7 @@ def test_a_verdict_that_could_not_be_written_costs_an_attempt(tmp_path: Any, clo
         with hooks.start_worker(lease_s=1, poll=0.05):
             assert runs.get(timeout=PATIENCE_S) == 1
             assert unwritten.wait(PATIENCE_S)
-            monkeypatch.setattr(transaction_module, "_VERDICT_PATIENCE_S", usual_patience_s)
+            monkeypatch.setattr(transaction_module, "_RESULT_PATIENCE_S", usual_patience_s)
             blocker.execute("ROLLBACK")
             # A claim that finds another job does not take the first one up again within its lease.
             ingest(outside, "next", "2")

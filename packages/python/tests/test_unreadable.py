@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 import knocker
-from knocker.errors import load_failure
+import knocker.driver_errors
+from knocker.driver_errors import load_failure
 
 OPEN = """
 import sqlite3, sys, knocker
@@ -28,7 +29,7 @@ knocker.load(connection)
 try:
     connection.execute("SELECT knocker_bootstrap()").fetchall()
 except sqlite3.DatabaseError as error:
-    known = knocker.errors.translate(error)
+    known = knocker.driver_errors.translate(error)
     print(type(known).__name__, known.retryable)
     print(known)
 connection.close()

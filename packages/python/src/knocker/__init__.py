@@ -11,6 +11,7 @@ app.mount("/webhooks", hooks.asgi())
 hooks.run_worker()
 """
 
+from knocker.decision import Dead, Decision, Ignore, Retry
 from knocker.endpoint import Endpoint
 from knocker.error_codes import (
     BadStateError,
@@ -52,7 +53,7 @@ from knocker.hooks import Hooks
 from knocker.hooks import open_hooks as open
 from knocker.leases import Failure, Job, Leases
 from knocker.library import load, loadable_path
-from knocker.receipt import Item, Receipt, ReceivedEvent, Response, Verdict
+from knocker.receipt import Item, Receipt, ReceivedEvent, Verdict, WebhookResponse
 from knocker.records import (
     AttemptRecord,
     BulkResult,
@@ -73,8 +74,7 @@ from knocker.records import (
     Stats,
     Transition,
 )
-from knocker.request import Headers, Request
-from knocker.verdicts import Dead, HandlerVerdict, Ignore, Retry
+from knocker.request import Headers, WebhookRequest
 from knocker.worker import Worker
 
 __version__ = "0.1.0"
@@ -90,6 +90,7 @@ __all__ = [
     "CorruptError",
     "DatabaseError",
     "Dead",
+    "Decision",
     "DeliveryRecord",
     "DiskFullError",
     "Endpoint",
@@ -103,7 +104,6 @@ __all__ = [
     "Failure",
     "FileReplacedError",
     "ForkedError",
-    "HandlerVerdict",
     "Headers",
     "Hooks",
     "Ignore",
@@ -127,8 +127,6 @@ __all__ = [
     "ReceivedEvent",
     "RefusedKept",
     "ReplayedDelivery",
-    "Request",
-    "Response",
     "RetentionPass",
     "RetentionPolicy",
     "Retry",
@@ -147,6 +145,8 @@ __all__ = [
     "UnsupportedSqliteError",
     "UsageError",
     "Verdict",
+    "WebhookRequest",
+    "WebhookResponse",
     "Worker",
     "load",
     "loadable_path",

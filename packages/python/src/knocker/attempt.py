@@ -1,4 +1,4 @@
-"""One attempt: the handlers of an event, and the verdict on what they did."""
+"""One attempt: the handlers of an event, and the result of it."""
 
 from __future__ import annotations
 
@@ -9,25 +9,26 @@ from typing import Any
 
 from knocker.attempt_report import AttemptReport, OnError
 from knocker.database import Database
+from knocker.decision import Decision, Ignore, Retry, stored_text
+from knocker.driver_errors import translate, translated
 from knocker.endpoint import Endpoint
 from knocker.error_codes import BusyError, LeaseLostError
-from knocker.errors import KnockerError, UsageError, translate, translated
+from knocker.errors import KnockerError, UsageError
 from knocker.event import Event
 from knocker.handlers import Handler
 from knocker.leases import Job, Leases
 from knocker.loop_gate import LoopBusyError, LoopGate, gate_of
 from knocker.transaction import CURRENT, ENDED, AttemptTransaction, HandlerTransaction
-from knocker.verdicts import HandlerVerdict, Ignore, Retry, stored_text
 
 UNWRITTEN = "unwritten"
-"""What became of a job whose verdict the database did not take."""
+"""What became of a job whose result the database did not take."""
 
 
 class AttemptRunner:
     """Runs attempts on one connection, one after the other.
 
-    ``loop`` is where coroutine handlers run; it must be another thread's. Each attempt on the ``database`` ends in one verdict,
-    in the transaction of the handlers' own writes. A verdict waits long for the write lock; where it fails even so, the lease runs out and
+    ``loop`` is where coroutine handlers run; it must be another thread's. Each attempt on the ``database`` ends in one result,
+    in the transaction of the handlers' own writes. A result waits long for the write lock; where it fails even so, the lease runs out and
     counts as an attempt. ``renew`` extends the worker's leases inside that transaction, where it has kept the write lock for more than
     ``renew_after_ms``: meanwhile nobody else could.
     """
@@ -58,7 +59,7 @@ class AttemptRunner:
         return self._transaction.is_altered
 
     def run(self, job: Job) -> str:
-        """Handles the job and returns what became of it: handled, failed, dead, ignored, lease_lost or, where no verdict could be written,
+        """Handles the job and returns what became of it: handled, failed, dead, ignored, lease_lost or, where no result could be written,
         ``unwritten``."""
         report = AttemptReport(job, self._on_error)
         try:
@@ -69,7 +70,7 @@ class AttemptRunner:
             report.failed(error, "lease lost, rolled back")
         except Exception as error:
             status = UNWRITTEN
-            report.failed(error, "verdict not written, the lease runs out")
+            report.failed(error, "result not written, the lease runs out")
         report.ended(status)
         return status
 
@@ -88,15 +89,15 @@ class AttemptRunner:
             self._transaction.roll_back()
             if not isinstance(error, Ignore):
                 report.failed(error)
-        return self._verdict(lambda: self._write(job, raised, report.duration_ms()), job, report)
+        return self._recorded(lambda: self._write(job, raised, report.duration_ms()), job, report)
 
-    def _verdict(self, write: Callable[[], str], job: Job, report: AttemptReport) -> str:
+    def _recorded(self, write: Callable[[], str], job: Job, report: AttemptReport) -> str:
         try:
             return str(self._commit(write))
         except (LeaseLostError, BusyError):
             raise
         except Exception as error:
-            # The disk is full, say: the writes are gone, and a small verdict may still fit.
+            # The disk is full, say: the writes are gone, and a small result may still fit.
             report.failed(error)
             text = stored_text(error)
             return self._commit(lambda: self._leases.failed(job.id, text, report.duration_ms()).status)
@@ -106,7 +107,7 @@ class AttemptRunner:
         if error is None:
             self._leases.handled(job.id, duration_ms)
             return "handled"
-        if not isinstance(error, HandlerVerdict):
+        if not isinstance(error, Decision):
             return self._leases.failed(job.id, stored_text(error), duration_ms).status
         reason = stored_text(getattr(error, "reason", error))
         if isinstance(error, Ignore):
@@ -124,7 +125,7 @@ class AttemptRunner:
         return status
 
     def _commit(self, write: Callable[[], str]) -> str:
-        """Runs a verdict in the handlers' transaction, or in one of its own, with the leases that nobody could extend meanwhile."""
+        """Writes a result in the handlers' transaction, or in one of its own, with the leases that nobody could extend meanwhile."""
 
         def kept() -> str:
             if self._transaction.held_ms > self._renew_after_ms:

@@ -14,8 +14,9 @@ from contextlib import contextmanager
 from typing import Literal
 
 from knocker.connection import Connection
+from knocker.driver_errors import translate
 from knocker.error_codes import IoError
-from knocker.errors import KnockerError, translate
+from knocker.errors import KnockerError
 
 logger = logging.getLogger("knocker.database")
 

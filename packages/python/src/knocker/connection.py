@@ -12,7 +12,8 @@ from functools import lru_cache
 from typing import Any, Literal, Protocol
 
 from knocker import library, module_sqlite
-from knocker.errors import CannotLoadError, UsageError, translate, translated
+from knocker.driver_errors import translate, translated
+from knocker.errors import CannotLoadError, UsageError
 from knocker.file_path import file_name
 
 Value = int | float | str | bytes | None

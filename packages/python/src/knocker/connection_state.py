@@ -1,4 +1,4 @@
-"""What a handler may set on the worker's connection, and how neither the verdict nor the next handler finds it.
+"""What a handler may set on the worker's connection, and how neither the result nor the next handler finds it.
 
 How rows are made is put back as soon as the handlers have ended. Everything else cannot be put back by all drivers, or not inside a
 transaction: a connection that was altered is noted, and the next attempt gets another one.
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from knocker.errors import translate
+from knocker.driver_errors import translate
 
 # Attributes that say how rows and cursors are made: those of sqlite3 and pysqlite3, then those of apsw.
 _AS_MADE: dict[str, Any] = {"row_factory": None, "text_factory": str, "row_trace": None, "exec_trace": None}

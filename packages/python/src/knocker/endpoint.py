@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from knocker.arguments import to_json
 from knocker.connection import Value
@@ -13,14 +13,12 @@ from knocker.endpoint_secrets import EndpointSecrets, Secrets
 from knocker.error_codes import StaleJudgementError, UnknownEndpointError
 from knocker.errors import UsageError
 from knocker.handlers import Handler, Handlers
+from knocker.http.asgi import AsgiApp
+from knocker.http.settings import HttpSettings
+from knocker.http.wsgi import WsgiApp
 from knocker.receipt import Receipt, Verdict
-from knocker.request import Headers, HeadersLike, Request, raw_bytes
+from knocker.request import Headers, HeadersLike, WebhookRequest, raw_bytes
 from knocker.ticket import Ticket
-
-if TYPE_CHECKING:
-    from knocker.http.asgi import AsgiApp
-    from knocker.http.settings import HttpSettings
-    from knocker.http.wsgi import WsgiApp
 
 # A judgement is made again where the settings have changed since.
 _TRIES = 4
@@ -114,14 +112,14 @@ class Endpoint:
         """Adds a handler as :meth:`on` does. The handlers of one event run in the order they were added, in one transaction."""
         self.handlers.add(type, handler)
 
-    def receive(self, request: Request) -> Receipt:
+    def receive(self, request: WebhookRequest) -> Receipt:
         """Verifies and stores one request; the receipt is committed when this returns.
 
         Callers of several threads share commits. Raises :class:`~knocker.KnockerError` where nothing could be stored.
         """
         return self._stored("knocker_judge", request.to_json(), request.body, self._secrets.of(request))
 
-    async def areceive(self, request: Request) -> Receipt:
+    async def areceive(self, request: WebhookRequest) -> Receipt:
         """As :meth:`receive`, for coroutines; concurrent tasks share commits."""
         return await self._astored("knocker_judge", request.to_json(), request.body, await self._secrets.aof(request))
 
@@ -166,19 +164,19 @@ class Endpoint:
         fields = _fields(valid, type, key, reason, detail, provider_event_id, provider_delivery_id, method, url, headers)
         return await self._astored("knocker_attest", fields, raw_bytes(body))
 
-    def verify(self, request: Request) -> Verdict:
+    def verify(self, request: WebhookRequest) -> Verdict:
         """The verdict on a request with this endpoint's provider, options and secrets; nothing is stored.
 
         Raises :class:`~knocker.UsageError` where the endpoint has no provider.
         """
         return self._verified(request, self._secrets.of(request))
 
-    async def averify(self, request: Request) -> Verdict:
+    async def averify(self, request: WebhookRequest) -> Verdict:
         """As :meth:`verify`, for secrets that a coroutine function finds."""
         secrets = await self._secrets.aof(request)
         return await asyncio.to_thread(self._verified, request, secrets)
 
-    def _verified(self, request: Request, secrets: str) -> Verdict:
+    def _verified(self, request: WebhookRequest, secrets: str) -> Verdict:
         provider, options = self._database.rows("SELECT provider, options FROM knocker_endpoints WHERE name = ?", [self.name])[0]
         if provider is None:
             raise UsageError(f"endpoint {self.name!r} has no provider that could verify")
@@ -190,14 +188,10 @@ class Endpoint:
 
     def asgi(self) -> AsgiApp:
         """An ASGI app that receives for this endpoint at every path."""
-        from knocker.http.asgi import AsgiApp
-
         return AsgiApp(lambda _: self, self._http)
 
     def wsgi(self) -> WsgiApp:
         """A WSGI app that receives for this endpoint at every path."""
-        from knocker.http.wsgi import WsgiApp
-
         return WsgiApp(lambda _: self, self._http)
 
     def _stored(self, judge: str, *arguments: Value) -> Receipt:

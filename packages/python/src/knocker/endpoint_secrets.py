@@ -8,10 +8,10 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
 from knocker.errors import UsageError
-from knocker.request import Request
+from knocker.request import WebhookRequest
 
 FoundSecrets = str | Iterable[str]
-SecretsOf = Callable[[Request], FoundSecrets | Awaitable[FoundSecrets]]
+SecretsOf = Callable[[WebhookRequest], FoundSecrets | Awaitable[FoundSecrets]]
 Secrets = FoundSecrets | SecretsOf
 """One secret, several (each is tried), or a function of the request that returns them."""
 
@@ -24,7 +24,7 @@ class EndpointSecrets:
         self._find = secrets if callable(secrets) else None
         self._fixed = "[]" if callable(secrets) else json.dumps(self._checked(secrets))
 
-    def of(self, request: Request) -> str:
+    def of(self, request: WebhookRequest) -> str:
         """Those for this request, without waiting for anybody."""
         if self._find is None:
             return self._fixed
@@ -35,7 +35,7 @@ class EndpointSecrets:
             raise UsageError(f"endpoint {self._endpoint!r}: its secrets come from a coroutine function; use areceive or averify")
         return json.dumps(self._listed(found))
 
-    async def aof(self, request: Request) -> str:
+    async def aof(self, request: WebhookRequest) -> str:
         """Those for this request, also from a coroutine function."""
         if self._find is None:
             return self._fixed

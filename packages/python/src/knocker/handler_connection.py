@@ -112,7 +112,7 @@ class HandlerConnection(Alterable, _Connection):
         """Refused: the connection is the worker's."""
         if self.knocker_attempt is None:
             return super().close(*arguments)
-        raise UsageError("tx is the worker's own connection, which it needs for the verdict and for the next event; just return")
+        raise UsageError("tx is the worker's own connection, which it needs for the result and for the next event; just return")
 
     def __enter__(self) -> Any:
         attempt = self._knocker_use()

@@ -6,22 +6,21 @@ import os
 import weakref
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from knocker.connection import DriverName, Synchronous
-from knocker.database import Clock, Database
+from knocker.connections import Clock
+from knocker.database import Database
 from knocker.endpoint import Endpoint
 from knocker.endpoint_secrets import Secrets
 from knocker.errors import UsageError
 from knocker.file_path import FilePath
+from knocker.http.asgi import Asgi, AsgiApp
 from knocker.http.settings import HttpSettings
+from knocker.http.wsgi import Wsgi, WsgiApp
 from knocker.leases import Leases
 from knocker.operate import Operations
 from knocker.worker import OnError, Worker
-
-if TYPE_CHECKING:
-    from knocker.http.asgi import Asgi, AsgiApp
-    from knocker.http.wsgi import Wsgi, WsgiApp
 
 
 class Hooks(Operations):
@@ -107,14 +106,10 @@ class Hooks(Operations):
 
     def asgi(self, mount: str = "", otherwise: Asgi | None = None) -> AsgiApp:
         """An ASGI app that receives at ``/<endpoint>``. With ``otherwise`` it wraps that app: what is not below ``mount`` goes there."""
-        from knocker.http.asgi import AsgiApp
-
         return AsgiApp(self._endpoints.get, self._http, mount, otherwise)
 
     def wsgi(self, mount: str = "", otherwise: Wsgi | None = None) -> WsgiApp:
         """A WSGI app that receives at ``/<endpoint>``. With ``otherwise`` it wraps that app: what is not below ``mount`` goes there."""
-        from knocker.http.wsgi import WsgiApp
-
         return WsgiApp(self._endpoints.get, self._http, mount, otherwise)
 
     def worker(

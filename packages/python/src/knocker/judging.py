@@ -12,15 +12,14 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from knocker.connection import Connection, Value, call
+from knocker.connections import Connections
+from knocker.driver_errors import translate
 from knocker.error_codes import BusyError
-from knocker.errors import ClosedError, translate
+from knocker.errors import ClosedError
 from knocker.ticket import Ticket, answer
-
-if TYPE_CHECKING:
-    from knocker.database import Database
 
 # How many are judged at once: more than the cores only takes turns.
 _SEATS = min(8, max(2, os.cpu_count() or 1))
@@ -36,7 +35,7 @@ _NICE = 10
 class Seat:
     """A connection for judging, and the right to judge. For whoever holds its lock."""
 
-    def __init__(self, database: Database, waits: bool = True) -> None:
+    def __init__(self, database: Connections, waits: bool = True) -> None:
         """One that does not wait is for threads that must not: it raises BusyError at once."""
         self.lock = threading.Lock()
         self._waits = waits
@@ -82,7 +81,7 @@ class Seat:
 class Judges:
     """Of one database. Thread-safe."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Connections) -> None:
         self._database = database
         self._at_once = Seat(database, waits=False)
         self._light = _Lane(database, "knocker-judge", _SEATS - 1, after=self._prepare_at_once)
@@ -145,7 +144,9 @@ class Judges:
 class _Lane:
     """Threads that judge one request after the other; started when they are first needed."""
 
-    def __init__(self, database: Database, name: str, threads: int, nice: bool = False, after: Callable[[], None] = lambda: None) -> None:
+    def __init__(
+        self, database: Connections, name: str, threads: int, nice: bool = False, after: Callable[[], None] = lambda: None
+    ) -> None:
         """``nice`` threads give way to all others. ``after`` is called by them when one was judged."""
         self._nice = nice
         self._after = after

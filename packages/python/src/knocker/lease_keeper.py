@@ -94,7 +94,7 @@ class LeaseKeeper:
             self._claiming.committed(len(jobs))
 
     def _is_given_up(self, job: Job) -> bool:
-        """Whether this is the very attempt whose verdict could not be written, and not the one after its lease has run out."""
+        """Whether this is the very attempt whose result could not be written, and not the one after its lease has run out."""
         attempt, until = self._given_up.get(job.id, (0, 0.0))
         if attempt == job.event.attempt and time.monotonic() < until:
             return True
@@ -102,7 +102,7 @@ class LeaseKeeper:
         return False
 
     def finished(self, job: Job, took_s: float, written: bool = True) -> None:
-        """The handlers are through with the job, after that many seconds. Where its verdict could not be ``written``, it is not taken again
+        """The handlers are through with the job, after that many seconds. Where its result could not be ``written``, it is not taken again
         before its lease has run out and counts as an attempt."""
         with self._lock:
             self._held.discard(job.id)
@@ -129,7 +129,7 @@ class LeaseKeeper:
 
         One that has run out is extended too while its row names this worker: nobody has taken it, and nobody can before the commit. So a
         handler that keeps the lock for longer than its lease loses neither its own job nor those of the threads beside it. What another
-        worker or an operator has taken stays lost: its verdict will be refused.
+        worker or an operator has taken stays lost: its result will be refused.
         """
         with self._lock:
             held = sorted(self._held)

@@ -1,4 +1,4 @@
-"""Leases on jobs: what a worker does between a receipt and a verdict, call by call.
+"""Leases on jobs: what a worker does between a receipt and a result, call by call.
 
 :class:`~knocker.Worker` does all of this for you. It is public for those who write a worker of their own.
 """
@@ -41,7 +41,7 @@ class Failure:
 class Leases:
     """The queue as one worker sees it. ``worker`` must be a name that no other worker uses.
 
-    ``call`` runs one SQL function with the clock added, ``rows`` a query. A verdict is to be called in the transaction of the handler's
+    ``call`` runs one SQL function with the clock added, ``rows`` a query. A result is to be written in the transaction of the handler's
     own writes; each raises :class:`~knocker.LeaseLostError` where the lease is not this worker's any more: roll back then.
     """
 

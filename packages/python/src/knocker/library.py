@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from knocker import module_sqlite
-from knocker.errors import CannotLoadError, LibraryNotFoundError, load_failure, translate
+from knocker.driver_errors import load_failure, translate
+from knocker.errors import CannotLoadError, LibraryNotFoundError
 
 ENTRY_POINT = "sqlite3_knocker_init"
 

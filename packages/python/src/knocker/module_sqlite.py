@@ -12,7 +12,7 @@ import sqlite3
 import sys
 from functools import lru_cache
 
-from knocker.errors import from_code, load_failure
+from knocker.driver_errors import from_code, load_failure
 
 _OK = 0
 _DBCONFIG_ENABLE_LOAD_EXTENSION = 1005

@@ -11,7 +11,7 @@ Outcome = Literal["accepted", "duplicate", "invalid", "handshake", "too_large", 
 
 
 @dataclass(frozen=True)
-class Response:
+class WebhookResponse:
     """The HTTP response that the provider expects."""
 
     status: int
@@ -42,7 +42,7 @@ class Receipt:
     events: tuple[ReceivedEvent, ...]
     reason: str | None
     detail: str | None
-    response: Response = field(repr=False)
+    response: WebhookResponse = field(repr=False)
 
     @classmethod
     def from_json(cls, text: str) -> Receipt:
@@ -55,7 +55,7 @@ class Receipt:
             events=tuple(ReceivedEvent(**event) for event in result["events"]),
             reason=result["reason"],
             detail=result["detail"],
-            response=Response(**result["response"]),
+            response=WebhookResponse(**result["response"]),
         )
 
 
@@ -76,7 +76,7 @@ class Verdict:
     reason: str | None
     detail: str | None
     items: tuple[Item, ...]
-    response: Response = field(repr=False)
+    response: WebhookResponse = field(repr=False)
 
     @classmethod
     def from_json(cls, text: str) -> Verdict:
@@ -88,5 +88,5 @@ class Verdict:
             reason=result["reason"],
             detail=result["detail"],
             items=tuple(Item(**item) for item in result["items"]),
-            response=Response(**result["response"]),
+            response=WebhookResponse(**result["response"]),
         )

@@ -62,7 +62,7 @@ def raw_bytes(body: Any) -> bytes:
 
 
 @dataclass(frozen=True)
-class Request:
+class WebhookRequest:
     """One HTTP request.
 
     ``url`` is the one the provider called, absolute where the provider signs it; ``body`` the raw bytes. ``truncated`` says that reading

@@ -12,10 +12,11 @@ from typing import Any
 
 from knocker.arguments import checked_ms, to_json
 from knocker.connection import Connection, call, open_connection
-from knocker.errors import UsageError, translated
+from knocker.driver_errors import translated
+from knocker.errors import UsageError
 from knocker.event import Moment
 from knocker.hooks import Hooks
-from knocker.request import HeadersLike, Request, pairs, raw_bytes
+from knocker.request import HeadersLike, WebhookRequest, pairs, raw_bytes
 
 START_MS = 1_767_225_600_000
 """Where a :class:`FrozenClock` starts: 2026-01-01 00:00:00 UTC."""
@@ -66,7 +67,7 @@ def sign(
     method: str = "POST",
     url: str = "https://example.com/webhooks",
     now: int | None = None,
-) -> Request:
+) -> WebhookRequest:
     """The request that the provider would send with this body, signed with this secret.
 
     A mapping becomes JSON. ``headers`` are those that are not the signature, such as ``X-GitHub-Event``; one of a signature is replaced.
@@ -75,13 +76,13 @@ def sign(
     if not isinstance(provider, str) or not isinstance(secret, str):
         raise UsageError("sign takes the name of a provider, a body and one secret, which is a text")
     raw = to_json("body", body).encode() if isinstance(body, Mapping) else body.encode() if isinstance(body, str) else raw_bytes(body)
-    request = Request(raw, list(pairs(headers)), method, url)
+    request = WebhookRequest(raw, list(pairs(headers)), method, url)
     arguments = (provider, to_json("options", options or {}), request.to_json(), raw, secret, now)
     connection, lock = _signing_connection()
     with lock, translated():
         signed = json.loads(call(connection, "knocker_sign", *arguments))
     signatures = {name.lower() for name in signed["headers"]}
-    return Request(
+    return WebhookRequest(
         raw if signed["body"] is None else signed["body"].encode(),
         [*((name, value) for name, value in pairs(request.headers) if name.lower() not in signatures), *signed["headers"].items()],
         method,

@@ -1,4 +1,4 @@
-"""The transaction of one attempt: begun when a handler first uses ``tx``, then committed with the verdict, or rolled back.
+"""The transaction of one attempt: begun when a handler first uses ``tx``, then committed with the result, or rolled back.
 
 A handler that calls an API for ten seconds and then writes holds the write lock only for the write, so receipts never wait for it.
 """
@@ -13,16 +13,17 @@ from contextvars import ContextVar
 from typing import Any
 
 from knocker.connection_state import is_altered, reset_rows
-from knocker.errors import ClosedError, UsageError, translate
+from knocker.driver_errors import translate
+from knocker.errors import ClosedError, UsageError
 from knocker.event_loop import settled
 from knocker.loop_gate import LoopBusyError, LoopGate
 
-# How long a verdict waits for the write lock. Longer than a receive does: a verdict that is not written makes the handler run again.
-_VERDICT_PATIENCE_S = 60.0
+# How long a result waits for the write lock. Longer than a receive does: a result that is not written makes the handler run again.
+_RESULT_PATIENCE_S = 60.0
 _PAUSE_S = 0.005
 
 _OVER = "tx is of one attempt, and that attempt is over: do not keep it, or its cursors, beyond the handler"
-ENDED = "the transaction ended before the verdict: leave COMMIT and ROLLBACK to the worker, and pass on errors of a full or failing disk"
+ENDED = "the transaction ended before the handlers: leave COMMIT and ROLLBACK to the worker, and pass on errors of a full or failing disk"
 
 CURRENT: ContextVar[AttemptTransaction | None] = ContextVar("knocker_attempt", default=None)
 """The attempt whose handler runs here: a task that a handler leaves behind is told from the handlers that follow on its connection."""
@@ -174,19 +175,19 @@ class HandlerTransaction:
         begun = self._attempt is not None and self._attempt.begun and self.connection.in_transaction
         return self._now_ms() - self._attempt.begun_at_ms if begun and self._attempt is not None else 0
 
-    def finish(self, verdict: Callable[[], Any]) -> Any:
-        """Runs the verdict in the handlers' transaction, or in a new one where they began none, and commits. Returns what it returns."""
+    def finish(self, write: Callable[[], Any]) -> Any:
+        """Writes the result in the handlers' transaction, or in a new one where they began none, and commits. Returns what it returns."""
         self._end()
         try:
             if not self.connection.in_transaction:
                 self._begin_patiently()
-            result = verdict()
+            written = write()
             self.connection.execute("COMMIT").fetchall()
         except BaseException:
             self.roll_back()
             raise
         self._leave()
-        return result
+        return written
 
     def roll_back(self) -> None:
         """Takes back what the handlers wrote. SQLite has done so itself after a full or failing disk."""
@@ -205,7 +206,7 @@ class HandlerTransaction:
             self.connection.close()
 
     def _begin_patiently(self) -> None:
-        deadline = time.monotonic() + _VERDICT_PATIENCE_S
+        deadline = time.monotonic() + _RESULT_PATIENCE_S
         while True:
             try:
                 self.connection.execute("BEGIN IMMEDIATE").fetchall()

@@ -244,14 +244,14 @@ class Worker:
             raise ReadOnlyError(f"{self._database.path} can be read only")
         transaction = HandlerTransaction(tx, self._database.current_ms)
 
-        def verdict(function: str, *arguments: Any) -> Any:
+        def write(function: str, *arguments: Any) -> Any:
             # One on a file that is gone would be nowhere.
             self._database.refuse_former(generation)
             return call(transaction.connection, function, *arguments, self._database.now())
 
         leases = Leases(
             self.name,
-            verdict,
+            write,
             lambda sql, parameters: rows(transaction.connection, sql, parameters),
         )
         try:

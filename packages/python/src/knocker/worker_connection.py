@@ -8,7 +8,8 @@ from contextlib import contextmanager
 
 from knocker.connection import Connection, call, rows
 from knocker.database import Database
-from knocker.errors import KnockerError, translated
+from knocker.driver_errors import translated
+from knocker.errors import KnockerError
 from knocker.leases import Leases
 
 

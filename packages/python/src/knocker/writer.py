@@ -12,14 +12,13 @@ import queue
 import threading
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from knocker.connection import Connection, Value, call
-from knocker.errors import ClosedError, KnockerError, translate
+from knocker.connections import Connections
+from knocker.driver_errors import translate
+from knocker.errors import ClosedError, KnockerError
 from knocker.ticket import Ticket, answer
-
-if TYPE_CHECKING:
-    from knocker.database import Database
 
 logger = logging.getLogger("knocker.database")
 
@@ -34,7 +33,7 @@ _SLACK_S = 0.02
 class Writer:
     """The writing thread of one database file in one process. Thread-safe."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Connections) -> None:
         self._database = database
         self._connection: Connection | None = None
         self._generation = 0

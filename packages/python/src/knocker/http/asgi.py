@@ -5,18 +5,16 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from knocker.http.answer import BAD_HOST, NOT_FOUND, TOO_SLOW, Answer, for_method, of_error, of_receipt
 from knocker.http.host import BadHostError
 from knocker.http.losses import Losses
+from knocker.http.receiver import Receiver
 from knocker.http.route import below, endpoint_name
 from knocker.http.settings import HttpSettings
 from knocker.http.target import quoted
-from knocker.request import Request
-
-if TYPE_CHECKING:
-    from knocker.endpoint import Endpoint
+from knocker.request import WebhookRequest
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -38,7 +36,7 @@ class AsgiApp:
 
     def __init__(
         self,
-        find: Callable[[str], Endpoint | None],
+        find: Callable[[str], Receiver | None],
         settings: HttpSettings,
         mount: str = "",
         otherwise: Asgi | None = None,
@@ -81,7 +79,7 @@ class AsgiApp:
             answer = of_error(endpoint.name, error)
         return await _respond(send, for_method(answer, scope["method"]))
 
-    async def _request(self, endpoint: Endpoint, scope: Scope, receive: Receive) -> Request:
+    async def _request(self, endpoint: Receiver, scope: Scope, receive: Receive) -> WebhookRequest:
         headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
 
         def header(wanted: str) -> str | None:
@@ -100,9 +98,9 @@ class AsgiApp:
                 body, truncated = await asyncio.wait_for(reading, self._settings.body_timeout_s)
         except (TimeoutError, asyncio.TimeoutError) as error:
             raise _TooSlow from error
-        return Request(body, headers, scope["method"], url, truncated)
+        return WebhookRequest(body, headers, scope["method"], url, truncated)
 
-    async def _read(self, endpoint: Endpoint, announced: int, receive: Receive) -> tuple[bytes, bool]:
+    async def _read(self, endpoint: Receiver, announced: int, receive: Receive) -> tuple[bytes, bool]:
         """The body, or its beginning and true where it is larger than the endpoint takes."""
         limit = endpoint.max_body_bytes
         if announced > limit:

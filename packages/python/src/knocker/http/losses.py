@@ -7,7 +7,7 @@ import threading
 import time
 
 from knocker.receipt import Receipt
-from knocker.request import Request
+from knocker.request import WebhookRequest
 
 logger = logging.getLogger("knocker.http")
 
@@ -23,7 +23,7 @@ class Losses:
         self._next: dict[tuple[str, str], float] = {}
         self._untold: dict[tuple[str, str], int] = {}
 
-    def tell(self, endpoint: str, request: Request, receipt: Receipt, max_body_bytes: int) -> None:
+    def tell(self, endpoint: str, request: WebhookRequest, receipt: Receipt, max_body_bytes: int) -> None:
         """Logs what the receipt says of a loss, if it does, with how many there were since the last line."""
         if receipt.response.status == 413:
             # A provider that never retries does not send the event again.
@@ -45,7 +45,7 @@ class Losses:
         logger.warning("endpoint %s: %s%s", endpoint, text, more, extra={"endpoint": endpoint, "code": kind, "untold": untold, **fields})
 
 
-def _size_of(request: Request) -> int:
+def _size_of(request: WebhookRequest) -> int:
     """What the sender announced, or else what was read before reading stopped."""
     announced = request.header("content-length") or ""
     return max(len(request.body), int(announced) if announced.isascii() and announced.isdigit() else 0)

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from knocker.http.answer import ABORTED, BAD_HOST, NO_LENGTH, NOT_FOUND, Answer, for_method, of_error, of_receipt
 from knocker.http.host import BadHostError
 from knocker.http.losses import Losses
+from knocker.http.receiver import Receiver
 from knocker.http.route import below, endpoint_name
 from knocker.http.settings import HttpSettings
 from knocker.http.target import target_of
-from knocker.request import Headers, Request
-
-if TYPE_CHECKING:
-    from knocker.endpoint import Endpoint
+from knocker.request import Headers, WebhookRequest
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
@@ -33,7 +31,7 @@ class WsgiApp:
 
     def __init__(
         self,
-        find: Callable[[str], Endpoint | None],
+        find: Callable[[str], Receiver | None],
         settings: HttpSettings,
         mount: str = "",
         otherwise: Wsgi | None = None,
@@ -64,7 +62,7 @@ class WsgiApp:
         try:
             url = self._url(environ, Headers(headers))
             body, truncated = _read(endpoint, environ)
-            request = Request(body, headers, environ["REQUEST_METHOD"], url, truncated)
+            request = WebhookRequest(body, headers, environ["REQUEST_METHOD"], url, truncated)
             receipt = endpoint.receive(request)
             self._losses.tell(endpoint.name, request, receipt, endpoint.max_body_bytes)
             return of_receipt(receipt)
@@ -94,7 +92,7 @@ def _headers(environ: Environ) -> list[tuple[str, str]]:
     return headers
 
 
-def _read(endpoint: Endpoint, environ: Environ) -> tuple[bytes, bool]:
+def _read(endpoint: Receiver, environ: Environ) -> tuple[bytes, bool]:
     """The body, or its beginning and true where it is larger than the endpoint takes."""
     length: str = environ.get("CONTENT_LENGTH") or ""
     announced = int(length) if length.isascii() and length.isdigit() else None

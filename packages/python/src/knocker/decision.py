@@ -21,8 +21,8 @@ def stored_text(value: object) -> str:
     return (text or name).encode("utf-8", "backslashreplace").decode()
 
 
-class HandlerVerdict(Exception):  # noqa: N818 - a verdict is a decision, not an error
-    """Base of the verdicts. ``reason`` is stored with the event: a text, or what has one, such as the exception that led to the verdict."""
+class Decision(Exception):  # noqa: N818 - it says how to go on, and is no error
+    """Base of the decisions. ``reason`` is stored with the event: a text, or what has one, such as the exception that led to it."""
 
     default_reason = "the handler decided so"
 
@@ -31,7 +31,7 @@ class HandlerVerdict(Exception):  # noqa: N818 - a verdict is a decision, not an
         super().__init__(self.reason)
 
 
-class Retry(HandlerVerdict):
+class Retry(Decision):
     """The attempt failed; try again ``after`` that many seconds (at most thirty days), or after the endpoint's backoff."""
 
     default_reason = "the handler asked for a retry"
@@ -49,13 +49,13 @@ class Retry(HandlerVerdict):
         return type(self), (self.after_s, self.reason)
 
 
-class Ignore(HandlerVerdict):
+class Ignore(Decision):
     """The event is of no interest: it becomes ``ignored`` with this reason."""
 
     default_reason = "the handler ignored it"
 
 
-class Dead(HandlerVerdict):
+class Dead(Decision):
     """The event can never be handled: no further attempt, it becomes ``dead`` with this reason."""
 
     default_reason = "the handler gave up"

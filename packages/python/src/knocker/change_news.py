@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 
-class ChangeSignal:
+class ChangeNews:
     """A counter that waits: nobody who looked before a change sleeps through it."""
 
     def __init__(self) -> None:

@@ -42,7 +42,7 @@ def inbox(hooks: knocker.Hooks) -> knocker.Endpoint:
         (knocker.Ignore(KeyError("id")), "ignored", "KeyError: 'id'"),
         (knocker.Retry(reason=None), "failed", "the handler asked for a retry"),
         (knocker.Retry(after=5, reason=TimeoutError()), "failed", "TimeoutError"),
-        (knocker.HandlerVerdict("of its own"), "dead", "of its own"),
+        (knocker.Decision("of its own"), "dead", "of its own"),
         (ValueError("\udcff"), "failed", "ValueError: \\udcff"),
         (Unprintable(), "failed", "Unprintable"),
     ],
@@ -72,12 +72,12 @@ def test_a_retry_after_no_number_is_an_ordinary_failure(hooks: knocker.Hooks, in
     assert "after" in str(hooks.event(event_id).reason)
 
 
-def test_a_verdict_that_the_core_refuses_is_a_failed_attempt(hooks: knocker.Hooks, inbox: knocker.Endpoint) -> None:
+def test_a_decision_that_the_core_refuses_is_a_failed_attempt(hooks: knocker.Hooks, inbox: knocker.Endpoint) -> None:
     @inbox.on("*")
     def handler(event: knocker.Event, tx: Any) -> None:
-        verdict = knocker.Retry(after=1)
-        verdict.after_s = -5
-        raise verdict
+        decision = knocker.Retry(after=1)
+        decision.after_s = -5
+        raise decision
 
     event_id = inbox.ingest(b"", valid=True).event_id or 0
     assert [attempt.status for attempt in drain(hooks)] == ["failed"]
@@ -85,11 +85,11 @@ def test_a_verdict_that_the_core_refuses_is_a_failed_attempt(hooks: knocker.Hook
 
 
 @pytest.mark.parametrize(
-    "verdict", [knocker.Retry(after=60, reason="later"), knocker.Retry(timedelta(minutes=1)), knocker.Dead("why"), knocker.Ignore("why")]
+    "decision", [knocker.Retry(after=60, reason="later"), knocker.Retry(timedelta(minutes=1)), knocker.Dead("why"), knocker.Ignore("why")]
 )
-def test_verdicts_come_back_from_another_process(verdict: knocker.HandlerVerdict) -> None:
-    again = pickle.loads(pickle.dumps(verdict))
-    assert (type(again), vars(again)) == (type(verdict), vars(verdict))
+def test_decisions_come_back_from_another_process(decision: knocker.Decision) -> None:
+    again = pickle.loads(pickle.dumps(decision))
+    assert (type(again), vars(again)) == (type(decision), vars(decision))
 
 
 def test_a_generator_that_is_returned_has_not_run(hooks: knocker.Hooks, inbox: knocker.Endpoint) -> None:

@@ -1,0 +1,24 @@
+"""What the HTTP interfaces need of an endpoint."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from knocker.receipt import Receipt
+from knocker.request import WebhookRequest
+
+
+class Receiver(Protocol):
+    """Takes requests, of at most so many bytes."""
+
+    name: str
+    max_body_bytes: int
+
+    def read_max_body_bytes(self) -> int:
+        """The size limit as it is stored now."""
+
+    def receive(self, request: WebhookRequest) -> Receipt:
+        """Verifies and stores one request."""
+
+    async def areceive(self, request: WebhookRequest) -> Receipt:
+        """As ``receive``, for coroutines."""
