@@ -31,8 +31,8 @@ test-rust: tools-test build ## Core, command and conformance through the loaded 
 test-crashes: tools-test build ## 10,000 simulated power cuts, on sound and on failing disks
 	KNOCKER_EXTENSION=$(LIBRARY) KNOCKER_CRASH_STATES=10000 cargo test -p knocker-conformance --test crashes -- --nocapture
 	KNOCKER_EXTENSION=$(LIBRARY) KNOCKER_CRASH_STATES=1000 packages/python/run-crashes
-	KNOCKER_EXTENSION=$(LIBRARY) KNOCKER_CRASH_STATES=1000 packages/node/run-crashes
-	KNOCKER_EXTENSION=$(LIBRARY) KNOCKER_CRASH_STATES=1000 packages/bun/run-crashes
+	KNOCKER_EXTENSION=$(LIBRARY) KNOCKER_CRASH_STATES=1000 packages/js/node/run-crashes
+	KNOCKER_EXTENSION=$(LIBRARY) KNOCKER_CRASH_STATES=1000 packages/js/bun/run-crashes
 
 test-oracles: tools-test build ## Cross-checks against the providers' own libraries
 	KNOCKER_EXTENSION=$(LIBRARY) extension/conformance/oracles/run-tests
@@ -44,26 +44,25 @@ test-oldest-sqlite: tools-test build ## The conformance data on SQLite 3.38, wit
 	KNOCKER_EXTENSION=$(LIBRARY) extension/conformance/oldest-sqlite/run-tests
 
 test-node: tools-test build ## The Node package, its tarballs and its examples
-	KNOCKER_EXTENSION=$(LIBRARY) packages/node/run-tests
+	KNOCKER_EXTENSION=$(LIBRARY) packages/js/node/run-tests
 
 test-bun: tools-test build ## The Bun package and its example
-	KNOCKER_EXTENSION=$(LIBRARY) packages/bun/run-tests
+	KNOCKER_EXTENSION=$(LIBRARY) packages/js/bun/run-tests
 
 # A missed goal is printed and does not keep the next package from being measured.
 bench: tools-test build ## Measure, as ratios against a baseline in the same run
 	cargo build --release -p knocker-bench
 	KNOCKER_EXTENSION=$(LIBRARY) $(CARGO_TARGET_DIR)/release/knocker-bench
 	-KNOCKER_EXTENSION=$(LIBRARY) packages/python/run-bench
-	-KNOCKER_EXTENSION=$(LIBRARY) packages/node/run-bench
-	-KNOCKER_EXTENSION=$(LIBRARY) packages/bun/run-bench
+	-KNOCKER_EXTENSION=$(LIBRARY) packages/js/node/run-bench
+	-KNOCKER_EXTENSION=$(LIBRARY) packages/js/bun/run-bench
 
 lint: tools-test build ## Formats, lints and types: Rust, Python, JavaScript and TypeScript
 	cargo fmt --all --check
 	cargo clippy --all-targets -- -D warnings
 	cargo clippy -p knocker-extension -p knocker-recorder -- -D warnings
 	KNOCKER_EXTENSION=$(LIBRARY) packages/python/run-lint
-	KNOCKER_EXTENSION=$(LIBRARY) packages/node/run-lint
-	KNOCKER_EXTENSION=$(LIBRARY) packages/bun/run-lint
+	KNOCKER_EXTENSION=$(LIBRARY) packages/js/run-lint
 
 docs: tools-demo ## Write the generated pages of docs/; test-rust checks them
 	KNOCKER_WRITE_DOCS=1 cargo test -p knocker-core --test provider_page
@@ -71,8 +70,7 @@ docs: tools-demo ## Write the generated pages of docs/; test-rust checks them
 fmt: tools-test build ## Format all of it
 	cargo fmt --all
 	KNOCKER_EXTENSION=$(LIBRARY) packages/python/run-lint --write
-	KNOCKER_EXTENSION=$(LIBRARY) packages/node/run-lint --write
-	KNOCKER_EXTENSION=$(LIBRARY) packages/bun/run-lint --write
+	KNOCKER_EXTENSION=$(LIBRARY) packages/js/run-lint --write
 
 tools-demo:
 	@release/setup demo

@@ -1,4 +1,4 @@
-// The quick start of packages/bun/README.md in one file: server and worker.
+// The quick start of packages/js/bun/README.md in one file: server and worker.
 import { open } from "@knocker/bun";
 
 const hooks = open("app.db");

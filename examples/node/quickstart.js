@@ -1,4 +1,4 @@
-// The quick start of packages/node/README.md in one file: server and worker.
+// The quick start of packages/js/node/README.md in one file: server and worker.
 import express from "express";
 import { open } from "@knocker/node";
 

@@ -9,9 +9,10 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
-const packages = fileURLToPath(new URL("../", import.meta.url));
+import { checkMachine, platformOf, platforms } from "../../release/platforms.mjs";
+
+const packages = fileURLToPath(new URL("./", import.meta.url));
 const repository = fileURLToPath(new URL("../../", import.meta.url));
-const platforms = JSON.parse(readFileSync(join(packages, "js/platforms.json"), "utf8"));
 const read = (name) => JSON.parse(readFileSync(join(packages, name, "package.json"), "utf8"));
 
 /** Named in each manifest: npm takes along by itself only what is called LICENSE. */
@@ -21,16 +22,6 @@ const LICENSES = ["LICENSE-MIT", "LICENSE-APACHE"];
 function common(source) {
   const { version, license } = source;
   return { version, license };
-}
-
-/** Checks that a library is for the machine that its package says: a mislabelled one fails only on the user's machine. */
-function checkMachine(bytes, { name, os, cpu }) {
-  const is = {
-    linux: () => bytes.readUInt32BE(0) === 0x7f454c46 && bytes.readUInt16LE(18) === { x64: 0x3e, arm64: 0xb7 }[cpu],
-    darwin: () => bytes.readUInt32LE(0) === 0xfeedfacf && bytes.readUInt32LE(4) === { x64: 0x01000007, arm64: 0x0100000c }[cpu],
-    win32: () => bytes.readUInt16LE(bytes.readUInt32LE(0x3c) + 4) === { x64: 0x8664, arm64: 0xaa64 }[cpu],
-  }[os];
-  if (!is()) throw new Error(`this library is not for ${name}`);
 }
 
 function pack(folder, out) {
@@ -45,10 +36,9 @@ function pack(folder, out) {
 }
 
 function packPlatform(name, library, out) {
-  const platform = platforms.find((known) => known.name === name);
-  if (!platform) throw new Error(`no platform is named ${name}: ${platforms.map((known) => known.name).join(", ")}`);
+  const platform = platformOf(name);
   const { os, cpu, libc, file } = platform;
-  checkMachine(readFileSync(library), platform);
+  checkMachine(library, platform);
   const folder = mkdtempSync(join(tmpdir(), "knocker-pack-"));
   cpSync(library, join(folder, file));
   const manifest = {

@@ -3,11 +3,11 @@
 // It does what src/crash/workload.rs does, through the package's public interface, and writes the same marks. KNOCKER_CRASH_PACKAGE is the folder of the built
 // package; its tests say how it opens a database.
 import { constants as files, openSync, writeSync } from "node:fs";
-import { basename, join } from "node:path";
+import { join } from "node:path";
 
 const folder = process.env.KNOCKER_CRASH_PACKAGE;
 const { open, openRaw, knocker } = await import(join(folder, "test/opening.js"));
-const { drain } = await import(join(folder, "dist", basename(folder), "src/testing.js"));
+const { drain } = await import(join(folder, "dist/testing.js"));
 const { DatabaseError, Retry, Ignore } = knocker;
 
 const SECRET = "test-secret";

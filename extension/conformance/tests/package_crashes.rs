@@ -80,7 +80,7 @@ fn python() {
 }
 
 #[test]
-#[ignore = "run by packages/node/run-crashes and packages/bun/run-crashes"]
+#[ignore = "run by packages/js/node/run-crashes and packages/js/bun/run-crashes"]
 fn javascript() {
     check("driver.mjs");
 }

@@ -1,1 +1,0 @@
-export { runWorkerCommand } from "../../js/src/command.js";

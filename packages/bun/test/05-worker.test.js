@@ -1,4 +1,0 @@
-import worker from "../../js/suite/worker.js";
-import { runtime } from "./runtime.js";
-
-worker(runtime);

@@ -1,4 +1,0 @@
-import operate from "../../js/suite/operate.js";
-import { runtime } from "./runtime.js";
-
-operate(runtime);

@@ -1,5 +1,0 @@
-import serving from "../../js/suite/serving.js";
-import { runtime } from "./runtime.js";
-import { servers } from "./servers.js";
-
-serving(runtime, servers);

@@ -1,4 +1,0 @@
-import documented from "../../js/suite/documented.js";
-import { runtime } from "./runtime.js";
-
-documented(runtime, "bun");

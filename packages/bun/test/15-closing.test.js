@@ -1,4 +1,0 @@
-import closing from "../../js/suite/closing.js";
-import { runtime } from "./runtime.js";
-
-closing(runtime);

@@ -1,4 +1,0 @@
-import warnings from "../../js/suite/warnings.js";
-import { runtime } from "./runtime.js";
-
-warnings(runtime);

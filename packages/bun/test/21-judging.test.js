@@ -1,4 +1,0 @@
-import judging from "../../js/suite/judging.js";
-import { runtime } from "./runtime.js";
-
-judging(runtime);

@@ -1,0 +1,22 @@
+/** For tests of an application on Bun: `sign`, `frozenClock`, `drain`. */
+
+import { check, OBJECT } from "@knocker/core/check.js";
+import { signWith, type SignedRequest, type SignOptions } from "@knocker/core/testing.js";
+import { bunSqlite } from "./bun-sqlite.js";
+
+export { drain, type Drained, frozenClock, type FrozenClock, type SignedRequest, type SignOptions } from "@knocker/core/testing.js";
+
+/**
+ * A request as the provider would send it, signed with this secret.
+ * @param body bytes, text, or an object to send as JSON.
+ */
+export function sign(
+  provider: string,
+  body: Uint8Array | ArrayBuffer | string | object,
+  secret: string,
+  options: SignOptions & { extension?: string } = {},
+): SignedRequest {
+  check("sign", "options", options, OBJECT);
+  const { extension, ...rest } = options;
+  return signWith(bunSqlite, extension, provider, body, secret, rest);
+}

@@ -1,0 +1,4 @@
+import fetching from "@knocker/core/suite/fetching.js";
+import { runtime } from "./runtime.js";
+
+fetching(runtime);

@@ -1,0 +1,4 @@
+import documented from "@knocker/core/suite/documented.js";
+import { runtime } from "./runtime.js";
+
+documented(runtime, "bun");

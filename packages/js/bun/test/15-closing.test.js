@@ -1,0 +1,4 @@
+import closing from "@knocker/core/suite/closing.js";
+import { runtime } from "./runtime.js";
+
+closing(runtime);

@@ -1,0 +1,4 @@
+import leftovers from "@knocker/core/suite/leftovers.js";
+import { runtime } from "./runtime.js";
+
+leftovers(runtime);

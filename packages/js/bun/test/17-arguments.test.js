@@ -1,0 +1,4 @@
+import refusals from "@knocker/core/suite/arguments.js";
+import { runtime } from "./runtime.js";
+
+refusals(runtime);

@@ -1,0 +1,4 @@
+import warnings from "@knocker/core/suite/warnings.js";
+import { runtime } from "./runtime.js";
+
+warnings(runtime);

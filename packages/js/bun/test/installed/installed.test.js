@@ -1,0 +1,16 @@
+import installed from "@knocker/core/suite/installed.js";
+import { runtime } from "../runtime.js";
+
+installed(runtime, {
+  name: "bun",
+  label: `Bun ${Bun.version}`,
+  program: process.execPath,
+  modules: { hono: "hono" },
+  quickStarts: ["quickstart.js"],
+  servers: [
+    ["serve-app.js", "shop.js"],
+    ["hono-app.js", undefined],
+  ],
+  scripts: [["operate.js", /0 requeued\n1 waiting, 0 dead/]],
+  tests: ["test", "shop.test.js"],
+});

@@ -1,0 +1,1 @@
+export { runWorkerCommand } from "@knocker/core/command.js";

@@ -1,0 +1,66 @@
+/**
+ * Knocker for Node: webhooks received durably in an application that runs on SQLite.
+ *
+ * `open` a database, name an `endpoint`, mount its HTTP handler, register handlers with `on`, and `work`.
+ */
+
+import { check, OBJECT } from "@knocker/core/check.js";
+import { Knocker } from "@knocker/core/knocker.js";
+import { loadOn } from "@knocker/core/library.js";
+import type { OpenOptions } from "@knocker/core/options.js";
+import type { Driver } from "@knocker/core/driver.js";
+import type { AnyDatabase, Database } from "./database.js";
+import { chooseDriver, driverOf, type DriverChoice, use } from "./drivers.js";
+
+export * from "@knocker/core/index.js";
+export type { AnyDatabase, Changes, Database, NamedParameters, Statement } from "./database.js";
+export type { DriverChoice } from "./drivers.js";
+
+/** How to open a database on Node. */
+export interface NodeOpenOptions extends OpenOptions {
+  /** `"node:sqlite"`, `"better-sqlite3"`, or the class that one of them exports. Default: better-sqlite3 where the application has imported it, else the built-in one. */
+  driver?: DriverChoice;
+}
+
+/** A class of databases, given as the driver: its instances are what handlers get. */
+type ClassOf<Tx extends AnyDatabase> = new (...args: never[]) => Tx;
+
+/**
+ * Opens a database file (or `:memory:`), creates or migrates Knocker's schema, and sets WAL, `synchronous=FULL` and foreign keys.
+ * @throws UsageError where the arguments cannot be meant, SetupError where the library or a driver is missing, DatabaseError where the file cannot
+ * be used.
+ */
+export function open<Tx extends AnyDatabase>(path: string, options: NodeOpenOptions & { driver: ClassOf<Tx> }): Knocker<Tx>;
+export function open<Tx extends AnyDatabase = Database>(path: string, options?: NodeOpenOptions): Knocker<Tx>;
+export function open<Tx extends AnyDatabase>(path: string, options: NodeOpenOptions = {}): Knocker<Tx> {
+  check("open(path, options)", "options", options, OBJECT);
+  const { driver, ...rest } = options;
+  return knocker<Tx>(chooseDriver(driver), { path }, rest);
+}
+
+/**
+ * Knocker on the file of a database that the application has opened: the same SQLite library, on connections of its own.
+ * The given connection gets the functions and views, and is otherwise left as it is. A database in memory is shared.
+ * @throws UsageError where this is no open database.
+ */
+export function attach<Db extends AnyDatabase>(database: Db, options: OpenOptions = {}): Knocker<Db> {
+  return knocker<Db>(driverOf(database), { database }, options);
+}
+
+/**
+ * Loads the library on a connection of yours, for SQL of your own. Writes nothing; doing it twice is harmless.
+ * @throws UsageError where this is no open database.
+ */
+export function load(database: AnyDatabase, extension?: string): void {
+  loadOn(driverOf(database).wrap(database as Database), extension);
+}
+
+function knocker<Tx extends AnyDatabase>(
+  driver: Driver<Database>,
+  source: { path: string } | { database: Tx },
+  options: OpenOptions,
+): Knocker<Tx> {
+  const made = new Knocker<Tx>(driver as Driver<object> as Driver<Tx>, source, options);
+  use(driver);
+  return made;
+}

@@ -1,0 +1,4 @@
+import testing from "@knocker/core/suite/testing.js";
+import { runtime } from "./runtime.js";
+
+testing(runtime);

@@ -1,0 +1,4 @@
+import attaching from "@knocker/core/suite/attaching.js";
+import { runtime } from "./runtime.js";
+
+attaching(runtime);

@@ -1,0 +1,4 @@
+import judging from "@knocker/core/suite/judging.js";
+import { runtime } from "./runtime.js";
+
+judging(runtime);

@@ -1,4 +1,0 @@
-import loading from "../../js/suite/loading.js";
-import { runtime } from "./runtime.js";
-
-loading(runtime);

@@ -1,4 +1,0 @@
-import receive from "../../js/suite/receive.js";
-import { runtime } from "./runtime.js";
-
-receive(runtime);

@@ -1,4 +1,0 @@
-import testing from "../../js/suite/testing.js";
-import { runtime } from "./runtime.js";
-
-testing(runtime);

@@ -1,4 +1,0 @@
-import conformance from "../../js/suite/conformance.js";
-import { runtime } from "./runtime.js";
-
-conformance(runtime);

@@ -1,4 +1,0 @@
-import leftovers from "../../js/suite/leftovers.js";
-import { runtime } from "./runtime.js";
-
-leftovers(runtime);

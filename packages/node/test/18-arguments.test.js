@@ -1,4 +1,0 @@
-import refusals from "../../js/suite/arguments.js";
-import { runtime } from "./runtime.js";
-
-refusals(runtime);

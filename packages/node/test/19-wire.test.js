@@ -1,5 +1,0 @@
-import wire from "../../js/suite/wire.js";
-import { runtime } from "./runtime.js";
-import { servers } from "./servers.js";
-
-wire(runtime, servers);
