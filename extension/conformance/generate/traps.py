@@ -183,6 +183,31 @@ def notion(suite, family, sent, good):
     suite.handshake("the verification token before there is a secret", token, "", secrets=[])
     suite.refused("a verification token once there is one", token, "missing_header")
     suite.refused("no token and no secret", Sent(b"{}"), "no_secret", secrets=[])
+    verify_token(suite, token, good, family.items)
+
+
+def verify_token(suite, first, good, items, **more):
+    """A handshake that brings a secret counts only where the query has the option `verify_token`; no event needs it."""
+    options = {"verify_token": "test-token"}
+
+    def asked(query):
+        return first.to(url=f"{first.url}{query}")
+
+    suite.handshake("the verify token", asked("?verify_token=test-token"), "", secrets=[], options=options, **more)
+    suite.handshake("the verify token in escapes", asked("?a=1&verify_token=test%2Dtoken#x"), "", secrets=[], options=options, **more)
+    for name, query in [
+        ("no verify token", ""),
+        ("an empty verify token", "?verify_token="),
+        ("a verify token without value", "?verify_token"),
+        ("a longer verify token", "?verify_token=test-token2"),
+        ("a shorter verify token", "?verify_token=test-toke"),
+        ("a verify token in capitals", "?verify_token=Test-token"),
+        ("a verify token of another name", "?token=test-token"),
+        ("a verify token behind the query", "#?verify_token=test-token"),
+        ("a verify token and another before it", "?verify_token=x&verify_token=test-token"),
+    ]:
+        suite.refused(name, asked(query), "not_allowed", secrets=[], options=options)
+    suite.delivery("an event without the verify token", good, *items, options=options)
 
 
 def paddle(suite, family, sent, good):

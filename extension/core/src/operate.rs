@@ -177,6 +177,7 @@ impl Store {
         } else if let (true, Some(job)) = (options.force, self.job(job_id)?) {
             let worker = job.worker.as_deref().unwrap_or_default();
             self.record_attempt(&Attempt { error: Some("taken away by an operator"), ..Attempt::of(&job, "failed", worker, now) })?;
+            self.count_failure(state.endpoint_id, now)?;
             state.status = "failed".into();
         }
         Ok(state)

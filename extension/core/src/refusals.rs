@@ -2,7 +2,8 @@
 //!
 //! Three rooms, so that a flood of one kind takes no place from the others: what did not prove itself, bodies that were too large (a sender that
 //! does not try again loses the event with a 413, so somebody must see it), and handshakes that bring the secret of what follows. The first
-//! room is as large as the settings say, the others a tenth of that.
+//! room is as large as the settings say, the others a tenth of that. Of the second a tenth is filled in an hour, so that a short flood leaves room
+//! for what comes after it; the third is closed to strangers by the option `verify_token`.
 
 use crate::endpoint::{Config, Endpoint};
 use crate::error::Result;
@@ -15,7 +16,7 @@ use crate::store::Store;
 
 /// Of a kind of refusal (outcome and reason) so many are kept also where the room is full: a new kind must be seen.
 const SAMPLES: i64 = 3;
-/// How much smaller the rooms of their own are.
+/// How much smaller the rooms of their own are, and what of the one for large bodies is filled in an hour.
 const SHARE: i64 = 10;
 
 /// Which refused deliveries share a bound.
@@ -79,7 +80,28 @@ impl Room {
         match self {
             Room::Strangers => (rows, bytes),
             // At least one, unless nothing is wanted.
-            Room::TooLarge | Room::Handshakes => (rows.div_euclid(SHARE).max(rows.min(1)), bytes / SHARE),
+            Room::TooLarge => ((rows / SHARE).max(rows.min(1)), bytes / SHARE),
+            // Whatever is wanted: without the secret that it brings, nothing that follows can be verified.
+            Room::Handshakes => ((rows / SHARE).max(SAMPLES), bytes / SHARE),
+        }
+    }
+
+    /// Rows that are stored in any hour, and what says so.
+    fn hourly(self, config: &Config) -> (i64, &'static str) {
+        let setting = (config.invalid_per_hour, "invalid_per_hour");
+        match self {
+            Room::Strangers => setting,
+            Room::TooLarge => setting.min(((self.bounds(config).0 / SHARE).max(SAMPLES), "a hundredth of max_refused")),
+            Room::Handshakes => setting.max((1, setting.1)),
+        }
+    }
+
+    /// What stands in it, and its share of the settings.
+    fn describe(self) -> (&'static str, &'static str) {
+        match self {
+            Room::Strangers => ("refused deliveries", ""),
+            Room::TooLarge => ("too large deliveries", "a tenth of "),
+            Room::Handshakes => ("handshakes", "a tenth of "),
         }
     }
 
@@ -153,26 +175,31 @@ impl Store {
 
     /// Which bound lets this one only be counted, in a sentence that says what to do.
     fn limit_reached(&self, endpoint: &Endpoint, judgement: &Judgement, room: Room, now: i64) -> Result<Option<String>> {
-        let per_hour = endpoint.config.invalid_per_hour;
+        let config = &endpoint.config;
+        let (what, share) = room.describe();
+        let open = room == Room::Handshakes && !config.options.contains_key("verify_token");
+        let advice = if open { "; with the option verify_token strangers cannot fill their room" } else { "" };
+        let (per_hour, setting) = room.hourly(config);
         if room.stored(&self.last_hour(endpoint.id, now)?) >= per_hour {
-            return Ok(Some(format!("more than {per_hour} refused receipts this hour (invalid_per_hour); this one was only counted")));
+            return Ok(Some(format!("more than {per_hour} {what} this hour ({setting}); this one was only counted{advice}")));
         }
         let kinds = self.kept_refusals(endpoint.id)?;
         let kind = (judgement.outcome.name(), judgement.reason.as_deref().unwrap_or_default());
         let samples = kinds.iter().find(|(outcome, reason, _)| (outcome.as_str(), reason.as_str()) == kind).map_or(0, |(.., kept)| kept.n);
-        let kept = room.kept(&endpoint.config, &kinds);
-        let (most, most_bytes) = room.bounds(&endpoint.config);
+        let Kept { n, bytes } = room.kept(config, &kinds);
+        let (most, most_bytes) = room.bounds(config);
         if most > 0 && samples < SAMPLES {
             return Ok(None);
         }
-        let advice = "this one was only counted; prune deliveries, or set a retention policy, to make room";
-        Ok(if kept.n >= most {
-            Some(format!("{most} refused deliveries are kept (max_refused); {advice}"))
-        } else if kept.bytes >= most_bytes {
-            Some(format!("{most_bytes} bytes of refused deliveries are kept (max_refused_bytes); {advice}"))
+        let full = if n >= most {
+            format!("{n} {what} are kept ({share}max_refused)")
+        } else if bytes >= most_bytes {
+            format!("{bytes} bytes of {what} are kept ({share}max_refused_bytes)")
         } else {
-            None
-        })
+            return Ok(None);
+        };
+        let act = if most > 0 { "; prune deliveries, or set a retention policy, to make room" } else { "" };
+        Ok(Some(format!("{full}; this one was only counted{act}{advice}")))
     }
 
     /// What is kept of each kind: outcome and reason.
@@ -192,7 +219,8 @@ impl Store {
             let (most, most_bytes) = room.bounds(config);
             stats.kept += kept.n;
             stats.bytes += kept.bytes;
-            stats.full |= kept.n > 0 && (kept.n >= most || kept.bytes >= most_bytes);
+            // Where nothing is wanted, there is nothing to make room for.
+            stats.full |= config.max_refused > 0 && kept.n > 0 && (kept.n >= most || kept.bytes >= most_bytes);
         }
         Ok(stats)
     }

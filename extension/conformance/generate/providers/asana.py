@@ -1,6 +1,6 @@
 """Asana: a signed batch of events, after a first request that tells the secret."""
 
-from .. import family
+from .. import family, traps
 from ..signing import named
 from ..suite import Sent
 
@@ -12,6 +12,7 @@ def own(suite, entry, sent, good):
     first = Sent(headers={"X-Hook-Secret": secret})
     suite.handshake("the first request", first, "", secrets=[], response_headers={"x-hook-secret": secret})
     suite.handshake("the first request of another webhook", first, "", response_headers={"x-hook-secret": secret})
+    traps.verify_token(suite, first, good, entry.items, response_headers={"x-hook-secret": secret})
     suite.refused("a secret beside a wrong signature", first.header(entry.header, "0" * 64), "bad_signature")
     suite.twice("a retry", good, good, entry.items, 1, later=60_000)
     later = EVENT.replace(b"00.000Z", b"00.001Z")

@@ -3,6 +3,7 @@
 use super::engine::context::Context;
 use super::engine::event::{Batch, Event, Source};
 use super::engine::signature::SignatureScheme;
+use super::options::OptionSpec;
 use super::provider::{Handshake, Provider, Scheme};
 use super::redelivery::{DAY, Grain, Proof, Redelivery, Repeat, Retries};
 use super::secrets::Secrets;
@@ -20,6 +21,7 @@ pub(crate) static ASANA: Provider = Provider {
         batch: Batch::Path("events"),
         ..Event::UNKNOWN
     },
+    options: &[OptionSpec::VERIFY_TOKEN],
     redelivery: Redelivery {
         retries: Retries::For(DAY),
         body: Repeat::Unknown,
@@ -30,7 +32,8 @@ pub(crate) static ASANA: Provider = Provider {
         note: "created_at is in milliseconds",
     },
     handshake: Handshake {
-        about: "X-Hook-Secret: 200 with the same header; the secret is in the stored delivery's headers",
+        about: "X-Hook-Secret, and the query verify_token=<option verify_token> where that is set, as it should be: \
+                200 with the same header; the secret is in the stored delivery's headers",
         unsigned: Some(echo_secret),
         brings_secret: true,
         ..Handshake::NONE
@@ -56,6 +59,7 @@ fn echo_secret(context: &Context, _: &Secrets) -> Option<Verdict> {
 mod tests {
     use super::super::Reason;
     use super::super::testing::Case;
+    use super::ASANA;
 
     fn case(body: &str) -> Case {
         Case::new("asana").secret("test-secret").body(body)
@@ -70,6 +74,13 @@ mod tests {
         }
         let both = case("{}").header("X-Hook-Secret", "x").header("X-Hook-Signature", &"0".repeat(64));
         assert_eq!(both.refusal(), Reason::BadSignature);
+    }
+
+    #[test]
+    fn the_verify_token_is_not_stored() {
+        let case = Case::new("asana").options(r#"{"verify_token": "test-token"}"#).url("/hook?a=1&Verify%5Ftoken=test-token");
+        let request = case.request();
+        assert_eq!(ASANA.redact(&ASANA.options("").unwrap(), &request).url, "/hook?a=1&Verify%5Ftoken=[redacted]");
     }
 
     #[test]

@@ -208,6 +208,14 @@ mod tests {
     }
 
     #[test]
+    fn a_handshake_that_brings_a_secret_can_be_closed_to_strangers() {
+        for provider in ALL.iter().filter(|provider| provider.handshake_brings_secret()) {
+            let options = provider.option_defaults();
+            assert!(options.as_object().unwrap().contains_key("verify_token"), "{}", provider.name);
+        }
+    }
+
+    #[test]
     fn an_unknown_name_gets_the_nearest() {
         assert_eq!(find("GitHub").unwrap().name, "github");
         let error = find("githob").unwrap_err();

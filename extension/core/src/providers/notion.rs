@@ -5,6 +5,7 @@ use super::engine::encoding::Encoding;
 use super::engine::event::{Event, Source};
 use super::engine::json::Json;
 use super::engine::signature::{Form, SignatureScheme};
+use super::options::OptionSpec;
 use super::provider::{Handshake, Provider, Scheme};
 use super::redelivery::{DAY, Grain, Proof, Redelivery, Repeat, Retries};
 use super::secrets::Secrets;
@@ -17,6 +18,7 @@ pub(crate) static NOTION: Provider = Provider {
     docs: "https://developers.notion.com/reference/webhooks",
     scheme: Scheme::Signature(SIGNATURE),
     event: Event { types: &[Source::Json("type")], keys: &[Source::Json("id")], ..Event::UNKNOWN },
+    options: &[OptionSpec::VERIFY_TOKEN],
     redelivery: Redelivery {
         retries: Retries::For(DAY),
         body: Repeat::Renewed,
@@ -27,7 +29,8 @@ pub(crate) static NOTION: Provider = Provider {
         note: "attempt_number counts",
     },
     handshake: Handshake {
-        about: "unsigned verification_token while the endpoint has no secret: 200; the token is in the stored delivery's body",
+        about: "unsigned verification_token while the endpoint has no secret, and the query verify_token=<option verify_token> where that is set, as it should be: \
+                200; the token is in the stored delivery's body",
         unsigned: Some(take_token),
         brings_secret: true,
         ..Handshake::NONE

@@ -61,7 +61,7 @@ impl OptionSpec {
     /// `public_url`: the URL as the provider knows it, where it is signed.
     pub const PUBLIC_URL: Self = Self { name: "public_url", kind: Kind::Url, default: Preset::Nothing };
 
-    /// `verify_token`: the word agreed on for an unsigned handshake.
+    /// `verify_token`: the word agreed on for an unsigned handshake, which the sender puts into the query of the URL.
     pub const VERIFY_TOKEN: Self = Self { name: "verify_token", kind: Kind::Secret, default: Preset::Nothing };
 
     /// `id_path`: where the body holds the identity.

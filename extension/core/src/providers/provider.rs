@@ -6,7 +6,9 @@ use serde::ser::{Serialize, SerializeStruct, Serializer};
 use serde_json::{Map, Value};
 
 use super::engine::context::Context;
+use super::engine::digest::Digest;
 use super::engine::event::Event;
+use super::engine::form;
 use super::engine::limits::check_head;
 use super::engine::refusal::{Checked, Refusal};
 use super::engine::sample::Sample;
@@ -87,6 +89,18 @@ pub(crate) struct Handshake {
 
 impl Handshake {
     pub const NONE: Handshake = Handshake { about: "", unsigned: None, signed: None, brings_secret: false };
+
+    /// Refuses one that brings a secret to an endpoint with the option `verify_token` where the query of its URL has another word or none: such
+    /// a handshake proves nothing by itself, and whoever finds the URL could send it.
+    fn check_verify_token(&self, context: &Context) -> Checked<()> {
+        let Some(expected) = context.options.text("verify_token").filter(|_| self.brings_secret) else { return Ok(()) };
+        let given = form::value(context.request.query().as_bytes(), "verify_token").unwrap_or_default();
+        if Digest::of_token(expected).matches_token(&given) {
+            return Ok(());
+        }
+        let detail = "a handshake whose URL lacks verify_token=<option verify_token>: register the URL with it in the query";
+        Err(Refusal::new(Reason::NotAllowed, detail))
+    }
 }
 
 /// A fixed answer.
@@ -148,7 +162,10 @@ impl Provider {
             return self.refuse(&context, secrets, refusal);
         }
         if let Some(verdict) = self.handshake.unsigned.and_then(|answer| answer(&context, secrets)) {
-            return verdict;
+            return match self.handshake.check_verify_token(&context) {
+                Ok(()) => verdict,
+                Err(refusal) => self.refuse(&context, secrets, refusal),
+            };
         }
         let secret = match secrets.require().and_then(|()| self.prove(&context, secrets)) {
             Ok(secret) => secret,

@@ -41,8 +41,19 @@ impl Redaction {
 }
 
 /// Query parameters that carry a credential whatever the provider.
-const CREDENTIALS: &[&str] =
-    &["access_token", "api_key", "apikey", "auth", "auth_token", "hook_secret", "password", "secret", "token", "webhook_secret"];
+const CREDENTIALS: &[&str] = &[
+    "access_token",
+    "api_key",
+    "apikey",
+    "auth",
+    "auth_token",
+    "hook_secret",
+    "password",
+    "secret",
+    "token",
+    "verify_token",
+    "webhook_secret",
+];
 
 /// The request of an endpoint without provider, without credentials.
 pub(crate) fn redact<'r>(request: &'r Request<'_>) -> Redacted<'r> {

@@ -2,14 +2,16 @@
 
 use std::borrow::Cow;
 
+use super::limits::FORM_FIELDS;
+
 /// The decoded `name=value` pairs, in order. `+` is a space; a percent sign that begins no escape stays as it is.
 pub fn pairs(encoded: &[u8]) -> impl Iterator<Item = (Cow<'_, [u8]>, Cow<'_, [u8]>)> {
     encoded_pairs(encoded).map(|(name, value)| (decode(name), decode(value)))
 }
 
-/// The first value of `name`, where it is UTF-8.
+/// The first value of `name` among the first [`FORM_FIELDS`] pairs, where it is UTF-8.
 pub fn value<'a>(encoded: &'a [u8], name: &str) -> Option<Cow<'a, str>> {
-    let (_, value) = encoded_pairs(encoded).find(|(key, _)| *decode(key) == *name.as_bytes())?;
+    let (_, value) = encoded_pairs(encoded).take(FORM_FIELDS).find(|(key, _)| *decode(key) == *name.as_bytes())?;
     match decode(value) {
         Cow::Borrowed(bytes) => std::str::from_utf8(bytes).ok().map(Cow::Borrowed),
         Cow::Owned(bytes) => String::from_utf8(bytes).ok().map(Cow::Owned),
@@ -76,5 +78,12 @@ mod tests {
         assert_eq!(value(b"a=%FF&b=2", "a"), None);
         assert_eq!(value(b"a=%FF&b=2", "b").as_deref(), Some("2"));
         assert_eq!(encode("a b/é"), "a%20b%2F%C3%A9");
+    }
+
+    #[test]
+    fn fields_beyond_any_senders_are_not_read() {
+        let padded = |count: usize| format!("{}token=x", "a&".repeat(count));
+        assert_eq!(value(padded(FORM_FIELDS - 1).as_bytes(), "token").as_deref(), Some("x"));
+        assert_eq!(value(padded(FORM_FIELDS).as_bytes(), "token"), None);
     }
 }
