@@ -1,8 +1,9 @@
 //! Knocker's queue is Honker's: the same operations through `honker_*` functions and through Knocker's leave the same rows.
 //!
 //! With one difference, on purpose: where a lease ran out, Honker's claim leases the job again at once, and Knocker's lets it wait as after a
-//! failure and then run alone (`lifecycle/crashes.json`). So a claim that comes upon such a lease is Honker's own on both sides here, and what
-//! is compared goes on to be everything else, also after it.
+//! failure and then run alone (`lifecycle/crashes.json`); and its holder loses it at once with Honker, and with Knocker only when somebody has
+//! taken the job (`lifecycle/leases.json`). So a call that comes upon such a lease is Honker's own on both sides here, and what is compared
+//! goes on to be everything else, also after it.
 
 mod properties;
 
@@ -157,6 +158,11 @@ impl Queue for Knocker {
                     other => panic!("{other:?}"),
                 }
             }
+            Op::Ack { job, .. } | Op::Retry { job, .. } | Op::Fail { job, .. } | Op::Heartbeat { job, .. }
+                if lease_ended(&self.0, job, clock) =>
+            {
+                0
+            }
             Op::Ack { job, worker: index } => self.verdict("knocker_handled", &[argument(job), worker(index), argument(5), now()]),
             Op::Retry { job, worker: index, delay_s } => {
                 let options = json!({ "retry_after_s": delay_s }).to_string();
@@ -199,6 +205,11 @@ fn honker_claim(database: &Database, worker: usize, endpoint: usize, limit: i64,
 fn has_ended_lease(database: &Database, endpoint: usize, clock: &Clock) -> bool {
     let sql = "SELECT EXISTS (SELECT 1 FROM _honker_live WHERE queue = ?1 AND state = 'processing' AND claim_expires_at < ?2)";
     database.conn.query_row(sql, (queue(ENDPOINTS[endpoint].0), clock.seconds()), |row| row.get(0)).unwrap()
+}
+
+fn lease_ended(database: &Database, job: i64, clock: &Clock) -> bool {
+    let sql = "SELECT EXISTS (SELECT 1 FROM _honker_live WHERE id = ?1 AND state = 'processing' AND claim_expires_at < ?2)";
+    database.conn.query_row(sql, (job, clock.seconds()), |row| row.get(0)).unwrap()
 }
 
 /// The rows of both tables.

@@ -87,7 +87,7 @@ impl Store {
         check_duration(duration_ms)?;
         let error = shorten(error);
         self.write(|| {
-            let job = self.require_lease(job_id, worker, now)?;
+            let job = self.require_lease(job_id, worker)?;
             let endpoint = self.endpoint_by_id(self.event_state(job.event_id)?.endpoint_id)?;
             if options.no_handler && endpoint.config.unhandled == Unhandled::Ignore {
                 self.finish(&job, worker, "ignored", Some("no_handler"), Some(duration_ms), now)?;
@@ -114,14 +114,15 @@ impl Store {
         })
     }
 
-    /// Extends the lease to `now + lease_s` and returns when it runs out, in Unix milliseconds.
+    /// Extends the lease to `now + lease_s`, also one that ran out while nobody has taken the job, and returns when it runs out, in Unix
+    /// milliseconds.
     ///
     /// # Errors
     /// [`Code::LeaseLost`].
     pub fn extend(&self, job_id: i64, worker: &str, lease_s: i64, now: i64) -> Result<i64> {
         check_lease(lease_s)?;
         self.write(|| {
-            self.require_lease(job_id, worker, now)?;
+            self.require_lease(job_id, worker)?;
             Ok(self.extend_lease(job_id, lease_s, now)? * 1000)
         })
     }
@@ -146,7 +147,7 @@ impl Store {
         check_duration(duration_ms)?;
         let reason = reason.map(shorten);
         self.write(|| {
-            let job = self.require_lease(job_id, worker, now)?;
+            let job = self.require_lease(job_id, worker)?;
             self.finish(&job, worker, status, reason, Some(duration_ms), now)?;
             self.remove_job(job.id)
         })
@@ -198,9 +199,9 @@ impl Store {
         self.count_minute(endpoint_id, Tally { failures: 1, ..Tally::default() }, now)
     }
 
-    fn require_lease(&self, job_id: i64, worker: &str, now: i64) -> Result<Job> {
-        self.leased_job(job_id, worker, now)?
-            .ok_or_else(|| Error::new(Code::LeaseLost, format!("job {job_id} is not leased to worker {:?} at this time", shorten(worker))))
+    fn require_lease(&self, job_id: i64, worker: &str) -> Result<Job> {
+        self.leased_job(job_id, worker)?
+            .ok_or_else(|| Error::new(Code::LeaseLost, format!("job {job_id} is not leased to worker {:?}", shorten(worker))))
     }
 }
 

@@ -166,7 +166,7 @@ impl Model {
 
     /// Whether the lease was the worker's.
     pub fn verdict(&mut self, index: usize, worker: usize, verdict: Verdict, now: i64) -> bool {
-        let Some(event) = self.events.get_mut(index).filter(|event| event.is_leased_to(worker, now)) else { return false };
+        let Some(event) = self.events.get_mut(index).filter(|event| event.is_leased_to(worker)) else { return false };
         event.lease = None;
         event.standing = Standing::Ordinary;
         let exhausted = event.attempts >= event.max_attempts;
@@ -181,14 +181,14 @@ impl Model {
     }
 
     pub fn extend(&mut self, index: usize, worker: usize, lease_s: i64, now: i64) -> bool {
-        let Some(event) = self.events.get_mut(index).filter(|event| event.is_leased_to(worker, now)) else { return false };
+        let Some(event) = self.events.get_mut(index).filter(|event| event.is_leased_to(worker)) else { return false };
         event.lease = Some((worker, now + lease_s));
         true
     }
 
     pub fn release(&mut self, worker: usize, now: i64) -> i64 {
         let mut released = 0;
-        for event in self.events.iter_mut().filter(|event| event.is_leased_to(worker, now)) {
+        for event in self.events.iter_mut().filter(|event| event.is_leased_to(worker) && !event.has_run_out(now)) {
             event.lease = None;
             event.attempts -= 1;
             event.status = if event.attempts == 0 { "received" } else { "failed" };
@@ -269,17 +269,21 @@ impl Event {
     }
 
     fn is_over(&self, now: i64) -> bool {
-        self.lease.is_some_and(|(_, until)| until < now || until > now + FURTHEST_LEASE_S)
+        self.has_run_out(now) || self.lease.is_some_and(|(_, until)| until > now + FURTHEST_LEASE_S)
+    }
+
+    fn has_run_out(&self, now: i64) -> bool {
+        self.lease.is_some_and(|(_, until)| until < now)
     }
 
     /// As others see it.
     fn is_held_by(&self, worker: usize, now: i64) -> bool {
-        self.is_leased_to(worker, now) && !self.is_over(now)
+        self.is_leased_to(worker) && !self.is_over(now)
     }
 
-    /// As the worker itself sees it.
-    fn is_leased_to(&self, worker: usize, now: i64) -> bool {
-        self.lease.is_some_and(|(holder, until)| holder == worker && until >= now)
+    /// As the worker itself sees it, for as long as nobody has taken the job.
+    fn is_leased_to(&self, worker: usize) -> bool {
+        self.lease.is_some_and(|(holder, _)| holder == worker)
     }
 
     fn take(&mut self, worker: usize, until: i64, standing: Standing) {
