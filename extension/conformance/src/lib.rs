@@ -5,7 +5,7 @@
 //! - [`cases`] reads the data files of this folder; its README describes their formats.
 //! - [`clock`] replaces the clock that SQL sees.
 //! - [`contract`] reads the promises of `docs/sql.md`.
-//! - [`verification`] and [`scenario`] run them, [`matching`] compares what comes back.
+//! - [`verification`] and [`scenario`] run them, [`matching`] compares what comes back, [`counts`] tells how many ran.
 //! - [`acknowledgements`] and [`worker`] are what the test processes of the kill and contention tests share.
 //! - [`writing`] has a call of every function that writes, for tests that disturb them.
 //! - [`promises`] holds a file against what was acknowledged, [`crash`] makes the files that a power cut or a failing disk leaves.
@@ -15,6 +15,7 @@ pub mod acknowledgements;
 pub mod cases;
 pub mod clock;
 pub mod contract;
+pub mod counts;
 #[cfg(target_os = "linux")]
 pub mod crash;
 pub mod database;

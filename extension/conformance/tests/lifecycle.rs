@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use knocker_conformance::cases;
+use knocker_conformance::counts;
 use knocker_conformance::database::Database;
 use knocker_conformance::invariants;
 use knocker_conformance::scenario::LifecycleFile;
@@ -29,5 +30,6 @@ fn every_lifecycle_scenario_runs_as_told() {
     }
     println!("lifecycle: {run} scenarios, {steps} steps, of {} files", files.len());
     assert_eq!(run, cases::count(&files, "scenarios"), "a scenario was not run");
+    counts::write("lifecycle", run);
     assert!(problems.is_empty(), "{} of {run} scenarios failed:\n{}", problems.len(), problems.join("\n"));
 }

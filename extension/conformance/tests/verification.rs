@@ -3,6 +3,7 @@
 use std::collections::{BTreeSet, HashSet};
 
 use knocker_conformance::cases;
+use knocker_conformance::counts;
 use knocker_conformance::database::Database;
 use knocker_conformance::verification::{Case, VerificationFile};
 
@@ -34,6 +35,7 @@ fn every_verification_case_gets_its_verdict() {
     }
     println!("verification: {run} cases of {} files", files.len());
     assert_eq!(run, cases::count(&files, "cases"), "a case was not run");
+    counts::write("verification", run);
     assert_eq!(providers, catalogue(), "a provider without cases, or cases without their provider");
     assert!(problems.is_empty(), "{} of {run} cases failed:\n{}", problems.len(), problems.join("\n"));
 }

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 import knocker
+from conformance_counts import write_count
 from knocker.event import to_ms
 from knocker.testing import FrozenClock, sign
 
@@ -40,6 +41,8 @@ def list_of_cases() -> Iterator[None]:
     """Every case of the data ran, and the list is printed."""
     RAN.clear()
     yield
+    for kind in ("verification", "lifecycle"):
+        write_count(kind, sum(case.startswith(f"{kind}/") for case in RAN))
     wanted = [f"{file.parent.name}/{file.name}: {case['name']}" for file, _, case in VERIFICATION + LIFECYCLE]
     print("\n" + "\n".join(RAN) + f"\n{len(RAN)} conformance cases of {len(wanted)}")
     assert VERIFICATION, "there is no verification data"

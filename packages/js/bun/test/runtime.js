@@ -7,6 +7,7 @@ import * as testing from "@knocker/bun/testing";
 import { Database, knocker, open, openRaw } from "./opening.js";
 
 export const runtime = {
+  name: "bun",
   label: `Bun ${Bun.version}`,
   describe,
   it,

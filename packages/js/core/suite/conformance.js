@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 
+import { writeCount } from "./counts.js";
 import { failure, file } from "./workplace.js";
 
 const ROOT = new URL("../../../../extension/conformance/", import.meta.url);
@@ -69,6 +70,7 @@ export default function conformance(runtime) {
         const expected = contents.reduce((sum, [, content]) => sum + content[list].length, 0);
         assert.ok(expected > 0, `${folder} holds no data`);
         assert.equal(ran, expected);
+        writeCount(runtime, folder, ran);
         console.log(`conformance: ${ran} of ${expected} ${list} of ${folder} ran on ${runtime.label}`);
       });
     });

@@ -7,6 +7,7 @@ import * as testing from "@knocker/node/testing";
 import { Database, driver, knocker, open, openRaw } from "./opening.js";
 
 export const runtime = {
+  name: "node",
   label: `Node ${process.versions.node} with ${driver}`,
   describe,
   it,
