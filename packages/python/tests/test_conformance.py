@@ -230,6 +230,7 @@ class Scenario:
             "delivery_id": delivery.id,
             "endpoint": event.endpoint,
             "type": event.type,
+            "key": event.key,
             "attempt": event.attempt,
             "max_attempts": event.max_attempts,
             "lease_expires_at": job.lease_expires_at,

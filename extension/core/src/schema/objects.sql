@@ -138,7 +138,7 @@ SELECT id, kind, filter, events, deliveries, attempts, audits, pruned_at FROM _k
 
 -- The partial index _honker_live_processing_deadline holds the leased jobs alone, so this costs what is leased, not what waits.
 CREATE VIEW knocker_jobs AS
-SELECT j.id AS job_id, j.worker_id AS worker, e.id AS event_id, d.id AS delivery_id, p.name AS endpoint, e.type,
+SELECT j.id AS job_id, j.worker_id AS worker, e.id AS event_id, d.id AS delivery_id, p.name AS endpoint, e.type, e.key,
        j.attempts AS attempt, j.max_attempts, j.claim_expires_at * 1000 AS lease_expires_at, e.received_at,
        d.method, d.url, d.headers,
        CASE WHEN d.id = e.delivery_id THEN

@@ -14,6 +14,11 @@ export class Event {
   readonly endpoint: string;
   /** The provider's event type; null where the provider has none. */
   readonly type: string | null;
+  /**
+   * The identity of the occurrence, the same however often it is delivered: with `endpoint` it is what to give to others as an idempotency key.
+   * Null where nothing tells two occurrences apart.
+   */
+  readonly key: string | null;
   /** 1 for the first attempt. */
   readonly attempt: number;
   readonly maxAttempts: number;
@@ -31,6 +36,7 @@ export class Event {
     this.deliveryId = job["delivery_id"] as number;
     this.endpoint = job["endpoint"] as string;
     this.type = job["type"] as string | null;
+    this.key = job["key"] as string | null;
     this.attempt = job["attempt"] as number;
     this.maxAttempts = job["max_attempts"] as number;
     this.receivedAt = new Date(job["received_at"] as number);

@@ -15,7 +15,7 @@ from knocker.event import Event, EventDelivery, to_datetime
 from knocker.request import Headers
 
 _COLUMNS = (
-    "job_id, worker, event_id, delivery_id, endpoint, type, attempt, max_attempts, lease_expires_at, received_at, "
+    "job_id, worker, event_id, delivery_id, endpoint, type, key, attempt, max_attempts, lease_expires_at, received_at, "
     "method, url, headers, body"
 )
 
@@ -114,6 +114,7 @@ def _job(row: tuple[Any, ...]) -> Job:
         delivery_id,
         endpoint,
         kind,
+        key,
         attempt,
         most,
         expires_at,
@@ -124,5 +125,5 @@ def _job(row: tuple[Any, ...]) -> Job:
         body,
     ) = row
     delivery = EventDelivery(delivery_id, method, url, Headers(json.loads(headers)))
-    event = Event(event_id, endpoint, kind, body or b"", attempt, most, to_datetime(received_at), delivery)
+    event = Event(event_id, endpoint, kind, key, body or b"", attempt, most, to_datetime(received_at), delivery)
     return Job(job_id, worker, to_datetime(expires_at), event)
