@@ -11,7 +11,7 @@ stripe = hooks.endpoint("stripe", provider="stripe", secrets=[os.environ["STRIPE
 @stripe.on("checkout.session.completed")
 def fulfil(event, tx):
     tx.execute("CREATE TABLE IF NOT EXISTS orders (id TEXT PRIMARY KEY)")
-    tx.execute("INSERT INTO orders (id) VALUES (?)", [event.json()["data"]["object"]["id"]])
+    tx.execute("INSERT INTO orders (id) VALUES (?) ON CONFLICT DO NOTHING", [event.json()["data"]["object"]["id"]])
 
 
 app = hooks.asgi("/webhooks")

@@ -15,7 +15,7 @@ def fulfil(event, tx):
     session = event.json()["data"]["object"]
     if session["payment_status"] != "paid":
         raise knocker.Retry(after=60, reason="not paid yet")
-    tx.execute("INSERT INTO orders (id) VALUES (?)", [session["id"]])
+    tx.execute("INSERT INTO orders (id) VALUES (?) ON CONFLICT DO NOTHING", [session["id"]])
 
 
 def checkout(clock, status):

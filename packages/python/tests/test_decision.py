@@ -171,7 +171,7 @@ def test_each_line_of_the_log_names_its_event(hooks: knocker.Hooks, inbox: knock
         "event 2 of inbox (order.lost), attempt 1: failed",
         "event 2 of inbox (order.lost), attempt 1: failed",
         "event 3 of inbox (no type), attempt 1: failed",
-        "event 3 of inbox (no type), attempt 1: dead",
+        "event 3 of inbox (no type), attempt 1: dead: no_handler",
         "event 4 of inbox ('two\\nlines'), attempt 1: failed",
-        "event 4 of inbox ('two\\nlines'), attempt 1: dead",
+        "event 4 of inbox ('two\\nlines'), attempt 1: dead: no_handler",
     ]

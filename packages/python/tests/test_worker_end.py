@@ -28,6 +28,7 @@ async def coroutine(error: BaseException, event: knocker.Event) -> None: ...
         *({"concurrency": concurrency} for concurrency in (0, -1, 1.5, "4", True)),
         *({"poll": poll} for poll in (0, -1, float("nan"), float("inf"), "1")),
         *({"on_error": on_error} for on_error in (5, "log", coroutine)),
+        *({"on_dead": on_dead} for on_dead in (5, "log", coroutine)),
     ],
     ids=str,
 )

@@ -5,7 +5,7 @@ stripe = hooks.endpoint("stripe", provider="stripe", secrets=[os.environ["STRIPE
 
 @stripe.on("checkout.session.completed")
 def fulfil(event, tx):
-    tx.execute("INSERT INTO orders (id) VALUES (?)", [event.json()["data"]["object"]["id"]])
+    tx.execute("INSERT INTO orders (id) VALUES (?) ON CONFLICT DO NOTHING", [event.json()["data"]["object"]["id"]])
 
 app.mount("/webhooks", hooks.asgi())
 hooks.run_worker()

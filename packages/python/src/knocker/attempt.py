@@ -7,7 +7,8 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from knocker.attempt_report import AttemptReport, OnError
+from knocker.attempt_report import AttemptReport, FailureHooks
+from knocker.connection import rows
 from knocker.database import Database
 from knocker.decision import Decision, Ignore, Retry, stored_text
 from knocker.driver_errors import translate, translated
@@ -40,7 +41,7 @@ class AttemptRunner:
         endpoints: Mapping[str, Endpoint],
         loop: Callable[[], asyncio.AbstractEventLoop],
         database: Database,
-        on_error: OnError | None,
+        hooks: FailureHooks,
         renew: Callable[[], None],
         renew_after_ms: float,
     ) -> None:
@@ -49,7 +50,7 @@ class AttemptRunner:
         self._endpoints = endpoints
         self._loop = loop
         self._database = database
-        self._on_error = on_error
+        self._hooks = hooks
         self._renew = renew
         self._renew_after_ms = renew_after_ms
 
@@ -61,7 +62,7 @@ class AttemptRunner:
     def run(self, job: Job) -> str:
         """Handles the job and returns what became of it: handled, failed, dead, ignored, lease_lost or, where no result could be written,
         ``unwritten``."""
-        report = AttemptReport(job, self._on_error)
+        report = AttemptReport(job.event, self._hooks)
         try:
             status = self._attempt(job, report)
         except LeaseLostError as error:
@@ -71,8 +72,22 @@ class AttemptRunner:
         except Exception as error:
             status = UNWRITTEN
             report.failed(error, "result not written, the lease runs out")
-        report.ended(status)
+        if status == "dead":
+            report.dead(self._reason(job))
+        else:
+            report.ended(status)
         return status
+
+    def _reason(self, job: Job) -> str | None:
+        """What is stored with the event."""
+        try:
+            found = rows(self._transaction.connection, "SELECT reason FROM knocker_events WHERE id = ?", [job.event.id])
+        except Exception as error:
+            # The event is dead whether it can be read now or not.
+            if translate(error) is None:
+                raise
+            return None
+        return str(found[0][0]) if found else None
 
     def _attempt(self, job: Job, report: AttemptReport) -> str:
         event = job.event

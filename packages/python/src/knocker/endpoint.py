@@ -17,6 +17,7 @@ from knocker.http.asgi import AsgiApp
 from knocker.http.settings import HttpSettings
 from knocker.http.wsgi import WsgiApp
 from knocker.receipt import Receipt, Verdict
+from knocker.refusals import Refusals
 from knocker.request import Headers, HeadersLike, WebhookRequest, raw_bytes
 from knocker.ticket import Ticket
 
@@ -29,11 +30,20 @@ AnyHandler = TypeVar("AnyHandler", bound=Handler)
 class Endpoint:
     """One endpoint of a :class:`~knocker.Hooks`; made by :meth:`~knocker.Hooks.endpoint`. Thread-safe."""
 
-    def __init__(self, database: Database, http: HttpSettings, name: str, secrets: Secrets, settings: Mapping[str, Any] | None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        http: HttpSettings,
+        refusals: Refusals,
+        name: str,
+        secrets: Secrets,
+        settings: Mapping[str, Any] | None,
+    ) -> None:
         self.name = name
         self.handlers = Handlers()
         self._database = database
         self._http = http
+        self._refusals = refusals
         self._secrets = EndpointSecrets(name, secrets)
         self._declared: Callable[[], None] | None = None
         if settings is not None:
@@ -117,11 +127,13 @@ class Endpoint:
 
         Callers of several threads share commits. Raises :class:`~knocker.KnockerError` where nothing could be stored.
         """
-        return self._stored("knocker_judge", request.to_json(), request.body, self._secrets.of(request))
+        receipt = self._stored("knocker_judge", request.to_json(), request.body, self._secrets.of(request))
+        return self._told(receipt, request)
 
     async def areceive(self, request: WebhookRequest) -> Receipt:
         """As :meth:`receive`, for coroutines; concurrent tasks share commits."""
-        return await self._astored("knocker_judge", request.to_json(), request.body, await self._secrets.aof(request))
+        receipt = await self._astored("knocker_judge", request.to_json(), request.body, await self._secrets.aof(request))
+        return self._told(receipt, request)
 
     def ingest(
         self,
@@ -143,7 +155,7 @@ class Endpoint:
         The dedupe identity is the first that is not empty of ``key``, ``provider_event_id`` and ``provider_delivery_id``.
         """
         fields = _fields(valid, type, key, reason, detail, provider_event_id, provider_delivery_id, method, url, headers)
-        return self._stored("knocker_attest", fields, raw_bytes(body))
+        return self._told(self._stored("knocker_attest", fields, raw_bytes(body)))
 
     async def aingest(
         self,
@@ -162,7 +174,7 @@ class Endpoint:
     ) -> Receipt:
         """As :meth:`ingest`, for coroutines."""
         fields = _fields(valid, type, key, reason, detail, provider_event_id, provider_delivery_id, method, url, headers)
-        return await self._astored("knocker_attest", fields, raw_bytes(body))
+        return self._told(await self._astored("knocker_attest", fields, raw_bytes(body)))
 
     def verify(self, request: WebhookRequest) -> Verdict:
         """The verdict on a request with this endpoint's provider, options and secrets; nothing is stored.
@@ -193,6 +205,10 @@ class Endpoint:
     def wsgi(self) -> WsgiApp:
         """A WSGI app that receives for this endpoint at every path."""
         return WsgiApp(lambda _: self, self._http)
+
+    def _told(self, receipt: Receipt, request: WebhookRequest | None = None) -> Receipt:
+        self._refusals.tell(self.name, receipt, request, self.max_body_bytes)
+        return receipt
 
     def _stored(self, judge: str, *arguments: Value) -> Receipt:
         """Has it judged outside of any transaction, and what was found stored in the writer's."""

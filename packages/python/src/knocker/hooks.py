@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Literal
 
+from knocker.attempt_report import FailureHooks, OnDead, OnError
 from knocker.connection import DriverName, Synchronous
 from knocker.connections import Clock
 from knocker.database import Database
@@ -20,15 +21,18 @@ from knocker.http.settings import HttpSettings
 from knocker.http.wsgi import Wsgi, WsgiApp
 from knocker.leases import Leases
 from knocker.operate import Operations
-from knocker.worker import OnError, Worker
+from knocker.refusals import Refusals
+from knocker.worker import Worker
 
 
 class Hooks(Operations):
     """The webhooks of one SQLite file; made by :func:`knocker.open`. Thread-safe, and usable again after a fork."""
 
-    def __init__(self, database: Database, http: HttpSettings) -> None:
+    def __init__(self, database: Database, http: HttpSettings, failure_hooks: FailureHooks) -> None:
         self.database = database
         self._http = http
+        self._failure_hooks = failure_hooks
+        self._refusals = Refusals(database.current_ms)
         self._endpoints: dict[str, Endpoint] = {}
         self._workers: weakref.WeakSet[Worker] = weakref.WeakSet()
         database.declare_again.append(self._declare_again)
@@ -96,7 +100,7 @@ class Hooks(Operations):
     def _add(self, name: str, secrets: Secrets, settings: Mapping[str, Any] | None) -> Endpoint:
         if name in self._endpoints:
             raise UsageError(f"endpoint {name!r} is there already: hooks.endpoints[{name!r}]")
-        endpoint = Endpoint(self.database, self._http, name, secrets, settings)
+        endpoint = Endpoint(self.database, self._http, self._refusals, name, secrets, settings)
         self._endpoints[name] = endpoint
         return endpoint
 
@@ -119,25 +123,52 @@ class Hooks(Operations):
         poll: float = 1.0,
         lease_s: int = 60,
         on_error: OnError | None = None,
+        on_dead: OnDead | None = None,
     ) -> Worker:
         """A worker that is not started. ``concurrency`` is how many handlers run at once, each with its own connection; ``poll`` the
         seconds after which it looks at the file even if nothing told it to; ``lease_s`` the lease of a job, 1 to 86,400 seconds, extended
-        while its handler runs; ``on_error(error, event)`` is called in the worker's thread for each failed attempt."""
-        worker = Worker(self.database, self._endpoints, concurrency=concurrency, poll=poll, lease_s=lease_s, on_error=on_error)
+        while its handler runs. ``on_error(error, event)`` is called in the worker's thread for each failed attempt, and
+        ``on_dead(event, reason)`` for each event that is dead now; by default those of :func:`knocker.open`."""
+        hooks = FailureHooks(on_error, on_dead).or_else(self._failure_hooks)
+        worker = Worker(self.database, self._endpoints, concurrency=concurrency, poll=poll, lease_s=lease_s, hooks=hooks)
         self._workers.add(worker)
         return worker
 
-    def run_worker(self, *, concurrency: int = 1, poll: float = 1.0, lease_s: int = 60, on_error: OnError | None = None) -> None:
+    def run_worker(
+        self,
+        *,
+        concurrency: int = 1,
+        poll: float = 1.0,
+        lease_s: int = 60,
+        on_error: OnError | None = None,
+        on_dead: OnDead | None = None,
+    ) -> None:
         """Handles events until SIGTERM or SIGINT (in the main thread): then finishes what runs and gives back the rest."""
-        self.worker(concurrency=concurrency, poll=poll, lease_s=lease_s, on_error=on_error).run()
+        self.worker(concurrency=concurrency, poll=poll, lease_s=lease_s, on_error=on_error, on_dead=on_dead).run()
 
-    async def arun_worker(self, *, concurrency: int = 1, poll: float = 1.0, lease_s: int = 60, on_error: OnError | None = None) -> None:
+    async def arun_worker(
+        self,
+        *,
+        concurrency: int = 1,
+        poll: float = 1.0,
+        lease_s: int = 60,
+        on_error: OnError | None = None,
+        on_dead: OnDead | None = None,
+    ) -> None:
         """As :meth:`run_worker` on the running event loop, where coroutine handlers run too, until it is cancelled."""
-        await self.worker(concurrency=concurrency, poll=poll, lease_s=lease_s, on_error=on_error).arun()
+        await self.worker(concurrency=concurrency, poll=poll, lease_s=lease_s, on_error=on_error, on_dead=on_dead).arun()
 
-    def start_worker(self, *, concurrency: int = 1, poll: float = 1.0, lease_s: int = 60, on_error: OnError | None = None) -> Worker:
+    def start_worker(
+        self,
+        *,
+        concurrency: int = 1,
+        poll: float = 1.0,
+        lease_s: int = 60,
+        on_error: OnError | None = None,
+        on_dead: OnDead | None = None,
+    ) -> Worker:
         """Handles events in threads of this process: ``with hooks.start_worker(): …``, or call ``stop()`` on what it returns."""
-        worker = self.worker(concurrency=concurrency, poll=poll, lease_s=lease_s, on_error=on_error)
+        worker = self.worker(concurrency=concurrency, poll=poll, lease_s=lease_s, on_error=on_error, on_dead=on_dead)
         worker.start()
         return worker
 
@@ -169,6 +200,8 @@ def open_hooks(
     public_url: str | None = None,
     trusted_proxies: Sequence[str] = (),
     body_timeout_s: float = 30.0,
+    on_error: OnError | None = None,
+    on_dead: OnDead | None = None,
 ) -> Hooks:
     """Opens the webhooks of a SQLite file, and creates what is missing in it.
 
@@ -176,11 +209,13 @@ def open_hooks(
     take the last moments that were answered with 2xx. ``driver`` is ``"sqlite3"``, ``"apsw"`` or ``"pysqlite3"``, by default the first
     that can load the library: use the one your app opens this file with. ``extension`` is the path of the library, see
     :func:`knocker.loadable_path`. ``clock`` returns Unix milliseconds, for tests. ``public_url``, ``trusted_proxies`` and
-    ``body_timeout_s`` are of :class:`knocker.http.settings.HttpSettings`.
+    ``body_timeout_s`` are of :class:`knocker.http.settings.HttpSettings`. ``on_error`` and ``on_dead`` are those of
+    :meth:`~knocker.Hooks.worker`, for every worker of these hooks.
 
     Raises :class:`~knocker.CannotLoadError`, :class:`~knocker.LibraryNotFoundError`, :class:`~knocker.SchemaTooNewError`, and the errors
     of a failing database.
     """
+    failure_hooks = FailureHooks(on_error, on_dead)
     http = HttpSettings(public_url, tuple(trusted_proxies) if not isinstance(trusted_proxies, str) else trusted_proxies, body_timeout_s)
     database = Database(path, synchronous=synchronous, busy_timeout_s=busy_timeout_s, driver=driver, extension=extension, clock=clock)
-    return Hooks(database, http)
+    return Hooks(database, http, failure_hooks)

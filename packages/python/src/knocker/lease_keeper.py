@@ -12,7 +12,9 @@ from collections.abc import Callable, Mapping
 from knocker.connection import Connection, call, rows
 from knocker.database import Database
 from knocker.endpoint import Endpoint
+from knocker.event import Event
 from knocker.leases import Job
+from knocker.lost_attempts import LostAttempt, event_of, last_attempt, lost_since
 from knocker.worker_connection import WorkerConnection
 
 logger = logging.getLogger("knocker.worker")
@@ -24,12 +26,16 @@ _MOST_AHEAD = 32
 _MARGIN_S = 1.0
 LONGEST_LEASE_S = 86_400
 
+TellLost = Callable[[Event, LostAttempt], None]
+"""What is to happen with an attempt that nobody has ended."""
+
 
 class LeaseKeeper:
     """Thread-safe. Its connections commit as receipts do: a commit that is not synced lies in front of synced ones, and they are lost with
     its pages."""
 
-    def __init__(self, database: Database, worker: str, lease_s: int, endpoints: Mapping[str, Endpoint]) -> None:
+    def __init__(self, database: Database, worker: str, lease_s: int, endpoints: Mapping[str, Endpoint], tell_lost: TellLost) -> None:
+        """``tell_lost`` is called with each attempt of a worker that died or let go of it, once its claim has recorded it."""
         # One connection to claim and one to extend, so that neither waits while the other waits for the write lock.
         self._database = database
         self._worker = worker
@@ -38,6 +44,7 @@ class LeaseKeeper:
         self._generation = database.generation
         self._lease_s = lease_s
         self._endpoints = endpoints
+        self._tell_lost = tell_lost
         self._lock = threading.Lock()
         self._ready: deque[Job] = deque()
         self._held: set[int] = set()
@@ -51,15 +58,19 @@ class LeaseKeeper:
         """The next job, or None where none is due. ``idle`` others wait too; ``more_came`` is called where there is work for them."""
         if self._generation != self._database.generation:
             self._forget()
+        lost: list[tuple[Event, LostAttempt]] = []
         job = self._next()
         if job is None:
             with self._claiming.use() as connection:
                 job = self._next()
                 if job is None:
-                    self._claim(connection, 1 + idle)
+                    lost = self._claim(connection, 1 + idle)
                     job = self._next()
         if idle and self._ready:
             more_came()
+        # Whoever is told may take his time, and use the file.
+        for event, attempt in lost:
+            self._tell_lost(event, attempt)
         return job
 
     def _next(self) -> Job | None:
@@ -75,15 +86,21 @@ class LeaseKeeper:
             self._lost.clear()
             self._given_up.clear()
 
-    def _claim(self, connection: Connection, wanted: int) -> None:
+    def _claim(self, connection: Connection, wanted: int) -> list[tuple[Event, LostAttempt]]:
+        """Claims what is due, and returns the attempts that turned out to be lost."""
         names = [name for name, endpoint in self._endpoints.items() if len(endpoint.handlers)]
         # A look takes no lock; a claim would wait for whoever writes, for nothing.
         self.due_ms = self._claiming.leases.next_due_ms(names) if names else None
         if self.due_ms != 0:
-            return
+            return []
         self._database.checkpoints.require_sound(connection)
         ahead = min(_MOST_AHEAD, int(_AHEAD_S / self._usual_s * wanted))
-        if self._claiming.leases.claim(wanted + ahead, self._lease_s, names):
+        # One transaction, so that what another worker's claim records is not told here as well.
+        with self._claiming.transaction():
+            last = last_attempt(connection)
+            claimed = self._claiming.leases.claim(wanted + ahead, self._lease_s, names)
+            lost = lost_since(connection, last)
+        if claimed:
             with self._lock:
                 held = set(self._held)
             jobs = self._claiming.leases.jobs(without=held)
@@ -91,7 +108,9 @@ class LeaseKeeper:
                 jobs = [job for job in jobs if not self._is_given_up(job)]
                 self._ready.extend(jobs)
                 self._held.update(job.id for job in jobs)
-            self._claiming.committed(len(jobs))
+        if claimed or lost:
+            self._claiming.committed(claimed + len(lost))
+        return [(event, attempt) for attempt in lost if (event := event_of(connection, attempt)) is not None]
 
     def _is_given_up(self, job: Job) -> bool:
         """Whether this is the very attempt whose result could not be written, and not the one after its lease has run out."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import logging
 import os
 import secrets
@@ -17,23 +16,23 @@ from typing import Any
 
 from knocker.arguments import positive, whole
 from knocker.attempt import UNWRITTEN, AttemptRunner
-from knocker.attempt_report import OnError
+from knocker.attempt_report import AttemptReport, FailureHooks
 from knocker.connection import call, is_read_only, rows
 from knocker.database import Database
 from knocker.endpoint import Endpoint
-from knocker.error_codes import BusyError, ReadOnlyError
+from knocker.error_codes import BusyError, LeaseLostError, ReadOnlyError
 from knocker.errors import ClosedError, FileReplacedError, KnockerError, UsageError
+from knocker.event import Event
 from knocker.event_loop import BackgroundLoop, settled
 from knocker.handler_connection import handler_class
 from knocker.lease_keeper import LONGEST_LEASE_S, LeaseKeeper
 from knocker.leases import Leases
+from knocker.lost_attempts import LostAttempt
 from knocker.stop_signals import stopped_by_signals
 from knocker.transaction import HandlerTransaction
 from knocker.watch import FileWatch
 
 logger = logging.getLogger("knocker.worker")
-
-__all__ = ["OnError", "Worker"]
 
 # After an error of the database itself.
 _PAUSE_S = 1.0
@@ -62,20 +61,18 @@ class Worker:
         concurrency: int = 1,
         poll: float = 1.0,
         lease_s: int = 60,
-        on_error: OnError | None = None,
+        hooks: FailureHooks,
     ) -> None:
         whole("concurrency", concurrency, 1, _MOST_THREADS)
         whole("lease_s", lease_s, 1, LONGEST_LEASE_S)
         positive("poll", poll)
-        if on_error is not None:
-            _check_on_error(on_error)
         self.name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._database = database
         self._endpoints = endpoints
         self._concurrency = concurrency
         self._poll_s = poll
         self._lease_s = lease_s
-        self._on_error = on_error
+        self._hooks = hooks
         self._stopping = threading.Event()
         self._ending = threading.Lock()
         self._pid = os.getpid()
@@ -99,7 +96,7 @@ class Worker:
             raise UsageError("there are no handlers: import the module that registers them before the worker starts")
 
     def _start(self) -> None:
-        keeper = self._keeper = LeaseKeeper(self._database, self.name, self._lease_s, self._endpoints)
+        keeper = self._keeper = LeaseKeeper(self._database, self.name, self._lease_s, self._endpoints, self._tell_lost)
         self._runners = [self._thread(f"handler-{n}", self._handle, keeper) for n in range(self._concurrency)]
         self._threads = [self._thread("watch", self._watch), self._thread("leases", self._keep, keeper), *self._runners]
         for thread in self._threads:
@@ -188,7 +185,7 @@ class Worker:
         something is due even after ``limit`` attempts."""
         self._database.refuse_closed()
         done: list[tuple[int, str]] = []
-        keeper = LeaseKeeper(self._database, self.name, self._lease_s, self._endpoints)
+        keeper = LeaseKeeper(self._database, self.name, self._lease_s, self._endpoints, self._tell_lost)
         try:
             while self._drain_on_one_connection(keeper, limit, done):
                 pass
@@ -229,6 +226,10 @@ class Worker:
             except ClosedError:
                 # A handler has closed the hooks, and its worker with them.
                 return
+            except KnockerError as error:
+                # The file or its disk: where this code was says nothing.
+                logger.error("worker thread failed, starting it again: %s", error, extra={"worker": self.name, "code": error.code})
+                self._stopping.wait(_PAUSE_S)
             except BaseException:
                 logger.exception("worker thread failed, starting it again", extra={"worker": self.name})
                 self._stopping.wait(_PAUSE_S)
@@ -261,12 +262,18 @@ class Worker:
                 self._endpoints,
                 self._handler_loop,
                 self._database,
-                self._on_error,
+                self._hooks,
                 lambda: keeper.renew(transaction.connection),
                 self._lease_s * 1000 / _EXTENSIONS,
             )
         finally:
             transaction.close()
+
+    def _tell_lost(self, event: Event, lost: LostAttempt) -> None:
+        report = AttemptReport(event, self._hooks)
+        report.failed(LeaseLostError(lost.error), "its worker died or let go of it")
+        if lost.is_dead:
+            report.dead(lost.error)
 
     def _handler_loop(self) -> asyncio.AbstractEventLoop:
         return self._loop if self._loop is not None else self._background.get()
@@ -323,10 +330,3 @@ class Worker:
             if time.monotonic() >= next_pass:
                 self._database.call("knocker_retain")
                 next_pass = time.monotonic() + _RETAIN_S
-
-
-def _check_on_error(on_error: Any) -> None:
-    if not callable(on_error):
-        raise UsageError(f"on_error is a function of the error and the event, not {on_error!r}")
-    if inspect.iscoroutinefunction(on_error) or inspect.isgeneratorfunction(on_error) or inspect.isasyncgenfunction(on_error):
-        raise UsageError("on_error is called in the worker's thread and not awaited: pass a plain function")

@@ -42,6 +42,19 @@ class WorkerConnection:
                 self._failed(error)
                 raise
 
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """What is done in the block is one commit. For those inside :meth:`use`."""
+        connection = self._opened()
+        connection.execute("BEGIN IMMEDIATE").fetchall()
+        try:
+            yield
+            connection.execute("COMMIT").fetchall()
+        except BaseException:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK").fetchall()
+            raise
+
     def committed(self, calls: int) -> None:
         """Notes what was committed, outside of a transaction. For those inside :meth:`use`."""
         self._database.checkpoints.committed(self._opened(), calls)

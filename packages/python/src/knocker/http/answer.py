@@ -57,20 +57,16 @@ def of_error(endpoint: str, error: Exception) -> Answer:
     if not isinstance(error, KnockerError):
         # Of the app's own function of secrets, most likely: the message may hold one, the places in the code do not.
         frames = "".join(traceback.format_tb(error.__traceback__))
-        logger.error("receipt not stored: %s\n%s", type(error).__name__, frames, extra={"endpoint": endpoint, "code": "internal"})
+        message = "endpoint %s: receipt not stored, answered 500: %s\n%s"
+        logger.error(message, endpoint, type(error).__name__, frames, extra={"endpoint": endpoint, "code": "internal", "status": 500})
         return INTERNAL
-    logger.error("receipt not stored", exc_info=_alone(error), extra={"endpoint": endpoint, "code": error.code})
-    if error.retryable or isinstance(error, ClosedError):
-        # Of closed hooks another process takes the next try.
-        return plain(503, "try again later", ("retry-after", str(_RETRY_AFTER_S)))
-    return INTERNAL
-
-
-def _alone(error: KnockerError) -> KnockerError:
-    """Without what it was raised from: only the messages of this package are known to hold no secret."""
-    error.__suppress_context__ = True
-    error.__cause__ = None
-    return error
+    # Of closed hooks another process takes the next try.
+    passes = error.retryable or isinstance(error, ClosedError)
+    answer = plain(503, "try again later", ("retry-after", str(_RETRY_AFTER_S))) if passes else INTERNAL
+    # Its own message is known to hold no secret, and says all: a traceback for each request would hide what else happens.
+    message = "endpoint %s: receipt not stored, answered %d: %s"
+    logger.error(message, endpoint, answer.status, error, extra={"endpoint": endpoint, "code": error.code, "status": answer.status})
+    return answer
 
 
 def for_method(answer: Answer, method: str) -> Answer:

@@ -9,7 +9,6 @@ from typing import Any
 
 from knocker.http.answer import BAD_HOST, NOT_FOUND, TOO_SLOW, Answer, for_method, of_error, of_receipt
 from knocker.http.host import BadHostError
-from knocker.http.losses import Losses
 from knocker.http.receiver import Receiver
 from knocker.http.route import below, endpoint_name
 from knocker.http.settings import HttpSettings
@@ -45,7 +44,6 @@ class AsgiApp:
         self._settings = settings
         self._mount = mount
         self._otherwise = otherwise
-        self._losses = Losses()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One ASGI connection."""
@@ -66,9 +64,7 @@ class AsgiApp:
             return await _respond(send, for_method(NOT_FOUND, scope["method"]))
         try:
             request = await self._request(endpoint, scope, receive)
-            receipt = await endpoint.areceive(request)
-            self._losses.tell(endpoint.name, request, receipt, endpoint.max_body_bytes)
-            answer = of_receipt(receipt)
+            answer = of_receipt(await endpoint.areceive(request))
         except _Aborted:
             return None
         except BadHostError:

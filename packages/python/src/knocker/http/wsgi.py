@@ -8,7 +8,6 @@ from typing import Any
 
 from knocker.http.answer import ABORTED, BAD_HOST, NO_LENGTH, NOT_FOUND, Answer, for_method, of_error, of_receipt
 from knocker.http.host import BadHostError
-from knocker.http.losses import Losses
 from knocker.http.receiver import Receiver
 from knocker.http.route import below, endpoint_name
 from knocker.http.settings import HttpSettings
@@ -40,7 +39,6 @@ class WsgiApp:
         self._settings = settings
         self._mount = mount
         self._otherwise = otherwise
-        self._losses = Losses()
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """One WSGI request."""
@@ -63,9 +61,7 @@ class WsgiApp:
             url = self._url(environ, Headers(headers))
             body, truncated = _read(endpoint, environ)
             request = WebhookRequest(body, headers, environ["REQUEST_METHOD"], url, truncated)
-            receipt = endpoint.receive(request)
-            self._losses.tell(endpoint.name, request, receipt, endpoint.max_body_bytes)
-            return of_receipt(receipt)
+            return of_receipt(endpoint.receive(request))
         except _Aborted:
             return ABORTED
         except BadHostError:

@@ -1,0 +1,68 @@
+"""Telling an operator of requests that were refused. Anybody can send such, so there is a line a minute for each endpoint and reason."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Callable
+
+from knocker.receipt import Receipt
+from knocker.request import WebhookRequest
+
+logger = logging.getLogger("knocker.receive")
+
+PAUSE_MS = 60_000
+"""How long nothing more is said of an endpoint and reason."""
+
+_REFUSED = ("invalid", "too_large", "disabled", "limited")
+
+
+class Refusals:
+    """The warnings of one file's endpoints. Thread-safe."""
+
+    def __init__(self, now_ms: Callable[[], int]) -> None:
+        self._now_ms = now_ms
+        self._lock = threading.Lock()
+        self._told_at: dict[tuple[str, str], int] = {}
+        self._untold: dict[tuple[str, str], int] = {}
+
+    def tell(self, endpoint: str, receipt: Receipt, request: WebhookRequest | None, max_body_bytes: int) -> None:
+        """Logs that the receipt is a refusal, if it is one, with how many there were since the last line."""
+        if receipt.outcome not in _REFUSED:
+            return
+        # What is not kept any more is another trouble than why it was refused.
+        reason = receipt.outcome if receipt.outcome == "limited" else receipt.reason or receipt.outcome
+        untold = self._due(endpoint, reason)
+        if untold is None:
+            return
+        fields: dict[str, object] = {"endpoint": endpoint, "reason": reason, "detail": receipt.detail, "untold": untold}
+        text = receipt.detail or ""
+        if receipt.outcome == "too_large":
+            # A provider that never retries does not send the event again.
+            size = _size_of(request)
+            fields |= {"size": size, "max_body_bytes": max_body_bytes}
+            text = f"{size} bytes or more, max_body_bytes is {max_body_bytes}"
+        more = f" ({untold} more since the last warning)" if untold else ""
+        # A detail may quote a header's name: a line break in one must not make a line of its own.
+        shown = text if text.isprintable() else repr(text)
+        logger.warning("endpoint %s: request refused: %s: %s%s", endpoint, reason, shown, more, extra=fields)
+
+    def _due(self, endpoint: str, reason: str) -> int | None:
+        """How many were not told since the last line, or None where it is too early for another."""
+        now_ms, key = self._now_ms(), (endpoint, reason)
+        with self._lock:
+            told_at = self._told_at.get(key)
+            # A clock that was put back must not silence it for longer.
+            if told_at is not None and 0 <= now_ms - told_at < PAUSE_MS:
+                self._untold[key] = self._untold.get(key, 0) + 1
+                return None
+            self._told_at[key] = now_ms
+            return self._untold.pop(key, 0)
+
+
+def _size_of(request: WebhookRequest | None) -> int:
+    """What the sender announced, or else what was read before reading stopped."""
+    if request is None:
+        return 0
+    announced = request.header("content-length") or ""
+    return max(len(request.body), int(announced) if announced.isascii() and announced.isdigit() else 0)
