@@ -125,7 +125,7 @@ async function work({ hooks }) {
   const done = await drain(hooks);
   const count = (...words) => attempted.filter((line) => words.includes(line.split(" ")[0])).length;
   const asTold = count("handled", "scrapped") === done.handled && count("failed") === done.failed && count("skipped") === done.ignored;
-  // Where a verdict could not be written, or became another one because a commit failed, it is not told which.
+  // Where a result could not be written, or became another one because a commit failed, it is not told which.
   if (!asTold) refusals += 1;
   else for (const line of attempted) if (line !== "scrapped") say(line);
 }

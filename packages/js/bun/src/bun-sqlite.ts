@@ -45,7 +45,7 @@ class BunConnection implements Connection<Database> {
     } catch (error) {
       if (process.platform !== "darwin" || !/does not support|not support dynamic/i.test(String(error))) throw translate(error);
       throw knockerError(
-        "driver_missing",
+        "cannot_load",
         "the SQLite that macOS brings loads no extensions: call Database.setCustomSQLite(path) with another one, such as Homebrew's, before the first Database",
         error,
       );

@@ -6,7 +6,7 @@
 
 import type { Database } from "bun:sqlite";
 
-import { Knocker } from "@knocker/core/knocker.js";
+import { Hooks } from "@knocker/core/hooks.js";
 import { loadOn } from "@knocker/core/library.js";
 import type { OpenOptions } from "@knocker/core/options.js";
 import { bunSqlite } from "./bun-sqlite.js";
@@ -17,16 +17,16 @@ export * from "@knocker/core/index.js";
  * Opens a database file (or `:memory:`), creates or migrates Knocker's schema, and sets WAL, `synchronous=FULL` and foreign keys.
  * @throws SetupError where the library is missing or cannot be loaded, DatabaseError where the file cannot be used.
  */
-export function open(path: string, options: OpenOptions = {}): Knocker<Database> {
-  return new Knocker(bunSqlite, { path }, options);
+export function open(path: string, options: OpenOptions = {}): Hooks<Database> {
+  return new Hooks(bunSqlite, { path }, options);
 }
 
 /**
  * Knocker on the file of a database that the application has opened, on connections of its own.
  * The given connection gets the functions and views, and is otherwise left as it is. A database in memory is shared.
  */
-export function attach(database: Database, options: OpenOptions = {}): Knocker<Database> {
-  return new Knocker(bunSqlite, { database }, options);
+export function attach(database: Database, options: OpenOptions = {}): Hooks<Database> {
+  return new Hooks(bunSqlite, { database }, options);
 }
 
 /** Loads the library on a connection of yours, for SQL of your own. Writes nothing; doing it twice is harmless. */

@@ -1,7 +1,7 @@
 /** Arguments that cannot be meant are refused at the door, by name: further inside they would be the driver's error, or quietly act on everything. */
 
 import type { SqlValue } from "./driver.js";
-import { textOf } from "./describe.js";
+import { textOf } from "./thrown-text.js";
 import { knockerError } from "./errors.js";
 
 /** What an argument may be. */

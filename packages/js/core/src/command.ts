@@ -6,11 +6,11 @@ import { pathToFileURL } from "node:url";
 import { parseArgs } from "node:util";
 
 import { UsageError } from "./errors.js";
-import { INTERNALS, Knocker } from "./knocker.js";
+import { INTERNALS, Hooks } from "./hooks.js";
 
 const USAGE = `usage: knocker-worker <module> [--export <name>] [--concurrency <n>] [--lease <seconds>]
 
-Imports the module, takes the Knocker that it exports (as \`hooks\`, as the default export, or under --export), and runs its handlers
+Imports the module, takes the hooks that it exports (as \`hooks\`, as the default export, or under --export), and runs its handlers
 until SIGTERM or SIGINT. Then it lets the running handlers come to their end and gives back the rest.
 `;
 
@@ -41,7 +41,7 @@ export async function runWorkerCommand(argv: string[]): Promise<number> {
     process.stderr.write(USAGE);
     return 2;
   }
-  const hooks = await findKnocker(positionals[0]!, values.export);
+  const hooks = await findHooks(positionals[0]!, values.export);
   if (!hooks) return 2;
   if ([...hooks[INTERNALS].endpoints.values()].every(({ handlers }) => handlers.empty)) {
     await hooks.close();
@@ -67,7 +67,7 @@ export async function runWorkerCommand(argv: string[]): Promise<number> {
   return 0;
 }
 
-async function findKnocker(file: string, exportName: string | undefined): Promise<Knocker<object> | undefined> {
+async function findHooks(file: string, exportName: string | undefined): Promise<Hooks<object> | undefined> {
   if (!existsSync(resolve(file))) {
     process.stderr.write(`knocker-worker: there is no file ${file}\n`);
     return undefined;
@@ -76,8 +76,8 @@ async function findKnocker(file: string, exportName: string | undefined): Promis
   const names = exportName === undefined ? ["hooks", "default"] : [exportName];
   for (const name of names) {
     const exported = module[name];
-    if (exported instanceof Knocker) return exported as Knocker<object>;
+    if (exported instanceof Hooks) return exported as Hooks<object>;
   }
-  process.stderr.write(`knocker-worker: ${file} exports no Knocker as ${names.join(" or ")}: add \`export const hooks = open(…)\`\n`);
+  process.stderr.write(`knocker-worker: ${file} exports no Hooks as ${names.join(" or ")}: add \`export const hooks = open(…)\`\n`);
   return undefined;
 }

@@ -1,6 +1,6 @@
 /** An endpoint: where one provider's requests arrive, and what is done with them. */
 
-import { toSql } from "./case.js";
+import { toSql } from "./spelling.js";
 import { ANYTHING, check, checkObject, jsonOf, type Shape, TEXT } from "./check.js";
 import type { Row } from "./driver.js";
 import { knockerError } from "./errors.js";
@@ -10,20 +10,10 @@ import { handleFastify, type FastifyPlugin } from "./http/fastify.js";
 import { handleFetch } from "./http/fetch.js";
 import { handleHono, type HonoHandler } from "./http/hono.js";
 import { PUBLIC_URL } from "./http/url.js";
-import {
-  bodyForSql,
-  checkRequest,
-  headersForSql,
-  INGEST_FIELDS,
-  type IncomingRequest,
-  type IngestFields,
-  type Receipt,
-  readReceipt,
-  requestForSql,
-  type Verdict,
-} from "./receive.js";
+import { bodyForSql, checkRequest, headersForSql, type WebhookRequest, requestForSql } from "./request.js";
+import { INGEST_FIELDS, type IngestFields, type Receipt, readReceipt, type Verdict } from "./receipt.js";
 import { isUnset, type Secrets, type SecretsFunction, secretsJson, type SecretsOfRequest, secretsRequest } from "./secrets.js";
-import type { Session } from "./session.js";
+import type { Inbox } from "./inbox.js";
 import type { WarningOfReceipt } from "./warnings.js";
 
 /** The settings of an endpoint. One that is left out has its default, also where the file holds another value. */
@@ -116,15 +106,15 @@ function configOf(where: string, settings: EndpointSettings): string {
 export class Endpoint<Tx extends object> {
   readonly name: string;
   readonly handlers = new Handlers<Tx>();
-  readonly #session: Session<Tx>;
+  readonly #inbox: Inbox<Tx>;
   #secrets: { find?: SecretsFunction; list: string } = { list: "[]" };
   #publicUrl: string | undefined;
   #limit = DEFAULT_MAX_BODY_BYTES;
   #limitUntil = 0;
 
-  constructor(session: Session<Tx>, name: string) {
+  constructor(inbox: Inbox<Tx>, name: string) {
     check("endpoint(name, options)", "name", name, TEXT);
-    this.#session = session;
+    this.#inbox = inbox;
     this.name = name;
   }
 
@@ -143,7 +133,7 @@ export class Endpoint<Tx extends object> {
         `${this.#where}: secrets holds no secret, only empty or undefined ones: an environment variable may be unset`,
       );
     }
-    this.#session.declare(this.name, configOf(this.#where, settings));
+    this.#inbox.declare(this.name, configOf(this.#where, settings));
     this.#secrets = typeof secrets === "function" ? { find: secrets, list } : { list };
     this.#publicUrl = publicUrl;
     this.#limitUntil = 0;
@@ -151,19 +141,19 @@ export class Endpoint<Tx extends object> {
 
   /** @throws UnknownEndpointError where the file has no endpoint of this name. */
   requireStored(): Row {
-    const row = this.#session.all("SELECT provider, options, max_body_bytes FROM knocker_endpoints WHERE name = ?", this.name)[0];
+    const row = this.#inbox.all("SELECT provider, options, max_body_bytes FROM knocker_endpoints WHERE name = ?", this.name)[0];
     if (!row) throw knockerError("unknown_endpoint", `no endpoint is named ${JSON.stringify(this.name)}: create it with options`);
     return row;
   }
 
   /** Where senders reach this endpoint's server, if it was said. */
   get publicUrl(): string | undefined {
-    return this.#publicUrl ?? this.#session.options.publicUrl;
+    return this.#publicUrl ?? this.#inbox.options.publicUrl;
   }
 
   /** Whether forwarding headers are believed. */
   get trustProxy(): boolean {
-    return this.#session.options.trustProxy ?? false;
+    return this.#inbox.options.trustProxy ?? false;
   }
 
   /** Calls `handler` for events of this type: exact, `prefix.*`, or `*` for all. Several run in order in one transaction. */
@@ -176,15 +166,15 @@ export class Endpoint<Tx extends object> {
    * Verifies, stores, dedupes and enqueues one request, together with the others of this moment. Settles after the commit.
    * @throws UnknownEndpointError, InvalidArgumentError, and DatabaseError where nothing was stored.
    */
-  async receive(request: IncomingRequest): Promise<Receipt> {
+  async receive(request: WebhookRequest): Promise<Receipt> {
     const { find, list } = this.#secrets;
     checkRequest("receive", request);
     const secrets = find ? this.#found(await find(secretsRequest(request))) : list;
-    return this.#session.judge(["knocker_judge", "knocker_receive"], this.#receiveArguments(request, secrets), readReceipt);
+    return this.#inbox.judge(["knocker_judge", "knocker_receive"], this.#receiveArguments(request, secrets), readReceipt);
   }
 
   /** As `receive`, at once and in a commit of its own: for scripts. */
-  receiveSync(request: IncomingRequest): Receipt {
+  receiveSync(request: WebhookRequest): Receipt {
     const { find, list } = this.#secrets;
     checkRequest("receiveSync", request);
     const found = find?.(secretsRequest(request));
@@ -192,7 +182,7 @@ export class Endpoint<Tx extends object> {
       throw knockerError("usage", "receiveSync cannot wait for a `secrets` function that returns a promise: use receive");
     }
     return readReceipt(
-      this.#session.callSync("knocker_receive", ...this.#receiveArguments(request, find ? this.#found(found as SecretsOfRequest) : list)),
+      this.#inbox.callSync("knocker_receive", ...this.#receiveArguments(request, find ? this.#found(found as SecretsOfRequest) : list)),
     );
   }
 
@@ -200,31 +190,31 @@ export class Endpoint<Tx extends object> {
    * The verdict on a request with this endpoint's provider, options and secrets. Nothing is stored.
    * @throws UnknownEndpointError, UsageError where the endpoint has no provider.
    */
-  async verify(request: IncomingRequest): Promise<Verdict> {
+  async verify(request: WebhookRequest): Promise<Verdict> {
     const { find, list } = this.#secrets;
     checkRequest("verify", request);
     const secrets = find ? this.#found(await find(secretsRequest(request))) : list;
     const { provider, options } = this.requireStored();
     if (provider === null) throw knockerError("usage", `endpoint ${JSON.stringify(this.name)} has no provider that could verify`);
     const sql = "SELECT knocker_verify(?, ?, ?, ?, ?, ?) AS verdict";
-    const row = this.#session.all(
+    const row = this.#inbox.all(
       sql,
       provider!,
       options!,
       requestForSql(request),
       bodyForSql("verify", request.body),
       secrets,
-      this.#session.now(),
+      this.#inbox.now(),
     )[0]!;
     return JSON.parse(row["verdict"] as string) as Verdict;
   }
 
   /** Trusted ingress: the caller has verified the request and says what it is. */
-  async ingest(fields: IngestFields, body: IncomingRequest["body"]): Promise<Receipt> {
+  async ingest(fields: IngestFields, body: WebhookRequest["body"]): Promise<Receipt> {
     checkObject("ingest", fields, INGEST_FIELDS);
     const given = toSql("ingest", fields);
     if (fields.headers) given["headers"] = headersForSql(fields.headers);
-    return this.#session.judge(
+    return this.#inbox.judge(
       ["knocker_attest", "knocker_ingest"],
       [this.name, jsonOf("ingest", given), bodyForSql("ingest", body)],
       readReceipt,
@@ -233,20 +223,20 @@ export class Endpoint<Tx extends object> {
 
   /** Tells `onError`. */
   report(error: unknown): void {
-    this.#session.report(error);
+    this.#inbox.report(error);
   }
 
   /** Tells `onWarning`. */
   warn(warning: WarningOfReceipt): void {
-    this.#session.warnings.tell(this.name, warning, this.#limit);
+    this.#inbox.warnings.tell(this.name, warning, this.#limit);
   }
 
   /** The largest body to read, in bytes. What another process changed is seen within a second; the core has the last word in any case. */
   maxBodyBytes(): number {
     const now = performance.now();
     if (now >= this.#limitUntil) {
-      this.#session.noticeRival();
-      const row = this.#session.all("SELECT max_body_bytes FROM knocker_endpoints WHERE name = ?", this.name)[0];
+      this.#inbox.noticeRival();
+      const row = this.#inbox.all("SELECT max_body_bytes FROM knocker_endpoints WHERE name = ?", this.name)[0];
       this.#limit = (row?.["max_body_bytes"] as number | undefined) ?? DEFAULT_MAX_BODY_BYTES;
       this.#limitUntil = now + LIMIT_KEPT_MS;
     }
@@ -276,7 +266,7 @@ export class Endpoint<Tx extends object> {
     return secretsJson(`${this.#where}: what the secrets function returns`, secrets);
   }
 
-  #receiveArguments(request: IncomingRequest, secrets: string) {
+  #receiveArguments(request: WebhookRequest, secrets: string) {
     return [this.name, requestForSql(request), bodyForSql("receive", request.body), secrets] as const;
   }
 }

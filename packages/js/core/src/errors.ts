@@ -67,7 +67,7 @@ export class StaleJudgementError extends DatabaseError {}
 /** The file is damaged. */
 export class CorruptError extends DatabaseError {}
 /** The application interrupted the statement. */
-export class InterruptedError extends DatabaseError {}
+export class CallInterruptedError extends DatabaseError {}
 /** Called from inside a statement that already writes. */
 export class NestedStatementError extends DatabaseError {}
 /** SQLite refused for another reason. */
@@ -83,7 +83,7 @@ export class UsageError extends KnockerError {}
 /** The loadable library is not where it is looked for. */
 export class LibraryNotFoundError extends SetupError {}
 /** This runtime has no SQLite driver that can load extensions. */
-export class DriverMissingError extends SetupError {}
+export class CannotLoadError extends SetupError {}
 /** A body parser read the request before Knocker and kept no raw bytes. */
 export class BodyConsumedError extends SetupError {}
 /** Used after `close()`, or a transaction used after its handler ended. */
@@ -109,13 +109,13 @@ const CLASSES: Record<string, ErrorClass> = {
   file_replaced: FileReplacedError,
   stale_judgement: StaleJudgementError,
   corrupt: CorruptError,
-  interrupted: InterruptedError,
+  interrupted: CallInterruptedError,
   nested_statement: NestedStatementError,
   unsupported_sqlite: UnsupportedSqliteError,
   second_sqlite: SecondSqliteError,
   sqlite_error: SqliteError,
   library_not_found: LibraryNotFoundError,
-  driver_missing: DriverMissingError,
+  cannot_load: CannotLoadError,
   body_consumed: BodyConsumedError,
   usage: UsageError,
   closed: ClosedError,
@@ -131,7 +131,7 @@ const catalogue = new Map<string, ErrorFacts>([
     },
   ],
   [
-    "driver_missing",
+    "cannot_load",
     { retryable: false, hint: "Use Node 22.16 or newer, or install better-sqlite3, or name a driver: open(path, { driver })." },
   ],
   [

@@ -1,8 +1,8 @@
 /** What the filters and policies of operators may hold. */
 
 import { FLAG, orNull, type Shape, SIZE, someOf, TEXT, TIME, WHOLE } from "./check.js";
-import { OUTCOMES } from "./receive.js";
-import { ATTEMPT_OUTCOMES, EVENT_STATUSES } from "./rows.js";
+import { OUTCOMES } from "./receipt.js";
+import { ATTEMPT_RESULTS, EVENT_STATUSES } from "./rows.js";
 
 const LIST: Shape = {
   newestFirst: FLAG,
@@ -18,7 +18,7 @@ const ID = { what: "a whole number", allows: (value: unknown) => Number.isSafeIn
 export const LIST_FILTERS = {
   events: { ...LIST, status: someOf(EVENT_STATUSES), endpoint: TEXT, type: TEXT, key: TEXT },
   deliveries: { ...LIST, outcome: someOf(OUTCOMES), endpoint: TEXT, eventId: ID },
-  attempts: { ...LIST, eventId: ID, endpoint: TEXT, outcome: someOf(ATTEMPT_OUTCOMES) },
+  attempts: { ...LIST, eventId: ID, endpoint: TEXT, outcome: someOf(ATTEMPT_RESULTS) },
   endpoints: LIST,
   policies: LIST,
   prunes: LIST,

@@ -1,4 +1,4 @@
-/** The file of one `Knocker`: connections to it, and everything that may happen to it while it is open. */
+/** The file of one `Hooks`: connections to it, and everything that may happen to it while it is open. */
 
 import { resolve } from "node:path";
 

@@ -4,13 +4,13 @@ export {
   BadStateError,
   BodyConsumedError,
   BusyError,
+  CallInterruptedError,
+  CannotLoadError,
   ClosedError,
   CorruptError,
   DatabaseError,
   DiskFullError,
-  DriverMissingError,
   FileReplacedError,
-  InterruptedError,
   InvalidArgumentError,
   IoError,
   KnockerError,
@@ -40,13 +40,14 @@ export type { Handler } from "./handlers.js";
 export type { FastifyPlugin } from "./http/fastify.js";
 export type { HonoHandler } from "./http/hono.js";
 export type { NodeHandler } from "./http/express.js";
-export { Knocker } from "./knocker.js";
-export type { ListOptions } from "./lists.js";
+export { Hooks } from "./hooks.js";
+export type { ListOptions } from "./reads.js";
 export { loadablePath } from "./library.js";
 export type * from "./operate-types.js";
-export type { HeadersInput, IncomingRequest, IngestFields, Outcome, Reason, Receipt, Reply, Verdict } from "./receive.js";
+export type { HeadersInput, WebhookRequest } from "./request.js";
+export type { DeliveryOutcome, IngestFields, Item, Reason, Receipt, ReceivedEvent, Verdict, WebhookResponse } from "./receipt.js";
 export type {
-  AttemptOutcome,
+  AttemptResult,
   AttemptRecord,
   DeliveryRecord,
   DeliverySummary,
@@ -60,6 +61,6 @@ export type {
 } from "./rows.js";
 export type { Secrets, SecretsFunction, SecretsOfRequest, SecretsRequest } from "./secrets.js";
 export type { OnError, OpenOptions } from "./options.js";
-export { Dead, Ignore, Retry } from "./verdict.js";
+export { Dead, Ignore, Retry } from "./decision.js";
 export type { OnWarning, Warning } from "./warnings.js";
 export { Worker, type WorkOptions } from "./worker.js";

@@ -6,7 +6,7 @@ import { knockerError, ReadOnlyError } from "./errors.js";
 /** Between two new connections on account of `read_only`, in milliseconds: opening one costs more than a refusal. */
 const REOPEN_EVERY_MS = 1000;
 
-/** What a link needs of the session that it belongs to. */
+/** What a link needs of the inbox that it belongs to. */
 export interface LinkSource<Db> {
   /** Counts the files: differs after the one at the path was replaced. */
   readonly generation: number;

@@ -1,7 +1,7 @@
 /** What operator actions take and return. Times are a `Date` or Unix milliseconds; durations say their unit. */
 
 import type { EventStatus } from "./rows.js";
-import type { Outcome } from "./receive.js";
+import type { DeliveryOutcome } from "./receipt.js";
 
 /** How an action on one event is meant. */
 export interface ActionOptions {
@@ -10,11 +10,18 @@ export interface ActionOptions {
 }
 
 /** What an action did to an event. */
-export interface ActionResult {
+export interface Transition {
   eventId: number;
   status: EventStatus;
   /** False where it was in that state already. */
   changed: boolean;
+}
+
+/** What `replayDelivery` did. */
+export interface ReplayedDelivery {
+  deliveryId: number;
+  /** The events that were put back in the queue. */
+  eventIds: number[];
 }
 
 /** Which events a bulk action takes: at least one of status, endpoint, type, since, until. */
@@ -63,7 +70,7 @@ export interface PruneEventsFilter {
 export interface PruneDeliveriesFilter {
   olderThanS?: number;
   before?: Date | number;
-  outcome?: Outcome | Outcome[];
+  outcome?: DeliveryOutcome | DeliveryOutcome[];
   endpoint?: string;
   limit?: number;
   dryRun?: boolean;
@@ -99,7 +106,7 @@ export interface RetentionPolicy {
 }
 
 /** What a retention pass did. */
-export interface RetainResult {
+export interface RetentionPass {
   ran: boolean;
   events: number;
   deliveries: number;

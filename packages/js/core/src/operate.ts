@@ -1,13 +1,13 @@
 /** What operators do: look, repeat, give up, tidy. The rules are those of the SQL functions of the same names. */
 
-import { fromSql, toSql } from "./case.js";
+import { fromSql, toSql } from "./spelling.js";
 import { check, checkId, checkObject, checkParameters, type Shape, TEXT } from "./check.js";
 import type { SqlValue } from "./driver.js";
 import { ACTION_OPTIONS, BULK, EVENT_DELIVERIES, LIST_FILTERS, PRUNE_DELIVERIES, PRUNE_EVENTS, RETENTION } from "./filters.js";
-import { type Conditions, LISTS, list, type ListOptions } from "./lists.js";
+import { type Conditions, LISTS, list, type ListOptions } from "./reads.js";
 import { knockerError } from "./errors.js";
 import {
-  type AttemptOutcome,
+  type AttemptResult,
   type AttemptRecord,
   type DeliveryRecord,
   type DeliverySummary,
@@ -20,17 +20,18 @@ import {
   type PruneRecord,
   readRow,
 } from "./rows.js";
-import type { Outcome } from "./receive.js";
-import type { Session } from "./session.js";
+import type { DeliveryOutcome } from "./receipt.js";
+import type { Inbox } from "./inbox.js";
 import type {
   ActionOptions,
-  ActionResult,
+  Transition,
   BulkFilter,
   BulkResult,
   PruneDeliveriesFilter,
   PruneEventsFilter,
   PruneResult,
-  RetainResult,
+  ReplayedDelivery,
+  RetentionPass,
   RetentionPolicy,
   Stats,
 } from "./operate-types.js";
@@ -48,10 +49,10 @@ function actionOptions(where: string, options: ActionOptions): string {
 
 /** Reads and operator actions on one database. Every action is durable when its promise settles. */
 export class Operator<Tx extends object> {
-  protected readonly session: Session<Tx>;
+  protected readonly inbox: Inbox<Tx>;
 
-  constructor(session: Session<Tx>) {
-    this.session = session;
+  constructor(inbox: Inbox<Tx>) {
+    this.inbox = inbox;
   }
 
   /** Events, oldest first. `type` is exact, or `prefix.*`. */
@@ -65,7 +66,7 @@ export class Operator<Tx extends object> {
 
   /** Deliveries, oldest first: every receipt, the refused ones too. */
   deliveries(
-    filter: ListOptions & { outcome?: Outcome | Outcome[]; endpoint?: string; eventId?: number } = {},
+    filter: ListOptions & { outcome?: DeliveryOutcome | DeliveryOutcome[]; endpoint?: string; eventId?: number } = {},
   ): AsyncGenerator<DeliverySummary, void, void> {
     checkObject("deliveries", filter, LIST_FILTERS.deliveries);
     const { outcome, endpoint, eventId, ...options } = filter;
@@ -74,7 +75,7 @@ export class Operator<Tx extends object> {
 
   /** Attempts, oldest first. */
   attempts(
-    filter: ListOptions & { eventId?: number; endpoint?: string; outcome?: AttemptOutcome | AttemptOutcome[] } = {},
+    filter: ListOptions & { eventId?: number; endpoint?: string; outcome?: AttemptResult | AttemptResult[] } = {},
   ): AsyncGenerator<AttemptRecord, void, void> {
     checkObject("attempts", filter, LIST_FILTERS.attempts);
     const { eventId, endpoint, outcome, ...options } = filter;
@@ -91,7 +92,7 @@ export class Operator<Tx extends object> {
     if (eventId === null && deliveryId === null) throw knockerError("usage", "eventDeliveries: name an eventId or a deliveryId");
     const sql = `SELECT event_id, delivery_id, duplicate FROM knocker_event_deliveries
       WHERE event_id = coalesce(?, event_id) AND delivery_id = coalesce(?, delivery_id) ORDER BY event_id, delivery_id`;
-    return this.session.all(sql, eventId, deliveryId).map((row) => readRow<EventDeliveryRecord>(row));
+    return this.inbox.all(sql, eventId, deliveryId).map((row) => readRow<EventDeliveryRecord>(row));
   }
 
   /** The endpoints in the file, also those that this process did not name. */
@@ -115,37 +116,37 @@ export class Operator<Tx extends object> {
   /** One event with its body; undefined if there is none. */
   async event(id: number): Promise<EventRecord | undefined> {
     checkId("event", "id", id);
-    const row = this.session.all("SELECT * FROM knocker_events WHERE id = ?", id)[0];
+    const row = this.inbox.all("SELECT * FROM knocker_events WHERE id = ?", id)[0];
     return row && readRow<EventRecord>(row);
   }
 
   /** One delivery with its body; undefined if there is none. */
   async delivery(id: number): Promise<DeliveryRecord | undefined> {
     checkId("delivery", "id", id);
-    const row = this.session.all("SELECT * FROM knocker_deliveries WHERE id = ?", id)[0];
+    const row = this.inbox.all("SELECT * FROM knocker_deliveries WHERE id = ?", id)[0];
     return row && readRow<DeliveryRecord>(row);
   }
 
   /** Handles a handled, failed, dead or ignored event again. `force` takes one that is being worked on as well, from its worker. */
-  async replay(eventId: number, options: ActionOptions = {}): Promise<ActionResult> {
+  async replay(eventId: number, options: ActionOptions = {}): Promise<Transition> {
     checkId("replay", "eventId", eventId);
     return this.#act("knocker_replay", eventId, actionOptions("replay", options));
   }
 
   /** Puts a failed, dead or ignored event back in the queue; with `force` also one that is being worked on. */
-  async requeue(eventId: number, options: ActionOptions = {}): Promise<ActionResult> {
+  async requeue(eventId: number, options: ActionOptions = {}): Promise<Transition> {
     checkId("requeue", "eventId", eventId);
     return this.#act("knocker_requeue", eventId, actionOptions("requeue", options));
   }
 
   /** Handles the events of a delivery again, with this delivery's own body; with `force` also those that are being worked on. */
-  async replayDelivery(deliveryId: number, options: ActionOptions = {}): Promise<{ deliveryId: number; eventIds: number[] }> {
+  async replayDelivery(deliveryId: number, options: ActionOptions = {}): Promise<ReplayedDelivery> {
     checkId("replayDelivery", "deliveryId", deliveryId);
     return this.#act("knocker_replay_delivery", deliveryId, actionOptions("replayDelivery", options));
   }
 
   /** Gives up a received, failed or dead event; with `force` also one that is being worked on. */
-  async ignore(eventId: number, reason?: string, options: ActionOptions = {}): Promise<ActionResult> {
+  async ignore(eventId: number, reason?: string, options: ActionOptions = {}): Promise<Transition> {
     checkId("ignore", "eventId", eventId);
     if (reason !== undefined) check("ignore", "reason", reason, TEXT);
     return this.#act("knocker_ignore", eventId, reason ?? null, actionOptions("ignore", options));
@@ -182,13 +183,13 @@ export class Operator<Tx extends object> {
   }
 
   /** Runs the retention pass that is due, if any. */
-  retain(): Promise<RetainResult> {
+  retain(): Promise<RetentionPass> {
     return this.#act("knocker_retain");
   }
 
   /** Counts, ages and the figures of the last hour. */
   async stats(): Promise<Stats> {
-    const result = this.session.all("SELECT knocker_stats(?) AS result", this.session.now())[0]!["result"] as string;
+    const result = this.inbox.all("SELECT knocker_stats(?) AS result", this.inbox.now())[0]!["result"] as string;
     return fromSql<Stats>(JSON.parse(result));
   }
 
@@ -200,19 +201,19 @@ export class Operator<Tx extends object> {
     // The name becomes part of the statement.
     check("call", "name", name, FUNCTION_NAME);
     checkParameters(name, parameters);
-    if (name === "knocker_version") return this.session.all("SELECT knocker_version() AS result")[0]!["result"]!;
-    return this.session.call(name, ...parameters);
+    if (name === "knocker_version") return this.inbox.all("SELECT knocker_version() AS result")[0]!["result"]!;
+    return this.inbox.call(name, ...parameters);
   }
 
   /** Reads with SQL: the views are the stable contract. */
   query(sql: string, ...parameters: SqlValue[]): Record<string, SqlValue>[] {
     check("query", "sql", sql, TEXT);
     checkParameters("query", parameters);
-    return this.session.all(sql, ...parameters);
+    return this.inbox.all(sql, ...parameters);
   }
 
   #list<T>(name: keyof typeof LISTS, conditions: Conditions, options: ListOptions): AsyncGenerator<T, void, void> {
-    return list<T>((sql, ...parameters) => this.session.all(sql, ...parameters), LISTS[name], conditions, options);
+    return list<T>((sql, ...parameters) => this.inbox.all(sql, ...parameters), LISTS[name], conditions, options);
   }
 
   /** An action on what a filter or a policy says. */
@@ -222,6 +223,6 @@ export class Operator<Tx extends object> {
   }
 
   async #act<T>(name: string, ...parameters: SqlValue[]): Promise<T> {
-    return fromSql<T>(JSON.parse((await this.session.call(name, ...parameters)) as string));
+    return fromSql<T>(JSON.parse((await this.inbox.call(name, ...parameters)) as string));
   }
 }

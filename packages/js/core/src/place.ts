@@ -6,7 +6,7 @@ import { type FileIdentity, identityOf, isSameFile, OpenedFile } from "./file-id
 /** A file that has not changed for so long is taken to be whole, in milliseconds: one that is being copied there is not. */
 const SETTLED_MS = 100;
 
-/** Where one `Knocker` has its file. */
+/** Where one `Hooks` has its file. */
 export class Place {
   /** As the caller named it, from wherever the process started. */
   readonly path: string;

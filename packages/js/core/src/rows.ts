@@ -1,10 +1,10 @@
 /** The rows of the views, as JavaScript sees them: names in its case, times as `Date`, JSON parsed. */
 
-import { camel, fromSql } from "./case.js";
+import { camel, fromSql } from "./spelling.js";
 import type { Row } from "./driver.js";
 import type { Headers } from "./event.js";
 import type { RetentionPolicy } from "./operate-types.js";
-import type { Outcome, Reason } from "./receive.js";
+import type { DeliveryOutcome, Reason } from "./receipt.js";
 
 /** Where an event stands. `failed` will be tried again; `dead` will not. */
 export type EventStatus = (typeof EVENT_STATUSES)[number];
@@ -42,7 +42,7 @@ export interface EventRecord extends EventSummary {
 export interface DeliverySummary {
   id: number;
   endpoint: string;
-  outcome: Outcome;
+  outcome: DeliveryOutcome;
   eventId: number | null;
   reason: Reason | null;
   detail: string | null;
@@ -62,10 +62,10 @@ export interface DeliveryRecord extends DeliverySummary {
 }
 
 /** What became of an attempt. */
-export type AttemptOutcome = (typeof ATTEMPT_OUTCOMES)[number];
+export type AttemptResult = (typeof ATTEMPT_RESULTS)[number];
 
-/** Every `AttemptOutcome`. */
-export const ATTEMPT_OUTCOMES = ["handled", "failed", "dead", "ignored", "lease_expired"] as const;
+/** Every `AttemptResult`. */
+export const ATTEMPT_RESULTS = ["handled", "failed", "dead", "ignored", "lease_expired"] as const;
 
 /** A row of `knocker_attempts`. */
 export interface AttemptRecord {
@@ -74,7 +74,7 @@ export interface AttemptRecord {
   endpoint: string;
   deliveryId: number;
   attempt: number;
-  outcome: AttemptOutcome;
+  outcome: AttemptResult;
   error: string | null;
   worker: string;
   durationMs: number | null;

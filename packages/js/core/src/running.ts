@@ -3,7 +3,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 
 interface Running {
-  /** The worker and the session that the handler runs for. */
+  /** The worker and the inbox that the handler runs for. */
   readonly owners: readonly unknown[];
   ended: boolean;
 }
@@ -21,7 +21,7 @@ export async function runningFor<T>(owners: readonly unknown[], work: () => Prom
   }
 }
 
-/** Whether this is called from inside a handler of that worker or session that has not come to its end. */
+/** Whether this is called from inside a handler of that worker or inbox that has not come to its end. */
 export function isInHandlerOf(owner: unknown): boolean {
   const running = current.getStore();
   return running !== undefined && !running.ended && running.owners.includes(owner);

@@ -1,9 +1,9 @@
 /** What verifies an endpoint's requests. Never stored. */
 
-import { textOf } from "./describe.js";
+import { textOf } from "./thrown-text.js";
 import { knockerError } from "./errors.js";
 import type { Headers } from "./event.js";
-import { bodyBytes, type IncomingRequest, namedHeaders } from "./receive.js";
+import { bodyBytes, type WebhookRequest, namedHeaders } from "./request.js";
 
 /** The secrets to try: one, several, or a function of the request where each tenant has its own. */
 export type Secrets = SecretsOfRequest | SecretsFunction;
@@ -25,7 +25,7 @@ export interface SecretsRequest {
 }
 
 /** What a function of the request gets to see. */
-export function secretsRequest(request: IncomingRequest): SecretsRequest {
+export function secretsRequest(request: WebhookRequest): SecretsRequest {
   const { method = "POST", url = "/", headers, body } = request;
   return { method, url, headers: namedHeaders(headers), body: bodyBytes(body) };
 }

@@ -6,11 +6,11 @@ import { check, checkObject, jsonOf, type Shape, TEXT, TIME, ANYTHING } from "./
 import type { Connection, Driver } from "./driver.js";
 import { knockerError } from "./errors.js";
 import type { Event } from "./event.js";
-import { JobRunner, type JobOutcome } from "./job.js";
-import { INTERNALS, Knocker } from "./knocker.js";
+import { AttemptRunner, type AttemptEnd } from "./attempt.js";
+import { INTERNALS, Hooks } from "./hooks.js";
 import { loadablePath, loadOn } from "./library.js";
 import { whenFree } from "./lock.js";
-import { bodyForSql, type IncomingRequest, requestForSql } from "./receive.js";
+import { bodyForSql, type WebhookRequest, requestForSql } from "./request.js";
 
 /** A clock for `open(path, { now: clock })`. */
 export interface FrozenClock {
@@ -53,7 +53,7 @@ export interface SignOptions {
 const SIGN_OPTIONS: Shape = { method: ANYTHING, url: ANYTHING, headers: ANYTHING, options: ANYTHING, now: TIME };
 
 /** A request as the provider would send it: for `endpoint.receive`, `fetch` and every HTTP client. */
-export interface SignedRequest extends IncomingRequest {
+export interface SignedRequest extends WebhookRequest {
   method: string;
   url: string;
   headers: Record<string, string>;
@@ -112,11 +112,11 @@ function signOn(
   };
 }
 
-/** How an outcome is counted: by its name as JavaScript writes it. */
-type DrainedOutcome = Exclude<JobOutcome, "lease_lost"> | "leaseLost";
+/** How an end is counted: by its name as JavaScript writes it. */
+type DrainedEnd = Exclude<AttemptEnd, "lease_lost"> | "leaseLost";
 
-/** What `drain` did: how many attempts came to each outcome. */
-export interface Drained extends Record<DrainedOutcome, number> {
+/** What `drain` did: how many attempts came to each end. */
+export interface Drained extends Record<DrainedEnd, number> {
   /** What handlers threw, in order. */
   errors: { error: unknown; event: Event | undefined }[];
 }
@@ -128,26 +128,26 @@ const DRAIN_LIMIT = 10_000;
  * Runs everything that is due now, in this call. Retries that are due later stay: move the clock and drain again.
  * @throws Error after 10,000 jobs.
  */
-export async function drain<Tx extends object>(hooks: Knocker<Tx>): Promise<Drained> {
-  if (!(hooks instanceof Knocker)) throw knockerError("usage", "drain(hooks): takes what open() or attach() returned");
-  const { session, endpoints } = hooks[INTERNALS];
+export async function drain<Tx extends object>(hooks: Hooks<Tx>): Promise<Drained> {
+  if (!(hooks instanceof Hooks)) throw knockerError("usage", "drain(hooks): takes what open() or attach() returned");
+  const { inbox, endpoints } = hooks[INTERNALS];
   const worker = `drain:${process.pid}:${randomBytes(4).toString("hex")}`;
   const drained: Drained = { handled: 0, failed: 0, dead: 0, ignored: 0, leaseLost: 0, unwritten: 0, errors: [] };
-  const runner = new JobRunner(session, worker, (error, event) => void drained.errors.push({ error, event }));
+  const runner = new AttemptRunner(inbox, worker, (error, event) => void drained.errors.push({ error, event }));
   const names = [...endpoints.values()].filter(({ handlers }) => !handlers.empty).map(({ name }) => name);
   const filter = JSON.stringify({ endpoints: names });
   try {
     for (let count = 0; ; count++) {
-      if ((await session.call("knocker_claim", worker, 1, 3600, filter)) === 0) return drained;
+      if ((await inbox.call("knocker_claim", worker, 1, 3600, filter)) === 0) return drained;
       if (count === DRAIN_LIMIT) throw new Error(`drain: ${DRAIN_LIMIT} jobs ran and more are due`);
-      const job = session.all("SELECT * FROM knocker_jobs WHERE worker = ?", worker)[0]!;
+      const job = inbox.all("SELECT * FROM knocker_jobs WHERE worker = ?", worker)[0]!;
       const handlers = endpoints.get(job["endpoint"] as string)!.handlers.for(job["type"] as string | null);
-      const outcome = await runner.run(job, handlers);
-      drained[outcome === "lease_lost" ? "leaseLost" : outcome] += 1;
+      const end = await runner.run(job, handlers);
+      drained[end === "lease_lost" ? "leaseLost" : end] += 1;
     }
   } finally {
     try {
-      await whenFree(session.lock, session.busyTimeoutMs, () => session.callSync("knocker_release", worker));
+      await whenFree(inbox.lock, inbox.busyTimeoutMs, () => inbox.callSync("knocker_release", worker));
     } catch (error) {
       // Whatever ended the drain is the error to tell, and the lease ends by itself.
       drained.errors.push({ error, event: undefined });

@@ -4,7 +4,7 @@ import type { Connection } from "./driver.js";
 import { BusyError, KnockerError, knockerError } from "./errors.js";
 import { guard } from "./guard.js";
 import type { WriteLock } from "./lock.js";
-import type { Session } from "./session.js";
+import type { Inbox } from "./inbox.js";
 
 /**
  * How long the first use waits for another process in place, in milliseconds: about one commit of it. A shorter wait would run handlers again in vain while
@@ -24,23 +24,23 @@ export class LazyTransaction<Db extends object> {
   refusedBy: KnockerError | undefined;
   #over = false;
   readonly #endIterators: () => void;
-  readonly #session: Session<Db>;
+  readonly #inbox: Inbox<Db>;
   readonly #connection: Connection<Db>;
   readonly #lock: WriteLock;
 
-  constructor(session: Session<Db>, connection: Connection<Db>) {
-    this.#session = session;
+  constructor(inbox: Inbox<Db>, connection: Connection<Db>) {
+    this.#inbox = inbox;
     this.#connection = connection;
-    this.#lock = session.lock;
+    this.#lock = inbox.lock;
     const { database, endIterators } = guard(connection.database, () => this.#begin());
     this.tx = database;
     this.#endIterators = endIterators;
   }
 
-  /** Ends what the handlers left running, and commits what was begun together with what `verdict` writes. */
-  commit(verdict: () => void): void {
+  /** Ends what the handlers left running, and commits what was begun together with what `result` writes. */
+  commit(result: () => void): void {
     this.#endIterators();
-    verdict();
+    result();
     this.#connection.get("COMMIT");
     this.#end();
   }
@@ -81,7 +81,7 @@ export class LazyTransaction<Db extends object> {
     if (this.refusedBy) throw this.refusedBy;
     // A handler that goes on after the refusal must not get half of its work into a transaction.
     if (this.conflicted || this.#lock.heldByOther(this)) throw this.#refused();
-    this.#session.setBusyTimeout(this.#connection, Math.min(IN_PLACE_MS, this.#session.busyTimeoutMs));
+    this.#inbox.setBusyTimeout(this.#connection, Math.min(IN_PLACE_MS, this.#inbox.busyTimeoutMs));
     try {
       this.#connection.get("BEGIN IMMEDIATE");
     } catch (error) {
@@ -89,7 +89,7 @@ export class LazyTransaction<Db extends object> {
       this.refusedBy = error as KnockerError;
       throw error;
     } finally {
-      this.#session.setBusyTimeout(this.#connection, 0);
+      this.#inbox.setBusyTimeout(this.#connection, 0);
     }
     this.begun = true;
     this.#lock.take(this);

@@ -1,6 +1,6 @@
 /** What an operator should hear of although nothing failed: requests that their senders may never send again. */
 
-import type { Session } from "./session.js";
+import type { Inbox } from "./inbox.js";
 
 /** A warning about the requests of one endpoint. */
 export interface Warning {
@@ -36,23 +36,20 @@ const EVERY_MS = 60_000;
 /** The settings that bound refused requests. */
 const BOUNDS = "invalidPerHour, maxRefused, maxRefusedBytes";
 
-/** The warnings of one `Knocker`. */
+/** The warnings of one `Hooks`. */
 export class Warnings {
-  readonly #session: Pick<Session<object>, "now" | "report">;
+  readonly #inbox: Pick<Inbox<object>, "now" | "report">;
   readonly #onWarning: OnWarning;
   readonly #last = new Map<string, { at: number; untold: number }>();
 
-  constructor(
-    session: Pick<Session<object>, "now" | "report">,
-    onWarning: OnWarning = ({ message }) => console.warn(`knocker: ${message}`),
-  ) {
-    this.#session = session;
+  constructor(inbox: Pick<Inbox<object>, "now" | "report">, onWarning: OnWarning = ({ message }) => console.warn(`knocker: ${message}`)) {
+    this.#inbox = inbox;
     this.#onWarning = onWarning;
   }
 
   /** Tells it, unless one of its kind was told within the last minute. */
   tell(endpoint: string, { code, detail, size }: WarningOfReceipt, maxBodyBytes: number): void {
-    const now = this.#session.now() ?? Date.now();
+    const now = this.#inbox.now() ?? Date.now();
     const key = `${code} ${endpoint}`;
     const last = this.#last.get(key);
     if (last && Math.abs(now - last.at) < EVERY_MS) {
@@ -74,9 +71,9 @@ export class Warnings {
           };
     try {
       const told = this.#onWarning(warning);
-      if (told instanceof Promise) told.catch((error: unknown) => this.#session.report(error));
+      if (told instanceof Promise) told.catch((error: unknown) => this.#inbox.report(error));
     } catch (error) {
-      this.#session.report(error);
+      this.#inbox.report(error);
     }
   }
 }

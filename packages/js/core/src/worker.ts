@@ -7,11 +7,11 @@ import { between, checkObject, FUNCTION, type Shape } from "./check.js";
 import type { Connection, Row } from "./driver.js";
 import type { Endpoint } from "./endpoint.js";
 import { BusyError } from "./errors.js";
-import { JobRunner } from "./job.js";
+import { AttemptRunner } from "./attempt.js";
 import type { Link } from "./link.js";
 import { isInHandlerOf } from "./running.js";
 import { type OnError, reporter } from "./options.js";
-import type { Session } from "./session.js";
+import type { Inbox } from "./inbox.js";
 import { CommitWatch } from "./watch.js";
 
 /** How a worker works. Values that make no sense are refused with a `UsageError`. */
@@ -47,7 +47,7 @@ const RETENTION_EVERY_MS = 60_000;
 const FAILURE_PAUSE_MS = 1000;
 
 interface Running<Db extends object> {
-  runner: JobRunner<Db>;
+  runner: AttemptRunner<Db>;
   ended: Promise<void>;
 }
 
@@ -57,14 +57,14 @@ export class Worker<Db extends object> {
   readonly name = `${hostname()}:${process.pid}:${randomBytes(4).toString("hex")}`;
   /** Settles when the worker has stopped. */
   readonly done: Promise<void>;
-  readonly #session: Session<Db>;
+  readonly #inbox: Inbox<Db>;
   readonly #endpoints: ReadonlyMap<string, Endpoint<Db>>;
   readonly #control: Link<Db>;
-  readonly #idle: JobRunner<Db>[] = [];
+  readonly #idle: AttemptRunner<Db>[] = [];
   readonly #running = new Map<number, Running<Db>>();
-  /** Attempts whose verdict could not be written: their leases must run out before they are claimed again. */
+  /** Attempts whose result could not be written: their leases must run out before they are claimed again. */
   readonly #unfinished = new Map<number, number>();
-  /** Jobs may be leased that have not been started: those that were claimed together with a verdict. */
+  /** Jobs may be leased that have not been started: those that were claimed together with the result of another. */
   #claimedAhead = false;
   readonly #leaseS: number;
   readonly #pollMs: number;
@@ -83,21 +83,21 @@ export class Worker<Db extends object> {
   /** Handlers start one a turn of the event loop, so that their commits never add up. */
   #turn: Promise<void> = Promise.resolve();
 
-  constructor(session: Session<Db>, endpoints: ReadonlyMap<string, Endpoint<Db>>, options: WorkOptions = {}) {
+  constructor(inbox: Inbox<Db>, endpoints: ReadonlyMap<string, Endpoint<Db>>, options: WorkOptions = {}) {
     checkObject("work(options)", options, OPTIONS);
     const { concurrency = 1, signal, leaseS = 60, pollMs = 4, onError } = options;
-    this.#session = session;
+    this.#inbox = inbox;
     this.#endpoints = endpoints;
     this.#leaseS = leaseS;
     this.#pollMs = pollMs;
-    this.#report = onError ? reporter(onError) : session.report;
+    this.#report = onError ? reporter(onError) : inbox.report;
     // Leases are synced as everything else: frames of the log that no sync covers would be a hole in it after one that failed.
-    this.#control = session.connect();
-    this.#generation = session.generation;
+    this.#control = inbox.connect();
+    this.#generation = inbox.generation;
     this.#watch = this.#watched();
     this.#forget.push(() => this.#watch.close());
     // A database in memory has one connection, which handlers must not share.
-    const runners = session.inMemory ? 1 : concurrency;
+    const runners = inbox.inMemory ? 1 : concurrency;
     try {
       for (let index = 0; index < runners; index++) this.#idle.push(this.#runner());
     } catch (error) {
@@ -106,8 +106,8 @@ export class Worker<Db extends object> {
       this.#closeConnections();
       throw error;
     }
-    this.#forget.push(session.onCommit(() => this.#notify()));
-    this.#forget.push(session.onClose(() => this.#stop()));
+    this.#forget.push(inbox.onCommit(() => this.#notify()));
+    this.#forget.push(inbox.onClose(() => this.#stop()));
     const heartbeat = setInterval(() => void this.#extendAll(), (leaseS * 1000) / 3);
     this.#forget.push(() => clearInterval(heartbeat));
     const tidy = setInterval(() => void this.#retain(), RETENTION_EVERY_MS);
@@ -159,8 +159,8 @@ export class Worker<Db extends object> {
   async #round(): Promise<void> {
     if (this.#idle.length === 0) return this.#sleep(Infinity);
     this.#news = false;
-    this.#session.requireFile();
-    if (this.#generation !== this.#session.generation) await this.#follow();
+    this.#inbox.requireFile();
+    if (this.#generation !== this.#inbox.generation) await this.#follow();
     // Read before the queue: what is committed after it is then noticed.
     const version = this.#dataVersion();
     const filter = this.#filter();
@@ -172,7 +172,7 @@ export class Worker<Db extends object> {
     }
     const due = this.#due(filter);
     if (due !== 0) return this.#sleep(due ?? Infinity, version);
-    const jobs = await this.#session.whenWritable(this.#session.busyTimeoutMs, () => this.#claim(JSON.stringify(filter)));
+    const jobs = await this.#inbox.whenWritable(this.#inbox.busyTimeoutMs, () => this.#claim(JSON.stringify(filter)));
     for (const job of jobs) this.#start(job);
     // Another worker was faster, or its lease is about to run out.
     if (jobs.length === 0) await this.#sleep(this.#pollMs);
@@ -180,7 +180,7 @@ export class Worker<Db extends object> {
 
   /** Goes on on the file that has taken the place of ours: its jobs have the same numbers, so those that run here come to their end first. */
   async #follow(): Promise<void> {
-    const generation = this.#session.generation;
+    const generation = this.#inbox.generation;
     await Promise.all([...this.#running.values()].map(({ ended }) => ended));
     this.#unfinished.clear();
     this.#watch.close();
@@ -196,7 +196,7 @@ export class Worker<Db extends object> {
   /** Milliseconds until the next claim has something to do, while this worker holds what it holds. */
   #due(filter: { endpoints: string[] }): number | null {
     const due = JSON.stringify({ ...filter, worker: this.name });
-    return this.#control.connection.get("SELECT knocker_next_due(?, ?) AS due", due, this.#session.now())!["due"] as number | null;
+    return this.#control.connection.get("SELECT knocker_next_due(?, ?) AS due", due, this.#inbox.now())!["due"] as number | null;
   }
 
   #claim(filter: string): Row[] {
@@ -206,20 +206,20 @@ export class Worker<Db extends object> {
 
   #claimOn(connection: Connection<Db>, limit: number, filter: string): number {
     const claim = "SELECT knocker_claim(?, ?, ?, ?, ?) AS leased";
-    return connection.get(claim, this.name, limit, this.#leaseS, filter, this.#session.now())!["leased"] as number;
+    return connection.get(claim, this.name, limit, this.#leaseS, filter, this.#inbox.now())!["leased"] as number;
   }
 
   /**
-   * A connection for handlers. With the verdict on one job it leases the next: a claim that is synced costs as much as a receipt, and so it costs nothing. If the
+   * A connection for handlers. With the result on one job it leases the next: a claim that is synced costs as much as a receipt, and so it costs nothing. If the
    * commit fails, neither is there.
    */
-  #runner(): JobRunner<Db> {
-    return new JobRunner(this.#session, this.name, this.#report, (connection) => {
-      if (this.#stopping || this.#session.inMemory) return;
+  #runner(): AttemptRunner<Db> {
+    return new AttemptRunner(this.#inbox, this.name, this.#report, (connection) => {
+      if (this.#stopping || this.#inbox.inMemory) return;
       try {
         if (this.#claimOn(connection, 1, JSON.stringify(this.#filter())) > 0) this.#claimedAhead = true;
       } catch (error) {
-        // The verdict is what matters here; the next round claims again and reports the same.
+        // The result is what matters here; the next round claims again and reports the same.
         if (!connection.inTransaction) throw error;
       }
     });
@@ -238,13 +238,13 @@ export class Worker<Db extends object> {
     const handlers = this.#endpoints.get(job["endpoint"] as string)?.handlers.for(job["type"] as string | null) ?? [];
     const ended = this.#nextTurn()
       .then(() => runner.run(job, handlers))
-      .then((outcome) => {
-        if (outcome === "lease_lost" || outcome === "unwritten") this.#unfinished.set(jobId, job["attempt"] as number);
+      .then((end) => {
+        if (end === "lease_lost" || end === "unwritten") this.#unfinished.set(jobId, job["attempt"] as number);
         else this.#unfinished.delete(jobId);
         this.#running.delete(jobId);
         this.#idle.push(runner);
         // A handler may have written what other workers wait for. This one looks again in any case.
-        this.#session.announce();
+        this.#inbox.announce();
       });
     this.#running.set(jobId, { runner, ended });
   }
@@ -262,7 +262,7 @@ export class Worker<Db extends object> {
       try {
         await runner.extend(jobId, this.#leaseS, this.#control);
       } catch (error) {
-        // A lost lease is told by the verdict, which rolls back.
+        // A lost lease is told by the result, which rolls back.
         if (this.#running.has(jobId)) this.#report(error);
       }
     }
@@ -273,7 +273,7 @@ export class Worker<Db extends object> {
   async #retain(): Promise<void> {
     try {
       for (let more = true; more && !this.#stopping;) {
-        const result = (await this.#session.call("knocker_retain")) as string;
+        const result = (await this.#inbox.call("knocker_retain")) as string;
         more = (JSON.parse(result) as { more: boolean }).more;
       }
     } catch (error) {
@@ -284,8 +284,8 @@ export class Worker<Db extends object> {
   async #leave(): Promise<void> {
     for (const forget of this.#forget) forget();
     try {
-      const release = () => this.#control.connection.get("SELECT knocker_release(?, ?)", this.name, this.#session.now());
-      await this.#session.whenWritable(this.#session.busyTimeoutMs, release);
+      const release = () => this.#control.connection.get("SELECT knocker_release(?, ?)", this.name, this.#inbox.now());
+      await this.#inbox.whenWritable(this.#inbox.busyTimeoutMs, release);
     } catch (error) {
       // The leases run out by themselves.
       this.#report(error);
@@ -299,7 +299,7 @@ export class Worker<Db extends object> {
   }
 
   #watched(): CommitWatch {
-    return new CommitWatch(this.#session.file, this.#pollMs, () => this.#look?.() ?? true);
+    return new CommitWatch(this.#inbox.file, this.#pollMs, () => this.#look?.() ?? true);
   }
 
   #dataVersion(): number {

@@ -38,7 +38,7 @@ interface Write {
 /** What became of one write of a group. */
 type Settled = { result: SqlValue } | { error: unknown };
 
-/** What the writer needs of the session that it belongs to. */
+/** What the writer needs of the inbox that it belongs to. */
 export interface WriterSource {
   readonly main: Link<unknown>;
   readonly busyTimeoutMs: number;
@@ -50,7 +50,7 @@ export interface WriterSource {
   announce(): void;
 }
 
-/** The one that writes of a `Knocker` what is not a handler's. */
+/** The one that writes of a `Hooks` what is not a handler's. */
 export class Writer {
   readonly #source: WriterSource;
   readonly #pending: Write[] = [];
@@ -216,13 +216,13 @@ export class Writer {
     }
   }
 
-  #settle(write: Write, outcome: Settled): void {
-    if ("result" in outcome) write.resolve(outcome.result);
-    else if (outcome.error instanceof StaleJudgementError && write.judged < MOST_JUDGED) {
+  #settle(write: Write, settled: Settled): void {
+    if ("result" in settled) write.resolve(settled.result);
+    else if (settled.error instanceof StaleJudgementError && write.judged < MOST_JUDGED) {
       // The endpoint was changed between the two.
       write.parameters = [];
       this.#pending.push(write);
-    } else write.reject(outcome.error);
+    } else write.reject(settled.error);
   }
 
   #write(connection: Connection<unknown>, group: Write[]): Settled[] {

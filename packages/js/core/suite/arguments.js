@@ -201,10 +201,10 @@ export default function refusals(runtime) {
   describe("statements", () => {
     it("of queries that are made anew each time are not kept for ever", async () => {
       const { hooks } = github(runtime);
-      const internals = Object.getOwnPropertySymbols(knocker.Knocker.prototype).find(
+      const internals = Object.getOwnPropertySymbols(knocker.Hooks.prototype).find(
         ({ description }) => description === "knocker internals",
       );
-      const { connection } = hooks[internals].session;
+      const { connection } = hooks[internals].inbox;
       for (let count = 0; count < 1000; count++) hooks.query(`SELECT ${count} AS n`);
       assert.ok(connection.keptStatements <= 200, `${connection.keptStatements} are kept`);
       assert.equal(hooks.query("SELECT 7 AS n")[0].n, 7);

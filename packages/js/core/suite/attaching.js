@@ -66,7 +66,7 @@ export default function attaching(runtime) {
       database.close();
     });
 
-    it("opens beside an open Knocker of the same driver", async () => {
+    it("opens beside open hooks of the same driver", async () => {
       const path = file();
       const hooks = runtime.open(path);
       const database = openRaw(path);

@@ -11,11 +11,11 @@ export default function closing(runtime) {
   describe("a worker that cannot be made", () => {
     it("leaves nothing behind that would be waited for", async () => {
       const { hooks } = github(runtime);
-      const internals = Object.getOwnPropertySymbols(knocker.Knocker.prototype).find(
+      const internals = Object.getOwnPropertySymbols(knocker.Hooks.prototype).find(
         ({ description }) => description === "knocker internals",
       );
-      const { session } = hooks[internals];
-      const { driver } = session;
+      const { inbox } = hooks[internals];
+      const { driver } = inbox;
       const opened = [];
       const refusing = {
         ...driver,
@@ -26,7 +26,7 @@ export default function closing(runtime) {
           return opened.at(-1);
         },
       };
-      session.driver = refusing;
+      inbox.driver = refusing;
       assert.ok((await failure(() => hooks.work({ concurrency: 3 }))) instanceof knocker.IoError);
       assert.equal(opened.length, 2);
       for (const connection of opened) await failure(() => connection.get("SELECT 1"));
@@ -56,7 +56,7 @@ export default function closing(runtime) {
       database.close();
     });
 
-    it("lets a handler that still runs write through the Knocker", async () => {
+    it("lets a handler that still runs write through the hooks", async () => {
       const { hooks, endpoint, database } = counted();
       const running = deferred();
       const goOn = deferred();

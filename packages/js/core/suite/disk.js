@@ -86,8 +86,8 @@ export default function disk(runtime) {
   describe("connections", () => {
     it("sync every commit, and leave checkpoints to the package", async () => {
       const { hooks } = github(runtime);
-      const link = internals(hooks).session.connect();
-      for (const connection of [internals(hooks).session.connection, link.connection]) {
+      const link = internals(hooks).inbox.connect();
+      for (const connection of [internals(hooks).inbox.connection, link.connection]) {
         const pragma = (name) => Object.values(connection.get(`PRAGMA ${name}`))[0];
         assert.deepEqual([pragma("synchronous"), pragma("wal_autocheckpoint"), pragma("journal_mode")], [2, 0, "wal"]);
       }

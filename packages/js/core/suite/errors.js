@@ -2,6 +2,9 @@ import assert from "node:assert/strict";
 
 import { failure, github } from "./workplace.js";
 
+/** Codes whose class has another name. */
+const NAMES = { io_error: "IoError", sqlite_error: "SqliteError", interrupted: "CallInterruptedError" };
+
 /** The class tree follows the table of the core. */
 export default function errors(runtime) {
   const { describe, it, knocker } = runtime;
@@ -12,12 +15,7 @@ export default function errors(runtime) {
       const table = hooks.query("SELECT code, retryable, hint FROM knocker_errors");
       assert.ok(table.length >= 15);
       for (const { code } of table) {
-        const name =
-          code === "io_error"
-            ? "IoError"
-            : code === "sqlite_error"
-              ? "SqliteError"
-              : `${code.replace(/(^|_)([a-z])/g, (_, __, letter) => letter.toUpperCase())}Error`;
+        const name = NAMES[code] ?? `${code.replace(/(^|_)([a-z])/g, (_, __, letter) => letter.toUpperCase())}Error`;
         assert.ok(knocker[name]?.prototype instanceof knocker.KnockerError, `${code} has no class ${name}`);
       }
       await hooks.close();

@@ -63,7 +63,7 @@ export default function judging(runtime) {
     it("is done again where another process has changed the endpoint meanwhile", async () => {
       const { hooks, endpoint, path } = github(runtime);
       const other = runtime.open(path);
-      const { connection } = internals(hooks).session;
+      const { connection } = internals(hooks).inbox;
       const get = connection.get.bind(connection);
       let changes = 2;
       const judged = [];
@@ -87,7 +87,7 @@ export default function judging(runtime) {
     it("is given up after four times: an error that is worth another try", async () => {
       const { hooks, endpoint, path, errors } = github(runtime);
       const other = runtime.open(path);
-      const { connection } = internals(hooks).session;
+      const { connection } = internals(hooks).inbox;
       const get = connection.get.bind(connection);
       let changes = 0;
       connection.get = (sql, ...parameters) => {
@@ -150,9 +150,9 @@ export default function judging(runtime) {
       const { hooks } = github(runtime);
       const inbound = hooks.endpoint("inbound", { maxBodyBytes: 20_000_000 });
       const sizes = [];
-      const { session } = internals(hooks);
-      const whenWritable = session.whenWritable.bind(session);
-      session.whenWritable = (limitMs, work, size) => (sizes.push(size), whenWritable(limitMs, work, size));
+      const { inbox } = internals(hooks);
+      const whenWritable = inbox.whenWritable.bind(inbox);
+      inbox.whenWritable = (limitMs, work, size) => (sizes.push(size), whenWritable(limitMs, work, size));
       const call = (bytes) => hooks.call("knocker_ingest", "inbound", '{"valid": true}', new Uint8Array(bytes));
       await Promise.all([
         ...Array.from({ length: 30 }, () => call(1_000_000)),

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { countedOrders, write } from "./counted.js";
 import { collect, failure, push, until } from "./workplace.js";
 
-/** What handlers leave behind them: on the connection, and as words that no verdict could hold. */
+/** What handlers leave behind them: on the connection, and as words that no result could hold. */
 export default function leftovers(runtime) {
   const { describe, it, knocker, testing } = runtime;
   const counted = (options, endpointOptions) => countedOrders(runtime, options, endpointOptions);

@@ -71,7 +71,7 @@ export default function loading(runtime) {
       assert.match(error.hint, /Upgrade/);
     });
 
-    it("says that a closed Knocker is closed", async () => {
+    it("says that closed hooks are closed", async () => {
       const hooks = runtime.open(file());
       await hooks.close();
       await hooks.close();

@@ -63,7 +63,7 @@ export default function receive(runtime) {
 
     it("answers the rest of a committed group where the reader of one result throws", async () => {
       const { hooks, endpoint } = github(runtime);
-      const unreadable = internals(hooks).session.writer.submit("SELECT knocker_retain(?) AS result", [null], () => {
+      const unreadable = internals(hooks).inbox.writer.submit("SELECT knocker_retain(?) AS result", [null], () => {
         throw new Error("not what was expected");
       });
       const [first, second] = await Promise.allSettled([unreadable, endpoint.receive(push(runtime))]);

@@ -189,7 +189,7 @@ export default function replaced(runtime) {
       await until(() => handled.length === 2, "the event of the new file");
       await accepted(endpoint, "new");
       await until(() => handled.length === 3, "what came after it");
-      await until(() => hooks.query("SELECT count(*) AS n FROM knocker_events WHERE status = 'handled'")[0].n === 2, "their verdicts");
+      await until(() => hooks.query("SELECT count(*) AS n FROM knocker_events WHERE status = 'handled'")[0].n === 2, "their results");
       assert.deepEqual(handled, ["old", "from the backup", "new"]);
       await hooks.close();
       assert.ok(existsSync(path), basename(path));

@@ -29,7 +29,7 @@ export default function trustedSchema(runtime) {
   describe("a schema that is not trusted", () => {
     it("works on a file", async () => {
       const { hooks } = github(runtime);
-      internals(hooks).session.connection.exec("PRAGMA trusted_schema = OFF");
+      internals(hooks).inbox.connection.exec("PRAGMA trusted_schema = OFF");
       assert.equal(hooks.query("PRAGMA trusted_schema")[0].trusted_schema, 0);
       await live(hooks);
     });

@@ -81,7 +81,7 @@ export default function worker(runtime) {
       await close();
     });
 
-    it("writes the verdict of one handler after another one's long transaction, without running it again", async () => {
+    it("writes the result of one handler after another one's long transaction, without running it again", async () => {
       const { hooks, endpoint, orders, close, errors } = counted({ busyTimeoutMs: 10 });
       const firstOpen = deferred();
       const secondDone = deferred();

@@ -55,18 +55,18 @@ export async function failure(work) {
   throw new Error("this should have failed");
 }
 
-/** What a Knocker is made of, as the testing module of the package sees it. */
+/** What hooks are made of, as the testing module of the package sees it. */
 export function internals(hooks) {
   for (let at = hooks; at; at = Object.getPrototypeOf(at)) {
     const symbol = Object.getOwnPropertySymbols(at).find(({ description }) => description === "knocker internals");
     if (symbol) return hooks[symbol];
   }
-  throw new Error("this is no Knocker");
+  throw new Error("these are no hooks");
 }
 
 /** Every statement that the writer's connection runs from now on, in order. */
 export function statementsOf(hooks) {
-  const { connection } = internals(hooks).session;
+  const { connection } = internals(hooks).inbox;
   const statements = [];
   const get = connection.get.bind(connection);
   connection.get = (sql, ...parameters) => {
@@ -105,7 +105,7 @@ export function push(
   return testing.sign("github", body, secret, { headers: { "X-GitHub-Event": type, "X-GitHub-Delivery": id }, ...options });
 }
 
-/** A Knocker on a new file with a GitHub endpoint, whose writes wait as long as others take. What fails out of sight is collected in `errors`. */
+/** Hooks on a new file with a GitHub endpoint, whose writes wait as long as others take. What fails out of sight is collected in `errors`. */
 export function github(runtime, options = {}, endpointOptions = {}) {
   const { path = file(), ...rest } = options;
   const errors = [];

@@ -127,7 +127,7 @@ export function otherBetterSqlite3(Class?: unknown): boolean {
 /**
  * The better-sqlite3 of the application: the one that it has loaded, else the one that is installed for it, found from its main module, from the
  * working folder and from this package.
- * @throws DriverMissingError where one is there and of no use on this Node.
+ * @throws CannotLoadError where one is there and of no use on this Node.
  */
 export function applicationsBetterSqlite3(): BetterDatabaseClass | undefined {
   const path = loadedModules()[0] ?? installedModule();
@@ -136,7 +136,7 @@ export function applicationsBetterSqlite3(): BetterDatabaseClass | undefined {
 
 /**
  * The better-sqlite3 that this process has imported, be it only linked yet.
- * @throws DriverMissingError where it is of no use on this Node.
+ * @throws CannotLoadError where it is of no use on this Node.
  */
 export function loadedBetterSqlite3(): BetterDatabaseClass | undefined {
   const path = loadedModules()[0];
@@ -180,12 +180,12 @@ export function requireUsable(module: string | BetterDatabaseClass): void {
   const { version } = require(join(dirname(path), "../package.json")) as { version: string };
   if (Number(version.split(".")[0]) < NEEDS_NODE_22) return;
   throw knockerError(
-    "driver_missing",
+    "cannot_load",
     `better-sqlite3 ${version} needs Node 22 or newer, and this is Node ${process.versions.node}: install better-sqlite3@12`,
   );
 }
 
 /** It is installed, and its native part is missing or made for another Node. */
 function unusable(error: unknown): KnockerError {
-  return knockerError("driver_missing", `better-sqlite3 is installed and does not load: ${(error as Error).message}`, error);
+  return knockerError("cannot_load", `better-sqlite3 is installed and does not load: ${(error as Error).message}`, error);
 }

@@ -1,7 +1,7 @@
 /** Which driver opens a database. */
 
 import type { Driver } from "@knocker/core/driver.js";
-import { DriverMissingError, knockerError } from "@knocker/core/errors.js";
+import { CannotLoadError, knockerError } from "@knocker/core/errors.js";
 import {
   applicationsBetterSqlite3,
   type BetterDatabaseClass,
@@ -22,7 +22,7 @@ export type DriverChoice =
  *
  * Two SQLite libraries on one file drop each other's locks, so without a choice it is the better-sqlite3 that the application has imported: its own
  * connections are likely to be on the same file. Else it is the built-in one, and where there is none an installed better-sqlite3.
- * @throws DriverMissingError
+ * @throws CannotLoadError
  */
 export function chooseDriver(choice?: DriverChoice): Driver<Database> {
   if (typeof choice === "function") return driverOfClass(choice);
@@ -30,14 +30,14 @@ export function chooseDriver(choice?: DriverChoice): Driver<Database> {
   if (choice === "node:sqlite") {
     const builtIn = builtInSqlite();
     if (builtIn) return nodeSqlite(builtIn);
-    throw knockerError("driver_missing", `Node ${process.versions.node} has no usable node:sqlite`);
+    throw knockerError("cannot_load", `Node ${process.versions.node} has no usable node:sqlite`);
   }
   if (choice !== "better-sqlite3") {
     throw knockerError("usage", `driver: ${JSON.stringify(choice)} is neither "node:sqlite" nor "better-sqlite3" nor a class`);
   }
   const installed = applicationsBetterSqlite3();
   if (installed) return betterSqlite3(installed);
-  throw knockerError("driver_missing", "better-sqlite3 is not installed");
+  throw knockerError("cannot_load", "better-sqlite3 is not installed");
 }
 
 function defaultDriver(): Driver<Database> {
@@ -50,7 +50,7 @@ function defaultDriver(): Driver<Database> {
   if (builtIn) return { ...nodeSqlite(builtIn), rival: () => (otherBetterSqlite3() ? "better-sqlite3" : undefined) };
   const installed = applicationsBetterSqlite3();
   if (installed) return betterSqlite3(installed);
-  throw knockerError("driver_missing", `Node ${process.versions.node} has no usable node:sqlite, and better-sqlite3 is not installed`);
+  throw knockerError("cannot_load", `Node ${process.versions.node} has no usable node:sqlite, and better-sqlite3 is not installed`);
 }
 
 /** What `find` finds; nothing where it does not load here: the application has no connections through it either. */
@@ -58,7 +58,7 @@ function usable(find: () => BetterDatabaseClass | undefined): BetterDatabaseClas
   try {
     return find();
   } catch (error) {
-    if (error instanceof DriverMissingError) return undefined;
+    if (error instanceof CannotLoadError) return undefined;
     throw error;
   }
 }

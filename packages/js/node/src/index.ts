@@ -5,7 +5,7 @@
  */
 
 import { check, OBJECT } from "@knocker/core/check.js";
-import { Knocker } from "@knocker/core/knocker.js";
+import { Hooks } from "@knocker/core/hooks.js";
 import { loadOn } from "@knocker/core/library.js";
 import type { OpenOptions } from "@knocker/core/options.js";
 import type { Driver } from "@knocker/core/driver.js";
@@ -30,9 +30,9 @@ type ClassOf<Tx extends AnyDatabase> = new (...args: never[]) => Tx;
  * @throws UsageError where the arguments cannot be meant, SetupError where the library or a driver is missing, DatabaseError where the file cannot
  * be used.
  */
-export function open<Tx extends AnyDatabase>(path: string, options: NodeOpenOptions & { driver: ClassOf<Tx> }): Knocker<Tx>;
-export function open<Tx extends AnyDatabase = Database>(path: string, options?: NodeOpenOptions): Knocker<Tx>;
-export function open<Tx extends AnyDatabase>(path: string, options: NodeOpenOptions = {}): Knocker<Tx> {
+export function open<Tx extends AnyDatabase>(path: string, options: NodeOpenOptions & { driver: ClassOf<Tx> }): Hooks<Tx>;
+export function open<Tx extends AnyDatabase = Database>(path: string, options?: NodeOpenOptions): Hooks<Tx>;
+export function open<Tx extends AnyDatabase>(path: string, options: NodeOpenOptions = {}): Hooks<Tx> {
   check("open(path, options)", "options", options, OBJECT);
   const { driver, ...rest } = options;
   return knocker<Tx>(chooseDriver(driver), { path }, rest);
@@ -43,7 +43,7 @@ export function open<Tx extends AnyDatabase>(path: string, options: NodeOpenOpti
  * The given connection gets the functions and views, and is otherwise left as it is. A database in memory is shared.
  * @throws UsageError where this is no open database.
  */
-export function attach<Db extends AnyDatabase>(database: Db, options: OpenOptions = {}): Knocker<Db> {
+export function attach<Db extends AnyDatabase>(database: Db, options: OpenOptions = {}): Hooks<Db> {
   return knocker<Db>(driverOf(database), { database }, options);
 }
 
@@ -59,8 +59,8 @@ function knocker<Tx extends AnyDatabase>(
   driver: Driver<Database>,
   source: { path: string } | { database: Tx },
   options: OpenOptions,
-): Knocker<Tx> {
-  const made = new Knocker<Tx>(driver as Driver<object> as Driver<Tx>, source, options);
+): Hooks<Tx> {
+  const made = new Hooks<Tx>(driver as Driver<object> as Driver<Tx>, source, options);
   use(driver);
   return made;
 }

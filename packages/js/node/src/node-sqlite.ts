@@ -58,7 +58,7 @@ class NodeConnection implements Connection<Database> {
     try {
       this.database.enableLoadExtension(true);
     } catch (error) {
-      throw knockerError("driver_missing", "this DatabaseSync loads no extensions: open it with { allowExtension: true }", error);
+      throw knockerError("cannot_load", "this DatabaseSync loads no extensions: open it with { allowExtension: true }", error);
     }
     attempt(() => {
       try {

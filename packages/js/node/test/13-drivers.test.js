@@ -44,7 +44,7 @@ async function run(source, { modules, project = modules ? makeProject(modules) :
 }
 
 describe("choosing a driver", () => {
-  /** What `tx` is for a Knocker that was opened by `opening`, in a project with these modules. */
+  /** What `tx` is for hooks that were opened by `opening`, in a project with these modules. */
   const driverOf = (opening, options) =>
     run(
       `
@@ -139,7 +139,7 @@ describe("choosing a driver", () => {
       const outcomes = await run(source, { modules: { "better-sqlite3": "better-sqlite3-13" } });
       assert.equal(outcomes.length, 3);
       for (const outcome of outcomes)
-        assert.match(outcome, /^driver_missing: better-sqlite3 13\.\S+ needs Node 22 or newer, and this is Node 20/);
+        assert.match(outcome, /^cannot_load: better-sqlite3 13\.\S+ needs Node 22 or newer, and this is Node 20/);
     },
   );
 
@@ -206,7 +206,7 @@ describe("choosing a driver", () => {
           console.log(JSON.stringify(error.code + ": " + error.message));
         }
       `);
-      assert.match(message, /^driver_missing: .*allowExtension: true/);
+      assert.match(message, /^cannot_load: .*allowExtension: true/);
     });
   }
 });

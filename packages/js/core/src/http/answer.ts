@@ -1,7 +1,8 @@
 /** What an HTTP adapter needs of an endpoint, and the status that each outcome has. */
 
 import { ClosedError, DatabaseError, type KnockerError, knockerError, UnknownEndpointError } from "../errors.js";
-import { bodySize, type IncomingRequest, type Receipt, type Reply } from "../receive.js";
+import { bodySize, type WebhookRequest } from "../request.js";
+import type { Receipt, WebhookResponse } from "../receipt.js";
 import type { WarningOfReceipt } from "../warnings.js";
 
 /** An endpoint as the adapters see it. */
@@ -10,7 +11,7 @@ export interface Receiver {
   readonly publicUrl: string | undefined;
   readonly trustProxy: boolean;
   maxBodyBytes(): number;
-  receive(request: IncomingRequest): Promise<Receipt>;
+  receive(request: WebhookRequest): Promise<Receipt>;
   /** Told of every error that the sender only sees as a status. */
   report(error: unknown): void;
   /** Told of what the sender loses although nothing failed. */
@@ -20,12 +21,12 @@ export interface Receiver {
 /** Seconds after which a sender may try again while the database is busy, full or failing. */
 const RETRY_AFTER_S = 5;
 
-function plain(status: number, body: string, headers: Record<string, string> = {}): Reply {
+function plain(status: number, body: string, headers: Record<string, string> = {}): WebhookResponse {
   return { status, headers: { "content-type": "text/plain; charset=utf-8", ...headers }, body };
 }
 
 /** Receives the request and says what to answer. Never throws: a sender always gets a status. */
-export async function answer(receiver: Receiver, request: IncomingRequest): Promise<Reply> {
+export async function answer(receiver: Receiver, request: WebhookRequest): Promise<WebhookResponse> {
   try {
     const receipt = await receiver.receive(request);
     const { outcome, detail } = receipt;
@@ -37,7 +38,7 @@ export async function answer(receiver: Receiver, request: IncomingRequest): Prom
 }
 
 /** The answer where nothing was stored. Only a database that may recover is worth another try of the sender. */
-export function refuse(receiver: Receiver, error: unknown): Reply {
+export function refuse(receiver: Receiver, error: unknown): WebhookResponse {
   if (error instanceof UnknownEndpointError) return notFound(receiver.name);
   receiver.report(error);
   if (error instanceof ClosedError) return plain(503, "closed: nothing was stored, try again\n", { "retry-after": String(RETRY_AFTER_S) });
@@ -49,17 +50,17 @@ export function refuse(receiver: Receiver, error: unknown): Reply {
 }
 
 /** The answer where the application or this package made a mistake. */
-export function internalError(): Reply {
+export function internalError(): WebhookResponse {
   return plain(500, "internal error: nothing was stored\n");
 }
 
 /** The answer to a request whose `Host` is missing or is none. */
-export function badHost(): Reply {
+export function badHost(): WebhookResponse {
   return plain(400, "bad request: the Host header is missing or names no host\n");
 }
 
 /** The answer for an endpoint that does not exist. */
-export function notFound(name: string): Reply {
+export function notFound(name: string): WebhookResponse {
   return plain(404, `unknown_endpoint: no endpoint is named ${JSON.stringify(name)}\n`);
 }
 

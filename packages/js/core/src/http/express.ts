@@ -2,7 +2,7 @@
 
 import type { IncomingMessage, ServerResponse } from "node:http";
 
-import type { Reply } from "../receive.js";
+import type { WebhookResponse } from "../receipt.js";
 import { knockerError } from "../errors.js";
 import { answer, badHost, bodyConsumed, internalError, type Receiver, refuse } from "./answer.js";
 import { externalUrl, partsOf } from "./url.js";
@@ -47,7 +47,7 @@ export async function serve(receiver: Receiver, request: IncomingMessage, respon
   }
 }
 
-async function take(receiver: Receiver, request: IncomingMessage): Promise<{ reply: Reply; truncated: boolean } | undefined> {
+async function take(receiver: Receiver, request: IncomingMessage): Promise<{ reply: WebhookResponse; truncated: boolean } | undefined> {
   try {
     const url = urlOf(receiver, request);
     if (url === undefined) return { reply: badHost(), truncated: false };
@@ -124,13 +124,13 @@ export function pairs(rawHeaders: readonly string[]): [string, string][] {
 }
 
 /** Answers, unless something else has. */
-export function send(response: ServerResponse, reply: Reply): void {
+export function send(response: ServerResponse, reply: WebhookResponse): void {
   if (response.headersSent || response.writableEnded) return;
   response.writeHead(reply.status, withLength(reply)).end(reply.body);
 }
 
 /** The headers with the body's length: an answer in chunks would be longer than what it says. */
-function withLength(reply: Reply): Record<string, string> {
+function withLength(reply: WebhookResponse): Record<string, string> {
   // 204 and 304 have no content, and must not speak of its length.
   if (reply.status === 204 || reply.status === 304) return reply.headers;
   return { ...reply.headers, "content-length": String(Buffer.byteLength(reply.body)) };
@@ -140,7 +140,7 @@ function withLength(reply: Reply): Record<string, string> {
  * Answers while the sender is still sending. Closing a connection with unread input makes the system reset it, and the sender would see that
  * instead of the answer: so what still comes is read and thrown away for a while.
  */
-function sendAndLinger(request: IncomingMessage, response: ServerResponse, reply: Reply): void {
+function sendAndLinger(request: IncomingMessage, response: ServerResponse, reply: WebhookResponse): void {
   if (response.headersSent || response.writableEnded) return;
   // HTTP/2 closes streams, and knows no such header.
   const closing = request.httpVersionMajor >= 2 ? {} : { connection: "close" };

@@ -1,6 +1,7 @@
 /** `Request` in, `Response` out: `Bun.serve`, Next.js, Hono and everything else that speaks fetch. */
 
-import type { HeadersInput, Reply } from "../receive.js";
+import type { HeadersInput } from "../request.js";
+import type { WebhookResponse } from "../receipt.js";
 import { answer, badHost, bodyConsumed, type Receiver, refuse } from "./answer.js";
 import { externalUrl, partsOf } from "./url.js";
 
@@ -38,7 +39,7 @@ export async function handleFetch(receiver: Receiver, request: Request, facts: F
 }
 
 /** A `Response` of what the core wants to be said. */
-export function respond(reply: Reply): Response {
+export function respond(reply: WebhookResponse): Response {
   // A status without content must not have a body, not even an empty one.
   const empty = reply.status === 204 || reply.status === 304;
   // Made here, because some frameworks look at headers only when they write them, and show the sender what is wrong with them.

@@ -2,5 +2,5 @@
 import knocker = require("@knocker/node");
 import testing = require("@knocker/node/testing");
 
-const hooks: knocker.Knocker<knocker.Database> = knocker.open("app.db", { now: testing.frozenClock() });
+const hooks: knocker.Hooks<knocker.Database> = knocker.open("app.db", { now: testing.frozenClock() });
 hooks.endpoint("inbound", {}).on("*", (event) => console.log(event.id));

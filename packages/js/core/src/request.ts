@@ -1,16 +1,16 @@
-/** The words of receiving: a request as it came in, and what became of it. */
+/** A request as it came in, and as the SQL functions take it. */
 
-import { ANYTHING, jsonOf, type Shape } from "./check.js";
-import { textOf } from "./describe.js";
+import { jsonOf } from "./check.js";
 import type { SqlValue } from "./driver.js";
 import { knockerError } from "./errors.js";
 import type { Headers } from "./event.js";
+import { textOf } from "./thrown-text.js";
 
 /** Headers as an object, as pairs in the order of arrival, or as the `Headers` of a fetch request. */
 export type HeadersInput = Record<string, string | string[] | undefined> | Iterable<readonly [string, string]>;
 
 /** One HTTP request. */
-export interface IncomingRequest {
+export interface WebhookRequest {
   /** Default `"POST"`. */
   method?: string;
   /** The URL as the sender knows it; some providers sign it. Default `"/"`. */
@@ -25,83 +25,9 @@ export interface IncomingRequest {
   truncated?: boolean;
 }
 
-/** What became of a receipt. */
-export type Outcome = (typeof OUTCOMES)[number];
-
-/** Every `Outcome`. */
-export const OUTCOMES = ["accepted", "duplicate", "invalid", "handshake", "too_large", "disabled", "limited"] as const;
-
-/** Why a receipt was refused. */
-export type Reason =
-  "missing_header" | "malformed_header" | "bad_signature" | "timestamp_out_of_tolerance" | "malformed_body" | "no_secret" | "not_allowed";
-
-/** What the sender gets to see. */
-export interface Reply {
-  status: number;
-  headers: Record<string, string>;
-  body: string;
-}
-
-/** What became of one request. */
-export interface Receipt {
-  /** Null where the receipt was only counted. */
-  deliveryId: number | null;
-  outcome: Outcome;
-  /** The first of `events`, or null. */
-  eventId: number | null;
-  events: { id: number; duplicate: boolean }[];
-  reason: Reason | null;
-  /** One sentence for the person who reads it. */
-  detail: string | null;
-  response: Reply;
-}
-
-/** Whether a request is what it claims to be. */
-export interface Verdict {
-  valid: boolean;
-  kind: "delivery" | "handshake" | null;
-  reason: Reason | null;
-  /** One sentence for the person who reads it. */
-  detail: string | null;
-  /** One for a single event, several for a batch. `key` is the identity that dedupe uses; null where the event is always new. */
-  items: { type: string | null; key: string | null }[];
-  /** What the provider would get to see. */
-  response: Reply;
-}
-
-/** What a caller that has verified a request itself says of it. */
-export interface IngestFields {
-  /** Only `true` creates an event. */
-  valid: boolean;
-  type?: string;
-  /** The identity that dedupe uses, before the provider's ids. */
-  key?: string;
-  reason?: Reason;
-  detail?: string;
-  providerEventId?: string;
-  providerDeliveryId?: string;
-  method?: string;
-  url?: string;
-  headers?: HeadersInput;
-}
-
-/** The keys of `IngestFields`. */
-export const INGEST_FIELDS: Shape = {
-  valid: ANYTHING,
-  type: ANYTHING,
-  key: ANYTHING,
-  reason: ANYTHING,
-  detail: ANYTHING,
-  providerEventId: ANYTHING,
-  providerDeliveryId: ANYTHING,
-  method: ANYTHING,
-  url: ANYTHING,
-  headers: { what: "an object or pairs of name and value", allows: (value) => typeof value === "object" && value !== null },
-};
-
 /** @throws UsageError where this is no request. */
 export function checkRequest(where: string, request: unknown): void {
-  const headers = (request as IncomingRequest | null | undefined)?.headers;
+  const headers = (request as WebhookRequest | null | undefined)?.headers;
   if (typeof headers === "object" && headers !== null) return;
   throw knockerError(
     "usage",
@@ -128,7 +54,7 @@ export function namedHeaders(headers: HeadersInput): Headers {
 }
 
 /** The request argument of `knocker_receive`. */
-export function requestForSql(request: IncomingRequest): string {
+export function requestForSql(request: WebhookRequest): string {
   const { method = "POST", url = "/", headers, truncated } = request;
   return jsonOf("request", { method, url, headers: headersForSql(headers), ...(truncated ? { truncated } : {}) });
 }
@@ -154,7 +80,7 @@ export function bodyForSql(where: string, body: unknown): SqlValue {
 }
 
 /** How large a body is, or says that it is where it was not read to its end. */
-export function bodySize(request: IncomingRequest): number {
+export function bodySize(request: WebhookRequest): number {
   const { body, headers, truncated } = request;
   const read = typeof body === "string" ? Buffer.byteLength(body) : (body?.byteLength ?? 0);
   const announced = truncated ? Number(namedHeaders(headers)["content-length"]) : NaN;
@@ -165,21 +91,4 @@ export function bodySize(request: IncomingRequest): number {
 export function bodyBytes(body: unknown): Uint8Array {
   const value = bodyForSql("receive", body);
   return value instanceof Uint8Array ? value : new TextEncoder().encode(value === null ? "" : String(value));
-}
-
-/** The result of `knocker_receive` and `knocker_ingest` as SQL writes it. */
-interface ReceiptJson {
-  delivery_id: number | null;
-  outcome: Outcome;
-  event_id: number | null;
-  events: { id: number; duplicate: boolean }[];
-  reason: Reason | null;
-  detail: string | null;
-  response: Reply;
-}
-
-/** Reads the result of `knocker_receive` and `knocker_ingest`. Member by member, because it happens for each request. */
-export function readReceipt(result: SqlValue): Receipt {
-  const { delivery_id, outcome, event_id, events, reason, detail, response } = JSON.parse(result as string) as ReceiptJson;
-  return { deliveryId: delivery_id, outcome, eventId: event_id, events, reason, detail, response };
 }

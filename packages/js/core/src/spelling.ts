@@ -1,6 +1,6 @@
 /** SQL and JSON say `max_attempts`, JavaScript says `maxAttempts`. */
 
-import { textOf } from "./describe.js";
+import { textOf } from "./thrown-text.js";
 import { knockerError } from "./errors.js";
 
 /** `maxAttempts` → `max_attempts`, of a name. */

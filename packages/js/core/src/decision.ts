@@ -1,6 +1,6 @@
 /** What a handler can say besides "done" and "failed". Each one takes back what the handler wrote. */
 
-import { textOf } from "./describe.js";
+import { textOf } from "./thrown-text.js";
 import { knockerError } from "./errors.js";
 
 /** Thirty days: what `retry_after_s` of the SQL contract takes. */
@@ -11,7 +11,7 @@ export class Retry extends Error {
   /** Seconds until the next attempt; undefined for the endpoint's backoff. */
   readonly after: number | undefined;
 
-  /** @throws InvalidArgumentError where `after` is no number of seconds: a verdict that cannot be written would leave the event to its lease. */
+  /** @throws InvalidArgumentError where `after` is no number of seconds: a decision that cannot be written would leave the event to its lease. */
   constructor(options: { after?: number | undefined; reason?: string } = {}) {
     if (typeof options !== "object" || options === null) {
       throw knockerError("invalid_argument", `Retry: takes { after, reason }, not ${textOf(options)}`);

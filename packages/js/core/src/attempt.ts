@@ -1,7 +1,7 @@
-/** One job: its handlers, then the verdict, in one transaction. */
+/** One job: its handlers, then the result, in one transaction. */
 
 import type { Connection, Row, SqlValue } from "./driver.js";
-import { describeThrown, textOf } from "./describe.js";
+import { describeThrown, textOf } from "./thrown-text.js";
 import { BusyError, DatabaseError, FileReplacedError, knockerError, LeaseLostError } from "./errors.js";
 import { Event } from "./event.js";
 import { transactionEnded } from "./guard.js";
@@ -9,33 +9,33 @@ import type { Handler } from "./handlers.js";
 import type { Link } from "./link.js";
 import { runningFor } from "./running.js";
 import type { OnError } from "./options.js";
-import type { Session } from "./session.js";
+import type { Inbox } from "./inbox.js";
 import { LazyTransaction } from "./transaction.js";
-import { Dead, Ignore, Retry } from "./verdict.js";
+import { Dead, Ignore, Retry } from "./decision.js";
 
 /**
- * What became of a job. `lease_lost`: another worker or an operator has it now, and nothing was written. `unwritten`: no verdict could be written, and the
+ * What became of a job. `lease_lost`: another worker or an operator has it now, and nothing was written. `unwritten`: no result could be written, and the
  * lease runs out.
  */
-export type JobOutcome = "handled" | "failed" | "dead" | "ignored" | "lease_lost" | "unwritten";
+export type AttemptEnd = "handled" | "failed" | "dead" | "ignored" | "lease_lost" | "unwritten";
 
 /**
- * How long the write of a verdict waits for another handler's transaction or for another process, in milliseconds. Longer than a receive waits: a verdict
+ * How long the write of a result waits for another handler's transaction or for another process, in milliseconds. Longer than a receive waits: a result
  * that is not written makes the handler run again.
  */
-const VERDICT_PATIENCE_MS = 60_000;
+const RESULT_PATIENCE_MS = 60_000;
 
 /** How long it waits for a disk that has failed, and how long between two tries, in milliseconds. */
 const DISK_PATIENCE_MS = 10_000;
 const DISK_PAUSE_MS = 250;
 
 /** A connection that handlers run on, one job at a time. */
-export class JobRunner<Db extends object> {
-  readonly #session: Session<Db>;
+export class AttemptRunner<Db extends object> {
+  readonly #inbox: Inbox<Db>;
   readonly #link: Link<Db>;
   readonly #worker: string;
   readonly #report: OnError;
-  /** Leases the next job in the transaction of a verdict, on its connection. */
+  /** Leases the next job in the transaction of a result, on its connection. */
   readonly #claimNext: (connection: Connection<Db>) => void;
   #transaction: LazyTransaction<Db> | undefined;
 
@@ -43,16 +43,16 @@ export class JobRunner<Db extends object> {
    * @param worker the name under which the jobs are leased.
    * @param claimNext called in the transaction of each `handled`.
    */
-  constructor(session: Session<Db>, worker: string, report: OnError, claimNext: (connection: Connection<Db>) => void = () => {}) {
+  constructor(inbox: Inbox<Db>, worker: string, report: OnError, claimNext: (connection: Connection<Db>) => void = () => {}) {
     this.#claimNext = claimNext;
-    this.#session = session;
-    this.#link = session.connect();
+    this.#inbox = inbox;
+    this.#link = inbox.connect();
     this.#worker = worker;
     this.#report = report;
   }
 
-  /** Runs the handlers in order in one transaction. Every failure ends in a verdict or a report; this never throws. */
-  async run(job: Row, handlers: Handler<Db>[]): Promise<JobOutcome> {
+  /** Runs the handlers in order in one transaction. Every failure ends in a result or a report; this never throws. */
+  async run(job: Row, handlers: Handler<Db>[]): Promise<AttemptEnd> {
     const event = new Event(job);
     const jobId = job["job_id"] as number;
     const start = performance.now();
@@ -63,10 +63,10 @@ export class JobRunner<Db extends object> {
       }
       for (;;) {
         const connection = this.#connection;
-        const transaction = new LazyTransaction(this.#session, connection);
+        const transaction = new LazyTransaction(this.#inbox, connection);
         this.#transaction = transaction;
         try {
-          await runningFor([this.#worker, this.#session], () => callAll(handlers, event, transaction));
+          await runningFor([this.#worker, this.#inbox], () => callAll(handlers, event, transaction));
           await this.#handled(transaction, connection, jobId, start);
           return "handled";
         } catch (error) {
@@ -76,12 +76,12 @@ export class JobRunner<Db extends object> {
             this.#link.drop();
             continue;
           }
-          if (!transaction.conflicted) return await this.#judge(error, event, jobId, elapsed(start));
+          if (!transaction.conflicted) return await this.#conclude(error, event, jobId, elapsed(start));
         }
         await this.#writable();
       }
     } catch (error) {
-      // The lease runs out by itself where the verdict could not be written.
+      // The lease runs out by itself where the result could not be written.
       this.#report(error, event);
       return error instanceof LeaseLostError ? "lease_lost" : "unwritten";
     } finally {
@@ -92,10 +92,10 @@ export class JobRunner<Db extends object> {
   /** Extends the lease of the job that runs here, on `control` or, where the handler holds the write lock, in its own transaction. */
   async extend(jobId: number, leaseS: number, control: Link<Db>): Promise<void> {
     const extend = (connection: Connection<Db>) =>
-      connection.get("SELECT knocker_extend(?, ?, ?, ?)", jobId, this.#worker, leaseS, this.#session.now());
+      connection.get("SELECT knocker_extend(?, ?, ?, ?)", jobId, this.#worker, leaseS, this.#inbox.now());
     const current = this.#link.current;
     if (this.#transaction?.begun && current?.inTransaction) extend(current);
-    else await this.#session.whenWritable(this.#session.busyTimeoutMs, () => extend(control.connection));
+    else await this.#inbox.whenWritable(this.#inbox.busyTimeoutMs, () => extend(control.connection));
   }
 
   close(): void {
@@ -120,39 +120,39 @@ export class JobRunner<Db extends object> {
   async #handled(transaction: LazyTransaction<Db>, connection: Connection<Db>, jobId: number, start: number): Promise<void> {
     const handled = () => {
       this.#link.requireCurrent();
-      connection.get("SELECT knocker_handled(?, ?, ?, ?)", jobId, this.#worker, elapsed(start), this.#session.now());
+      connection.get("SELECT knocker_handled(?, ?, ?, ?)", jobId, this.#worker, elapsed(start), this.#inbox.now());
       if (transaction.begun) this.#claimNext(connection);
     };
-    if (transaction.begun) this.#session.write(() => transaction.commit(handled));
-    else await this.#session.whenWritable(VERDICT_PATIENCE_MS, handled);
+    if (transaction.begun) this.#inbox.write(() => transaction.commit(handled));
+    else await this.#inbox.whenWritable(RESULT_PATIENCE_MS, handled);
     transaction.rollback();
   }
 
   /** Settles when the file can be written. Nothing is held meanwhile, neither the lock nor the thread. */
   async #writable(): Promise<void> {
-    if (this.#session.inMemory) return this.#session.lock.free(VERDICT_PATIENCE_MS);
-    await this.#session.whenWritable(VERDICT_PATIENCE_MS, () => {
+    if (this.#inbox.inMemory) return this.#inbox.lock.free(RESULT_PATIENCE_MS);
+    await this.#inbox.whenWritable(RESULT_PATIENCE_MS, () => {
       this.#connection.get("BEGIN IMMEDIATE");
       this.#connection.get("ROLLBACK");
     });
   }
 
   /** Turns what a handler threw into the event's next state. */
-  async #judge(error: unknown, event: Event, jobId: number, durationMs: number): Promise<JobOutcome> {
+  async #conclude(error: unknown, event: Event, jobId: number, durationMs: number): Promise<AttemptEnd> {
     try {
-      return await this.#say(error, event, jobId, durationMs);
+      return await this.#decide(error, event, jobId, durationMs);
     } catch (failure) {
       if (failure instanceof LeaseLostError || failure instanceof DatabaseError) throw failure;
-      // Only the handler's own words can be at fault here. Without any verdict the event would wait for its lease.
+      // Only the handler's own words can be at fault here. Without any result the event would wait for its lease.
       this.#report(failure, event);
       return this.#fail(jobId, "the handler threw what cannot be recorded", durationMs, {});
     }
   }
 
-  async #say(error: unknown, event: Event, jobId: number, durationMs: number): Promise<JobOutcome> {
+  async #decide(error: unknown, event: Event, jobId: number, durationMs: number): Promise<AttemptEnd> {
     if (error instanceof LeaseLostError) throw error;
     if (error instanceof Ignore) {
-      await this.#verdict("knocker_skipped", jobId, this.#worker, textOf(error.message), durationMs);
+      await this.#record("knocker_skipped", jobId, this.#worker, textOf(error.message), durationMs);
       return "ignored";
     }
     // A wish of the handler is no failure to be reported.
@@ -164,26 +164,26 @@ export class JobRunner<Db extends object> {
     return this.#fail(jobId, describeThrown(error), durationMs, {});
   }
 
-  async #fail(jobId: number, error: string, durationMs: number, options: object): Promise<JobOutcome> {
-    const result = await this.#verdict("knocker_failed", jobId, this.#worker, error, durationMs, JSON.stringify(options));
-    return (JSON.parse(result as string) as { status: JobOutcome }).status;
+  async #fail(jobId: number, error: string, durationMs: number, options: object): Promise<AttemptEnd> {
+    const result = await this.#record("knocker_failed", jobId, this.#worker, error, durationMs, JSON.stringify(options));
+    return (JSON.parse(result as string) as { status: AttemptEnd }).status;
   }
 
-  async #verdict(name: string, ...parameters: SqlValue[]): Promise<SqlValue> {
+  async #record(name: string, ...parameters: SqlValue[]): Promise<SqlValue> {
     const marks = Array(parameters.length + 1)
       .fill("?")
       .join(", ");
-    const call = () => this.#connection.get(`SELECT ${name}(${marks}) AS result`, ...parameters, this.#session.now());
+    const call = () => this.#connection.get(`SELECT ${name}(${marks}) AS result`, ...parameters, this.#inbox.now());
     const end = performance.now() + DISK_PATIENCE_MS;
     for (let tries = 0; ; tries++) {
       try {
-        return (await this.#session.whenWritable(VERDICT_PATIENCE_MS, call))!["result"]!;
+        return (await this.#inbox.whenWritable(RESULT_PATIENCE_MS, call))!["result"]!;
       } catch (error) {
         const kept = !(error instanceof DatabaseError) || error instanceof BusyError || error instanceof FileReplacedError;
-        if (kept || this.#session.inMemory || (tries > 0 && !this.#session.disk.doubt) || performance.now() > end) throw error;
+        if (kept || this.#inbox.inMemory || (tries > 0 && !this.#inbox.disk.doubt) || performance.now() > end) throw error;
         // The handler may have left the connection in a state that refuses writes, such as `PRAGMA query_only`.
         this.#link.drop();
-        if (this.#session.disk.doubt) await new Promise((resolve) => setTimeout(resolve, DISK_PAUSE_MS));
+        if (this.#inbox.disk.doubt) await new Promise((resolve) => setTimeout(resolve, DISK_PAUSE_MS));
       }
     }
   }

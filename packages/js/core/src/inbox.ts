@@ -1,4 +1,4 @@
-/** What every part of one `Knocker` shares: its file, the writer, who listens, and its end. */
+/** What every part of one `Hooks` shares: its file, the writer, who listens, and its end. */
 
 import type { Driver, Row, SqlValue } from "./driver.js";
 import { type KnockerError, knockerError } from "./errors.js";
@@ -10,8 +10,8 @@ import { selectOf } from "./statements.js";
 import { Warnings } from "./warnings.js";
 import { Writer } from "./writer.js";
 
-/** The shared state of one `Knocker`. */
-export class Session<Db extends object> extends InboxFile<Db> {
+/** The file of one `Hooks`, and what its parts share. */
+export class Inbox<Db extends object> extends InboxFile<Db> {
   readonly writer: Writer;
   /** Tells `onWarning`. */
   readonly warnings: Warnings;
@@ -90,13 +90,13 @@ export class Session<Db extends object> extends InboxFile<Db> {
     return this.connection.all(sql, ...parameters);
   }
 
-  /** Calls back after each commit of this `Knocker`, until the returned function is called. */
+  /** Calls back after each commit of this `Hooks`, until the returned function is called. */
   onCommit(listener: () => void): () => void {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
 
-  /** Tells the workers of this `Knocker` that something was committed. */
+  /** Tells the workers of this `Hooks` that something was committed. */
   announce(): void {
     for (const listener of this.#listeners) listener();
   }
@@ -128,7 +128,7 @@ export class Session<Db extends object> extends InboxFile<Db> {
   }
 
   async #end(): Promise<void> {
-    // The handlers that still run may write through this Knocker.
+    // The handlers that still run may write through these hooks.
     await Promise.all([...this.#closers].map((closer) => closer()));
     // From here on everything new is refused: a server under load would never let the writer come to rest.
     this.closed = true;
@@ -138,5 +138,5 @@ export class Session<Db extends object> extends InboxFile<Db> {
 }
 
 function closed(): KnockerError {
-  return knockerError("closed", "this Knocker is closed");
+  return knockerError("closed", "these hooks are closed");
 }

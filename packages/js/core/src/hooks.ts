@@ -6,24 +6,24 @@ import type { NodeHandler } from "./http/express.js";
 import { routeExpress, routeFetch } from "./http/router.js";
 import { Operator } from "./operate.js";
 import type { OpenOptions } from "./options.js";
-import { Session } from "./session.js";
+import { Inbox } from "./inbox.js";
 import { Worker, type WorkOptions } from "./worker.js";
 
-/** Reaches into a `Knocker`, for the testing module of this package. */
+/** Reaches into a `Hooks`, for the testing module of this package. */
 export const INTERNALS = Symbol("knocker internals");
 
 /** Knocker on one database. `Tx` is the driver's database class, which handlers get. */
-export class Knocker<Tx extends object> extends Operator<Tx> {
+export class Hooks<Tx extends object> extends Operator<Tx> {
   readonly #endpoints = new Map<string, Endpoint<Tx>>();
 
   /** Use `open` or `attach`. */
   constructor(driver: Driver<Tx>, source: { path: string } | { database: Tx }, options: OpenOptions) {
-    super(new Session(driver, source, options));
+    super(new Inbox(driver, source, options));
   }
 
   /** The file, `""` for a database in memory. */
   get file(): string {
-    return this.session.file;
+    return this.inbox.file;
   }
 
   /**
@@ -32,8 +32,8 @@ export class Knocker<Tx extends object> extends Operator<Tx> {
    * @throws UsageError, InvalidArgumentError, UnknownProviderError, UnknownEndpointError where there is none of that name and no options are given, ClosedError
    */
   endpoint(name: string, options?: EndpointOptions): Endpoint<Tx> {
-    this.session.requireOpen();
-    const endpoint = this.#endpoints.get(name) ?? new Endpoint(this.session, name);
+    this.inbox.requireOpen();
+    const endpoint = this.#endpoints.get(name) ?? new Endpoint(this.inbox, name);
     if (options !== undefined) endpoint.configure(options);
     else if (!this.#endpoints.has(name)) endpoint.requireStored();
     this.#endpoints.set(name, endpoint);
@@ -50,12 +50,12 @@ export class Knocker<Tx extends object> extends Operator<Tx> {
 
   /** Starts a worker in this thread. It runs until it is stopped. */
   work(options: WorkOptions = {}): Worker<Tx> {
-    return new Worker(this.session, this.#endpoints, options);
+    return new Worker(this.inbox, this.#endpoints, options);
   }
 
   /** Stops the workers, finishes what was submitted and closes the connections that were opened here. Inside a handler it settles at once. */
   close(): Promise<void> {
-    return this.session.close();
+    return this.inbox.close();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -63,7 +63,7 @@ export class Knocker<Tx extends object> extends Operator<Tx> {
   }
 
   /** What the testing module works with. Not for applications. */
-  get [INTERNALS](): { session: Session<Tx>; endpoints: ReadonlyMap<string, Endpoint<Tx>> } {
-    return { session: this.session, endpoints: this.#endpoints };
+  get [INTERNALS](): { inbox: Inbox<Tx>; endpoints: ReadonlyMap<string, Endpoint<Tx>> } {
+    return { inbox: this.inbox, endpoints: this.#endpoints };
   }
 }
