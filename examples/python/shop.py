@@ -30,7 +30,8 @@ def fulfil(event, tx):
         # Stripe sends checkout.session.async_payment_succeeded later.
         raise knocker.Ignore("not paid yet")
     tx.execute(
-        "INSERT INTO orders (id, total, email) VALUES (?, ?, ?) ON CONFLICT (id) DO UPDATE SET total = excluded.total, email = excluded.email",
+        "INSERT INTO orders (id, total, email) VALUES (?, ?, ?) "
+        "ON CONFLICT (id) DO UPDATE SET total = excluded.total, email = excluded.email",
         [session["id"], session["amount_total"], session["customer_details"]["email"]],
     )
 
