@@ -40,7 +40,8 @@ class Event:
     """What happened at the provider, to be processed once.
 
     ``key`` is the identity of the occurrence, the same however often it is delivered: with ``endpoint`` it is what to give to others as an
-    idempotency key. None where nothing tells two occurrences apart. ``attempt`` counts from 1. ``body`` is the raw body of the delivery, or the event's own item of a batch. ``received_at`` is in UTC.
+    idempotency key. None where nothing tells two occurrences apart. ``attempt`` counts from 1. ``body`` is the raw body of the delivery, or
+    the event's own item of a batch. ``received_at`` is in UTC.
     """
 
     id: int

@@ -41,13 +41,13 @@ def lost_since(connection: Connection, last: int) -> list[LostAttempt]:
 
 def event_of(connection: Connection, lost: LostAttempt) -> Event | None:
     """The event, with the attempt that is over; None where it has been deleted since."""
-    sql = "SELECT endpoint, type, body, max_attempts, received_at FROM knocker_events WHERE id = ?"
+    sql = "SELECT endpoint, type, key, body, max_attempts, received_at FROM knocker_events WHERE id = ?"
     events = rows(connection, sql, [lost.event_id])
     deliveries = rows(connection, "SELECT method, url, headers FROM knocker_deliveries WHERE id = ?", [lost.delivery_id])
     if not events or not deliveries:
         return None
-    endpoint, kind, body, most, received_at = events[0]
+    endpoint, kind, key, body, most, received_at = events[0]
     method, url, headers = deliveries[0]
     raw = body.encode() if isinstance(body, str) else body or b""
     delivery = EventDelivery(lost.delivery_id, method, url, Headers(json.loads(headers)))
-    return Event(lost.event_id, endpoint, kind, raw, lost.attempt, most, to_datetime(received_at), delivery)
+    return Event(lost.event_id, endpoint, kind, key, raw, lost.attempt, most, to_datetime(received_at), delivery)
