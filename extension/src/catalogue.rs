@@ -22,7 +22,7 @@ pub(crate) fn register(conn: &Connection) -> rusqlite::Result<()> {
     // In the order of `PROVIDER_COLUMNS`.
     const PROVIDERS: Table = Table {
         declaration:
-            c"CREATE TABLE x (name, aliases, title, scheme, headers, identity, identity_grain, identity_proof, identity_note, retries, \
+            c"CREATE TABLE x (name, aliases, title, scheme, methods, headers, identity, identity_grain, identity_proof, identity_note, retries, \
              retry_repeats, handshake, max_body_bytes, final_statuses, options, docs, checked)",
         rows: provider_rows,
     };
@@ -35,11 +35,12 @@ fn error_rows() -> Vec<Vec<Value>> {
     Code::ALL.iter().map(row).collect()
 }
 
-const PROVIDER_COLUMNS: [&str; 17] = [
+const PROVIDER_COLUMNS: [&str; 18] = [
     "name",
     "aliases",
     "title",
     "scheme",
+    "methods",
     "headers",
     "identity",
     "identity_grain",

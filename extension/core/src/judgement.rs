@@ -44,6 +44,8 @@ pub(crate) enum Judged {
     TooLarge,
     /// The endpoint takes nothing now.
     Disabled,
+    /// The provider never sends with this method: answered, and neither stored nor counted.
+    WrongMethod,
 }
 
 impl Judged {
@@ -51,7 +53,7 @@ impl Judged {
     pub fn name(self) -> &'static str {
         match self {
             Judged::Accepted => "accepted",
-            Judged::Invalid => "invalid",
+            Judged::Invalid | Judged::WrongMethod => "invalid",
             Judged::Handshake => "handshake",
             Judged::TooLarge => "too_large",
             Judged::Disabled => "disabled",
@@ -95,6 +97,9 @@ impl<'r> Judgement<'r> {
     /// Judges by the endpoint's settings and its own provider: a call cannot talk it into another.
     pub(crate) fn of(endpoint: &Endpoint, request: &'r Request, secrets: &Secrets, now: i64) -> Result<Self> {
         let verifier = endpoint.require_provider()?;
+        if let Some(verdict) = verifier.refuse_method(&request.method) {
+            return Ok(Self::wrong_method(endpoint, request, verdict));
+        }
         if let Some(refused) = Self::unread(endpoint, request) {
             return Ok(refused);
         }
@@ -156,6 +161,17 @@ impl<'r> Judgement<'r> {
             judgement.body_size = announced.map_or(0, |length| length as usize).max(request.body.len());
         }
         Some(judgement.within_limits())
+    }
+
+    fn wrong_method(endpoint: &Endpoint, request: &'r Request, Verdict { outcome, response }: Verdict) -> Self {
+        let nothing = Redacted { url: Cow::Borrowed(""), headers: "{}".into(), body: Cow::Borrowed(b"".as_slice()) };
+        let mut judgement = Self::new(endpoint, request, nothing, Judged::WrongMethod, response);
+        judgement.body = None;
+        if let Outcome::Refused { reason, detail } = outcome {
+            judgement.reason = Some(reason.name().into());
+            judgement.detail = Some(detail.into());
+        }
+        judgement.within_limits()
     }
 
     fn accepted(endpoint: &Endpoint, request: &'r Request, redacted: Redacted<'r>, items: Vec<Item>, response: Response) -> Self {

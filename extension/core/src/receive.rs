@@ -18,7 +18,7 @@ use crate::store::Store;
 /// What a receipt became.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Receipt {
-    /// The stored delivery; none where the limit on refused receipts left only a count.
+    /// The stored delivery; none where the limit on refused receipts left only a count, or the provider never sends with the request's method.
     pub delivery_id: Option<i64>,
     /// `accepted`, `duplicate`, `invalid`, `handshake`, `too_large`, `disabled` or `limited`.
     pub outcome: &'static str,
@@ -41,6 +41,21 @@ pub struct ReceivedEvent {
     pub id: i64,
     /// Whether it was there before.
     pub duplicate: bool,
+}
+
+impl Receipt {
+    /// That of a request with a method that the provider never sends with.
+    fn of_nothing_stored(judgement: &Judgement) -> Self {
+        Self {
+            delivery_id: None,
+            outcome: judgement.outcome.name(),
+            event_id: None,
+            events: Vec::new(),
+            reason: judgement.reason.as_deref().map(str::to_owned),
+            detail: judgement.detail.as_deref().map(str::to_owned),
+            response: judgement.response.clone(),
+        }
+    }
 }
 
 impl Store {
@@ -136,6 +151,7 @@ impl Store {
             judgement.require_current(&endpoint).inspect_err(|_| settings_changed())?;
             match judgement.outcome {
                 Judged::Accepted => self.store_events(&endpoint, judgement, now),
+                Judged::WrongMethod => Ok(Receipt::of_nothing_stored(judgement)),
                 _ => self.store_refusal(&endpoint, judgement, now),
             }
         })

@@ -25,6 +25,11 @@ impl Verifier {
         self.provider.verify(&self.options, request, secrets, now)
     }
 
+    /// The refusal of a method that the provider never sends with.
+    pub fn refuse_method(&self, method: &str) -> Option<Verdict> {
+        self.provider.refuse_method(method)
+    }
+
     pub fn redact<'r>(&self, request: &'r Request) -> Redacted<'r> {
         self.provider.redact(&self.options, request)
     }

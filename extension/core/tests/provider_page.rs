@@ -10,10 +10,11 @@ fn page() -> String {
     let mut page = String::from(
         "# Providers\n\n\
          <!-- Written by `make docs` from the code; do not edit. -->\n\n\
-         What each provider's verification checks, what identifies an occurrence for dedupe, and which options there are. The same facts are rows of\n\
+         What each provider's verification checks, what identifies an occurrence for dedupe, and which options there are. A request with another method than\n\
+         the provider's is answered 405 and not stored. The same facts are rows of\n\
          `SELECT * FROM knocker_providers`, and `knocker providers NAME` prints them.\n\n\
-         | provider | scheme | headers | handshake | options | checked |\n\
-         |---|---|---|---|---|---|\n",
+         | provider | scheme | methods | headers | handshake | options | checked |\n\
+         |---|---|---|---|---|---|---|\n",
     );
     for provider in providers::all() {
         writeln!(page, "{}", row(provider)).unwrap();
@@ -92,6 +93,7 @@ fn row(provider: &Provider) -> String {
     let cells = [
         format!("[{}]({}) {}", provider.title, provider.docs, names.join(", ")),
         provider.scheme(),
+        provider.methods.join(", "),
         headers.join(", "),
         provider.handshake().to_owned(),
         options.join(", "),

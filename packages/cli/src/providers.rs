@@ -42,6 +42,7 @@ fn describe(context: &Context, provider: &Provider) -> Result {
     facts.row([faint("title"), text(provider.title)]);
     facts.row([faint("aliases"), listed(provider.aliases)]);
     facts.row([faint("scheme"), text(provider.scheme())]);
+    facts.row([faint("methods"), listed(provider.methods)]);
     facts.row([faint("headers"), listed(&provider.headers())]);
     facts.row([faint("identity"), text(provider.identity())]);
     facts.row([faint("its grain"), text(provider.identity_grain())]);

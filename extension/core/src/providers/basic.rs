@@ -6,7 +6,7 @@ use super::engine::encoding::{Encoding, base64_forgiving};
 use super::engine::refusal::{Checked, Refusal};
 use super::engine::template::Part;
 use super::options::OptionSpec;
-use super::provider::{CustomScheme, Provider, Scheme};
+use super::provider::{ANY_METHOD, CustomScheme, Provider, Scheme};
 use super::redact::Redaction;
 use super::secrets::{Secrets, is_blank};
 use super::token::{GENERIC_EVENT, GENERIC_REDELIVERY};
@@ -17,6 +17,7 @@ pub(crate) static BASIC: Provider = Provider {
     name: "basic",
     title: "HTTP Basic",
     docs: "https://www.rfc-editor.org/rfc/rfc7617",
+    methods: ANY_METHOD,
     scheme: Scheme::Custom(CustomScheme {
         about: "HTTP Basic; a secret is `user:password`, or the password alone for any user",
         headers: &["Authorization"],

@@ -2,7 +2,7 @@
 
 use super::engine::token::TokenScheme;
 use super::options::OptionSpec;
-use super::provider::{Provider, Scheme};
+use super::provider::{ANY_METHOD, Provider, Scheme};
 use super::redact::Redaction;
 use super::token::{GENERIC_EVENT, GENERIC_REDELIVERY};
 
@@ -10,6 +10,7 @@ pub(crate) static BEARER: Provider = Provider {
     name: "bearer",
     title: "Bearer token",
     docs: "https://www.rfc-editor.org/rfc/rfc6750",
+    methods: ANY_METHOD,
     scheme: Scheme::Token(TokenScheme { header: "Authorization", prefix: "Bearer " }),
     options: &[OptionSpec::ID_HEADER, OptionSpec::ID_PATH, OptionSpec::ID_FALLBACK, OptionSpec::TYPE_HEADER, OptionSpec::TYPE_PATH],
     event: GENERIC_EVENT,

@@ -19,6 +19,7 @@ pub(crate) static BRAINTREE: Provider = Provider {
     name: "braintree",
     title: "Braintree",
     docs: "https://developer.paypal.com/braintree/docs/guides/webhooks/parse",
+    methods: &["GET", "POST"],
     scheme: Scheme::Custom(CustomScheme {
         about: "HMAC-SHA-1 with the SHA-1 of the private key over the form field bt_payload, hex in bt_signature; a secret is `public|private`",
         headers: &[],

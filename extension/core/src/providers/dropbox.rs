@@ -14,6 +14,7 @@ pub(crate) static DROPBOX: Provider = Provider {
     name: "dropbox",
     title: "Dropbox",
     docs: "https://www.dropbox.com/developers/reference/webhooks",
+    methods: &["GET", "POST"],
     scheme: Scheme::Signature(SignatureScheme::hex_of_body("X-Dropbox-Signature")),
     // Equal bodies are new changes: naming them by their bytes would drop all but the first.
     event: Event::UNKNOWN,

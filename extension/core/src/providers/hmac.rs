@@ -9,7 +9,7 @@ use super::engine::signature::{Form, SignatureScheme};
 use super::engine::template::Part;
 use super::engine::timestamp::{Future, Place, Timestamp, Unit};
 use super::options::{Kind, OptionSpec, Options, Preset};
-use super::provider::{CustomScheme, Provider, Scheme};
+use super::provider::{ANY_METHOD, CustomScheme, Provider, Scheme};
 use super::redelivery::{Proof, Redelivery};
 use super::secrets::Secrets;
 use super::token::{GENERIC_EVENT, GENERIC_REDELIVERY};
@@ -21,6 +21,7 @@ pub(crate) static HMAC: Provider = Provider {
     aliases: &["generic", "custom"],
     title: "HMAC",
     docs: "https://www.rfc-editor.org/rfc/rfc2104",
+    methods: ANY_METHOD,
     scheme: Scheme::Custom(CustomScheme {
         about: "HMAC of option algorithm over option template, in option encoding after option prefix",
         headers: &["X-Signature"],

@@ -12,7 +12,7 @@ use super::engine::template::Part;
 use super::engine::timestamp::{Future, Joint, Place, Timestamp, Unit};
 use super::engine::url::{signed_url, signed_urls};
 use super::options::{Kind, OptionSpec, Preset};
-use super::provider::{CustomScheme, Provider, Scheme};
+use super::provider::{ANY_METHOD, CustomScheme, Provider, Scheme};
 use super::redelivery::{DAY, Grain, Proof, Redelivery, Repeat, Retries};
 use super::secrets::Secrets;
 use super::verdict::{Reason, Signed};
@@ -22,6 +22,7 @@ pub(crate) static HUBSPOT: Provider = Provider {
     name: "hubspot",
     title: "HubSpot",
     docs: "https://developers.hubspot.com/docs/apps/developer-platform/build-apps/authentication/request-validation",
+    methods: ANY_METHOD,
     scheme: Scheme::Custom(CustomScheme {
         about: "v3: HMAC-SHA-256 over `{method}{url}{body}{timestamp}`, base64; v2 and v1 (option version): SHA-256 over `{secret}{method}{url}{body}` and `{secret}{body}`, hex",
         headers: &[V3_HEADER, TIME_HEADER, OLD_HEADER, VERSION_HEADER],

@@ -15,6 +15,7 @@ pub(crate) static INTERCOM: Provider = Provider {
     name: "intercom",
     title: "Intercom",
     docs: "https://developers.intercom.com/docs/webhooks/webhook-notifications",
+    methods: &["HEAD", "POST"],
     scheme: Scheme::Signature(SignatureScheme {
         form: Form::Prefixed("sha1="),
         algorithm: Algorithm::Hmac(Hash::Sha1),

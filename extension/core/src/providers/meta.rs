@@ -22,6 +22,7 @@ pub(crate) static META: Provider = Provider {
     aliases: &["facebook", "instagram", "whatsapp", "messenger"],
     title: "Meta",
     docs: "https://developers.facebook.com/docs/graph-api/webhooks/getting-started",
+    methods: &["GET", "POST"],
     // The older X-Hub-Signature (SHA-1) comes along and is never looked at.
     scheme: Scheme::Signature(SignatureScheme { form: Form::Prefixed("sha256="), ..SignatureScheme::hex_of_body("X-Hub-Signature-256") }),
     options: &[OptionSpec::VERIFY_TOKEN],

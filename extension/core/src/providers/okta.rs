@@ -19,6 +19,7 @@ pub(crate) static OKTA: Provider = Provider {
     name: "okta",
     title: "Okta event hooks",
     docs: "https://developer.okta.com/docs/concepts/event-hooks/",
+    methods: &["GET", "POST"],
     scheme: Scheme::Custom(CustomScheme {
         about: "shared secret as the whole header of option header",
         headers: &["Authorization"],

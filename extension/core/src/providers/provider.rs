@@ -38,6 +38,8 @@ pub struct Provider {
     /// When the facts were last checked, as a date.
     pub checked: &'static str,
     pub(crate) scheme: Scheme,
+    /// The methods that it sends with, in capitals.
+    pub methods: &'static [&'static str],
     pub(crate) options: &'static [OptionSpec],
     /// A rule over several options.
     pub(crate) check_options: Option<fn(&Options) -> Result<()>>,
@@ -124,6 +126,9 @@ impl Reply {
 /// The date of the facts that were all checked together.
 pub(crate) const CHECKED: &str = "2026-11-24";
 
+/// The methods of a sender that leaves the choice to its users. `HEAD` and `OPTIONS` ask about a URL and deliver nothing.
+pub(crate) const ANY_METHOD: &[&str] = &["GET", "POST", "PUT", "PATCH", "DELETE"];
+
 impl Provider {
     /// What most providers have in common, to be completed by each page.
     pub(crate) const BASE: Provider = Provider {
@@ -133,6 +138,7 @@ impl Provider {
         docs: "",
         checked: CHECKED,
         scheme: Scheme::Signature(SignatureScheme::hex_of_body("")),
+        methods: &["POST"],
         options: &[],
         check_options: None,
         event: Event::UNKNOWN,
@@ -157,6 +163,9 @@ impl Provider {
 
     /// Whether the request proves itself, what it says, and what to answer. `now_ms` is the clock in Unix milliseconds.
     pub fn verify(&self, options: &Options, request: &Request<'_>, secrets: &Secrets, now_ms: i64) -> Verdict {
+        if let Some(verdict) = self.refuse_method(&request.method) {
+            return verdict;
+        }
         let context = Context { options, request, now_ms };
         if let Err(refusal) = check_head(request) {
             return self.refuse(&context, secrets, refusal);
@@ -176,6 +185,17 @@ impl Provider {
         }
         let items = self.event.items(&context, &|body| self.occurrence(&context, body));
         Verdict { outcome: Outcome::Delivery(items), response: self.success.response(&context) }
+    }
+
+    /// The refusal of a method that the provider never sends with, such as the GET of a browser: nobody's event, and no attempt at one.
+    pub(crate) fn refuse_method(&self, method: &str) -> Option<Verdict> {
+        if self.methods.iter().any(|known| known.eq_ignore_ascii_case(method)) {
+            return None;
+        }
+        let allowed = self.methods.join(", ");
+        let detail = format!("the method is none of those that {} sends with ({allowed})", self.title);
+        let response = Response::text(405, "method not allowed").with_header("allow", allowed);
+        Some(Verdict { outcome: Outcome::Refused { reason: Reason::NotAllowed, detail }, response })
     }
 
     fn prove<'s>(&self, context: &Context, secrets: &'s Secrets) -> Checked<&'s str> {
@@ -362,11 +382,12 @@ impl Provider {
 
 impl Serialize for Provider {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut row = serializer.serialize_struct("Provider", 17)?;
+        let mut row = serializer.serialize_struct("Provider", 18)?;
         row.serialize_field("name", self.name)?;
         row.serialize_field("aliases", self.aliases)?;
         row.serialize_field("title", self.title)?;
         row.serialize_field("scheme", &self.scheme())?;
+        row.serialize_field("methods", self.methods)?;
         row.serialize_field("headers", &self.headers())?;
         row.serialize_field("identity", &self.identity())?;
         row.serialize_field("identity_grain", self.identity_grain())?;

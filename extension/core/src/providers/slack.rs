@@ -18,6 +18,7 @@ pub(crate) static SLACK: Provider = Provider {
     name: "slack",
     title: "Slack",
     docs: "https://docs.slack.dev/authentication/verifying-requests-from-slack",
+    methods: &["GET", "POST"],
     scheme: Scheme::Signature(SignatureScheme {
         form: Form::Prefixed("v0="),
         signed: &[Part::Text("v0:"), Part::Timestamp, Part::Text(":"), Part::Body],

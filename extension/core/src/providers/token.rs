@@ -6,7 +6,7 @@ use super::engine::refusal::Checked;
 use super::engine::template::Part;
 use super::engine::token::TokenScheme;
 use super::options::{Kind, OptionSpec, Preset};
-use super::provider::{CustomScheme, Provider, Scheme};
+use super::provider::{ANY_METHOD, CustomScheme, Provider, Scheme};
 use super::redact::Redaction;
 use super::redelivery::{Grain, Proof, Redelivery};
 use super::secrets::Secrets;
@@ -17,6 +17,7 @@ pub(crate) static TOKEN: Provider = Provider {
     name: "token",
     title: "Token in a header",
     docs: "https://www.rfc-editor.org/rfc/rfc9110#name-header-fields",
+    methods: ANY_METHOD,
     scheme: Scheme::Custom(CustomScheme {
         about: "shared secret in the header of option header, after the text of option prefix",
         headers: &["X-Webhook-Token"],

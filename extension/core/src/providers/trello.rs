@@ -15,6 +15,7 @@ pub(crate) static TRELLO: Provider = Provider {
     name: "trello",
     title: "Trello",
     docs: "https://developer.atlassian.com/cloud/trello/guides/rest-api/webhooks/",
+    methods: &["HEAD", "POST"],
     scheme: Scheme::Signature(SignatureScheme {
         algorithm: Algorithm::Hmac(Hash::Sha1),
         encoding: Encoding::Base64,

@@ -27,6 +27,7 @@ pub(crate) static TWILIO: Provider = Provider {
     name: "twilio",
     title: "Twilio",
     docs: "https://www.twilio.com/docs/usage/webhooks/webhooks-security",
+    methods: &["GET", "POST"],
     scheme: Scheme::Custom(CustomScheme {
         about: "HMAC-SHA-1, or HMAC-SHA-256 where X-Twilio-Webhooks-Signature-Settings says so (option algorithm allows one alone), over `{url}` and the sorted form parameters, base64; other bodies by their SHA-256 in the URL",
         headers: &[HEADER, SETTINGS],

@@ -9,7 +9,7 @@ use super::engine::signature::SignatureScheme;
 use super::engine::template::Part;
 use super::engine::timestamp::{Future, Place, Timestamp, Unit};
 use super::options::OptionSpec;
-use super::provider::{CustomScheme, Provider, Scheme};
+use super::provider::{ANY_METHOD, CustomScheme, Provider, Scheme};
 use super::redelivery::{Grain, Proof, Redelivery, Repeat, Retries};
 use super::secrets::Secrets;
 use super::verdict::{Reason, Signed};
@@ -19,6 +19,7 @@ pub(crate) static ZENDESK: Provider = Provider {
     name: "zendesk",
     title: "Zendesk",
     docs: "https://developer.zendesk.com/documentation/webhooks/verifying/",
+    methods: ANY_METHOD,
     scheme: Scheme::Custom(CustomScheme {
         about: "HMAC-SHA-256 over `{timestamp}{body}`, base64",
         headers: &["X-Zendesk-Webhook-Signature", "X-Zendesk-Webhook-Signature-Timestamp"],
