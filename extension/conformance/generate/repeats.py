@@ -70,6 +70,11 @@ def paystack(pair):
     pair.other("another payment", other, [("charge.success", named(other.body))])
     customer = pair.sent.to(body=b'{"event":"customeridentification.success","data":{"customer_code":"CUS_1","email":"a@example.com"}}')
     pair.always_new("what names neither a payment nor a time", customer, [("customeridentification.success", None)], 86_400)
+    reminder = b'{"event":"charge.dispute.remind","data":{"id":358950,"status":"awaiting-merchant-feedback","createdAt":"2026-01-01T00:00:00.000Z"}}'
+    pair.always_new("a reminder has the bytes of the one before", pair.sent.to(body=reminder), [("charge.dispute.remind", None)], 86_400)
+    transfer = pair.sent.to(body=b'{"event":"transfer.success","data":{"id":37272792,"transfer_code":"TRF_1"}}')
+    signed = pair.family.sign(transfer)
+    pair.suite.twice("a transfer's retry", signed, signed, [("transfer.success", named(transfer.body))], 1, later=86_400_000)
 
 
 def sendgrid(pair):
@@ -79,6 +84,11 @@ def sendgrid(pair):
     pair.other("a retry with another event beside them", more, [*pair.family.items, ("click", "e3")])
     old = b'{"event":"open","timestamp":1767225600}'
     pair.other("an event without an id", pair.sent.to(body=b"[%s,0]" % old), [("open", named(old))])
+    first, second = (b'{"event":"click","sg_event_id":"e9","url":"%s"}' % url for url in (b"a", b"b"))
+    shared = pair.sent.to(body=b"[%s,%s,%s]" % (first, second, first))
+    items = [("click", "e9"), ("click", "e9:" + named(second)), ("click", "e9")]
+    signed = pair.family.sign(shared)
+    pair.suite.twice("two events of one batch that share an id", signed, signed, items, 2)
 
 
 def sentry(pair):
@@ -91,8 +101,10 @@ def shopify(pair):
     in_header("X-Shopify-Webhook-Id", 4 * 3600)(pair)
     bare = pair.sent.header("X-Shopify-Webhook-Id", None)
     dated = bare.to(body=b'{"id":1,"updated_at":"2026-01-01T00:00:00-05:00"}')
-    digest = [("orders/create", named(dated.body))]
-    pair.suite.twice("without an id the digest of a body with a time", *[pair.family.sign(dated)] * 2, digest, 1)
+    created, paid = (pair.family.sign(dated.header("X-Shopify-Topic", topic)) for topic in ("orders/create", "orders/paid"))
+    items = [[(topic, f"{topic}:{named(dated.body)}")] for topic in ("orders/create", "orders/paid")]
+    pair.suite.twice("without an id the digest of a body with a time", created, created, items[0], 1)
+    pair.suite.twice("without an id one order under two topics", created, paid, items[0], 2, again=items[1])
     pair.always_new("without an id and a time", bare.to(body=b'{"id":1}'), [("orders/create", None)])
 
 
@@ -148,6 +160,10 @@ def woocommerce(pair):
     pair.other("the same bytes a second later", pair.sent.header(header, "d2"), [("order.created", f"d2:{named(pair.sent.body)}")])
     bare = pair.sent.header(header, None)
     pair.always_new("without a delivery id and a time", bare, [("order.created", None)])
+    dated = bare.to(body=b'{"id":727,"date_modified_gmt":"2026-01-01T00:00:00"}')
+    created, updated = (pair.family.sign(dated.header("X-WC-Webhook-Topic", topic)) for topic in ("order.created", "order.updated"))
+    items = [[(topic, f"{topic}:{named(dated.body)}")] for topic in ("order.created", "order.updated")]
+    pair.suite.twice("without a delivery id one order under two topics", created, updated, items[0], 2, again=items[1])
 
 
 def xero(pair):
@@ -155,6 +171,9 @@ def xero(pair):
     event = '{"resourceId":"1","eventDateUtc":"2026-01-01T00:00:00.001","eventType":"UPDATE","eventCategory":"INVOICE"}'
     more = pair.body('"events":[', f'"events":[{event},0,')
     pair.other("a retry with another event before it", more, [("INVOICE.UPDATE", named(event.encode())), *pair.family.items])
+    doubled = pair.family.sign(pair.sent.to(body=b'{"events":[%s,%s]}' % (event.encode(), event.encode())))
+    items = [("INVOICE.UPDATE", named(event.encode())), ("INVOICE.UPDATE", named(event.encode()) + ":2")]
+    pair.suite.twice("what one batch lists twice happened twice", doubled, doubled, items, 2)
     timeless = pair.sent.to(body=b'{"events":[{"resourceId":"1","eventType":"UPDATE","eventCategory":"INVOICE"}]}')
     pair.always_new("an event that does not say when", timeless, [("INVOICE.UPDATE", None)])
 

@@ -27,6 +27,7 @@ LEMON = (
     b'{"meta":{"event_name":"order_created"},"data":{"type":"orders","id":"1","attributes":{"updated_at":"2026-01-01T00:00:00.000000Z"}}}'
 )
 WEBFLOW = b'{"triggerType":"form_submission","payload":{"id":"1","submittedAt":"2026-01-01T00:00:00.000Z"}}'
+PAYSTACK = b'{"event":"charge.success","data":{"id":302961,"paid_at":"2026-01-01T00:00:00.000Z"}}'
 WOO = b'{"id":727,"status":"processing"}'
 XERO = b'{"resourceId":"717f2bfc","eventDateUtc":"2026-01-01T00:00:00.000","eventType":"UPDATE","eventCategory":"INVOICE"}'
 
@@ -35,11 +36,11 @@ FAMILIES = [
         "bitbucket",
         "X-Hub-Signature",
         '{"push":{"changes":[]}}',
-        [("repo:push", "f1a0c6b2-5d3e-4f0a-9b7c-1e2d3c4b5a69")],
+        [("repo:push", "f1a0c6b2-5d3e-4f0a-9b7c-1e2d3c4b5a69:repo:push")],
         form="sha256={signature}",
         headers={"X-Event-Key": "repo:push", "X-Request-UUID": "f1a0c6b2-5d3e-4f0a-9b7c-1e2d3c4b5a69", "X-Attempt-Number": "1"},
         binary_type="repo:push",
-        binary_key="f1a0c6b2-5d3e-4f0a-9b7c-1e2d3c4b5a69",
+        binary_key="f1a0c6b2-5d3e-4f0a-9b7c-1e2d3c4b5a69:repo:push",
         extra=traps.bitbucket,
     ),
     Family(
@@ -129,10 +130,10 @@ FAMILIES = [
         "jira",
         "X-Hub-Signature",
         '{"timestamp":1767225600000,"webhookEvent":"jira:issue_created","issue":{"id":"10002"}}',
-        [("jira:issue_created", "e2c1b0a9-8d7c-4b6a-9f5e-4d3c2b1a0f9e")],
+        [("jira:issue_created", "e2c1b0a9-8d7c-4b6a-9f5e-4d3c2b1a0f9e:1767225600000:jira:issue_created")],
         form="sha256={signature}",
         headers={"X-Atlassian-Webhook-Identifier": "e2c1b0a9-8d7c-4b6a-9f5e-4d3c2b1a0f9e"},
-        binary_key="e2c1b0a9-8d7c-4b6a-9f5e-4d3c2b1a0f9e",
+        binary_key=f"e2c1b0a9-8d7c-4b6a-9f5e-4d3c2b1a0f9e:{named(BINARY)}",
         extra=traps.jira,
     ),
     Family(
@@ -183,7 +184,7 @@ FAMILIES = [
         [("transaction.completed", "evt_01hv8x2a")],
         form="ts={time};h1={signature}",
         signed=partial(joined, b":"),
-        tolerance_s=5,
+        tolerance_s=300,
         future="refused",
         secret="pdl_ntfset_test_secret",
         binary_key=None,
@@ -201,8 +202,8 @@ FAMILIES = [
     Family(
         "paystack",
         "x-paystack-signature",
-        '{"event":"charge.success","data":{"id":302961}}',
-        [("charge.success", named(b'{"event":"charge.success","data":{"id":302961}}'))],
+        PAYSTACK.decode(),
+        [("charge.success", named(PAYSTACK))],
         algorithm="sha512",
         secret="sk_test_secret",
         binary_key=None,

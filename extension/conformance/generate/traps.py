@@ -106,6 +106,9 @@ def bitbucket(suite, family, sent, good):
     suite.twice("a retry", good, good.header("X-Attempt-Number", "2"), family.items, 1, later=60_000)
     bare = good.header("X-Request-UUID", None)
     suite.twice("no request id", bare, bare, [("repo:push", None)], 2)
+    merged = good.header("X-Event-Key", "pullrequest:fulfilled")
+    key = "f1a0c6b2-5d3e-4f0a-9b7c-1e2d3c4b5a69:pullrequest:fulfilled"
+    suite.twice("two events of one request id", good, merged, family.items, 2, again=[("pullrequest:fulfilled", key)])
 
 
 def cal_com(suite, family, sent, good):
@@ -154,7 +157,20 @@ def jira(suite, family, sent, good):
     sha1_in_place_of_sha256(suite, family, sent, good)
     header = "X-Atlassian-Webhook-Identifier"
     suite.twice("a retry", good, good, family.items, 1, later=300_000)
-    suite.twice("another identifier", good, good.header(header, "e2"), family.items, 2, again=[("jira:issue_created", "e2")])
+    suite.twice(
+        "another identifier",
+        good,
+        good.header(header, "e2"),
+        family.items,
+        2,
+        again=[("jira:issue_created", "e2:1767225600000:jira:issue_created")],
+    )
+    other = family.sign(sent.to(body=sent.body.replace(b"600000", b"600001")))
+    key = "e2c1b0a9-8d7c-4b6a-9f5e-4d3c2b1a0f9e:1767225600001:jira:issue_created"
+    suite.twice("one identifier in two sites", good, other, family.items, 2, again=[("jira:issue_created", key)])
+    timeless = family.sign(sent.to(body=b'{"webhookEvent":"jira:issue_created","issue":{"id":"10002"}}'))
+    key = "e2c1b0a9-8d7c-4b6a-9f5e-4d3c2b1a0f9e:" + named(timeless.body)
+    suite.twice("an identifier beside a body without a time", timeless, timeless, [("jira:issue_created", key)], 1)
     bare = good.header(header, None)
     suite.twice("without one the digest of a body with a time", bare, bare, [("jira:issue_created", named(sent.body))], 1)
 

@@ -3,7 +3,7 @@
 use crate::arguments::Arguments;
 use crate::error::{Error, Result};
 use crate::providers::Reason;
-use crate::providers::engine::event::bounded_key;
+use crate::providers::engine::identity::bounded;
 use crate::request::{Headers, Request};
 
 const KEYS: &[&str] =
@@ -70,6 +70,6 @@ impl Fields {
     /// The first id that is not empty.
     pub(crate) fn identity(&self) -> Option<String> {
         let ids = [&self.key, &self.provider_event_id, &self.provider_delivery_id];
-        ids.into_iter().flatten().find(|id| !id.is_empty()).map(|id| bounded_key(id.clone()))
+        ids.into_iter().flatten().find(|id| !id.is_empty()).map(|id| bounded(id.clone()))
     }
 }

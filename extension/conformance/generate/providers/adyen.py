@@ -36,14 +36,16 @@ def notification(*items):
 
 def suite():
     suite = Suite("adyen", [SECRET])
-    one = ("AUTHORISATION", "7914073381342284:AUTHORISATION:true")
+    one = ("AUTHORISATION", "7914073381342284:TestMerchant:AUTHORISATION:true")
     published = notification(item("7914073381342284", "coqCmt/IZ4E3CzPvMY8zTjQVL5hYJUiBRg8UU+iCWo0="))
     suite.delivery("the published example", published, one, response_body="[accepted]")
     suite.delivery("the second of two secrets", published, one, secrets=[OTHER, SECRET])
     suite.refused("another secret", published, "bad_signature", secrets=[OTHER])
     suite.refused("a changed amount", published.to(body=published.body.replace(b"1130", b"1131")), "bad_signature")
     two = notification(item("a1"), item("a2", success="false"))
-    suite.delivery("two items", two, ("AUTHORISATION", "a1:AUTHORISATION:true"), ("AUTHORISATION", "a2:AUTHORISATION:false"))
+    suite.delivery(
+        "two items", two, ("AUTHORISATION", "a1:TestMerchant:AUTHORISATION:true"), ("AUTHORISATION", "a2:TestMerchant:AUTHORISATION:false")
+    )
     suite.refused("one of two items is forged", notification(item("a1"), item("a2", secret=OTHER)), "bad_signature")
     suite.refused("two items of two secrets", notification(item("a1"), item("a2", secret=OTHER)), "bad_signature", secrets=[SECRET, OTHER])
     suite.refused("an empty signature", notification(item("a1", "")), "bad_signature")
@@ -60,8 +62,15 @@ def suite():
     published = notification(item("7914073381342284"))
     suite.twice("a retry", published, published, [one], 1, later=60_000, response_body="[accepted]")
     failed = notification(item("7914073381342284", success="false"))
-    other = ("AUTHORISATION", "7914073381342284:AUTHORISATION:false")
+    other = ("AUTHORISATION", "7914073381342284:TestMerchant:AUTHORISATION:false")
     suite.twice("the same payment failed", published, failed, [one], 2, again=[other], response_body="[accepted]")
+
+    # The reference of a report is its file's name, and the merchants of a company have files of one name.
+    report = dict(eventCode="REPORT_AVAILABLE", amount={"value": 0, "currency": "EUR"})
+    name = "settlement_detail_report_batch_3.csv"
+    first, second = (notification(item(name, merchantAccountCode=merchant, **report)) for merchant in ("ShopEU", "ShopUS"))
+    keys = [[("REPORT_AVAILABLE", f"{name}:{merchant}:REPORT_AVAILABLE:true")] for merchant in ("ShopEU", "ShopUS")]
+    suite.twice("reports of one name of two merchants", first, second, keys[0], 2, again=keys[1])
 
     def in_header(body):
         return Sent(body, {HEADER: base64_text(mac(bytes.fromhex(SECRET), body))})
@@ -74,6 +83,8 @@ def suite():
     suite.twice("two updates in one second", header, in_header(booked), [(event, named(body))], 2, again=[(event, named(booked))])
     bare = in_header(b'{"type":"balancePlatform.transfer.updated","data":{"id":"1"}}')
     suite.twice("a body that does not say when is new each time", bare, bare, [(event, None)], 2)
+    made = in_header(b'{"type":"balancePlatform.transfer.updated","data":{"id":"1","creationDate":"2026-01-01T00:00:00Z"}}')
+    suite.twice("a body that says only when its object was made", made, made, [(event, None)], 2)
     suite.refused("the header's body changed", header.to(body=body + b" "), "bad_signature")
     suite.refused("neither items nor a header", Sent(body), "missing_header")
     return suite

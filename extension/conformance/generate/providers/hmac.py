@@ -73,6 +73,10 @@ def suite():
     suite.delivery("identity by the digest", plain, (None, named(BODY)), options={"id_fallback": "digest"})
     suite.delivery("an object is no key", plain, item, options={"id_path": "event"})
     headers = {"id_header": "X-Id", "id_path": "id", "type_header": "X-Type", "type_path": "event.name"}
+    typed = {"type_header": "X-Type", "id_fallback": "digest"}
+    created, paid = (plain.header("X-Type", kind) for kind in ("created", "paid"))
+    keys = [[(kind, f"{kind}:{named(BODY)}")] for kind in ("created", "paid")]
+    suite.twice("equal bytes of two types", created, paid, keys[0], 2, options=typed, again=keys[1])
     suite.delivery("headers come before paths", plain.with_headers({"X-Id": "h1", "X-Type": "t1"}), ("t1", "h1"), options=headers)
     long = plain.header("X-Id", "x" * 256)
     suite.delivery("a key of 255 bytes", plain.header("X-Id", "x" * 255), (None, "x" * 255), options={"id_header": "X-Id"})

@@ -1,13 +1,24 @@
 """HubSpot: version 3, and the older ones where the option version asks for them."""
 
 import hashlib
+import json
+import re
 
 from ..signing import base64_text, mac, milliseconds, named
 from ..suite import NOW, Sent, Suite
 
 SECRET = "test-client-secret"
 BODY = b'[{"eventId":1,"subscriptionId":12,"objectId":123,"occurredAt":1767225600000,"subscriptionType":"contact.creation","attemptNumber":0},{"eventId":2,"subscriptionId":12,"objectId":124,"occurredAt":1767225600001,"eventType":"contact.deletion"}]'
-ITEMS = [("contact.creation", "1:12:123:1767225600000"), ("contact.deletion", "2:12:124:1767225600001")]
+
+
+def key(element):
+    """The event's id and the digest of all but the number of the attempt."""
+    number = json.loads(element)["eventId"]
+    return f"{number}:" + named(re.sub(rb'("attemptNumber":)[0-9]+', rb"\1", element))
+
+
+ELEMENTS = [element + b"}" for element in BODY[1:-2].split(b"},")]
+ITEMS = [("contact.creation", key(ELEMENTS[0])), ("contact.deletion", key(ELEMENTS[1]))]
 AGAIN = BODY.replace(b'"attemptNumber":0', b'"attemptNumber":1')
 ASSOCIATION = b'[{"eventId":700,"subscriptionId":33,"occurredAt":1767225599100,"subscriptionType":"deal.associationChange","attemptNumber":0,"associationType":"DEAL_TO_LINE_ITEM","fromObjectId":9001,"toObjectId":9002,"associationRemoved":false}]'
 V3, TIME, OLD, VERSION = "X-HubSpot-Signature-v3", "X-HubSpot-Request-Timestamp", "X-HubSpot-Signature", "X-HubSpot-Signature-Version"
@@ -76,12 +87,17 @@ def suite():
     suite.twice("a retry", good, v3(sent.to(body=AGAIN), now=NOW + 60_000), ITEMS, 2, later=60_000)
     linked = Sent(ASSOCIATION)
     retry = Sent(ASSOCIATION.replace(b'"attemptNumber":0', b'"attemptNumber":1'))
-    link = ("deal.associationChange", named(ASSOCIATION[1:-1].replace(b'"attemptNumber":0', b'"attemptNumber":')))
+    link = ("deal.associationChange", key(ASSOCIATION[1:-1]))
     suite.twice("an association's retry", v3(linked), v3(retry, now=NOW + 60_000), [link], 1, later=60_000)
     other = ASSOCIATION.replace(b"9002", b"9003")
-    name = ("deal.associationChange", named(other[1:-1].replace(b'"attemptNumber":0', b'"attemptNumber":')))
+    name = ("deal.associationChange", key(other[1:-1]))
     suite.twice("another association", v3(linked), v3(Sent(other)), [link], 2, again=[name])
     removed = ASSOCIATION.replace(b'"associationRemoved":false', b'"associationRemoved":true')
-    name = ("deal.associationChange", named(removed[1:-1].replace(b'"attemptNumber":0', b'"attemptNumber":')))
+    name = ("deal.associationChange", key(removed[1:-1]))
     suite.twice("an association is made and removed", v3(linked), v3(Sent(removed)), [link], 2, again=[name])
+    element = b'{"eventId":9,"subscriptionId":12,"portalId":%d,"objectId":1,"occurredAt":1767225600000,"propertyName":"%s"}'
+    eu, us, name = (element % pair for pair in ((62, b"email"), (63, b"email"), (62, b"firstname")))
+    first, second = (v3(Sent(b"[%s]" % one)) for one in (eu, us))
+    suite.twice("contacts of one number in two accounts", first, second, [(None, key(eu))], 2, again=[(None, key(us))])
+    suite.delivery("two properties of one contact in one change", v3(Sent(b"[%s,%s]" % (eu, name))), (None, key(eu)), (None, key(name)))
     return suite

@@ -26,6 +26,10 @@ def redelivered(suite, entry):
     suite.twice("a message that comes again with another", one, both, items[:1], 2, again=items, later=5_000)
     suite.twice("a message that comes again after a week", one, one, items[:1], 1, later=7 * 86_400_000)
     suite.delivery("what is no object is no message", entry.sign(whatsapp('{"messages":[1,null,[],%s]}' % first)), items[0])
+    held = '{"from":"491","id":"wamid.A","type":"unsupported","errors":[{"code":131060}]}'
+    announced = entry.sign(whatsapp('{"messages":[%s]}' % held))
+    keys = [(kind, "wamid.A:unsupported"), (kind, "wamid.A")]
+    suite.twice("a message that could not be shown at first", announced, one, keys[:1], 2, again=keys[1:])
     statuses(suite, entry, kind)
     others(suite, entry)
 

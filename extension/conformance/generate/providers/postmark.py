@@ -32,6 +32,10 @@ def suite():
     first, again = (click.header("X-PM-Webhook-Trace-Id", trace) for trace in ("t-1", "t-2"))
     suite.twice("an id that stays over retries", first, first, [("Click", "t-1")], 1, later=60_000)
     suite.twice("the same click again", first, again, [("Click", "t-1")], 2, again=[("Click", "t-2")])
+    parts = [dict(Recipient='"a:2026"@x.example', DeliveredAt="t"), dict(Recipient='"a', DeliveredAt='2026"@x.example:t')]
+    first, second = (sent(RecordType="Delivery", MessageID="m1", **part) for part in parts)
+    parted = [[("Delivery", f"m1:Delivery:{part}")] for part in ('"a%3A2026"@x.example:t', '"a:2026"@x.example:t')]
+    suite.twice("a colon in a part is no border of one", first, second, parted[0], 2, again=parted[1])
     bare = sent(RecordType="Other")
     suite.twice("a record without a message is new each time", bare, bare, [("Other", None)], 2)
     suite.delivery("an inbound message has no record type", sent(MessageID="m2", From="b"), ("Inbound", "m2"))

@@ -5,6 +5,23 @@ from ..suite import Sent, Suite
 
 BODY = b'{"id":"7","kind":"paid"}'
 
+NOTHING = {
+    "true": b"true",
+    "false": b"false",
+    "zero": b"0",
+    "0.0": b"0.0",
+    "null": b"null",
+    "the text null": b'"null"',
+    "the text None": b'"None"',
+    "undefined": b'"undefined"',
+    "NaN": b'"NaN"',
+    "an object as text": b'"[object Object]"',
+    "an empty UUID": b'"00000000-0000-0000-0000-000000000000"',
+    "an object": b"{}",
+    "a list": b"[7]",
+}
+"""What stands in the place of an id where a sender has none, or fills in a template without one."""
+
 
 def suite():
     suite = Suite("token", ["test-secret"])
@@ -19,6 +36,21 @@ def suite():
     suite.delivery("identity by the digest", good, (None, named(BODY)), options=digest)
     suite.twice("equal bytes are two events by default", good, good, [item], 2)
     suite.twice("equal bytes are one event by the digest", good, good, [(None, named(BODY))], 1, options=digest)
+    typed = {"type_header": "X-Topic", "id_fallback": "digest"}
+    created, paid = (good.header("X-Topic", topic) for topic in ("created", "paid"))
+    keys = [[(topic, f"{topic}:{named(BODY)}")] for topic in ("created", "paid")]
+    suite.twice("equal bytes of two types", created, paid, keys[0], 2, options=typed, again=keys[1])
+    suite.twice("equal bytes of one type", created, created, keys[0], 1, options=typed)
+    for name, value in NOTHING.items():
+        first, second = (good.to(body=b'{"id":%s,"n":%d}' % (value, number)) for number in (1, 2))
+        suite.twice(f"an id that is {name} is none", first, second, [item], 2, options={"id_path": "id"})
+    first = good.to(body=b'{"id":"null"}')
+    fallback = {"id_path": "id", "id_fallback": "digest"}
+    suite.twice("an id that says null leaves it to the digest", first, first, [(None, named(first.body))], 1, options=fallback)
+    unset = good.header("X-Id", "undefined")
+    suite.twice("a header that says undefined is none", unset, unset, [item], 2, options={"id_header": "X-Id"})
+    zero = good.to(body=b'{"id":"0-1"}')
+    suite.twice("an id with zeros in it is one", zero, zero, [(None, "0-1")], 1, options={"id_path": "id"})
     suite.twice("equal ids are one event", own, own.to(body=BODY + b" "), [("paid", "7")], 1, options=options)
     suite.refused("no prefix", own.header("x-shop-token", "test-secret"), "malformed_header", options=options)
     suite.refused("another token", good.header("X-Webhook-Token", "test-secreT"), "bad_signature")

@@ -64,6 +64,9 @@ def suite():
     edited = Sent(b"EventType=onMessageUpdated&MessageSid=IM1&DateUpdated=2026-01-01T00%3A00%3A00.123Z", {}, URL)
     key = named(URL.encode() + edited.body)
     suite.delivery("what has a time is named by its bytes", sign(edited), ("onMessageUpdated", key))
+    renamed = Sent(b"EventType=onConversationStateUpdated&ConversationSid=CH1&DateCreated=2026-01-01T00%3A00%3A00.123Z", {}, URL)
+    state = [("onConversationStateUpdated", None)]
+    suite.twice("what says only when its object was made is new each time", sign(renamed), sign(renamed), state, 2)
     get = Sent(b"", {}, "https://mycompany.com/sms?MessageSid=SM2&SmsStatus=received&Body=hi%20there", "GET")
     suite.delivery("by GET the URL alone is signed", sign(get), ("received", "SM2:received"))
     suite.refused("a body that nothing covers", sign(get).to(body=b'{"forged":true}'), "bad_signature")

@@ -29,9 +29,11 @@ pub(crate) static ADYEN: Provider = Provider {
     event: Event {
         types: &[EVENT, Source::Json("type")],
         keys: &[
+            // A report's reference is the name of its file, which each merchant of a company may have.
+            Source::All(&[REFERENCE, MERCHANT, EVENT, SUCCESS]),
             Source::All(&[REFERENCE, EVENT, SUCCESS]),
             // The other products' bodies.
-            Source::DigestWith(&[Source::Json("timestamp"), Source::Json("eventId"), Source::Json("data.creationDate")]),
+            Source::DigestWith(&[Source::Json("timestamp"), Source::Json("eventId")]),
         ],
         batch: Batch::Path("notificationItems"),
         ..Event::UNKNOWN
@@ -43,7 +45,7 @@ pub(crate) static ADYEN: Provider = Provider {
         timestamp: Repeat::Absent,
         proof: Proof::Signed,
         grain: Grain::Occurrence,
-        note: "Adyen says to tell repeats by eventCode and pspReference",
+        note: "Adyen says to tell repeats by eventCode and pspReference; a report that is made again under the same name has the same identity",
     },
     success: Reply::Text(200, "[accepted]"),
     ..Provider::BASE
@@ -51,6 +53,7 @@ pub(crate) static ADYEN: Provider = Provider {
 
 const EVENT: Source = Source::Json("NotificationRequestItem.eventCode");
 const REFERENCE: Source = Source::Json("NotificationRequestItem.pspReference");
+const MERCHANT: Source = Source::Json("NotificationRequestItem.merchantAccountCode");
 const SUCCESS: Source = Source::Json("NotificationRequestItem.success");
 
 const BODY_SCHEME: SignatureScheme<'static> =
@@ -156,7 +159,7 @@ mod tests {
         let good = case().body(published("coqCmt/IZ4E3CzPvMY8zTjQVL5hYJUiBRg8UU+iCWo0="));
         let items = good.items();
         assert_eq!(items[0].event_type.as_deref(), Some("AUTHORISATION"));
-        assert_eq!(items[0].key.as_deref(), Some("7914073381342284:AUTHORISATION:true"));
+        assert_eq!(items[0].key.as_deref(), Some("7914073381342284:TestMerchant:AUTHORISATION:true"));
         assert_eq!(good.verdict().response.body, "[accepted]");
         assert_eq!(case().body(published("AAAA")).refusal(), Reason::BadSignature);
         assert_eq!(case().body(published("?")).refusal(), Reason::MalformedBody);

@@ -40,7 +40,7 @@ pub(super) fn verify<'s>(context: &Context, secrets: &'s Secrets) -> Checked<&'s
     if !scheme.eq_ignore_ascii_case("basic") {
         return Err(malformed());
     }
-    let decoded = base64_forgiving(encoded.trim_matches(' ')).and_then(|bytes| String::from_utf8(bytes).ok()).ok_or_else(malformed)?;
+    let decoded = base64_forgiving(encoded.trim_matches(' ')).map(text).ok_or_else(malformed)?;
     let (_, password) = decoded.split_once(':').ok_or_else(malformed)?;
     let matches = |secret: &&str| {
         let given = if secret.contains(':') { &decoded } else { password };
@@ -49,6 +49,11 @@ pub(super) fn verify<'s>(context: &Context, secrets: &'s Secrets) -> Checked<&'s
         is_usable && Digest::of_token(secret).matches_token(given)
     };
     secrets.usable().find(matches).ok_or_else(|| Refusal::new(Reason::BadSignature, "user and password are not one of the secrets"))
+}
+
+/// Credentials are UTF-8; clients from before RFC 7617 write them in Latin-1.
+fn text(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).unwrap_or_else(|error| error.as_bytes().iter().map(|byte| char::from(*byte)).collect())
 }
 
 pub(super) fn sign(_: &Context, secret: &str) -> Result<Signed> {

@@ -13,7 +13,12 @@ pub(crate) static BITBUCKET: Provider = Provider {
     title: "Bitbucket Cloud",
     docs: "https://support.atlassian.com/bitbucket-cloud/docs/manage-webhooks/",
     scheme: Scheme::Signature(SignatureScheme { form: Form::Prefixed("sha256="), ..SignatureScheme::hex_of_body("X-Hub-Signature") }),
-    event: Event { types: &[Source::Header("X-Event-Key")], keys: &[Source::Header("X-Request-UUID")], ..Event::UNKNOWN },
+    event: Event {
+        types: &[EVENT],
+        // Bitbucket does not say that two events never share a request's id.
+        keys: &[Source::All(&[Source::Header("X-Request-UUID"), EVENT]), Source::Header("X-Request-UUID")],
+        ..Event::UNKNOWN
+    },
     receiving: Receiving { largest_body: Some(256 * 1024), final_statuses: "4xx" },
     redelivery: Redelivery {
         retries: Retries::Somehow,
@@ -27,6 +32,8 @@ pub(crate) static BITBUCKET: Provider = Provider {
     samples: &[Sample::Text("X-Event-Key", "repo:push"), Sample::Uuid("X-Request-UUID")],
     ..Provider::BASE
 };
+
+const EVENT: Source = Source::Header("X-Event-Key");
 
 #[cfg(test)]
 mod tests {
@@ -43,7 +50,7 @@ mod tests {
             .header("X-Event-Key", "repo:push")
             .header("X-Request-UUID", "u1")
             .signed();
-        assert_eq!(case.event(), (Some("repo:push".into()), "u1".into()));
+        assert_eq!(case.event(), (Some("repo:push".into()), "u1:repo:push".into()));
         assert_eq!(case.body("{}").refusal(), Reason::BadSignature);
     }
 

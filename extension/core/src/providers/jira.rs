@@ -15,7 +15,12 @@ pub(crate) static JIRA: Provider = Provider {
     scheme: Scheme::Signature(SignatureScheme { form: Form::Prefixed("sha256="), ..SignatureScheme::hex_of_body("X-Hub-Signature") }),
     event: Event {
         types: &[Source::Json("webhookEvent")],
-        keys: &[Source::Header("X-Atlassian-Webhook-Identifier"), Source::DigestWith(&[Source::Json("timestamp")])],
+        // The identifier is unique within one site.
+        keys: &[
+            Source::All(&[IDENTIFIER, Source::Json("timestamp"), Source::Json("webhookEvent")]),
+            Source::All(&[IDENTIFIER, Source::Digest]),
+            Source::DigestWith(&[Source::Json("timestamp")]),
+        ],
         ..Event::UNKNOWN
     },
     receiving: Receiving { largest_body: Some(25 * MIB), final_statuses: "4xx but 408, 409, 425 and 429" },
@@ -26,23 +31,25 @@ pub(crate) static JIRA: Provider = Provider {
         timestamp: Repeat::Absent,
         proof: Proof::UnsignedHeader,
         grain: Grain::Occurrence,
-        note: "five attempts, 5 to 15 min apart",
+        note: "five attempts, 5 to 15 min apart; the identifier is unique within one site, so the event's time and name stand beside it",
     },
     samples: &[Sample::Uuid("X-Atlassian-Webhook-Identifier")],
     ..Provider::BASE
 };
+
+const IDENTIFIER: Source = Source::Header("X-Atlassian-Webhook-Identifier");
 
 #[cfg(test)]
 mod tests {
     use super::super::Reason;
     use super::super::testing::Case;
 
-    const BODY: &str = r#"{"webhookEvent": "jira:issue_created", "issue": {"id": "1"}}"#;
+    const BODY: &str = r#"{"webhookEvent": "jira:issue_created", "timestamp": 5, "issue": {"id": "1"}}"#;
 
     #[test]
     fn identity_and_type_are_found() {
         let case = Case::new("jira").secret("test-secret").body(BODY).header("X-Atlassian-Webhook-Identifier", "w1").signed();
-        assert_eq!(case.event(), (Some("jira:issue_created".into()), "w1".into()));
+        assert_eq!(case.event(), (Some("jira:issue_created".into()), "w1:5:jira:issue_created".into()));
         assert_eq!(case.body("{}").refusal(), Reason::BadSignature);
     }
 }

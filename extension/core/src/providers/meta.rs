@@ -144,6 +144,10 @@ fn change_items(context: &Context, object: &str, owner: Option<&str>, change: Js
 fn whatsapp_key(list: &str, element: Json) -> Option<String> {
     let id = element.get("id")?.text().filter(|id| !id.is_empty())?;
     match list {
+        // What cannot be shown yet may come again under its id once it can.
+        "messages" if element.get("type").and_then(Json::text).as_deref() == Some("unsupported") => {
+            return Some(format!("{id}:unsupported"));
+        }
         "messages" => return Some(id.into_owned()),
         // Sender and receiver may both report to one app.
         "message_echoes" => return Some(format!("{id}:echo")),

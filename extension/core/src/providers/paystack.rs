@@ -17,7 +17,14 @@ pub(crate) static PAYSTACK: Provider = Provider {
     }),
     event: Event {
         types: &[Source::Json("event")],
-        keys: &[Source::DigestWith(&[Source::Json("data.id"), Source::Json("data.paid_at"), Source::Json("data.refund_reference")])],
+        // Payments, transfers and refunds pass through each state once. Others, such as disputes with their reminders and subscriptions, come back
+        // to a state in the same bytes.
+        keys: &[Source::DigestWith(&[
+            Source::Json("data.paid_at"),
+            Source::Json("data.paidAt"),
+            Source::Json("data.transfer_code"),
+            Source::Json("data.refund_reference"),
+        ])],
         ..Event::UNKNOWN
     },
     redelivery: Redelivery {
@@ -27,7 +34,7 @@ pub(crate) static PAYSTACK: Provider = Provider {
         timestamp: Repeat::Absent,
         proof: Proof::Signed,
         grain: Grain::Digest,
-        note: "bodies that name neither a payment nor a time, such as those about customers and plans, are new each time",
+        note: "what is not about a payment that was made, a transfer or a refund is new each time: the reminder of a dispute has the bytes of the one before",
     },
     ..Provider::BASE
 };
@@ -37,7 +44,7 @@ mod tests {
     use super::super::Reason;
     use super::super::testing::Case;
 
-    const BODY: &str = r#"{"event": "charge.success", "data": {"id": 302961}}"#;
+    const BODY: &str = r#"{"event": "charge.success", "data": {"id": 302961, "paid_at": "2026-01-01T00:00:00Z"}}"#;
 
     #[test]
     fn identity_and_type_are_found() {

@@ -223,6 +223,14 @@ mod tests {
     }
 
     #[test]
+    fn a_digest_of_a_body_that_does_not_say_its_type_stands_beside_a_header() {
+        for provider in pages().filter(|provider| matches!(provider.event.types.first(), Some(Source::Header(_)))) {
+            let bare = provider.event.keys.iter().find(|source| source.has_digest() && source.headers().is_empty());
+            assert!(bare.is_none(), "{}: {bare:?} makes one event of two types with equal bytes", provider.name);
+        }
+    }
+
+    #[test]
     fn a_body_that_counts_its_attempts_is_hashed_without_the_count() {
         for provider in pages().filter(|provider| provider.redelivery.body == Repeat::Renewed) {
             let takes_digest = provider.event.keys.iter().any(Source::has_digest);

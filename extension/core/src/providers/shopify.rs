@@ -29,7 +29,9 @@ pub(crate) static SHOPIFY: Provider = Provider {
         keys: &[
             Source::Header("X-Shopify-Webhook-Id"),
             Source::Header("shopify-webhook-id"),
-            Source::DigestWith(&[Source::Json("updated_at")]),
+            // An order has the same bytes under several topics.
+            Source::All(&[Source::Header("X-Shopify-Topic"), Source::DigestWith(&[Source::Json("updated_at")])]),
+            Source::All(&[Source::Header("shopify-topic"), Source::DigestWith(&[Source::Json("updated_at")])]),
         ],
         ..Event::UNKNOWN
     },

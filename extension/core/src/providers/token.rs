@@ -43,7 +43,14 @@ pub(crate) static TOKEN: Provider = Provider {
 /// Type and identity where the options say they are: what all generic providers share.
 pub(super) const GENERIC_EVENT: Event = Event {
     types: &[Source::HeaderOption("type_header"), Source::JsonOption("type_path")],
-    keys: &[Source::HeaderOption("id_header"), Source::JsonOption("id_path"), Source::DigestOption("id_fallback")],
+    keys: &[
+        Source::HeaderOption("id_header"),
+        Source::JsonOption("id_path"),
+        // A type that stands in a header tells equal bodies apart.
+        Source::All(&[Source::HeaderOption("type_header"), Source::DigestOption("id_fallback")]),
+        Source::DigestOption("id_fallback"),
+    ],
+    identity: "option id_header, else option id_path, else digest (after the header of option type_header) where option id_fallback is `digest`, else none",
     ..Event::UNKNOWN
 };
 

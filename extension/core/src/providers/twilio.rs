@@ -54,15 +54,11 @@ pub(crate) static TWILIO: Provider = Provider {
             Source::All(&[Source::Form("CallSid"), Source::Form("CallStatus"), SEQUENCE]),
             Source::All(&[Source::Form("ConferenceSid"), Source::Form("StatusCallbackEvent"), SEQUENCE]),
             Source::All(&[Source::Form("RecordingSid"), Source::Form("RecordingStatus")]),
-            Source::DigestWith(&[
-                Source::Form("Timestamp"),
-                Source::Form("DateUpdated"),
-                Source::Form("DateCreated"),
-                Source::Json("time"),
-            ]),
+            // When the object was made says nothing of when it changed.
+            Source::DigestWith(&[Source::Form("Timestamp"), Source::Form("DateUpdated"), Source::Json("time")]),
         ],
         batch: Batch::Custom(batch),
-        identity: "header I-Twilio-Idempotency-Token, else MessageSid + status, else CallSid + CallStatus + SequenceNumber, else ConferenceSid + StatusCallbackEvent + SequenceNumber, else RecordingSid + RecordingStatus, else digest where there is Timestamp, DateUpdated or DateCreated, else none; of each event of a batch: id",
+        identity: "header I-Twilio-Idempotency-Token, else MessageSid + status, else CallSid + CallStatus + SequenceNumber, else ConferenceSid + StatusCallbackEvent + SequenceNumber, else RecordingSid + RecordingStatus, else digest where there is Timestamp or DateUpdated, else none; of each event of a batch: id",
         ..Event::UNKNOWN
     },
     receiving: Receiving::with_final("all of a callback: it comes again only where no connection came about"),

@@ -22,7 +22,8 @@ pub(crate) static WOOCOMMERCE: Provider = Provider {
         // The delivery id is a hash of the webhook and the whole second.
         keys: &[
             Source::All(&[Source::Header("X-WC-Webhook-Delivery-ID"), Source::Digest]),
-            Source::DigestWith(&[Source::Json("date_modified_gmt")]),
+            // An order has the same bytes under several topics.
+            Source::All(&[Source::Header("X-WC-Webhook-Topic"), Source::DigestWith(&[Source::Json("date_modified_gmt")])]),
         ],
         ..Event::UNKNOWN
     },

@@ -3,14 +3,11 @@
 use std::borrow::Cow;
 
 use super::context::Context;
-use super::digest::sha256_hex;
 use super::form;
+use super::identity::{self, names_something};
 use super::json::{self, Json};
 use super::json_edit;
 use crate::providers::Item;
-
-/// The longest key that is kept as it is, in bytes.
-const MAX_KEY: usize = 255;
 
 /// Where one text is found.
 #[derive(Debug, Clone, Copy)]
@@ -78,8 +75,9 @@ impl Event {
     /// An authentic body that is not in the expected form is one occurrence: nothing that a provider signed is dropped.
     pub fn items<'a>(&self, context: &Context<'a>, signed: SignedBytes<'_, 'a>) -> Vec<Item> {
         let mut items = self.read(context, signed);
+        identity::keep_apart(&mut items, context.body(), self.renewed);
         for item in &mut items {
-            item.key = item.key.take().filter(|key| !key.is_empty()).map(bounded_key);
+            item.key = item.key.take().map(identity::bounded);
             item.event_type.take_if(|text| text.is_empty());
         }
         items
@@ -90,12 +88,12 @@ impl Event {
         if let Batch::Custom(find) = self.batch
             && let Some(mut items) = find(context)
         {
-            for item in items.iter_mut().filter(|item| item.key.as_deref().is_none_or(str::is_empty)) {
+            for item in items.iter_mut().filter(|item| !item.key.as_deref().is_some_and(names_something)) {
                 let element = Element { json: item.span.clone().map_or(body, |span| &body[span]), is_whole: item.span.is_none() };
                 let fields = Fields::find(self, context, &[self.keys], element, signed);
                 // What a header says is the same for every element.
                 let own = self.keys.iter().filter(|source| element.is_whole || source.headers().is_empty());
-                item.key = own.into_iter().find_map(|source| fields.text(source)).map(Cow::into_owned);
+                item.key = fields.first_that(own, names_something);
             }
             return items;
         }
@@ -129,7 +127,8 @@ impl Event {
     /// Type and key of one element (or of the whole body).
     fn item<'a>(&self, context: &Context<'a>, element: Element<'a>, signed: SignedBytes<'_, 'a>) -> Item {
         let fields = Fields::find(self, context, &[self.types, self.keys], element, signed);
-        Item { event_type: fields.first(self.types), key: fields.first(self.keys), span: None }
+        let is_there = |_: &str| true;
+        Item { event_type: fields.first_that(self.types, is_there), key: fields.first_that(self.keys, names_something), span: None }
     }
 }
 
@@ -138,16 +137,6 @@ pub fn form_parameter<'a>(context: &Context<'a>, name: &str) -> Option<Cow<'a, s
     let is_form = !form::is_json(context.body());
     let in_body = is_form.then(|| form::value(context.body(), name)).flatten().filter(|text| !text.is_empty());
     in_body.or_else(|| form::value(context.request.query().as_bytes(), name)).filter(|text| !text.is_empty())
-}
-
-/// A key of bounded length.
-pub fn bounded_key(key: String) -> String {
-    if key.len() > MAX_KEY { named(&[key.as_bytes()]) } else { key }
-}
-
-/// The key that stands for these bytes.
-fn named(parts: &[&[u8]]) -> String {
-    format!("sha256:{}", sha256_hex(parts))
 }
 
 /// The bytes that tell one occurrence from the next, made with these pieces for the body; `None` where there are none.
@@ -191,13 +180,14 @@ impl<'a, 'c> Fields<'a, 'c> {
     fn digest(&self) -> Option<String> {
         let pieces = json_edit::cut(self.element.json, self.renewed);
         if !self.element.is_whole {
-            return Some(named(&pieces));
+            return Some(identity::digest(&pieces));
         }
-        (self.signed)(&pieces).map(|parts| named(&parts.iter().map(AsRef::as_ref).collect::<Vec<_>>()))
+        (self.signed)(&pieces).map(|parts| identity::digest(&parts.iter().map(AsRef::as_ref).collect::<Vec<_>>()))
     }
 
-    fn first(&self, sources: &[Source]) -> Option<String> {
-        sources.iter().find_map(|source| self.text(source)).map(Cow::into_owned)
+    /// The first text of these sources that will do.
+    fn first_that<'s>(&self, sources: impl IntoIterator<Item = &'s Source>, will_do: fn(&str) -> bool) -> Option<String> {
+        sources.into_iter().find_map(|source| self.text(source).filter(|text| will_do(text))).map(Cow::into_owned)
     }
 
     fn text(&self, source: &Source) -> Option<Cow<'a, str>> {
@@ -219,15 +209,20 @@ impl<'a, 'c> Fields<'a, 'c> {
             Source::DigestOption(option) => {
                 (self.context.options.text(option) == Some("digest")).then(|| self.digest()).flatten().map(Cow::Owned)
             }
-            Source::All(sources) => self.joined(sources, ":"),
-            Source::Dotted(sources) => self.joined(sources, "."),
+            // A digest has one length, so that nothing before it can be taken for a part of it.
+            Source::All([sources @ .., Source::Digest]) => {
+                let texts = self.texts(sources);
+                texts.and_then(|texts| Some(Cow::Owned(format!("{}:{}", texts.join(":"), self.digest()?))))
+            }
+            Source::All(sources) => self.texts(sources).map(|texts| Cow::Owned(identity::joined(&texts))),
+            Source::Dotted(sources) => self.texts(sources).map(|texts| Cow::Owned(texts.join("."))),
         };
         text.filter(|text| !text.is_empty())
     }
 
-    fn joined(&self, sources: &[Source], separator: &str) -> Option<Cow<'a, str>> {
-        let texts: Option<Vec<_>> = sources.iter().map(|source| self.text(source)).collect();
-        texts.map(|texts| Cow::Owned(texts.join(separator)))
+    /// What each of these sources says.
+    fn texts(&self, sources: &[Source]) -> Option<Vec<Cow<'a, str>>> {
+        sources.iter().map(|source| self.text(source)).collect()
     }
 
     fn json(&self, path: &str) -> Option<Cow<'a, str>> {
@@ -364,6 +359,6 @@ mod tests {
         assert_eq!(keys(&event, r#"[0, {"id": 1}, "x", null, [{"id": 3}], {"id": 2}]"#), [Some("1".into()), Some("2".into())]);
         assert_eq!(keys(&event, "[]"), []);
         // What the provider signed is not dropped.
-        assert_eq!(keys(&event, "[0, 1]"), [Some(named(&[b"[0, 1]"]))]);
+        assert_eq!(keys(&event, "[0, 1]"), [Some(identity::digest(&[b"[0, 1]"]))]);
     }
 }

@@ -6,6 +6,7 @@ pub mod digest;
 pub mod encoding;
 pub mod event;
 pub mod form;
+pub mod identity;
 pub mod json;
 pub mod json_edit;
 mod json_search;
