@@ -14,35 +14,8 @@ import { bodyForSql, checkRequest, headersForSql, type WebhookRequest, requestFo
 import { INGEST_FIELDS, type IngestFields, type Receipt, readReceipt, type Verdict } from "./receipt.js";
 import { isUnset, type Secrets, type SecretsFunction, secretsJson, type SecretsOfRequest, secretsRequest } from "./secrets.js";
 import type { Inbox } from "./inbox.js";
+import { declarationOf, type EndpointSettings, SETTINGS } from "./settings.js";
 import type { WarningOfReceipt } from "./warnings.js";
-
-/** The settings of an endpoint. One that is left out has its default, also where the file holds another value. */
-export interface EndpointSettings {
-  /** Name of a provider; without one the endpoint takes `ingest` only. */
-  provider?: string;
-  /** Options of that provider, as its page names them: `{ tolerance_s: 600 }`. */
-  options?: Record<string, unknown>;
-  /** `false`: receipts are answered 410. Left out: stays as it is. */
-  enabled?: boolean;
-  /** Attempts before an event is dead. Default 10. */
-  maxAttempts?: number;
-  /** Delay after attempt n: baseS × factorⁿ⁻¹ seconds, at most capS. Default 5, 4, 21600. */
-  backoff?: { baseS?: number; factor?: number; capS?: number };
-  /** Larger bodies are refused. Default: what the provider sends at most, where it says so, else 1 MiB. */
-  maxBodyBytes?: number;
-  /** What becomes of an event that no handler wants. Default `"dead"`. */
-  unhandled?: "dead" | "ignore";
-  /** `"requeue_dead"`: a duplicate of a dead event puts it back in the queue. Default `"keep"`. */
-  onRedelivery?: "keep" | "requeue_dead";
-  /** Refused receipts beyond this number an hour are only counted. Default 1000. */
-  invalidPerHour?: number;
-  /** So many refused receipts are kept at most, until a prune or a retention policy makes room; beyond it they are only counted. Default 10,000. */
-  maxRefused?: number;
-  /** The same, of their bytes. Default 128 MiB. */
-  maxRefusedBytes?: number;
-  /** One request makes at most so many events; one with more items is stored whole, as one event. Default 10,000. */
-  maxBatchEvents?: number;
-}
 
 /** Settings, and what is never stored. */
 export interface EndpointOptions extends EndpointSettings {
@@ -52,55 +25,12 @@ export interface EndpointOptions extends EndpointSettings {
   publicUrl?: string;
 }
 
-const BACKOFF: Shape = { baseS: ANYTHING, factor: ANYTHING, capS: ANYTHING };
-
-/** The core checks the values of what it stores. */
-const OPTIONS: Shape = {
-  provider: ANYTHING,
-  options: ANYTHING,
-  enabled: ANYTHING,
-  maxAttempts: ANYTHING,
-  backoff: ANYTHING,
-  maxBodyBytes: ANYTHING,
-  unhandled: ANYTHING,
-  onRedelivery: ANYTHING,
-  invalidPerHour: ANYTHING,
-  maxRefused: ANYTHING,
-  maxRefusedBytes: ANYTHING,
-  maxBatchEvents: ANYTHING,
-  secrets: ANYTHING,
-  publicUrl: PUBLIC_URL,
-};
-
-/** Every setting but `enabled`, which an operator may have switched off and a restart must not switch on again. */
-const RESET_BY_DEFAULT = [
-  "provider",
-  "options",
-  "max_attempts",
-  "backoff",
-  "max_body_bytes",
-  "unhandled",
-  "on_redelivery",
-  "invalid_per_hour",
-  "max_refused",
-  "max_refused_bytes",
-  "max_batch_events",
-] as const;
+const OPTIONS: Shape = { ...SETTINGS, secrets: ANYTHING, publicUrl: PUBLIC_URL };
 
 /** The limit of an endpoint that is not there yet. */
 const DEFAULT_MAX_BODY_BYTES = 1_048_576;
 /** How long the limit is kept before the file is asked again, in milliseconds. */
 const LIMIT_KEPT_MS = 1000;
-
-/** The configuration argument of `knocker_endpoint`: null puts a default back where leaving out would keep what is stored. */
-function configOf(where: string, settings: EndpointSettings): string {
-  const given = toSql(where, settings);
-  if (settings.backoff) {
-    checkObject(`${where}: backoff`, settings.backoff, BACKOFF);
-    given["backoff"] = { base_s: null, factor: null, cap_s: null, ...toSql(`${where}: backoff`, settings.backoff) };
-  }
-  return jsonOf(where, { ...Object.fromEntries(RESET_BY_DEFAULT.map((name) => [name, null])), ...given });
-}
 
 /** An endpoint. `Tx` is the driver's database class. */
 export class Endpoint<Tx extends object> {
@@ -133,7 +63,7 @@ export class Endpoint<Tx extends object> {
         `${this.#where}: secrets holds no secret, only empty or undefined ones: an environment variable may be unset`,
       );
     }
-    this.#inbox.declare(this.name, configOf(this.#where, settings));
+    this.#inbox.declare(this.name, declarationOf(this.#where, settings));
     this.#secrets = typeof secrets === "function" ? { find: secrets, list } : { list };
     this.#publicUrl = publicUrl;
     this.#limitUntil = 0;

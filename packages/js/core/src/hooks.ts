@@ -4,6 +4,7 @@ import type { Driver } from "./driver.js";
 import { Endpoint, type EndpointOptions } from "./endpoint.js";
 import type { NodeHandler } from "./http/express.js";
 import { routeExpress, routeFetch } from "./http/router.js";
+import { Leases } from "./leases.js";
 import { Operator } from "./operate.js";
 import type { OpenOptions } from "./options.js";
 import { Inbox } from "./inbox.js";
@@ -51,6 +52,11 @@ export class Hooks<Tx extends object> extends Operator<Tx> {
   /** Starts a worker in this thread. It runs until it is stopped. */
   work(options: WorkOptions = {}): Worker<Tx> {
     return new Worker(this.inbox, this.#endpoints, options);
+  }
+
+  /** The queue as a worker of your own sees it, call by call. `work` does all of this for you. */
+  leases(worker: string): Leases {
+    return new Leases(this.inbox, worker);
   }
 
   /** Stops the workers, finishes what was submitted and closes the connections that were opened here. Inside a handler it settles at once. */

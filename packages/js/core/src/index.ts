@@ -34,13 +34,14 @@ export {
   UsageError,
 } from "./errors.js";
 export { Event, type Headers } from "./event.js";
-export { Endpoint, type EndpointOptions, type EndpointSettings } from "./endpoint.js";
+export { Endpoint, type EndpointOptions } from "./endpoint.js";
 export type { Connection, Driver, Row, SqlValue } from "./driver.js";
 export type { Handler } from "./handlers.js";
 export type { FastifyPlugin } from "./http/fastify.js";
 export type { HonoHandler } from "./http/hono.js";
 export type { NodeHandler } from "./http/express.js";
 export { Hooks } from "./hooks.js";
+export { type ClaimFilter, type FailedOptions, type Failure, type Job, Leases } from "./leases.js";
 export type { ListOptions } from "./reads.js";
 export { loadablePath } from "./library.js";
 export type * from "./operate-types.js";
@@ -61,6 +62,7 @@ export type {
 } from "./rows.js";
 export type { Secrets, SecretsFunction, SecretsOfRequest, SecretsRequest } from "./secrets.js";
 export type { OnError, OpenOptions } from "./options.js";
+export type { EndpointChanges, EndpointSettings } from "./settings.js";
 export { Dead, Ignore, Retry } from "./decision.js";
 export type { OnWarning, Warning } from "./warnings.js";
 export { Worker, type WorkOptions } from "./worker.js";

@@ -22,6 +22,7 @@ import {
 } from "./rows.js";
 import type { DeliveryOutcome } from "./receipt.js";
 import type { Inbox } from "./inbox.js";
+import { changeOf, type EndpointChanges } from "./settings.js";
 import type {
   ActionOptions,
   Transition,
@@ -125,6 +126,19 @@ export class Operator<Tx extends object> {
     checkId("delivery", "id", id);
     const row = this.inbox.all("SELECT * FROM knocker_deliveries WHERE id = ?", id)[0];
     return row && readRow<DeliveryRecord>(row);
+  }
+
+  /**
+   * Changes these settings of an endpoint and no others, `{ enabled: false }` for instance; null puts a default back. Returns its id.
+   * @throws UnknownEndpointError where there is none of that name: `endpoint(name, options)` creates it.
+   */
+  async updateEndpoint(name: string, settings: EndpointChanges): Promise<number> {
+    check("updateEndpoint", "name", name, TEXT);
+    const config = changeOf("updateEndpoint", settings);
+    if (this.inbox.all("SELECT 1 FROM knocker_endpoints WHERE name = ?", name).length === 0) {
+      throw knockerError("unknown_endpoint", `no endpoint is named ${JSON.stringify(name)}: \`endpoint(name, options)\` creates one`);
+    }
+    return (await this.inbox.call("knocker_endpoint", name, config)) as number;
   }
 
   /** Handles a handled, failed, dead or ignored event again. `force` takes one that is being worked on as well, from its worker. */

@@ -1,6 +1,6 @@
 /** A request as it came in, and as the SQL functions take it. */
 
-import { jsonOf } from "./check.js";
+import { ANYTHING, checkObject, jsonOf, type Shape } from "./check.js";
 import type { SqlValue } from "./driver.js";
 import { knockerError } from "./errors.js";
 import type { Headers } from "./event.js";
@@ -25,14 +25,18 @@ export interface WebhookRequest {
   truncated?: boolean;
 }
 
+const REQUEST: Shape = { method: ANYTHING, url: ANYTHING, headers: ANYTHING, body: ANYTHING, truncated: ANYTHING };
+
 /** @throws UsageError where this is no request. */
 export function checkRequest(where: string, request: unknown): void {
   const headers = (request as WebhookRequest | null | undefined)?.headers;
-  if (typeof headers === "object" && headers !== null) return;
-  throw knockerError(
-    "usage",
-    `${where}: takes a request { method, url, headers, body }; headers must be an object or pairs of name and value`,
-  );
+  if (typeof headers !== "object" || headers === null) {
+    throw knockerError(
+      "usage",
+      `${where}: takes a request { method, url, headers, body }; headers must be an object or pairs of name and value`,
+    );
+  }
+  checkObject(where, request, REQUEST);
 }
 
 /** Headers as `knocker_receive` takes them: pairs keep what came more than once. */

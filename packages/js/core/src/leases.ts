@@ -1,0 +1,135 @@
+/** Leases on jobs: what a worker does between a receipt and a result, call by call. Public for those who write a worker of their own. */
+
+import { check, checkId, checkObject, FLAG, type Shape, SIZE, TEXT, WHOLE } from "./check.js";
+import type { Row } from "./driver.js";
+import { Event } from "./event.js";
+import type { Inbox } from "./inbox.js";
+import type { EventStatus } from "./rows.js";
+import { toSql } from "./spelling.js";
+
+/** A job that is leased to a worker, with the event that its handlers get. */
+export interface Job {
+  id: number;
+  worker: string;
+  leaseExpiresAt: Date;
+  event: Event;
+}
+
+/** Which jobs to claim. */
+export interface ClaimFilter {
+  /** Those of these endpoints. Default: of all. */
+  endpoints?: readonly string[];
+}
+
+/** How an attempt failed, where another one is not simply to follow after the endpoint's backoff. */
+export interface FailedOptions {
+  /** The next attempt after so many seconds. */
+  retryAfterS?: number;
+  /** No further attempt. */
+  dead?: boolean;
+  /** Nothing wanted the event: what becomes of it is the endpoint's `unhandled`. */
+  noHandler?: boolean;
+}
+
+/** What a failed attempt left. */
+export interface Failure {
+  /** `failed`, `dead` or `ignored`. */
+  status: EventStatus;
+  /** When the next attempt is due; null where there is none. */
+  nextAttemptAt: Date | null;
+}
+
+/** What is needed of an inbox: its driver's class does not matter here. */
+type LeaseSource = Pick<Inbox<object>, "all" | "call" | "now">;
+
+const CLAIM_FILTER: Shape = {
+  endpoints: { what: "an array of names", allows: (value) => Array.isArray(value) && value.every((name) => TEXT.allows(name)) },
+};
+
+const FAILED: Shape = { retryAfterS: SIZE, dead: FLAG, noHandler: FLAG };
+
+/** The job of a row of `knocker_jobs`. */
+export function jobOf(row: Row): Job {
+  return {
+    id: row["job_id"] as number,
+    worker: row["worker"] as string,
+    leaseExpiresAt: new Date(row["lease_expires_at"] as number),
+    event: new Event(row),
+  };
+}
+
+/**
+ * The queue as one worker sees it. Each result is durable when its promise settles, and refused with `LeaseLostError` where the lease is not this worker's any
+ * more. To write it in one transaction with what a handler wrote, use the SQL functions of the same names on your own connection (`load`).
+ */
+export class Leases {
+  /** A name that no other worker uses. */
+  readonly worker: string;
+  readonly #inbox: LeaseSource;
+
+  /** Use `hooks.leases(worker)`. */
+  constructor(inbox: LeaseSource, worker: string) {
+    check("leases(worker)", "worker", worker, TEXT);
+    this.#inbox = inbox;
+    this.worker = worker;
+  }
+
+  /** Leases up to `limit` due jobs, the oldest first, and says how many. */
+  async claim(limit: number, leaseS: number, filter: ClaimFilter = {}): Promise<number> {
+    checkObject("claim", filter, CLAIM_FILTER);
+    check("claim", "limit", limit, WHOLE);
+    check("claim", "leaseS", leaseS, WHOLE);
+    return (await this.#inbox.call("knocker_claim", this.worker, limit, leaseS, JSON.stringify(filter))) as number;
+  }
+
+  /** The jobs that are leased to this worker. */
+  async jobs(): Promise<Job[]> {
+    return this.#inbox.all("SELECT * FROM knocker_jobs WHERE worker = ? ORDER BY job_id", this.worker).map(jobOf);
+  }
+
+  /** The event is handled, and the job gone. */
+  async handled(jobId: number, durationMs: number): Promise<void> {
+    checkId("handled", "jobId", jobId);
+    check("handled", "durationMs", durationMs, SIZE);
+    await this.#inbox.call("knocker_handled", jobId, this.worker, durationMs);
+  }
+
+  /** The attempt failed: another one follows, unless the options or the number of attempts say otherwise. */
+  async failed(jobId: number, error: string, durationMs: number, options: FailedOptions = {}): Promise<Failure> {
+    checkId("failed", "jobId", jobId);
+    check("failed", "durationMs", durationMs, SIZE);
+    check("failed", "error", error, TEXT);
+    checkObject("failed", options, FAILED);
+    const given = JSON.stringify(toSql("failed", options));
+    const result = (await this.#inbox.call("knocker_failed", jobId, this.worker, error, durationMs, given)) as string;
+    const { status, next_attempt_at: due } = JSON.parse(result) as { status: EventStatus; next_attempt_at: number | null };
+    return { status, nextAttemptAt: due === null ? null : new Date(due) };
+  }
+
+  /** The event is ignored. */
+  async skipped(jobId: number, reason: string, durationMs: number): Promise<void> {
+    checkId("skipped", "jobId", jobId);
+    check("skipped", "durationMs", durationMs, SIZE);
+    check("skipped", "reason", reason, TEXT);
+    await this.#inbox.call("knocker_skipped", jobId, this.worker, reason, durationMs);
+  }
+
+  /** Extends a lease to so many seconds from now, and says when it runs out. */
+  async extend(jobId: number, leaseS: number): Promise<Date> {
+    checkId("extend", "jobId", jobId);
+    check("extend", "leaseS", leaseS, WHOLE);
+    return new Date((await this.#inbox.call("knocker_extend", jobId, this.worker, leaseS)) as number);
+  }
+
+  /** Gives back every lease of this worker, the attempts uncounted, and says how many. */
+  async release(): Promise<number> {
+    return (await this.#inbox.call("knocker_release", this.worker)) as number;
+  }
+
+  /** Milliseconds until the next claim of this worker has something to do: 0 for now, null where nothing waits. */
+  async nextDueMs(filter: ClaimFilter = {}): Promise<number | null> {
+    checkObject("nextDueMs", filter, CLAIM_FILTER);
+    const given = JSON.stringify({ ...filter, worker: this.worker });
+    return this.#inbox.all("SELECT knocker_next_due(?, ?) AS due", given, this.#inbox.now())[0]!["due"] as number | null;
+  }
+}
