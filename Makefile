@@ -8,7 +8,7 @@ SUITES := test-setup test-rust test-oracles test-python test-oldest-sqlite test-
 # Where rustup puts cargo, also before a new shell looks there.
 export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 
-.PHONY: help demo build test $(SUITES) test-crashes bench lint docs fmt tools-demo tools-test
+.PHONY: help demo build test $(SUITES) test-crashes bench lint contract docs fmt tools-demo tools-test
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -66,6 +66,9 @@ lint: tools-test build ## Formats, lints and types: Rust, Python, JavaScript and
 	cargo clippy -p knocker-extension -p knocker-recorder -- -D warnings
 	KNOCKER_EXTENSION=$(LIBRARY) packages/python/run-lint
 	KNOCKER_EXTENSION=$(LIBRARY) packages/js/run-lint
+
+contract: tools-test ## Write the contract of the core, and what each package has of it; lint checks both
+	cargo run -q -p knocker-contract
 
 docs: tools-demo ## Write the generated pages of docs/; test-rust checks them
 	KNOCKER_WRITE_DOCS=1 cargo test -p knocker-core --test provider_page

@@ -1,5 +1,6 @@
 //! SQL arguments: what SQLite passes, read with errors that name the argument.
 
+use knocker_core::signatures::Signature;
 use knocker_core::store::system_now;
 use knocker_core::{Error, Result};
 use rusqlite::functions::Context;
@@ -11,30 +12,32 @@ const LATEST: i64 = 253_402_300_799_999;
 /// The arguments of one call.
 pub(crate) struct Arguments<'c> {
     ctx: &'c Context<'c>,
+    signature: &'static Signature,
 }
 
 impl<'c> Arguments<'c> {
-    pub fn new(ctx: &'c Context<'c>) -> Self {
-        Self { ctx }
+    pub fn new(ctx: &'c Context<'c>, signature: &'static Signature) -> Self {
+        Self { ctx, signature }
     }
 
-    pub fn text(&self, index: usize, name: &str) -> Result<&str> {
-        self.optional_text(index, name)?.ok_or_else(|| Error::invalid(format!("{name}: must be text, not NULL")))
+    pub fn text(&self, index: usize) -> Result<&str> {
+        self.optional_text(index)?.ok_or_else(|| Error::invalid(format!("{}: must be text, not NULL", self.name(index))))
     }
 
-    pub fn optional_text(&self, index: usize, name: &str) -> Result<Option<&str>> {
+    pub fn optional_text(&self, index: usize) -> Result<Option<&str>> {
         match self.get(index) {
             ValueRef::Null => Ok(None),
             ValueRef::Text(bytes) => match std::str::from_utf8(bytes) {
                 Ok(text) => Ok(Some(text)),
-                Err(_) => Err(Error::invalid(format!("{name}: is not valid UTF-8"))),
+                Err(_) => Err(Error::invalid(format!("{}: is not valid UTF-8", self.name(index)))),
             },
-            other => Err(Error::invalid(format!("{name}: must be text, not {}", kind(&other)))),
+            other => Err(Error::invalid(format!("{}: must be text, not {}", self.name(index), kind(&other)))),
         }
     }
 
     /// JavaScript drivers send every number as REAL: a whole one is taken, a fraction is refused.
-    pub fn whole(&self, index: usize, name: &str) -> Result<i64> {
+    pub fn whole(&self, index: usize) -> Result<i64> {
+        let name = self.name(index);
         self.optional_whole(index, name)?.ok_or_else(|| Error::invalid(format!("{name}: must be a whole number, not NULL")))
     }
 
@@ -49,11 +52,11 @@ impl<'c> Arguments<'c> {
     }
 
     /// Bytes as they are, from a BLOB or from TEXT.
-    pub fn bytes(&self, index: usize, name: &str) -> Result<&[u8]> {
+    pub fn bytes(&self, index: usize) -> Result<&[u8]> {
         match self.get(index) {
             ValueRef::Null => Ok(b""),
             ValueRef::Blob(bytes) | ValueRef::Text(bytes) => Ok(bytes),
-            other => Err(Error::invalid(format!("{name}: must be a BLOB or text, not {}", kind(&other)))),
+            other => Err(Error::invalid(format!("{}: must be a BLOB or text, not {}", self.name(index), kind(&other)))),
         }
     }
 
@@ -67,21 +70,25 @@ impl<'c> Arguments<'c> {
     }
 
     /// An optional text followed by the optional `now`. A number in the first place is `now`.
-    pub fn option_and_now(&self, index: usize, name: &str) -> Result<(Option<&str>, i64)> {
+    pub fn option_and_now(&self, index: usize) -> Result<(Option<&str>, i64)> {
         if self.ctx.len() == index + 1 && matches!(self.get(index), ValueRef::Integer(_) | ValueRef::Real(_)) {
             return Ok((None, self.now(index)?));
         }
-        Ok((self.optional_text(index, name)?, self.now(index + 1)?))
+        Ok((self.optional_text(index)?, self.now(index + 1)?))
     }
 
     /// Two optional texts followed by the optional `now`. A number in the place of either is `now`.
-    pub fn options_and_now(&self, index: usize, names: [&str; 2]) -> Result<(Option<&str>, Option<&str>, i64)> {
+    pub fn options_and_now(&self, index: usize) -> Result<(Option<&str>, Option<&str>, i64)> {
         if self.ctx.len() == index + 1 {
-            let (first, now) = self.option_and_now(index, names[0])?;
+            let (first, now) = self.option_and_now(index)?;
             return Ok((first, None, now));
         }
-        let (second, now) = self.option_and_now(index + 1, names[1])?;
-        Ok((self.optional_text(index, names[0])?, second, now))
+        let (second, now) = self.option_and_now(index + 1)?;
+        Ok((self.optional_text(index)?, second, now))
+    }
+
+    fn name(&self, index: usize) -> &'static str {
+        self.signature.parameter(index).name
     }
 
     fn get(&self, index: usize) -> ValueRef<'_> {

@@ -1,87 +1,171 @@
-//! What `docs/sql.md` promises, read from the page itself, so that page and library cannot drift apart.
+//! `extension/contract/contract.json`: what each function takes and returns, and what a row of each view holds.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::sync::LazyLock;
 
-/// The page.
-///
-/// # Panics
-/// Where it cannot be read.
-pub fn page() -> String {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/sql.md");
-    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+use serde::Deserialize;
+use serde_json::Value;
+
+/// The parts of the document that tests need.
+#[derive(Deserialize)]
+pub struct Contract {
+    lists: Vec<List>,
+    records: Vec<Record>,
+    functions: Vec<Function>,
+    views: Vec<View>,
 }
 
-/// Every function of the headings with the fewest and the most arguments that it takes.
-pub fn functions(page: &str) -> BTreeMap<String, (usize, usize)> {
-    let mut found = BTreeMap::new();
-    for heading in page.lines().filter(|line| line.starts_with("### ")) {
-        for signature in code_spans(heading).filter(|span| span.starts_with("knocker_") && span.contains('(')) {
-            let (name, parameters) = signature.trim_end_matches(')').split_once('(').expect("a signature");
-            found.insert(name.to_owned(), arity(name, parameters));
-        }
+#[derive(Deserialize)]
+struct List {
+    name: String,
+    words: Vec<Named>,
+}
+
+#[derive(Deserialize)]
+struct Named {
+    name: String,
+}
+
+#[derive(Deserialize)]
+struct Record {
+    name: String,
+    fields: Vec<Member>,
+}
+
+#[derive(Deserialize)]
+struct Member {
+    name: String,
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(default)]
+    list: bool,
+    nullable: bool,
+}
+
+/// A SQL function.
+#[derive(Deserialize)]
+pub struct Function {
+    /// Its name.
+    pub name: String,
+    /// Its arguments in order.
+    pub arguments: Vec<FunctionArgument>,
+    result: Gift,
+}
+
+/// One argument of it.
+#[derive(Deserialize)]
+pub struct FunctionArgument {
+    /// Its name.
+    pub name: String,
+    /// Whether it may be left out.
+    pub optional: bool,
+}
+
+#[derive(Deserialize)]
+struct Gift {
+    #[serde(rename = "type")]
+    kind: String,
+    nullable: bool,
+}
+
+#[derive(Deserialize)]
+struct View {
+    name: String,
+    record: String,
+}
+
+impl Contract {
+    /// The committed document.
+    ///
+    /// # Panics
+    /// Where it cannot be read.
+    pub fn get() -> &'static Self {
+        static CONTRACT: LazyLock<Contract> = LazyLock::new(Contract::read);
+        &CONTRACT
     }
-    found
-}
 
-/// `now` is the last argument of every function but one, whether the heading repeats it or not.
-fn arity(name: &str, parameters: &str) -> (usize, usize) {
-    let (required, optional) = parameters.split_once('[').unwrap_or((parameters, ""));
-    let words = |text: &str| -> Vec<String> {
-        text.split([',', '[', ']']).map(|word| word.trim().to_owned()).filter(|word| !word.is_empty() && word != "now").collect()
-    };
-    let fewest = words(required).len();
-    let clock = usize::from(name != "knocker_version");
-    (fewest, fewest + words(optional).len() + clock)
-}
-
-/// Every view and table-valued function with its columns, in order.
-pub fn columns(page: &str) -> BTreeMap<String, Vec<String>> {
-    let mut found = BTreeMap::new();
-    for row in page.lines().filter(|line| line.starts_with("| `knocker_")) {
-        let spans: Vec<&str> = code_spans(row).collect();
-        if let [view, columns, ..] = spans.as_slice() {
-            found.insert((*view).to_owned(), words(columns));
-        }
+    fn read() -> Self {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../contract/contract.json");
+        let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
     }
-    let jobs = page.split("### view `knocker_jobs`").nth(1).expect("the section of knocker_jobs");
-    found.insert("knocker_jobs".into(), words(code_spans(jobs).next().expect("its columns")));
-    let (_, catalogue) = page.split_once("Table-valued:").expect("the paragraph of the table-valued functions");
-    let mut spans = code_spans(catalogue);
-    while let (Some(name), Some(columns)) = (spans.next(), spans.next()) {
-        if !name.starts_with("knocker_") {
-            break;
-        }
-        found.insert(name.to_owned(), words(columns));
+
+    /// Every function with the fewest and the most arguments that it takes.
+    pub fn arities(&self) -> BTreeMap<String, (usize, usize)> {
+        let arity = |function: &Function| {
+            let most = function.arguments.len();
+            (function.name.clone(), (most - function.arguments.iter().filter(|argument| argument.optional).count(), most))
+        };
+        self.functions.iter().map(arity).collect()
     }
-    found
-}
 
-fn code_spans(text: &str) -> impl Iterator<Item = &str> {
-    text.split('`').skip(1).step_by(2)
-}
+    /// The function of this name.
+    pub fn function(&self, name: &str) -> Option<&Function> {
+        self.functions.iter().find(|function| function.name == name)
+    }
 
-fn words(list: &str) -> Vec<String> {
-    list.split(',').map(|word| word.trim().to_owned()).collect()
-}
+    /// The names of the views.
+    pub fn views(&self) -> impl Iterator<Item = &str> {
+        self.views.iter().map(|view| view.name.as_str())
+    }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+    /// Whether this is what the function returns.
+    ///
+    /// # Errors
+    /// What is not as the contract says.
+    pub fn check_result(&self, function: &str, result: &Value) -> Result<(), String> {
+        let gift = &self.function(function).ok_or_else(|| format!("the contract knows no {function}"))?.result;
+        self.check(function, result, &gift.kind, false, gift.nullable)
+    }
 
-    #[test]
-    fn signatures_and_columns_are_read_from_the_page() {
-        let functions = functions(&page());
-        assert_eq!(functions["knocker_version"], (0, 0));
-        assert_eq!(functions["knocker_bootstrap"], (0, 1));
-        assert_eq!(functions["knocker_claim"], (3, 5));
-        assert_eq!(functions["knocker_ignore"], (1, 4));
-        assert_eq!(functions["knocker_prune_events"], (1, 2));
-        assert!(functions.len() >= 26, "{functions:?}");
-        let columns = columns(&page());
-        assert_eq!(columns["knocker_errors"], ["code", "retryable", "hint"]);
-        assert_eq!(columns["knocker_jobs"][0], "job_id");
-        assert!(columns.len() >= 8, "{columns:?}");
+    /// Whether this is a row of the view.
+    ///
+    /// # Errors
+    /// What is not as the contract says.
+    pub fn check_row(&self, view: &str, row: &Value) -> Result<(), String> {
+        let record = &self.views.iter().find(|known| known.name == view).ok_or_else(|| format!("the contract knows no {view}"))?.record;
+        self.check(view, row, record, false, false)
+    }
+
+    fn check(&self, place: &str, value: &Value, kind: &str, list: bool, nullable: bool) -> Result<(), String> {
+        if value.is_null() && nullable {
+            return Ok(());
+        }
+        if list {
+            let values = value.as_array().ok_or_else(|| format!("{place}: {value} is no list"))?;
+            return values.iter().try_for_each(|value| self.check(place, value, kind, false, false));
+        }
+        if let Some(record) = self.records.iter().find(|record| record.name == kind) {
+            return self.check_record(place, value, record);
+        }
+        let right = match kind {
+            "text" => value.is_string(),
+            "integer" | "time" => value.is_i64(),
+            "number" => value.is_number(),
+            // Flags are numbers in SQL.
+            "boolean" => value.is_boolean() || value == 0 || value == 1,
+            // As the data files write it.
+            "bytes" => value.is_string() || value["$base64"].is_string(),
+            "object" | "texts" | "headers" => value.is_object(),
+            list => {
+                let list = self.lists.iter().find(|known| known.name == list).ok_or_else(|| format!("the contract knows no {kind}"))?;
+                list.words.iter().any(|word| value == word.name.as_str())
+            }
+        };
+        if right { Ok(()) } else { Err(format!("{place}: {value} is no {kind}")) }
+    }
+
+    fn check_record(&self, place: &str, value: &Value, record: &Record) -> Result<(), String> {
+        let object = value.as_object().ok_or_else(|| format!("{place}: {value} is no {}", record.name))?;
+        if let Some(name) = object.keys().find(|name| record.fields.iter().all(|field| field.name != **name)) {
+            return Err(format!("{place}: the contract knows no {name}"));
+        }
+        for Member { name, kind, list, nullable } in &record.fields {
+            let value = object.get(name).ok_or_else(|| format!("{place}: there is no {name}"))?;
+            self.check(&format!("{place}.{name}"), value, kind, *list, *nullable)?;
+        }
+        Ok(())
     }
 }

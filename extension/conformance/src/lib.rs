@@ -4,7 +4,7 @@
 //! - [`database`] opens files and calls the SQL functions.
 //! - [`cases`] reads the data files of this folder; its README describes their formats.
 //! - [`clock`] replaces the clock that SQL sees.
-//! - [`contract`] reads the promises of `docs/sql.md`.
+//! - [`contract`] reads what the core says of itself, [`sql_page`] the promises of `docs/sql.md`.
 //! - [`verification`] and [`scenario`] run them, [`matching`] compares what comes back, [`counts`] tells how many ran.
 //! - [`acknowledgements`] and [`worker`] are what the test processes of the kill and contention tests share.
 //! - [`writing`] has a call of every function that writes, for tests that disturb them.
@@ -24,6 +24,7 @@ pub mod library;
 pub mod matching;
 pub mod promises;
 pub mod scenario;
+pub mod sql_page;
 pub mod verification;
 pub mod worker;
 pub mod writing;

@@ -1,4 +1,5 @@
-//! Lifecycle scenarios: steps with a clock, each an operation of the SQL contract and what it must return.
+//! Lifecycle scenarios: steps with a clock, each an operation and what it must return. An operation is a function of the contract, whose name it
+//! has without `knocker_`, with the function's arguments; the clock follows as the last one. `jobs` and `select` read views.
 
 use std::collections::BTreeMap;
 
@@ -7,39 +8,9 @@ use base64::prelude::BASE64_STANDARD;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use crate::contract::{Contract, Function};
 use crate::database::{Argument, Database, Failure};
 use crate::matching::matches;
-
-/// The operations: name, SQL function, arguments in the order of the function. The clock follows as the last argument.
-const OPERATIONS: &[(&str, &str, &[&str])] = &[
-    ("endpoint", "knocker_endpoint", &["name", "config"]),
-    ("receive", "knocker_receive", &["endpoint", "request", "body", "secrets"]),
-    ("ingest", "knocker_ingest", &["endpoint", "fields", "body"]),
-    ("verify", "knocker_verify", &["provider", "options", "request", "body", "secrets"]),
-    ("sign", "knocker_sign", &["provider", "options", "request", "body", "secret"]),
-    ("claim", "knocker_claim", &["worker", "limit", "lease_s", "filter"]),
-    ("handled", "knocker_handled", &["job_id", "worker", "duration_ms"]),
-    ("failed", "knocker_failed", &["job_id", "worker", "error", "duration_ms", "options"]),
-    ("skipped", "knocker_skipped", &["job_id", "worker", "reason", "duration_ms"]),
-    ("extend", "knocker_extend", &["job_id", "worker", "lease_s"]),
-    ("release", "knocker_release", &["worker"]),
-    ("next_due", "knocker_next_due", &["filter"]),
-    ("replay", "knocker_replay", &["event_id", "options"]),
-    ("requeue", "knocker_requeue", &["event_id", "options"]),
-    ("replay_delivery", "knocker_replay_delivery", &["delivery_id", "options"]),
-    ("ignore", "knocker_ignore", &["event_id", "reason", "options"]),
-    ("replay_where", "knocker_replay_where", &["filter"]),
-    ("requeue_where", "knocker_requeue_where", &["filter"]),
-    ("ignore_where", "knocker_ignore_where", &["filter"]),
-    ("prune_events", "knocker_prune_events", &["filter"]),
-    ("prune_deliveries", "knocker_prune_deliveries", &["filter"]),
-    ("retention", "knocker_retention", &["policy"]),
-    ("retain", "knocker_retain", &[]),
-    ("stats", "knocker_stats", &[]),
-];
-
-/// Arguments that may be left out.
-const OPTIONAL: &[&str] = &["filter", "options", "reason"];
 
 /// A file of `lifecycle/`.
 #[derive(Deserialize)]
@@ -93,7 +64,7 @@ impl Scenario {
     /// # Errors
     /// The first step that is not as expected, with its number and operation.
     pub fn run(&self, database: &Database, values: &BTreeMap<String, Value>) -> Result<(), String> {
-        let mut run = Run { database, names: values.clone(), clock: None };
+        let mut run = Run { contract: Contract::get(), database, names: values.clone(), clock: None };
         for (index, step) in self.steps.iter().enumerate() {
             run.step(step).map_err(|problem| format!("step {} ({}): {problem}", index + 1, step.op))?;
         }
@@ -102,6 +73,7 @@ impl Scenario {
 }
 
 struct Run<'d> {
+    contract: &'static Contract,
     database: &'d Database,
     names: BTreeMap<String, Value>,
     /// Stands still until a step moves it.
@@ -141,18 +113,30 @@ impl Run<'_> {
                 self.select(view, args.get("where").and_then(Value::as_object).unwrap_or(&Map::new()))
             }
             _ => {
-                let (_, function, names) =
-                    OPERATIONS.iter().find(|(name, ..)| *name == op).unwrap_or_else(|| panic!("the data files know no operation {op:?}"));
-                check_names(op, args, names);
-                let mut arguments: Vec<Option<Argument>> = names.iter().map(|name| encode(name, args)).collect();
-                // What is left out before something that is given is NULL.
-                let given = arguments.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
-                arguments.truncate(given);
-                let mut arguments: Vec<Argument> = arguments.into_iter().map(|argument| argument.unwrap_or(Argument::Null)).collect();
-                arguments.push(Argument::Integer(self.clock.expect("the first step sets the clock")));
-                self.database.call_json(function, &arguments)
+                let name = format!("knocker_{op}");
+                let function = self.contract.function(&name).unwrap_or_else(|| panic!("the data files know no operation {op:?}"));
+                let result = self.database.call_json(&name, &self.arguments(op, function, args))?;
+                self.contract.check_result(&name, &result).unwrap_or_else(|problem| panic!("{problem}"));
+                Ok(result)
             }
         }
+    }
+
+    fn arguments(&self, op: &str, function: &Function, args: &Map<String, Value>) -> Vec<Argument> {
+        let (_clock, parameters) = function.arguments.split_last().expect("an operation takes the clock");
+        let names: Vec<&str> = parameters.iter().map(|parameter| parameter.name.as_str()).collect();
+        check_names(op, args, &names);
+        let encode = |name: &&str| encode(name, args);
+        let mut arguments: Vec<Option<Argument>> = names.iter().map(encode).collect();
+        for (parameter, argument) in parameters.iter().zip(&arguments) {
+            assert!(argument.is_some() || parameter.optional, "{op}: the argument {:?} is missing", parameter.name);
+        }
+        // What is left out before something that is given is NULL.
+        let given = arguments.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
+        arguments.truncate(given);
+        let mut arguments: Vec<Argument> = arguments.into_iter().map(|argument| argument.unwrap_or(Argument::Null)).collect();
+        arguments.push(Argument::Integer(self.clock.expect("the first step sets the clock")));
+        arguments
     }
 
     fn select(&self, view: &str, conditions: &Map<String, Value>) -> Result<Value, Failure> {
@@ -165,7 +149,11 @@ impl Run<'_> {
         let condition = if clause.is_empty() { "1".into() } else { clause.join(" AND ") };
         let arguments: Vec<Argument> = conditions.values().map(plain).collect();
         let sql = format!("SELECT * FROM knocker_{view} WHERE {condition} ORDER BY {order}");
-        Ok(Value::Array(self.database.rows(&sql, &arguments)?))
+        let rows = self.database.rows(&sql, &arguments)?;
+        for row in &rows {
+            self.contract.check_row(&format!("knocker_{view}"), row).unwrap_or_else(|problem| panic!("{problem}"));
+        }
+        Ok(Value::Array(rows))
     }
 
     /// Replaces each `"$name"` by the value of that name.
@@ -193,11 +181,7 @@ fn encode(name: &str, args: &Map<String, Value>) -> Option<Argument> {
         let text = encoded.as_str().expect("body_base64 is a string");
         return Some(Argument::Blob(BASE64_STANDARD.decode(text).expect("body_base64 is base64")));
     }
-    match args.get(name) {
-        Some(value) => Some(plain(value)),
-        None if OPTIONAL.contains(&name) => None,
-        None => panic!("the argument {name:?} is missing"),
-    }
+    args.get(name).map(plain)
 }
 
 /// Text and numbers as they are, objects and arrays as JSON text.

@@ -6,9 +6,9 @@ mod properties;
 use std::collections::HashSet;
 use std::sync::OnceLock;
 
-use knocker_conformance::contract;
 use knocker_conformance::database::{Argument, Database, argument};
 use knocker_conformance::invariants;
+use knocker_conformance::sql_page;
 use proptest::prelude::*;
 use proptest::test_runner::{TestCaseError, TestRunner};
 use rusqlite::types::Value as Sql;
@@ -182,7 +182,7 @@ fn any_fields_of_trusted_ingress_get_a_receipt_or_a_typed_error() {
 #[test]
 fn any_arguments_of_any_function_give_a_value_or_a_typed_error() {
     let (database, _) = inbox();
-    let functions: Vec<(String, (usize, usize))> = contract::functions(&contract::page()).into_iter().collect();
+    let functions: Vec<(String, (usize, usize))> = sql_page::functions(&sql_page::page()).into_iter().collect();
     let any_argument = prop_oneof![
         1 => Just(Sql::Null),
         3 => prop_oneof![any::<i64>(), -3..20i64, Just(i64::MIN), Just(i64::MAX)].prop_map(Sql::Integer),

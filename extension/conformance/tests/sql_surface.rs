@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use knocker_conformance::contract::Contract;
 use knocker_conformance::database::{Database, Failure, argument};
-use knocker_conformance::{call, contract};
+use knocker_conformance::{call, sql_page};
 use rusqlite::types::Value as Sql;
 use serde_json::{Value, json};
 
@@ -43,19 +44,22 @@ fn every_function_of_the_page_is_there_with_each_number_of_arguments_and_none_be
         assert_ne!(row["flags"].as_i64().unwrap() & DIRECTONLY, 0, "{name} can be called by triggers and views");
         registered.entry(name).or_default().push(row["narg"].as_i64().unwrap());
     }
-    let promised = contract::functions(&contract::page());
+    let promised = sql_page::functions(&sql_page::page());
     for numbers in registered.values_mut() {
         numbers.sort_unstable();
     }
     let expected: BTreeMap<String, Vec<i64>> =
         promised.into_iter().map(|(name, (fewest, most))| (name, (fewest as i64..=most as i64).collect())).collect();
     assert_eq!(registered, expected);
+    let expected: BTreeMap<String, Vec<i64>> =
+        Contract::get().arities().into_iter().map(|(name, (fewest, most))| (name, (fewest as i64..=most as i64).collect())).collect();
+    assert_eq!(registered, expected, "the contract says something else");
 }
 
 #[test]
 fn every_view_of_the_page_has_its_columns_in_order() {
     let database = Database::quick();
-    let promised = contract::columns(&contract::page());
+    let promised = sql_page::columns(&sql_page::page());
     for (view, columns) in &promised {
         let statement = database.conn.prepare(&format!("SELECT * FROM {view}")).unwrap();
         assert_eq!(statement.column_names(), *columns, "{view}");

@@ -1,37 +1,38 @@
 //! JSON arguments: an object with known keys, read key by key with errors that name the key and the value.
 
 use std::fmt::Display;
-use std::ops::RangeInclusive;
 
 use serde_json::{Map, Value};
 
 use crate::error::{Error, Result, suggestion};
+use crate::forms::{Form, Key, Kind, Preset};
 
-/// A JSON object whose keys were checked against a list. `null` is the same as an absent key.
+/// A JSON object whose keys were checked against a form. `null` is the same as an absent key.
 pub(crate) struct Arguments<'w> {
     what: &'w str,
+    form: &'static Form,
     map: Map<String, Value>,
 }
 
 impl<'w> Arguments<'w> {
     /// Parses the object; `what` names it in errors.
-    pub fn parse(what: &'w str, json: &str, valid: &[&str]) -> Result<Self> {
+    pub fn parse(what: &'w str, json: &str, form: &'static Form) -> Result<Self> {
         match serde_json::from_str(json) {
-            Ok(value) => Self::from_value(what, value, valid),
+            Ok(value) => Self::from_value(what, value, form),
             Err(error) => Err(Error::invalid(format!("{what}: not JSON: {error}"))),
         }
     }
 
     /// The same from a value that is already parsed.
-    pub fn from_value(what: &'w str, value: Value, valid: &[&str]) -> Result<Self> {
+    pub fn from_value(what: &'w str, value: Value, form: &'static Form) -> Result<Self> {
         let Value::Object(map) = value else {
             return Err(Error::invalid(format!("{what}: must be a JSON object, not {}", kind(&value))));
         };
-        if let Some(key) = map.keys().find(|key| !valid.contains(&key.as_str())) {
-            let near = suggestion(key, valid.iter().copied());
+        if let Some(key) = map.keys().find(|key| form.find(key).is_none()) {
+            let near = suggestion(key, form.keys.iter().map(|key| key.name));
             return Err(Error::invalid(format!("{what}: unknown key {key:?}{near}")));
         }
-        Ok(Self { what, map })
+        Ok(Self { what, form, map })
     }
 
     /// Whether the key was given, be it as null.
@@ -56,14 +57,26 @@ impl<'w> Arguments<'w> {
         self.typed(key, "true or false", Value::as_bool)
     }
 
-    pub fn whole(&self, key: &str, range: RangeInclusive<i64>) -> Result<Option<i64>> {
+    /// A whole number or a time.
+    pub fn whole(&self, key: &str) -> Result<Option<i64>> {
         let value = self.typed(key, "a whole number", whole)?;
-        self.within(key, value, range)
+        match self.kind(key) {
+            Kind::Time(least) => self.within(key, value, least, i64::MAX),
+            Kind::Whole(least, most) => self.within(key, value, least, most),
+            _ => unreachable!("{key} is no number"),
+        }
     }
 
-    pub fn number(&self, key: &str, range: RangeInclusive<f64>) -> Result<Option<f64>> {
+    /// The same of a key that has a preset.
+    pub fn whole_or_preset(&self, key: &str) -> Result<i64> {
+        let Preset::Whole(preset) = self.key(key).preset else { unreachable!("{key} has no preset") };
+        Ok(self.whole(key)?.unwrap_or(preset))
+    }
+
+    pub fn number(&self, key: &str) -> Result<Option<f64>> {
+        let Kind::Number(least, most) = self.kind(key) else { unreachable!("{key} is no number") };
         let value = self.typed(key, "a number", Value::as_f64)?;
-        self.within(key, value, range)
+        self.within(key, value, least, most)
     }
 
     /// One string or an array of strings.
@@ -75,15 +88,22 @@ impl<'w> Arguments<'w> {
         })
     }
 
-    /// One of a closed list.
-    pub fn choice(&self, key: &str, valid: &[&str]) -> Result<Option<String>> {
+    /// One of the key's choices.
+    pub fn choice(&self, key: &str) -> Result<Option<String>> {
+        let Kind::Choice(_, valid) = self.kind(key) else { unreachable!("{key} has no choices") };
         let text = self.text(key)?;
         text.map(|text| self.valid_choice(key, text, valid)).transpose()
     }
 
-    /// One or several of a closed list.
-    pub fn choices(&self, key: &str, valid: &[&str]) -> Result<Option<Vec<String>>> {
-        let Some(texts) = self.texts(key)? else { return Ok(None) };
+    /// One or several of the key's choices; its preset where it is left out and has one.
+    pub fn choices(&self, key: &str) -> Result<Option<Vec<String>>> {
+        let Kind::Choices(_, valid) = self.kind(key) else { unreachable!("{key} has no choices") };
+        self.choices_of(key, valid)
+    }
+
+    /// One or several of these.
+    pub fn choices_of(&self, key: &str, valid: &[&str]) -> Result<Option<Vec<String>>> {
+        let Some(texts) = self.texts(key)? else { return Ok(self.key(key).preset.texts()) };
         if texts.is_empty() {
             return Err(self.error(key, "is empty: name at least one, or leave it out"));
         }
@@ -110,13 +130,19 @@ impl<'w> Arguments<'w> {
         }
     }
 
-    fn within<T: PartialOrd + Display>(&self, key: &str, value: Option<T>, range: RangeInclusive<T>) -> Result<Option<T>> {
+    fn within<T: PartialOrd + Display>(&self, key: &str, value: Option<T>, least: T, most: T) -> Result<Option<T>> {
         match value {
-            Some(value) if !range.contains(&value) => {
-                Err(self.error(key, format_args!("{value} is not between {} and {}", range.start(), range.end())))
-            }
+            Some(value) if value < least || value > most => Err(self.error(key, format_args!("{value} is not between {least} and {most}"))),
             other => Ok(other),
         }
+    }
+
+    fn kind(&self, key: &str) -> Kind {
+        self.key(key).kind
+    }
+
+    fn key(&self, name: &str) -> &'static Key {
+        self.form.find(name).unwrap_or_else(|| unreachable!("the form has no {name}"))
     }
 }
 
@@ -139,16 +165,26 @@ fn kind(value: &Value) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::forms::form;
+
+    form! {
+        /// For the tests.
+        FORM = "Form" {
+            /// A whole number.
+            "limit": Kind::Whole(1, 10);
+            /// Several.
+            "status": Kind::Choices("EventStatus", &["dead", "failed"]);
+            /// A text.
+            "type": Kind::Text;
+        }
+    }
 
     #[test]
     fn errors_name_the_key_and_the_value() {
-        let arguments = Arguments::parse("filter", r#"{"limit": 0, "status": "daed", "type": 3}"#, &["limit", "status", "type"]).unwrap();
+        let arguments = Arguments::parse("filter", r#"{"limit": 0, "status": "daed", "type": 3}"#, &FORM).unwrap();
         let message = |error: Error| error.message().to_owned();
-        assert_eq!(message(arguments.whole("limit", 1..=10).unwrap_err()), "filter: limit: 0 is not between 1 and 10");
-        assert_eq!(
-            message(arguments.choices("status", &["dead", "failed"]).unwrap_err()),
-            "filter: status: \"daed\" is not valid; did you mean \"dead\"?"
-        );
+        assert_eq!(message(arguments.whole("limit").unwrap_err()), "filter: limit: 0 is not between 1 and 10");
+        assert_eq!(message(arguments.choices("status").unwrap_err()), "filter: status: \"daed\" is not valid; did you mean \"dead\"?");
         assert_eq!(message(arguments.text("type").unwrap_err()), "filter: type: must be a string, not 3");
     }
 }

@@ -7,6 +7,7 @@ use crate::claim::{check_lease, check_worker};
 use crate::due::LONGEST_DELAY_S;
 use crate::endpoint::Unhandled;
 use crate::error::{Code, Error, Result};
+use crate::forms::{Kind, form};
 use crate::minutes::Tally;
 use crate::queue::{Job, seconds_up};
 use crate::store::Store;
@@ -41,12 +42,24 @@ pub struct FailOptions {
     pub no_handler: bool,
 }
 
+form! {
+    /// How a failed attempt goes on.
+    FAIL_OPTIONS = "FailedOptions" {
+        /// Seconds until the next attempt, instead of the endpoint's backoff.
+        "retry_after_s": Kind::Number(0.0, LONGEST_DELAY_S as f64);
+        /// No further attempt.
+        "dead": Kind::Flag;
+        /// No handler wants the event: the endpoint's `unhandled` decides.
+        "no_handler": Kind::Flag;
+    }
+}
+
 impl FailOptions {
     /// Reads `{"retry_after_s", "dead", "no_handler"}`.
     pub fn parse(json: &str) -> Result<Self> {
-        let given = Arguments::parse("options", json, &["retry_after_s", "dead", "no_handler"])?;
+        let given = Arguments::parse("options", json, &FAIL_OPTIONS)?;
         Ok(Self {
-            retry_after_s: given.number("retry_after_s", 0.0..=LONGEST_DELAY_S as f64)?,
+            retry_after_s: given.number("retry_after_s")?,
             dead: given.boolean("dead")?.unwrap_or(false),
             no_handler: given.boolean("no_handler")?.unwrap_or(false),
         })
@@ -55,8 +68,10 @@ impl FailOptions {
 
 /// What a failed attempt left behind.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "contract", derive(schemars::JsonSchema))]
 pub struct Failure {
     /// `failed`, `dead` or `ignored`.
+    #[cfg_attr(feature = "contract", schemars(with = "crate::contract::EventStatus"))]
     pub status: &'static str,
     /// When the next attempt is due, in Unix milliseconds.
     pub next_attempt_at: Option<i64>,

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 /// Exponential backoff: `base_s × factor^(attempt − 1)`, at most `cap_s`, and then ±10 % of jitter.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "contract", derive(schemars::JsonSchema))]
 pub struct Backoff {
     /// Delay after the first attempt, in seconds.
     pub base_s: f64,

@@ -4,15 +4,38 @@ use serde::Serialize;
 
 use crate::arguments::Arguments;
 use crate::conditions::Conditions;
+use crate::endpoint::STATUSES;
 use crate::error::{Error, Result};
+use crate::forms::{Kind, form};
 use crate::operate::{Action, FORCED, OperateOptions};
-use crate::selection::Bounds;
+use crate::selection::{Bounds, DEFAULT_LIMIT, MAX_LIMIT};
 use crate::store::Store;
 
-const KEYS: &[&str] = &["status", "endpoint", "type", "since", "until", "limit", "force", "dry_run"];
+form! {
+    /// Which events a bulk action takes, oldest first: at least one of `status`, `endpoint`, `type`, `since` and `until`.
+    FILTER = "BulkFilter" {
+        /// One status or several, of those that the action leaves; with `force` those of waiting and running events too.
+        "status": Kind::Choices("EventStatus", &STATUSES);
+        /// The endpoint.
+        "endpoint": Kind::Text;
+        /// The type: exact, or `prefix.*`.
+        "type": Kind::Text;
+        /// Received at or after this time.
+        "since": Kind::Time(i64::MIN);
+        /// Received before this time.
+        "until": Kind::Time(i64::MIN);
+        /// Events that one call takes at most.
+        "limit": Kind::Whole(1, MAX_LIMIT), preset DEFAULT_LIMIT;
+        /// Lets `status` name events that wait, or that a worker is working on: the worker finds its lease lost.
+        "force": Kind::Flag;
+        /// Only tell what would happen.
+        "dry_run": Kind::Flag;
+    }
+}
 
 /// How many events a bulk action found and changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "contract", derive(schemars::JsonSchema))]
 pub struct BulkResult {
     /// Events that met the filter, within its limit.
     pub matched: i64,
@@ -31,7 +54,7 @@ impl Store {
     /// `invalid_argument` for a filter that names nothing or a status that the action does not leave; `bad_state` where an event in a status that
     /// takes force is not in it any more; `unknown_endpoint`.
     pub fn operate_where(&self, action: Action, filter: &str, now: i64) -> Result<BulkResult> {
-        let given = Arguments::parse("filter", filter, KEYS)?;
+        let given = Arguments::parse("filter", filter, &FILTER)?;
         if !["status", "endpoint", "type", "since", "until"].iter().any(|key| given.is_set(key)) {
             return Err(Error::invalid("filter: say which events: status, endpoint, type, since or until is required"));
         }
@@ -40,7 +63,7 @@ impl Store {
         // Force lets a filter name further statuses; one that names none is about the same events as ever.
         let mut choices = action.leaves().to_vec();
         choices.extend(FORCED.iter().filter(|&status| !action.leaves().contains(status)));
-        let statuses = given.choices("status", &choices)?;
+        let statuses = given.choices_of("status", &choices)?;
         let needs_force = |status: &&String| !options.force && !action.leaves().contains(&status.as_str());
         if let Some(status) = statuses.iter().flatten().find(needs_force) {
             let without = action.leaves().join(", ");
@@ -53,10 +76,10 @@ impl Store {
         }
         let endpoint = given.text("endpoint")?;
         // By the time alone: a clock that was wrong for a while has left rows out of order.
-        if let Some(since) = given.whole("since", i64::MIN..=i64::MAX)? {
+        if let Some(since) = given.whole("since")? {
             conditions.add("received_at >= {}", since);
         }
-        if let Some(until) = given.whole("until", i64::MIN..=i64::MAX)? {
+        if let Some(until) = given.whole("until")? {
             conditions.add("received_at < {}", until);
         }
         let work = |mut conditions: Conditions| {

@@ -8,6 +8,7 @@ use crate::arguments::Arguments;
 use crate::due::{Candidate, LONGEST_LEASE_S, Waiting};
 use crate::endpoint::queue_name;
 use crate::error::{Error, Result};
+use crate::forms::{Kind, form};
 use crate::queue::{Standing, seconds};
 use crate::store::Store;
 
@@ -17,6 +18,24 @@ const MOST_BURIED: i64 = 1000;
 const PATIENCE_S: i64 = 60;
 /// How long it is due before it is leased beside what a worker holds: handlers that run for hours must not keep all else from being claimed.
 const LONGEST_PATIENCE_S: i64 = 600;
+
+form! {
+    /// Which jobs a worker takes.
+    CLAIM_FILTER = "ClaimFilter" {
+        /// Those of these endpoints; left out: of all.
+        "endpoints": Kind::Texts;
+    }
+}
+
+form! {
+    /// Whose next claim is asked about.
+    DUE_FILTER = "DueFilter" {
+        /// Those of these endpoints; left out: of all.
+        "endpoints": Kind::Texts;
+        /// The name of the worker; left out: of one that holds nothing.
+        "worker": Kind::Text;
+    }
+}
 
 /// Which endpoints a worker takes jobs of; `None` for all.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -28,7 +47,7 @@ pub struct ClaimFilter {
 impl ClaimFilter {
     /// Reads `{"endpoints": […]}`.
     pub fn parse(json: &str) -> Result<Self> {
-        let given = Arguments::parse("filter", json, &["endpoints"])?;
+        let given = Arguments::parse("filter", json, &CLAIM_FILTER)?;
         Ok(Self { endpoints: given.texts("endpoints")? })
     }
 }
@@ -45,7 +64,7 @@ pub struct DueFilter {
 impl DueFilter {
     /// Reads `{"endpoints": […], "worker": …}`.
     pub fn parse(json: &str) -> Result<Self> {
-        let given = Arguments::parse("filter", json, &["endpoints", "worker"])?;
+        let given = Arguments::parse("filter", json, &DUE_FILTER)?;
         let worker = given.text("worker")?;
         worker.as_deref().map(check_worker).transpose()?;
         Ok(Self { claim: ClaimFilter { endpoints: given.texts("endpoints")? }, worker })

@@ -11,25 +11,53 @@ use serde_json::{Map, Value, json};
 use crate::arguments::Arguments;
 use crate::backoff::Backoff;
 use crate::error::{Code, Error, Result, suggestion};
+use crate::forms::{Kind, form};
 use crate::providers::engine::digest::sha256_hex;
 use crate::providers::{self, Provider};
 use crate::store::Store;
 use crate::verifier::Verifier;
 
-const KEYS: &[&str] = &[
-    "provider",
-    "options",
-    "enabled",
-    "max_attempts",
-    "backoff",
-    "max_body_bytes",
-    "unhandled",
-    "on_redelivery",
-    "invalid_per_hour",
-    "max_refused",
-    "max_refused_bytes",
-    "max_batch_events",
-];
+form! {
+    /// The settings of an endpoint. One that is left out keeps its stored value, null puts the default back.
+    SETTINGS = "EndpointSettings" {
+        /// Name of a provider; without one the endpoint takes trusted ingress only.
+        "provider": Kind::Text;
+        /// Options of that provider.
+        "options": Kind::Options;
+        /// Whether receipts are taken; where not, they are answered 410.
+        "enabled": Kind::Flag;
+        /// Attempts before an event is dead.
+        "max_attempts": Kind::Whole(1, 1000);
+        /// The delay after attempt n: base × factorⁿ⁻¹, at most the cap, and then ±10 % of jitter.
+        "backoff": Kind::Part(&BACKOFF);
+        /// Larger bodies are refused before verification. Where it is not set: the provider's documented maximum, at least this.
+        "max_body_bytes": Kind::Whole(1, 100 * 1024 * 1024);
+        /// What becomes of an event that no handler wants.
+        "unhandled": Kind::Choice("Unhandled", &["dead", "ignore"]);
+        /// What a duplicate does to its event.
+        "on_redelivery": Kind::Choice("OnRedelivery", &["keep", "requeue_dead"]);
+        /// Refused receipts that are stored in any hour; those beyond are only counted.
+        "invalid_per_hour": Kind::Whole(0, 1_000_000_000);
+        /// Refused deliveries that are kept in all; those beyond are only counted, until a prune or a retention policy makes room.
+        "max_refused": Kind::Whole(0, 1_000_000_000);
+        /// Bytes that they take at most, every column counted.
+        "max_refused_bytes": Kind::Whole(0, 1_000_000_000_000);
+        /// Events that one delivery creates at most; a larger batch is stored whole, as one event.
+        "max_batch_events": Kind::Whole(1, 1_000_000);
+    }
+}
+
+form! {
+    /// The delay between attempts. Of its keys too, one that is left out keeps its stored value.
+    BACKOFF = "Backoff" {
+        /// Delay after the first attempt.
+        "base_s": Kind::Number(0.0, 2_592_000.0);
+        /// What each further attempt multiplies it by.
+        "factor": Kind::Number(1.0, 100.0);
+        /// The longest delay.
+        "cap_s": Kind::Number(0.0, 2_592_000.0);
+    }
+}
 
 /// Each setting in a column of its own, for the view, from the JSON in `?2`.
 const COLUMNS: &str = "provider = ?2 ->> '$.provider', options = ?2 -> '$.options', enabled = ?2 ->> '$.enabled',
@@ -168,7 +196,7 @@ impl Store {
     /// [`Code::InvalidArgument`] for a bad name, key or value; [`Code::UnknownProvider`].
     pub fn endpoint(&self, name: &str, config: &str, now: i64) -> Result<i64> {
         check_name(name)?;
-        let arguments = Arguments::parse("config", config, KEYS)?;
+        let arguments = Arguments::parse("config", config, &SETTINGS)?;
         self.require_schema()?;
         if let Some(stored) = self.stored_endpoint(name)?
             && merge(Some(&stored.2), &arguments)? == stored.2
@@ -326,33 +354,27 @@ fn merge(stored: Option<&Config>, given: &Arguments) -> Result<Config> {
         None => {}
     }
     let own_limit = body_limit(provider.as_deref())?;
-    let limit = |key, range, stored, default| -> Result<i64> { Ok(pick(given, key, given.whole(key, range)?, stored, default)) };
+    let limit = |key, stored, default| -> Result<i64> { Ok(pick(given, key, given.whole(key)?, stored, default)) };
     Ok(Config {
         provider,
         options,
         enabled: pick(given, "enabled", given.boolean("enabled")?, base.enabled, defaults.enabled),
-        max_attempts: pick(given, "max_attempts", given.whole("max_attempts", 1..=1000)?, base.max_attempts, defaults.max_attempts),
+        max_attempts: pick(given, "max_attempts", given.whole("max_attempts")?, base.max_attempts, defaults.max_attempts),
         backoff: pick(given, "backoff", parse_backoff(given, base.backoff)?, base.backoff, defaults.backoff),
         max_body_bytes: pick(
             given,
             "max_body_bytes",
-            given.whole("max_body_bytes", 1..=100 * 1024 * 1024)?,
+            given.whole("max_body_bytes")?,
             // One that nobody set goes with the provider.
             if base.max_body_bytes == body_limit(base.provider.as_deref())? { own_limit } else { base.max_body_bytes },
             own_limit,
         ),
-        unhandled: pick(given, "unhandled", parse_choice(given, "unhandled", &["dead", "ignore"])?, base.unhandled, defaults.unhandled),
-        on_redelivery: pick(
-            given,
-            "on_redelivery",
-            parse_choice(given, "on_redelivery", &["keep", "requeue_dead"])?,
-            base.on_redelivery,
-            defaults.on_redelivery,
-        ),
-        invalid_per_hour: limit("invalid_per_hour", 0..=1_000_000_000, base.invalid_per_hour, defaults.invalid_per_hour)?,
-        max_refused: limit("max_refused", 0..=1_000_000_000, base.max_refused, defaults.max_refused)?,
-        max_refused_bytes: limit("max_refused_bytes", 0..=1_000_000_000_000, base.max_refused_bytes, defaults.max_refused_bytes)?,
-        max_batch_events: limit("max_batch_events", 1..=1_000_000, base.max_batch_events, defaults.max_batch_events)?,
+        unhandled: pick(given, "unhandled", parse_choice(given, "unhandled")?, base.unhandled, defaults.unhandled),
+        on_redelivery: pick(given, "on_redelivery", parse_choice(given, "on_redelivery")?, base.on_redelivery, defaults.on_redelivery),
+        invalid_per_hour: limit("invalid_per_hour", base.invalid_per_hour, defaults.invalid_per_hour)?,
+        max_refused: limit("max_refused", base.max_refused, defaults.max_refused)?,
+        max_refused_bytes: limit("max_refused_bytes", base.max_refused_bytes, defaults.max_refused_bytes)?,
+        max_batch_events: limit("max_batch_events", base.max_batch_events, defaults.max_batch_events)?,
     })
 }
 
@@ -368,16 +390,16 @@ fn pick<T>(given: &Arguments, key: &str, value: Option<T>, stored: T, default: T
 
 fn parse_backoff(given: &Arguments, stored: Backoff) -> Result<Option<Backoff>> {
     let Some(value) = given.get("backoff") else { return Ok(None) };
-    let parts = Arguments::from_value("config: backoff", value.clone(), &["base_s", "factor", "cap_s"])?;
+    let parts = Arguments::from_value("config: backoff", value.clone(), &BACKOFF)?;
     let default = Backoff::default();
     Ok(Some(Backoff {
-        base_s: pick(&parts, "base_s", parts.number("base_s", 0.0..=2_592_000.0)?, stored.base_s, default.base_s),
-        factor: pick(&parts, "factor", parts.number("factor", 1.0..=100.0)?, stored.factor, default.factor),
-        cap_s: pick(&parts, "cap_s", parts.number("cap_s", 0.0..=2_592_000.0)?, stored.cap_s, default.cap_s),
+        base_s: pick(&parts, "base_s", parts.number("base_s")?, stored.base_s, default.base_s),
+        factor: pick(&parts, "factor", parts.number("factor")?, stored.factor, default.factor),
+        cap_s: pick(&parts, "cap_s", parts.number("cap_s")?, stored.cap_s, default.cap_s),
     }))
 }
 
-fn parse_choice<T: for<'de> Deserialize<'de>>(given: &Arguments, key: &str, valid: &[&str]) -> Result<Option<T>> {
-    let Some(choice) = given.choice(key, valid)? else { return Ok(None) };
+fn parse_choice<T: for<'de> Deserialize<'de>>(given: &Arguments, key: &str) -> Result<Option<T>> {
+    let Some(choice) = given.choice(key)? else { return Ok(None) };
     Ok(Some(serde_json::from_value(json!(choice)).expect("the choices are the variants")))
 }

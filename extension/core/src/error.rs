@@ -5,8 +5,10 @@
 
 use std::fmt;
 
+use rusqlite::ffi;
+
 macro_rules! codes {
-    ($( $(#[doc = $doc:literal])+ $variant:ident = $name:literal, $retryable:literal, $hint:literal; )+) => {
+    ($( $(#[doc = $doc:literal])+ $variant:ident = $name:literal, $family:ident, $retryable:literal, $hint:literal $(, packages $told:literal)?; )+) => {
         /// A stable error code.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
         pub enum Code {
@@ -18,7 +20,7 @@ macro_rules! codes {
             pub const ALL: &'static [Code] = &[$(Code::$variant),+];
 
             /// The name that appears in error texts.
-            pub fn name(self) -> &'static str {
+            pub const fn name(self) -> &'static str {
                 match self { $(Code::$variant => $name),+ }
             }
 
@@ -31,78 +33,138 @@ macro_rules! codes {
             pub fn hint(self) -> &'static str {
                 match self { $(Code::$variant => $hint),+ }
             }
+
+            /// What it is.
+            #[cfg(feature = "contract")]
+            pub fn about(self) -> &'static str {
+                match self { $(Code::$variant => concat!($($doc),+)),+ }
+            }
+
+            /// What it belongs to.
+            #[cfg(feature = "contract")]
+            pub fn family(self) -> Family {
+                match self { $(Code::$variant => Family::$family),+ }
+            }
+
+            /// The hint where a package raises it: people who call no SQL function read it. `{events()}` stands for a method of the package,
+            /// `{dry_run}` for a name in its spelling.
+            #[cfg(feature = "contract")]
+            pub fn package_hint(self) -> &'static str {
+                match self { $(Code::$variant => codes!(@told $hint $(, $told)?)),+ }
+            }
         }
     };
+    (@told $hint:literal) => { $hint };
+    (@told $hint:literal, $told:literal) => { $told };
+}
+
+/// What several codes have in common: in the packages a class above theirs.
+#[cfg(feature = "contract")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Family {
+    /// Nothing.
+    None,
+    /// An id or a name that does not exist.
+    NotFound,
+    /// The database itself, which refuses or fails.
+    Database,
+    /// A process in which Knocker cannot run as it is set up.
+    Setup,
 }
 
 codes! {
     /// An argument has the wrong type, form or value.
-    InvalidArgument = "invalid_argument", false,
+    InvalidArgument = "invalid_argument", None, false,
         "Correct the argument that the message names.";
     /// No endpoint has that name.
-    UnknownEndpoint = "unknown_endpoint", false,
-        "Create it with knocker_endpoint(name, config), or correct the name in the URL.";
+    UnknownEndpoint = "unknown_endpoint", NotFound, false,
+        "Create it with knocker_endpoint(name, config), or correct the name in the URL.",
+        packages "Declare it with {endpoint()}, or correct the name in the URL.";
     /// No provider has that name.
-    UnknownProvider = "unknown_provider", false,
-        "SELECT name FROM knocker_providers lists the names.";
+    UnknownProvider = "unknown_provider", NotFound, false,
+        "SELECT name FROM knocker_providers lists the names.",
+        packages "`knocker providers` lists the names.";
     /// No event has that id.
-    UnknownEvent = "unknown_event", false,
-        "SELECT id FROM knocker_events lists the ids; a pruned event is gone.";
+    UnknownEvent = "unknown_event", NotFound, false,
+        "SELECT id FROM knocker_events lists the ids; a pruned event is gone.",
+        packages "{events()} lists what there is; a pruned event is gone.";
     /// No delivery has that id.
-    UnknownDelivery = "unknown_delivery", false,
-        "SELECT id FROM knocker_deliveries lists the ids; a pruned delivery is gone.";
+    UnknownDelivery = "unknown_delivery", NotFound, false,
+        "SELECT id FROM knocker_deliveries lists the ids; a pruned delivery is gone.",
+        packages "{deliveries()} lists what there is; a pruned delivery is gone.";
     /// The event is in a state that this action does not leave.
-    BadState = "bad_state", false,
+    BadState = "bad_state", None, false,
         "Look at the event's status: replay takes handled, failed, dead and ignored ones, requeue failed, dead and ignored ones, ignore received, failed and dead ones; force also takes received and processing ones.";
     /// The judgement was made for another endpoint, under other settings, or by another version.
-    StaleJudgement = "stale_judgement", true,
-        "Judge the request again with knocker_judge and store that judgement. Nothing was written.";
+    StaleJudgement = "stale_judgement", None, true,
+        "Judge the request again with knocker_judge and store that judgement. Nothing was written.",
+        packages "Receive the request again. Nothing was written.";
     /// The job is not leased to this worker any more.
-    LeaseLost = "lease_lost", false,
-        "Roll back: another worker has the job or an operator took it. Use a longer lease or extend it while the handler runs.";
+    LeaseLost = "lease_lost", None, false,
+        "Roll back: another worker has the job or an operator took it. Use a longer lease or extend it while the handler runs.",
+        packages "Another worker has the job or an operator took it, and what the handler wrote is rolled back. Use a longer lease for handlers that run long.";
     /// The schema is not there.
-    NotBootstrapped = "not_bootstrapped", false,
-        "Run SELECT knocker_bootstrap() once on this database.";
+    NotBootstrapped = "not_bootstrapped", Database, false,
+        "Run SELECT knocker_bootstrap() once on this database.",
+        packages "Open the file with {open()}, which makes what it needs.";
     /// Part of the schema is missing.
-    SchemaIncomplete = "schema_incomplete", false,
-        "Restore the tables from a backup; SELECT knocker_bootstrap() puts back missing indexes, triggers and views by itself.";
+    SchemaIncomplete = "schema_incomplete", Database, false,
+        "Restore the tables from a backup; SELECT knocker_bootstrap() puts back missing indexes, triggers and views by itself.",
+        packages "Restore the tables from a backup; missing indexes, triggers and views are put back when the file is opened.";
     /// The file was written by a newer version.
-    SchemaTooNew = "schema_too_new", false,
+    SchemaTooNew = "schema_too_new", Database, false,
         "Upgrade Knocker in this process; the file was migrated by a newer version.";
     /// Another connection holds the write lock.
-    Busy = "busy", true,
-        "Try again. Raise PRAGMA busy_timeout, keep write transactions short, and begin them with BEGIN IMMEDIATE.";
+    Busy = "busy", Database, true,
+        "Try again. Raise PRAGMA busy_timeout, keep write transactions short, and begin them with BEGIN IMMEDIATE.",
+        packages "Try again. Another connection holds the write lock: keep write transactions short.";
     /// The database cannot be written.
-    ReadOnly = "read_only", false,
+    ReadOnly = "read_only", Database, false,
         "Open the database read-write and check the permissions of the file and of its folder.";
     /// No room for the write.
-    DiskFull = "disk_full", true,
-        "Free space on the disk or raise PRAGMA max_page_count, then try again. Nothing was written.";
+    DiskFull = "disk_full", Database, true,
+        "Free space on the disk or raise PRAGMA max_page_count, then try again. Nothing was written.",
+        packages "Free space on the disk, then try again. Nothing was written.";
     /// The operating system failed to read or write.
-    IoError = "io_error", true,
+    IoError = "io_error", Database, true,
         "Check the disk and the system log, then try again. Nothing was written.";
     /// The file is damaged.
-    Corrupt = "corrupt", false,
-        "Run PRAGMA integrity_check and restore a backup.";
+    Corrupt = "corrupt", Database, false,
+        "Run PRAGMA integrity_check and restore a backup.",
+        packages "Restore a backup; SQLite's integrity_check says what is damaged.";
     /// The host interrupted the call.
-    Interrupted = "interrupted", true,
+    Interrupted = "interrupted", Database, true,
         "The call was cancelled and nothing was written; try it again.";
     /// Called from inside a statement that already writes.
-    NestedStatement = "nested_statement", false,
-        "Call it with a plain SELECT, keep the result, and write it with a statement of its own. Nothing was written.";
+    NestedStatement = "nested_statement", Database, false,
+        "Call it with a plain SELECT, keep the result, and write it with a statement of its own. Nothing was written.",
+        packages "Call it by itself, and not from inside a statement that writes. Nothing was written.";
     /// The host's SQLite is older than the oldest one that works.
-    UnsupportedSqlite = "unsupported_sqlite", false,
+    UnsupportedSqlite = "unsupported_sqlite", Setup, false,
         "Use a SQLite of version 3.38.0 or newer.";
     /// Another SQLite library of this process has loaded the extension already.
-    SecondSqlite = "second_sqlite", false,
+    SecondSqlite = "second_sqlite", Setup, false,
         "Use one SQLite library per process: two on one file drop each other's locks.";
     /// SQLite refused for another reason.
-    Sqlite = "sqlite_error", false,
+    Sqlite = "sqlite_error", Database, false,
         "The message is SQLite's own; the database may have been changed by hand.";
 }
 
 /// A message is for reading, and may repeat what somebody passed: a longer one is cut. In bytes.
 const LONGEST_MESSAGE: usize = 900;
+
+/// The codes that SQLite's primary result codes stand for; every other one is [`Code::Sqlite`].
+pub const RESULT_CODES: &[(i32, Code)] = &[
+    (ffi::SQLITE_BUSY, Code::Busy),
+    (ffi::SQLITE_LOCKED, Code::Busy),
+    (ffi::SQLITE_READONLY, Code::ReadOnly),
+    (ffi::SQLITE_INTERRUPT, Code::Interrupted),
+    (ffi::SQLITE_IOERR, Code::IoError),
+    (ffi::SQLITE_CORRUPT, Code::Corrupt),
+    (ffi::SQLITE_FULL, Code::DiskFull),
+    (ffi::SQLITE_CANTOPEN, Code::IoError),
+    (ffi::SQLITE_NOTADB, Code::Corrupt),
+];
 
 /// What went wrong: a code, and one sentence that says what, where and with which value.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -151,16 +213,11 @@ impl std::error::Error for Error {}
 
 impl From<rusqlite::Error> for Error {
     fn from(error: rusqlite::Error) -> Self {
-        use rusqlite::ErrorCode;
         let message = error.to_string();
-        let code = match error.sqlite_error_code() {
-            Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Code::Busy,
-            Some(ErrorCode::ReadOnly) => Code::ReadOnly,
-            Some(ErrorCode::DiskFull) => Code::DiskFull,
-            Some(ErrorCode::SystemIoFailure | ErrorCode::CannotOpen) => Code::IoError,
-            Some(ErrorCode::OperationInterrupted) => Code::Interrupted,
-            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => Code::Corrupt,
-            _ => match missing_table(&message) {
+        let result = error.sqlite_error().map(|error| error.extended_code & 0xFF);
+        let code = match RESULT_CODES.iter().find(|(primary, _)| Some(*primary) == result) {
+            Some((_, code)) => *code,
+            None => match missing_table(&message) {
                 Some("_knocker_schema") => return Error::new(Code::NotBootstrapped, "this database has no Knocker schema"),
                 Some(name) => return Error::new(Code::SchemaIncomplete, format!("the schema of this database lacks {name}")),
                 None => Code::Sqlite,

@@ -2,12 +2,36 @@
 
 use crate::arguments::Arguments;
 use crate::error::{Error, Result};
+use crate::forms::{Kind, Preset, form};
 use crate::providers::Reason;
 use crate::providers::engine::identity::bounded;
 use crate::request::{Headers, Request};
 
-const KEYS: &[&str] =
-    &["valid", "type", "key", "reason", "detail", "provider_event_id", "provider_delivery_id", "method", "url", "headers"];
+form! {
+    /// What a caller that has verified a request itself says of it.
+    FIELDS = "IngestFields" {
+        /// Only true creates an event.
+        "valid": Kind::Flag;
+        /// The event's type.
+        "type": Kind::Text;
+        /// The identity that dedupe uses; it wins over the provider's ids.
+        "key": Kind::Text;
+        /// Why it is not valid.
+        "reason": Kind::Choice("Reason", Reason::NAMES);
+        /// The same in one sentence.
+        "detail": Kind::Text;
+        /// The provider's id of the occurrence.
+        "provider_event_id": Kind::Text;
+        /// The provider's id of the delivery.
+        "provider_delivery_id": Kind::Text;
+        /// The method of the request.
+        "method": Kind::Text, preset Preset::Text("POST");
+        /// Its URL.
+        "url": Kind::Text, preset Preset::Text("/");
+        /// Its headers.
+        "headers": Kind::Headers;
+    }
+}
 
 /// What the caller of trusted ingress states about a request.
 #[derive(Debug, Clone, Default)]
@@ -37,7 +61,7 @@ pub struct Fields {
 impl Fields {
     /// Reads the JSON argument of `knocker_ingest`.
     pub fn parse(json: &str) -> Result<Self> {
-        let given = Arguments::parse("fields", json, KEYS)?;
+        let given = Arguments::parse("fields", json, &FIELDS)?;
         let headers = match given.get("headers") {
             Some(value) => Headers::from_json("fields: headers", value)?,
             None => Headers::new(),
@@ -46,7 +70,7 @@ impl Fields {
             valid: given.boolean("valid")?.unwrap_or(false),
             event_type: given.text("type")?,
             key: given.text("key")?,
-            reason: given.choice("reason", &Reason::ALL.map(Reason::name))?,
+            reason: given.choice("reason")?,
             detail: given.text("detail")?,
             provider_event_id: given.text("provider_event_id")?,
             provider_delivery_id: given.text("provider_delivery_id")?,

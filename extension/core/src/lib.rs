@@ -29,10 +29,13 @@ pub mod backoff;
 pub mod bulk;
 pub mod claim;
 pub mod conditions;
+#[cfg(feature = "contract")]
+pub mod contract;
 mod due;
 pub mod endpoint;
 pub mod error;
 mod expiry;
+pub mod forms;
 pub mod ingest;
 pub mod judgement;
 pub mod minutes;
@@ -46,9 +49,11 @@ pub mod request;
 pub mod retention;
 pub mod schema;
 mod selection;
+pub mod signatures;
 pub mod stats;
 pub mod store;
 mod verifier;
+mod words;
 
 pub use error::{Code, Error, Result};
 pub use store::Store;

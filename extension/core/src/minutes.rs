@@ -9,6 +9,8 @@ const RING: i64 = 60;
 
 /// Counts of one minute, or of the last sixty.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "contract", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "contract", schemars(rename = "LastHour"))]
 pub struct Tally {
     /// HTTP receipts, refused ones included.
     pub receipts: i64,

@@ -6,6 +6,7 @@ use serde::Serialize;
 use crate::arguments::Arguments;
 use crate::attempt::{Attempt, shorten};
 use crate::error::{Code, Error, Result};
+use crate::forms::{Kind, form};
 use crate::store::Store;
 
 /// What an operator can do with an event.
@@ -48,20 +49,31 @@ pub struct OperateOptions {
     pub force: bool,
 }
 
+form! {
+    /// How an operator's action on one event is done.
+    ACTION_OPTIONS = "ActionOptions" {
+        /// Also take an event that waits, or that a worker is working on: the worker finds its lease lost.
+        "force": Kind::Flag;
+    }
+}
+
 impl OperateOptions {
     /// Reads `{"force": true}`.
     pub fn parse(json: &str) -> Result<Self> {
-        let given = Arguments::parse("options", json, &["force"])?;
+        let given = Arguments::parse("options", json, &ACTION_OPTIONS)?;
         Ok(Self { force: given.boolean("force")?.unwrap_or(false) })
     }
 }
 
 /// What became of the event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "contract", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "contract", schemars(rename = "Transition"))]
 pub struct Operated {
     /// The event.
     pub event_id: i64,
     /// Its status now.
+    #[cfg_attr(feature = "contract", schemars(with = "crate::contract::EventStatus"))]
     pub status: &'static str,
     /// Whether anything changed.
     pub changed: bool,
@@ -69,6 +81,7 @@ pub struct Operated {
 
 /// What `replay_delivery` put back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "contract", derive(schemars::JsonSchema))]
 pub struct ReplayedDelivery {
     /// The delivery.
     pub delivery_id: i64,

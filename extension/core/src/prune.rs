@@ -5,11 +5,52 @@ use serde::Serialize;
 use crate::arguments::Arguments;
 use crate::conditions::Conditions;
 use crate::error::{Error, Result};
-use crate::selection::Bounds;
+use crate::forms::{Kind, Preset, form};
+use crate::selection::{Bounds, DEFAULT_LIMIT, MAX_LIMIT};
 use crate::store::Store;
 
-const EVENT_KEYS: &[&str] = &["older_than_s", "before", "status", "endpoint", "type", "limit", "audits", "dry_run"];
-const DELIVERY_KEYS: &[&str] = &["older_than_s", "before", "outcome", "endpoint", "limit", "dry_run"];
+form! {
+    /// Which ended events to delete, oldest first. One of `older_than_s` and `before` is required.
+    EVENT_FILTER = "PruneEventsFilter" {
+        /// The last activity (ended at, or last delivery) was longer ago than this.
+        "older_than_s": Kind::Number(0.0, LONGEST_AGE_S as f64);
+        /// The last activity was before this time.
+        "before": Kind::Time(0);
+        /// One status or several; dead events go only by name.
+        "status": Kind::Choices("PrunableStatus", PRUNABLE), preset Preset::Texts(PRUNED_BY_DEFAULT);
+        /// The endpoint.
+        "endpoint": Kind::Text;
+        /// The type: exact, or `prefix.*`.
+        "type": Kind::Text;
+        /// Events that one call deletes at most.
+        "limit": Kind::Whole(1, MAX_LIMIT), preset DEFAULT_LIMIT;
+        /// Old prune records too.
+        "audits": Kind::Flag;
+        /// Only tell what would happen.
+        "dry_run": Kind::Flag;
+    }
+}
+
+form! {
+    /// Which deliveries to delete, oldest first, of those that no event needs as its payload. One of `older_than_s` and `before` is required.
+    DELIVERY_FILTER = "PruneDeliveriesFilter" {
+        /// Received longer ago than this.
+        "older_than_s": Kind::Number(0.0, LONGEST_AGE_S as f64);
+        /// Received before this time.
+        "before": Kind::Time(0);
+        /// One outcome or several.
+        "outcome": Kind::Choices("LooseOutcome", LOOSE_OUTCOMES);
+        /// The endpoint.
+        "endpoint": Kind::Text;
+        /// Deliveries that one call deletes at most.
+        "limit": Kind::Whole(1, MAX_LIMIT), preset DEFAULT_LIMIT;
+        /// Only tell what would happen.
+        "dry_run": Kind::Flag;
+    }
+}
+
+/// Some three thousand years, which overflow nowhere. In seconds.
+pub(crate) const LONGEST_AGE_S: i64 = 100_000_000_000;
 /// The states that an event stays in. Dead ones hold somebody's unfinished business: they go only when named.
 const PRUNABLE: &[&str] = &["handled", "ignored", "dead"];
 const PRUNED_BY_DEFAULT: &[&str] = &["handled", "ignored"];
@@ -18,6 +59,7 @@ const LOOSE_OUTCOMES: &[&str] = &["invalid", "handshake", "too_large", "disabled
 
 /// How many rows went, counted as they were deleted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "contract", derive(schemars::JsonSchema))]
 pub struct Pruned {
     /// Events.
     pub events: i64,
@@ -40,6 +82,7 @@ impl std::ops::AddAssign for Pruned {
 
 /// The result of one prune.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "contract", derive(schemars::JsonSchema))]
 pub struct PruneResult {
     /// The row in `knocker_prunes`; none for a dry run.
     pub prune_id: Option<i64>,
@@ -77,10 +120,10 @@ impl Store {
     /// # Errors
     /// `invalid_argument`, `unknown_endpoint`, and the errors of a failing database.
     pub fn prune_events(&self, filter: &str, now: i64) -> Result<PruneResult> {
-        let given = Arguments::parse("filter", filter, EVENT_KEYS)?;
+        let given = Arguments::parse("filter", filter, &EVENT_FILTER)?;
         let bounds = Bounds::of(&given)?;
         let cutoff = cutoff(&given, now)?;
-        let statuses = given.choices("status", PRUNABLE)?.unwrap_or_else(|| owned(PRUNED_BY_DEFAULT));
+        let statuses = given.choices("status")?.unwrap_or_default();
         let audits = given.boolean("audits")?.unwrap_or(false);
         let event_type = given.text("type")?;
         let endpoint = given.text("endpoint")?;
@@ -107,10 +150,10 @@ impl Store {
     /// # Errors
     /// `invalid_argument`, `unknown_endpoint`, and the errors of a failing database.
     pub fn prune_deliveries(&self, filter: &str, now: i64) -> Result<PruneResult> {
-        let given = Arguments::parse("filter", filter, DELIVERY_KEYS)?;
+        let given = Arguments::parse("filter", filter, &DELIVERY_FILTER)?;
         let bounds = Bounds::of(&given)?;
         let cutoff = cutoff(&given, now)?;
-        let outcomes = given.choices("outcome", LOOSE_OUTCOMES)?;
+        let outcomes = given.choices("outcome")?;
         let endpoint = given.text("endpoint")?;
         self.prune(
             &bounds,
@@ -254,15 +297,11 @@ impl Store {
 
 /// `before`, or `older_than_s` before now; one of them must be given, so that no call prunes everything by omission.
 fn cutoff(given: &Arguments, now: i64) -> Result<i64> {
-    let before = given.whole("before", 0..=i64::MAX)?;
-    let age = given.number("older_than_s", 0.0..=1e11)?;
+    let before = given.whole("before")?;
+    let age = given.number("older_than_s")?;
     match (before, age) {
         (Some(before), None) => Ok(before),
         (None, Some(age)) => Ok(now.saturating_sub((age * 1000.0) as i64)),
         _ => Err(Error::invalid("filter: give older_than_s (seconds) or before (Unix milliseconds), one of them")),
     }
-}
-
-fn owned(names: &[&str]) -> Vec<String> {
-    names.iter().map(|&name| name.to_owned()).collect()
 }

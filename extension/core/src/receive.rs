@@ -17,16 +17,19 @@ use crate::store::Store;
 
 /// What a receipt became.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "contract", derive(schemars::JsonSchema))]
 pub struct Receipt {
     /// The stored delivery; none where the limit on refused receipts left only a count, or the provider never sends with the request's method.
     pub delivery_id: Option<i64>,
     /// `accepted`, `duplicate`, `invalid`, `handshake`, `too_large`, `disabled` or `limited`.
+    #[cfg_attr(feature = "contract", schemars(with = "crate::contract::ReceiptOutcome"))]
     pub outcome: &'static str,
     /// The first of `events`.
     pub event_id: Option<i64>,
     /// The events that this delivery created or repeated, in the order of the body.
     pub events: Vec<ReceivedEvent>,
     /// Why it was refused.
+    #[cfg_attr(feature = "contract", schemars(with = "Option<crate::providers::Reason>"))]
     pub reason: Option<String>,
     /// The same in one sentence.
     pub detail: Option<String>,
@@ -36,6 +39,7 @@ pub struct Receipt {
 
 /// An event of a receipt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "contract", derive(schemars::JsonSchema))]
 pub struct ReceivedEvent {
     /// Its id.
     pub id: i64,

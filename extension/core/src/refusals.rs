@@ -36,6 +36,8 @@ struct Kept {
 
 /// What an endpoint keeps of refused deliveries, as `knocker_stats` tells it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+#[cfg_attr(feature = "contract", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "contract", schemars(rename = "RefusedKept"))]
 pub struct RefusedStats {
     /// Rows.
     pub kept: i64,

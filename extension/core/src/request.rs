@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::arguments::Arguments;
 use crate::error::{Error, Result};
+use crate::forms::{Kind, Preset, form};
 
 /// What a header value is stored as when it carries a credential.
 pub const REDACTED: &str = "[redacted]";
@@ -26,6 +27,20 @@ pub struct Request<'a> {
     pub body: &'a [u8],
     /// Whether the adapter stopped reading at the size limit, so that `body` is only the beginning.
     pub truncated: bool,
+}
+
+form! {
+    /// One HTTP request without its body, which is an argument of its own.
+    FORM = "WebhookRequest" {
+        /// The method, in capitals as sent.
+        "method": Kind::Text, preset Preset::Text("POST");
+        /// The URL as the sender knows it, byte for byte: some providers sign it. A path will do where none does.
+        "url": Kind::Text, preset Preset::Text("/");
+        /// The headers in the order in which they came; names in any case, repeats kept.
+        "headers": Kind::Headers;
+        /// Whether reading stopped at the size limit, so that the body is only the beginning.
+        "truncated": Kind::Flag;
+    }
 }
 
 impl<'a> Request<'a> {
@@ -59,7 +74,7 @@ impl<'a> Request<'a> {
 /// What is wrong with a request that could not be read. It names the place and repeats no text, which may be a credential.
 fn explain(json: &str) -> Error {
     let explain = || {
-        let given = Arguments::parse("request", json, &["method", "url", "headers", "truncated"])?;
+        let given = Arguments::parse("request", json, &FORM)?;
         given.text("method")?;
         given.text("url")?;
         given.boolean("truncated")?;
@@ -234,11 +249,14 @@ impl<'de> Deserialize<'de> for Headers {
 
 /// An HTTP response that an adapter sends as it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, serde::Deserialize)]
+#[cfg_attr(feature = "contract", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "contract", schemars(rename = "WebhookResponse"))]
 pub struct Response {
     /// The status code.
     pub status: u16,
     /// Header names in lower case, with their values.
     #[serde(serialize_with = "pairs_as_object", deserialize_with = "object_as_pairs")]
+    #[cfg_attr(feature = "contract", schemars(with = "std::collections::BTreeMap<String, String>"))]
     pub headers: Vec<(Cow<'static, str>, String)>,
     /// The body.
     pub body: String,

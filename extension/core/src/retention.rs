@@ -4,15 +4,40 @@ use serde::{Deserialize, Serialize};
 
 use crate::arguments::Arguments;
 use crate::error::{Code, Error, Result};
-use crate::prune::{DeliverySelection, EventSelection, Pruned};
+use crate::forms::{Kind, Preset, form};
+use crate::prune::{DeliverySelection, EventSelection, LONGEST_AGE_S, Pruned};
+use crate::selection::{DEFAULT_LIMIT, MAX_LIMIT};
 use crate::store::Store;
 
-const KEYS: &[&str] = &["endpoint", "handled_s", "ignored_s", "dead_s", "deliveries_s", "audits_s", "interval_s", "limit"];
+form! {
+    /// How long rows are kept. An age that is left out or null keeps them for ever; with no age at all the policy is removed.
+    POLICY = "RetentionPolicy" {
+        /// The endpoint; left out or null: every one without its own policy.
+        "endpoint": Kind::Text;
+        /// Age of handled events, since their last activity.
+        "handled_s": Kind::Whole(0, LONGEST_AGE_S);
+        /// Age of ignored events.
+        "ignored_s": Kind::Whole(0, LONGEST_AGE_S);
+        /// Age of dead events.
+        "dead_s": Kind::Whole(0, LONGEST_AGE_S);
+        /// Age of deliveries that no event needs.
+        "deliveries_s": Kind::Whole(0, LONGEST_AGE_S);
+        /// Age of prune records, which belong to no endpoint: it goes without `endpoint`.
+        "audits_s": Kind::Whole(0, LONGEST_AGE_S);
+        /// Time between passes.
+        "interval_s": Kind::Whole(1, 31_536_000), preset Preset::Whole(3600);
+        /// Rows of a kind that one pass deletes at most, over all endpoints.
+        "limit": Kind::Whole(1, MAX_LIMIT), preset DEFAULT_LIMIT;
+    }
+}
+
 /// The policy of every endpoint without its own.
 const EVERYWHERE: i64 = 0;
 
 /// How long rows are kept. An age of `None` keeps them for ever.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "contract", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "contract", schemars(rename = "RetentionPolicy"))]
 pub struct Policy {
     /// The endpoint; `None` for every one without its own policy.
     pub endpoint: Option<String>,
@@ -35,8 +60,8 @@ pub struct Policy {
 impl Policy {
     /// Reads the JSON argument of `knocker_retention`.
     pub fn parse(json: &str) -> Result<Self> {
-        let given = Arguments::parse("policy", json, KEYS)?;
-        let age = |key| given.whole(key, 0..=100_000_000_000);
+        let given = Arguments::parse("policy", json, &POLICY)?;
+        let age = |key| given.whole(key);
         let endpoint = given.text("endpoint")?;
         if endpoint.is_some() && given.is_set("audits_s") {
             return Err(given.error("audits_s", "belongs in the policy without endpoint: prune records are of no endpoint"));
@@ -48,8 +73,8 @@ impl Policy {
             dead_s: age("dead_s")?,
             deliveries_s: age("deliveries_s")?,
             audits_s: age("audits_s")?,
-            interval_s: given.whole("interval_s", 1..=31_536_000)?.unwrap_or(3600),
-            limit: given.whole("limit", 1..=100_000)?.unwrap_or(1000),
+            interval_s: given.whole_or_preset("interval_s")?,
+            limit: given.whole_or_preset("limit")?,
         })
     }
 
@@ -60,6 +85,8 @@ impl Policy {
 
 /// What a pass did.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "contract", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "contract", schemars(rename = "RetentionPass"))]
 pub struct Retained {
     /// Whether a pass was due.
     pub ran: bool,

@@ -3,11 +3,13 @@
 use crate::arguments::Arguments;
 use crate::conditions::Conditions;
 use crate::error::Result;
+use crate::forms::Preset;
 use crate::store::Store;
 
 /// The most rows that one call may touch, so that it never holds the write lock for long.
-const MAX_LIMIT: i64 = 100_000;
-const DEFAULT_LIMIT: i64 = 1000;
+pub(crate) const MAX_LIMIT: i64 = 100_000;
+/// How many it touches where nobody says.
+pub(crate) const DEFAULT_LIMIT: Preset = Preset::Whole(1000);
 /// Receipts that wait for the write lock, and corrections of the clock, leave times out of order by less than this.
 const MOST_DISORDER_MS: i64 = 3_600_000;
 
@@ -19,10 +21,7 @@ pub(crate) struct Bounds {
 
 impl Bounds {
     pub fn of(given: &Arguments) -> Result<Self> {
-        Ok(Self {
-            limit: given.whole("limit", 1..=MAX_LIMIT)?.unwrap_or(DEFAULT_LIMIT),
-            dry_run: given.boolean("dry_run")?.unwrap_or(false),
-        })
+        Ok(Self { limit: given.whole_or_preset("limit")?, dry_run: given.boolean("dry_run")?.unwrap_or(false) })
     }
 }
 

@@ -10,13 +10,20 @@ use crate::store::Store;
 
 /// Events by status.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-#[allow(missing_docs)]
+#[cfg_attr(feature = "contract", derive(schemars::JsonSchema))]
+#[cfg_attr(feature = "contract", schemars(rename = "EventCounts"))]
 pub struct StatusCounts {
+    /// Waiting for their first attempt.
     pub received: i64,
+    /// Being worked on.
     pub processing: i64,
+    /// Waiting for another attempt.
     pub failed: i64,
+    /// Done with.
     pub handled: i64,
+    /// Without further attempts.
     pub dead: i64,
+    /// Not to be handled.
     pub ignored: i64,
 }
 
@@ -36,6 +43,7 @@ impl StatusCounts {
 
 /// The figures of one endpoint.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "contract", derive(schemars::JsonSchema))]
 pub struct EndpointStats {
     /// Its name.
     pub endpoint: String,
@@ -55,6 +63,7 @@ pub struct EndpointStats {
 
 /// The figures of a database.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "contract", derive(schemars::JsonSchema))]
 pub struct Stats {
     /// By endpoint, in the order of creation.
     pub endpoints: Vec<EndpointStats>,

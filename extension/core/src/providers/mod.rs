@@ -91,6 +91,8 @@ mod xero;
 mod zendesk;
 mod zoom;
 
+#[cfg(feature = "contract")]
+pub use options::OptionSpec;
 pub use options::Options;
 pub use provider::Provider;
 pub(crate) use receiving::TYPICAL_BODY;

@@ -50,6 +50,39 @@ pub enum Preset {
     Text(&'static str),
 }
 
+#[cfg(feature = "contract")]
+impl Kind {
+    /// In one word.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::Seconds => "integer",
+            Kind::Text | Kind::Secret | Kind::Choice(_) => "text",
+            Kind::Header => "header",
+            Kind::Url => "url",
+            Kind::Path => "path",
+            Kind::Template => "template",
+        }
+    }
+
+    /// From and to, where it is a number.
+    pub fn range(self) -> Option<[i64; 2]> {
+        matches!(self, Kind::Seconds).then_some([0, YEAR_S])
+    }
+
+    /// What it may be, where that is a closed list.
+    pub fn choices(self) -> &'static [&'static str] {
+        match self {
+            Kind::Choice(choices) => choices,
+            _ => &[],
+        }
+    }
+
+    /// Whether it must not be shown.
+    pub fn is_secret(self) -> bool {
+        matches!(self, Kind::Secret)
+    }
+}
+
 const YEAR_S: i64 = 366 * 86_400;
 
 impl OptionSpec {
@@ -81,7 +114,7 @@ impl OptionSpec {
     pub const TYPE_HEADER: Self = Self { name: "type_header", kind: Kind::Header, default: Preset::Nothing };
 
     /// The default as JSON.
-    pub(crate) fn default_json(&self) -> Value {
+    pub fn default_json(&self) -> Value {
         match self.default {
             Preset::Nothing => Value::Null,
             Preset::Number(number) => Value::from(number),

@@ -373,6 +373,12 @@ impl Provider {
         self.handshake.brings_secret
     }
 
+    /// The options that it has.
+    #[cfg(feature = "contract")]
+    pub fn option_specs(&self) -> &'static [OptionSpec] {
+        self.options
+    }
+
     /// The options with their defaults; null where there is none.
     pub fn option_defaults(&self) -> Value {
         let entries = self.options.iter().map(|spec| (spec.name.to_owned(), spec.default_json()));

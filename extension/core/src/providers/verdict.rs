@@ -6,54 +6,31 @@ use std::ops::Range;
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
 use crate::request::Response;
+use crate::words::words;
 
-/// Why a request was refused: a closed list, stored with the delivery.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Reason {
-    /// A header that the provider always sends is absent.
-    MissingHeader,
-    /// A header is there but not in the provider's form, or occurs with different values.
-    MalformedHeader,
-    /// No secret produces this signature.
-    BadSignature,
-    /// The signed timestamp is too old, or too far in the future.
-    TimestampOutOfTolerance,
-    /// The body is not what the provider sends.
-    MalformedBody,
-    /// No usable secret was given, so nothing can be verified.
-    NoSecret,
-    /// The request proved itself but asks for something that is not allowed (method, algorithm, subscription).
-    NotAllowed,
-}
-
-impl Reason {
-    /// Every reason.
-    pub const ALL: [Reason; 7] = [
-        Reason::MissingHeader,
-        Reason::MalformedHeader,
-        Reason::BadSignature,
-        Reason::TimestampOutOfTolerance,
-        Reason::MalformedBody,
-        Reason::NoSecret,
-        Reason::NotAllowed,
-    ];
-
-    /// The name in rows and results.
-    pub fn name(self) -> &'static str {
-        match self {
-            Reason::MissingHeader => "missing_header",
-            Reason::MalformedHeader => "malformed_header",
-            Reason::BadSignature => "bad_signature",
-            Reason::TimestampOutOfTolerance => "timestamp_out_of_tolerance",
-            Reason::MalformedBody => "malformed_body",
-            Reason::NoSecret => "no_secret",
-            Reason::NotAllowed => "not_allowed",
-        }
+words! {
+    /// Why a request was refused: a closed list, stored with the delivery.
+    pub enum Reason {
+        /// A header that the provider always sends is absent.
+        MissingHeader = "missing_header",
+        /// A header is there but not in the provider's form, or occurs with different values.
+        MalformedHeader = "malformed_header",
+        /// No secret produces this signature.
+        BadSignature = "bad_signature",
+        /// The signed timestamp is too old, or too far in the future.
+        TimestampOutOfTolerance = "timestamp_out_of_tolerance",
+        /// The body is not what the provider sends.
+        MalformedBody = "malformed_body",
+        /// No usable secret was given, so nothing can be verified.
+        NoSecret = "no_secret",
+        /// The request proved itself but asks for something that is not allowed (method, algorithm, subscription).
+        NotAllowed = "not_allowed",
     }
 }
 
 /// One occurrence in a request: the whole of it, or one item of a batch. Its JSON has `type` and `key`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize)]
+#[cfg_attr(feature = "contract", derive(schemars::JsonSchema))]
 pub struct Item {
     /// The type in the provider's own spelling.
     #[serde(rename = "type")]

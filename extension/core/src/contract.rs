@@ -1,0 +1,195 @@
+//! What the core says of itself, for `extension/contract`: the records that its functions return, the forms of its arguments, its closed lists.
+
+use std::collections::BTreeMap;
+
+use schemars::SchemaGenerator;
+
+use crate::attempt::{self, Failure};
+use crate::bulk::{self, BulkResult};
+use crate::forms::Form;
+use crate::operate::{self, Operated, ReplayedDelivery};
+use crate::providers::Item;
+use crate::prune::{self, PruneResult};
+use crate::receive::Receipt;
+use crate::request::{self, Response};
+use crate::retention::{self, Policy, Retained};
+use crate::stats::Stats;
+use crate::words::words;
+use crate::{claim, endpoint, ingest};
+
+pub use crate::providers::Reason;
+
+words! {
+    /// Where an event stands.
+    pub enum EventStatus {
+        /// It waits for its first attempt, or for the first since it was put back.
+        Received = "received",
+        /// A worker works on it.
+        Processing = "processing",
+        /// An attempt failed: it will be tried again.
+        Failed = "failed",
+        /// Its handlers are done with it.
+        Handled = "handled",
+        /// It will not be tried again, unless somebody puts it back.
+        Dead = "dead",
+        /// It is not to be handled.
+        Ignored = "ignored",
+    }
+}
+
+words! {
+    /// What became of a receipt.
+    pub enum ReceiptOutcome {
+        /// It created an event, or several.
+        Accepted = "accepted",
+        /// Its events were there already.
+        Duplicate = "duplicate",
+        /// It did not prove itself.
+        Invalid = "invalid",
+        /// The provider asked whether somebody is there.
+        Handshake = "handshake",
+        /// Its body is larger than the endpoint takes; what is kept of it is size and SHA-256.
+        TooLarge = "too_large",
+        /// The endpoint is disabled.
+        Disabled = "disabled",
+        /// It was only counted, since the endpoint keeps as many refused receipts as it may.
+        Limited = "limited",
+    }
+}
+
+words! {
+    /// What became of a stored receipt.
+    pub enum DeliveryOutcome {
+        /// It created an event, or several.
+        Accepted = "accepted",
+        /// Its events were there already.
+        Duplicate = "duplicate",
+        /// It did not prove itself.
+        Invalid = "invalid",
+        /// The provider asked whether somebody is there.
+        Handshake = "handshake",
+        /// Its body is larger than the endpoint takes; what is kept of it is size and SHA-256.
+        TooLarge = "too_large",
+        /// The endpoint is disabled.
+        Disabled = "disabled",
+    }
+}
+
+words! {
+    /// How an attempt ended.
+    pub enum AttemptResult {
+        /// The handlers are done with the event.
+        Handled = "handled",
+        /// It failed, and another one follows.
+        Failed = "failed",
+        /// It failed, and none follows.
+        Dead = "dead",
+        /// The handler decided to ignore the event.
+        Ignored = "ignored",
+        /// The worker let its lease run out, or died.
+        LeaseExpired = "lease_expired",
+    }
+}
+
+words! {
+    /// What a verified request is.
+    pub enum VerdictKind {
+        /// It brings events.
+        Delivery = "delivery",
+        /// The provider asks whether somebody is there.
+        Handshake = "handshake",
+    }
+}
+
+words! {
+    /// What a prune was.
+    pub enum PruneKind {
+        /// Of events.
+        Events = "events",
+        /// Of deliveries.
+        Deliveries = "deliveries",
+        /// A pass of a retention policy that deleted something; its filter is the policy.
+        Retention = "retention",
+    }
+}
+
+words! {
+    /// What becomes of an event that no handler wants.
+    pub enum Unhandled {
+        /// Dead with the reason `no_handler`, so that somebody looks.
+        Dead = "dead",
+        /// Ignored.
+        Ignore = "ignore",
+    }
+}
+
+words! {
+    /// What a duplicate does to its event.
+    pub enum OnRedelivery {
+        /// Nothing.
+        Keep = "keep",
+        /// Puts a dead event back in the queue.
+        RequeueDead = "requeue_dead",
+    }
+}
+
+/// Whether a request is what it claims to be.
+#[derive(schemars::JsonSchema)]
+#[allow(dead_code)]
+struct Verdict {
+    /// Whether it proved itself.
+    valid: bool,
+    /// What it is; null where it was refused.
+    kind: Option<VerdictKind>,
+    /// Why it was refused.
+    reason: Option<Reason>,
+    /// The same in one sentence.
+    detail: Option<String>,
+    /// One for a single event, several for a batch, none for a handshake or a refusal.
+    items: Vec<Item>,
+    /// What the provider expects as the answer.
+    response: Response,
+}
+
+/// A request as a provider would send it.
+#[derive(schemars::JsonSchema)]
+#[allow(dead_code)]
+struct SignedRequest {
+    /// Headers to set, in place of others of the same name.
+    headers: BTreeMap<String, String>,
+    /// The URL, where the provider signs inside it.
+    url: Option<String>,
+    /// The body, where the provider signs inside it.
+    body: Option<String>,
+}
+
+/// The forms of the JSON arguments.
+pub static FORMS: &[&Form] = &[
+    &endpoint::SETTINGS,
+    &endpoint::BACKOFF,
+    &request::FORM,
+    &ingest::FIELDS,
+    &claim::CLAIM_FILTER,
+    &claim::DUE_FILTER,
+    &attempt::FAIL_OPTIONS,
+    &operate::ACTION_OPTIONS,
+    &bulk::FILTER,
+    &prune::EVENT_FILTER,
+    &prune::DELIVERY_FILTER,
+    &retention::POLICY,
+];
+
+/// Adds the schemas of the results and of the closed lists.
+pub fn add_schemas(generator: &mut SchemaGenerator) {
+    generator.subschema_for::<Receipt>();
+    generator.subschema_for::<Verdict>();
+    generator.subschema_for::<SignedRequest>();
+    generator.subschema_for::<Failure>();
+    generator.subschema_for::<Operated>();
+    generator.subschema_for::<ReplayedDelivery>();
+    generator.subschema_for::<BulkResult>();
+    generator.subschema_for::<PruneResult>();
+    generator.subschema_for::<Policy>();
+    generator.subschema_for::<Retained>();
+    generator.subschema_for::<Stats>();
+}
