@@ -50,6 +50,8 @@ class Family:
     binary_key: str | None = "body"
     """The key of a body that is not JSON: that of a header, or `body` for its hash."""
     binary_status: int = 200
+    only_json: bool = False
+    """Whether a body that is not JSON is refused, as nothing tells where it ends and what is signed beside it begins."""
     options: dict = field(default_factory=dict)
     refused_status: int = 401
     response_body: str | None = None
@@ -107,7 +109,10 @@ def suite(family):
     encodings(suite, family, good)
     binary = family.sign(Sent(BINARY, dict(family.headers)))
     key = named(BINARY) if family.binary_key == "body" else family.binary_key
-    suite.delivery("a body that is not UTF-8 and ends with a line", binary, (family.binary_type, key), status=family.binary_status)
+    if family.only_json:
+        suite.refused("a body that is not UTF-8 and ends with a line", binary, "malformed_body")
+    else:
+        suite.delivery("a body that is not UTF-8 and ends with a line", binary, (family.binary_type, key), status=family.binary_status)
     suite.refused("the same body without its line end", binary.to(body=BINARY.rstrip(b"\r\n")), "bad_signature")
     for name in family.signed_headers:
         suite.refused(f"another {name}", good.header(name, "another"), "bad_signature")

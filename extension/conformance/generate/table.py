@@ -282,8 +282,8 @@ FAMILIES = [
         [("payment.created", "13b867cf-db3d-4b1c-90b6-2f32a9d78124")],
         encoding="base64",
         signed=lambda sent, time: sent.url.encode() + sent.body,
-        binary_key=None,
-        extra=traps.signed_url,
+        only_json=True,
+        extra=traps.square,
     ),
     Family(
         "stripe",
@@ -322,7 +322,7 @@ FAMILIES = [
         encoding="base64",
         algorithm="sha1",
         signed=lambda sent, time: sent.body + sent.url.encode(),
-        binary_key=None,
+        only_json=True,
         extra=traps.trello,
     ),
     Family(

@@ -353,7 +353,27 @@ def stripe(suite, family, sent, good):
     suite.delivery("a thin event", family.sign(Sent(thin)), ("v1.billing.meter.error_report_triggered", "evt_test_65"))
 
 
+def square(suite, family, sent, good):
+    signed_url(suite, family, sent, good)
+    # URL and body are signed with nothing between them.
+    for count in (1, 20, len(good.body) - 1, len(good.body)):
+        longer = good.to(url=good.url + good.body[:count].decode(), body=good.body[count:])
+        suite.refused(f"the URL takes in {count} bytes of the body", longer, "malformed_body")
+    for count in (1, len("webhooks/in")):
+        shorter = good.to(url=good.url[:-count], body=good.url[-count:].encode() + good.body)
+        suite.refused(f"the body takes in {count} bytes of the URL", shorter, "malformed_body")
+    suite.delivery("an empty body", family.sign(sent.to(body=b"")), (None, None))
+    suite.delivery("white space around the body", family.sign(sent.to(body=b" " + sent.body + b"\r\n")), *family.items)
+    suite.refused("two documents", family.sign(sent.to(body=sent.body * 2)), "malformed_body")
+
+
 def trello(suite, family, sent, good):
+    # Body and URL are signed with nothing between them.
+    suite.refused("the URL takes in a byte of the body", good.to(url="}" + good.url, body=good.body[:-1]), "bad_signature")
+    suite.refused("the body takes in a byte of the URL", good.to(url=good.url[1:], body=good.body + good.url[:1].encode()), "bad_signature")
+    inner = family.sign(sent.to(url=f"https://example.com/?next={good.url}"))
+    moved = inner.to(url=good.url, body=inner.body + inner.url.removesuffix(good.url).encode())
+    suite.refused("the body takes in a URL", moved, "malformed_body")
     suite.handshake("HEAD asks whether somebody is there", Sent(method="HEAD"), "")
     signed_url(suite, family, sent, good)
 

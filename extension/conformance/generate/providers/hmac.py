@@ -55,6 +55,24 @@ def suite():
     suite.delivery("a header and the body with nothing between them", sent, item, options=beside)
     taken = sent.header("X-Id", 'h1{"id":7,"event":').to(body=BODY.removeprefix(b'{"id":7,"event":'))
     suite.refused("a header that takes in the beginning of the body", taken, "malformed_header", options=beside)
+    for between, cut in [("", "webhooks"), (".", "com")]:
+        options = {"template": "{url}%s{body}" % between}
+        signed = mac(secret, f"{URL}{between}".encode() + BODY).hex()
+        suite.delivery(f"a URL, {between!r} and the body", Sent(BODY, {"X-Signature": signed}), item, options=options)
+        start = URL.index(cut)
+        moved = Sent(URL[start:].encode() + between.encode() + BODY, {"X-Signature": signed}, URL[:start].removesuffix(between or "\0"))
+        suite.refused(f"a URL, {between!r} and a body that takes in some of it", moved, "malformed_body", options=options)
+        form = Sent(b"a=1", {"X-Signature": mac(secret, f"{URL}{between}a=1".encode()).hex()})
+        suite.refused(f"a URL, {between!r} and a form", form, "malformed_body", options=options)
+    apart = {"template": "{url}\n{body}"}
+    form = Sent(b"a=1", {"X-Signature": mac(secret, f"{URL}\na=1".encode()).hex()})
+    suite.delivery("a URL, a line end and a form", form, item, options=apart)
+    pair = {"template": "{header:X-Id}.{header:X-Kind} {body}"}
+    signed = {"X-Signature": mac(secret, b"a.b.c " + BODY).hex()}
+    suite.refused(
+        "a header with the sign that sets it apart", Sent(BODY, {"X-Id": "a", "X-Kind": "b.c", **signed}), "malformed_header", options=pair
+    )
+    suite.refused("the same cut elsewhere", Sent(BODY, {"X-Id": "a.b", "X-Kind": "c", **signed}), "malformed_header", options=pair)
     template = {"template": "{method} {url} {header:X-Id}|{body}"}
     signed = f"POST {URL} h1|".encode() + BODY
     everything = Sent(BODY, {"X-Id": "h1", "X-Signature": mac(secret, signed).hex()})

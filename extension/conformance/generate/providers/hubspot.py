@@ -53,6 +53,13 @@ def suite():
     digit = v3(sent.to(body=BODY + b"1")).to(body=BODY).header(TIME, "1" + milliseconds(NOW))
     suite.refused("a digit of the body before the time", digit, "malformed_header")
     suite.refused("the same with tolerance_s 0", digit, "malformed_header", options={"tolerance_s": 0})
+    taken = good.to(url=good.url + BODY[:-1].decode(), body=BODY[-1:])
+    suite.refused("the URL takes in all of the body but its end", taken, "malformed_body")
+    suite.refused("the body takes in a byte of the URL", good.to(url=good.url[:-1], body=good.url[-1:].encode() + BODY), "malformed_body")
+    suite.refused("the body takes in a byte of the method", good.to(method="POS", body=BODY), "bad_signature")
+    # A plain hash can be continued: the padding, and then anything.
+    continued = old(Sent(BODY + b"\x80" + b"\0" * 40 + b"[]"), "v1")
+    suite.refused("a hash that was continued", continued, "malformed_body", options=V1_OPTIONS)
     huge = old(sent, "v1").header(VERSION, "x" * 60_000)
     suite.refused("a version of 60,000 characters", huge, "not_allowed", options=V1_OPTIONS)
     suite.delivery("as old as is allowed", good, *ITEMS, now=NOW + 300_000)

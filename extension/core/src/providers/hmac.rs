@@ -6,7 +6,7 @@ use super::engine::digest::Hash;
 use super::engine::encoding::{Encoding, KeyForm};
 use super::engine::refusal::{Checked, Refusal};
 use super::engine::signature::{Form, SignatureScheme};
-use super::engine::template::Part;
+use super::engine::template::{Part, open_joint};
 use super::engine::timestamp::{Future, Place, Timestamp, Unit};
 use super::options::{Kind, OptionSpec, Options, Preset};
 use super::provider::{ANY_METHOD, CustomScheme, Provider, Scheme};
@@ -66,6 +66,11 @@ fn check_options(options: &Options) -> Result<()> {
     if !parts.contains(&Part::Body) {
         let detail =
             format!("option template: {template:?} leaves the body unprotected, so that anybody may change it; put {{body}} into it");
+        return Err(Error::invalid(detail));
+    }
+    if let Some(touching) = open_joint(&parts) {
+        let touching = Part::describe(touching);
+        let detail = format!("option template: {touching} could be cut elsewhere than the sender joined them; put something between them");
         return Err(Error::invalid(detail));
     }
     if signs_timestamp && !has_header {
@@ -186,6 +191,8 @@ mod tests {
             );
         }
         assert!(message(r#"{"template": "{timestamp}{body}"}"#).contains("timestamp_header"));
+        let touching = message(r#"{"template": "{header:x-id}{header:x-kind}.{body}"}"#);
+        assert!(touching.starts_with("option template: {x-id}{x-kind} could be cut elsewhere"), "{touching}");
         assert!(message(r#"{"timestamp_header": "x-t"}"#).contains("{timestamp}"));
     }
 }

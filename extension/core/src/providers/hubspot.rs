@@ -8,7 +8,7 @@ use super::engine::encoding::Encoding;
 use super::engine::event::{Batch, Event, Source};
 use super::engine::limits::shown;
 use super::engine::refusal::{Checked, Refusal};
-use super::engine::template::Part;
+use super::engine::template::{Part, check_whole_body};
 use super::engine::timestamp::{Future, Joint, Place, Timestamp, Unit};
 use super::engine::url::{signed_url, signed_urls};
 use super::options::{Kind, OptionSpec, Preset};
@@ -63,6 +63,13 @@ const VERSION_HEADER: &str = "X-HubSpot-Signature-Version";
 const TIMESTAMP: Timestamp<'static> = Timestamp { place: Place::Header(TIME_HEADER), unit: Unit::Milliseconds, future: Future::Passes };
 
 fn verify<'s>(context: &Context, secrets: &'s Secrets) -> Checked<&'s str> {
+    let secret = verify_signature(context, secrets)?;
+    // Method, URL and body are signed with nothing between them, and a plain hash can be continued behind its end.
+    check_whole_body(context)?;
+    Ok(secret)
+}
+
+fn verify_signature<'s>(context: &Context, secrets: &'s Secrets) -> Checked<&'s str> {
     // A newer signature governs wherever there is one: an older one must not rescue it.
     match context.options.text("version") {
         Some(version @ ("v1" | "v2")) if context.first_header(V3_HEADER).is_none() => verify_hash(version, context, secrets),

@@ -108,6 +108,7 @@ pub const FIXTURES: &[Fixture] = &[
     Fixture {
         label: "hmac",
         provider: "hmac",
+        body: Body::Json,
         options: r#"{"template": "{method}:{timestamp}:{url}:{header:x-id}:{body}", "timestamp_header": "X-Time", "encoding": "base64", "algorithm": "sha512", "prefix": "sig="}"#,
         headers: &[("X-Id", "id-1")],
         signed_headers: &[("X-Signature", 0), ("X-Time", 0), ("X-Id", 0)],
@@ -117,6 +118,7 @@ pub const FIXTURES: &[Fixture] = &[
     Fixture {
         label: "hubspot",
         provider: "hubspot",
+        body: Body::Json,
         signed_headers: &[("X-HubSpot-Signature-v3", 0), ("X-HubSpot-Request-Timestamp", 0)],
         url_signed: true,
         ..Fixture::TYPICAL
@@ -124,6 +126,7 @@ pub const FIXTURES: &[Fixture] = &[
     Fixture {
         label: "hubspot_v1",
         provider: "hubspot",
+        body: Body::Json,
         options: r#"{"version": "v1"}"#,
         signed_headers: &[("X-HubSpot-Signature", 0)],
         ..Fixture::TYPICAL
@@ -131,6 +134,7 @@ pub const FIXTURES: &[Fixture] = &[
     Fixture {
         label: "hubspot_v2",
         provider: "hubspot",
+        body: Body::Json,
         options: r#"{"version": "v2"}"#,
         signed_headers: &[("X-HubSpot-Signature", 0)],
         url_signed: true,
@@ -208,6 +212,7 @@ pub const FIXTURES: &[Fixture] = &[
     Fixture {
         label: "square",
         provider: "square",
+        body: Body::Json,
         signed_headers: &[("x-square-hmacsha256-signature", 0)],
         url_signed: true,
         ..Fixture::TYPICAL
@@ -255,7 +260,14 @@ pub const FIXTURES: &[Fixture] = &[
         ..Fixture::TYPICAL
     },
     Fixture { label: "token", provider: "token", signed_headers: &[("X-Webhook-Token", 0)], region: Region::Sender, ..Fixture::TYPICAL },
-    Fixture { label: "trello", provider: "trello", signed_headers: &[("X-Trello-Webhook", 0)], url_signed: true, ..Fixture::TYPICAL },
+    Fixture {
+        label: "trello",
+        provider: "trello",
+        body: Body::Json,
+        signed_headers: &[("X-Trello-Webhook", 0)],
+        url_signed: true,
+        ..Fixture::TYPICAL
+    },
     Fixture {
         label: "twilio",
         provider: "twilio",

@@ -7,7 +7,7 @@ use std::fmt;
 use std::ops::Range;
 
 use serde::Deserializer as _;
-use serde::de::{MapAccess, Visitor};
+use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
 pub use super::json_search::find;
@@ -73,6 +73,11 @@ impl<'a> Json<'a> {
     /// Whether it is `{…}`.
     pub fn is_object(self) -> bool {
         self.0.starts_with('{')
+    }
+
+    /// Whether it is a whole object or a whole array, and nothing else.
+    pub fn is_document(self) -> bool {
+        self.0.starts_with(['{', '[']) && serde_json::from_str::<IgnoredAny>(self.0).is_ok()
     }
 
     /// The fields of an object, in order; `None` where it is none.

@@ -96,7 +96,7 @@ impl<'a> SignatureScheme<'a> {
             let joint = template::timestamp_joint(self.signed);
             timestamp.check(context, claim.timestamp, joint, self.timestamp_header().unwrap_or_default())?;
         }
-        template::check_headers(self.signed, context)?;
+        template::check_joints(self.signed, context)?;
         Ok(secret)
     }
 

@@ -3,6 +3,8 @@
 use std::borrow::Cow;
 
 use super::context::Context;
+use super::json::Json;
+use super::limits::shown;
 use super::refusal::{Checked, Refusal};
 use super::timestamp::Joint;
 use crate::error::{Error, Result, suggestion};
@@ -121,9 +123,54 @@ pub fn timestamp_joint(parts: &[Part]) -> Joint {
     if touches { Joint::Touching } else { Joint::Separated }
 }
 
-/// Refuses a header whose value could have taken in what stands behind it. One that touches another part of what is signed holds no more than a
-/// name or a number does; one that is set apart, by a full stop say, does not hold what a JSON body begins with.
-pub fn check_headers(parts: &[Part], context: &Context) -> Checked<()> {
+impl Part<'_> {
+    /// Whether it has no form of its own that says where it ends.
+    fn is_open(&self) -> bool {
+        matches!(self, Part::Url | Part::Method | Part::Header(_))
+    }
+}
+
+/// Two parts that touch although neither says where it ends: a byte could move from one to the other, and the signature would hold. The method
+/// and a header are told from a URL behind them, which begins with `http://` or `https://`.
+pub fn open_joint<'p, 'a>(parts: &'p [Part<'a>]) -> Option<&'p [Part<'a>]> {
+    parts.windows(2).find(|pair| pair.iter().all(Part::is_open) && pair[1] != Part::Url)
+}
+
+/// Refuses a request whose parts may have been cut elsewhere than the sender joined them.
+pub fn check_joints(parts: &[Part], context: &Context) -> Checked<()> {
+    check_headers(parts, context)?;
+    let is_body = |at: &usize| parts[*at] == Part::Body;
+    let is_open = |at| is_beside_open(parts[..at].iter().rev()) || is_beside_open(parts[at + 1..].iter());
+    if (0..parts.len()).filter(is_body).any(is_open) { check_whole_body(context) } else { Ok(()) }
+}
+
+/// Whether nothing but punctuation, which these may hold as well, stands between the body and the next part that does not say where it ends.
+fn is_beside_open<'p, 'a: 'p>(mut beside: impl Iterator<Item = &'p Part<'a>>) -> bool {
+    match beside.next() {
+        Some(Part::Text(text)) if !text.contains(|character: char| character.is_whitespace()) => is_beside_open(beside),
+        Some(part) => part.is_open(),
+        None => false,
+    }
+}
+
+/// Refuses a body that may have lost or gained bytes to what it is signed beside: neither a piece of a JSON document nor one with something
+/// before or behind it is a JSON document. An empty one is whole where the URL has not taken it in.
+pub fn check_whole_body(context: &Context) -> Checked<()> {
+    let body = context.body();
+    let is_whole = match body.is_empty() {
+        true => !context.request.url.contains(['{', '"']),
+        false => Json::parse(body).is_some_and(Json::is_document),
+    };
+    if is_whole {
+        return Ok(());
+    }
+    Err(Refusal::body("the body is not JSON, so that nothing tells where it ends and what is signed beside it begins"))
+}
+
+/// Refuses a header whose value could have taken in what stands beside it. One that touches another part of what is signed holds no more than a
+/// name or a number does; one that is set apart, by a full stop say, does not hold that full stop where another one is behind it, nor what a JSON
+/// body begins with.
+fn check_headers(parts: &[Part], context: &Context) -> Checked<()> {
     let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-_.=+/".contains(&byte);
     for (at, part) in parts.iter().enumerate() {
         let Part::Header(name) = part else { continue };
@@ -133,6 +180,19 @@ pub fn check_headers(parts: &[Part], context: &Context) -> Checked<()> {
         if touching && !value.bytes().all(is_plain) {
             let expected = "letters, digits and -_.=+/, as what is signed behind it must not be taken for a part of it";
             return Err(Refusal::malformed(name, expected));
+        }
+        let before = parts[..at].split_last_chunk().map(|(_, [open, text])| (text, open));
+        let behind = parts[at + 1..].split_first_chunk().map(|([text, open], _)| (text, open));
+        for (text, open) in [before, behind].into_iter().flatten() {
+            if let Part::Text(text) = text
+                && open.is_open()
+                && value.contains(text)
+            {
+                return Err(Refusal::malformed(
+                    name,
+                    &format!("without {}, which sets it apart from what is signed beside it", shown(text)),
+                ));
+            }
         }
         if parts[at..].contains(&Part::Body) && value.contains(['{', '[']) {
             return Err(Refusal::malformed(
@@ -197,6 +257,40 @@ mod tests {
             ("{url}", Joint::Separated),
         ] {
             assert_eq!(timestamp_joint(&Part::parse(template).unwrap()), joint, "{template}");
+        }
+    }
+
+    #[test]
+    fn two_parts_that_do_not_say_where_they_end_must_not_touch() {
+        for (template, touching) in [
+            ("{header:x-a}{header:x-b}{body}", Some("{x-a}{x-b}")),
+            ("{url}{header:x-a}.{body}", Some("{url}{x-a}")),
+            ("{body}{url}{method}", Some("{url}{method}")),
+            ("{method}{header:x-a} {body}", Some("{method}{x-a}")),
+            ("{method}{url}{body}", None),
+            ("{header:x-a}{url}{body}", None),
+            ("{header:x-a}{timestamp}{header:x-b}.{body}", None),
+            ("{url}.{header:x-a}{body}", None),
+        ] {
+            let parts = Part::parse(template).unwrap();
+            assert_eq!(open_joint(&parts).map(Part::describe).as_deref(), touching, "{template}");
+        }
+    }
+
+    #[test]
+    fn only_white_space_and_a_timestamp_set_the_body_apart() {
+        let beside = |template: &str| {
+            let parts = Part::parse(template).unwrap();
+            let at = parts.iter().position(|part| *part == Part::Body).unwrap();
+            is_beside_open(parts[..at].iter().rev()) || is_beside_open(parts[at + 1..].iter())
+        };
+        for template in ["{url}{body}", "{body}{url}", "{url}.{body}", "{body}:{header:x-a}", "{method}{body}", "{header:x-a}.-{body}"] {
+            assert!(beside(template), "{template}");
+        }
+        for template in
+            ["{body}", "{url}\n{body}", "{method} {url} {body}", "{url}{timestamp}{body}", "{header:x-a}.{timestamp}.{body}", "v0:{body}"]
+        {
+            assert!(!beside(template), "{template}");
         }
     }
 

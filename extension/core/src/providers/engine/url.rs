@@ -74,7 +74,7 @@ fn split_origin(url: &str) -> Option<(&str, &str)> {
 /// Whether it begins with a scheme and a host.
 pub fn is_absolute(url: &str) -> bool {
     let scheme = url.split_once("://").map(|(scheme, _)| scheme);
-    scheme.is_some_and(|scheme| !scheme.is_empty() && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric()))
+    scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case("https") || scheme.eq_ignore_ascii_case("http"))
 }
 
 fn without_fragment(url: &str) -> &str {
