@@ -23,7 +23,7 @@ pub(crate) fn register(conn: &Connection) -> rusqlite::Result<()> {
     const PROVIDERS: Table = Table {
         declaration:
             c"CREATE TABLE x (name, aliases, title, scheme, methods, headers, identity, identity_grain, identity_proof, identity_note, retries, \
-             retry_repeats, handshake, max_body_bytes, final_statuses, options, docs, checked)",
+             retry_repeats, handshake, max_body_bytes, final_statuses, needs_secret, options, docs, checked)",
         rows: provider_rows,
     };
     conn.create_module("knocker_errors", &MODULE, Some(Arc::new(ERRORS)))?;
@@ -35,7 +35,7 @@ fn error_rows() -> Vec<Vec<Value>> {
     Code::ALL.iter().map(row).collect()
 }
 
-const PROVIDER_COLUMNS: [&str; 18] = [
+const PROVIDER_COLUMNS: [&str; 19] = [
     "name",
     "aliases",
     "title",
@@ -51,16 +51,18 @@ const PROVIDER_COLUMNS: [&str; 18] = [
     "handshake",
     "max_body_bytes",
     "final_statuses",
+    "needs_secret",
     "options",
     "docs",
     "checked",
 ];
 
-/// Texts and numbers as they are; lists and objects as JSON.
+/// Texts, numbers and truth as they are; lists and objects as JSON.
 fn provider_rows() -> Vec<Vec<Value>> {
     let column = |provider: &serde_json::Value, name: &str| match &provider[name] {
         serde_json::Value::Null => Value::Null,
         serde_json::Value::String(value) => text(value),
+        serde_json::Value::Bool(value) => Value::Integer((*value).into()),
         serde_json::Value::Number(value) => Value::Integer(value.as_i64().expect("a size fits")),
         other => text(other.to_string()),
     };

@@ -70,7 +70,7 @@ def test_settings_may_be_any_mapping_and_must_have_a_form_in_json(hooks: knocker
 
 def test_an_endpoint_whose_settings_are_kept_elsewhere_is_taken_as_it_is(tmp_path: Path) -> None:
     with knocker.open(tmp_path / "app.db") as first, knocker.open(tmp_path / "app.db") as second:
-        first.endpoint("github", provider="github", max_attempts=3)
+        first.endpoint("github", provider="github", secrets=[SECRET], max_attempts=3)
         assert second.existing_endpoint("github", secrets=[SECRET]).name == "github"
         assert settings(second).max_attempts == 3
         with pytest.raises(knocker.UnknownEndpointError, match="gitlab"):

@@ -77,6 +77,6 @@ def test_what_is_no_database_error_is_not_translated() -> None:
 
 def test_an_invalid_argument_names_the_key(hooks: knocker.Hooks) -> None:
     with pytest.raises(knocker.InvalidArgumentError, match="tolerance"):
-        hooks.endpoint("slack", provider="slack", options={"tolerance": 5})
+        hooks.endpoint("slack", provider="slack", secrets=["s"], options={"tolerance": 5})
     with pytest.raises(knocker.UnknownProviderError, match="strip"):
         hooks.endpoint("stripe", provider="strip")

@@ -74,11 +74,18 @@ def test_secrets_may_be_a_coroutine_function_for_areceive(hooks: knocker.Hooks, 
         endpoint.receive(push(2))
 
 
-def test_a_secret_that_is_not_set_is_refused_at_once(hooks: knocker.Hooks) -> None:
-    unset: Any = None
-    for secrets in ([""], [unset], ""):
-        with pytest.raises(knocker.UsageError, match="environment variable"):
-            hooks.endpoint("github", provider="github", secrets=secrets)
+@pytest.mark.parametrize("secrets", [[""], [None], "", (), []])
+def test_a_secret_that_is_not_set_is_refused_at_once(hooks: knocker.Hooks, secrets: Any) -> None:
+    with pytest.raises(knocker.UsageError, match=r'secrets=\[os.environ\["MY_SHOP_WEBHOOK_SECRET"\]\].*environment variable'):
+        hooks.endpoint("my-shop", provider="github", secrets=secrets)
+    assert hooks.stored_endpoints() == []
+
+
+def test_a_provider_whose_first_request_brings_the_secret_needs_none_before(hooks: knocker.Hooks) -> None:
+    assert hooks.endpoint("notion", provider="notion").verify(knocker.WebhookRequest(b"{}")).reason is not None
+    # Under another of its names as well.
+    with pytest.raises(knocker.UsageError, match="whatsapp needs a secret"):
+        hooks.endpoint("whatsapp", provider="whatsapp")
 
 
 def test_no_secret_is_in_the_file(tmp_path: Path, hooks: knocker.Hooks, github: knocker.Endpoint, push: PushOf) -> None:

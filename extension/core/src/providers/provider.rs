@@ -379,6 +379,11 @@ impl Provider {
         self.options
     }
 
+    /// Whether an endpoint without a secret refuses everything: not where the provider's first request brings one.
+    pub fn needs_secret(&self) -> bool {
+        !self.handshake_brings_secret()
+    }
+
     /// The options with their defaults; null where there is none.
     pub fn option_defaults(&self) -> Value {
         let entries = self.options.iter().map(|spec| (spec.name.to_owned(), spec.default_json()));
@@ -388,7 +393,7 @@ impl Provider {
 
 impl Serialize for Provider {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut row = serializer.serialize_struct("Provider", 18)?;
+        let mut row = serializer.serialize_struct("Provider", 19)?;
         row.serialize_field("name", self.name)?;
         row.serialize_field("aliases", self.aliases)?;
         row.serialize_field("title", self.title)?;
@@ -404,6 +409,7 @@ impl Serialize for Provider {
         row.serialize_field("handshake", &Some(self.handshake()).filter(|about| !about.is_empty()))?;
         row.serialize_field("max_body_bytes", &self.largest_body())?;
         row.serialize_field("final_statuses", &Some(self.final_statuses()).filter(|statuses| !statuses.is_empty()))?;
+        row.serialize_field("needs_secret", &self.needs_secret())?;
         row.serialize_field("options", &self.option_defaults())?;
         row.serialize_field("docs", self.docs)?;
         row.serialize_field("checked", self.checked)?;

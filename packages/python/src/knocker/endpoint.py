@@ -69,6 +69,8 @@ class Endpoint:
     ) -> None:
         """Stores the settings. What is left out gets its default, also of ``backoff``, so that the code says all there is; only ``enabled``
         keeps its stored value, so that an operator's switch outlives a deploy."""
+        if provider is not None and self._needs_secret(provider):
+            self._secrets.require_any(provider)
         config: dict[str, Any] = {
             "provider": provider,
             "options": options,
@@ -92,6 +94,11 @@ class Endpoint:
 
         declare()
         self._declared = declare
+
+    def _needs_secret(self, provider: str) -> bool:
+        sql = "SELECT needs_secret FROM knocker_providers WHERE name = ?1 OR ?1 IN (SELECT value FROM json_each(aliases))"
+        # The core refuses one that there is not.
+        return any(needs for (needs,) in self._database.rows(sql, [provider]))
 
     def declare_again(self) -> None:
         """Stores the settings in another file that has come in the place of the one before; those kept elsewhere are not known here."""

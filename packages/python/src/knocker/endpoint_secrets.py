@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+import re
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from typing import Any
 
@@ -23,6 +24,11 @@ class EndpointSecrets:
         self._endpoint = endpoint
         self._find = secrets if callable(secrets) else None
         self._fixed = "[]" if callable(secrets) else json.dumps(self._checked(secrets))
+
+    def require_any(self, provider: str) -> None:
+        """Refuses an endpoint of a provider without a secret, where nothing could ever be verified."""
+        if self._find is None and self._fixed == "[]":
+            raise UsageError(f"endpoint {self._endpoint!r}: {provider} needs a secret, and there is none; {_habit(self._endpoint)}")
 
     def of(self, request: WebhookRequest) -> str:
         """Those for this request, without waiting for anybody."""
@@ -50,7 +56,7 @@ class EndpointSecrets:
         if not all(isinstance(secret, str) for secret in listed):
             raise UsageError(
                 f"endpoint {self._endpoint!r}: secrets are a text, a list of texts, or a function that returns one of these; "
-                "is the environment variable set?"
+                f"{_habit(self._endpoint)}"
             )
         return listed
 
@@ -58,5 +64,11 @@ class EndpointSecrets:
         """Those that stand in the code; what a function finds for a request may be blank, and the request is refused."""
         listed = self._listed(secrets)
         if not all(secret.strip() for secret in listed):
-            raise UsageError(f"endpoint {self._endpoint!r}: a secret is empty; is the environment variable set?")
+            raise UsageError(f"endpoint {self._endpoint!r}: a secret is empty; {_habit(self._endpoint)}")
         return listed
+
+
+def _habit(endpoint: str) -> str:
+    """How secrets get into an app, so that a variable that is not set is noticed at once."""
+    name = re.sub("[^A-Z0-9]+", "_", endpoint.upper()).strip("_")
+    return f'write secrets=[os.environ["{name}_WEBHOOK_SECRET"]] and set that environment variable'
