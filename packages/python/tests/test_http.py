@@ -242,7 +242,7 @@ def test_a_failure_while_the_limit_is_looked_up_has_an_answer(
 
 
 def test_head_is_answered_without_a_body(hooks: knocker.Hooks, github: knocker.Endpoint, interface: str, call: Call) -> None:
-    for path, expected in (("/github", 401), ("/unknown", 404)):
+    for path, expected in (("/github", 405), ("/unknown", 404)):
         status, headers, body = call(app_of(hooks, interface), path, knocker.WebhookRequest(b"", method="HEAD"))
         assert (status, body) == (expected, b"")
         assert int(headers["content-length"]) > 0
