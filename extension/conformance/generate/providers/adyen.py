@@ -61,6 +61,8 @@ def suite():
     suite.refused("no secret", published, "no_secret", secrets=[])
     published = notification(item("7914073381342284"))
     suite.twice("a retry", published, published, [one], 1, later=60_000, response_body="[accepted]")
+    cut = published.to(body=published.body.replace(b'"additionalData": {', b'"additionalData": {"shopperStatement": "cut \\ud83d",'))
+    suite.delivery("a text that was cut inside a character", cut, one)
     failed = notification(item("7914073381342284", success="false"))
     other = ("AUTHORISATION", "7914073381342284:TestMerchant:AUTHORISATION:false")
     suite.twice("the same payment failed", published, failed, [one], 2, again=[other], response_body="[accepted]")

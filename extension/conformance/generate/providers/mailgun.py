@@ -35,6 +35,10 @@ def suite():
     other = "b" + TOKEN[1:]
     suite.twice("another token in the same second", good, sent(token=other), [ITEM], 2, again=[("delivered", other)])
     suite.refused("too old for the option tolerance_s", good, "timestamp_out_of_tolerance", now=NOW + 301_000, options={"tolerance_s": 300})
+    cut = good.to(body=good.body.replace(b'"event-data": {', b'"event-data": {"subject": "cut \\ud83d", "from": "\\udce4",'))
+    suite.delivery("a subject that was cut inside a character", cut, ITEM)
+    twice = cut.to(body=cut.body.replace(b'"event-data": {', b'"event-data": {"event": "opened",'))
+    suite.refused("two fields of one name beside it", twice, "malformed_body")
     suite.refused("another token", sent(token="x" * 50, signature=mac(b"test-signing-key", b"other").hex()), "bad_signature")
     suite.refused("another time", sent(timestamp="1767225601"), "bad_signature")
     suite.refused("another secret", sent("other"), "bad_signature")

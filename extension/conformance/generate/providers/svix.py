@@ -13,6 +13,8 @@ def own(suite, entry, sent, good):
     suite.refused("a right plain signature beside a wrong own one", wrong, "bad_signature")
     mixed = good.header("svix-id", None).header("webhook-id", entry.binary_key)
     suite.refused("headers of both kinds mixed", mixed, "missing_header")
+    suite.delivery("a PUT, which a transformation may ask for", good.to(method="PUT"), *entry.items)
+    suite.refused("a GET", good.to(method="GET"), "not_allowed", status=405)
     example = entry.sign(sent.to(body=b'{"event_type":"ping","data":{"success":true}}'))
     suite.delivery("the event type of Svix's own example", example, ("ping", entry.binary_key))
 

@@ -18,6 +18,8 @@ pub(crate) static SVIX: Provider = Provider {
     name: "svix",
     title: "Svix",
     docs: "https://docs.svix.com/receiving/verifying-payloads/how-manual",
+    // A transformation may choose PUT.
+    methods: &["POST", "PUT"],
     scheme: Scheme::Custom(CustomScheme {
         about: "Standard Webhooks under the headers svix-*, or webhook-* where there are none",
         headers: &SVIX_HEADERS,

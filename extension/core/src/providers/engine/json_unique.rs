@@ -2,6 +2,7 @@
 //!
 //! Readers differ in which of the two they take, so a signature over fields says nothing about such a document.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
 
@@ -12,8 +13,34 @@ use super::limits::JSON_DEPTH;
 
 /// Whether every object in `text` names each of its fields once. Nesting beyond any provider's counts as ambiguous.
 pub fn names_are_unique(text: &str) -> bool {
-    let mut document = serde_json::Deserializer::from_str(text);
+    let text = without_lone_surrogates(text);
+    let mut document = serde_json::Deserializer::from_str(&text);
     Value(JSON_DEPTH).deserialize(&mut document).is_ok() && document.end().is_ok()
+}
+
+/// The text with each half of a character, as a subject that was cut or decoded with surrogate escapes has it, as one for private use: no
+/// string can hold a half.
+fn without_lone_surrogates(text: &str) -> Cow<'_, str> {
+    if !text.contains("\\ud") && !text.contains("\\uD") {
+        return text.into();
+    }
+    let unit = |at: usize| {
+        let digits = text.get(at..at + 6)?.strip_prefix("\\u")?;
+        u16::from_str_radix(digits, 16).ok()
+    };
+    let (mut whole, mut at) = (text.as_bytes().to_vec(), 0);
+    while at < whole.len() {
+        at += match (whole[at], unit(at)) {
+            (b'\\', Some(0xd800..=0xdbff)) if matches!(unit(at + 6), Some(0xdc00..=0xdfff)) => 12,
+            (b'\\', Some(0xd800..=0xdfff)) => {
+                whole[at + 2] = b'e';
+                6
+            }
+            (b'\\', _) => 2,
+            _ => 1,
+        };
+    }
+    String::from_utf8(whole).expect("only digits were changed").into()
 }
 
 /// A value that may nest so many levels deeper.
@@ -73,6 +100,14 @@ mod tests {
             assert!(!names_are_unique(text), "{}", &text[..text.len().min(40)]);
         }
         assert!(names_are_unique(&nested(64)));
+    }
+
+    #[test]
+    fn half_a_character_is_no_field() {
+        assert!(names_are_unique(r#"{"a": "cut \ud83d", "b": "\uDCE4", "c": "\ud83d\ude00", "d": "\\ud83d", "e": "\u00e4\ud83d\ud83d\ude00"}"#));
+        assert!(!names_are_unique(r#"{"a": "\ud83d", "b": 1, "b": 2}"#));
+        assert!(!names_are_unique(r#"{"\ud83d\ude00": 1, "😀": 2}"#));
+        assert!(!names_are_unique(r#"{"a": "\ud83"#));
     }
 
     fn nested(depth: usize) -> String {
