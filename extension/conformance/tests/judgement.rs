@@ -134,7 +134,7 @@ fn the_bytes_of_another_version_are_stale_and_other_bytes_are_refused() {
     let as_text = String::from_utf8(judgement.clone()).unwrap();
     let store = |bytes: Vec<u8>| call!(database, "knocker_store", "in", bytes, T);
 
-    let newer = as_text.replacen(r#"{"format":1"#, r#"{"format":2,"news":true"#, 1);
+    let newer = as_text.replacen(r#"{"format":2"#, r#"{"format":3,"news":true"#, 1);
     assert_ne!(newer, as_text);
     assert_eq!(store(newer.into_bytes()).unwrap_err().code, "stale_judgement");
 
@@ -157,6 +157,36 @@ fn the_bytes_of_another_version_are_stale_and_other_bytes_are_refused() {
     for value in [Sql::Null, Sql::Integer(1), Sql::Text(String::new()), Sql::Text("{}\n".into()), Sql::Blob(vec![b'\n'; 10])] {
         assert_eq!(call!(database, "knocker_store", "in", argument(value), T).unwrap_err().code, "invalid_argument");
     }
+}
+
+#[test]
+fn a_judgement_that_no_request_could_have_led_to_is_refused() {
+    let database = Database::quick();
+    call!(database, "knocker_endpoint", "in", r#"{"max_batch_events": 2}"#, T).unwrap();
+    let attest = |fields: &str| String::from_utf8(bytes(call!(database, "knocker_attest", "in", fields, "body", T).unwrap())).unwrap();
+    let (valid, invalid) = (attest(r#"{"valid": true, "key": "k"}"#), attest(r#"{"valid": false, "reason": "bad_signature"}"#));
+    for (judgement, was, is) in [
+        (&valid, "\nbody", "\nbod"),
+        (&valid, "\nbody", "\nbody and more"),
+        (&valid, r#""kept":4"#, r#""kept":null"#),
+        (&valid, r#"[[null,"k",null,0]]"#, r#"[[null,"k",3,2]]"#),
+        (&valid, r#"[[null,"k",null,0]]"#, r#"[[null,"k",18446744073709551615,18446744073709551615]]"#),
+        (&valid, r#"[[null,"k",null,0]]"#, r#"[[null,"a",0,1],[null,"b",1,1],[null,"c",2,1]]"#),
+        (&valid, r#""body_size":4"#, r#""body_size":18446744073709551615"#),
+        (&valid, r#""body_sha256":null"#, r#""body_sha256":"0""#),
+        (&valid, r#""headers":{}"#, r#""headers":[1]"#),
+        (&valid, r#""outcome":"accepted""#, r#""outcome":"invalid""#),
+        (&invalid, r#""reason":"bad_signature""#, r#""reason":"because""#),
+    ] {
+        let forged = judgement.replacen(was, is, 1);
+        assert_ne!(&forged, judgement, "{was}");
+        assert_eq!(call!(database, "knocker_store", "in", forged, T).unwrap_err().code, "invalid_argument", "{is}");
+    }
+    assert_eq!(database.number("SELECT count(*) FROM knocker_deliveries"), 0);
+    let long = "u".repeat(100_000);
+    let texts = invalid.replacen(r#""url":"/""#, &format!(r#""url":"{long}""#), 1).replacen("POST", &long, 1);
+    call!(database, "knocker_store", "in", texts, T).unwrap();
+    assert_eq!(database.number("SELECT length(url) + length(method) FROM knocker_deliveries"), 8192 + 64);
 }
 
 #[test]

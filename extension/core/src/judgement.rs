@@ -14,18 +14,21 @@ use crate::endpoint::Endpoint;
 use crate::error::{Code, Error, Result};
 use crate::ingest::Fields;
 use crate::providers::engine::digest::sha256_hex;
-use crate::providers::{Item, Outcome, Redacted, Secrets, Verdict};
+use crate::providers::{Item, Outcome, Reason, Redacted, Secrets, Verdict};
 use crate::request::{Request, Response};
 
 /// The form of the bytes. Another one is judged again.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 
 /// What is kept of a refused request at most, so that nobody fills the disk with what did not prove itself.
 const MOST_REFUSED_BODY: usize = 64 * 1024;
 const MOST_REFUSED_HEADERS: usize = 16 * 1024;
 const MOST_REFUSED_URL: usize = 8 * 1024;
-const MOST_REFUSED_TEXT: usize = 2 * 1024;
-const MOST_REFUSED_METHOD: usize = 64;
+
+/// What is kept of any request at most: longer than what senders write, and short enough for a list.
+const MOST_METHOD: usize = 64;
+const MOST_TYPE: usize = 255;
+const MOST_TEXT: usize = 2 * 1024;
 
 /// The type of the one event that stands for a batch with more items than the endpoint takes.
 const OVERSIZED_BATCH: &str = "knocker.oversized_batch";
@@ -87,8 +90,8 @@ pub struct Judgement<'r> {
     pub(crate) body_size: usize,
     pub(crate) body_sha256: Option<String>,
     pub(crate) response: Response,
-    /// Whether the bytes after the line are the body; without it there is none.
-    has_body: bool,
+    /// How many bytes of a body follow the line; without a number there is none.
+    kept: Option<usize>,
     #[serde(skip)]
     pub(crate) body: Option<Cow<'r, [u8]>>,
 }
@@ -106,7 +109,7 @@ impl<'r> Judgement<'r> {
         let Verdict { outcome, response } = verifier.verify(request, secrets, now);
         let redacted = verifier.redact(request);
         Ok(match outcome {
-            Outcome::Delivery(items) => Self::accepted(endpoint, request, redacted, items, response),
+            Outcome::Delivery(items) => Self::accepted(endpoint, request, redacted, items, response).with_short_texts(),
             Outcome::Handshake => Self::new(endpoint, request, redacted, Judged::Handshake, response).within_limits(),
             Outcome::Refused { reason, detail } => {
                 let mut judgement = Self::new(endpoint, request, redacted, Judged::Invalid, response);
@@ -136,7 +139,7 @@ impl<'r> Judgement<'r> {
         }
         let response = endpoint.verifier.as_ref().map_or_else(|| Response::text(200, ""), |verifier| verifier.success_response());
         let item = Item { event_type: fields.event_type.clone(), key: fields.identity(), span: None };
-        ids(Self::accepted(endpoint, request, redacted, vec![item], response))
+        ids(Self::accepted(endpoint, request, redacted, vec![item], response)).with_short_texts()
     }
 
     /// What is refused without a look at the body: of it only size and digest are kept. The digest of a truncated body would be that of
@@ -204,7 +207,7 @@ impl<'r> Judgement<'r> {
             body_size: request.body.len(),
             body_sha256: None,
             response,
-            has_body: true,
+            kept: None,
             body: Some(redacted.body),
         }
     }
@@ -219,16 +222,24 @@ impl<'r> Judgement<'r> {
             self.headers = Cow::Borrowed("{}");
         }
         cut(&mut self.url, MOST_REFUSED_URL);
-        cut(&mut self.method, MOST_REFUSED_METHOD);
+        self.with_short_texts()
+    }
+
+    /// The same with texts that have an end.
+    fn with_short_texts(mut self) -> Self {
+        cut(&mut self.method, MOST_METHOD);
         for text in [&mut self.detail, &mut self.provider_event_id, &mut self.provider_delivery_id].into_iter().flatten() {
-            cut(text, MOST_REFUSED_TEXT);
+            cut(text, MOST_TEXT);
+        }
+        for event_type in self.items.iter_mut().filter_map(|item| item.event_type.as_mut()) {
+            event_type.truncate(event_type.floor_char_boundary(MOST_TYPE));
         }
         self
     }
 
     /// The bytes that stand for it.
     pub fn to_bytes(&mut self) -> Vec<u8> {
-        self.has_body = self.body.is_some();
+        self.kept = self.body.as_ref().map(|body| body.len());
         let body = self.body.as_deref().unwrap_or_default();
         let mut bytes = Vec::with_capacity(1024 + self.headers.len() + body.len());
         serde_json::to_writer(&mut bytes, self).expect("a judgement is plain JSON");
@@ -256,12 +267,23 @@ impl<'r> Judgement<'r> {
         if judgement.format != FORMAT {
             return Err(stale("it was made by another version of Knocker"));
         }
-        let within = |item: &Item| item.span.as_ref().is_none_or(|span| span.end <= body.len());
-        if !judgement.items.iter().all(within) || (!judgement.has_body && !body.is_empty()) {
+        judgement.body = judgement.kept.map(|_| Cow::Borrowed(body));
+        if judgement.kept.unwrap_or(0) != body.len() || !judgement.is_sound() {
             return Err(malformed());
         }
-        judgement.body = judgement.has_body.then_some(Cow::Borrowed(body));
-        Ok(judgement)
+        // Whoever made it, what is stored has its bounds.
+        Ok(if judgement.outcome == Judged::Accepted { judgement.with_short_texts() } else { judgement.within_limits() })
+    }
+
+    /// Whether it says nothing that no request could have led to, and that readers of the rows would stumble over.
+    fn is_sound(&self) -> bool {
+        let kept = self.kept.unwrap_or(0);
+        self.items.iter().all(|item| item.span.as_ref().is_none_or(|span| span.end <= kept))
+            && (self.items.is_empty() || self.outcome == Judged::Accepted)
+            && self.reason.as_deref().is_none_or(|given| Reason::ALL.iter().any(|reason| reason.name() == given))
+            && self.body_sha256.as_ref().is_none_or(|digest| digest.len() == 64)
+            && i64::try_from(self.body_size).is_ok()
+            && self.headers.starts_with('{')
     }
 
     /// Refuses one that was made for another endpoint or under other settings.
@@ -271,6 +293,9 @@ impl<'r> Judgement<'r> {
         }
         if self.settings != endpoint.fingerprint {
             return Err(stale(&format!("the settings of endpoint {:?} have changed", endpoint.name)));
+        }
+        if self.items.len() as i64 > endpoint.config.max_batch_events {
+            return Err(Error::invalid("judgement: has more items than the endpoint's max_batch_events"));
         }
         Ok(())
     }

@@ -45,18 +45,18 @@ fn minute(now: i64) -> i64 {
 }
 
 impl Store {
-    /// Adds to this minute. A slot that still holds another minute starts anew.
+    /// Adds to this minute. A slot that still holds an earlier minute starts anew; one that lies ahead, because the clock was set back, goes on.
     pub(crate) fn count_minute(&self, endpoint_id: i64, tally: Tally, now: i64) -> Result<()> {
         let sql =
             "INSERT INTO main._knocker_minutes (endpoint_id, slot, minute, receipts, refused, failures, limited, too_large, handshakes)
                    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
                    ON CONFLICT (endpoint_id, slot) DO UPDATE SET
-                     receipts = excluded.receipts + iif(minute = excluded.minute, receipts, 0),
-                     refused = excluded.refused + iif(minute = excluded.minute, refused, 0),
-                     failures = excluded.failures + iif(minute = excluded.minute, failures, 0),
-                     limited = excluded.limited + iif(minute = excluded.minute, limited, 0),
-                     too_large = excluded.too_large + iif(minute = excluded.minute, too_large, 0),
-                     handshakes = excluded.handshakes + iif(minute = excluded.minute, handshakes, 0),
+                     receipts = excluded.receipts + iif(minute >= excluded.minute, receipts, 0),
+                     refused = excluded.refused + iif(minute >= excluded.minute, refused, 0),
+                     failures = excluded.failures + iif(minute >= excluded.minute, failures, 0),
+                     limited = excluded.limited + iif(minute >= excluded.minute, limited, 0),
+                     too_large = excluded.too_large + iif(minute >= excluded.minute, too_large, 0),
+                     handshakes = excluded.handshakes + iif(minute >= excluded.minute, handshakes, 0),
                      minute = excluded.minute";
         let minute = minute(now);
         let Tally { receipts, refused, failures, limited, too_large, handshakes } = tally;

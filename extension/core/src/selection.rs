@@ -1,5 +1,7 @@
 //! Which rows a bulk action or a prune is about.
 
+use rusqlite::OptionalExtension;
+
 use crate::arguments::Arguments;
 use crate::conditions::Conditions;
 use crate::error::Result;
@@ -39,20 +41,20 @@ impl Store {
 
     /// An id of `table` before which a retention pass need not look further: rows behind it are younger than `cutoff`, but for those that came
     /// while the clock was wrong by more than an hour. They go in a later pass. Found by bisection, since rows come in the order of time and an
-    /// index on the time would cost every receive a page.
-    pub(crate) fn end_of_old_rows(&self, table: &str, cutoff: i64) -> Result<i64> {
-        let cutoff = cutoff.saturating_add(MOST_DISORDER_MS);
+    /// index on the time would cost every receive a page. Rows that lie ahead came while the clock was ahead: they say nothing of those behind them.
+    pub(crate) fn end_of_old_rows(&self, table: &str, cutoff: i64, now: i64) -> Result<i64> {
+        let (cutoff, ahead) = (cutoff.saturating_add(MOST_DISORDER_MS), now.saturating_add(MOST_DISORDER_MS));
         let ends = format!("SELECT coalesce((SELECT min(id) FROM main.{table}), 0), coalesce((SELECT max(id) FROM {table}), -1)");
         let (mut low, mut high): (i64, i64) = self.conn().query_row(&ends, [], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        let mut probe = self.conn().prepare(&format!("SELECT id, received_at FROM main.{table} WHERE id >= ?1 ORDER BY id LIMIT 1"))?;
+        let probe = "WHERE id BETWEEN ?1 AND ?2 AND received_at <= ?3 ORDER BY id LIMIT 1";
+        let mut probe = self.conn().prepare(&format!("SELECT id, received_at FROM main.{table} {probe}"))?;
         // Invariant: rows below `low` are older than the cutoff, rows above `high` are not.
         while low <= high {
             let middle = low + (high - low) / 2;
-            let (id, received_at): (i64, i64) = probe.query_row([middle], |row| Ok((row.get(0)?, row.get(1)?)))?;
-            if received_at < cutoff {
-                low = id + 1;
-            } else {
-                high = middle - 1;
+            let found: Option<(i64, i64)> = probe.query_row([middle, high, ahead], |row| Ok((row.get(0)?, row.get(1)?))).optional()?;
+            match found {
+                Some((id, received_at)) if received_at < cutoff => low = id + 1,
+                _ => high = middle - 1,
             }
         }
         Ok(low)
