@@ -70,7 +70,7 @@ function refused(error) {
 }
 
 async function prepare() {
-  const hooks = open(path, { busyTimeoutMs: 60_000, onError: () => {}, onWarning: () => {} });
+  const hooks = open(path, { busyTimeoutMs: 60_000, logger: false });
   try {
     return declare(hooks);
   } catch (error) {

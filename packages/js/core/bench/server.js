@@ -24,7 +24,7 @@ if (kind === "knocker") {
   const hooks = open(file);
   handler = hooks.endpoint("github", { provider: "github", secrets: [SECRET] });
 } else if (kind === "soak") {
-  handler = open(file, { onWarning: () => {} });
+  handler = open(file, { logger: false });
   handler.endpoint("github", { provider: "github", secrets: [SECRET] });
   // Any key: nothing that the strangers send was signed with it.
   handler.endpoint("svix", { provider: "svix", secrets: [`whpk_${Buffer.alloc(32, 1).toString("base64")}`], maxBodyBytes: 2_000_000 });

@@ -8,8 +8,8 @@ import { transactionEnded } from "./guard.js";
 import type { Handler } from "./handlers.js";
 import type { Link } from "./link.js";
 import { runningFor } from "./running.js";
-import type { OnError } from "./options.js";
 import type { Inbox } from "./inbox.js";
+import type { AttemptReport, Telling } from "./telling.js";
 import { LazyTransaction } from "./transaction.js";
 import { Dead, Ignore, Retry } from "./decision.js";
 
@@ -29,45 +29,49 @@ const RESULT_PATIENCE_MS = 60_000;
 const DISK_PATIENCE_MS = 10_000;
 const DISK_PAUSE_MS = 250;
 
+/** Leases the next job in the transaction of a `handled`, on its connection; returns what to do once that is committed. */
+export type ClaimNext<Db> = (connection: Connection<Db>) => () => void;
+
 /** A connection that handlers run on, one job at a time. */
 export class AttemptRunner<Db extends object> {
   readonly #inbox: Inbox<Db>;
   readonly #link: Link<Db>;
   readonly #worker: string;
-  readonly #report: OnError;
-  /** Leases the next job in the transaction of a result, on its connection. */
-  readonly #claimNext: (connection: Connection<Db>) => void;
+  readonly #telling: Telling;
+  readonly #claimNext: ClaimNext<Db>;
   #transaction: LazyTransaction<Db> | undefined;
 
   /**
    * @param worker the name under which the jobs are leased.
-   * @param claimNext called in the transaction of each `handled`.
    */
-  constructor(inbox: Inbox<Db>, worker: string, report: OnError, claimNext: (connection: Connection<Db>) => void = () => {}) {
+  constructor(inbox: Inbox<Db>, worker: string, telling: Telling, claimNext: ClaimNext<Db> = () => () => {}) {
     this.#claimNext = claimNext;
     this.#inbox = inbox;
     this.#link = inbox.connect();
     this.#worker = worker;
-    this.#report = report;
+    this.#telling = telling;
   }
 
-  /** Runs the handlers in order in one transaction. Every failure ends in a result or a report; this never throws. */
+  /** Runs the handlers in order in one transaction. Every failure ends in a result and is told; this never throws. */
   async run(job: Row, handlers: Handler<Db>[]): Promise<AttemptEnd> {
     const event = new Event(job);
-    const jobId = job["job_id"] as number;
-    const start = performance.now();
+    const report = this.#telling.attempt(event);
+    const end = await this.#attempt(job["job_id"] as number, event, handlers, report);
+    if (end === "dead") report.dead(this.#reasonOf(event));
+    else report.ended(end);
+    return end;
+  }
+
+  async #attempt(jobId: number, event: Event, handlers: Handler<Db>[], report: AttemptReport): Promise<AttemptEnd> {
     try {
-      if (handlers.length === 0) {
-        const options = { no_handler: true };
-        return await this.#fail(jobId, `no handler for events of type ${JSON.stringify(event.type)}`, 0, options);
-      }
+      if (handlers.length === 0) return await this.#unwanted(event, jobId, report);
       for (;;) {
         const connection = this.#connection;
         const transaction = new LazyTransaction(this.#inbox, connection);
         this.#transaction = transaction;
         try {
           await runningFor([this.#worker, this.#inbox], () => callAll(handlers, event, transaction));
-          await this.#handled(transaction, connection, jobId, start);
+          await this.#handled(transaction, connection, jobId, report);
           return "handled";
         } catch (error) {
           this.#takeBack(transaction);
@@ -76,13 +80,17 @@ export class AttemptRunner<Db extends object> {
             this.#link.drop();
             continue;
           }
-          if (!transaction.conflicted) return await this.#conclude(error, event, jobId, elapsed(start));
+          if (!transaction.conflicted) return await this.#conclude(error, jobId, report);
         }
         await this.#writable();
       }
     } catch (error) {
-      // The lease runs out by itself where the result could not be written.
-      this.#report(error, event);
+      report.failed(
+        error,
+        error instanceof LeaseLostError
+          ? "somebody else has it now, and nothing was written"
+          : "no result was written, and the lease runs out",
+      );
       return error instanceof LeaseLostError ? "lease_lost" : "unwritten";
     } finally {
       this.#transaction = undefined;
@@ -111,21 +119,23 @@ export class AttemptRunner<Db extends object> {
     try {
       transaction.rollback();
     } catch (error) {
-      this.#report(error);
+      this.#telling.error(error);
       this.#link.drop();
     }
   }
 
   /** On the connection of the handlers: where the file was replaced while they ran, what they wrote is of no use, and neither is this. */
-  async #handled(transaction: LazyTransaction<Db>, connection: Connection<Db>, jobId: number, start: number): Promise<void> {
+  async #handled(transaction: LazyTransaction<Db>, connection: Connection<Db>, jobId: number, report: AttemptReport): Promise<void> {
+    let committed = () => {};
     const handled = () => {
       this.#link.requireCurrent();
-      connection.get("SELECT knocker_handled(?, ?, ?, ?)", jobId, this.#worker, elapsed(start), this.#inbox.now());
-      if (transaction.begun) this.#claimNext(connection);
+      connection.get("SELECT knocker_handled(?, ?, ?, ?)", jobId, this.#worker, report.durationMs, this.#inbox.now());
+      if (transaction.begun) committed = this.#claimNext(connection);
     };
     if (transaction.begun) this.#inbox.write(() => transaction.commit(handled));
     else await this.#inbox.whenWritable(RESULT_PATIENCE_MS, handled);
     transaction.rollback();
+    committed();
   }
 
   /** Settles when the file can be written. Nothing is held meanwhile, neither the lock nor the thread. */
@@ -137,36 +147,53 @@ export class AttemptRunner<Db extends object> {
     });
   }
 
+  async #unwanted(event: Event, jobId: number, report: AttemptReport): Promise<AttemptEnd> {
+    const message = `no handler for events of type ${JSON.stringify(event.type)}`;
+    const end = await this.#fail(jobId, message, 0, { no_handler: true });
+    if (end !== "ignored") report.failed(knockerError("usage", message));
+    return end;
+  }
+
   /** Turns what a handler threw into the event's next state. */
-  async #conclude(error: unknown, event: Event, jobId: number, durationMs: number): Promise<AttemptEnd> {
+  async #conclude(error: unknown, jobId: number, report: AttemptReport): Promise<AttemptEnd> {
     try {
-      return await this.#decide(error, event, jobId, durationMs);
+      return await this.#decide(error, jobId, report);
     } catch (failure) {
       if (failure instanceof LeaseLostError || failure instanceof DatabaseError) throw failure;
       // Only the handler's own words can be at fault here. Without any result the event would wait for its lease.
-      this.#report(failure, event);
-      return this.#fail(jobId, "the handler threw what cannot be recorded", durationMs, {});
+      report.failed(failure);
+      return this.#fail(jobId, "the handler threw what cannot be recorded", report.durationMs, {});
     }
   }
 
-  async #decide(error: unknown, event: Event, jobId: number, durationMs: number): Promise<AttemptEnd> {
+  async #decide(error: unknown, jobId: number, report: AttemptReport): Promise<AttemptEnd> {
     if (error instanceof LeaseLostError) throw error;
+    const { durationMs } = report;
     if (error instanceof Ignore) {
       await this.#record("knocker_skipped", jobId, this.#worker, textOf(error.message), durationMs);
       return "ignored";
     }
-    // A wish of the handler is no failure to be reported.
+    report.failed(error);
     if (error instanceof Retry) {
       return this.#fail(jobId, textOf(error.message), durationMs, error.after === undefined ? {} : { retry_after_s: error.after });
     }
     if (error instanceof Dead) return this.#fail(jobId, textOf(error.message), durationMs, { dead: true });
-    this.#report(error, event);
     return this.#fail(jobId, describeThrown(error), durationMs, {});
   }
 
   async #fail(jobId: number, error: string, durationMs: number, options: object): Promise<AttemptEnd> {
     const result = await this.#record("knocker_failed", jobId, this.#worker, error, durationMs, JSON.stringify(options));
     return (JSON.parse(result as string) as { status: AttemptEnd }).status;
+  }
+
+  /** What is stored with the event. */
+  #reasonOf(event: Event): string | null {
+    try {
+      return (this.#connection.get("SELECT reason FROM knocker_events WHERE id = ?", event.id)?.["reason"] as string | undefined) ?? null;
+    } catch {
+      // It is dead whether that can be read now or not.
+      return null;
+    }
   }
 
   async #record(name: string, ...parameters: SqlValue[]): Promise<SqlValue> {
@@ -193,8 +220,4 @@ async function callAll<Db extends object>(handlers: Handler<Db>[], event: Event,
   for (const handler of handlers) await handler(event, transaction.tx);
   if (transaction.conflicted) throw knockerError("busy", "the handler went on after its transaction was refused");
   if (transaction.endedByHandler) throw transactionEnded();
-}
-
-function elapsed(start: number): number {
-  return Math.round(performance.now() - start);
 }

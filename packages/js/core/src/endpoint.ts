@@ -2,7 +2,7 @@
 
 import { toSql } from "./spelling.js";
 import { ANYTHING, check, checkObject, jsonOf, type Shape, TEXT } from "./check.js";
-import type { Row } from "./driver.js";
+import type { Row, SqlValue } from "./driver.js";
 import { knockerError } from "./errors.js";
 import { type Handler, Handlers } from "./handlers.js";
 import { handleExpress, type NodeHandler } from "./http/express.js";
@@ -15,7 +15,6 @@ import { INGEST_FIELDS, type IngestFields, type Receipt, readReceipt, type Verdi
 import { isUnset, type Secrets, type SecretsFunction, secretsJson, type SecretsOfRequest, secretsRequest } from "./secrets.js";
 import type { Inbox } from "./inbox.js";
 import { declarationOf, type EndpointSettings, SETTINGS } from "./settings.js";
-import type { WarningOfReceipt } from "./warnings.js";
 
 /** Settings, and what is never stored. */
 export interface EndpointOptions extends EndpointSettings {
@@ -100,7 +99,9 @@ export class Endpoint<Tx extends object> {
     const { find, list } = this.#secrets;
     checkRequest("receive", request);
     const secrets = find ? this.#found(await find(secretsRequest(request))) : list;
-    return this.#inbox.judge(["knocker_judge", "knocker_receive"], this.#receiveArguments(request, secrets), readReceipt);
+    return this.#inbox.judge(["knocker_judge", "knocker_receive"], this.#receiveArguments(request, secrets), (result) =>
+      this.#received(result, request),
+    );
   }
 
   /** As `receive`, at once and in a commit of its own: for scripts. */
@@ -111,9 +112,8 @@ export class Endpoint<Tx extends object> {
     if (found instanceof Promise) {
       throw knockerError("usage", "receiveSync cannot wait for a `secrets` function that returns a promise: use receive");
     }
-    return readReceipt(
-      this.#inbox.callSync("knocker_receive", ...this.#receiveArguments(request, find ? this.#found(found as SecretsOfRequest) : list)),
-    );
+    const given = this.#receiveArguments(request, find ? this.#found(found as SecretsOfRequest) : list);
+    return this.#received(this.#inbox.callSync("knocker_receive", ...given), request);
   }
 
   /**
@@ -147,18 +147,13 @@ export class Endpoint<Tx extends object> {
     return this.#inbox.judge(
       ["knocker_attest", "knocker_ingest"],
       [this.name, jsonOf("ingest", given), bodyForSql("ingest", body)],
-      readReceipt,
+      (result) => this.#received(result),
     );
   }
 
-  /** Tells `onError`. */
+  /** Tells of an error that the sender only sees as a status. */
   report(error: unknown): void {
-    this.#inbox.report(error);
-  }
-
-  /** Tells `onWarning`. */
-  warn(warning: WarningOfReceipt): void {
-    this.#inbox.warnings.tell(this.name, warning, this.#limit);
+    this.#inbox.telling.error(error);
   }
 
   /** The largest body to read, in bytes. What another process changed is seen within a second; the core has the last word in any case. */
@@ -189,6 +184,13 @@ export class Endpoint<Tx extends object> {
   /** Fastify: `fastify.register(endpoint.fastify(path))`. The path defaults to `/webhooks/<endpoint>`. */
   fastify(path = `/webhooks/${this.name}`): FastifyPlugin {
     return handleFastify(this, path);
+  }
+
+  /** A receipt, which the log is told of where it is a refusal. */
+  #received(result: SqlValue, request?: WebhookRequest): Receipt {
+    const receipt = readReceipt(result);
+    this.#inbox.refusals.tell(this.name, receipt, request, () => this.maxBodyBytes());
+    return receipt;
   }
 
   /** What the application's function found. */

@@ -10,8 +10,10 @@ import { knockerError, ReadOnlyError } from "./errors.js";
 import { claimFile, loadOn } from "./library.js";
 import { Link, type LinkSource } from "./link.js";
 import { type WriteLock, lockOf, whenFree } from "./lock.js";
-import { checkOptions, checkPath, CLOCK_TIME, type OnError, type OpenOptions, reporter } from "./options.js";
+import { checkOptions, checkPath, CLOCK_TIME, type OpenOptions } from "./options.js";
+import { type Log, logOf } from "./log.js";
 import { Place } from "./place.js";
+import { Telling } from "./telling.js";
 import { selectOf } from "./statements.js";
 
 /** How often the path is looked at while nothing is written, in milliseconds. */
@@ -35,8 +37,9 @@ export abstract class InboxFile<Db extends object> implements LinkSource<Db> {
   readonly busyTimeoutMs: number;
   /** Reads, and the writes of the writer. */
   readonly main: Link<Db>;
-  /** Tells `onError`. */
-  readonly report: OnError;
+  readonly log: Log;
+  /** Tells of failures that no caller sees. */
+  readonly telling: Telling;
   /** As SQLite names it, `""` for a database in memory. */
   file: string;
   lock: WriteLock;
@@ -61,7 +64,8 @@ export abstract class InboxFile<Db extends object> implements LinkSource<Db> {
     if ("path" in source) checkPath(source.path);
     checkOptions("path" in source ? "open(path, options)" : "attach(database, options)", options);
     this.busyTimeoutMs = options.busyTimeoutMs ?? 5000;
-    this.report = reporter(options.onError);
+    this.log = logOf(options.logger);
+    this.telling = new Telling(this.log, options);
     const first = this.#first(source);
     this.file = first.file;
     this.lock = lockOf(this.file);
@@ -162,10 +166,10 @@ export abstract class InboxFile<Db extends object> implements LinkSource<Db> {
     if (!connection || connection.inTransaction || this.lock.heldByOther()) return;
     try {
       const failure = this.#waiting(CHECKPOINT_PATIENCE_MS, connection, () => this.#checkpoints.run(connection, this.file, this.disk));
-      if (failure !== undefined) this.report(failure);
+      if (failure !== undefined) this.telling.error(failure);
     } catch (error) {
       // The connection refuses even its settings: whoever writes next is told the same.
-      this.report(error);
+      this.telling.error(error);
     }
   }
 
@@ -277,7 +281,7 @@ export abstract class InboxFile<Db extends object> implements LinkSource<Db> {
       this.#goneTold = false;
     } catch (error) {
       // Whoever wants to write is told each time.
-      if (!this.#goneTold) this.report(error);
+      if (!this.#goneTold) this.telling.error(error);
       this.#goneTold = true;
     }
   }
@@ -312,7 +316,9 @@ export abstract class InboxFile<Db extends object> implements LinkSource<Db> {
     this.#checkpoints.reset();
     place.opened(this.file);
     const rest = kept.map((path) => `; what its log still held is in ${path}`).join("");
-    this.report(knockerError("file_replaced", `the file ${place.path} was replaced while it was open, and the new one is open now${rest}`));
+    this.telling.error(
+      knockerError("file_replaced", `the file ${place.path} was replaced while it was open, and the new one is open now${rest}`),
+    );
     this.announce();
   }
 

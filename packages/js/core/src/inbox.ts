@@ -6,15 +6,14 @@ import { InboxFile } from "./inbox-file.js";
 import { Link } from "./link.js";
 import type { OpenOptions } from "./options.js";
 import { isInHandlerOf } from "./running.js";
+import { Refusals } from "./refusals.js";
 import { selectOf } from "./statements.js";
-import { Warnings } from "./warnings.js";
 import { Writer } from "./writer.js";
 
 /** The file of one `Hooks`, and what its parts share. */
 export class Inbox<Db extends object> extends InboxFile<Db> {
   readonly writer: Writer;
-  /** Tells `onWarning`. */
-  readonly warnings: Warnings;
+  readonly refusals: Refusals;
   readonly #closers = new Set<() => unknown>();
   readonly #listeners = new Set<() => void>();
   #rivalNoticed = false;
@@ -23,7 +22,7 @@ export class Inbox<Db extends object> extends InboxFile<Db> {
   /** @param database an open database of the application, instead of a file. */
   constructor(driver: Driver<Db>, source: { path: string } | { database: Db }, options: OpenOptions) {
     super(driver, source, options);
-    this.warnings = new Warnings(this, options.onWarning);
+    this.refusals = new Refusals(this.log, () => this.now());
     this.writer = new Writer(this);
     this.noticeRival();
   }
@@ -35,12 +34,12 @@ export class Inbox<Db extends object> extends InboxFile<Db> {
     return new Link<Db>(this);
   }
 
-  /** Tells `onError`, once, where a second SQLite library has come into this process and nobody said which one opens the files. */
+  /** Tells, once, where a second SQLite library has come into this process and nobody said which one opens the files. */
   noticeRival(): void {
     const rival = this.#rivalNoticed ? undefined : this.driver.rival?.();
     if (rival === undefined) return;
     this.#rivalNoticed = true;
-    this.report(
+    this.telling.error(
       knockerError(
         "second_sqlite",
         `${this.file || "the database"} was opened through ${this.driver.name}, which nobody named, and this process has loaded ${rival} as well: if that opens the same file, locks are lost. Say open(path, { driver })`,
@@ -119,7 +118,7 @@ export class Inbox<Db extends object> extends InboxFile<Db> {
   close(): Promise<void> {
     this.#closing ??= this.#end();
     if (!isInHandlerOf(this)) return this.#closing;
-    this.#closing.catch((error: unknown) => this.report(error));
+    this.#closing.catch((error: unknown) => this.telling.error(error));
     return Promise.resolve();
   }
 

@@ -61,8 +61,9 @@ export type {
   PruneRecord,
 } from "./rows.js";
 export type { Secrets, SecretsFunction, SecretsOfRequest, SecretsRequest } from "./secrets.js";
-export type { OnError, OpenOptions } from "./options.js";
+export type { Logger } from "./log.js";
+export type { OpenOptions } from "./options.js";
+export type { OnDead, OnError } from "./telling.js";
 export type { EndpointChanges, EndpointSettings } from "./settings.js";
 export { Dead, Ignore, Retry } from "./decision.js";
-export type { OnWarning, Warning } from "./warnings.js";
 export { Worker, type WorkOptions } from "./worker.js";

@@ -12,7 +12,7 @@ export interface LinkSource<Db> {
   readonly generation: number;
   readonly inMemory: boolean;
   reconnect(): Connection<Db>;
-  report(error: unknown): unknown;
+  readonly telling: { error(error: unknown): void };
 }
 
 /** One connection, replaced together with the file, and where it turns out to be of no use. A database in memory has no second. */
@@ -88,7 +88,7 @@ export class Link<Db> {
     try {
       former?.close();
     } catch (error) {
-      this.#source.report(error);
+      this.#source.telling.error(error);
     }
   }
 

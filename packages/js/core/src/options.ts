@@ -2,9 +2,9 @@
 
 import { checkObject, FLAG, FUNCTION, oneOf, type Rule, type Shape, show, SIZE, TEXT } from "./check.js";
 import { knockerError } from "./errors.js";
-import type { Event } from "./event.js";
 import { PUBLIC_URL } from "./http/url.js";
-import type { OnWarning } from "./warnings.js";
+import type { Logger } from "./log.js";
+import type { OnDead, OnError } from "./telling.js";
 
 /** How to open a database. */
 export interface OpenOptions {
@@ -26,38 +26,18 @@ export interface OpenOptions {
   trustProxy?: boolean;
   /** The clock, in Unix milliseconds. For tests; default: the system's. */
   now?: () => number;
-  /** Told of what went wrong where no caller sees it: in HTTP handlers, event handlers and workers. Default: `console.error`. */
-  onError?: OnError;
   /**
-   * Told of requests that are lost although nothing failed: a body over `maxBodyBytes` (413), which some senders never send again, and refused requests beyond
-   * what an endpoint keeps. At most once a minute for each endpoint and kind. Default: `console.warn`.
+   * Where failures, dead events and refused requests are written: pino, winston, or whatever else has `debug`, `info`, `warn` and `error`. Default: warnings and
+   * errors to the console; `false` for silence. No line holds a body or a secret.
    */
-  onWarning?: OnWarning;
+  logger?: Logger | false;
+  /** Told of each failed attempt, and of what else went wrong where no caller sees it. The log has it too. */
+  onError?: OnError;
+  /** Told of each event that is dead now. The log has it too. */
+  onDead?: OnDead;
 }
 
-/** Receives an error, and the event that was being handled, if any. What it throws, or a promise of it rejects with, ends nothing. */
-export type OnError = (error: unknown, event?: Event) => unknown;
-
-function logError(error: unknown, event?: Event): void {
-  const where = event ? ` event ${event.id} of ${event.endpoint} (${event.type ?? "no type"}), attempt ${event.attempt}:` : "";
-  console.error(`knocker:${where}`, error);
-}
-
-/** An `OnError` whose own failures end nothing. */
-export function reporter(onError: OnError = logError): OnError {
-  return (error, event) => {
-    const failed = (failure: unknown) => {
-      logError(error, event);
-      logError(failure, event);
-    };
-    try {
-      const told = onError(error, event);
-      if (told instanceof Promise) told.catch(failed);
-    } catch (failure) {
-      failed(failure);
-    }
-  };
-}
+const LEVELS = ["debug", "info", "warn", "error"] as const;
 
 const OPTIONS: Shape = {
   extension: TEXT,
@@ -66,8 +46,12 @@ const OPTIONS: Shape = {
   publicUrl: PUBLIC_URL,
   trustProxy: FLAG,
   now: FUNCTION,
+  logger: {
+    what: "false, or an object with the functions debug, info, warn and error",
+    allows: (value) => value === false || LEVELS.every((level) => typeof (value as Logger | null)?.[level] === "function"),
+  },
   onError: FUNCTION,
-  onWarning: FUNCTION,
+  onDead: FUNCTION,
 };
 
 /** What `now` may return. */

@@ -133,7 +133,8 @@ export async function drain<Tx extends object>(hooks: Hooks<Tx>): Promise<Draine
   const { inbox, endpoints } = hooks[INTERNALS];
   const worker = `drain:${process.pid}:${randomBytes(4).toString("hex")}`;
   const drained: Drained = { handled: 0, failed: 0, dead: 0, ignored: 0, leaseLost: 0, unwritten: 0, errors: [] };
-  const runner = new AttemptRunner(inbox, worker, (error, event) => void drained.errors.push({ error, event }));
+  const onError = (error: unknown, event?: Event) => void drained.errors.push({ error, event });
+  const runner = new AttemptRunner(inbox, worker, inbox.telling.with({ onError }));
   const names = [...endpoints.values()].filter(({ handlers }) => !handlers.empty).map(({ name }) => name);
   const filter = JSON.stringify({ endpoints: names });
   try {

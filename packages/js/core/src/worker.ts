@@ -6,12 +6,13 @@ import { hostname } from "node:os";
 import { between, checkObject, FUNCTION, type Shape } from "./check.js";
 import type { Connection, Row } from "./driver.js";
 import type { Endpoint } from "./endpoint.js";
-import { BusyError } from "./errors.js";
+import { BusyError, knockerError } from "./errors.js";
 import { AttemptRunner } from "./attempt.js";
 import type { Link } from "./link.js";
+import { lastAttempt, lostSince, type LostAttempt } from "./lost-attempts.js";
 import { isInHandlerOf } from "./running.js";
-import { type OnError, reporter } from "./options.js";
 import type { Inbox } from "./inbox.js";
+import type { OnDead, OnError, Telling } from "./telling.js";
 import { CommitWatch } from "./watch.js";
 
 /** How a worker works. Values that make no sense are refused with a `UsageError`. */
@@ -24,8 +25,10 @@ export interface WorkOptions {
   leaseS?: number;
   /** How often the file is looked at for what other processes committed, where the system does not tell of it, in milliseconds. Default 4. */
   pollMs?: number;
-  /** Told of what failed. Default: the `onError` of `open`. */
+  /** Told of what failed, instead of the `onError` of `open`. */
   onError?: OnError;
+  /** Told of events that are dead now, instead of the `onDead` of `open`. */
+  onDead?: OnDead;
 }
 
 /** A lease's bounds are those of `knocker_claim`; more handlers at the same time than a claim can take would never be used. */
@@ -38,6 +41,7 @@ const OPTIONS: Shape = {
     allows: (value) => (value as number) > 0 && (value as number) <= 60_000,
   },
   onError: FUNCTION,
+  onDead: FUNCTION,
 };
 
 /** How often a worker asks whether a retention pass is due, in milliseconds. */
@@ -71,7 +75,7 @@ export class Worker<Db extends object> {
   #watch: CommitWatch;
   /** The file that is watched. */
   #generation: number;
-  readonly #report: OnError;
+  readonly #telling: Telling;
   readonly #forget: (() => void)[] = [];
   #wake: (() => void) | undefined;
   /** Looks for a commit and says whether there was one; only while the worker waits for it. */
@@ -85,12 +89,12 @@ export class Worker<Db extends object> {
 
   constructor(inbox: Inbox<Db>, endpoints: ReadonlyMap<string, Endpoint<Db>>, options: WorkOptions = {}) {
     checkObject("work(options)", options, OPTIONS);
-    const { concurrency = 1, signal, leaseS = 60, pollMs = 4, onError } = options;
+    const { concurrency = 1, signal, leaseS = 60, pollMs = 4, onError, onDead } = options;
     this.#inbox = inbox;
     this.#endpoints = endpoints;
     this.#leaseS = leaseS;
     this.#pollMs = pollMs;
-    this.#report = onError ? reporter(onError) : inbox.report;
+    this.#telling = inbox.telling.with({ onError, onDead });
     // Leases are synced as everything else: frames of the log that no sync covers would be a hole in it after one that failed.
     this.#control = inbox.connect();
     this.#generation = inbox.generation;
@@ -147,7 +151,7 @@ export class Worker<Db extends object> {
         await this.#round();
       } catch (error) {
         const busy = error instanceof BusyError;
-        if (!busy) this.#report(error);
+        if (!busy) this.#telling.error(error);
         await this.#sleep(busy ? this.#pollMs : FAILURE_PAUSE_MS);
       }
     }
@@ -200,13 +204,27 @@ export class Worker<Db extends object> {
   }
 
   #claim(filter: string): Row[] {
-    const claimed = this.#control.use((connection) => this.#claimOn(connection, this.#idle.length, filter));
+    const { claimed, lost } = this.#control.use((connection) =>
+      inTransaction(connection, () => this.#claimOn(connection, this.#idle.length, filter)),
+    );
+    this.#tellLost(lost);
     return claimed === 0 ? [] : this.#leased().slice(0, this.#idle.length);
   }
 
-  #claimOn(connection: Connection<Db>, limit: number, filter: string): number {
+  /** Claims, and finds what attempts of others that records as lost. To be told once it is committed. */
+  #claimOn(connection: Connection<Db>, limit: number, filter: string): { claimed: number; lost: LostAttempt[] } {
+    const last = lastAttempt(connection);
     const claim = "SELECT knocker_claim(?, ?, ?, ?, ?) AS leased";
-    return connection.get(claim, this.name, limit, this.#leaseS, filter, this.#inbox.now())!["leased"] as number;
+    const claimed = connection.get(claim, this.name, limit, this.#leaseS, filter, this.#inbox.now())!["leased"] as number;
+    return { claimed, lost: lostSince(connection, last) };
+  }
+
+  #tellLost(lost: LostAttempt[]): void {
+    for (const { event, error, isDead } of lost) {
+      const report = this.#telling.attempt(event);
+      report.failed(knockerError("lease_lost", error), "its worker died or let go of it");
+      if (isDead) report.dead(error);
+    }
   }
 
   /**
@@ -214,13 +232,16 @@ export class Worker<Db extends object> {
    * commit fails, neither is there.
    */
   #runner(): AttemptRunner<Db> {
-    return new AttemptRunner(this.#inbox, this.name, this.#report, (connection) => {
-      if (this.#stopping || this.#inbox.inMemory) return;
+    return new AttemptRunner(this.#inbox, this.name, this.#telling, (connection) => {
+      if (this.#stopping || this.#inbox.inMemory) return () => {};
       try {
-        if (this.#claimOn(connection, 1, JSON.stringify(this.#filter())) > 0) this.#claimedAhead = true;
+        const { claimed, lost } = this.#claimOn(connection, 1, JSON.stringify(this.#filter()));
+        if (claimed > 0) this.#claimedAhead = true;
+        return () => this.#tellLost(lost);
       } catch (error) {
         // The result is what matters here; the next round claims again and reports the same.
         if (!connection.inTransaction) throw error;
+        return () => {};
       }
     });
   }
@@ -263,7 +284,7 @@ export class Worker<Db extends object> {
         await runner.extend(jobId, this.#leaseS, this.#control);
       } catch (error) {
         // A lost lease is told by the result, which rolls back.
-        if (this.#running.has(jobId)) this.#report(error);
+        if (this.#running.has(jobId)) this.#telling.error(error);
       }
     }
     this.#extending = false;
@@ -277,7 +298,7 @@ export class Worker<Db extends object> {
         more = (JSON.parse(result) as { more: boolean }).more;
       }
     } catch (error) {
-      if (!(error instanceof BusyError) && !this.#stopping) this.#report(error);
+      if (!(error instanceof BusyError) && !this.#stopping) this.#telling.error(error);
     }
   }
 
@@ -288,7 +309,7 @@ export class Worker<Db extends object> {
       await this.#inbox.whenWritable(this.#inbox.busyTimeoutMs, release);
     } catch (error) {
       // The leases run out by themselves.
-      this.#report(error);
+      this.#telling.error(error);
     }
     this.#closeConnections();
   }
@@ -350,5 +371,19 @@ export class Worker<Db extends object> {
       // The next round meets the same failure and reports it.
       return true;
     }
+  }
+}
+
+/** Runs it in a transaction of its own. A database in memory may be in one of the application's. */
+function inTransaction<T>(connection: Connection<unknown>, work: () => T): T {
+  if (connection.inTransaction) return work();
+  connection.get("BEGIN IMMEDIATE");
+  try {
+    const result = work();
+    connection.get("COMMIT");
+    return result;
+  } catch (error) {
+    if (connection.inTransaction) connection.get("ROLLBACK");
+    throw error;
   }
 }

@@ -42,8 +42,8 @@ export default function leftovers(runtime) {
         throw new knocker.Dead("in the middle");
       });
       const { eventId } = await endpoint.receive(push(runtime));
-      const { dead, errors } = await testing.drain(hooks);
-      assert.deepEqual([dead, errors, orders()], [1, [], []]);
+      assert.equal((await testing.drain(hooks)).dead, 1);
+      assert.deepEqual(orders(), []);
       assert.equal((await hooks.event(eventId)).reason, "in the middle");
       database.exec("PRAGMA busy_timeout = 0");
       database.exec("INSERT INTO orders VALUES (7)");

@@ -110,7 +110,7 @@ export function github(runtime, options = {}, endpointOptions = {}) {
   const { path = file(), ...rest } = options;
   const errors = [];
   const onError = (error, event) => errors.push({ error, event });
-  const hooks = runtime.open(path, { busyTimeoutMs: PATIENCE_MS, onError, ...rest });
+  const hooks = runtime.open(path, { busyTimeoutMs: PATIENCE_MS, onError, logger: false, ...rest });
   const endpoint = hooks.endpoint("github", { provider: "github", secrets: [SECRET], ...endpointOptions });
   return { hooks, endpoint, errors, path };
 }

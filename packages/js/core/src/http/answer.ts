@@ -1,9 +1,8 @@
 /** What an HTTP adapter needs of an endpoint, and the status that each outcome has. */
 
 import { ClosedError, DatabaseError, type KnockerError, knockerError, UnknownEndpointError } from "../errors.js";
-import { bodySize, type WebhookRequest } from "../request.js";
+import type { WebhookRequest } from "../request.js";
 import type { Receipt, WebhookResponse } from "../receipt.js";
-import type { WarningOfReceipt } from "../warnings.js";
 
 /** An endpoint as the adapters see it. */
 export interface Receiver {
@@ -14,8 +13,6 @@ export interface Receiver {
   receive(request: WebhookRequest): Promise<Receipt>;
   /** Told of every error that the sender only sees as a status. */
   report(error: unknown): void;
-  /** Told of what the sender loses although nothing failed. */
-  warn(warning: WarningOfReceipt): void;
 }
 
 /** Seconds after which a sender may try again while the database is busy, full or failing. */
@@ -28,10 +25,7 @@ function plain(status: number, body: string, headers: Record<string, string> = {
 /** Receives the request and says what to answer. Never throws: a sender always gets a status. */
 export async function answer(receiver: Receiver, request: WebhookRequest): Promise<WebhookResponse> {
   try {
-    const receipt = await receiver.receive(request);
-    const { outcome, detail } = receipt;
-    if (outcome === "too_large" || outcome === "limited") receiver.warn({ code: outcome, detail, size: bodySize(request) });
-    return receipt.response;
+    return (await receiver.receive(request)).response;
   } catch (error) {
     return refuse(receiver, error);
   }

@@ -1,4 +1,0 @@
-import warnings from "@knocker/core/suite/warnings.js";
-import { runtime } from "./runtime.js";
-
-warnings(runtime);

@@ -1,0 +1,72 @@
+/** Where this package says what no call returns. */
+
+import { show } from "./check.js";
+import { Dead, Retry } from "./decision.js";
+import { KnockerError } from "./errors.js";
+import { describeThrown } from "./thrown-text.js";
+
+/** A logger as `console`, pino and winston are. */
+export interface Logger {
+  debug(...words: any[]): unknown;
+  info(...words: any[]): unknown;
+  warn(...words: any[]): unknown;
+  error(...words: any[]): unknown;
+}
+
+/** How much something matters. */
+export type Level = "debug" | "info" | "warn" | "error";
+
+/** Facts beside a message, under their names. */
+export type Fields = Record<string, unknown>;
+
+/** One line: what happened, the facts, and the error that it is about, if any. */
+export type Log = (level: Level, message: string, fields?: Fields, error?: unknown) => void;
+
+/** By default only what somebody should look at is printed. */
+const DEFAULT: Logger = {
+  debug: () => {},
+  info: () => {},
+  warn: (...words) => console.warn(...words),
+  error: (...words) => console.error(...words),
+};
+
+/** @param logger `false` for silence. */
+export function logOf(logger: Logger | false | undefined): Log {
+  if (logger === false) return () => {};
+  const to = logger ?? DEFAULT;
+  const write = writerFor(to);
+  return (level, message, fields = {}, error) => {
+    try {
+      write(level, `knocker: ${message}`, fields, error);
+    } catch (failure) {
+      // A logger that fails must not end what it was to be told of.
+      console.error("knocker: the logger failed:", failure);
+    }
+  };
+}
+
+function writerFor(logger: Logger): (level: Level, message: string, fields: Fields, error: unknown) => unknown {
+  // Pino takes the facts first, and serializes an error under this name.
+  if ("bindings" in logger) {
+    return (level, message, fields, error) => logger[level](error === undefined ? fields : { ...fields, err: error }, message);
+  }
+  if (logger === DEFAULT || logger === console) {
+    // A person reads this: the message says it all, and the stack is for a mistake.
+    return (level, message, _fields, error) => (isMistake(error) ? logger[level](message, error) : logger[level](message));
+  }
+  return (level, message, fields, error) => logger[level](message, { ...fields, ...factsOf(error) });
+}
+
+function isMistake(error: unknown): boolean {
+  return error !== undefined && !(error instanceof KnockerError || error instanceof Retry || error instanceof Dead);
+}
+
+function factsOf(error: unknown): Fields {
+  if (error === undefined) return {};
+  return { error: describeThrown(error), stack: error instanceof Error ? error.stack : undefined };
+}
+
+/** A text of senders or handlers inside a message: a line break in it must not make a line of its own. */
+export function inLine(text: string): string {
+  return /\p{Cc}|\p{Zl}|\p{Zp}/u.test(text) ? show(text) : text;
+}
