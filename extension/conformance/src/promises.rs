@@ -95,7 +95,9 @@ impl Promises {
         let attempts = database.rows("SELECT event_id, attempt FROM knocker_attempts WHERE outcome = 'failed'", &[]).map_err(text)?;
         let attempts: HashSet<(Option<i64>, Option<i64>)> =
             attempts.iter().map(|row| (row["event_id"].as_i64(), row["attempt"].as_i64())).collect();
-        let events = database.rows("SELECT id, key, status FROM knocker_events", &[]).map_err(text)?;
+        // Before the sender's id stands the type.
+        let sql = "SELECT id, replace(key, type || ':', '') AS key, status FROM knocker_events";
+        let events = database.rows(sql, &[]).map_err(text)?;
         let events: HashMap<i64, (&str, &str)> = events
             .iter()
             .map(|row| (row["id"].as_i64().unwrap_or_default(), (row["key"].as_str().unwrap_or(""), row["status"].as_str().unwrap_or(""))))

@@ -22,7 +22,7 @@ def suite():
     suite.delivery("a password for any user", sent("anyone:test-secret"), item, secrets=["test-secret"])
     suite.delivery("the second of two secrets", sent("test:123£"), item, secrets=["test:other", "test:123£"])
     paths = {"id_path": "id", "type_path": "kind"}
-    suite.delivery("identity and type by path", sent("test:123£"), ("paid", "7"), options=paths)
+    suite.delivery("identity and type by path", sent("test:123£"), ("paid", "paid:7"), options=paths)
     suite.twice("equal bytes are two events by default", sent("test:123£"), sent("test:123£"), [item], 2)
     suite.delivery("identity by the digest", sent("test:123£"), (None, named(BODY)), options={"id_fallback": "digest"})
     suite.refused("another password", sent("test:124£"), "bad_signature")

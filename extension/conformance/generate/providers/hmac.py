@@ -85,7 +85,7 @@ def suite():
     suite.refused("the signed header is missing", everything.header("X-Id", None), "missing_header", options=template)
     internal = everything.to(url="http://10.0.0.7/webhooks/in")
     suite.delivery("the URL from public_url", internal, (None, key), options={**digest, "public_url": "https://example.com"})
-    suite.delivery("identity and type by path", plain, ("paid", "7"), options={"id_path": "id", "type_path": "event.name"})
+    suite.delivery("identity and type by path", plain, ("paid", "paid:7"), options={"id_path": "id", "type_path": "event.name"})
     suite.delivery("a path into an array", plain, (None, "deep"), options={"id_path": "list.0.id"})
     suite.delivery("an empty text is no key", plain, item, options={"id_path": "empty", "type_path": "empty"})
     suite.delivery("identity by the digest", plain, (None, named(BODY)), options={"id_fallback": "digest"})
@@ -95,7 +95,7 @@ def suite():
     created, paid = (plain.header("X-Type", kind) for kind in ("created", "paid"))
     keys = [[(kind, f"{kind}:{named(BODY)}")] for kind in ("created", "paid")]
     suite.twice("equal bytes of two types", created, paid, keys[0], 2, options=typed, again=keys[1])
-    suite.delivery("headers come before paths", plain.with_headers({"X-Id": "h1", "X-Type": "t1"}), ("t1", "h1"), options=headers)
+    suite.delivery("headers come before paths", plain.with_headers({"X-Id": "h1", "X-Type": "t1"}), ("t1", "t1:h1"), options=headers)
     long = plain.header("X-Id", "x" * 256)
     suite.delivery("a key of 255 bytes", plain.header("X-Id", "x" * 255), (None, "x" * 255), options={"id_header": "X-Id"})
     suite.delivery("a key of 256 bytes is hashed", long, (None, named(b"x" * 256)), options={"id_header": "X-Id"})

@@ -31,7 +31,7 @@ def suite():
     suite.delivery("the second of two secrets", good, item, secrets=["other", "test-secret"])
     options = {"header": "X-Shop-Token", "prefix": "Token ", "id_path": "id", "type_path": "kind"}
     own = Sent(BODY, {"x-shop-token": "Token test-secret"})
-    suite.delivery("header, prefix and paths by options", own, ("paid", "7"), options=options)
+    suite.delivery("header, prefix and paths by options", own, ("paid", "paid:7"), options=options)
     digest = {"id_path": "nothing", "id_fallback": "digest"}
     suite.delivery("identity by the digest", good, (None, named(BODY)), options=digest)
     suite.twice("equal bytes are two events by default", good, good, [item], 2)
@@ -51,7 +51,14 @@ def suite():
     suite.twice("a header that says undefined is none", unset, unset, [item], 2, options={"id_header": "X-Id"})
     zero = good.to(body=b'{"id":"0-1"}')
     suite.twice("an id with zeros in it is one", zero, zero, [(None, "0-1")], 1, options={"id_path": "id"})
-    suite.twice("equal ids are one event", own, own.to(body=BODY + b" "), [("paid", "7")], 1, options=options)
+    suite.twice("equal ids are one event", own, own.to(body=BODY + b" "), [("paid", "paid:7")], 1, options=options)
+    created = own.to(body=BODY.replace(b"paid", b"created"))
+    suite.twice("one object's id in two types", created, own, [("created", "created:7")], 2, options=options, again=[("paid", "paid:7")])
+    untyped = own.to(body=b'{"id":"7","kind":null}')
+    suite.delivery("an id beside a type that is missing", untyped, (None, "7"), options=options)
+    colons = own.to(body=b'{"id":"b:7","kind":"a"}'), own.to(body=b'{"id":"7","kind":"a:b"}')
+    keys = [[("a", "a:b:7")], [("a:b", "a%3Ab:7")]]
+    suite.twice("a colon in the type is no border", *colons, keys[0], 2, options=options, again=keys[1])
     suite.refused("no prefix", own.header("x-shop-token", "test-secret"), "malformed_header", options=options)
     suite.refused("another token", good.header("X-Webhook-Token", "test-secreT"), "bad_signature")
     suite.refused("the beginning of the token", good.header("X-Webhook-Token", "test"), "bad_signature")

@@ -165,9 +165,9 @@ mod tests {
     #[test]
     fn identity_and_type_come_from_headers_or_paths() {
         let both = r#"{"id_header": "X-Id", "id_path": "id", "type_header": "X-Type", "type_path": "event.name"}"#;
-        assert_eq!(case(both).signed().event(), (Some("paid".into()), "7".into()));
-        assert_eq!(case(both).header("X-Id", "a").header("X-Type", "b").signed().event(), (Some("b".into()), "a".into()));
-        assert_eq!(case(both).header("X-Id", "").signed().event().1, "7");
+        assert_eq!(case(both).signed().event(), (Some("paid".into()), "paid:7".into()));
+        assert_eq!(case(both).header("X-Id", "a").header("X-Type", "b").signed().event(), (Some("b".into()), "b:a".into()));
+        assert_eq!(case(both).header("X-Id", "").signed().event().1, "paid:7");
         let long = "x".repeat(300);
         assert!(case(both).header("X-Id", &long).signed().event().1.starts_with("sha256:"));
     }

@@ -172,7 +172,7 @@ impl Source {
     fn has_digest(&self) -> bool {
         match self {
             Source::Digest | Source::DigestWith(_) | Source::DigestOption(_) => true,
-            Source::All(sources) | Source::Dotted(sources) => sources.iter().any(Source::has_digest),
+            Source::AnyOf(sources) | Source::All(sources) | Source::Dotted(sources) => sources.iter().any(Source::has_digest),
             Source::Header(_)
             | Source::Form(_)
             | Source::JsonInForm(..)

@@ -42,17 +42,21 @@ pub(crate) static TOKEN: Provider = Provider {
 
 /// Type and identity where the options say they are: what all generic providers share.
 pub(super) const GENERIC_EVENT: Event = Event {
-    types: &[Source::HeaderOption("type_header"), Source::JsonOption("type_path")],
+    types: TYPES,
     keys: &[
-        Source::HeaderOption("id_header"),
-        Source::JsonOption("id_path"),
+        // An object's id is no identity, but with the type it is one for what happens to an object once.
+        Source::All(&[Source::AnyOf(TYPES), Source::AnyOf(IDS)]),
+        Source::AnyOf(IDS),
         // A type that stands in a header tells equal bodies apart.
         Source::All(&[Source::HeaderOption("type_header"), Source::DigestOption("id_fallback")]),
         Source::DigestOption("id_fallback"),
     ],
-    identity: "option id_header, else option id_path, else digest (after the header of option type_header) where option id_fallback is `digest`, else none",
+    identity: "type, where an option names it, + option id_header, else option id_path; else digest (after the header of option type_header) where option id_fallback is `digest`; else none",
     ..Event::UNKNOWN
 };
+
+const TYPES: &[Source] = &[Source::HeaderOption("type_header"), Source::JsonOption("type_path")];
+const IDS: &[Source] = &[Source::HeaderOption("id_header"), Source::JsonOption("id_path")];
 
 /// Nothing is known of the senders of generic providers, so equal bytes are no retry unless an option says so.
 pub(super) const GENERIC_REDELIVERY: Redelivery = Redelivery {
@@ -99,7 +103,7 @@ mod tests {
     fn header_prefix_and_paths_are_options() {
         let options = r#"{"header": "X-Api-Token", "prefix": "Token ", "id_path": "id", "type_path": "kind"}"#;
         let case = case().options(options).header("x-api-token", "token test-secret");
-        assert_eq!(case.event(), (Some("a".into()), "7".into()));
+        assert_eq!(case.event(), (Some("a".into()), "a:7".into()));
         assert_eq!(case.header("x-api-token", "test-secret").refusal(), Reason::MalformedHeader);
     }
 

@@ -52,7 +52,7 @@ fn pages_follow_each_other() {
 fn json_has_every_column_but_the_body() {
     let inbox = Inbox::with_events();
     let failed = &inbox.knocker(&["events", "--json", "-s", "failed"]).ok().json_lines()[0];
-    assert_eq!((&failed["key"], &failed["type"]), (&Value::from("evt_2"), &Value::from("order.paid")));
+    assert_eq!((&failed["key"], &failed["type"]), (&Value::from("order.paid:evt_2"), &Value::from("order.paid")));
     assert!(failed["next_attempt_at"].as_i64().unwrap() > inbox.now);
     assert_eq!(failed.get("body"), None);
 }

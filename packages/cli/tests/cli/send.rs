@@ -87,10 +87,12 @@ fn headers_method_time_and_options_are_those_asked_for() {
     let args = ["-H", "X-GitHub-Event: issues", "-H", "content-type: text/x", "-X", "PUT", "--json"];
     let sent = send("github", &url, &args).ok().json();
     assert_eq!((&sent["status"], &sent["method"]), (&json!(204), &json!("PUT")));
-    let received = server.join().unwrap();
+    let mut received = server.join().unwrap();
     assert_eq!(received.headers.all("x-github-event").collect::<Vec<_>>(), ["issues"]);
     assert_eq!(received.headers.all("content-type").collect::<Vec<_>>(), ["text/x"]);
     assert_eq!(received.method, "PUT");
+    // GitHub itself sends nothing but POST.
+    received.method = "POST".into();
     assert!(matches!(received.verified_by("github", 0), Outcome::Delivery(items) if items[0].event_type.as_deref() == Some("issues")));
 
     let (url, server) = self::server("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");

@@ -22,7 +22,7 @@ fn json_holds_everything_in_one_document() {
     assert_eq!(event["attempt_list"][0]["error"], "no such order");
     assert_eq!(event["delivery_list"][0]["outcome"], "accepted");
     let delivery = inbox.knocker(&["--json", "show", "delivery", "3"]).ok().json();
-    assert_eq!(delivery["event_list"][0]["key"], "evt_3");
+    assert_eq!(delivery["event_list"][0]["key"], "order.paid:evt_3");
     assert_eq!(delivery["headers"], json!({"x-trace": "t-1", "x-webhook-token": "[redacted]"}));
 }
 

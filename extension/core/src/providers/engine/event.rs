@@ -24,6 +24,8 @@ pub enum Source {
     HeaderOption(&'static str),
     /// At the path that this option names.
     JsonOption(&'static str),
+    /// The first of these that says something.
+    AnyOf(&'static [Source]),
     /// Several texts joined by `:`, all of which must be there.
     All(&'static [Source]),
     /// The same, joined by `.`.
@@ -201,6 +203,7 @@ impl<'a, 'c> Fields<'a, 'c> {
             Source::JsonInForm(name, path) => form_parameter(self.context, name)
                 .and_then(|json| Some(Cow::Owned(Json::parse(json.as_bytes())?.get(path)?.text()?.into_owned()))),
             Source::JsonOption(option) => self.context.options.text(option).and_then(|path| self.json(path)),
+            Source::AnyOf(sources) => sources.iter().find_map(|source| self.text(source).filter(|text| names_something(text))),
             Source::Literal(text) => Some(Cow::Borrowed(*text)),
             Source::Digest => self.digest().map(Cow::Owned),
             Source::DigestWith(sources) => {
@@ -236,7 +239,7 @@ impl Source {
         match self {
             Source::Json(path) => paths.push(path),
             Source::JsonOption(option) => paths.extend(context.options.text(option)),
-            Source::All(sources) | Source::Dotted(sources) | Source::DigestWith(sources) => {
+            Source::AnyOf(sources) | Source::All(sources) | Source::Dotted(sources) | Source::DigestWith(sources) => {
                 sources.iter().for_each(|source| source.paths(context, paths));
             }
             Source::Header(_)
@@ -251,12 +254,12 @@ impl Source {
 
     fn in_headers(&self, context: &Context) -> bool {
         match self {
-            Source::Header(name) => context.first_header(name).is_some_and(|value| !value.is_empty()),
+            Source::Header(name) => context.first_header(name).is_some_and(names_something),
             Source::HeaderOption(option) => {
-                context.options.text(option).is_some_and(|name| context.first_header(name).is_some_and(|v| !v.is_empty()))
+                context.options.text(option).is_some_and(|name| context.first_header(name).is_some_and(names_something))
             }
             Source::All(sources) | Source::Dotted(sources) => sources.iter().all(|source| source.in_headers(context)),
-            Source::DigestWith(sources) => sources.iter().any(|source| source.in_headers(context)),
+            Source::AnyOf(sources) | Source::DigestWith(sources) => sources.iter().any(|source| source.in_headers(context)),
             Source::Literal(_) | Source::Digest => true,
             Source::Json(_) | Source::Form(_) | Source::JsonInForm(..) | Source::JsonOption(_) | Source::DigestOption(_) => false,
         }
@@ -266,7 +269,7 @@ impl Source {
     pub fn headers(&self) -> Vec<&'static str> {
         match self {
             Source::Header(name) => vec![name],
-            Source::All(sources) | Source::Dotted(sources) | Source::DigestWith(sources) => {
+            Source::AnyOf(sources) | Source::All(sources) | Source::Dotted(sources) | Source::DigestWith(sources) => {
                 sources.iter().flat_map(Source::headers).collect()
             }
             _ => Vec::new(),
@@ -294,6 +297,7 @@ impl Source {
             Source::Form(name) => format!("form {name}"),
             Source::JsonInForm(name, path) => format!("form {name}.{path}"),
             Source::HeaderOption(option) | Source::JsonOption(option) => format!("option {option}"),
+            Source::AnyOf(sources) => each(sources).join(" or "),
             Source::All(sources) | Source::Dotted(sources) => each(sources).join(" + "),
             Source::Literal(text) => (*text).to_owned(),
             Source::Digest => "digest".into(),

@@ -104,7 +104,9 @@ mod tests {
 
     #[test]
     fn half_a_character_is_no_field() {
-        assert!(names_are_unique(r#"{"a": "cut \ud83d", "b": "\uDCE4", "c": "\ud83d\ude00", "d": "\\ud83d", "e": "\u00e4\ud83d\ud83d\ude00"}"#));
+        assert!(names_are_unique(
+            r#"{"a": "cut \ud83d", "b": "\uDCE4", "c": "\ud83d\ude00", "d": "\\ud83d", "e": "\u00e4\ud83d\ud83d\ude00"}"#
+        ));
         assert!(!names_are_unique(r#"{"a": "\ud83d", "b": 1, "b": 2}"#));
         assert!(!names_are_unique(r#"{"\ud83d\ude00": 1, "😀": 2}"#));
         assert!(!names_are_unique(r#"{"a": "\ud83"#));
