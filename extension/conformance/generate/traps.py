@@ -189,6 +189,15 @@ def intercom(suite, family, sent, good):
 def line(suite, family, sent, good):
     again = family.sign(Sent(sent.body.replace(b'"webhookEventId"', b'"deliveryContext":{"isRedelivery":true},"webhookEventId"')))
     suite.twice("a redelivery is the same occurrence", good, again, family.items, 2, later=60_000)
+    both = family.sign(
+        Sent(
+            b'{"events":[%s,%s]}'
+            % tuple(
+                b'{"type":"follow","webhookEventId":"01F","deliveryContext":{"isRedelivery":%s}}' % again for again in (b"false", b"true")
+            )
+        )
+    )
+    suite.twice("an event and its redelivery in one batch", both, both, [("follow", "01F")] * 2, 1)
     mixed = family.sign(Sent(sent.body.replace(b'"events":[', b'"events":[0,null,"x",')))
     suite.delivery("what is no object is no event", mixed, *family.items)
     suite.delivery("no events: the check of the URL", family.sign(Sent(b'{"destination":"U1","events":[]}')))

@@ -33,6 +33,8 @@ fn identities() -> String {
          of one second, or of one version of an object, apart also takes that digest. Where nothing tells occurrences apart (identity `none`), each\n\
          receipt is a new event, be it a retry or a captured request that is sent again: such handlers should be idempotent. What a retry renews, such as\n\
          a count of attempts, is in no digest.\n\n\
+         An identity counts within one endpoint. The ids of most providers are unique everywhere; where those of your sender are unique in one account, shop\n\
+         or tenant alone, give each of them an endpoint of its own.\n\n\
          What many occurrences share is no id: nothing, `null`, `undefined`, `true`, zeros alone as in the UUID of test messages. Elements of one batch\n\
          that have one id and other bytes are two events, and so are equal elements that have only a digest. A type that stands in a header belongs to\n\
          the identity that is a digest. In one of several parts, joined by `:`, a colon is `%3A` wherever the border would be in doubt.\n\n\

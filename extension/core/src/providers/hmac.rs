@@ -50,7 +50,7 @@ pub(crate) static HMAC: Provider = Provider {
     event: GENERIC_EVENT,
     redelivery: Redelivery {
         proof: Proof::UnsignedHeader,
-        note: "a path is signed where the template has the body, a header only where it has that header; \
+        note: "a path is signed where the template has the body, a header, that of the type too, only where it has that header; \
                without `id_header`, `id_path` and `id_fallback: \"digest\"` each receipt is a new event",
         ..GENERIC_REDELIVERY
     },

@@ -15,6 +15,7 @@ pub(crate) static LINE: Provider = Provider {
         types: &[Source::Json("type")],
         keys: &[Source::Json("webhookEventId")],
         batch: Batch::Path("events"),
+        renewed: &["deliveryContext"],
         ..Event::UNKNOWN
     },
     redelivery: Redelivery {
