@@ -70,7 +70,7 @@ export class AttemptRunner<Db extends object> {
         const transaction = new LazyTransaction(this.#inbox, connection);
         this.#transaction = transaction;
         try {
-          await runningFor([this.#worker, this.#inbox], () => callAll(handlers, event, transaction));
+          await runningFor([this.#worker, this.#inbox], transaction, () => callAll(handlers, event, transaction));
           await this.#handled(transaction, connection, jobId, report);
           return "handled";
         } catch (error) {
@@ -80,7 +80,7 @@ export class AttemptRunner<Db extends object> {
             this.#link.drop();
             continue;
           }
-          if (!transaction.conflicted) return await this.#conclude(error, jobId, report);
+          if (!transaction.conflicted) return await this.#conclude(transaction.explained(error), jobId, report);
         }
         await this.#writable();
       }

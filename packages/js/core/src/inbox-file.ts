@@ -51,6 +51,8 @@ export abstract class InboxFile<Db extends object> implements LinkSource<Db> {
   readonly #checkpoints = new Checkpoints();
   /** Whether the connection was opened here. */
   #owned = true;
+  /** The application's own connection, where there is another one for this. */
+  #attached: Connection<Db> | undefined;
   /** Undefined for a database in memory. */
   #place: Place | undefined;
   #looking: NodeJS.Timeout | undefined;
@@ -108,6 +110,30 @@ export abstract class InboxFile<Db extends object> implements LinkSource<Db> {
   /** How long SQLite itself waits for another connection. A connection of the application keeps its own setting. */
   setBusyTimeout(connection: Connection<Db>, timeoutMs: number): void {
     if (!this.inMemory || this.#owned) connection.exec(`PRAGMA busy_timeout = ${timeoutMs}`);
+  }
+
+  /**
+   * While a handler of this thread holds the lock, the application's own connection is refused at once instead of after its busy timeout: it would block the thread
+   * that the handler needs.
+   * @returns what puts its setting back.
+   */
+  letOwnerNotWait(): () => void {
+    const owner = this.#attached;
+    try {
+      const timeoutMs = owner?.get("PRAGMA busy_timeout")?.["timeout"];
+      if (!owner || !timeoutMs) return () => {};
+      owner.exec("PRAGMA busy_timeout = 0");
+      return () => {
+        try {
+          owner.exec(`PRAGMA busy_timeout = ${timeoutMs}`);
+        } catch {
+          // Closed meanwhile.
+        }
+      };
+    } catch {
+      // Closed, or in the middle of a statement.
+      return () => {};
+    }
   }
 
   /** The same in place of one that had to be given up, also while `close` waits for the worker that needs it. */
@@ -227,6 +253,7 @@ export abstract class InboxFile<Db extends object> implements LinkSource<Db> {
       // The application's own connection gets the functions and views, and is otherwise left as it is: its transactions are its own.
       loadOn(attached, this.options.extension);
       connection = attached.file ? this.driver.open(attached.file) : attached;
+      if (attached.file) this.#attached = attached;
       this.#owned = attached.file !== "";
     }
     try {

@@ -5,7 +5,7 @@ import { type KnockerError, knockerError } from "./errors.js";
 import { InboxFile } from "./inbox-file.js";
 import { Link } from "./link.js";
 import type { OpenOptions } from "./options.js";
-import { isInHandlerOf } from "./running.js";
+import { holdsLock, isInHandlerOf } from "./running.js";
 import { Refusals } from "./refusals.js";
 import { selectOf } from "./statements.js";
 import { Writer } from "./writer.js";
@@ -50,18 +50,20 @@ export class Inbox<Db extends object> extends InboxFile<Db> {
   /** Calls a function in the next group commit. The clock follows as its last argument. */
   async call(name: string, ...parameters: SqlValue[]): Promise<SqlValue> {
     if (this.closed) throw closed();
+    this.#requireNotWaitedFor(name);
     return this.writer.submit(selectOf(name, parameters.length), [...parameters, this.now()], (result) => result);
   }
 
   /**
    * Judges a request with one function before the next group, and stores the judgement in it; or does both with the other. The endpoint is the first parameter.
    */
-  judge<T>(
+  async judge<T>(
     [judge, whole]: readonly [string, string],
     parameters: readonly [string, ...SqlValue[]],
     read: (result: SqlValue) => T,
   ): Promise<T> {
-    if (this.closed) return Promise.reject(closed());
+    if (this.closed) throw closed();
+    this.#requireNotWaitedFor(whole);
     const [now, count] = [this.now(), parameters.length];
     const statements = { sql: selectOf(judge, count), whole: selectOf(whole, count) };
     return this.writer.judge({ endpoint: parameters[0], ...statements, parameters: [...parameters, now], now }, read);
@@ -70,6 +72,7 @@ export class Inbox<Db extends object> extends InboxFile<Db> {
   /** Calls a function at once, in a transaction of its own. Waiting for another process blocks the thread. */
   callSync(name: string, ...parameters: SqlValue[]): SqlValue {
     this.requireOpen();
+    this.#requireNotWaitedFor(name);
     const sql = selectOf(name, parameters.length);
     const row = this.patiently(() => this.write(() => this.main.use((connection) => connection.get(sql, ...parameters, this.now()))));
     this.announce();
@@ -124,6 +127,15 @@ export class Inbox<Db extends object> extends InboxFile<Db> {
 
   protected tidy(): void {
     this.writer.tidy();
+  }
+
+  /** @throws UsageError inside a handler that holds the lock. */
+  #requireNotWaitedFor(name: string): void {
+    if (!holdsLock(this.lock)) return;
+    throw knockerError(
+      "usage",
+      `${name}: this handler has held the write lock since its first use of tx, and the call would wait for it in vain. Call it before the first use of tx, or write through tx`,
+    );
   }
 
   async #end(): Promise<void> {

@@ -2,17 +2,20 @@
 
 import { AsyncLocalStorage } from "node:async_hooks";
 
+import type { WriteLock } from "./lock.js";
+
 interface Running {
   /** The worker and the inbox that the handler runs for. */
   readonly owners: readonly unknown[];
+  readonly transaction: { holds(lock: WriteLock): boolean };
   ended: boolean;
 }
 
 const current = new AsyncLocalStorage<Running>();
 
 /** Runs a handler. */
-export async function runningFor<T>(owners: readonly unknown[], work: () => Promise<T>): Promise<T> {
-  const running: Running = { owners, ended: false };
+export async function runningFor<T>(owners: readonly unknown[], transaction: Running["transaction"], work: () => Promise<T>): Promise<T> {
+  const running: Running = { owners, transaction, ended: false };
   try {
     return await current.run(running, work);
   } finally {
@@ -25,4 +28,10 @@ export async function runningFor<T>(owners: readonly unknown[], work: () => Prom
 export function isInHandlerOf(owner: unknown): boolean {
   const running = current.getStore();
   return running !== undefined && !running.ended && running.owners.includes(owner);
+}
+
+/** Whether this is called from inside a handler whose transaction holds that lock: it would wait for itself. */
+export function holdsLock(lock: WriteLock): boolean {
+  const running = current.getStore();
+  return running !== undefined && !running.ended && running.transaction.holds(lock);
 }

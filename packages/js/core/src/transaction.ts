@@ -5,12 +5,15 @@ import { BusyError, KnockerError, knockerError } from "./errors.js";
 import { guard } from "./guard.js";
 import type { WriteLock } from "./lock.js";
 import type { Inbox } from "./inbox.js";
+import { textOf } from "./thrown-text.js";
 
 /**
  * How long the first use waits for another process in place, in milliseconds: about one commit of it. A shorter wait would run handlers again in vain while
  * another process receives; a longer one would hold up this thread's event loop.
  */
 const IN_PLACE_MS = 25;
+
+const SQLITE_BUSY = 5;
 
 /** The transaction of one run of an event's handlers, on a connection that nobody else uses meanwhile. */
 export class LazyTransaction<Db extends object> {
@@ -23,6 +26,7 @@ export class LazyTransaction<Db extends object> {
   /** What it could not be begun for, where that was no conflict. */
   refusedBy: KnockerError | undefined;
   #over = false;
+  #letOwnerWait = (): void => {};
   readonly #endIterators: () => void;
   readonly #inbox: Inbox<Db>;
   readonly #connection: Connection<Db>;
@@ -65,8 +69,25 @@ export class LazyTransaction<Db extends object> {
     return this.begun && !this.#over && !this.#connection.inTransaction;
   }
 
+  /** Whether it holds this lock now. */
+  holds(lock: WriteLock): boolean {
+    return this.begun && !this.#over && lock === this.#lock;
+  }
+
+  /** What a handler threw; where another connection of its own has met the lock that it holds itself, in words that say so. */
+  explained(error: unknown): unknown {
+    if (!this.begun || !isLocked(error)) return error;
+    return knockerError(
+      "busy",
+      `${textOf((error as Error).message)}: this handler has held the write lock of ${this.#inbox.file || "the database"} since its first use of tx, and whatever writes there through another connection waits for it in vain. Write through tx, or before its first use`,
+      error,
+    );
+  }
+
   #end(): void {
     this.#over = true;
+    this.#letOwnerWait();
+    this.#letOwnerWait = () => {};
     this.#lock.give(this);
   }
 
@@ -93,10 +114,27 @@ export class LazyTransaction<Db extends object> {
     }
     this.begun = true;
     this.#lock.take(this);
+    this.#letOwnerWait = this.#inbox.letOwnerNotWait();
   }
 
   #refused(cause?: unknown): KnockerError {
     this.conflicted = true;
     return knockerError("busy", "another transaction holds the write lock; the handlers of this event run again after it", cause);
   }
+}
+
+/** How deep query builders wrap a driver's error. */
+const DEEPEST_CAUSE = 5;
+
+/** Whether a driver's error, or one that was made of it, says that the lock is held elsewhere. A Knocker error has words of its own. */
+function isLocked(error: unknown): boolean {
+  try {
+    for (let at = error, depth = 0; at instanceof Error && !(at instanceof KnockerError) && depth < DEEPEST_CAUSE; at = at.cause, depth++) {
+      const { code, errcode, errno } = at as { code?: unknown; errcode?: unknown; errno?: unknown };
+      if (/^SQLITE_BUSY/.test(String(code)) || (Number(errcode ?? errno) & 0xff) === SQLITE_BUSY) return true;
+    }
+  } catch {
+    // What a handler throws may refuse to be looked at.
+  }
+  return false;
 }
