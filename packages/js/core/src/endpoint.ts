@@ -12,7 +12,7 @@ import { handleHono, type HonoHandler } from "./http/hono.js";
 import { PUBLIC_URL } from "./http/url.js";
 import { bodyForSql, checkRequest, headersForSql, type WebhookRequest, requestForSql } from "./request.js";
 import { INGEST_FIELDS, type IngestFields, type Receipt, readReceipt, type Verdict } from "./receipt.js";
-import { isUnset, type Secrets, type SecretsFunction, secretsJson, type SecretsOfRequest, secretsRequest } from "./secrets.js";
+import { isEmpty, type Secrets, type SecretsFunction, secretsJson, type SecretsOfRequest, secretsRequest } from "./secrets.js";
 import type { Inbox } from "./inbox.js";
 import { declarationOf, type EndpointSettings, SETTINGS } from "./settings.js";
 
@@ -56,16 +56,30 @@ export class Endpoint<Tx extends object> {
     checkObject(this.#where, options, OPTIONS);
     const { secrets, publicUrl, ...settings } = options;
     const list = typeof secrets === "function" ? "[]" : secretsJson(this.#where, secrets);
-    if ("secrets" in options && typeof secrets !== "function" && isUnset(secrets, list)) {
-      throw knockerError(
-        "usage",
-        `${this.#where}: secrets holds no secret, only empty or undefined ones: an environment variable may be unset`,
-      );
-    }
+    if (typeof secrets !== "function" && list === "[]") this.#requireSecret(settings.provider, "secrets" in options && !isEmpty(secrets));
     this.#inbox.declare(this.name, declarationOf(this.#where, settings));
     this.#secrets = typeof secrets === "function" ? { find: secrets, list } : { list };
     this.#publicUrl = publicUrl;
     this.#limitUntil = 0;
+  }
+
+  /**
+   * Without a secret nothing could ever be verified, which nobody would see before the first request.
+   * @param isMeant whether some were given, all of them unset or empty.
+   */
+  #requireSecret(provider: string | undefined, isMeant: boolean): void {
+    const sql = "SELECT needs_secret FROM knocker_providers WHERE ? IN (SELECT name UNION ALL SELECT value FROM json_each(aliases))";
+    const needed = typeof provider === "string" && this.#inbox.all(sql, provider)[0]?.["needs_secret"] === 1;
+    if (!needed && !isMeant) return;
+    const name = `${this.name
+      .toUpperCase()
+      .replace(/[^A-Z0-9]+/g, "_")
+      .replace(/^_|_$/g, "")}_WEBHOOK_SECRET`;
+    const what = isMeant ? "secrets holds none, only empty or undefined ones" : `${provider} needs a secret, and there is none`;
+    throw knockerError(
+      "usage",
+      `${this.#where}: ${what}; write secrets: [process.env.${name}], and set that environment variable. A process that only runs handlers takes endpoint(${JSON.stringify(this.name)}) as it is`,
+    );
   }
 
   /** @throws UnknownEndpointError where the file has no endpoint of this name. */

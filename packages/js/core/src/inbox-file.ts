@@ -10,6 +10,7 @@ import { knockerError, ReadOnlyError } from "./errors.js";
 import { claimFile, loadOn } from "./library.js";
 import { Link, type LinkSource } from "./link.js";
 import { type WriteLock, lockOf, whenFree } from "./lock.js";
+import { explainedOpening } from "./opening.js";
 import { checkOptions, checkPath, CLOCK_TIME, type OpenOptions } from "./options.js";
 import { type Log, logOf } from "./log.js";
 import { Place } from "./place.js";
@@ -68,13 +69,13 @@ export abstract class InboxFile<Db extends object> implements LinkSource<Db> {
     this.busyTimeoutMs = options.busyTimeoutMs ?? 5000;
     this.log = logOf(options.logger);
     this.telling = new Telling(this.log, options);
-    const first = this.#first(source);
+    const first = this.#explained(source, () => this.#first(source));
     this.file = first.file;
     this.lock = lockOf(this.file);
     this.disk = diskOf(this.file);
     this.main = new Link<Db>(this, first);
     try {
-      this.patiently(() => this.write(() => this.main.use((connection) => this.#bootstrap(connection))));
+      this.#explained(source, () => this.patiently(() => this.write(() => this.main.use((connection) => this.#bootstrap(connection)))));
     } catch (error) {
       this.#releaseFile();
       if (this.#owned) this.main.drop();
@@ -235,6 +236,14 @@ export abstract class InboxFile<Db extends object> implements LinkSource<Db> {
       // It may be another by now.
       const current = this.main.current;
       if (current) this.setBusyTimeout(current, 0);
+    }
+  }
+
+  #explained<T>(source: { path: string } | { database: Db }, work: () => T): T {
+    try {
+      return work();
+    } catch (error) {
+      throw "path" in source ? explainedOpening(source.path, error) : error;
     }
   }
 

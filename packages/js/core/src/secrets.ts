@@ -46,9 +46,9 @@ export function secretsJson(where: string, secrets: SecretsOfRequest): string {
   return JSON.stringify(list.filter((secret) => typeof secret === "string" && secret.trim() !== ""));
 }
 
-/** Secrets that were meant and are not there. An empty list says that there are none. */
-export function isUnset(secrets: SecretsOfRequest, json: string): boolean {
-  return json === "[]" && !(Array.isArray(secrets) && secrets.length === 0);
+/** Whether this says that there are none: not one that is undefined or blank, which was meant and is not there. */
+export function isEmpty(secrets: SecretsOfRequest): boolean {
+  return Array.isArray(secrets) && secrets.length === 0;
 }
 
 /** For messages, which must not hold a secret of whatever type. */

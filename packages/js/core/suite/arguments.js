@@ -169,7 +169,7 @@ export default function refusals(runtime) {
       const circle = {};
       circle.circle = circle;
       for (const options of [circle, { tolerance_s: 5n }]) {
-        const error = await failure(() => hooks.endpoint("shop", { provider: "github", options }));
+        const error = await failure(() => hooks.endpoint("shop", { provider: "github", secrets: "test-secret", options }));
         assert.ok(error instanceof knocker.InvalidArgumentError, String(error));
       }
       await hooks.close();

@@ -123,7 +123,7 @@ export default function fetching(runtime) {
       const { hooks } = github(runtime);
       const off = hooks.endpoint("off", { provider: "github", secrets: [SECRET], enabled: false });
       assert.equal((await off.fetch(request(push(runtime)))).status, 410);
-      const gone = hooks.endpoint("gone", { provider: "github" });
+      const gone = hooks.endpoint("gone", { provider: "github", secrets: SECRET });
       hooks.query("DELETE FROM _knocker_endpoints WHERE name = 'gone' RETURNING id");
       assert.equal((await gone.fetch(request(push(runtime)))).status, 404);
       await hooks.close();

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { chmodSync } from "node:fs";
 import { join } from "node:path";
 
 import { failure, file, folder, rows, value } from "./workplace.js";
@@ -52,6 +53,37 @@ export default function loading(runtime) {
       const fast = runtime.open(file(), { synchronous: "normal" });
       assert.equal(Object.values(fast.query("PRAGMA synchronous")[0])[0], 1);
       await fast.close();
+    });
+
+    it("says what is wrong with a path that cannot be opened", async () => {
+      const within = folder();
+      const missing = await failure(() => runtime.open(join(within, "nowhere/app.db")));
+      assert.ok(missing instanceof knocker.IoError);
+      assert.equal(missing.message, `cannot open ${within}/nowhere/app.db: there is no folder ${within}/nowhere`);
+      assert.deepEqual([missing.retryable, /create the folder/.test(missing.hint)], [false, true]);
+      const itself = await failure(() => runtime.open(within));
+      assert.match(itself.message, /it is a folder$/);
+    });
+
+    it("says so where this user may not write", async () => {
+      const readOnly = folder();
+      const path = join(readOnly, "app.db");
+      await runtime.open(path).close();
+      chmodSync(path, 0o444);
+      chmodSync(readOnly, 0o555);
+      // Nobody, where everything is allowed to the one that runs this.
+      const nobody = process.geteuid() === 0 ? 65534 : process.geteuid();
+      const before = process.geteuid();
+      process.seteuid(nobody);
+      try {
+        const folderAlone = await failure(() => runtime.open(join(readOnly, "new.db")));
+        assert.match(folderAlone.message, /cannot open .*new\.db: this user may not write to the folder /);
+        const both = await failure(() => runtime.open(path));
+        assert.match(both.message, /cannot open .*app\.db: this user may not write to the file$/);
+      } finally {
+        process.seteuid(before);
+        chmodSync(readOnly, 0o755);
+      }
     });
 
     it("refuses settings that it does not know", async () => {

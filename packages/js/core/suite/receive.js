@@ -47,7 +47,7 @@ export default function receive(runtime) {
 
     it("gives each caller of a group its own error", async () => {
       const { hooks, endpoint } = github(runtime);
-      const stranger = hooks.endpoint("nobody", { provider: "github" });
+      const stranger = hooks.endpoint("nobody", { provider: "github", secrets: SECRET });
       hooks.query("DELETE FROM _knocker_endpoints WHERE name = 'nobody' RETURNING id");
       const [good, bad, alsoGood] = await Promise.allSettled([
         endpoint.receive(push(runtime)),
@@ -164,20 +164,23 @@ export default function receive(runtime) {
       const { hooks, endpoint } = github(runtime, {}, { secrets: [undefined, "", "old-test-secret", SECRET] });
       assert.equal((await endpoint.receive(push(runtime))).outcome, "accepted");
       assert.equal((await endpoint.receive(push(runtime, { secret: "old-test-secret" }))).outcome, "accepted");
-      const bare = hooks.endpoint("bare", { provider: "github" });
+      const bare = hooks.endpoint("bare", { provider: "github", secrets: () => undefined });
       assert.equal((await bare.receive(push(runtime))).reason, "no_secret");
       await hooks.close();
     });
 
     it("that are all unset are refused at once, not with each request", async () => {
       const { hooks } = github(runtime);
-      for (const secrets of [undefined, "", [undefined], ["", undefined]]) {
-        const error = await failure(() => hooks.endpoint("shop", { provider: "github", secrets }));
-        assert.ok(error instanceof knocker.UsageError, JSON.stringify(secrets));
-        assert.match(error.message, /endpoint "shop": .*environment variable may be unset/);
+      for (const options of [{}, { secrets: [] }, ...[undefined, "", [undefined], ["", " "]].map((secrets) => ({ secrets }))]) {
+        const error = await failure(() => hooks.endpoint("our-shop", { provider: "github", ...options }));
+        assert.ok(error instanceof knocker.UsageError, JSON.stringify(options));
+        assert.match(error.message, /endpoint "our-shop": .*secrets: \[process\.env\.OUR_SHOP_WEBHOOK_SECRET\]/);
       }
-      assert.deepEqual(hooks.query("SELECT name FROM knocker_endpoints WHERE name = 'shop'"), []);
-      hooks.endpoint("shop", { provider: "github", secrets: [] });
+      assert.ok((await failure(() => hooks.endpoint("shop", { secrets: [undefined] }))) instanceof knocker.UsageError);
+      assert.deepEqual(hooks.query("SELECT name FROM knocker_endpoints WHERE name LIKE '%shop'"), []);
+      hooks.endpoint("shop", { secrets: [] });
+      // Its first request brings the secret.
+      hooks.endpoint("asana", { provider: "asana" });
       await hooks.close();
     });
 
@@ -264,17 +267,23 @@ export default function receive(runtime) {
     it("have the settings of their last registration, but keep what an operator switched off", async () => {
       const { hooks } = github(runtime);
       const stored = () => hooks.query("SELECT * FROM knocker_endpoints WHERE name = 'shop'")[0];
-      hooks.endpoint("shop", { provider: "github", maxAttempts: 3, backoff: { baseS: 1, factor: 2, capS: 9 }, enabled: false });
+      hooks.endpoint("shop", {
+        provider: "github",
+        secrets: SECRET,
+        maxAttempts: 3,
+        backoff: { baseS: 1, factor: 2, capS: 9 },
+        enabled: false,
+      });
       assert.deepEqual([stored().max_attempts, stored().enabled], [3, 0]);
       assert.deepEqual(JSON.parse(stored().backoff), { base_s: 1, factor: 2, cap_s: 9 });
-      hooks.endpoint("shop", { provider: "github", backoff: { capS: 60 } });
+      hooks.endpoint("shop", { provider: "github", secrets: SECRET, backoff: { capS: 60 } });
       assert.deepEqual([stored().max_attempts, stored().enabled], [10, 0]);
       assert.deepEqual(
         JSON.parse(stored().backoff),
         { base_s: 5, factor: 4, cap_s: 60 },
         "of the backoff, too, what is left out has its default",
       );
-      hooks.endpoint("shop", { provider: "github", enabled: true, unhandled: "ignore" });
+      hooks.endpoint("shop", { provider: "github", secrets: SECRET, enabled: true, unhandled: "ignore" });
       assert.deepEqual([stored().enabled, stored().unhandled], [1, "ignore"]);
       await hooks.close();
     });
