@@ -85,14 +85,27 @@ def test_the_shop_can_be_operated(tmp_path: Path) -> None:
         assert hooks.policies()[0].policy["handled_s"] == 30 * 86400
 
 
+@pytest.mark.parametrize("module", ["sqlalchemy_handlers", "django_shop"])
+def test_handlers_write_with_an_orm(module: str, tmp_path: Path) -> None:
+    database = tmp_path / "shop.db"
+    with knocker.open(database) as hooks:
+        stripe = hooks.endpoint("stripe", provider="stripe", secrets=["whsec_test"])
+        stripe.receive(checkout())
+        command = f"from {module} import hooks; print([status for _, status in hooks.worker().drain()])"
+        assert run("-c", command, SHOP_DB=str(database)) == "['handled']\n"
+        session = json.loads((PAYLOADS / "stripe-checkout-session-completed.json").read_text())["data"]["object"]
+        (table,) = [name for (name,) in hooks.database.rows("SELECT name FROM sqlite_schema WHERE name LIKE '%sale%' AND type = 'table'")]
+        assert hooks.database.rows(f"SELECT id, total FROM {table}") == [(session["id"], session["amount_total"])]
+
+
 def test_sqlalchemys_session_holds_row_and_event(tmp_path: Path) -> None:
     output = run("sqlalchemy_orders.py", SHOP_DB=str(tmp_path / "shop.db"))
     assert output == "[('shipment.created', 's-1', 'received')]\n"
 
 
-def run(script: str, **environment: str) -> str:
+def run(*arguments: str, **environment: str) -> str:
     done = subprocess.run(
-        [sys.executable, script],
+        [sys.executable, *arguments],
         cwd=EXAMPLES,
         env={**os.environ, **SECRETS, "PYTHONPATH": SOURCE, "PYTHONDONTWRITEBYTECODE": "1", **environment},
         capture_output=True,

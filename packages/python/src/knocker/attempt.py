@@ -96,15 +96,20 @@ class AttemptRunner:
         if not handlers:
             return self._unwanted(job, report)
         raised: BaseException | None = None
+        after_commit: list[Callable[[], None]] = []
         try:
-            self._run_handlers(event, handlers)
+            after_commit = self._run_handlers(event, handlers)
         # SystemExit and the like end a handler, not the worker.
         except BaseException as error:
             raised = error
             self._transaction.roll_back()
             if not isinstance(error, Ignore):
                 report.failed(error)
-        return self._recorded(lambda: self._write(job, raised, report.duration_ms()), job, report)
+        status = self._recorded(lambda: self._write(job, raised, report.duration_ms()), job, report)
+        if status == "handled":
+            for action in after_commit:
+                report.follow(action)
+        return status
 
     def _recorded(self, write: Callable[[], str], job: Job, report: AttemptReport) -> str:
         try:
@@ -163,7 +168,8 @@ class AttemptRunner:
         self._database.checkpoints.committed(self._transaction.connection, 1)
         return status
 
-    def _run_handlers(self, event: Event, handlers: Sequence[Handler]) -> None:
+    def _run_handlers(self, event: Event, handlers: Sequence[Handler]) -> list[Callable[[], None]]:
+        """Runs them in order, and returns what is to be done after the commit."""
         # With a coroutine function among them, what an earlier one begins must not be in the way of the loop's other handlers.
         gate = self._gate() if any(inspect.iscoroutinefunction(handler) for handler in handlers) else None
         while True:
@@ -172,6 +178,8 @@ class AttemptRunner:
             try:
                 for handler in handlers:
                     self._call(handler, event, attempt)
+                for action in attempt.at_return:
+                    action()
             except BaseException as error:
                 # A handler may have made another error of it.
                 if not attempt.conflicted and not isinstance(error, LoopBusyError):
@@ -181,7 +189,7 @@ class AttemptRunner:
             if attempt.was_ended:
                 raise UsageError(ENDED)
             if not attempt.conflicted:
-                return
+                return attempt.after_commit
             self._transaction.roll_back()
             gate = self._gate()
             gate.wait_until_free()

@@ -72,6 +72,10 @@ class AttemptReport:
         """Logs what became of it."""
         self._log(logging.INFO, status, status=status, duration_ms=self.duration_ms())
 
+    def follow(self, action: Callable[[], None]) -> None:
+        """Does what handlers have left for after the commit: the event is handled whatever comes of it."""
+        self._call("what was to follow the commit", action)
+
     def _call(self, name: str, hook: Callable[..., Any], *arguments: Any) -> None:
         try:
             hook(*arguments)

@@ -176,6 +176,14 @@ class Unguarded:
         """A new cursor."""
         return self._driver_class.cursor(self._connection)
 
+    def create_function(self, *arguments: Any, **named: Any) -> None:
+        """One that stays on the connection and is none of a handler's settings."""
+        self._driver_class.create_function(self._connection, *arguments, **named)
+
+    def create_aggregate(self, *arguments: Any, **named: Any) -> None:
+        """As :meth:`create_function`."""
+        self._driver_class.create_aggregate(self._connection, *arguments, **named)
+
     def close(self) -> None:
         """Closes the connection."""
         self._driver_class.close(self._connection)

@@ -22,7 +22,7 @@ from knocker.loop_gate import LoopBusyError, LoopGate
 _RESULT_PATIENCE_S = 60.0
 _PAUSE_S = 0.005
 
-_OVER = "tx is of one attempt, and that attempt is over: do not keep it, or its cursors, beyond the handler"
+OVER = "tx is of one attempt, and that attempt is over: do not keep it, or its cursors, beyond the handler"
 ENDED = "the transaction ended before the handlers: leave COMMIT and ROLLBACK to the worker, and pass on errors of a full or failing disk"
 
 CURRENT: ContextVar[AttemptTransaction | None] = ContextVar("knocker_attempt", default=None)
@@ -40,6 +40,10 @@ class AttemptTransaction:
         self.begun_at_ms = 0
         self.conflicted = False
         self.depth = 0
+        self.at_return: list[Callable[[], None]] = []
+        """What is to be done when the handlers have returned, in their transaction; what it raises is theirs."""
+        self.after_commit: list[Callable[[], None]] = []
+        """What is to be done when their writes are committed."""
         self._connection = connection
         self._now_ms = now_ms
         self._ended = False
@@ -114,7 +118,7 @@ class AttemptTransaction:
 
     def _check(self) -> None:
         if self._over or CURRENT.get() not in (None, self):
-            raise ClosedError(_OVER)
+            raise ClosedError(OVER)
         if self.conflicted:
             raise LoopBusyError
         if self._ended or (self.begun and not self._connection.in_transaction):

@@ -7,12 +7,17 @@ Add the app, so that every SQLite connection of the project loads the library, a
     INSTALLED_APPS = [..., "knocker.django"]
     DATABASES = {"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": "app.db", "OPTIONS": knocker.django.options()}}
 
-The hooks themselves are opened with :func:`knocker.open` on the same file, with connections of their own.
+The hooks themselves are opened with :func:`knocker.open` on the same file, with connections of their own. A handler's models write
+through its ``tx`` inside ``with knocker.django.using(tx):``.
 """
 
 from __future__ import annotations
 
 from typing import Any
+
+from knocker.django.handlers import using
+
+__all__ = ["options", "using"]
 
 
 def options() -> dict[str, Any]:
