@@ -40,7 +40,7 @@ pub fn arguments() -> Vec<Argument> {
     let argument = |form: &&Form| {
         let defaults = match form.name {
             "EndpointSettings" => &settings,
-            "Backoff" => &settings["backoff"],
+            "BackoffSettings" => &settings["backoff"],
             _ => &Value::Null,
         };
         let key = |key: &Key| argument_key(key, &defaults[key.name]);

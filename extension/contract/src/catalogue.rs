@@ -18,6 +18,15 @@ pub struct Function {
     about: String,
     arguments: Vec<FunctionArgument>,
     result: Gift,
+    /// What calls it in each package.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    method: Option<Method>,
+}
+
+#[derive(Serialize)]
+struct Method {
+    of: &'static str,
+    name: &'static str,
 }
 
 #[derive(Serialize)]
@@ -55,6 +64,7 @@ pub fn functions() -> Vec<Function> {
             about: signature.about.trim().to_owned(),
             arguments: required.chain(optional).collect(),
             result: Gift { gives, nullable },
+            method: packages::METHODS.iter().find(|(function, ..)| *function == signature.name).map(|&(_, of, name)| Method { of, name }),
         }
     };
     FUNCTIONS.iter().map(function).collect()

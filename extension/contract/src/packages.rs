@@ -40,6 +40,55 @@ pub fn lists() -> Vec<List> {
     }]
 }
 
+/// What a package has beside records and arguments, with the same name in each language.
+#[derive(Serialize)]
+pub struct Concept {
+    name: &'static str,
+    about: &'static str,
+}
+
+/// The types that are each language's own idiom.
+pub const CONCEPTS: &[Concept] = &[
+    Concept { name: "Hooks", about: "What `open` gives: Knocker on one SQLite file." },
+    Concept { name: "Endpoint", about: "A name in the URL, who may send there, and the handlers of what arrives." },
+    Concept { name: "WebhookRequest", about: "One HTTP request as it came." },
+    Concept { name: "Event", about: "What a handler gets: what happened at the provider, to be processed once." },
+    Concept { name: "EventDelivery", about: "The HTTP request that brought the event." },
+    Concept { name: "Worker", about: "What claims events and runs their handlers." },
+    Concept { name: "Leases", about: "The queue call by call, for a worker of one's own." },
+    Concept { name: "Job", about: "An event that is leased to a worker." },
+    Concept { name: "Retry", about: "A decision: the attempt failed, try again." },
+    Concept { name: "Ignore", about: "A decision: the event is of no interest." },
+    Concept { name: "Dead", about: "A decision: the event can never be handled." },
+];
+
+/// Function, and the type and the name of the method that calls it in each package.
+pub const METHODS: &[(&str, &str, &str)] = &[
+    ("knocker_endpoint", "Hooks", "endpoint"),
+    ("knocker_receive", "Endpoint", "receive"),
+    ("knocker_ingest", "Endpoint", "ingest"),
+    ("knocker_verify", "Endpoint", "verify"),
+    ("knocker_claim", "Leases", "claim"),
+    ("knocker_handled", "Leases", "handled"),
+    ("knocker_failed", "Leases", "failed"),
+    ("knocker_skipped", "Leases", "skipped"),
+    ("knocker_extend", "Leases", "extend"),
+    ("knocker_release", "Leases", "release"),
+    ("knocker_next_due", "Leases", "next_due_ms"),
+    ("knocker_replay", "Hooks", "replay"),
+    ("knocker_requeue", "Hooks", "requeue"),
+    ("knocker_ignore", "Hooks", "ignore"),
+    ("knocker_replay_delivery", "Hooks", "replay_delivery"),
+    ("knocker_replay_where", "Hooks", "replay_where"),
+    ("knocker_requeue_where", "Hooks", "requeue_where"),
+    ("knocker_ignore_where", "Hooks", "ignore_where"),
+    ("knocker_prune_events", "Hooks", "prune_events"),
+    ("knocker_prune_deliveries", "Hooks", "prune_deliveries"),
+    ("knocker_retention", "Hooks", "retention"),
+    ("knocker_retain", "Hooks", "retain"),
+    ("knocker_stats", "Hooks", "stats"),
+];
+
 /// The classes that several others extend.
 pub fn families() -> Vec<ErrorFamily> {
     vec![

@@ -18,7 +18,7 @@ use crate::store::Store;
 use crate::verifier::Verifier;
 
 form! {
-    /// The settings of an endpoint. One that is left out keeps its stored value, null puts the default back.
+    /// The settings of an endpoint; null stands for the default.
     SETTINGS = "EndpointSettings" {
         /// Name of a provider; without one the endpoint takes trusted ingress only.
         "provider": Kind::Text;
@@ -48,8 +48,8 @@ form! {
 }
 
 form! {
-    /// The delay between attempts. Of its keys too, one that is left out keeps its stored value.
-    BACKOFF = "Backoff" {
+    /// The delay between attempts; null stands for the default.
+    BACKOFF = "BackoffSettings" {
         /// Delay after the first attempt.
         "base_s": Kind::Number(0.0, 2_592_000.0);
         /// What each further attempt multiplies it by.

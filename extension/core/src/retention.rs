@@ -11,7 +11,7 @@ use crate::store::Store;
 
 form! {
     /// How long rows are kept. An age that is left out or null keeps them for ever; with no age at all the policy is removed.
-    POLICY = "RetentionPolicy" {
+    POLICY = "RetentionSettings" {
         /// The endpoint; left out or null: every one without its own policy.
         "endpoint": Kind::Text;
         /// Age of handled events, since their last activity.

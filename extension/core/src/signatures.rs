@@ -175,7 +175,7 @@ parameters! {
     /// Which deliveries.
     DELIVERIES_FILTER = "filter", Takes::Form("PruneDeliveriesFilter");
     /// How long rows are kept.
-    POLICY = "policy", Takes::Form("RetentionPolicy");
+    POLICY = "policy", Takes::Form("RetentionSettings");
 }
 
 functions! {

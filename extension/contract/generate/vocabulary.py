@@ -1,0 +1,74 @@
+"""``docs/vocabulary.md``: one concept, one name, in each language's spelling."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from contract import Contract, Spelling, camel, pascal
+
+SPELLING = Spelling(name=lambda name: name, method=lambda name: f"{name}()", code="`", words={})
+
+HEAD = """<!-- Generated from extension/contract/contract.json by `make contract`; do not edit. -->
+# Vocabulary
+
+The same concept has the same name in SQL, in Rust and in each package, in that language's spelling. Fields, settings and the keys of filters are spelled as the methods are:
+`max_attempts` in SQL, Rust, Python, Ruby and Elixir, `maxAttempts` in JavaScript, `MaxAttempts` in Go. Words in rows (`lease_expired`) are the same everywhere.
+
+Four things that are easily confused have four names: a signature's **verdict** (`Verdict`), what a handler says (`Decision`), how one attempt ended (`AttemptResult`), and what became
+of a delivery (`DeliveryOutcome`).
+
+Go, Ruby and Elixir have no package yet; their names follow from the rules.
+"""
+
+COLUMNS = ["what", "SQL", "Rust", "Python", "JavaScript", "Go", "Ruby", "Elixir", "meaning"]
+
+
+def files(contract: Contract) -> dict[str, str]:
+    """The generated file by its path."""
+    rows = [f"| {' | '.join(COLUMNS)} |", "|" + "---|" * len(COLUMNS)]
+    rows += [f"| {' | '.join(row)} |" for row in table(contract)]
+    return {"docs/vocabulary.md": HEAD + "\n" + "\n".join(rows) + "\n"}
+
+
+def table(contract: Contract) -> Iterator[list[str]]:
+    """The rows."""
+    views = {view["record"]: view["name"] for view in contract.data["views"]}
+    concepts = {concept["name"] for concept in contract.data["concepts"]}
+    for concept in contract.data["concepts"]:
+        yield typed("type", concept["name"], code(views.get(concept["name"], "")), "", concept["about"], contract)
+    for name, record in contract.records.items():
+        if name not in concepts:
+            rust = "" if name in views or name in ("Verdict", "SignedRequest") else code(name)
+            yield typed("record", name, code(views.get(name, "")), rust, record["about"], contract)
+    for name, argument in contract.arguments.items():
+        if name not in concepts:
+            yield typed("argument", name, "", "", argument["about"], contract)
+    for name, one in contract.lists.items():
+        yield typed("words", name, "", "", one["about"], contract)
+    for function in contract.data["functions"]:
+        if "method" not in function:
+            continue
+        of, name = function["method"]["of"], function["method"]["name"]
+        about = contract.told(function["about"], SPELLING)
+        where = of.lower()
+        yield [
+            "call", code(function["name"]), "", code(f"{where}.{name}()"), code(f"{where}.{camel(name)}()"), code(f"{where}.{pascal(name)}()"),
+            code(f"{where}.{name}"), code(f"Knocker.{of}.{name}"), about,
+        ]  # fmt: skip
+    for error in contract.errors:
+        name = f"{error['class']}Error"
+        rust = code(f"Code::{error['class']}") if error["of"] == "extension" else ""
+        yield [
+            "error", code(error["code"]), rust, code(name), code(name), code(f"Err{error['class']}"), code(f"Knocker::{name}"), code(f"Knocker.{name}"),
+            contract.told(error["about"], SPELLING),
+        ]  # fmt: skip
+
+
+def typed(what: str, name: str, sql: str, rust: str, about: str, contract: Contract) -> list[str]:
+    """The row of a type."""
+    told = contract.told(about, SPELLING)
+    return [what, sql, rust, code(name), code(name), code(name), code(f"Knocker::{name}"), code(f"Knocker.{name}"), told]
+
+
+def code(text: str) -> str:
+    return f"`{text}`" if text else ""
