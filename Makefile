@@ -64,11 +64,13 @@ lint: tools-test build ## Formats, lints and types: Rust, Python, JavaScript and
 	cargo fmt --all --check
 	cargo clippy --all-targets -- -D warnings
 	cargo clippy -p knocker-extension -p knocker-recorder -- -D warnings
+	extension/contract/generate/run --check
 	KNOCKER_EXTENSION=$(LIBRARY) packages/python/run-lint
 	KNOCKER_EXTENSION=$(LIBRARY) packages/js/run-lint
 
 contract: tools-test ## Write the contract of the core, and what each package has of it; lint checks both
 	cargo run -q -p knocker-contract
+	extension/contract/generate/run
 
 docs: tools-demo ## Write the generated pages of docs/; test-rust checks them
 	KNOCKER_WRITE_DOCS=1 cargo test -p knocker-core --test provider_page

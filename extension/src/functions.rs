@@ -22,7 +22,6 @@ type Handler = fn(&Store, &Arguments) -> Result<Value>;
 
 /// What each function does.
 const HANDLERS: &[(&str, Handler)] = &[
-    ("knocker_version", |_, _| Ok(Value::Text(knocker_core::VERSION.into()))),
     ("knocker_bootstrap", |store, args| Ok(Value::Integer(store.bootstrap(args.now(0)?)?))),
     ("knocker_endpoint", |store, args| Ok(Value::Integer(store.endpoint(args.text(0)?, args.text(1)?, args.now(2)?)?))),
     ("knocker_receive", receive),
@@ -93,7 +92,9 @@ const HANDLERS: &[(&str, Handler)] = &[
 /// Registers every function, once for each number of arguments that it takes.
 pub(crate) fn register(conn: &Connection, session: &Session) -> rusqlite::Result<()> {
     let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DIRECTONLY;
-    for signature in signatures::FUNCTIONS {
+    // Without a store, which reads the file: packages ask whatever the file is.
+    conn.create_scalar_function("knocker_version", 0, flags, |_| Ok(knocker_core::VERSION))?;
+    for signature in signatures::FUNCTIONS.iter().filter(|signature| signature.name != "knocker_version") {
         let (_, handler) = *HANDLERS.iter().find(|(name, _)| *name == signature.name).expect("each function has a handler");
         let fewest = signature.required.len();
         for arguments in fewest..=fewest + signature.optional.len() {

@@ -35,19 +35,18 @@ TYPES = {
     "texts": "Mapping[str, str]",
 }
 
+SETTINGS = ["BackoffSettings", "EndpointSettings"]
+
 
 def files(contract: Contract) -> dict[str, str]:
     """The generated files by their paths."""
+    others = [argument["name"] for argument in contract.generated_arguments() if argument["name"] not in SETTINGS]
     return {
         f"{FOLDER}/contract.py": constants(contract),
         f"{FOLDER}/errors.py": errors(contract),
         f"{FOLDER}/records.py": records(contract),
-        f"{FOLDER}/settings.py": arguments(contract, ["BackoffSettings", "EndpointSettings"], "The settings of an endpoint"),
-        f"{FOLDER}/filters.py": arguments(
-            contract,
-            [argument["name"] for argument in contract.generated_arguments() if argument["name"] not in ("BackoffSettings", "EndpointSettings")],
-            "What actions, filters and policies may say",
-        ),
+        f"{FOLDER}/settings.py": arguments(contract, SETTINGS, "The settings of an endpoint"),
+        f"{FOLDER}/filters.py": arguments(contract, others, "What actions, filters and policies may say"),
     }
 
 
@@ -78,7 +77,9 @@ def quote(text: str) -> str:
 
 
 def module(about: str, *imports: str) -> str:
-    return f"# {NOTICE}\n" + docstring(f"{about}.") + "\nfrom __future__ import annotations\n" + "".join(f"\n{block}\n" for block in imports)
+    return (
+        f"# {NOTICE}\n" + docstring(f"{about}.") + "\nfrom __future__ import annotations\n" + "".join(f"\n{block}\n" for block in imports)
+    )
 
 
 def exports(names: list[str]) -> str:
@@ -89,7 +90,9 @@ def constants(contract: Contract) -> str:
     library = contract.data["library"]
     text = module("What the library and the package agree on")
     text += f'\nVERSION = "{contract.data["version"]}"\n"""The version that this package was made with: the library must not be older."""\n'
-    text += f'\nENTRY_POINT = "{library["entry_point"]}"\n"""The library\'s function that SQLite calls; not every loader derives its name."""\n'
+    text += (
+        f'\nENTRY_POINT = "{library["entry_point"]}"\n"""The library\'s function that SQLite calls; not every loader derives its name."""\n'
+    )
     names = {"linux": "linux", "macos": "darwin", "windows": "win32"}
     pairs = "".join(f'    "{names[system]}": "{name}",\n' for system, name in library["files"].items())
     text += f'\nLIBRARY_FILES = {{\n{pairs}}}\n"""The library\'s file name by ``sys.platform``."""\n'
@@ -227,7 +230,11 @@ def arguments(contract: Contract, names: list[str], about: str) -> str:
     for one in own:
         text += "\n" + alias(contract, one)
     for argument in known:
-        text += f"\n\nclass {argument['name']}(TypedDict, total=False):\n" + docstring(contract.told(argument["about"], SPELLING), "    ") + "\n"
+        text += (
+            f"\n\nclass {argument['name']}(TypedDict, total=False):\n"
+            + docstring(contract.told(argument["about"], SPELLING), "    ")
+            + "\n"
+        )
         for key in argument["keys"]:
             text += f"    {key['name']}: {argument_type(contract, key)}\n" + docstring(contract.told(meaning_of(key), SPELLING), "    ")
     return text

@@ -200,10 +200,8 @@ def reading(contract: Contract, field: Named, in_row: bool) -> str:
     is_record = kind in contract.records
     if field.get("list"):
         return f"({value} as Values[]).map(read{kind})" if is_record else f"{value} as {TYPES.get(kind, kind)}[]"
-    if in_row and (is_record or kind in ("object", "headers", "texts")):
-        read = f"json({value})"
-    else:
-        read = value
+    is_text = in_row and (is_record or kind in ("object", "headers", "texts"))
+    read = f"json({value})" if is_text else value
     if is_record:
         read = f"read{kind}({read} as Values)"
     elif kind == "time":

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Exponential backoff: `base_s × factor^(attempt − 1)`, at most `cap_s`, and then ±10 % of jitter.
+/// Exponential backoff: `base_s` × `factor`ⁿ⁻¹ after attempt n, at most `cap_s`, and then ±10 % of jitter.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "contract", derive(schemars::JsonSchema))]
 pub struct Backoff {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import date, timedelta
 from types import MappingProxyType
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -88,8 +88,8 @@ def test_an_endpoint_that_does_not_exist_is_named(hooks: knocker.Hooks, orders: 
 def test_an_endpoint_that_does_not_exist_is_not_updated(hooks: knocker.Hooks, orders: knocker.Endpoint) -> None:
     with pytest.raises(knocker.UnknownEndpointError, match="orders"):
         hooks.update_endpoint("ordres", enabled=False)
-    hooks.update_endpoint("orders", enabled=False, backoff=MappingProxyType({"base_s": 7}))
-    assert [(stored.name, stored.enabled, stored.backoff["base_s"]) for stored in hooks.stored_endpoints()] == [("orders", False, 7)]
+    hooks.update_endpoint("orders", enabled=False, backoff=cast(Any, MappingProxyType({"base_s": 7})))
+    assert [(stored.name, stored.enabled, stored.backoff.base_s) for stored in hooks.stored_endpoints()] == [("orders", False, 7)]
     with pytest.raises(knocker.UsageError, match="settings"):
         hooks.update_endpoint("orders", options={"tolerance_s": object()})
 

@@ -193,7 +193,7 @@ class Scenario:
 
     def verify(self, provider: str, options: Json, request: Json, secrets: list[str], **body: str) -> Any:
         arguments = (provider, json.dumps(options), request_of(request, raw_body(body)).to_json(), raw_body(body), json.dumps(secrets))
-        return knocker.Verdict.from_json(self.hooks.database.call("knocker_verify", *arguments))
+        return knocker.Verdict.read(json.loads(self.hooks.database.call("knocker_verify", *arguments)))
 
     def sign(self, provider: str, options: Json, request: Json, secret: str, **body: str) -> Any:
         unsigned = request_of({"method": "POST", "url": "/", **request}, raw_body(body))

@@ -36,7 +36,7 @@ def test_settings_are_stored(hooks: knocker.Hooks) -> None:
     )
     stored = settings(hooks)
     assert (stored.name, stored.provider, stored.enabled, stored.max_attempts) == ("github", "github", True, 3)
-    assert stored.backoff == {"base_s": 1, "factor": 2, "cap_s": 60}
+    assert stored.backoff == knocker.Backoff(base_s=1, factor=2, cap_s=60)
     assert (stored.max_body_bytes, stored.unhandled, stored.on_redelivery, stored.invalid_per_hour) == (1000, "ignore", "requeue_dead", 5)
     assert (stored.max_refused, stored.max_refused_bytes, stored.max_batch_events) == (6, 7_000_000, 8)
 
@@ -52,12 +52,12 @@ def test_what_the_code_no_longer_says_goes_back_to_its_default(tmp_path: Path) -
 def test_a_part_of_the_backoff_that_is_left_out_has_its_default_too(hooks: knocker.Hooks) -> None:
     endpoint = hooks.endpoint("github", provider="github", secrets=SECRET, backoff={"base_s": 1, "factor": 2, "cap_s": 60})
     endpoint.configure(provider="github", backoff={"base_s": 7})
-    assert settings(hooks).backoff == {"base_s": 7, "factor": 4, "cap_s": 21600}
+    assert settings(hooks).backoff == knocker.Backoff(base_s=7, factor=4, cap_s=21600)
     endpoint.configure(provider="github")
-    assert settings(hooks).backoff == {"base_s": 5, "factor": 4, "cap_s": 21600}
+    assert settings(hooks).backoff == knocker.Backoff(base_s=5, factor=4, cap_s=21600)
     # An operator's change is of the named part alone.
     hooks.update_endpoint("github", backoff={"factor": 2})
-    assert settings(hooks).backoff == {"base_s": 5, "factor": 2, "cap_s": 21600}
+    assert settings(hooks).backoff == knocker.Backoff(base_s=5, factor=2, cap_s=21600)
 
 
 def test_settings_may_be_any_mapping_and_must_have_a_form_in_json(hooks: knocker.Hooks) -> None:

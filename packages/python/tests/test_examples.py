@@ -82,7 +82,7 @@ def test_the_shop_can_be_operated(tmp_path: Path) -> None:
         assert "1 requeued" in output
         assert "bad_state" in output
         assert "1 waiting, 0 dead" in output
-        assert hooks.policies()[0].policy["handled_s"] == 30 * 86400
+        assert hooks.policies()[0].policy.handled_s == 30 * 86400
 
 
 @pytest.mark.parametrize("module", ["sqlalchemy_handlers", "django_shop"])

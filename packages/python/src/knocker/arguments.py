@@ -83,6 +83,12 @@ def checked_ms(name: str, moment: Any) -> int:
     return int(ms)
 
 
+def to_argument(name: str, given: Mapping[str, Any]) -> str:
+    """A JSON argument: moments and durations become what the core takes, at each key."""
+    plain = {key: seconds(key, value) if isinstance(value, timedelta) else moment_ms(key, value) for key, value in given.items()}
+    return to_json(name, plain)
+
+
 def to_json(name: str, value: Any) -> str:
     """A JSON argument; mappings of any kind, and sets, are what they look like."""
     try:

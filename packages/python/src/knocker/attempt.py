@@ -13,8 +13,7 @@ from knocker.database import Database
 from knocker.decision import Decision, Ignore, Retry, stored_text
 from knocker.driver_errors import translate, translated
 from knocker.endpoint import Endpoint
-from knocker.error_codes import BusyError, LeaseLostError
-from knocker.errors import KnockerError, UsageError
+from knocker.errors import BusyError, KnockerError, LeaseLostError, UsageError
 from knocker.event import Event
 from knocker.handlers import Handler
 from knocker.leases import Job, Leases

@@ -15,8 +15,7 @@ from typing import Literal
 
 from knocker.connection import Connection
 from knocker.driver_errors import translate
-from knocker.error_codes import IoError
-from knocker.errors import KnockerError
+from knocker.errors import IoError, KnockerError
 
 logger = logging.getLogger("knocker.database")
 

@@ -27,8 +27,7 @@ from knocker.connection import (
     rows,
 )
 from knocker.driver_errors import translate, translated
-from knocker.error_codes import ReadOnlyError
-from knocker.errors import ClosedError, FileReplacedError, ForkedError, KnockerError
+from knocker.errors import ClosedError, FileReplacedError, ForkedError, KnockerError, ReadOnlyError
 from knocker.file_identity import OpenFile
 from knocker.file_path import FilePath, absolute, existing, file_name
 from knocker.use_gate import UseGate

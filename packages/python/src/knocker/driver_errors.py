@@ -6,21 +6,8 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from knocker.error_codes import ERRORS, SqliteError
-from knocker.errors import CannotLoadError, KnockerError
-
-# SQLite's primary result codes, and the name that the core has for each.
-_RESULT_CODES = {
-    5: "busy",
-    6: "busy",
-    8: "read_only",
-    9: "interrupted",
-    10: "io_error",
-    11: "corrupt",
-    13: "disk_full",
-    14: "io_error",
-    26: "corrupt",
-}
+from knocker.contract import RESULT_CODES
+from knocker.errors import ERRORS, CannotLoadError, KnockerError
 
 # Python 3.10's sqlite3 does not hand out result codes; these are SQLite's own texts for them.
 _RESULT_TEXTS = {
@@ -39,10 +26,10 @@ _CORE_ERROR = re.compile(r"knocker: ([a-z_]+): (.*)", re.DOTALL)
 
 
 def from_code(code: str, message: str) -> KnockerError:
-    """The error of that code; a code of a newer library is a plain :class:`SqliteError` that names it."""
-    if code in ERRORS:
-        return ERRORS[code](message)
-    return SqliteError(f"{code}: {message}")
+    """The error of that code; one of a newer library is a plain :class:`KnockerError` that has it."""
+    error = ERRORS.get(code, KnockerError)(message)
+    error.code = code
+    return error
 
 
 def translate(error: BaseException) -> KnockerError | None:
@@ -55,7 +42,7 @@ def translate(error: BaseException) -> KnockerError | None:
     result = _result_code(error, text)
     if result is None:
         return None
-    return from_code(_RESULT_CODES.get(result & 0xFF, "sqlite_error"), text)
+    return from_code(RESULT_CODES.get(result & 0xFF, "sqlite_error"), text)
 
 
 def _result_code(error: BaseException, text: str) -> int | None:
@@ -79,7 +66,7 @@ def load_failure(library: str, text: str) -> KnockerError:
     reason = text.removeprefix("error during initialization: ")
     result = _result_of_text(reason)
     if result is not None:
-        return from_code(_RESULT_CODES[result], reason)
+        return from_code(RESULT_CODES[result], reason)
     return CannotLoadError(f"SQLite cannot load {library}: {text}")
 
 

@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
-from typing import Any, Literal, TypeVar
+import json
+from collections.abc import Callable
+from typing import TYPE_CHECKING, TypeVar
 
-from knocker.arguments import to_json
+from knocker.arguments import to_argument
 from knocker.connection import Value
 from knocker.database import Database
 from knocker.endpoint_secrets import EndpointSecrets, Secrets
-from knocker.error_codes import StaleJudgementError, UnknownEndpointError
-from knocker.errors import UsageError
+from knocker.errors import StaleJudgementError, UnknownEndpointError, UsageError
+from knocker.filters import IngestFields
 from knocker.handlers import Handler, Handlers
 from knocker.http.asgi import AsgiApp
 from knocker.http.settings import HttpSettings
 from knocker.http.wsgi import WsgiApp
-from knocker.receipt import Receipt, Verdict
+from knocker.records import Receipt, Verdict
 from knocker.refusals import Refusals
 from knocker.request import Headers, HeadersLike, WebhookRequest, raw_bytes
+from knocker.settings import BackoffSettings, EndpointSettings
 from knocker.ticket import Ticket
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 # A judgement is made again where the settings have changed since.
 _TRIES = 4
@@ -37,7 +42,7 @@ class Endpoint:
         refusals: Refusals,
         name: str,
         secrets: Secrets,
-        settings: Mapping[str, Any] | None,
+        settings: EndpointSettings | None,
     ) -> None:
         self.name = name
         self.handlers = Handlers()
@@ -51,45 +56,16 @@ class Endpoint:
         else:
             self.read_max_body_bytes()
 
-    def configure(
-        self,
-        *,
-        provider: str | None = None,
-        options: Mapping[str, Any] | None = None,
-        enabled: bool | None = None,
-        max_attempts: int | None = None,
-        backoff: Mapping[str, float] | None = None,
-        max_body_bytes: int | None = None,
-        unhandled: Literal["dead", "ignore"] | None = None,
-        on_redelivery: Literal["keep", "requeue_dead"] | None = None,
-        invalid_per_hour: int | None = None,
-        max_refused: int | None = None,
-        max_refused_bytes: int | None = None,
-        max_batch_events: int | None = None,
-    ) -> None:
+    def configure(self, **settings: Unpack[EndpointSettings]) -> None:
         """Stores the settings. What is left out gets its default, also of ``backoff``, so that the code says all there is; only ``enabled``
         keeps its stored value, so that an operator's switch outlives a deploy."""
+        provider = settings.get("provider")
         if provider is not None and self._needs_secret(provider):
             self._secrets.require_any(provider)
-        config: dict[str, Any] = {
-            "provider": provider,
-            "options": options,
-            "max_attempts": max_attempts,
-            # The core keeps a part that is not named at all.
-            "backoff": None if backoff is None else {"base_s": None, "factor": None, "cap_s": None, **backoff},
-            "max_body_bytes": max_body_bytes,
-            "unhandled": unhandled,
-            "on_redelivery": on_redelivery,
-            "invalid_per_hour": invalid_per_hour,
-            "max_refused": max_refused,
-            "max_refused_bytes": max_refused_bytes,
-            "max_batch_events": max_batch_events,
-        }
-        if enabled is not None:
-            config["enabled"] = enabled
+        config = _declaration(settings)
 
         def declare() -> None:
-            self._database.call("knocker_endpoint", self.name, to_json("settings", config))
+            self._database.call("knocker_endpoint", self.name, config)
             self.read_max_body_bytes()
 
         declare()
@@ -142,46 +118,16 @@ class Endpoint:
         receipt = await self._astored("knocker_judge", request.to_json(), request.body, await self._secrets.aof(request))
         return self._told(receipt, request)
 
-    def ingest(
-        self,
-        body: bytes,
-        *,
-        valid: bool,
-        type: str | None = None,
-        key: str | None = None,
-        reason: str | None = None,
-        detail: str | None = None,
-        provider_event_id: str | None = None,
-        provider_delivery_id: str | None = None,
-        method: str | None = None,
-        url: str | None = None,
-        headers: HeadersLike | None = None,
-    ) -> Receipt:
+    def ingest(self, body: bytes, **fields: Unpack[IngestFields]) -> Receipt:
         """Stores a request that you have verified yourself; only ``valid=True`` makes an event.
 
         The dedupe identity is the first that is not empty of ``key``, ``provider_event_id`` and ``provider_delivery_id``.
         """
-        fields = _fields(valid, type, key, reason, detail, provider_event_id, provider_delivery_id, method, url, headers)
-        return self._told(self._stored("knocker_attest", fields, raw_bytes(body)))
+        return self._told(self._stored("knocker_attest", _stated(fields), raw_bytes(body)))
 
-    async def aingest(
-        self,
-        body: bytes,
-        *,
-        valid: bool,
-        type: str | None = None,
-        key: str | None = None,
-        reason: str | None = None,
-        detail: str | None = None,
-        provider_event_id: str | None = None,
-        provider_delivery_id: str | None = None,
-        method: str | None = None,
-        url: str | None = None,
-        headers: HeadersLike | None = None,
-    ) -> Receipt:
+    async def aingest(self, body: bytes, **fields: Unpack[IngestFields]) -> Receipt:
         """As :meth:`ingest`, for coroutines."""
-        fields = _fields(valid, type, key, reason, detail, provider_event_id, provider_delivery_id, method, url, headers)
-        return self._told(await self._astored("knocker_attest", fields, raw_bytes(body)))
+        return self._told(await self._astored("knocker_attest", _stated(fields), raw_bytes(body)))
 
     def verify(self, request: WebhookRequest) -> Verdict:
         """The verdict on a request with this endpoint's provider, options and secrets; nothing is stored.
@@ -203,7 +149,7 @@ class Endpoint:
         ticket = Ticket("knocker_verify", arguments)
         wait = ticket.block()
         self._database.judges.judge(ticket)
-        return Verdict.from_json(wait())
+        return Verdict.read(json.loads(wait()))
 
     def asgi(self) -> AsgiApp:
         """An ASGI app that receives for this endpoint at every path."""
@@ -224,7 +170,7 @@ class Endpoint:
             wait = ticket.block()
             self._database.judges.judge(ticket)
             try:
-                return Receipt.from_json(wait())
+                return Receipt.read(json.loads(wait()))
             except StaleJudgementError:
                 # The settings have changed in between.
                 if not tries_left:
@@ -238,7 +184,7 @@ class Endpoint:
             future = ticket.awaited()
             self._database.judges.judge(ticket)
             try:
-                return Receipt.from_json(await future)
+                return Receipt.read(json.loads(await future))
             except StaleJudgementError:
                 if not tries_left:
                     raise
@@ -252,31 +198,23 @@ class Endpoint:
         self._database.writer.put(ticket)
 
 
-def _fields(
-    valid: bool,
-    type: str | None,
-    key: str | None,
-    reason: str | None,
-    detail: str | None,
-    provider_event_id: str | None,
-    provider_delivery_id: str | None,
-    method: str | None,
-    url: str | None,
-    headers: HeadersLike | None,
-) -> str:
-    given = {
-        "valid": valid,
-        "type": type,
-        "key": key,
-        "reason": reason,
-        "detail": detail,
-        "provider_event_id": provider_event_id,
-        "provider_delivery_id": provider_delivery_id,
-        "method": method,
-        "url": url,
-        "headers": None if headers is None else _repeated(headers),
-    }
-    return to_json("fields", {name: value for name, value in given.items() if value is not None})
+def _declaration(settings: EndpointSettings) -> str:
+    """Says every setting but ``enabled``: the core keeps what is not named, and so it does with the parts of the backoff."""
+    given = dict(settings)
+    if given.get("enabled") is None:
+        given.pop("enabled", None)
+    defaults = dict.fromkeys(EndpointSettings.__optional_keys__ - {"enabled"})
+    backoff = settings.get("backoff")
+    if backoff is not None:
+        given["backoff"] = {**dict.fromkeys(BackoffSettings.__optional_keys__), **backoff}
+    return to_argument("settings", {**defaults, **given})
+
+
+def _stated(fields: IngestFields) -> str:
+    if "valid" not in fields:
+        raise UsageError("ingest: say whether the request is valid: ingest(body, valid=True, key=…)")
+    headers = fields.get("headers")
+    return to_argument("fields", fields if headers is None else {**fields, "headers": _repeated(headers)})
 
 
 def _repeated(headers: HeadersLike) -> dict[str, list[str]]:

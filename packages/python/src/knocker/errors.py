@@ -1,83 +1,328 @@
-"""Errors: one class tree under :class:`KnockerError`.
-
-The core names each failure with a code, and ``knocker_errors`` lists the codes. The classes of :mod:`knocker.error_codes` are generated
-from that table; here stand their families, and the errors of this package itself.
-"""
+# Generated from extension/contract/contract.json by `make contract`; do not edit.
+"""Errors: one class tree under :class:`KnockerError`, a class for each code."""
 
 from __future__ import annotations
 
+from knocker.knocker_error import KnockerError
 
-class KnockerError(Exception):
-    """Base of every error of this package.
-
-    ``code`` is the stable name of the failure, ``retryable`` whether the same call may succeed later, and ``hint`` what the person who
-    reads the error can do. The message never holds a secret.
-    """
-
-    code: str = "error"
-    retryable: bool = False
-    hint: str = ""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message)
-        self.message = message
-
-    def __str__(self) -> str:
-        if not self.hint:
-            return f"{self.code}: {self.message}"
-        return f"{self.code}: {self.message}{'' if self.message.endswith(('.', '?', '!')) else '.'} {self.hint}"
+__all__ = [
+    "BadStateError",
+    "BodyConsumedError",
+    "BusyError",
+    "CallInterruptedError",
+    "CannotLoadError",
+    "ClosedError",
+    "CorruptError",
+    "DatabaseError",
+    "DiskFullError",
+    "FileReplacedError",
+    "ForkedError",
+    "InvalidArgumentError",
+    "IoError",
+    "KnockerError",
+    "LeaseLostError",
+    "LibraryNotFoundError",
+    "LibraryTooOldError",
+    "NestedStatementError",
+    "NotBootstrappedError",
+    "NotFoundError",
+    "ReadOnlyError",
+    "SchemaIncompleteError",
+    "SchemaTooNewError",
+    "SecondSqliteError",
+    "SetupError",
+    "SqliteError",
+    "StaleJudgementError",
+    "UnknownDeliveryError",
+    "UnknownEndpointError",
+    "UnknownEventError",
+    "UnknownProviderError",
+    "UnsupportedSqliteError",
+    "UsageError",
+]
 
 
 class NotFoundError(KnockerError):
-    """Base of errors about an id or a name that does not exist."""
+    """An id or a name that does not exist."""
 
 
 class DatabaseError(KnockerError):
-    """Base of errors of the database itself, which refuses or fails."""
+    """The database itself, which refuses or fails."""
 
 
 class SetupError(KnockerError):
-    """Base of errors of a process in which Knocker cannot run as it is set up."""
+    """A process in which Knocker cannot run as it is set up."""
 
 
-class LibraryNotFoundError(SetupError):
-    """The loadable library is not where it was looked for."""
+class InvalidArgumentError(KnockerError):
+    """An argument has the wrong type, form or value."""
 
-    code = "library_not_found"
-    hint = "Set KNOCKER_EXTENSION to the path of libknocker, or install the knocker-sqlite wheel of this platform."
+    code = "invalid_argument"
+    retryable = False
+    hint = "Correct the argument that the message names."
 
 
-class CannotLoadError(SetupError):
-    """This Python's SQLite refuses or fails to load the library."""
+class UnknownEndpointError(NotFoundError):
+    """No endpoint has that name."""
 
-    code = "cannot_load"
-    hint = "`python -m knocker path` prints which library is used; it must be built for this platform."
+    code = "unknown_endpoint"
+    retryable = False
+    hint = "Declare it with `hooks.endpoint()`, or correct the name in the URL."
+
+
+class UnknownProviderError(NotFoundError):
+    """No provider has that name."""
+
+    code = "unknown_provider"
+    retryable = False
+    hint = "`knocker providers` lists the names."
+
+
+class UnknownEventError(NotFoundError):
+    """No event has that id."""
+
+    code = "unknown_event"
+    retryable = False
+    hint = "`hooks.events()` lists what there is; a pruned event is gone."
+
+
+class UnknownDeliveryError(NotFoundError):
+    """No delivery has that id."""
+
+    code = "unknown_delivery"
+    retryable = False
+    hint = "`hooks.deliveries()` lists what there is; a pruned delivery is gone."
+
+
+class BadStateError(KnockerError):
+    """The event is in a state that this action does not leave."""
+
+    code = "bad_state"
+    retryable = False
+    hint = (
+        "Look at the event's status: replay takes handled, failed, dead and ignored ones, requeue failed, dead and "
+        "ignored ones, ignore received, failed and dead ones; force also takes received and processing ones."
+    )
+
+
+class StaleJudgementError(KnockerError):
+    """The judgement was made for another endpoint, under other settings, or by another version."""
+
+    code = "stale_judgement"
+    retryable = True
+    hint = "Receive the request again. Nothing was written."
+
+
+class LeaseLostError(KnockerError):
+    """The job is not leased to this worker any more."""
+
+    code = "lease_lost"
+    retryable = False
+    hint = (
+        "Another worker has the job or an operator took it, and what the handler wrote is rolled back. Use a longer "
+        "lease for handlers that run long."
+    )
+
+
+class NotBootstrappedError(DatabaseError):
+    """The schema is not there."""
+
+    code = "not_bootstrapped"
+    retryable = False
+    hint = "Open the file with `knocker.open()`, which makes what it needs."
+
+
+class SchemaIncompleteError(DatabaseError):
+    """Part of the schema is missing."""
+
+    code = "schema_incomplete"
+    retryable = False
+    hint = "Restore the tables from a backup; missing indexes, triggers and views are put back when the file is opened."
+
+
+class SchemaTooNewError(DatabaseError):
+    """The file was written by a newer version."""
+
+    code = "schema_too_new"
+    retryable = False
+    hint = "Upgrade Knocker in this process; the file was migrated by a newer version."
+
+
+class BusyError(DatabaseError):
+    """Another connection holds the write lock."""
+
+    code = "busy"
+    retryable = True
+    hint = "Try again. Another connection holds the write lock: keep write transactions short."
+
+
+class ReadOnlyError(DatabaseError):
+    """The database cannot be written."""
+
+    code = "read_only"
+    retryable = False
+    hint = "Open the database read-write and check the permissions of the file and of its folder."
+
+
+class DiskFullError(DatabaseError):
+    """No room for the write."""
+
+    code = "disk_full"
+    retryable = True
+    hint = "Free space on the disk, then try again. Nothing was written."
+
+
+class IoError(DatabaseError):
+    """The operating system failed to read or write."""
+
+    code = "io_error"
+    retryable = True
+    hint = "Check the disk and the system log, then try again. Nothing was written."
+
+
+class CorruptError(DatabaseError):
+    """The file is damaged."""
+
+    code = "corrupt"
+    retryable = False
+    hint = "Restore a backup; SQLite's integrity_check says what is damaged."
+
+
+class CallInterruptedError(DatabaseError):
+    """The host interrupted the call."""
+
+    code = "interrupted"
+    retryable = True
+    hint = "The call was cancelled and nothing was written; try it again."
+
+
+class NestedStatementError(DatabaseError):
+    """Called from inside a statement that already writes."""
+
+    code = "nested_statement"
+    retryable = False
+    hint = "Call it by itself, and not from inside a statement that writes. Nothing was written."
+
+
+class UnsupportedSqliteError(SetupError):
+    """The host's SQLite is older than the oldest one that works."""
+
+    code = "unsupported_sqlite"
+    retryable = False
+    hint = "Use a SQLite of version 3.38.0 or newer."
+
+
+class SecondSqliteError(SetupError):
+    """Another SQLite library of this process has loaded the extension already."""
+
+    code = "second_sqlite"
+    retryable = False
+    hint = "Use one SQLite library per process: two on one file drop each other's locks."
+
+
+class SqliteError(DatabaseError):
+    """SQLite refused for another reason."""
+
+    code = "sqlite_error"
+    retryable = False
+    hint = "The message is SQLite's own; the database may have been changed by hand."
 
 
 class UsageError(KnockerError):
     """The package was called in a way that cannot work; the message says how to call it."""
 
     code = "usage"
+    retryable = False
     hint = "Correct the call as the message says."
 
 
-class ClosedError(UsageError):
-    """Used after the end: hooks after ``close()``, or ``tx`` after its handler."""
-
-    code = "closed"
-    hint = "Use it only while it is open."
-
-
-class ForkedError(UsageError):
-    """Used in a child that was forked while a connection was open that could not be closed before."""
-
-    code = "forked"
-    hint = "Fork before workers start, start them in the child, or begin the child anew (multiprocessing's spawn, subprocess)."
-
-
 class FileReplacedError(DatabaseError):
-    """The file was removed or replaced while it was open. Nothing was stored; the file that is put there is opened."""
+    """The file was removed, or another was put in its place, while it was open. Nothing was stored."""
 
     code = "file_replaced"
     retryable = True
     hint = "The file at the path is opened once it is whole and at rest; where there is none, put one there: the app makes none."
+
+
+class LibraryNotFoundError(SetupError):
+    """The loadable library is not where it was looked for."""
+
+    code = "library_not_found"
+    retryable = False
+    hint = "Set KNOCKER_EXTENSION to the path of libknocker, or install the knocker-sqlite wheel of this platform."
+
+
+class LibraryTooOldError(SetupError):
+    """The loadable library is older than the package."""
+
+    code = "library_too_old"
+    retryable = False
+    hint = (
+        "Use the library that comes with the package: unset KNOCKER_EXTENSION, or let it name one of the package's version or a newer one."
+    )
+
+
+class CannotLoadError(SetupError):
+    """The SQLite of this process refuses or fails to load the library."""
+
+    code = "cannot_load"
+    retryable = False
+    hint = "`python -m knocker path` prints which library is used; it must be built for this platform."
+
+
+class BodyConsumedError(SetupError):
+    """A body parser read the request before Knocker and kept no raw bytes."""
+
+    code = "body_consumed"
+    retryable = False
+    hint = "Mount the webhook route before the body parser, or let the parser keep the raw bytes."
+
+
+class ClosedError(UsageError):
+    """Used after the end: hooks after they were closed, or ``tx`` after its handler."""
+
+    code = "closed"
+    retryable = False
+    hint = "Use it only while it is open."
+
+
+class ForkedError(UsageError):
+    """Used in a child process that was forked while a connection was open."""
+
+    code = "forked"
+    retryable = False
+    hint = "Fork before workers start, start them in the child, or begin the child anew (multiprocessing's spawn, subprocess)."
+
+
+ERRORS: dict[str, type[KnockerError]] = {
+    "invalid_argument": InvalidArgumentError,
+    "unknown_endpoint": UnknownEndpointError,
+    "unknown_provider": UnknownProviderError,
+    "unknown_event": UnknownEventError,
+    "unknown_delivery": UnknownDeliveryError,
+    "bad_state": BadStateError,
+    "stale_judgement": StaleJudgementError,
+    "lease_lost": LeaseLostError,
+    "not_bootstrapped": NotBootstrappedError,
+    "schema_incomplete": SchemaIncompleteError,
+    "schema_too_new": SchemaTooNewError,
+    "busy": BusyError,
+    "read_only": ReadOnlyError,
+    "disk_full": DiskFullError,
+    "io_error": IoError,
+    "corrupt": CorruptError,
+    "interrupted": CallInterruptedError,
+    "nested_statement": NestedStatementError,
+    "unsupported_sqlite": UnsupportedSqliteError,
+    "second_sqlite": SecondSqliteError,
+    "sqlite_error": SqliteError,
+    "usage": UsageError,
+    "closed": ClosedError,
+    "forked": ForkedError,
+    "file_replaced": FileReplacedError,
+    "library_not_found": LibraryNotFoundError,
+    "library_too_old": LibraryTooOldError,
+    "cannot_load": CannotLoadError,
+    "body_consumed": BodyConsumedError,
+}
+"""Every class by its code."""

@@ -6,7 +6,7 @@ import os
 import weakref
 from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, Literal
+from typing import TYPE_CHECKING
 
 from knocker.attempt_report import FailureHooks, OnDead, OnError
 from knocker.connection import DriverName, Synchronous
@@ -22,7 +22,11 @@ from knocker.http.wsgi import Wsgi, WsgiApp
 from knocker.leases import Leases
 from knocker.operate import Operations
 from knocker.refusals import Refusals
+from knocker.settings import EndpointSettings
 from knocker.worker import Worker
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 class Hooks(Operations):
@@ -42,24 +46,7 @@ class Hooks(Operations):
         """The endpoints of this process by name."""
         return MappingProxyType(self._endpoints)
 
-    def endpoint(
-        self,
-        name: str,
-        *,
-        provider: str | None = None,
-        secrets: Secrets = (),
-        options: Mapping[str, Any] | None = None,
-        enabled: bool | None = None,
-        max_attempts: int | None = None,
-        backoff: Mapping[str, float] | None = None,
-        max_body_bytes: int | None = None,
-        unhandled: Literal["dead", "ignore"] | None = None,
-        on_redelivery: Literal["keep", "requeue_dead"] | None = None,
-        invalid_per_hour: int | None = None,
-        max_refused: int | None = None,
-        max_refused_bytes: int | None = None,
-        max_batch_events: int | None = None,
-    ) -> Endpoint:
+    def endpoint(self, name: str, *, secrets: Secrets = (), **settings: Unpack[EndpointSettings]) -> Endpoint:
         """Creates or updates an endpoint.
 
         ``name`` is what stands in the URL: 1 to 64 of ``a-z A-Z 0-9 _ . -``. ``provider`` verifies its requests with ``secrets``: one, a
@@ -74,20 +61,6 @@ class Hooks(Operations):
         :class:`~knocker.InvalidArgumentError` and :class:`~knocker.UnknownProviderError`, and :class:`~knocker.UsageError` where these
         hooks have an endpoint of that name.
         """
-        settings = {
-            "provider": provider,
-            "options": options,
-            "enabled": enabled,
-            "max_attempts": max_attempts,
-            "backoff": backoff,
-            "max_body_bytes": max_body_bytes,
-            "unhandled": unhandled,
-            "on_redelivery": on_redelivery,
-            "invalid_per_hour": invalid_per_hour,
-            "max_refused": max_refused,
-            "max_refused_bytes": max_refused_bytes,
-            "max_batch_events": max_batch_events,
-        }
         return self._add(name, secrets, settings)
 
     def existing_endpoint(self, name: str, *, secrets: Secrets = ()) -> Endpoint:
@@ -97,7 +70,7 @@ class Hooks(Operations):
         """
         return self._add(name, secrets, None)
 
-    def _add(self, name: str, secrets: Secrets, settings: Mapping[str, Any] | None) -> Endpoint:
+    def _add(self, name: str, secrets: Secrets, settings: EndpointSettings | None) -> Endpoint:
         if name in self._endpoints:
             raise UsageError(f"endpoint {name!r} is there already: hooks.endpoints[{name!r}]")
         endpoint = Endpoint(self.database, self._http, self._refusals, name, secrets, settings)

@@ -17,8 +17,7 @@ from typing import Any
 from knocker.connection import Connection, Value, call
 from knocker.connections import Connections
 from knocker.driver_errors import translate
-from knocker.error_codes import BusyError
-from knocker.errors import ClosedError
+from knocker.errors import BusyError, ClosedError
 from knocker.ticket import Ticket, answer
 
 # How many are judged at once: more than the cores only takes turns.

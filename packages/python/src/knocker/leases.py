@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from knocker.event import Event, EventDelivery, to_datetime
+from knocker.records import Failure
 from knocker.request import Headers
 
 _COLUMNS = (
@@ -28,14 +29,6 @@ class Job:
     worker: str
     lease_expires_at: datetime
     event: Event
-
-
-@dataclass(frozen=True)
-class Failure:
-    """What a failed attempt left: status ``failed``, ``dead`` or ``ignored``, and when the next attempt is due."""
-
-    status: str
-    next_attempt_at: datetime | None
 
 
 class Leases:
@@ -79,9 +72,7 @@ class Leases:
         """The attempt failed: another one follows unless ``dead``, ``no_handler`` or the number of attempts say otherwise."""
         given = {"retry_after_s": retry_after_s, "dead": dead or None, "no_handler": no_handler or None}
         options = json.dumps({name: value for name, value in given.items() if value is not None})
-        result = json.loads(self._call("knocker_failed", job_id, self.worker, error, duration_ms, options))
-        due = result["next_attempt_at"]
-        return Failure(result["status"], None if due is None else to_datetime(due))
+        return Failure.read(json.loads(self._call("knocker_failed", job_id, self.worker, error, duration_ms, options)))
 
     def skipped(self, job_id: int, reason: str, duration_ms: int) -> None:
         """The event is ignored."""

@@ -9,12 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from knocker import module_sqlite
+from knocker.contract import ENTRY_POINT, LIBRARY_FILES, VERSION
 from knocker.driver_errors import load_failure, translate
-from knocker.errors import CannotLoadError, LibraryNotFoundError
-
-ENTRY_POINT = "sqlite3_knocker_init"
-
-_FILE_NAMES = {"darwin": "libknocker.dylib", "win32": "knocker.dll"}
+from knocker.errors import CannotLoadError, LibraryNotFoundError, LibraryTooOldError
 
 
 def loadable_path(explicit: str | os.PathLike[str] | None = None) -> str:
@@ -26,7 +23,7 @@ def loadable_path(explicit: str | os.PathLike[str] | None = None) -> str:
     if chosen is None:
         chosen, origin = os.environ.get("KNOCKER_EXTENSION") or None, "KNOCKER_EXTENSION"
     if chosen is None:
-        chosen, origin = Path(__file__).with_name(_FILE_NAMES.get(sys.platform, "libknocker.so")), "the package"
+        chosen, origin = Path(__file__).with_name(LIBRARY_FILES.get(sys.platform, LIBRARY_FILES["linux"])), "the package"
     path = os.path.abspath(os.fspath(chosen))
     if not os.path.isfile(path):
         raise LibraryNotFoundError(f"there is no file {path} ({origin})")
@@ -37,8 +34,9 @@ def load(connection: Any, path: str | os.PathLike[str] | None = None) -> None:
     """Loads Knocker into an open connection of ``sqlite3``, ``apsw`` or ``pysqlite3``. Writes nothing; loading twice is harmless.
 
     A Python whose ``sqlite3`` was built without ``enable_load_extension`` is served through the SQLite library that the module itself
-    uses. Raises :class:`~knocker.CannotLoadError` with what to do on this platform where that fails too, and the core's own error
-    where the library refuses (``unsupported_sqlite``, ``second_sqlite``) or the file fails.
+    uses. Raises :class:`~knocker.CannotLoadError` with what to do on this platform where that fails too,
+    :class:`~knocker.LibraryTooOldError` where the library is older than this package, and the core's own error where the library
+    refuses (``unsupported_sqlite``, ``second_sqlite``) or the file fails.
     """
     library = loadable_path(path)
     if hasattr(connection, "enable_load_extension"):
@@ -51,6 +49,18 @@ def load(connection: Any, path: str | os.PathLike[str] | None = None) -> None:
     else:
         name = f"{type(connection).__module__}.{type(connection).__qualname__}"
         raise CannotLoadError(f"{name} is no connection of sqlite3, apsw or pysqlite3; pass the driver's own connection")
+    require_version(connection, library)
+
+
+def require_version(connection: Any, library: str) -> None:
+    """Refuses a library that is older than this package and lacks what it reads; a newer one serves it."""
+    ((found,),) = connection.execute("SELECT knocker_version()").fetchall()
+    if _release(found) < _release(VERSION):
+        raise LibraryTooOldError(f"{library} has the version {found}, and this package needs {VERSION} or a newer one")
+
+
+def _release(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.partition("-")[0].split("."))
 
 
 def _load_through_driver(connection: Any, library: str) -> None:

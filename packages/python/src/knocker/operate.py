@@ -3,29 +3,17 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
-from typing import Any
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
-from knocker.arguments import moment_ms, row_id, seconds, to_json, type_pattern
-from knocker.event import Moment
+from knocker.arguments import row_id, to_argument, type_pattern
+from knocker.filters import BulkFilter, PruneDeliveriesFilter, PruneEventsFilter, RetentionSettings
 from knocker.reads import Reads
-from knocker.records import (
-    BulkResult,
-    EndpointStats,
-    EventCounts,
-    LastHour,
-    PruneResult,
-    RefusedKept,
-    ReplayedDelivery,
-    RetentionPass,
-    RetentionPolicy,
-    Stats,
-    Transition,
-)
-from knocker.where import OneOrMore
+from knocker.records import BulkResult, PruneResult, ReplayedDelivery, RetentionPass, RetentionPolicy, Stats, Transition
+from knocker.settings import EndpointSettings
 
-Seconds = int | timedelta
-"""A duration in whole seconds, or a timedelta."""
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 class Operations(Reads):
@@ -35,14 +23,14 @@ class Operations(Reads):
     in a state that the action does not leave, :class:`~knocker.InvalidArgumentError`, and those of a failing database.
     """
 
-    def update_endpoint(self, name: str, **settings: Any) -> int:
+    def update_endpoint(self, name: str, **settings: Unpack[EndpointSettings]) -> int:
         """Changes the named settings of an endpoint and no others, such as ``enabled=False``; None puts a default back. Returns its id.
 
         The settings are those of :meth:`~knocker.Hooks.endpoint`, which also creates endpoints: here one that is not there is an
         :class:`~knocker.UnknownEndpointError`.
         """
         self.require_endpoint(name)
-        return int(self.database.call("knocker_endpoint", name, to_json("settings", settings)))
+        return int(self.database.call("knocker_endpoint", name, to_argument("settings", settings)))
 
     def replay(self, event_id: int, *, force: bool = False) -> Transition:
         """Handles an event again: from handled, failed, dead or ignored. With ``force`` from received and processing too: a worker that
@@ -62,198 +50,70 @@ class Operations(Reads):
         """Runs the handlers on that delivery's own body. With ``force`` also where its events are received or processing."""
         result = json.loads(self.database.call("knocker_replay_delivery", row_id("delivery_id", delivery_id), _options(force)))
         self.database.changed.notify()
-        return ReplayedDelivery(result["delivery_id"], tuple(result["event_ids"]))
+        return ReplayedDelivery.read(result)
 
-    def replay_where(
-        self,
-        *,
-        status: OneOrMore | None = None,
-        endpoint: str | None = None,
-        type: str | None = None,
-        since: Moment | None = None,
-        until: Moment | None = None,
-        limit: int | None = None,
-        force: bool = False,
-        dry_run: bool = False,
-    ) -> BulkResult:
-        """Replays every event that matches, oldest first, at most ``limit`` (1000). Give at least one condition. ``force`` is that of
-        :meth:`replay`."""
-        return self._bulk("knocker_replay_where", status, endpoint, type, since, until, limit, force, dry_run)
+    def replay_where(self, **filter: Unpack[BulkFilter]) -> BulkResult:
+        """Replays every event that matches, oldest first: ``replay_where(status="dead", type="invoice.*")``. Give at least one of
+        ``status``, ``endpoint``, ``type``, ``since`` and ``until``; ``limit`` is 1000; ``force`` is that of :meth:`replay`; ``dry_run``
+        only tells what would happen."""
+        return self._bulk("knocker_replay_where", filter)
 
-    def requeue_where(
-        self,
-        *,
-        status: OneOrMore | None = None,
-        endpoint: str | None = None,
-        type: str | None = None,
-        since: Moment | None = None,
-        until: Moment | None = None,
-        limit: int | None = None,
-        force: bool = False,
-        dry_run: bool = False,
-    ) -> BulkResult:
-        """Requeues every event that matches."""
-        return self._bulk("knocker_requeue_where", status, endpoint, type, since, until, limit, force, dry_run)
+    def requeue_where(self, **filter: Unpack[BulkFilter]) -> BulkResult:
+        """Requeues every event that matches, as :meth:`replay_where`."""
+        return self._bulk("knocker_requeue_where", filter)
 
-    def ignore_where(
-        self,
-        *,
-        status: OneOrMore | None = None,
-        endpoint: str | None = None,
-        type: str | None = None,
-        since: Moment | None = None,
-        until: Moment | None = None,
-        limit: int | None = None,
-        force: bool = False,
-        dry_run: bool = False,
-    ) -> BulkResult:
-        """Ignores every event that matches."""
-        return self._bulk("knocker_ignore_where", status, endpoint, type, since, until, limit, force, dry_run)
+    def ignore_where(self, **filter: Unpack[BulkFilter]) -> BulkResult:
+        """Ignores every event that matches, as :meth:`replay_where`."""
+        return self._bulk("knocker_ignore_where", filter)
 
-    def prune_events(
-        self,
-        *,
-        older_than_s: Seconds | None = None,
-        before: Moment | None = None,
-        status: OneOrMore | None = None,
-        endpoint: str | None = None,
-        type: str | None = None,
-        limit: int | None = None,
-        audits: bool | None = None,
-        dry_run: bool = False,
-    ) -> PruneResult:
+    def prune_events(self, **filter: Unpack[PruneEventsFilter]) -> PruneResult:
         """Deletes ended events by their last activity, oldest first, with their attempts and deliveries, and records that it did.
 
         Give ``older_than_s`` or ``before``. ``status`` is handled and ignored unless named; dead events go only by name.
         """
-        filter = _filter(
-            older_than_s=seconds("older_than_s", older_than_s),
-            before=moment_ms("before", before),
-            status=status,
-            endpoint=endpoint,
-            type=type,
-            limit=limit,
-            audits=audits,
-            dry_run=dry_run or None,
-        )
-        return PruneResult(**json.loads(self.database.call("knocker_prune_events", filter)))
+        return PruneResult.read(json.loads(self.database.call("knocker_prune_events", _filter(filter))))
 
-    def prune_deliveries(
-        self,
-        *,
-        older_than_s: Seconds | None = None,
-        before: Moment | None = None,
-        outcome: OneOrMore | None = None,
-        endpoint: str | None = None,
-        limit: int | None = None,
-        dry_run: bool = False,
-    ) -> PruneResult:
-        """Deletes deliveries that no event needs as its payload: refused ones, handshakes and duplicates."""
-        filter = _filter(
-            older_than_s=seconds("older_than_s", older_than_s),
-            before=moment_ms("before", before),
-            outcome=outcome,
-            endpoint=endpoint,
-            limit=limit,
-            dry_run=dry_run or None,
-        )
-        return PruneResult(**json.loads(self.database.call("knocker_prune_deliveries", filter)))
+    def prune_deliveries(self, **filter: Unpack[PruneDeliveriesFilter]) -> PruneResult:
+        """Deletes deliveries that no event needs as its payload: refused ones, handshakes and duplicates. Give ``older_than_s`` or
+        ``before``."""
+        return PruneResult.read(json.loads(self.database.call("knocker_prune_deliveries", _filter(filter))))
 
-    def retention(
-        self,
-        endpoint: str | None = None,
-        *,
-        handled_s: Seconds | None = None,
-        ignored_s: Seconds | None = None,
-        dead_s: Seconds | None = None,
-        deliveries_s: Seconds | None = None,
-        audits_s: Seconds | None = None,
-        interval_s: Seconds | None = None,
-        limit: int | None = None,
-    ) -> RetentionPolicy:
+    def retention(self, endpoint: str | None = None, /, **policy: Unpack[RetentionSettings]) -> RetentionPolicy:
         """Stores how long rows are kept, for one endpoint or for every one without its own policy. Workers run the passes.
 
         An age that is left out keeps for ever; with no age at all the policy is removed.
         """
-        policy = _filter(
-            endpoint=endpoint,
-            handled_s=seconds("handled_s", handled_s),
-            ignored_s=seconds("ignored_s", ignored_s),
-            dead_s=seconds("dead_s", dead_s),
-            deliveries_s=seconds("deliveries_s", deliveries_s),
-            audits_s=seconds("audits_s", audits_s),
-            interval_s=seconds("interval_s", interval_s),
-            limit=limit,
-        )
-        return RetentionPolicy(**json.loads(self.database.call("knocker_retention", policy)))
+        given = to_argument("policy", {"endpoint": endpoint, **policy})
+        return RetentionPolicy.read(json.loads(self.database.call("knocker_retention", given)))
 
     def retain(self) -> RetentionPass:
         """Runs the pass of the retention policies that is due, if any."""
-        return RetentionPass(**json.loads(self.database.call("knocker_retain")))
+        return RetentionPass.read(json.loads(self.database.call("knocker_retain")))
 
     def stats(self) -> Stats:
         """Counts by endpoint and status, the age of what waits, the last hour, and the size of the file."""
-        result: dict[str, Any] = json.loads(self.database.call("knocker_stats"))
-        return Stats(
-            endpoints=tuple(
-                EndpointStats(
-                    endpoint=one["endpoint"],
-                    provider=one["provider"],
-                    enabled=one["enabled"],
-                    events=EventCounts(**one["events"]),
-                    oldest_waiting_ms=one["oldest_waiting_ms"],
-                    last_hour=LastHour(**one["last_hour"]),
-                    refused=RefusedKept(**one["refused"]),
-                )
-                for one in result["endpoints"]
-            ),
-            events=EventCounts(**result["events"]),
-            oldest_waiting_ms=result["oldest_waiting_ms"],
-            last_hour=LastHour(**result["last_hour"]),
-            database_bytes=result["database_bytes"],
-        )
+        return Stats.read(json.loads(self.database.call("knocker_stats")))
 
     def _transition(self, function: str, event_id: int, *arguments: str | None) -> Transition:
         result = json.loads(self.database.call(function, row_id("event_id", event_id), *arguments))
         self.database.changed.notify()
-        return Transition(**result)
+        return Transition.read(result)
 
-    def _bulk(
-        self,
-        function: str,
-        status: OneOrMore | None,
-        endpoint: str | None,
-        type: str | None,
-        since: Moment | None,
-        until: Moment | None,
-        limit: int | None,
-        force: bool,
-        dry_run: bool,
-    ) -> BulkResult:
+    def _bulk(self, function: str, filter: BulkFilter) -> BulkResult:
+        endpoint = filter.get("endpoint")
         if endpoint is not None:
             # Names the nearest one, which nobody looks for inside a write transaction.
             self.require_endpoint(endpoint)
-        filter = _filter(
-            status=status,
-            endpoint=endpoint,
-            type=type,
-            since=moment_ms("since", since),
-            until=moment_ms("until", until),
-            limit=limit,
-            force=force or None,
-            dry_run=dry_run or None,
-        )
-        result = BulkResult(**json.loads(self.database.call(function, filter)))
+        result = BulkResult.read(json.loads(self.database.call(function, _filter(filter))))
         self.database.changed.notify()
         return result
 
 
 def _options(force: bool) -> str | None:
-    return to_json("options", {"force": force}) if force else None
+    return to_argument("options", {"force": force}) if force else None
 
 
-def _filter(**given: Any) -> str:
-    """The JSON argument, without what was not given."""
-    if given.get("type") is not None:
-        type_pattern("type", given["type"])
-    return to_json("filter", {name: value for name, value in given.items() if value is not None})
+def _filter(filter: Mapping[str, Any]) -> str:
+    if filter.get("type") is not None:
+        type_pattern("type", filter["type"])
+    return to_argument("filter", filter)

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import sys
-from collections.abc import Callable, Iterator
-from datetime import datetime
+from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
-from typing import Any, TypeVar, cast, get_args
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast, get_args
 
 from knocker.arguments import row_id, whole
 from knocker.database import Database
-from knocker.error_codes import UnknownDeliveryError, UnknownEndpointError, UnknownEventError
-from knocker.errors import UsageError
-from knocker.event import Moment, to_datetime
+from knocker.errors import UnknownDeliveryError, UnknownEndpointError, UnknownEventError, UsageError
+from knocker.event import Moment
 from knocker.records import (
-    AttemptOutcome,
     AttemptRecord,
+    AttemptResult,
     DeliveryOutcome,
     DeliveryRecord,
     EndpointRecord,
@@ -29,7 +26,19 @@ from knocker.records import (
 )
 from knocker.where import OneOrMore, Where
 
-Record = TypeVar("Record")
+if TYPE_CHECKING:
+    from typing_extensions import Self
+
+
+class Record(Protocol):
+    """A row of a view."""
+
+    @classmethod
+    def read(cls, values: Mapping[str, Any]) -> Self:
+        """From the columns of the view."""
+
+
+AnyRecord = TypeVar("AnyRecord", bound=Record)
 
 _PAGE = 100
 
@@ -107,7 +116,7 @@ class Reads:
         where = Where()
         where.equal("event_id", None if event_id is None else row_id("event_id", event_id))
         self._of_endpoint(where, endpoint)
-        where.one_of("outcome", outcome, get_args(AttemptOutcome))
+        where.one_of("outcome", outcome, get_args(AttemptResult))
         where.between("finished_at", since, until)
         return self._pages(AttemptRecord, "knocker_attempts", where, after, newest_first, limit=limit)
 
@@ -136,8 +145,9 @@ class Reads:
         where = Where()
         where.equal("event_id", None if event_id is None else row_id("event_id", event_id))
         where.equal("delivery_id", None if delivery_id is None else row_id("delivery_id", delivery_id))
-        sql = f"SELECT event_id, delivery_id, duplicate FROM knocker_event_deliveries {where} ORDER BY event_id, delivery_id"
-        return [EventDeliveryRecord(event, delivery, bool(again)) for event, delivery, again in self.database.rows(sql, where.values)]
+        columns = _columns(EventDeliveryRecord)
+        sql = f"SELECT {', '.join(columns)} FROM knocker_event_deliveries {where} ORDER BY event_id, delivery_id"
+        return [EventDeliveryRecord.read(dict(zip(columns, row))) for row in self.database.rows(sql, where.values)]  # noqa: B905
 
     def stored_endpoints(self) -> list[EndpointRecord]:
         """The settings of every endpoint of the file, also those of other processes."""
@@ -174,14 +184,14 @@ class Reads:
 
     def _pages(
         self,
-        record: type[Record],
+        record: type[AnyRecord],
         view: str,
         where: Where,
         after: int | None,
         newest_first: bool,
         with_body: bool = False,
         limit: int | None = None,
-    ) -> Iterator[Record]:
+    ) -> Iterator[AnyRecord]:
         # Not where the list is read: a mistake is to be seen where it is made.
         if limit is not None:
             whole("limit", limit, 0, sys.maxsize)
@@ -191,15 +201,15 @@ class Reads:
 
     def _read(
         self,
-        record: type[Record],
+        record: type[AnyRecord],
         view: str,
         where: Where,
         after: int | None,
         newest_first: bool,
         with_body: bool,
         limit: int | None,
-    ) -> Iterator[Record]:
-        columns = [name for name in [field.name for field in dataclasses.fields(cast(Any, record))] if with_body or name != "body"]
+    ) -> Iterator[AnyRecord]:
+        columns = [name for name in _columns(record) if with_body or name != "body"]
         order, beyond = ("DESC", "<") if newest_first else ("ASC", ">")
         while limit is None or limit > 0:
             size = _PAGE if limit is None else min(_PAGE, limit)
@@ -209,45 +219,12 @@ class Reads:
             sql = f"SELECT {', '.join(columns)} FROM {view} {page} ORDER BY id {order} LIMIT {size}"
             rows = self.database.rows(sql, page.values)
             for row in rows:
-                yield record(**{name: _CONVERSIONS.get(name, _same)(value) for name, value in zip(columns, row)})  # noqa: B905
+                yield record.read(dict(zip(columns, row)))  # noqa: B905
             if len(rows) < size:
                 return
             limit = None if limit is None else limit - size
             after = rows[-1][0]
 
 
-def _same(value: Any) -> Any:
-    return value
-
-
-def _moment(value: int | None) -> datetime | None:
-    return None if value is None else to_datetime(value)
-
-
-def _bytes(value: str | bytes | None) -> bytes | None:
-    return value.encode() if isinstance(value, str) else value
-
-
-_CONVERSIONS: dict[str, Callable[[Any], Any]] = {
-    "enabled": bool,
-    "headers": json.loads,
-    "options": json.loads,
-    "backoff": json.loads,
-    "filter": json.loads,
-    "policy": json.loads,
-    "body": _bytes,
-    **dict.fromkeys(
-        (
-            "received_at",
-            "last_delivery_at",
-            "next_attempt_at",
-            "next_run_at",
-            "ended_at",
-            "finished_at",
-            "pruned_at",
-            "created_at",
-            "updated_at",
-        ),
-        _moment,
-    ),
-}
+def _columns(record: type[Record]) -> list[str]:
+    return [field.name for field in dataclasses.fields(cast(Any, record))]

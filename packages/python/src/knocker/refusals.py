@@ -6,7 +6,7 @@ import logging
 import threading
 from collections.abc import Callable
 
-from knocker.receipt import Receipt
+from knocker.records import Receipt
 from knocker.request import WebhookRequest
 
 logger = logging.getLogger("knocker.receive")

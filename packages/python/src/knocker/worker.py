@@ -20,8 +20,7 @@ from knocker.attempt_report import AttemptReport, FailureHooks
 from knocker.connection import call, is_read_only, rows
 from knocker.database import Database
 from knocker.endpoint import Endpoint
-from knocker.error_codes import BusyError, LeaseLostError, ReadOnlyError
-from knocker.errors import ClosedError, FileReplacedError, KnockerError, UsageError
+from knocker.errors import BusyError, ClosedError, FileReplacedError, KnockerError, LeaseLostError, ReadOnlyError, UsageError
 from knocker.event import Event
 from knocker.event_loop import BackgroundLoop, settled
 from knocker.handler_connection import handler_class

@@ -6,9 +6,8 @@ import logging
 import traceback
 from dataclasses import dataclass
 
-from knocker.error_codes import UnknownEndpointError
-from knocker.errors import ClosedError, KnockerError
-from knocker.receipt import Receipt
+from knocker.errors import ClosedError, KnockerError, UnknownEndpointError
+from knocker.records import Receipt
 
 logger = logging.getLogger("knocker.http")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from knocker.receipt import Receipt
+from knocker.records import Receipt
 from knocker.request import WebhookRequest
 
 
