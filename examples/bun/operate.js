@@ -6,7 +6,7 @@ import { hooks } from "./shop.js";
 for await (const event of hooks.events({ status: "dead", newestFirst: true })) {
   console.log(event.id, event.endpoint, event.type, event.reason);
   for await (const attempt of hooks.attempts({ eventId: event.id })) {
-    console.log("   ", attempt.finishedAt, attempt.outcome, attempt.error);
+    console.log("   ", attempt.finishedAt, attempt.result, attempt.error);
   }
 }
 

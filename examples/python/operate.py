@@ -8,7 +8,7 @@ from shop import hooks
 for event in hooks.events(status="dead", newest_first=True):
     print(event.id, event.endpoint, event.type, event.reason)
     for attempt in hooks.attempts(event_id=event.id):
-        print("   ", attempt.finished_at, attempt.outcome, attempt.error)
+        print("   ", attempt.finished_at, attempt.result, attempt.error)
 
 # After the bug is fixed: every dead push of the last day goes back into the queue.
 yesterday = datetime.now(timezone.utc) - timedelta(days=1)

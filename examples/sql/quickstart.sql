@@ -77,7 +77,7 @@ SELECT * FROM builds;
 .print 9. What happened
 SELECT id, outcome, event_id, reason, body_size FROM knocker_deliveries;
 SELECT id, type, status, attempts, deliveries, delivery_id FROM knocker_events;
-SELECT event_id, attempt, outcome, error, worker, duration_ms FROM knocker_attempts;
+SELECT event_id, attempt, result, error, worker, duration_ms FROM knocker_attempts;
 SELECT knocker_stats(1767225615000) -> '$.events' AS events, knocker_stats(1767225615000) -> '$.last_hour' AS last_hour;
 
 .print
@@ -85,7 +85,7 @@ SELECT knocker_stats(1767225615000) -> '$.events' AS events, knocker_stats(17672
 SELECT knocker_replay(1, 1767225620000) AS replay;
 SELECT knocker_claim('worker-1', 10, 60, 1767225620000) AS leased;
 SELECT knocker_handled(2, 'worker-1', 12, 1767225621000) AS handled;
-SELECT event_id, attempt, outcome, finished_at FROM knocker_attempts;
+SELECT event_id, attempt, result, finished_at FROM knocker_attempts;
 
 .print
 .print 11. Housekeeping: nothing is deleted unless you ask, and it is recorded

@@ -50,7 +50,7 @@ pub fn handle(conn: &Connection, (job, event): (i64, i64), work: impl Fn(&Connec
     work(conn, event);
     let sql = "UPDATE _knocker_events SET status = 'handled', attempts = 1, ended_at = ?2, job_id = NULL WHERE id = ?1";
     conn.prepare_cached(sql)?.execute((event, NOW))?;
-    let sql = "INSERT INTO _knocker_attempts (event_id, delivery_id, attempt, outcome, worker, duration_ms, finished_at)
+    let sql = "INSERT INTO _knocker_attempts (event_id, delivery_id, attempt, result, worker, duration_ms, finished_at)
                SELECT id, delivery_id, 1, 'handled', 'hand', 1, ?2 FROM _knocker_events WHERE id = ?1";
     conn.prepare_cached(sql)?.execute((event, NOW))?;
     let sql = "DELETE FROM _honker_live WHERE id = ?1 AND worker_id = 'hand' AND claim_expires_at >= ?2";

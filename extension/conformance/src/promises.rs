@@ -92,7 +92,7 @@ impl Promises {
 
     fn check_acknowledged(&self, database: &Database) -> Result<(), String> {
         let deliveries: HashSet<i64> = numbers(database, "SELECT id FROM knocker_deliveries")?;
-        let attempts = database.rows("SELECT event_id, attempt FROM knocker_attempts WHERE outcome = 'failed'", &[]).map_err(text)?;
+        let attempts = database.rows("SELECT event_id, attempt FROM knocker_attempts WHERE result = 'failed'", &[]).map_err(text)?;
         let attempts: HashSet<(Option<i64>, Option<i64>)> =
             attempts.iter().map(|row| (row["event_id"].as_i64(), row["attempt"].as_i64())).collect();
         // Before the sender's id stands the type.
@@ -148,7 +148,7 @@ const ORDERS: Rules = [
         "an order without its handled event and attempt",
         "SELECT count(*) FROM orders o WHERE NOT EXISTS (
            SELECT 1 FROM knocker_events e JOIN knocker_attempts a ON a.event_id = e.id
-           WHERE e.id = o.event_id AND e.status = 'handled' AND a.outcome = 'handled' AND a.attempt = o.attempt)",
+           WHERE e.id = o.event_id AND e.status = 'handled' AND a.result = 'handled' AND a.attempt = o.attempt)",
     ),
     (
         "a handled event without exactly one order",
@@ -161,11 +161,11 @@ const FAILURES: Rules = [
     (
         "a failure row without its failed attempt",
         "SELECT count(*) FROM failures f WHERE NOT EXISTS (
-           SELECT 1 FROM knocker_attempts a WHERE a.event_id = f.event_id AND a.attempt = f.attempt AND a.outcome = 'failed')",
+           SELECT 1 FROM knocker_attempts a WHERE a.event_id = f.event_id AND a.attempt = f.attempt AND a.result = 'failed')",
     ),
     (
         "a failed attempt without its failure row",
-        "SELECT count(*) FROM knocker_attempts a WHERE a.outcome = 'failed' AND NOT EXISTS (
+        "SELECT count(*) FROM knocker_attempts a WHERE a.result = 'failed' AND NOT EXISTS (
            SELECT 1 FROM failures f WHERE f.event_id = a.event_id AND f.attempt = a.attempt)",
     ),
 ];

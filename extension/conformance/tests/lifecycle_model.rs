@@ -145,12 +145,12 @@ fn expected(model: &mut Model, step: &Step, now: i64) -> Option<Result<i64, &'st
 
 fn check(database: &Database, model: &Model, now: i64) -> Result<(), String> {
     let rows = database.rows("SELECT * FROM knocker_events ORDER BY id", &[]).map_err(|failure| failure.text)?;
-    let attempts = database.rows("SELECT event_id, outcome FROM knocker_attempts ORDER BY id", &[]).map_err(|failure| failure.text)?;
+    let attempts = database.rows("SELECT event_id, result FROM knocker_attempts ORDER BY id", &[]).map_err(|failure| failure.text)?;
     for (index, event) in model.events.iter().enumerate() {
         let row = &rows[index];
-        let outcomes: Vec<&str> =
-            attempts.iter().filter(|row| row["event_id"] == index + 1).map(|row| row["outcome"].as_str().unwrap()).collect();
-        let told = (row["status"].as_str().unwrap(), row["attempts"].as_i64().unwrap(), row["deliveries"].as_i64().unwrap(), outcomes);
+        let results: Vec<&str> =
+            attempts.iter().filter(|row| row["event_id"] == index + 1).map(|row| row["result"].as_str().unwrap()).collect();
+        let told = (row["status"].as_str().unwrap(), row["attempts"].as_i64().unwrap(), row["deliveries"].as_i64().unwrap(), results);
         let meant = (event.status, event.attempts, event.deliveries, event.history.clone());
         if told != meant {
             return Err(format!("event {}: {told:?}, the model says {meant:?}", index + 1));

@@ -138,7 +138,7 @@ struct AttemptRecord {
     /// Its number, from 1.
     attempt: i64,
     /// How it ended.
-    outcome: AttemptResult,
+    result: AttemptResult,
     /// What went wrong, or why the event was ignored.
     error: Option<String>,
     /// The name of the worker.

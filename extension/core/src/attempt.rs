@@ -18,7 +18,7 @@ const MAX_ERROR_BYTES: usize = 8 * 1024;
 /// A row of the history.
 pub(crate) struct Attempt<'a> {
     pub job: &'a Job,
-    pub outcome: &'a str,
+    pub result: &'a str,
     pub error: Option<&'a str>,
     pub worker: &'a str,
     pub duration_ms: Option<i64>,
@@ -26,8 +26,8 @@ pub(crate) struct Attempt<'a> {
 }
 
 impl<'a> Attempt<'a> {
-    pub fn of(job: &'a Job, outcome: &'a str, worker: &'a str, finished_at: i64) -> Self {
-        Self { job, outcome, worker, finished_at, error: None, duration_ms: None }
+    pub fn of(job: &'a Job, result: &'a str, worker: &'a str, finished_at: i64) -> Self {
+        Self { job, result, worker, finished_at, error: None, duration_ms: None }
     }
 }
 
@@ -191,7 +191,7 @@ impl Store {
     }
 
     pub(crate) fn record_attempt(&self, attempt: &Attempt) -> Result<()> {
-        let sql = "INSERT INTO main._knocker_attempts (event_id, delivery_id, attempt, outcome, error, worker, duration_ms, finished_at)
+        let sql = "INSERT INTO main._knocker_attempts (event_id, delivery_id, attempt, result, error, worker, duration_ms, finished_at)
                    VALUES (?1, coalesce(?2, (SELECT delivery_id FROM main._knocker_events WHERE id = ?1)), ?3, ?4, ?5, ?6, ?7, ?8)";
         let job = attempt.job;
         self.run(
@@ -200,7 +200,7 @@ impl Store {
                 job.event_id,
                 job.delivery_id,
                 job.attempts,
-                attempt.outcome,
+                attempt.result,
                 attempt.error,
                 attempt.worker,
                 attempt.duration_ms,

@@ -12,7 +12,7 @@ use crate::rows::{Row, select};
 use crate::table::{Table, faint, number, optional, status, text};
 use crate::{deliveries, events, moment, printable};
 
-const ATTEMPT_COLUMNS: &str = "id, event_id, delivery_id, attempt, outcome, error, worker, duration_ms, finished_at";
+const ATTEMPT_COLUMNS: &str = "id, event_id, delivery_id, attempt, result, error, worker, duration_ms, finished_at";
 
 /// What to show.
 #[derive(Subcommand)]
@@ -118,13 +118,13 @@ fn show_delivery(context: &Context, store: &Store, id: i64) -> Result {
 
 /// Attempts as a table. Its first column is `subject`: the delivery or the event that they were about.
 pub fn attempt_table(attempts: &[Row], subject: &str) -> Table {
-    let mut table = Table::new(&[subject, "attempt", "outcome", "took", "finished (utc)", "note"]);
+    let mut table = Table::new(&[subject, "attempt", "result", "took", "finished (utc)", "note"]);
     for attempt in attempts {
         let worker = attempt.text("worker").unwrap_or_default();
         table.row([
             number(attempt.whole(&format!("{subject}_id")).unwrap_or_default()),
             number(attempt.whole("attempt").unwrap_or_default()),
-            status(attempt.text("outcome").unwrap_or_default()),
+            status(attempt.text("result").unwrap_or_default()),
             optional(attempt.whole("duration_ms").map(|ms| format!("{ms} ms"))),
             text(moment::show(attempt.whole("finished_at").unwrap_or_default())),
             match attempt.text("error") {

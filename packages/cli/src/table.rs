@@ -80,7 +80,7 @@ pub fn faint(text: &str) -> Cell {
     Cell::new(text).add_attribute(Attribute::Dim)
 }
 
-/// The status of an event, or the outcome of a delivery or an attempt.
+/// The status of an event, the outcome of a delivery, or the result of an attempt.
 pub fn status(name: &str) -> Cell {
     let cell = text(name);
     match name {

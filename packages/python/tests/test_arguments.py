@@ -63,7 +63,7 @@ def test_an_id_that_does_not_exist_is_not_found(hooks: knocker.Hooks, orders: kn
         ("deliveries", {"outcome": "acepted"}, "did you mean 'accepted'"),
         ("deliveries", {"outcome": "limited"}, "limited"),
         ("deliveries", {"event_id": "1"}, "event_id"),
-        ("attempts", {"outcome": "lease_lost"}, "outcome"),
+        ("attempts", {"result": "lease_lost"}, "result"),
         ("attempts", {"event_id": "1"}, "event_id"),
         ("attempts", {"since": "today"}, "since"),
         ("prunes", {"until": "today"}, "until"),

@@ -118,7 +118,7 @@ def test_a_failing_handler_leaves_nothing_and_is_tried_again(
     clock.advance(10)
     assert statuses(hooks) == ["handled"]
     assert orders(hooks) == ["attempt 2"]
-    assert [attempt.outcome for attempt in hooks.attempts()] == ["failed", "handled"]
+    assert [attempt.result for attempt in hooks.attempts()] == ["failed", "handled"]
 
 
 def test_several_handlers_run_in_order_in_one_transaction(hooks: knocker.Hooks, github: knocker.Endpoint, push: PushOf) -> None:

@@ -120,7 +120,7 @@ def test_nothing_answered_is_lost_and_nothing_is_handled_twice(tmp_path: Path) -
             keys = {event.key for event in hooks.events()}
             statuses = Counter(event.status for event in hooks.events())
             rows = hooks.database.rows("SELECT n, count(*), count(DISTINCT event_id) FROM orders GROUP BY n ORDER BY n")
-            handled = Counter(attempt.event_id for attempt in hooks.attempts(outcome="handled"))
+            handled = Counter(attempt.event_id for attempt in hooks.attempts(result="handled"))
             integrity = hooks.database.rows("PRAGMA integrity_check")
     print(f"seed {seed}: killed {dict(killed)}, answered {len(load.answered)}, refused {dict(load.refused)}, statuses {dict(statuses)}")
     assert killed == {"worker": KILLS // 2, "server": KILLS // 2}

@@ -46,7 +46,7 @@ def handled(caplog: pytest.LogCaptureFixture) -> Iterator[Handled]:
 
 
 def outcomes(hooks: knocker.Hooks) -> list[tuple[int, str]]:
-    return [(attempt.attempt, attempt.outcome) for attempt in hooks.attempts()]
+    return [(attempt.attempt, attempt.result) for attempt in hooks.attempts()]
 
 
 def test_a_handler_that_writes_first_and_then_outlives_its_lease_is_handled(

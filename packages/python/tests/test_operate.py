@@ -102,7 +102,7 @@ def test_one_event_is_operated(hooks: knocker.Hooks, orders: knocker.Endpoint) -
     assert hooks.replay(1) == knocker.Transition(1, "received", True)
     drain(hooks)
     assert hooks.replay_delivery(1) == knocker.ReplayedDelivery(1, (1,))
-    assert [attempt.outcome for attempt in hooks.attempts(event_id=1)] == ["handled", "handled"]
+    assert [attempt.result for attempt in hooks.attempts(event_id=1)] == ["handled", "handled"]
 
 
 def test_many_events_are_operated(hooks: knocker.Hooks, orders: knocker.Endpoint) -> None:

@@ -194,7 +194,7 @@ def test_a_result_that_could_not_be_written_costs_an_attempt(tmp_path: Any, cloc
             # Past the lease, and past the wait that follows it as it follows a failure.
             clock.advance(10)
             assert runs.get(timeout=PATIENCE_S) == 2
-        assert [(attempt.attempt, attempt.outcome) for attempt in hooks.attempts(event_id=event_id)] == [
+        assert [(attempt.attempt, attempt.result) for attempt in hooks.attempts(event_id=event_id)] == [
             (1, "lease_expired"),
             (2, "handled"),
         ]

@@ -123,7 +123,7 @@ LEFT JOIN _knocker_endpoints p ON p.id = e.endpoint_id
 LEFT JOIN _honker_live j ON j.id = e.job_id;
 
 CREATE VIEW knocker_attempts AS
-SELECT a.id, a.event_id, p.name AS endpoint, a.delivery_id, a.attempt, a.outcome, a.error, a.worker, a.duration_ms, a.finished_at
+SELECT a.id, a.event_id, p.name AS endpoint, a.delivery_id, a.attempt, a.result, a.error, a.worker, a.duration_ms, a.finished_at
 FROM _knocker_attempts a
 LEFT JOIN _knocker_events e ON e.id = a.event_id
 LEFT JOIN _knocker_endpoints p ON p.id = e.endpoint_id;

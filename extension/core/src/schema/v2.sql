@@ -1,5 +1,8 @@
 -- Version 2. Views and triggers stand in objects.sql from here on, and call no JSON function.
 
+-- How an attempt ended is its result; an outcome is what became of a delivery.
+ALTER TABLE _knocker_attempts RENAME COLUMN outcome TO result;
+
 -- The settings of `config` one by one, for the view. One statement writes both.
 ALTER TABLE _knocker_endpoints ADD COLUMN provider TEXT;
 ALTER TABLE _knocker_endpoints ADD COLUMN options TEXT;

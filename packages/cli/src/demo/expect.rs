@@ -72,7 +72,7 @@ pub fn compare(store: &Store, path: &Path, webhooks: &[Webhook], statuses: &[u16
     expectations.add(
         "attempts at the checkout",
         "failed, handled",
-        read("SELECT group_concat(outcome, ', ') FROM (SELECT * FROM knocker_attempts WHERE endpoint = 'stripe' ORDER BY id)")?,
+        read("SELECT group_concat(result, ', ') FROM (SELECT * FROM knocker_attempts WHERE endpoint = 'stripe' ORDER BY id)")?,
     );
     expectations.add("orders, by the attempt that wrote them", "2", read("SELECT group_concat(attempt, ', ') FROM orders")?);
     expectations.add("rows of the other handlers", 2, read("SELECT CAST(count(*) AS TEXT) FROM activity")?);

@@ -18,7 +18,7 @@ const ID = { what: "a whole number", allows: (value: unknown) => Number.isSafeIn
 export const LIST_FILTERS = {
   events: { ...LIST, status: someOf(EVENT_STATUSES), endpoint: TEXT, type: TEXT, key: TEXT },
   deliveries: { ...LIST, outcome: someOf(OUTCOMES), endpoint: TEXT, eventId: ID },
-  attempts: { ...LIST, eventId: ID, endpoint: TEXT, outcome: someOf(ATTEMPT_RESULTS) },
+  attempts: { ...LIST, eventId: ID, endpoint: TEXT, result: someOf(ATTEMPT_RESULTS) },
   endpoints: LIST,
   policies: LIST,
   prunes: LIST,

@@ -24,7 +24,7 @@ export function lostSince(connection: Connection<unknown>, last: number): LostAt
     FROM knocker_attempts AS attempt
     JOIN knocker_events AS event ON event.id = attempt.event_id
     JOIN knocker_deliveries AS delivery ON delivery.id = attempt.delivery_id
-    WHERE attempt.id > ? AND attempt.outcome = 'lease_expired'
+    WHERE attempt.id > ? AND attempt.result = 'lease_expired'
     ORDER BY attempt.id`;
   return connection.all(sql, last).map((row) => ({
     event: new Event(row),

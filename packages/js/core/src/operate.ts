@@ -76,11 +76,11 @@ export class Operator<Tx extends object> {
 
   /** Attempts, oldest first. */
   attempts(
-    filter: ListOptions & { eventId?: number; endpoint?: string; outcome?: AttemptResult | AttemptResult[] } = {},
+    filter: ListOptions & { eventId?: number; endpoint?: string; result?: AttemptResult | AttemptResult[] } = {},
   ): AsyncGenerator<AttemptRecord, void, void> {
     checkObject("attempts", filter, LIST_FILTERS.attempts);
-    const { eventId, endpoint, outcome, ...options } = filter;
-    return this.#list<AttemptRecord>("attempts", { event_id: eventId, endpoint, outcome }, options);
+    const { eventId, endpoint, result, ...options } = filter;
+    return this.#list<AttemptRecord>("attempts", { event_id: eventId, endpoint, result }, options);
   }
 
   /**

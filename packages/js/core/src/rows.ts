@@ -74,7 +74,7 @@ export interface AttemptRecord {
   endpoint: string;
   deliveryId: number;
   attempt: number;
-  outcome: AttemptResult;
+  result: AttemptResult;
   error: string | null;
   worker: string;
   durationMs: number | null;

@@ -76,7 +76,7 @@ export default function handlers(runtime) {
       assert.equal((await drain(hooks)).handled, 1);
       assert.deepEqual(orders(), [{ event: eventId, note: "done" }]);
       assert.deepEqual(
-        (await collect(hooks.attempts({ eventId }))).map(({ attempt, outcome }) => [attempt, outcome]),
+        (await collect(hooks.attempts({ eventId }))).map(({ attempt, result }) => [attempt, result]),
         [
           [1, "failed"],
           [2, "handled"],

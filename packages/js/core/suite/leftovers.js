@@ -100,8 +100,8 @@ export default function leftovers(runtime) {
         const { eventId } = await endpoint.receive(push(runtime));
         const { failed, unwritten } = await testing.drain(hooks);
         assert.deepEqual([failed, unwritten], [1, 0]);
-        const [{ error, outcome }] = await collect(hooks.attempts({ eventId }));
-        assert.equal(outcome, "failed");
+        const [{ error, result }] = await collect(hooks.attempts({ eventId }));
+        assert.equal(result, "failed");
         assert.match(error, expected);
         await close();
       });
@@ -141,7 +141,7 @@ export default function leftovers(runtime) {
       const { handled, failed, unwritten, errors } = await testing.drain(hooks);
       assert.deepEqual([handled, failed, unwritten, errors.length], [1, 1, 0, 1]);
       const [attempt] = await collect(hooks.attempts({ eventId: poisoned.eventId }));
-      assert.equal(attempt.outcome, "failed");
+      assert.equal(attempt.result, "failed");
       assert.match(attempt.error, /^ReadOnlyError: /);
       assert.deepEqual(orders(), [2]);
       await close();

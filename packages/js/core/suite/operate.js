@@ -71,9 +71,9 @@ export default function operate(runtime) {
         [2],
       );
       const [attempt] = await collect(hooks.attempts({ eventId: 2 }));
-      assert.deepEqual([attempt.outcome, attempt.error, attempt.finishedAt], ["dead", "hopeless", new Date(START + 60_000)]);
+      assert.deepEqual([attempt.result, attempt.error, attempt.finishedAt], ["dead", "hopeless", new Date(START + 60_000)]);
       assert.deepEqual(
-        (await collect(hooks.attempts({ outcome: "handled" }))).map(({ eventId }) => eventId),
+        (await collect(hooks.attempts({ result: "handled" }))).map(({ eventId }) => eventId),
         [1],
       );
       const [endpoint] = await collect(hooks.endpoints());

@@ -75,7 +75,7 @@ export default function worker(runtime) {
       assert.deepEqual([tries, orders(), errors], [2, [1, 2], []]);
       const attempts = await collect(hooks.attempts());
       assert.deepEqual(
-        attempts.map(({ outcome }) => outcome),
+        attempts.map(({ result }) => result),
         ["handled", "handled"],
       );
       await close();
@@ -141,7 +141,7 @@ export default function worker(runtime) {
       await working.stop();
       assert.deepEqual([orders(), errors], [[eventId], []]);
       assert.deepEqual(
-        (await collect(hooks.attempts())).map(({ outcome }) => outcome),
+        (await collect(hooks.attempts())).map(({ result }) => result),
         ["handled"],
       );
       await close();

@@ -32,7 +32,7 @@ def lost_since(connection: Connection, last: int) -> list[LostAttempt]:
     sql = """
         SELECT event_id, delivery_id, attempt, error, (SELECT status = 'dead' FROM knocker_events WHERE id = event_id)
         FROM knocker_attempts
-        WHERE id > ? AND outcome = 'lease_expired'
+        WHERE id > ? AND result = 'lease_expired'
         ORDER BY id
     """
     found = rows(connection, sql, [last])

@@ -48,7 +48,7 @@ class Reads:
 
     Lists go from the oldest to the newest, or the other way with ``newest_first``, and end after ``limit`` rows where one is given. To go
     on later, pass the last ``id`` you saw as ``after``: it is the cursor in either direction. ``since`` is included and ``until``
-    excluded; both are aware datetimes or Unix ms. ``status`` and ``outcome`` are one name or several. What no row can match is refused when
+    excluded; both are aware datetimes or Unix ms. ``status``, ``outcome`` and ``result`` are one name or several. What no row can match is refused when
     the list is made: :class:`~knocker.UsageError` for a name or a pattern that does not exist, :class:`~knocker.UnknownEndpointError`.
     """
 
@@ -105,7 +105,7 @@ class Reads:
         *,
         event_id: int | None = None,
         endpoint: str | None = None,
-        outcome: OneOrMore | None = None,
+        result: OneOrMore | None = None,
         since: Moment | None = None,
         until: Moment | None = None,
         after: int | None = None,
@@ -116,7 +116,7 @@ class Reads:
         where = Where()
         where.equal("event_id", None if event_id is None else row_id("event_id", event_id))
         self._of_endpoint(where, endpoint)
-        where.one_of("outcome", outcome, get_args(AttemptResult))
+        where.one_of("result", result, get_args(AttemptResult))
         where.between("finished_at", since, until)
         return self._pages(AttemptRecord, "knocker_attempts", where, after, newest_first, limit=limit)
 

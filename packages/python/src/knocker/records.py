@@ -98,7 +98,7 @@ class AttemptRecord:
     """The delivery whose body the handlers got."""
     attempt: int
     """Its number, from 1."""
-    outcome: AttemptResult
+    result: AttemptResult
     """How it ended."""
     error: str | None
     """What went wrong, or why the event was ignored."""
@@ -118,7 +118,7 @@ class AttemptRecord:
             endpoint=values["endpoint"],
             delivery_id=values["delivery_id"],
             attempt=values["attempt"],
-            outcome=values["outcome"],
+            result=values["result"],
             error=values.get("error"),
             worker=values["worker"],
             duration_ms=values.get("duration_ms"),
