@@ -4,7 +4,7 @@ use crate::arguments::Arguments;
 use crate::error::{Error, Result};
 use crate::forms::{Kind, Preset, form};
 use crate::providers::Reason;
-use crate::providers::engine::identity::bounded;
+use crate::providers::engine::identity::{bounded, is_nothing};
 use crate::request::{Headers, Request};
 
 form! {
@@ -91,9 +91,9 @@ impl Fields {
         Ok(Request { method: self.method.clone(), url: self.url.clone(), headers: self.headers.clone(), body, truncated: false })
     }
 
-    /// The first id that is not empty.
+    /// The first id that is one.
     pub(crate) fn identity(&self) -> Option<String> {
         let ids = [&self.key, &self.provider_event_id, &self.provider_delivery_id];
-        ids.into_iter().flatten().find(|id| !id.is_empty()).map(|id| bounded(id.clone()))
+        ids.into_iter().flatten().find(|id| !is_nothing(id)).map(|id| bounded(id.clone()))
     }
 }

@@ -17,8 +17,12 @@ const NOTHING: [&str; 8] = ["null", "undefined", "none", "nil", "nan", "true", "
 /// Whether the text names an occurrence. One that many occurrences share does not: what is empty, `null`, or zeros alone, as in the UUID of
 /// test messages.
 pub fn names_something(text: &str) -> bool {
-    let is_zero = || text.bytes().all(|byte| matches!(byte, b'0' | b'-' | b'.'));
-    !is_zero() && !NOTHING.iter().any(|nothing| nothing.eq_ignore_ascii_case(text))
+    !is_nothing(text) && !text.bytes().all(|byte| matches!(byte, b'0' | b'-' | b'.'))
+}
+
+/// Whether the text is empty or what languages make of no value.
+pub fn is_nothing(text: &str) -> bool {
+    text.is_empty() || NOTHING.iter().any(|nothing| nothing.eq_ignore_ascii_case(text))
 }
 
 /// Several texts as one, so that other texts never give the same one: in each but the last a colon is escaped.
