@@ -121,7 +121,7 @@ class Endpoint:
     def ingest(self, body: bytes, **fields: Unpack[IngestFields]) -> Receipt:
         """Stores a request that you have verified yourself; only ``valid=True`` makes an event.
 
-        The dedupe identity is the first of ``key``, ``provider_event_id`` and ``provider_delivery_id`` that is neither empty nor ``null`` or the like.
+        The dedupe identity is the first of ``key``, ``provider_event_id`` and ``provider_delivery_id`` that is not empty or ``null``.
         """
         return self._told(self._stored("knocker_attest", _stated(fields), raw_bytes(body)))
 
