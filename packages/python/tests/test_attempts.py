@@ -162,7 +162,7 @@ def test_retry_says_when(hooks: knocker.Hooks, github: knocker.Endpoint, push: P
         raise raised[event.attempt - 1]
 
     receipt = github.receive(push(1))
-    expected = [(90, "the handler asked for a retry"), (300, "not open yet")]
+    expected = [(90, "the handler asked for another attempt"), (300, "not open yet")]
     for seconds, reason in expected:
         assert statuses(hooks) == ["failed"]
         event = hooks.event(receipt.event_id or 0)

@@ -40,7 +40,7 @@ def inbox(hooks: knocker.Hooks) -> knocker.Endpoint:
         (knocker.Dead(Silent()), "dead", "Silent"),
         (knocker.Ignore(None), "ignored", "the handler ignored it"),
         (knocker.Ignore(KeyError("id")), "ignored", "KeyError: 'id'"),
-        (knocker.Retry(reason=None), "failed", "the handler asked for a retry"),
+        (knocker.Retry(reason=None), "failed", "the handler asked for another attempt"),
         (knocker.Retry(after=5, reason=TimeoutError()), "failed", "TimeoutError"),
         (knocker.Decision("of its own"), "dead", "of its own"),
         (ValueError("\udcff"), "failed", "ValueError: \\udcff"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from knocker.attempt_report import AttemptReport, FailureHooks
 from knocker.connection import rows
@@ -19,6 +19,8 @@ from knocker.handlers import Handler
 from knocker.leases import Job, Leases
 from knocker.loop_gate import LoopBusyError, LoopGate, gate_of
 from knocker.transaction import CURRENT, ENDED, AttemptTransaction, HandlerTransaction
+
+T = TypeVar("T")
 
 UNWRITTEN = "unwritten"
 """What became of a job whose result the database did not take."""
@@ -104,37 +106,43 @@ class AttemptRunner:
             self._transaction.roll_back()
             if not isinstance(error, Ignore):
                 report.failed(error)
-        status = self._recorded(lambda: self._write(job, raised, report.duration_ms()), job, report)
+        status = self._recorded(job, raised, report)
         if status == "handled":
             for action in after_commit:
                 report.follow(action)
         return status
 
-    def _recorded(self, write: Callable[[], str], job: Job, report: AttemptReport) -> str:
+    def _recorded(self, job: Job, raised: BaseException | None, report: AttemptReport) -> str:
         try:
-            return str(self._commit(write))
+            if raised is None:
+                self._commit(lambda: self._leases.handled(job.id, report.duration_ms()))
+                return "handled"
+            return self._apart(lambda leases: self._write(leases, job, raised, report.duration_ms()))
         except (LeaseLostError, BusyError):
             raise
         except Exception as error:
             # The disk is full, say: the writes are gone, and a small result may still fit.
             report.failed(error)
             text = stored_text(error)
-            return self._commit(lambda: self._leases.failed(job.id, text, report.duration_ms()).status)
+            return self._apart(lambda leases: leases.failed(job.id, text, report.duration_ms()).status)
 
-    def _write(self, job: Job, error: BaseException | None, duration_ms: int) -> str:
-        """Writes what the handlers' exception says, or that there was none."""
-        if error is None:
-            self._leases.handled(job.id, duration_ms)
-            return "handled"
+    def _write(self, leases: Leases, job: Job, error: BaseException, duration_ms: int) -> str:
+        """Writes what the handlers' exception says."""
         if not isinstance(error, Decision):
-            return self._leases.failed(job.id, stored_text(error), duration_ms).status
+            return leases.failed(job.id, stored_text(error), duration_ms).status
         reason = stored_text(getattr(error, "reason", error))
         if isinstance(error, Ignore):
-            self._leases.skipped(job.id, reason, duration_ms)
+            leases.skipped(job.id, reason, duration_ms)
             return "ignored"
         if isinstance(error, Retry):
-            return self._leases.failed(job.id, reason, duration_ms, retry_after_s=error.after_s).status
-        return self._leases.failed(job.id, reason, duration_ms, dead=True).status
+            return leases.failed(job.id, reason, duration_ms, retry_after_s=error.after_s).status
+        return leases.failed(job.id, reason, duration_ms, dead=True).status
+
+    def _apart(self, write: Callable[[Leases], str]) -> str:
+        """Writes a result that has nothing of the handlers' in it, past a connection that they have altered: it may refuse writes."""
+        if not self._transaction.is_altered:
+            return self._commit(lambda: write(self._leases))
+        return write(Leases(self._leases.worker, self._database.call, self._database.rows))
 
     def _unwanted(self, job: Job, report: AttemptReport) -> str:
         problem = UsageError(f"no handler for {job.event.type!r}")
@@ -143,24 +151,17 @@ class AttemptRunner:
             report.failed(problem)
         return status
 
-    def _commit(self, write: Callable[[], str]) -> str:
+    def _commit(self, write: Callable[[], T]) -> T:
         """Writes a result in the handlers' transaction, or in one of its own, with the leases that nobody could extend meanwhile."""
 
-        def kept() -> str:
+        def kept() -> T:
             if self._transaction.held_ms > self._renew_after_ms:
                 self._renew()
-            try:
-                return write()
-            except Exception as error:
-                if not isinstance(translate(error), LeaseLostError):
-                    raise
-            # It has run out, which counts only where somebody else has taken the job.
-            self._renew()
             return write()
 
         try:
             with translated():
-                status = str(self._transaction.finish(kept))
+                status = self._transaction.finish(kept)
         except KnockerError as error:
             self._database.doubt(error)
             raise

@@ -34,7 +34,7 @@ class Decision(Exception):  # noqa: N818 - it says how to go on, and is no error
 class Retry(Decision):
     """The attempt failed; try again ``after`` that many seconds (at most thirty days), or after the endpoint's backoff."""
 
-    default_reason = "the handler asked for a retry"
+    default_reason = "the handler asked for another attempt"
 
     def __init__(self, after: float | timedelta | None = None, reason: object = None) -> None:
         super().__init__(reason)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from knocker.connection_state import Alterable, noting_methods
 from knocker.errors import UsageError
+from knocker.handler_sql import refuse_end, sets_pragma
 from knocker.transaction import AttemptTransaction
 
 if TYPE_CHECKING:
@@ -31,19 +32,28 @@ class GuardedCursor(_Cursor):
 
     def execute(self, *arguments: Any, **named: Any) -> Any:
         """As the driver's own."""
-        # None on the cursors of the worker itself.
-        with self._knocker_attempt or nullcontext():
+        with self._knocker_statement(arguments, named):
             return super().execute(*arguments, **named)
 
     def executemany(self, *arguments: Any, **named: Any) -> Any:
         """As the driver's own."""
-        # None on the cursors of the worker itself.
-        with self._knocker_attempt or nullcontext():
+        with self._knocker_statement(arguments, named):
             return super().executemany(*arguments, **named)
 
     def executescript(self, *arguments: Any, **named: Any) -> Any:
         """Refused: the driver commits before a script."""
         raise UsageError(_SCRIPT)
+
+    def _knocker_statement(self, arguments: tuple[Any, ...], named: dict[str, Any]) -> AbstractContextManager[None]:
+        """Around each statement of a handler."""
+        attempt = self._knocker_attempt
+        if attempt is None:
+            # A cursor of the worker itself.
+            return nullcontext()
+        sql = arguments[0] if arguments else named.get("statements")
+        refuse_end(sql)
+        attempt.sets_pragma = attempt.sets_pragma or sets_pragma(sql)
+        return attempt
 
 
 class HandlerConnection(Alterable, _Connection):
@@ -81,6 +91,7 @@ class HandlerConnection(Alterable, _Connection):
             cursor = super().cursor(_guarded(factory) if isinstance(factory, type) else factory)
         if isinstance(cursor, GuardedCursor):
             cursor._knocker_attempt = attempt
+            attempt.cursors.add(cursor)
         return cursor
 
     def execute(self, *arguments: Any, **named: Any) -> Any:
@@ -94,7 +105,10 @@ class HandlerConnection(Alterable, _Connection):
     def blobopen(self, *arguments: Any, **named: Any) -> Any:
         """As the driver's own; begins the transaction."""
         with self.knocker_attempt or nullcontext():
-            return super().blobopen(*arguments, **named)
+            blob = super().blobopen(*arguments, **named)
+            if self.knocker_attempt is not None:
+                self.knocker_attempt.blobs.append(blob)
+            return blob
 
     def executescript(self, *arguments: Any, **named: Any) -> Any:
         """Refused: the driver commits before a script."""

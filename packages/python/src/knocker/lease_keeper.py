@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
 
-from knocker.connection import Connection, call, rows
+from knocker.connection import Connection, call
 from knocker.database import Database
+from knocker.driver_errors import translate
 from knocker.endpoint import Endpoint
+from knocker.errors import LeaseLostError
 from knocker.event import Event
 from knocker.leases import Job
 from knocker.lost_attempts import LostAttempt, event_of, last_attempt, lost_since
@@ -146,21 +147,21 @@ class LeaseKeeper:
     def renew(self, connection: Connection) -> None:
         """Extends every lease held over a connection that has the write lock.
 
-        One that has run out is extended too while its row names this worker: nobody has taken it, and nobody can before the commit. So a
-        handler that keeps the lock for longer than its lease loses neither its own job nor those of the threads beside it. What another
-        worker or an operator has taken stays lost: its result will be refused.
+        One that has run out is extended too, as long as nobody has taken the job, and nobody can before the commit. So a handler that keeps
+        the lock for longer than its lease loses none of the threads beside it theirs. What another worker or an operator has taken stays
+        lost: its result will be refused.
         """
         with self._lock:
             held = sorted(self._held)
-        now_ms = self._database.current_ms()
-        sql = "SELECT job_id, lease_expires_at FROM knocker_jobs WHERE worker = ? AND job_id IN (SELECT value FROM json_each(?))"
-        leased = dict(rows(connection, sql, [self._worker, json.dumps(held)]))
-        for job_id, expires_at in leased.items():
-            # As of the moment at which it was valid last.
-            as_of = min(now_ms, expires_at)
-            lease_s = min(LONGEST_LEASE_S, self._lease_s + (now_ms - as_of + 999) // 1000)
-            call(connection, "knocker_extend", job_id, self._worker, lease_s, as_of)
-        self._note_lost(set(held) - leased.keys())
+        lost = set()
+        for job_id in held:
+            try:
+                call(connection, "knocker_extend", job_id, self._worker, self._lease_s, self._database.now())
+            except Exception as error:
+                if not isinstance(translate(error), LeaseLostError):
+                    raise
+                lost.add(job_id)
+        self._note_lost(lost)
 
     def _note_lost(self, job_ids: set[int]) -> None:
         with self._lock:

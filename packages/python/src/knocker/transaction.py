@@ -10,7 +10,8 @@ import threading
 import time
 from collections.abc import Callable
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, TypeVar
+from weakref import WeakSet
 
 from knocker.connection_state import is_altered, reset_rows
 from knocker.driver_errors import translate
@@ -24,6 +25,8 @@ _PAUSE_S = 0.005
 
 OVER = "tx is of one attempt, and that attempt is over: do not keep it, or its cursors, beyond the handler"
 ENDED = "the transaction ended before the handlers: leave COMMIT and ROLLBACK to the worker, and pass on errors of a full or failing disk"
+
+T = TypeVar("T")
 
 CURRENT: ContextVar[AttemptTransaction | None] = ContextVar("knocker_attempt", default=None)
 """The attempt whose handler runs here: a task that a handler leaves behind is told from the handlers that follow on its connection."""
@@ -44,6 +47,9 @@ class AttemptTransaction:
         """What is to be done when the handlers have returned, in their transaction; what it raises is theirs."""
         self.after_commit: list[Callable[[], None]] = []
         """What is to be done when their writes are committed."""
+        self.sets_pragma = False
+        self.cursors: WeakSet[Any] = WeakSet()
+        self.blobs: list[Any] = []
         self._connection = connection
         self._now_ms = now_ms
         self._ended = False
@@ -107,9 +113,11 @@ class AttemptTransaction:
         return self._ended or (self.begun and not self._connection.in_transaction)
 
     def end(self) -> None:
-        """Nothing of this attempt uses the connection from here on."""
+        """Nothing of this attempt uses the connection from here on. What is left in the middle would keep it at its snapshot."""
         with self._lock:
             self._over = True
+            for left in (*self.cursors, *self.blobs):
+                left.close()
 
     def leave(self) -> None:
         """Lets others of the loop in: the transaction is over."""
@@ -179,7 +187,7 @@ class HandlerTransaction:
         begun = self._attempt is not None and self._attempt.begun and self.connection.in_transaction
         return self._now_ms() - self._attempt.begun_at_ms if begun and self._attempt is not None else 0
 
-    def finish(self, write: Callable[[], Any]) -> Any:
+    def finish(self, write: Callable[[], T]) -> T:
         """Writes the result in the handlers' transaction, or in a new one where they began none, and commits. Returns what it returns."""
         self._end()
         try:
@@ -229,5 +237,6 @@ class HandlerTransaction:
     def _leave(self) -> None:
         if self._attempt is not None:
             self._attempt.leave()
-            self.is_altered = self.is_altered or ((self._attempt.begun or self.tx.knocker_altered) and is_altered(self.tx, self.connection))
+            used = self._attempt.begun or self.tx.knocker_altered
+            self.is_altered = self.is_altered or self._attempt.sets_pragma or (used and is_altered(self.tx, self.connection))
             self._attempt = None

@@ -197,7 +197,8 @@ class Worker:
     def _drain_on_one_connection(self, keeper: LeaseKeeper, limit: int, done: list[tuple[int, str]]) -> bool:
         """Returns whether there may be more to do, on another connection."""
         with self._attempts(keeper) as runner:
-            while (job := keeper.take(0, self._database.changed.notify)) is not None:
+            # A handler that closes the hooks ends the drain after it.
+            while not self._stopping.is_set() and (job := keeper.take(0, self._database.changed.notify)) is not None:
                 if len(done) >= limit:
                     raise UsageError(f"more is due after {limit} attempts: do handlers keep making work for themselves?")
                 status = runner.run(job)

@@ -1,0 +1,31 @@
+"""What the SQL of a handler would do to the worker's transaction or to its connection."""
+
+from __future__ import annotations
+
+import re
+
+from knocker.errors import UsageError
+
+_GAP = r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/)"
+# `ROLLBACK TO` ends no transaction.
+_ENDS = re.compile(rf"(?:;|{_GAP})*(?:commit|end|rollback(?!{_GAP}+(?:transaction{_GAP}+)?to\b))\b", re.IGNORECASE | re.DOTALL)
+_PRAGMA = re.compile(rf"(?:;|{_GAP})*pragma\b(?P<rest>.*)", re.IGNORECASE | re.DOTALL)
+# Those that take an argument in parentheses and only read.
+_READS = re.compile(
+    r"\b(?:table_x?info|table_list|index_list|index_x?info|foreign_key_(?:list|check)|(?:integrity|quick)_check)\s*\(",
+    re.IGNORECASE,
+)
+
+ENDS_TRANSACTION = "a handler must not end its transaction: leave COMMIT and ROLLBACK to the worker, and raise an exception to roll back"
+
+
+def refuse_end(sql: object) -> None:
+    """Raises UsageError for a statement that would end the transaction. Behind others of one text it is noticed only after it has run."""
+    if isinstance(sql, str) and _ENDS.match(sql):
+        raise UsageError(ENDS_TRANSACTION)
+
+
+def sets_pragma(sql: object) -> bool:
+    """Whether the statement sets something that outlives its transaction."""
+    pragma = _PRAGMA.match(sql) if isinstance(sql, str) else None
+    return pragma is not None and any(sign in pragma["rest"] for sign in "=(") and not _READS.search(pragma["rest"])
