@@ -232,6 +232,8 @@ def verify_token(suite, first, good, items, **more):
         ("a verify token and another before it", "?verify_token=x&verify_token=test-token"),
     ]:
         suite.refused(name, asked(query), "not_allowed", secrets=[], options=options)
+    padded = first.header("X-Padding", "x" * 8192)
+    suite.refused("a handshake that is too large to be kept", padded, "not_allowed", secrets=[])
     suite.delivery("an event without the verify token", good, *items, options=options)
 
 

@@ -9,7 +9,7 @@ use super::engine::context::Context;
 use super::engine::digest::Digest;
 use super::engine::event::Event;
 use super::engine::form;
-use super::engine::limits::check_head;
+use super::engine::limits::{check_handshake, check_head};
 use super::engine::refusal::{Checked, Refusal};
 use super::engine::sample::Sample;
 use super::engine::signature::SignatureScheme;
@@ -92,10 +92,14 @@ pub(crate) struct Handshake {
 impl Handshake {
     pub const NONE: Handshake = Handshake { about: "", unsigned: None, signed: None, brings_secret: false };
 
-    /// Refuses one that brings a secret to an endpoint with the option `verify_token` where the query of its URL has another word or none: such
-    /// a handshake proves nothing by itself, and whoever finds the URL could send it.
-    fn check_verify_token(&self, context: &Context) -> Checked<()> {
-        let Some(expected) = context.options.text("verify_token").filter(|_| self.brings_secret) else { return Ok(()) };
+    /// Refuses one that brings a secret and would lose it, and, to an endpoint with the option `verify_token`, one whose URL has another word or
+    /// none in its query: such a handshake proves nothing by itself, and whoever finds the URL could send it.
+    fn check(&self, context: &Context) -> Checked<()> {
+        if !self.brings_secret {
+            return Ok(());
+        }
+        check_handshake(context.request)?;
+        let Some(expected) = context.options.text("verify_token") else { return Ok(()) };
         let given = form::value(context.request.query().as_bytes(), "verify_token").unwrap_or_default();
         if Digest::of_token(expected).matches_token(&given) {
             return Ok(());
@@ -171,7 +175,7 @@ impl Provider {
             return self.refuse(&context, secrets, refusal);
         }
         if let Some(verdict) = self.handshake.unsigned.and_then(|answer| answer(&context, secrets)) {
-            return match self.handshake.check_verify_token(&context) {
+            return match self.handshake.check(&context) {
                 Ok(()) => verdict,
                 Err(refusal) => self.refuse(&context, secrets, refusal),
             };

@@ -20,6 +20,9 @@ pub const SECRETS: usize = 128;
 /// Bytes of the URL and of all headers together.
 pub const HEAD_BYTES: usize = 64 * 1024;
 
+/// The same and the body of a handshake that brings a secret: of a larger one it would not all be kept, and the secret would be lost.
+pub const HANDSHAKE_BYTES: usize = 8 * 1024;
+
 /// Header lines.
 pub const HEADERS: usize = 512;
 
@@ -37,17 +40,29 @@ pub const SHOWN_BYTES: usize = 40;
 
 /// Refuses a request whose head is larger than any sender's.
 pub fn check_head(request: &Request) -> Checked<()> {
-    let (mut count, mut bytes) = (0, request.url.len());
-    for (name, value) in request.headers.iter() {
-        count += 1;
-        bytes += name.len() + value.len();
-    }
+    let (count, bytes) = head_size(request);
     if bytes > HEAD_BYTES {
         let detail = format!("URL and headers are {bytes} bytes, {HEAD_BYTES} are looked at");
         return Err(Refusal::new(Reason::MalformedHeader, detail));
     }
     if count > HEADERS {
         return Err(Refusal::new(Reason::MalformedHeader, format!("there are {count} headers, {HEADERS} are looked at")));
+    }
+    Ok(())
+}
+
+/// Header lines, and bytes of URL and headers.
+fn head_size(request: &Request) -> (usize, usize) {
+    request.headers.iter().fold((0, request.url.len()), |(count, bytes), (name, value)| (count + 1, bytes + name.len() + value.len()))
+}
+
+/// Refuses a handshake that brings a secret and is too large to be kept whole.
+pub fn check_handshake(request: &Request) -> Checked<()> {
+    let bytes = head_size(request).1 + request.body.len();
+    if bytes > HANDSHAKE_BYTES {
+        let detail =
+            format!("a handshake of {bytes} bytes, and none of more than {HANDSHAKE_BYTES} is kept with the secret that it brings");
+        return Err(Refusal::new(Reason::NotAllowed, detail));
     }
     Ok(())
 }
