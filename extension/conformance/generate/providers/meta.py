@@ -87,6 +87,10 @@ def others(suite, entry):
     approved = '{"field":"message_template_status_update","value":{"event":"APPROVED","message_template_id":1}}'
     timeless = sent('{"id":"7","changes":[%s]}' % approved)
     suite.twice("a change without any time", timeless, timeless, [("page.message_template_status_update", None)], 2)
+    changed = '{"id":"7","time":1767225600,"changed_fields":["feed"]}'
+    suite.twice("two changes of one second that say only what changed", sent(changed), sent(changed), [("page", None)], 2)
+    bare = '{"id":"7","time":1767225600,"changes":[{"field":"photos","verb":"update"}]}'
+    suite.twice("two of them in the list of changes", sent(bare), sent(bare), [("page.photos", None)], 2)
     bare = '{"id":"7"}'
     suite.twice("an entry that says nothing", sent(bare), sent(bare), [("page", None)], 2)
 

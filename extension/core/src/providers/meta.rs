@@ -29,7 +29,7 @@ pub(crate) static META: Provider = Provider {
     event: Event {
         keys: &[WITH_TIME],
         batch: Batch::Custom(items),
-        identity: "of each message: its id; of each status: message id + status + group member; of other changes: owner, field and time + digest; without a time of the entry: digest where there is one inside, else none",
+        identity: "of each message: its id; of each status: message id + status + group member; of other changes: owner, field and time + digest, without a time of the entry: digest where there is one inside; else none, as of an entry that says only which fields changed",
         ..Event::UNKNOWN
     },
     receiving: Receiving::up_to(3 * MIB),
@@ -51,13 +51,10 @@ pub(crate) static META: Provider = Provider {
     ..Provider::BASE
 };
 
-/// For what has neither an id nor an entry with a time.
-const WITH_TIME: Source = Source::DigestWith(&[
-    Source::Json("time"),
-    Source::Json("timestamp"),
-    Source::Json("value.timestamp"),
-    Source::Json("value.created_time"),
-]);
+/// For what has neither an id nor an entry with a time. An entry that says only which fields changed is new each time: its own time is that of
+/// sending, in seconds.
+const WITH_TIME: Source =
+    Source::DigestWith(&[Source::Json("timestamp"), Source::Json("value.timestamp"), Source::Json("value.created_time")]);
 
 fn subscribe(context: &Context, _: &Secrets) -> Option<Verdict> {
     let parameter = |name| form::value(context.request.query().as_bytes(), name);
@@ -133,7 +130,9 @@ fn change_items(context: &Context, object: &str, owner: Option<&str>, change: Js
         })
         .collect();
     if items.is_empty() {
-        items.push(item(context, event_type, by_content(change), change));
+        // One that says only what changed, and not to what, is new each time.
+        let key = change.get("value").and_then(|_| by_content(change));
+        items.push(item(context, event_type, key, change));
     }
     items
 }
@@ -295,7 +294,7 @@ mod tests {
             case(r#"{"object": "user", "entry": [{"id": "1", "time": 5, "changed_fields": ["photos"]}, 3, {"id": "2", "changes": [{}]}]}"#);
         let items = unknown.signed().items();
         assert_eq!((items.len(), items[0].event_type.as_deref()), (2, Some("user")));
-        assert!(items[0].key.as_deref().unwrap().starts_with("sha256:"));
+        assert_eq!(items[0].key, None);
         let no_time = case(r#"{"object": "user", "entry": [{"id": "1"}]}"#);
         assert_eq!(no_time.signed().items()[0].key, None);
     }
