@@ -180,7 +180,7 @@ fn check(database: &Database, model: &Model, now: i64) -> Result<(), String> {
 
 /// The settings of the endpoint.
 fn settings() -> String {
-    json!({ "max_attempts": MAX_ATTEMPTS, "backoff": { "base_s": 6, "factor": 2 } }).to_string()
+    json!({ "max_attempts": MAX_ATTEMPTS, "backoff": { "base_s": 6, "factor": 2 }, "unhandled": "dead" }).to_string()
 }
 
 /// How long a failure of each event waits after each attempt, in seconds: what `knocker_failed` says of it. A death is to wait as long.

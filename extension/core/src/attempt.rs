@@ -110,10 +110,11 @@ impl Store {
                 return Ok(Failure { status: "ignored", next_attempt_at: None });
             }
             self.count_failure(endpoint.id, now)?;
-            if options.no_handler || options.dead || job.attempts >= job.max_attempts {
-                let reason = if options.no_handler { "no_handler" } else { error };
-                self.finish(&job, worker, "dead", Some(reason), Some(duration_ms), now)?;
-                self.bury_job(job.id, reason, now)?;
+            let error = if options.no_handler { "no_handler" } else { error };
+            let unwanted = options.no_handler && endpoint.config.unhandled == Unhandled::Dead;
+            if unwanted || options.dead || job.attempts >= job.max_attempts {
+                self.finish(&job, worker, "dead", Some(error), Some(duration_ms), now)?;
+                self.bury_job(job.id, error, now)?;
                 return Ok(Failure { status: "dead", next_attempt_at: None });
             }
             let delay_ms = match options.retry_after_s {

@@ -116,6 +116,8 @@ words! {
 words! {
     /// What becomes of an event that no handler wants.
     pub enum Unhandled {
+        /// A failed attempt with the reason `no_handler`: another process, of a newer version perhaps, may have the handler.
+        Retry = "retry",
         /// Dead with the reason `no_handler`, so that somebody looks.
         Dead = "dead",
         /// Ignored.

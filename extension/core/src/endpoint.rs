@@ -33,7 +33,7 @@ form! {
         /// Larger bodies are refused before verification. Where it is not set: the provider's documented maximum, at least this.
         "max_body_bytes": Kind::Whole(1, 100 * 1024 * 1024);
         /// What becomes of an event that no handler wants.
-        "unhandled": Kind::Choice("Unhandled", &["dead", "ignore"]);
+        "unhandled": Kind::Choice("Unhandled", &["retry", "dead", "ignore"]);
         /// What a duplicate does to its event.
         "on_redelivery": Kind::Choice("OnRedelivery", &["keep", "requeue_dead"]);
         /// Refused receipts that are stored in any hour; those beyond are only counted.
@@ -75,6 +75,8 @@ pub(crate) const STATUSES: [&str; 6] = ["received", "processing", "failed", "han
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Unhandled {
+    /// A failed attempt with the reason `no_handler`: another process, of a newer version perhaps, may have the handler.
+    Retry,
     /// Dead with reason `no_handler`, so that somebody looks.
     Dead,
     /// Ignored.
@@ -129,7 +131,7 @@ impl Default for Config {
             max_attempts: 10,
             backoff: Backoff::default(),
             max_body_bytes: providers::TYPICAL_BODY,
-            unhandled: Unhandled::Dead,
+            unhandled: Unhandled::Retry,
             on_redelivery: OnRedelivery::Keep,
             invalid_per_hour: 1000,
             max_refused: 10_000,

@@ -140,13 +140,16 @@ def test_several_handlers_run_in_order_in_one_transaction(hooks: knocker.Hooks, 
     assert len(orders(hooks)) == 3
 
 
-def test_an_event_nobody_wants_is_dead_or_ignored(hooks: knocker.Hooks, github: knocker.Endpoint, push: PushOf) -> None:
+def test_an_event_nobody_wants_waits_or_is_dead_or_ignored(hooks: knocker.Hooks, github: knocker.Endpoint, push: PushOf) -> None:
     github.add_handler("push", lambda event, tx: None)
     receipt = github.receive(push(1, "ping"))
-    assert statuses(hooks) == ["dead"]
+    assert statuses(hooks) == ["failed"]
     assert hooks.event(receipt.event_id or 0).reason == "no_handler"
-    github.configure(provider="github", unhandled="ignore")
+    github.configure(provider="github", unhandled="dead")
     github.receive(push(2, "ping"))
+    assert statuses(hooks) == ["dead"]
+    github.configure(provider="github", unhandled="ignore")
+    github.receive(push(3, "ping"))
     assert statuses(hooks) == ["ignored"]
 
 

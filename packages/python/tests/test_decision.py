@@ -162,6 +162,8 @@ def test_whatever_on_error_raises_the_attempt_is_recorded(hooks: knocker.Hooks, 
 def test_each_line_of_the_log_names_its_event(hooks: knocker.Hooks, inbox: knocker.Endpoint, caplog: pytest.LogCaptureFixture) -> None:
     inbox.add_handler("order.placed", lambda event, tx: None)
     inbox.add_handler("order.lost", lambda event, tx: 1 / 0)
+    inbox.configure(unhandled="dead")
+    caplog.clear()
     for type in ("order.placed", "order.lost", None, "two\nlines"):
         inbox.ingest(b"", valid=True, type=type)
     with caplog.at_level(logging.INFO, "knocker"):

@@ -234,3 +234,17 @@ def test_a_failing_file_is_a_line_a_time_without_a_traceback(
     assert "starting it again: io_error: crash" in record.getMessage()
     assert record.exc_info is None
     assert statuses(live_hooks) == []
+
+
+def test_a_declaration_that_changes_what_another_process_declared_is_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    with knocker.open(tmp_path / "app.db") as old:
+        old.endpoint("inbox", max_attempts=5, provider="meta", secrets="test-secret", options={"verify_token": "test-token"})
+    with knocker.open(tmp_path / "app.db") as same:
+        same.endpoint("inbox", max_attempts=5, provider="meta", secrets="test-secret", options={"verify_token": "test-token"})
+        assert caplog.records == []
+    with knocker.open(tmp_path / "app.db") as new:
+        new.endpoint("inbox", max_attempts=7, provider="meta", secrets="test-secret", options={"verify_token": "another-token"})
+    (warning,) = caplog.records
+    assert warning.levelname == "WARNING"
+    assert warning.getMessage().endswith(": options, max_attempts was 5 and is 7")
+    assert "token" not in warning.getMessage()

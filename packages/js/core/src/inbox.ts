@@ -1,5 +1,6 @@
 /** What every part of one `Hooks` shares: its file, the writer, who listens, and its end. */
 
+import { tellOfChanges } from "./declarations.js";
 import type { Driver, Row, SqlValue } from "./driver.js";
 import { type KnockerError, knockerError } from "./errors.js";
 import { InboxFile } from "./inbox-file.js";
@@ -81,8 +82,11 @@ export class Inbox<Db extends object> extends InboxFile<Db> {
 
   /** Creates or updates an endpoint, here and in each file that takes the place of this one. */
   declare(name: string, config: string): void {
+    const settings = () => this.all("SELECT * FROM knocker_endpoints WHERE name = ?", name)[0];
+    const before = settings();
     this.callSync("knocker_endpoint", name, config);
     this.declared.set(name, config);
+    if (before) tellOfChanges(this.log, before, settings()!);
   }
 
   /** Reads at once. */

@@ -149,19 +149,23 @@ export default function handlers(runtime) {
       await close();
     });
 
-    it("that nobody registered for a type leaves the event dead, or ignored where the endpoint says so", async () => {
+    it("that nobody registered for a type leaves the event to be tried again, dead or ignored, as the endpoint says", async () => {
       const { hooks, endpoint, close } = shop();
       const quiet = hooks.endpoint("quiet", { provider: "github", secrets: "test-secret", unhandled: "ignore" });
-      endpoint.on("push", () => {});
-      quiet.on("push", () => {});
-      const dead = await endpoint.receive(push(runtime, { type: "fork" }));
-      const ignored = await quiet.receive(push(runtime, { type: "fork" }));
+      const strict = hooks.endpoint("strict", { provider: "github", secrets: "test-secret", unhandled: "dead" });
+      const each = [endpoint, strict, quiet];
+      for (const one of each) one.on("push", () => {});
+      const receipts = await Promise.all(each.map((one) => one.receive(push(runtime, { type: "fork" }))));
       await drain(hooks);
-      const statuses = [await hooks.event(dead.eventId), await hooks.event(ignored.eventId)].map(({ status, reason }) => [status, reason]);
-      assert.deepEqual(statuses, [
-        ["dead", "no_handler"],
-        ["ignored", "no_handler"],
-      ]);
+      const events = await Promise.all(receipts.map(({ eventId }) => hooks.event(eventId)));
+      assert.deepEqual(
+        events.map(({ status, reason }) => [status, reason]),
+        [
+          ["failed", "no_handler"],
+          ["dead", "no_handler"],
+          ["ignored", "no_handler"],
+        ],
+      );
       await close();
     });
 

@@ -90,6 +90,23 @@ export default function telling(runtime) {
       await hooks.close();
     });
 
+    it("of a declaration that changes what another process declared", async () => {
+      const path = file();
+      const { logger, loud } = recorder();
+      const declare = async (maxAttempts, verify_token) => {
+        const hooks = runtime.open(path, { logger });
+        hooks.endpoint("inbox", { provider: "meta", secrets: SECRET, maxAttempts, options: { verify_token } });
+        await hooks.close();
+      };
+      await declare(5, "test-token");
+      await declare(5, "test-token");
+      assert.deepEqual(loud(), []);
+      await declare(7, "another-token");
+      const [{ level, message, endpoint, settings }] = loud();
+      assert.deepEqual([level, endpoint, settings], ["warn", "inbox", ["options", "maxAttempts"]]);
+      assert.match(message, /: options, maxAttempts was 5 and is 7$/);
+    });
+
     it("of an event that nothing wants", async () => {
       const made = told({}, { unhandled: "dead" });
       made.endpoint.on("other", () => {});

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 from knocker.arguments import to_argument
 from knocker.connection import Value
 from knocker.database import Database
+from knocker.declarations import SETTINGS, tell_of_changes
 from knocker.endpoint_secrets import EndpointSecrets, Secrets
 from knocker.errors import StaleJudgementError, UnknownEndpointError, UsageError
 from knocker.filters import IngestFields
@@ -65,11 +66,17 @@ class Endpoint:
         config = _declaration(settings)
 
         def declare() -> None:
+            before = self._stored_settings()
             self._database.call("knocker_endpoint", self.name, config)
+            tell_of_changes(self.name, before, self._stored_settings())
             self.read_max_body_bytes()
 
         declare()
         self._declared = declare
+
+    def _stored_settings(self) -> dict[str, Value]:
+        rows = self._database.rows(f"SELECT {', '.join(SETTINGS)} FROM knocker_endpoints WHERE name = ?", [self.name])
+        return dict(zip(SETTINGS, rows[0])) if rows else {}  # noqa: B905
 
     def _needs_secret(self, provider: str) -> bool:
         sql = "SELECT needs_secret FROM knocker_providers WHERE name = ?1 OR ?1 IN (SELECT value FROM json_each(aliases))"

@@ -77,7 +77,7 @@ Reason = Literal[
 ReceiptOutcome = Literal["accepted", "duplicate", "invalid", "handshake", "too_large", "disabled", "limited"]
 """What became of a receipt."""
 
-Unhandled = Literal["dead", "ignore"]
+Unhandled = Literal["retry", "dead", "ignore"]
 """What becomes of an event that no handler wants."""
 
 VerdictKind = Literal["delivery", "handshake"]

@@ -43,7 +43,7 @@ class EndpointSettings(TypedDict, total=False):
     """Larger bodies are refused before verification. Where it is not set: the provider's documented maximum, at least this. 1 to
     104,857,600 bytes. Default 1,048,576."""
     unhandled: Unhandled | None
-    """What becomes of an event that no handler wants. Default "dead"."""
+    """What becomes of an event that no handler wants. Default "retry"."""
     on_redelivery: OnRedelivery | None
     """What a duplicate does to its event. Default "keep"."""
     invalid_per_hour: int | None
