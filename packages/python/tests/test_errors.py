@@ -52,7 +52,7 @@ def test_a_closed_one_says_so(hooks: knocker.Hooks) -> None:
         hooks.stats()
     assert (caught.value.code, str(caught.value)) == (
         "closed",
-        "closed: these hooks are closed. Use it only while it is open.",
+        "closed: these hooks are closed; `with hooks:`, or a worker that is started, opens them again. Use it only while it is open.",
     )
 
 

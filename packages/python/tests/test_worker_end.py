@@ -83,15 +83,17 @@ def test_close_stops_the_workers(live_hooks: knocker.Hooks) -> None:
         assert after.leases("another").claim(10, 60) == 2
 
 
-def test_closed_hooks_start_nothing(hooks: knocker.Hooks) -> None:
+def test_closed_hooks_take_nothing_until_a_worker_is_made(hooks: knocker.Hooks) -> None:
     inbox = hooks.endpoint("inbox")
     inbox.add_handler("*", lambda event, tx: None)
     inbox.ingest(b"", valid=True)
     worker = hooks.worker()
     hooks.close()
-    for use in (hooks.start_worker, hooks.run_worker, worker.start, lambda: drain(hooks)):
+    for use in (worker.start, lambda: inbox.ingest(b"", valid=True), lambda: list(hooks.events()), hooks.stats):
         with pytest.raises(knocker.ClosedError):
             use()
+    assert [attempt.status for attempt in drain(hooks)] == ["handled"]
+    assert inbox.ingest(b"", valid=True).outcome == "accepted"
 
 
 @pytest.mark.parametrize("kind", ["function", "coroutine"])

@@ -18,6 +18,7 @@ from knocker.event import Event
 from knocker.handlers import Handler
 from knocker.leases import Job, Leases
 from knocker.loop_gate import LoopBusyError, LoopGate, gate_of
+from knocker.own_lock import explained
 from knocker.transaction import CURRENT, ENDED, AttemptTransaction, HandlerTransaction
 
 T = TypeVar("T")
@@ -183,7 +184,7 @@ class AttemptRunner:
             except BaseException as error:
                 # A handler may have made another error of it.
                 if not attempt.conflicted and not isinstance(error, LoopBusyError):
-                    raise
+                    raise explained(error, attempt)  # noqa: B904 - mostly the error itself, else with its cause
             finally:
                 CURRENT.reset(before)
             if attempt.was_ended:

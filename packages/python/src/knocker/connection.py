@@ -48,7 +48,7 @@ class Connection(Protocol):
 class Driver:
     """A database module: its connection class, and how one is opened in autocommit."""
 
-    name: str
+    name: DriverName
     connection_class: type[Any]
     connect: Callable[[type[Any], str, float], Any]
 
@@ -76,7 +76,8 @@ def find_driver(name: DriverName | None = None) -> Driver:
     problem = _standard_module_problem()
     if problem is None:
         return _named("sqlite3")
-    for other in ("apsw", "pysqlite3"):
+    others: tuple[DriverName, ...] = ("apsw", "pysqlite3")
+    for other in others:
         try:
             return _named(other)
         except ImportError:
@@ -84,7 +85,7 @@ def find_driver(name: DriverName | None = None) -> Driver:
     raise CannotLoadError(f"{problem}. {library.advice()}")
 
 
-def _named(name: str) -> Driver:
+def _named(name: DriverName) -> Driver:
     if name not in ("sqlite3", "apsw", "pysqlite3"):
         raise UsageError(f'driver must be "sqlite3", "apsw" or "pysqlite3", not {name!r}')
     # The module pysqlite3 keeps its classes in a submodule, as sqlite3 does.

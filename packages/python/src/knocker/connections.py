@@ -30,6 +30,7 @@ from knocker.driver_errors import translate, translated
 from knocker.errors import ClosedError, FileReplacedError, ForkedError, KnockerError, ReadOnlyError
 from knocker.file_identity import OpenFile
 from knocker.file_path import FilePath, absolute, existing, file_name
+from knocker.own_lock import refuse_waiting
 from knocker.use_gate import UseGate
 
 logger = logging.getLogger("knocker.database")
@@ -37,7 +38,11 @@ logger = logging.getLogger("knocker.database")
 Clock = Callable[[], int]
 """Returns the time in Unix milliseconds."""
 
+CLOSED = "these hooks are closed; `with hooks:`, or a worker that is started, opens them again"
+
 _KEPT_CONNECTIONS = 8
+# They wait for nobody.
+_READING = frozenset({"knocker_stats", "knocker_next_due"})
 
 
 class Connections:
@@ -232,6 +237,8 @@ class Connections:
 
     def call(self, function: str, *arguments: Value) -> Any:
         """Runs one SQL function in a transaction of its own, with the clock as its last argument."""
+        if function not in _READING:
+            refuse_waiting(self.path, function)
         try:
             return self._call(function, arguments)
         except ReadOnlyError:
@@ -274,6 +281,6 @@ class Connections:
     def refuse_closed(self) -> None:
         """Raises ClosedError after :meth:`close`, and ForkedError in a child that cannot use what it inherited."""
         if self._closed:
-            raise ClosedError("these hooks are closed")
+            raise ClosedError(CLOSED)
         if self._forked is not None:
             raise ForkedError(self._forked)

@@ -9,7 +9,7 @@ from typing import Any
 
 from knocker.change_news import ChangeNews
 from knocker.connection import DriverName, Synchronous
-from knocker.connections import Clock, Connections
+from knocker.connections import CLOSED, Clock, Connections
 from knocker.errors import ClosedError
 from knocker.file_path import FilePath
 from knocker.forks import prepare_for_forks
@@ -51,12 +51,33 @@ class Database(Connections):
         if writer is None:
             with self._lock:
                 if self._ended:
-                    raise ClosedError("these hooks are closed")
+                    raise ClosedError(CLOSED)
                 writer = self._writer = self._writer or Writer(self)
         return writer
 
+    def like(self, path: FilePath, clock: Clock | None) -> Database:
+        """Another file, opened as this one."""
+        return Database(
+            path,
+            synchronous=self.synchronous,
+            busy_timeout_s=self.busy_timeout_s,
+            driver=self.driver.name,
+            extension=self._extension,
+            clock=clock,
+        )
+
+    def open_again(self) -> None:
+        """Undoes :meth:`close`."""
+        with self._lock:
+            if not self._closed:
+                return
+            self.judges = Judges(self)
+            self._closed = self._ended = False
+        with self.connection():
+            pass
+
     def close(self) -> None:
-        """Commits what is queued and closes the connections. Using it afterwards raises ClosedError."""
+        """Commits what is queued and closes the connections. Using it afterwards raises ClosedError, until it is opened again."""
         with self._lock:
             self._closed = True
         # What is judged still goes to the writer.

@@ -18,6 +18,7 @@ from knocker.handlers import Handler, Handlers
 from knocker.http.asgi import AsgiApp
 from knocker.http.settings import HttpSettings
 from knocker.http.wsgi import WsgiApp
+from knocker.own_lock import refuse_waiting
 from knocker.records import Receipt, Verdict
 from knocker.refusals import Refusals
 from knocker.request import Headers, HeadersLike, WebhookRequest, raw_bytes
@@ -82,6 +83,17 @@ class Endpoint:
         sql = "SELECT needs_secret FROM knocker_providers WHERE name = ?1 OR ?1 IN (SELECT value FROM json_each(aliases))"
         # The core refuses one that there is not.
         return any(needs for (needs,) in self._database.rows(sql, [provider]))
+
+    @property
+    def is_declared(self) -> bool:
+        """Whether its settings are known here, and not kept elsewhere."""
+        return self._declared is not None
+
+    def move_to(self, database: Database, declare: bool) -> None:
+        """Goes on in another file, which has its settings unless it is to ``declare`` them."""
+        self._database = database
+        if declare:
+            self.declare_again()
 
     def declare_again(self) -> None:
         """Stores the settings in another file that has come in the place of the one before; those kept elsewhere are not known here."""
@@ -198,6 +210,7 @@ class Endpoint:
         raise AssertionError
 
     def _ticket(self, judge: str, arguments: tuple[Value, ...]) -> Ticket:
+        refuse_waiting(self._database.path, f"a receipt of {self.name!r}")
         return Ticket(judge, (self.name, *arguments, self._database.now()), self._store)
 
     def _store(self, ticket: Ticket, judgement: bytes) -> None:

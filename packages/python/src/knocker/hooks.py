@@ -36,7 +36,8 @@ class Hooks(Operations):
         self.database = database
         self._http = http
         self._failure_hooks = failure_hooks
-        self._refusals = Refusals(database.current_ms)
+        # The database is another one in a test.
+        self._refusals = Refusals(lambda: self.database.current_ms())
         self._endpoints: dict[str, Endpoint] = {}
         self._workers: weakref.WeakSet[Worker] = weakref.WeakSet()
         database.declare_again.append(self._declare_again)
@@ -77,13 +78,19 @@ class Hooks(Operations):
         self._endpoints[name] = endpoint
         return endpoint
 
+    @property
+    def failure_hooks(self) -> FailureHooks:
+        """Those of every worker of these hooks."""
+        return self._failure_hooks
+
     def _declare_again(self) -> None:
         for endpoint in list(self._endpoints.values()):
             endpoint.declare_again()
 
     def asgi(self, mount: str = "", otherwise: Asgi | None = None) -> AsgiApp:
-        """An ASGI app that receives at ``/<endpoint>``. With ``otherwise`` it wraps that app: what is not below ``mount`` goes there."""
-        return AsgiApp(self._endpoints.get, self._http, mount, otherwise)
+        """An ASGI app that receives at ``/<endpoint>``. With ``otherwise`` it wraps that app: what is not below ``mount`` goes there. Where
+        it is told that the server starts, it opens hooks that were closed again."""
+        return AsgiApp(self._endpoints.get, self._http, mount, otherwise, lambda: self.database.open_again())
 
     def wsgi(self, mount: str = "", otherwise: Wsgi | None = None) -> WsgiApp:
         """A WSGI app that receives at ``/<endpoint>``. With ``otherwise`` it wraps that app: what is not below ``mount`` goes there."""
@@ -102,6 +109,7 @@ class Hooks(Operations):
         seconds after which it looks at the file even if nothing told it to; ``lease_s`` the lease of a job, 1 to 86,400 seconds, extended
         while its handler runs. ``on_error(error, event)`` is called in the worker's thread for each failed attempt, and
         ``on_dead(event, reason)`` for each event that is dead now; by default those of :func:`knocker.open`."""
+        self.database.open_again()
         hooks = FailureHooks(on_error, on_dead).or_else(self._failure_hooks)
         worker = Worker(self.database, self._endpoints, concurrency=concurrency, poll=poll, lease_s=lease_s, hooks=hooks)
         self._workers.add(worker)
@@ -150,12 +158,23 @@ class Hooks(Operations):
         return Leases(worker, self.database.call, self.database.rows)
 
     def close(self) -> None:
-        """Stops the workers, commits what is queued and closes the connections."""
+        """Stops the workers, commits what is queued and closes the connections. Receiving is refused then; entering ``with hooks:``, and a
+        worker that is made, open them again."""
         for worker in list(self._workers):
             worker.stop()
         self.database.close()
 
+    def move_to(self, database: Database, declare: bool = True) -> None:
+        """Goes on with another file, for tests: see :func:`knocker.testing.on_file`. It is one that the endpoints are to be declared in, or
+        has them."""
+        self.database = database
+        if declare:
+            database.declare_again.append(self._declare_again)
+        for endpoint in self._endpoints.values():
+            endpoint.move_to(database, declare)
+
     def __enter__(self) -> Hooks:
+        self.database.open_again()
         return self
 
     def __exit__(self, *_: object) -> None:

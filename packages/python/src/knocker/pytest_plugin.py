@@ -1,8 +1,9 @@
-"""The pytest fixtures ``knocker_hooks`` and ``knocker_clock``, registered as an entry point."""
+"""The pytest fixtures ``knocker_hooks``, ``knocker_clock`` and ``knocker_on_file``, registered as an entry point."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,3 +31,13 @@ def knocker_hooks(tmp_path: Path, knocker_clock: FrozenClock) -> Iterator[Hooks]
 
     with knocker.open(tmp_path / "knocker.db", clock=knocker_clock) as hooks:
         yield hooks
+
+
+@pytest.fixture
+def knocker_on_file(tmp_path: Path, knocker_clock: FrozenClock) -> Iterator[Callable[[Hooks], Hooks]]:
+    """Puts the hooks of your app, ``knocker_on_file(shop.hooks)``, on a file of this test until it ends, on the time of ``knocker_clock``:
+    with the endpoints and handlers of the app, and with its tables, but none of its rows."""
+    from knocker.testing import on_file
+
+    with ExitStack() as stack:
+        yield lambda hooks: stack.enter_context(on_file(hooks, tmp_path / f"knocker-{id(hooks)}.db", knocker_clock))

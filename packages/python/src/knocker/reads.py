@@ -48,8 +48,9 @@ class Reads:
 
     Lists go from the oldest to the newest, or the other way with ``newest_first``, and end after ``limit`` rows where one is given. To go
     on later, pass the last ``id`` you saw as ``after``: it is the cursor in either direction. ``since`` is included and ``until``
-    excluded; both are aware datetimes or Unix ms. ``status``, ``outcome`` and ``result`` are one name or several. What no row can match is refused when
-    the list is made: :class:`~knocker.UsageError` for a name or a pattern that does not exist, :class:`~knocker.UnknownEndpointError`.
+    excluded; both are aware datetimes or Unix ms. ``status``, ``outcome`` and ``result`` are one name or several. What no row can match is
+    refused when the list is made: :class:`~knocker.UsageError` for a name or a pattern that does not exist,
+    :class:`~knocker.UnknownEndpointError`.
     """
 
     database: Database

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import lru_cache
 from typing import Any
@@ -14,9 +14,12 @@ from knocker.arguments import checked_ms, to_json
 from knocker.connection import Connection, call, open_connection
 from knocker.driver_errors import translated
 from knocker.errors import UsageError
-from knocker.event import Moment
+from knocker.event import Event, Moment
 from knocker.hooks import Hooks
+from knocker.isolation import on_file
 from knocker.request import HeadersLike, WebhookRequest, pairs, raw_bytes
+
+__all__ = ["START_MS", "Attempted", "FrozenClock", "drain", "on_file", "sign"]
 
 START_MS = 1_767_225_600_000
 """Where a :class:`FrozenClock` starts: 2026-01-01 00:00:00 UTC."""
@@ -42,10 +45,13 @@ class FrozenClock:
 
 @dataclass(frozen=True)
 class Attempted:
-    """One attempt of a drain. ``status`` is handled, failed, dead, ignored, lease_lost or unwritten."""
+    """One attempt of a drain. ``status`` is handled, failed, dead, ignored, lease_lost or unwritten; ``error`` is what the handlers raised,
+    with its traceback, or what went wrong elsewhere."""
 
     event_id: int
     status: str
+    attempt: int = field(default=1, compare=False)
+    error: BaseException | None = field(default=None, compare=False)
 
 
 def drain(hooks: Hooks, limit: int = 10_000) -> list[Attempted]:
@@ -54,7 +60,16 @@ def drain(hooks: Hooks, limit: int = 10_000) -> list[Attempted]:
     An event whose handler fails is not tried again until its backoff is over: advance the clock, then drain again.
     Raises :class:`~knocker.UsageError` where something is due even after ``limit`` attempts.
     """
-    return [Attempted(event_id, status) for event_id, status in hooks.worker().drain(limit)]
+    errors: dict[tuple[int, int], BaseException] = {}
+    own = hooks.failure_hooks.on_error
+
+    def on_error(error: BaseException, event: Event) -> None:
+        errors[event.id, event.attempt] = error
+        if own is not None:
+            own(error, event)
+
+    drained = hooks.worker(on_error=on_error).drain_events(limit)
+    return [Attempted(event.id, status, event.attempt, errors.get((event.id, event.attempt))) for event, status in drained]
 
 
 def sign(

@@ -35,8 +35,9 @@ CURRENT: ContextVar[AttemptTransaction | None] = ContextVar("knocker_attempt", d
 class AttemptTransaction:
     """What one attempt may do with the connection. ``gate`` is None where none of its handlers runs on an event loop, so far."""
 
-    def __init__(self, connection: Any, gate: LoopGate | None, now_ms: Callable[[], int]) -> None:
-        """``connection`` runs statements past the guards of ``tx``."""
+    def __init__(self, connection: Any, path: str, gate: LoopGate | None, now_ms: Callable[[], int]) -> None:
+        """``connection`` runs statements past the guards of ``tx``, on the file at ``path``."""
+        self.path = path
         self.gate = gate
         self.on_loop = False
         self.begun = False
@@ -108,6 +109,11 @@ class AttemptTransaction:
         self.on_loop = True
 
     @property
+    def holds_lock(self) -> bool:
+        """Whether the handlers have the file's write lock."""
+        return self.begun and not self._over and bool(self._connection.in_transaction)
+
+    @property
     def was_ended(self) -> bool:
         """Whether what the handlers began was committed or rolled back behind the worker's back."""
         return self._ended or (self.begun and not self._connection.in_transaction)
@@ -166,8 +172,9 @@ class AttemptTransaction:
 class HandlerTransaction:
     """The worker's side of ``tx``, a handler connection: one attempt after the other."""
 
-    def __init__(self, tx: Any, now_ms: Callable[[], int]) -> None:
+    def __init__(self, tx: Any, path: str, now_ms: Callable[[], int]) -> None:
         self.tx = tx
+        self._path = path
         self.connection = tx.knocker_unguarded
         self.is_altered = False
         """Whether the attempts so far have left something on the connection, so that the next one is to have another."""
@@ -178,7 +185,7 @@ class HandlerTransaction:
 
     def start(self, gate: LoopGate | None) -> AttemptTransaction:
         """Arms ``tx`` for the handlers of an attempt: the next use begins a transaction."""
-        self._attempt = self.tx.knocker_attempt = AttemptTransaction(self.connection, gate, self._now_ms)
+        self._attempt = self.tx.knocker_attempt = AttemptTransaction(self.connection, self._path, gate, self._now_ms)
         return self._attempt
 
     @property

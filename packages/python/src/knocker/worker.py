@@ -182,8 +182,12 @@ class Worker:
     def drain(self, limit: int = 10_000) -> list[tuple[int, str]]:
         """Handles all that is due now in this thread, and returns each attempt's event id and what became of it. Raises UsageError where
         something is due even after ``limit`` attempts."""
+        return [(event.id, status) for event, status in self.drain_events(limit)]
+
+    def drain_events(self, limit: int) -> list[tuple[Event, str]]:
+        """As :meth:`drain`, with the events as their handlers got them."""
         self._database.refuse_closed()
-        done: list[tuple[int, str]] = []
+        done: list[tuple[Event, str]] = []
         keeper = LeaseKeeper(self._database, self.name, self._lease_s, self._endpoints, self._tell_lost)
         try:
             while self._drain_on_one_connection(keeper, limit, done):
@@ -194,7 +198,7 @@ class Worker:
             self._background.close()
         return done
 
-    def _drain_on_one_connection(self, keeper: LeaseKeeper, limit: int, done: list[tuple[int, str]]) -> bool:
+    def _drain_on_one_connection(self, keeper: LeaseKeeper, limit: int, done: list[tuple[Event, str]]) -> bool:
         """Returns whether there may be more to do, on another connection."""
         with self._attempts(keeper) as runner:
             # A handler that closes the hooks ends the drain after it.
@@ -202,7 +206,7 @@ class Worker:
                 if len(done) >= limit:
                     raise UsageError(f"more is due after {limit} attempts: do handlers keep making work for themselves?")
                 status = runner.run(job)
-                done.append((job.event.id, status))
+                done.append((job.event, status))
                 keeper.finished(job, _BEATEN_S, written=status != UNWRITTEN)
                 if status == UNWRITTEN or runner.needs_another_connection:
                     return True
@@ -243,7 +247,7 @@ class Worker:
             # It would cost a handler an attempt.
             tx.close()
             raise ReadOnlyError(f"{self._database.path} can be read only")
-        transaction = HandlerTransaction(tx, self._database.current_ms)
+        transaction = HandlerTransaction(tx, self._database.path, self._database.current_ms)
 
         def write(function: str, *arguments: Any) -> Any:
             # One on a file that is gone would be nowhere.

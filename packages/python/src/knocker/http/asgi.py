@@ -39,14 +39,19 @@ class AsgiApp:
         settings: HttpSettings,
         mount: str = "",
         otherwise: Asgi | None = None,
+        started: Callable[[], None] = lambda: None,
     ) -> None:
+        """``started`` is called where the server says that it starts."""
         self._find = find
         self._settings = settings
         self._mount = mount
         self._otherwise = otherwise
+        self._started = started
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One ASGI connection."""
+        if scope["type"] == "lifespan":
+            await asyncio.to_thread(self._started)
         path = _path(scope) if scope["type"] == "http" else None
         inside = below(self._mount, path) if path is not None else None
         if inside is None and self._otherwise is not None:
