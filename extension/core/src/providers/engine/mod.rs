@@ -17,6 +17,7 @@ pub mod multipart;
 pub mod refusal;
 pub mod sample;
 pub mod signature;
+mod source;
 pub mod template;
 pub mod timestamp;
 pub mod token;
