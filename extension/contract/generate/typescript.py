@@ -129,11 +129,8 @@ def records(contract: Contract) -> str:
     text = module(
         "Results of calls and rows of the views. What a newer library adds is passed over",
         'import type { Headers } from "./event.js";',
+        'import { date, json, type Values } from "./values.js";',
     )
-    text += "\n" + comment("A row of a view, or a result of a call that was read as JSON.")
-    text += "export type Values = Readonly<Record<string, unknown>>;\n\n"
-    text += "const date = (value: unknown): Date => new Date(Number(value));\n"
-    text += "const json = (value: unknown): unknown => JSON.parse(value as string);\n"
     for one in contract.lists.values():
         if one["name"] in used:
             text += words(contract, one)

@@ -131,7 +131,7 @@ codes! {
     /// The file is damaged.
     Corrupt = "corrupt", Database, false,
         "Run PRAGMA integrity_check and restore a backup.",
-        packages "Restore a backup; SQLite's integrity_check says what is damaged.";
+        packages "Restore a backup; SQLite's own integrity check says what is damaged.";
     /// The host interrupted the call.
     Interrupted = "interrupted", Database, true,
         "The call was cancelled and nothing was written; try it again.";

@@ -26,6 +26,11 @@ export const TIME: Rule = {
   what: "a Date or Unix milliseconds",
   allows: (value) => isFinite(value instanceof Date ? value.getTime() : value),
 };
+/** A text, or several. */
+export const TEXTS: Rule = {
+  what: "a text, or an array of texts",
+  allows: (value) => TEXT.allows(value) || (Array.isArray(value) && value.every((text) => TEXT.allows(text))),
+};
 /** For what the core checks itself. */
 export const ANYTHING: Rule = { what: "anything", allows: () => true };
 

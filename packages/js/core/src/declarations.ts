@@ -2,13 +2,13 @@
 
 import type { Row } from "./driver.js";
 import type { Log } from "./log.js";
-import { SETTINGS } from "./settings.js";
+import { ENDPOINT_SETTINGS } from "./settings.js";
 import { snake } from "./spelling.js";
 
 /** Logs what a declaration has changed of the settings that were stored. */
 export function tellOfChanges(log: Log, before: Row, after: Row): void {
   const endpoint = before["name"] as string;
-  const changed = Object.keys(SETTINGS).filter((name) => before[snake(name)] !== after[snake(name)]);
+  const changed = Object.keys(ENDPOINT_SETTINGS).filter((name) => before[snake(name)] !== after[snake(name)]);
   if (changed.length === 0) return;
   // Options may hold a token.
   const shown = changed.map((name) => (name === "options" ? name : `${name} was ${before[snake(name)]} and is ${after[snake(name)]}`));

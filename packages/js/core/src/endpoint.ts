@@ -1,6 +1,6 @@
 /** An endpoint: where one provider's requests arrive, and what is done with them. */
 
-import { toSql } from "./spelling.js";
+import { toSql } from "./members.js";
 import { ANYTHING, check, checkObject, jsonOf, type Shape, TEXT } from "./check.js";
 import type { Row, SqlValue } from "./driver.js";
 import { knockerError } from "./errors.js";
@@ -11,10 +11,13 @@ import { handleFetch } from "./http/fetch.js";
 import { handleHono, type HonoHandler } from "./http/hono.js";
 import { PUBLIC_URL } from "./http/url.js";
 import { bodyForSql, checkRequest, headersForSql, type WebhookRequest, requestForSql } from "./request.js";
-import { INGEST_FIELDS, type IngestFields, type Receipt, readReceipt, type Verdict } from "./receipt.js";
+import { INGEST_FIELDS, type IngestFields } from "./filters.js";
+import { type Receipt, readReceipt, readVerdict, type Verdict } from "./records.js";
+import { resultOf } from "./values.js";
 import { isEmpty, type Secrets, type SecretsFunction, secretsJson, type SecretsOfRequest, secretsRequest } from "./secrets.js";
 import type { Inbox } from "./inbox.js";
-import { declarationOf, type EndpointSettings, SETTINGS } from "./settings.js";
+import { declarationOf } from "./configuration.js";
+import { ENDPOINT_SETTINGS, type EndpointSettings } from "./settings.js";
 
 /** Settings, and what is never stored. */
 export interface EndpointOptions extends EndpointSettings {
@@ -24,7 +27,7 @@ export interface EndpointOptions extends EndpointSettings {
   publicUrl?: string;
 }
 
-const OPTIONS: Shape = { ...SETTINGS, secrets: ANYTHING, publicUrl: PUBLIC_URL };
+const OPTIONS: Shape = { ...ENDPOINT_SETTINGS, secrets: ANYTHING, publicUrl: PUBLIC_URL };
 
 /** The limit of an endpoint that is not there yet. */
 const DEFAULT_MAX_BODY_BYTES = 1_048_576;
@@ -67,7 +70,7 @@ export class Endpoint<Tx extends object> {
    * Without a secret nothing could ever be verified, which nobody would see before the first request.
    * @param isMeant whether some were given, all of them unset or empty.
    */
-  #requireSecret(provider: string | undefined, isMeant: boolean): void {
+  #requireSecret(provider: string | null | undefined, isMeant: boolean): void {
     const sql = "SELECT needs_secret FROM knocker_providers WHERE ? IN (SELECT name UNION ALL SELECT value FROM json_each(aliases))";
     const needed = typeof provider === "string" && this.#inbox.all(sql, provider)[0]?.["needs_secret"] === 1;
     if (!needed && !isMeant) return;
@@ -150,7 +153,7 @@ export class Endpoint<Tx extends object> {
       secrets,
       this.#inbox.now(),
     )[0]!;
-    return JSON.parse(row["verdict"] as string) as Verdict;
+    return readVerdict(resultOf(row["verdict"]));
   }
 
   /** Trusted ingress: the caller has verified the request and says what it is. */
@@ -202,7 +205,7 @@ export class Endpoint<Tx extends object> {
 
   /** A receipt, which the log is told of where it is a refusal. */
   #received(result: SqlValue, request?: WebhookRequest): Receipt {
-    const receipt = readReceipt(result);
+    const receipt = readReceipt(resultOf(result));
     this.#inbox.refusals.tell(this.name, receipt, request, () => this.maxBodyBytes());
     return receipt;
   }

@@ -1,11 +1,13 @@
 /** Leases on jobs: what a worker does between a receipt and a result, call by call. Public for those who write a worker of their own. */
 
-import { check, checkId, checkObject, FLAG, type Shape, SIZE, TEXT, WHOLE } from "./check.js";
+import { check, checkId, checkObject, SIZE, TEXT, WHOLE } from "./check.js";
 import type { Row } from "./driver.js";
 import { Event } from "./event.js";
+import { CLAIM_FILTER, type ClaimFilter, FAILED_OPTIONS, type FailedOptions } from "./filters.js";
 import type { Inbox } from "./inbox.js";
-import type { EventStatus } from "./rows.js";
-import { toSql } from "./spelling.js";
+import { type Failure, readFailure } from "./records.js";
+import { toSql } from "./members.js";
+import { resultOf } from "./values.js";
 
 /** A job that is leased to a worker, with the event that its handlers get. */
 export interface Job {
@@ -15,38 +17,8 @@ export interface Job {
   event: Event;
 }
 
-/** Which jobs to claim. */
-export interface ClaimFilter {
-  /** Those of these endpoints. Default: of all. */
-  endpoints?: readonly string[];
-}
-
-/** How an attempt failed, where another one is not simply to follow after the endpoint's backoff. */
-export interface FailedOptions {
-  /** The next attempt after so many seconds. */
-  retryAfterS?: number;
-  /** No further attempt. */
-  dead?: boolean;
-  /** Nothing wanted the event: what becomes of it is the endpoint's `unhandled`. */
-  noHandler?: boolean;
-}
-
-/** What a failed attempt left. */
-export interface Failure {
-  /** `failed`, `dead` or `ignored`. */
-  status: EventStatus;
-  /** When the next attempt is due; null where there is none. */
-  nextAttemptAt: Date | null;
-}
-
 /** What is needed of an inbox: its driver's class does not matter here. */
 type LeaseSource = Pick<Inbox<object>, "all" | "call" | "now">;
-
-const CLAIM_FILTER: Shape = {
-  endpoints: { what: "an array of names", allows: (value) => Array.isArray(value) && value.every((name) => TEXT.allows(name)) },
-};
-
-const FAILED: Shape = { retryAfterS: SIZE, dead: FLAG, noHandler: FLAG };
 
 /** The job of a row of `knocker_jobs`. */
 export function jobOf(row: Row): Job {
@@ -99,11 +71,9 @@ export class Leases {
     checkId("failed", "jobId", jobId);
     check("failed", "durationMs", durationMs, SIZE);
     check("failed", "error", error, TEXT);
-    checkObject("failed", options, FAILED);
+    checkObject("failed", options, FAILED_OPTIONS);
     const given = JSON.stringify(toSql("failed", options));
-    const result = (await this.#inbox.call("knocker_failed", jobId, this.worker, error, durationMs, given)) as string;
-    const { status, next_attempt_at: due } = JSON.parse(result) as { status: EventStatus; next_attempt_at: number | null };
-    return { status, nextAttemptAt: due === null ? null : new Date(due) };
+    return readFailure(resultOf(await this.#inbox.call("knocker_failed", jobId, this.worker, error, durationMs, given)));
   }
 
   /** The event is ignored. */

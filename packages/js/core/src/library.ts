@@ -5,16 +5,8 @@ import { createRequire } from "node:module";
 import { resolve } from "node:path";
 
 import type { Connection, Driver } from "./driver.js";
-import { knockerError, learnErrors } from "./errors.js";
-
-/** The entry point. Named always: not every loader derives it from the file name. */
-export const ENTRY_POINT = "sqlite3_knocker_init";
-
-const FILE_NAMES: Partial<Record<NodeJS.Platform, string>> = {
-  linux: "libknocker.so",
-  darwin: "libknocker.dylib",
-  win32: "knocker.dll",
-};
+import { ENTRY_POINT, LIBRARY_FILES, VERSION } from "./contract.js";
+import { knockerError } from "./errors.js";
 
 /** The npm packages that may hold the library for this platform, the likelier first. */
 export function platformPackages(platform = process.platform, arch: string = process.arch): string[] {
@@ -40,7 +32,7 @@ export function loadablePath(explicit?: string): string {
     if (existsSync(path)) return resolve(path);
     throw knockerError("library_not_found", `${origin} says ${JSON.stringify(path)}, and there is no such file`);
   }
-  const file = FILE_NAMES[process.platform];
+  const file = LIBRARY_FILES[process.platform];
   const packages = platformPackages();
   const require = createRequire(import.meta.url);
   for (const name of file ? packages : []) {
@@ -56,16 +48,28 @@ export function loadablePath(explicit?: string): string {
   );
 }
 
-let errorsLearned = false;
-
-/** Loads the library on a connection. Loading writes nothing; doing it twice is harmless. */
+/**
+ * Loads the library on a connection. Loading writes nothing; doing it twice is harmless.
+ * @throws LibraryTooOldError where it is older than this package and lacks what it reads; a newer one serves it.
+ */
 export function loadOn(connection: Connection<unknown>, explicit?: string): void {
-  connection.loadExtension(loadablePath(explicit), ENTRY_POINT);
-  if (errorsLearned) return;
-  learnErrors(
-    connection.all("SELECT code, retryable, hint FROM knocker_errors") as unknown as { code: string; retryable: number; hint: string }[],
-  );
-  errorsLearned = true;
+  const library = loadablePath(explicit);
+  connection.loadExtension(library, ENTRY_POINT);
+  requireVersion(connection, library);
+}
+
+/** @throws LibraryTooOldError */
+export function requireVersion(connection: Pick<Connection<unknown>, "all">, library: string): void {
+  const found = connection.all("SELECT knocker_version() AS version")[0]!["version"] as string;
+  if (isOlder(found, VERSION)) {
+    throw knockerError("library_too_old", `${library} has the version ${found}, and this package needs ${VERSION} or a newer one`);
+  }
+}
+
+function isOlder(found: string, wanted: string): boolean {
+  const [ours, theirs] = [found, wanted].map((version) => version.split("-")[0]!.split(".").map(Number));
+  const at = theirs!.findIndex((part, index) => part !== ours![index]);
+  return at >= 0 && ours![at]! < theirs![at]!;
 }
 
 /** Which SQLite library of this thread opened a file first. Two on one file drop each other's locks. */

@@ -13,8 +13,8 @@ export function explainedOpening(path: string, error: unknown): unknown {
   if (!(error instanceof IoError || error instanceof ReadOnlyError) || path === ":memory:") return error;
   const file = resolve(path);
   const reason = whyNot(file);
-  const Class = error.constructor as new (...parameters: ConstructorParameters<typeof DatabaseError>) => DatabaseError;
-  return new Class(error.code, `cannot open ${file}: ${reason ?? error.message}`, reason ? FACTS : error, { cause: error });
+  const Class = error.constructor as typeof DatabaseError;
+  return new Class(`cannot open ${file}: ${reason ?? error.message}`, { ...(reason ? FACTS : error), code: error.code, cause: error });
 }
 
 function whyNot(file: string): string | undefined {

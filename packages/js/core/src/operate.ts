@@ -1,14 +1,30 @@
 /** What operators do: look, repeat, give up, tidy. The rules are those of the SQL functions of the same names. */
 
-import { fromSql, toSql } from "./spelling.js";
 import { check, checkId, checkObject, checkParameters, type Shape, TEXT } from "./check.js";
+import { changeOf } from "./configuration.js";
 import type { SqlValue } from "./driver.js";
-import { ACTION_OPTIONS, BULK, EVENT_DELIVERIES, LIST_FILTERS, PRUNE_DELIVERIES, PRUNE_EVENTS, RETENTION } from "./filters.js";
-import { type Conditions, LISTS, list, type ListOptions } from "./reads.js";
 import { knockerError } from "./errors.js";
 import {
-  type AttemptResult,
+  ACTION_OPTIONS,
+  type ActionOptions,
+  BULK_FILTER,
+  type BulkFilter,
+  PRUNE_DELIVERIES_FILTER,
+  PRUNE_EVENTS_FILTER,
+  type PruneDeliveriesFilter,
+  type PruneEventsFilter,
+  RETENTION_SETTINGS,
+  type RetentionSettings,
+} from "./filters.js";
+import type { Inbox } from "./inbox.js";
+import { EVENT_DELIVERIES, LIST_FILTERS } from "./list-filters.js";
+import { toSql } from "./members.js";
+import { type Conditions, LISTS, list, type ListOptions } from "./reads.js";
+import {
   type AttemptRecord,
+  type AttemptResult,
+  type BulkResult,
+  type DeliveryOutcome,
   type DeliveryRecord,
   type DeliverySummary,
   type EndpointRecord,
@@ -18,24 +34,31 @@ import {
   type EventSummary,
   type PolicyRecord,
   type PruneRecord,
-  readRow,
-} from "./rows.js";
-import type { DeliveryOutcome } from "./receipt.js";
-import type { Inbox } from "./inbox.js";
-import { changeOf, type EndpointChanges } from "./settings.js";
-import type {
-  ActionOptions,
-  Transition,
-  BulkFilter,
-  BulkResult,
-  PruneDeliveriesFilter,
-  PruneEventsFilter,
-  PruneResult,
-  ReplayedDelivery,
-  RetentionPass,
-  RetentionPolicy,
-  Stats,
-} from "./operate-types.js";
+  type PruneResult,
+  readAttemptRecord,
+  readBulkResult,
+  readDeliveryRecord,
+  readDeliverySummary,
+  readEndpointRecord,
+  readEventDeliveryRecord,
+  readEventRecord,
+  readEventSummary,
+  readPolicyRecord,
+  readPruneRecord,
+  readPruneResult,
+  readReplayedDelivery,
+  readRetentionPass,
+  readRetentionPolicy,
+  readStats,
+  readTransition,
+  type ReplayedDelivery,
+  type RetentionPass,
+  type RetentionPolicy,
+  type Stats,
+  type Transition,
+} from "./records.js";
+import type { EndpointSettings } from "./settings.js";
+import { resultOf, type Values } from "./values.js";
 
 const FUNCTION_NAME = {
   what: "the name of a function, knocker_…",
@@ -62,7 +85,7 @@ export class Operator<Tx extends object> {
   ): AsyncGenerator<EventSummary, void, void> {
     checkObject("events", filter, LIST_FILTERS.events);
     const { status, endpoint, type, key, ...options } = filter;
-    return this.#list<EventSummary>("events", { status, endpoint, type, key }, options);
+    return this.#list("events", readEventSummary, { status, endpoint, type, key }, options);
   }
 
   /** Deliveries, oldest first: every receipt, the refused ones too. */
@@ -71,7 +94,7 @@ export class Operator<Tx extends object> {
   ): AsyncGenerator<DeliverySummary, void, void> {
     checkObject("deliveries", filter, LIST_FILTERS.deliveries);
     const { outcome, endpoint, eventId, ...options } = filter;
-    return this.#list<DeliverySummary>("deliveries", { outcome, endpoint, of_event: eventId }, options);
+    return this.#list("deliveries", readDeliverySummary, { outcome, endpoint, of_event: eventId }, options);
   }
 
   /** Attempts, oldest first. */
@@ -80,7 +103,7 @@ export class Operator<Tx extends object> {
   ): AsyncGenerator<AttemptRecord, void, void> {
     checkObject("attempts", filter, LIST_FILTERS.attempts);
     const { eventId, endpoint, result, ...options } = filter;
-    return this.#list<AttemptRecord>("attempts", { event_id: eventId, endpoint, result }, options);
+    return this.#list("attempts", readAttemptRecord, { event_id: eventId, endpoint, result }, options);
   }
 
   /**
@@ -93,46 +116,46 @@ export class Operator<Tx extends object> {
     if (eventId === null && deliveryId === null) throw knockerError("usage", "eventDeliveries: name an eventId or a deliveryId");
     const sql = `SELECT event_id, delivery_id, duplicate FROM knocker_event_deliveries
       WHERE event_id = coalesce(?, event_id) AND delivery_id = coalesce(?, delivery_id) ORDER BY event_id, delivery_id`;
-    return this.inbox.all(sql, eventId, deliveryId).map((row) => readRow<EventDeliveryRecord>(row));
+    return this.inbox.all(sql, eventId, deliveryId).map(readEventDeliveryRecord);
   }
 
   /** The endpoints in the file, also those that this process did not name. */
   endpoints(options: ListOptions = {}): AsyncGenerator<EndpointRecord, void, void> {
     checkObject("endpoints", options, LIST_FILTERS.endpoints);
-    return this.#list<EndpointRecord>("endpoints", {}, options);
+    return this.#list("endpoints", readEndpointRecord, {}, options);
   }
 
   /** The stored retention policies. */
   policies(options: ListOptions = {}): AsyncGenerator<PolicyRecord, void, void> {
     checkObject("policies", options, LIST_FILTERS.policies);
-    return this.#list<PolicyRecord>("policies", {}, options);
+    return this.#list("policies", readPolicyRecord, {}, options);
   }
 
   /** What was pruned when. */
   prunes(options: ListOptions = {}): AsyncGenerator<PruneRecord, void, void> {
     checkObject("prunes", options, LIST_FILTERS.prunes);
-    return this.#list<PruneRecord>("prunes", {}, options);
+    return this.#list("prunes", readPruneRecord, {}, options);
   }
 
   /** One event with its body; undefined if there is none. */
   async event(id: number): Promise<EventRecord | undefined> {
     checkId("event", "id", id);
     const row = this.inbox.all("SELECT * FROM knocker_events WHERE id = ?", id)[0];
-    return row && readRow<EventRecord>(row);
+    return row && readEventRecord(row);
   }
 
   /** One delivery with its body; undefined if there is none. */
   async delivery(id: number): Promise<DeliveryRecord | undefined> {
     checkId("delivery", "id", id);
     const row = this.inbox.all("SELECT * FROM knocker_deliveries WHERE id = ?", id)[0];
-    return row && readRow<DeliveryRecord>(row);
+    return row && readDeliveryRecord(row);
   }
 
   /**
    * Changes these settings of an endpoint and no others, `{ enabled: false }` for instance; null puts a default back. Returns its id.
    * @throws UnknownEndpointError where there is none of that name: `endpoint(name, options)` creates it.
    */
-  async updateEndpoint(name: string, settings: EndpointChanges): Promise<number> {
+  async updateEndpoint(name: string, settings: EndpointSettings): Promise<number> {
     check("updateEndpoint", "name", name, TEXT);
     const config = changeOf("updateEndpoint", settings);
     if (this.inbox.all("SELECT 1 FROM knocker_endpoints WHERE name = ?", name).length === 0) {
@@ -144,67 +167,67 @@ export class Operator<Tx extends object> {
   /** Handles a handled, failed, dead or ignored event again. `force` takes one that is being worked on as well, from its worker. */
   async replay(eventId: number, options: ActionOptions = {}): Promise<Transition> {
     checkId("replay", "eventId", eventId);
-    return this.#act("knocker_replay", eventId, actionOptions("replay", options));
+    return this.#act(readTransition, "knocker_replay", eventId, actionOptions("replay", options));
   }
 
   /** Puts a failed, dead or ignored event back in the queue; with `force` also one that is being worked on. */
   async requeue(eventId: number, options: ActionOptions = {}): Promise<Transition> {
     checkId("requeue", "eventId", eventId);
-    return this.#act("knocker_requeue", eventId, actionOptions("requeue", options));
+    return this.#act(readTransition, "knocker_requeue", eventId, actionOptions("requeue", options));
   }
 
   /** Handles the events of a delivery again, with this delivery's own body; with `force` also those that are being worked on. */
   async replayDelivery(deliveryId: number, options: ActionOptions = {}): Promise<ReplayedDelivery> {
     checkId("replayDelivery", "deliveryId", deliveryId);
-    return this.#act("knocker_replay_delivery", deliveryId, actionOptions("replayDelivery", options));
+    return this.#act(readReplayedDelivery, "knocker_replay_delivery", deliveryId, actionOptions("replayDelivery", options));
   }
 
   /** Gives up a received, failed or dead event; with `force` also one that is being worked on. */
   async ignore(eventId: number, reason?: string, options: ActionOptions = {}): Promise<Transition> {
     checkId("ignore", "eventId", eventId);
     if (reason !== undefined) check("ignore", "reason", reason, TEXT);
-    return this.#act("knocker_ignore", eventId, reason ?? null, actionOptions("ignore", options));
+    return this.#act(readTransition, "knocker_ignore", eventId, reason ?? null, actionOptions("ignore", options));
   }
 
   /** `replay` for every event of the filter. */
   replayWhere(filter: BulkFilter): Promise<BulkResult> {
-    return this.#actOn("replayWhere", "knocker_replay_where", filter, BULK);
+    return this.#actOn("replayWhere", "knocker_replay_where", filter, BULK_FILTER, readBulkResult);
   }
 
   /** `requeue` for every event of the filter. */
   requeueWhere(filter: BulkFilter): Promise<BulkResult> {
-    return this.#actOn("requeueWhere", "knocker_requeue_where", filter, BULK);
+    return this.#actOn("requeueWhere", "knocker_requeue_where", filter, BULK_FILTER, readBulkResult);
   }
 
   /** `ignore` for every event of the filter. */
   ignoreWhere(filter: BulkFilter): Promise<BulkResult> {
-    return this.#actOn("ignoreWhere", "knocker_ignore_where", filter, BULK);
+    return this.#actOn("ignoreWhere", "knocker_ignore_where", filter, BULK_FILTER, readBulkResult);
   }
 
   /** Deletes ended events, oldest first, with what only they need. */
   pruneEvents(filter: PruneEventsFilter): Promise<PruneResult> {
-    return this.#actOn("pruneEvents", "knocker_prune_events", filter, PRUNE_EVENTS);
+    return this.#actOn("pruneEvents", "knocker_prune_events", filter, PRUNE_EVENTS_FILTER, readPruneResult);
   }
 
   /** Deletes deliveries that no event needs. */
   pruneDeliveries(filter: PruneDeliveriesFilter): Promise<PruneResult> {
-    return this.#actOn("pruneDeliveries", "knocker_prune_deliveries", filter, PRUNE_DELIVERIES);
+    return this.#actOn("pruneDeliveries", "knocker_prune_deliveries", filter, PRUNE_DELIVERIES_FILTER, readPruneResult);
   }
 
   /** Stores how long things are kept, replacing the former policy of that endpoint. */
-  retention(policy: RetentionPolicy): Promise<Required<RetentionPolicy>> {
-    return this.#actOn("retention", "knocker_retention", policy, RETENTION);
+  retention(policy: RetentionSettings): Promise<RetentionPolicy> {
+    return this.#actOn("retention", "knocker_retention", policy, RETENTION_SETTINGS, readRetentionPolicy);
   }
 
   /** Runs the retention pass that is due, if any. */
   retain(): Promise<RetentionPass> {
-    return this.#act("knocker_retain");
+    return this.#act(readRetentionPass, "knocker_retain");
   }
 
   /** Counts, ages and the figures of the last hour. */
   async stats(): Promise<Stats> {
-    const result = this.inbox.all("SELECT knocker_stats(?) AS result", this.inbox.now())[0]!["result"] as string;
-    return fromSql<Stats>(JSON.parse(result));
+    const result = this.inbox.all("SELECT knocker_stats(?) AS result", this.inbox.now())[0]!["result"];
+    return readStats(resultOf(result));
   }
 
   /**
@@ -226,17 +249,22 @@ export class Operator<Tx extends object> {
     return this.inbox.all(sql, ...parameters);
   }
 
-  #list<T>(name: keyof typeof LISTS, conditions: Conditions, options: ListOptions): AsyncGenerator<T, void, void> {
-    return list<T>((sql, ...parameters) => this.inbox.all(sql, ...parameters), LISTS[name], conditions, options);
+  #list<T>(
+    name: keyof typeof LISTS,
+    record: (row: Values) => T,
+    conditions: Conditions,
+    options: ListOptions,
+  ): AsyncGenerator<T, void, void> {
+    return list<T>((sql, ...parameters) => this.inbox.all(sql, ...parameters), record, LISTS[name], conditions, options);
   }
 
   /** An action on what a filter or a policy says. */
-  async #actOn<T>(where: string, name: string, filter: object, shape: Shape): Promise<T> {
+  async #actOn<T>(where: string, name: string, filter: object, shape: Shape, record: (result: Values) => T): Promise<T> {
     checkObject(where, filter, shape);
-    return this.#act<T>(name, JSON.stringify(toSql(where, filter)));
+    return this.#act(record, name, JSON.stringify(toSql(where, filter)));
   }
 
-  async #act<T>(name: string, ...parameters: SqlValue[]): Promise<T> {
-    return fromSql<T>(JSON.parse((await this.inbox.call(name, ...parameters)) as string));
+  async #act<T>(record: (result: Values) => T, name: string, ...parameters: SqlValue[]): Promise<T> {
+    return record(resultOf(await this.inbox.call(name, ...parameters)));
   }
 }

@@ -1,7 +1,8 @@
 /** Lazy lists over the views: pages by a cursor on the id, so that each costs the same however long the table is. */
 
 import type { Row, SqlValue } from "./driver.js";
-import { readRow } from "./rows.js";
+import { DELIVERY_SUMMARY_COLUMNS, EVENT_SUMMARY_COLUMNS } from "./records.js";
+import type { Values } from "./values.js";
 
 /** Order and bounds of a list. */
 export interface ListOptions {
@@ -35,14 +36,12 @@ export interface ListedView {
 export const LISTS = {
   events: {
     view: "knocker_events",
-    columns:
-      "id, endpoint, type, key, status, attempts, max_attempts, reason, delivery_id, deliveries, received_at, last_delivery_at, next_attempt_at, ended_at",
+    columns: EVENT_SUMMARY_COLUMNS,
     time: "received_at",
   },
   deliveries: {
     view: "knocker_deliveries",
-    columns:
-      "id, endpoint, outcome, event_id, reason, detail, provider_event_id, provider_delivery_id, method, url, headers, body_size, body_sha256, received_at",
+    columns: DELIVERY_SUMMARY_COLUMNS,
     time: "received_at",
     // A batch brings several events, and its row names the first of them only.
     relations: { of_event: "id IN (SELECT delivery_id FROM knocker_event_deliveries WHERE event_id = ?)" },
@@ -56,8 +55,14 @@ export const LISTS = {
 /** Conditions of columns: a value, several, or none where it is undefined. A type may end in `.*`. */
 export type Conditions = Record<string, SqlValue | readonly SqlValue[] | undefined>;
 
-/** Reads a view page by page. */
-export async function* list<T>(read: Read, from: ListedView, conditions: Conditions, options: ListOptions): AsyncGenerator<T, void, void> {
+/** Reads a view page by page, each row with `record`. */
+export async function* list<T>(
+  read: Read,
+  record: (row: Values) => T,
+  from: ListedView,
+  conditions: Conditions,
+  options: ListOptions,
+): AsyncGenerator<T, void, void> {
   const { newestFirst = false, limit = Infinity } = options;
   let cursor = options.after;
   let left = limit;
@@ -66,7 +71,7 @@ export async function* list<T>(read: Read, from: ListedView, conditions: Conditi
     const page = Math.min(PAGE, left);
     const sql = `SELECT ${from.columns} FROM ${from.view} WHERE ${where} ORDER BY id ${newestFirst ? "DESC" : "ASC"} LIMIT ?`;
     const rows = read(sql, ...parameters, page);
-    for (const row of rows) yield readRow<T>(row);
+    for (const row of rows) yield record(row);
     if (rows.length < page) return;
     left -= rows.length;
     cursor = rows[rows.length - 1]!["id"] as number;

@@ -1,7 +1,7 @@
 /** Warnings of requests that were refused: some senders never send them again. Anybody can send such, so there is a line a minute for each endpoint and reason. */
 
 import { inLine, type Log } from "./log.js";
-import type { Receipt } from "./receipt.js";
+import type { Receipt } from "./records.js";
 import { bodySize, type WebhookRequest } from "./request.js";
 
 /** How long nothing more is said of an endpoint and a reason, in milliseconds. */

@@ -1,43 +1,62 @@
-/** The settings of an endpoint, which the file holds. */
+// Generated from extension/contract/contract.json by `make contract`; do not edit.
+/** The settings of an endpoint. */
 
-import { ANYTHING, checkObject, jsonOf, type Shape } from "./check.js";
-import { snake, toSql } from "./spelling.js";
+import { ANYTHING, type Shape } from "./check.js";
+import type { OnRedelivery, Unhandled } from "./records.js";
 
-/** The settings of an endpoint. One that is left out has its default, also where the file holds another value. */
-export interface EndpointSettings {
-  /** Name of a provider; without one the endpoint takes `ingest` only. */
-  provider?: string;
-  /** Options of that provider, as its page names them: `{ tolerance_s: 600 }`. */
-  options?: Record<string, unknown>;
-  /** `false`: receipts are answered 410. Left out: stays as it is. */
-  enabled?: boolean;
-  /** Attempts before an event is dead. Default 10. */
-  maxAttempts?: number;
-  /** Delay after attempt n: baseS × factorⁿ⁻¹ seconds, at most capS. Default 5, 4, 21600. */
-  backoff?: { baseS?: number; factor?: number; capS?: number };
-  /** Larger bodies are refused. Default: what the provider sends at most, where it says so, else 1 MiB. */
-  maxBodyBytes?: number;
-  /** What becomes of an event that no handler wants. Default `"dead"`. */
-  unhandled?: "dead" | "ignore";
-  /** `"requeue_dead"`: a duplicate of a dead event puts it back in the queue. Default `"keep"`. */
-  onRedelivery?: "keep" | "requeue_dead";
-  /** Refused receipts beyond this number an hour are only counted. Default 1000. */
-  invalidPerHour?: number;
-  /** So many refused receipts are kept at most, until a prune or a retention policy makes room; beyond it they are only counted. Default 10,000. */
-  maxRefused?: number;
-  /** The same, of their bytes. Default 128 MiB. */
-  maxRefusedBytes?: number;
-  /** One request makes at most so many events; one with more items is stored whole, as one event. Default 10,000. */
-  maxBatchEvents?: number;
+/** The delay between attempts; null stands for the default. */
+export interface BackoffSettings {
+  /** Delay after the first attempt. 0 to 2,592,000 seconds. Default 5. */
+  baseS?: number | null;
+  /** What each further attempt multiplies it by. 1 to 100. Default 4. */
+  factor?: number | null;
+  /** The longest delay. 0 to 2,592,000 seconds. Default 21,600. */
+  capS?: number | null;
 }
 
-/** Settings to change; null puts a default back. */
-export type EndpointChanges = { [Name in keyof EndpointSettings]?: EndpointSettings[Name] | null };
+/** What `BackoffSettings` may hold. */
+export const BACKOFF_SETTINGS: Shape = {
+  baseS: ANYTHING,
+  factor: ANYTHING,
+  capS: ANYTHING,
+};
 
-const BACKOFF: Shape = { baseS: ANYTHING, factor: ANYTHING, capS: ANYTHING };
+/** The settings of an endpoint; null stands for the default. */
+export interface EndpointSettings {
+  /** Name of a provider; without one the endpoint takes trusted ingress only. */
+  provider?: string | null;
+  /** Options of that provider. */
+  options?: Record<string, unknown> | null;
+  /** Whether receipts are taken; where not, they are answered 410. Default true. */
+  enabled?: boolean | null;
+  /** Attempts before an event is dead. 1 to 1,000. Default 10. */
+  maxAttempts?: number | null;
+  /** The delay after attempt n: base × factorⁿ⁻¹, at most the cap, and then ±10 % of jitter. */
+  backoff?: BackoffSettings | null;
+  /**
+   * Larger bodies are refused before verification. Where it is not set: the provider's documented maximum, at least this. 1 to 104,857,600
+   * bytes. Default 1,048,576.
+   */
+  maxBodyBytes?: number | null;
+  /** What becomes of an event that no handler wants. Default "retry". */
+  unhandled?: Unhandled | null;
+  /** What a duplicate does to its event. Default "keep". */
+  onRedelivery?: OnRedelivery | null;
+  /** Refused receipts that are stored in any hour; those beyond are only counted. 0 to 1,000,000,000. Default 1,000. */
+  invalidPerHour?: number | null;
+  /**
+   * Refused deliveries that are kept in all; those beyond are only counted, until a prune or a retention policy makes room. 0 to
+   * 1,000,000,000. Default 10,000.
+   */
+  maxRefused?: number | null;
+  /** Bytes that they take at most, every column counted. 0 to 1,000,000,000,000 bytes. Default 134,217,728. */
+  maxRefusedBytes?: number | null;
+  /** Events that one delivery creates at most; a larger batch is stored whole, as one event. 1 to 1,000,000. Default 10,000. */
+  maxBatchEvents?: number | null;
+}
 
-/** Every setting. The core checks the values of what it stores. */
-export const SETTINGS: Shape = {
+/** What `EndpointSettings` may hold. */
+export const ENDPOINT_SETTINGS: Shape = {
   provider: ANYTHING,
   options: ANYTHING,
   enabled: ANYTHING,
@@ -51,32 +70,3 @@ export const SETTINGS: Shape = {
   maxRefusedBytes: ANYTHING,
   maxBatchEvents: ANYTHING,
 };
-
-/** Every setting but `enabled`, which an operator may have switched off and a restart must not switch on again. */
-const RESET_BY_DEFAULT = Object.keys(SETTINGS)
-  .filter((name) => name !== "enabled")
-  .map(snake);
-
-const DEFAULT_BACKOFF = { base_s: null, factor: null, cap_s: null };
-
-/** These settings as the SQL functions name them. */
-function given(where: string, settings: EndpointChanges): Record<string, unknown> {
-  const { backoff } = settings;
-  if (!backoff) return toSql(where, settings);
-  checkObject(`${where}: backoff`, backoff, BACKOFF);
-  return { ...toSql(where, settings), backoff: toSql(`${where}: backoff`, backoff) };
-}
-
-/** The configuration argument of `knocker_endpoint` for a declaration: null puts a default back where leaving out would keep what is stored. */
-export function declarationOf(where: string, settings: EndpointSettings): string {
-  const defaults = Object.fromEntries(RESET_BY_DEFAULT.map((name) => [name, null]));
-  const said = given(where, settings);
-  const backoff = settings.backoff && { backoff: { ...DEFAULT_BACKOFF, ...(said["backoff"] as object) } };
-  return jsonOf(where, { ...defaults, ...said, ...backoff });
-}
-
-/** The same for a change: what is left out stays as it is. */
-export function changeOf(where: string, settings: EndpointChanges): string {
-  checkObject(where, settings, SETTINGS);
-  return jsonOf(where, given(where, settings));
-}

@@ -27,11 +27,23 @@ export default function errors(runtime) {
       assert.ok(
         error instanceof knocker.UnknownEventError && error instanceof knocker.NotFoundError && error instanceof knocker.KnockerError,
       );
-      const row = hooks.query("SELECT * FROM knocker_errors WHERE code = 'unknown_event'")[0];
-      assert.deepEqual([error.name, error.code, error.retryable, error.hint], ["UnknownEventError", "unknown_event", false, row.hint]);
+      const hint = "hooks.events() lists what there is; a pruned event is gone.";
+      assert.deepEqual([error.name, error.code, error.retryable, error.hint], ["UnknownEventError", "unknown_event", false, hint]);
       assert.ok(!error.message.startsWith("knocker:"));
       assert.match(error.message, /7/);
       assert.match(error.cause.message, /^knocker: unknown_event: /);
+      await hooks.close();
+    });
+
+    it("speak JavaScript and not SQL", async () => {
+      for (const known of Object.values(knocker).filter((value) => value?.prototype instanceof knocker.KnockerError)) {
+        assert.doesNotMatch(known.hint, /SELECT|PRAGMA|knocker_|[a-z]_[a-z]/, known.name);
+      }
+      const { hooks } = github(runtime);
+      const both = await failure(hooks.pruneEvents({ olderThanS: 5, before: 5 }));
+      assert.match(both.message, /give olderThanS \(seconds\) or before/);
+      const setting = await failure(() => hooks.endpoint("orders", { maxAttempts: 0 }));
+      assert.match(setting.message, /config: maxAttempts: 0 is not between 1 and 1000/);
       await hooks.close();
     });
 

@@ -56,7 +56,7 @@ function operationsOf({ open, testing }, hooks, now) {
   async function verify({ provider, options, request, secrets, ...body }) {
     const elsewhere = open(":memory:", { now });
     try {
-      return await elsewhere.endpoint("any", { provider, options, secrets }).verify({ ...request, body: bodyOf(body) });
+      return await elsewhere.endpoint("any", { provider, options, secrets }).verify({ headers: {}, ...request, body: bodyOf(body) });
     } finally {
       await elsewhere.close();
     }

@@ -185,7 +185,7 @@ class CorruptError(DatabaseError):
 
     code = "corrupt"
     retryable = False
-    hint = "Restore a backup; SQLite's integrity_check says what is damaged."
+    hint = "Restore a backup; SQLite's own integrity check says what is damaged."
 
 
 class CallInterruptedError(DatabaseError):

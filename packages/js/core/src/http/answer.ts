@@ -2,7 +2,7 @@
 
 import { ClosedError, DatabaseError, type KnockerError, knockerError, UnknownEndpointError } from "../errors.js";
 import type { WebhookRequest } from "../request.js";
-import type { Receipt, WebhookResponse } from "../receipt.js";
+import type { Receipt, WebhookResponse } from "../records.js";
 
 /** An endpoint as the adapters see it. */
 export interface Receiver {

@@ -2,7 +2,7 @@
 
 import type { IncomingMessage, ServerResponse } from "node:http";
 
-import type { WebhookResponse } from "../receipt.js";
+import type { WebhookResponse } from "../records.js";
 import { knockerError } from "../errors.js";
 import { answer, badHost, bodyConsumed, internalError, type Receiver, refuse } from "./answer.js";
 import { externalUrl, partsOf } from "./url.js";

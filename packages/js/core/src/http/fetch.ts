@@ -1,7 +1,7 @@
 /** `Request` in, `Response` out: `Bun.serve`, Next.js, Hono and everything else that speaks fetch. */
 
 import type { HeadersInput } from "../request.js";
-import type { WebhookResponse } from "../receipt.js";
+import type { WebhookResponse } from "../records.js";
 import { answer, badHost, bodyConsumed, type Receiver, refuse } from "./answer.js";
 import { externalUrl, partsOf } from "./url.js";
 

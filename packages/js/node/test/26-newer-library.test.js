@@ -1,0 +1,4 @@
+import newerLibrary from "@knocker/core/suite/newer-library.js";
+import { runtime } from "./runtime.js";
+
+newerLibrary(runtime);
