@@ -11,7 +11,7 @@ from knocker.event import to_ms
 
 Json = Any
 
-_RULES = ("$range", "$not_null", "$contains", "$longest")
+_RULES = ("$range", "$not_null", "$contains", "$longest", "$any")
 
 
 def raw_body(given: Json) -> bytes:
@@ -55,7 +55,9 @@ def compare(expected: Json, actual: Json, at: str) -> None:
 
 
 def _holds(rule: str, operand: Json, actual: Json) -> bool:
-    if rule == "$not_null":
+    if rule == "$any":
+        assert actual in operand, f"{at} is {actual!r}, expected one of {operand}"
+    elif rule == "$not_null":
         return actual is not None
     if rule == "$range":
         return isinstance(actual, int) and operand[0] <= actual <= operand[1]

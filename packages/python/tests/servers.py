@@ -90,6 +90,7 @@ def serving(command: Sequence[str], port: int, ready: str, folder: Path, **envir
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
+        pass_fds=[int(number) for number in environment.get("KNOCKER_TEST_PIPES", "").split(",") if number],
     ) as process:
         assert process.stdout is not None
         output: list[str] = []

@@ -6,7 +6,7 @@ import logging
 import traceback
 from dataclasses import dataclass
 
-from knocker.errors import ClosedError, KnockerError, UnknownEndpointError
+from knocker.errors import ClosedError, DatabaseError, KnockerError, UnknownEndpointError
 from knocker.records import Receipt
 
 logger = logging.getLogger("knocker.http")
@@ -35,6 +35,7 @@ INTERNAL = plain(500, "internal error: nothing was stored")
 # Closing the connection is for the server: an app may not send the header (PEP 3333), and HTTP/2 has none.
 NO_LENGTH = plain(411, "send a content-length")
 BAD_HOST = plain(400, "bad host")
+BAD_LENGTH = plain(400, "bad content-length")
 ABORTED = plain(400, "the body ended early")
 TOO_SLOW = plain(408, "the body took too long")
 
@@ -59,8 +60,8 @@ def of_error(endpoint: str, error: Exception) -> Answer:
         message = "endpoint %s: receipt not stored, answered 500: %s\n%s"
         logger.error(message, endpoint, type(error).__name__, frames, extra={"endpoint": endpoint, "code": "internal", "status": 500})
         return INTERNAL
-    # Of closed hooks another process takes the next try.
-    passes = error.retryable or isinstance(error, ClosedError)
+    # An operator may mend a file that fails, and of closed hooks another process takes the next try.
+    passes = error.retryable or isinstance(error, (DatabaseError, ClosedError))
     answer = plain(503, "try again later", ("retry-after", str(_RETRY_AFTER_S))) if passes else INTERNAL
     # Its own message is known to hold no secret, and says all: a traceback for each request would hide what else happens.
     message = "endpoint %s: receipt not stored, answered %d: %s"

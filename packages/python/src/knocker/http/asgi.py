@@ -7,12 +7,14 @@ import sys
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 
-from knocker.http.answer import BAD_HOST, NOT_FOUND, TOO_SLOW, Answer, for_method, of_error, of_receipt
+from knocker.errors import BodyConsumedError
+from knocker.http.answer import BAD_HOST, BAD_LENGTH, NOT_FOUND, TOO_SLOW, Answer, for_method, of_error, of_receipt
+from knocker.http.body import AbortedError, BadLengthError, announced_length, was_received
 from knocker.http.host import BadHostError
 from knocker.http.receiver import Receiver
 from knocker.http.route import below, endpoint_name
 from knocker.http.settings import HttpSettings
-from knocker.http.target import quoted
+from knocker.http.target import origin_form, quoted
 from knocker.request import WebhookRequest
 
 Scope = MutableMapping[str, Any]
@@ -20,10 +22,6 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
-
-
-class _Aborted(Exception):  # noqa: N818 - an outcome, never raised to a caller
-    """The sender went away before the body was complete."""
 
 
 class _TooSlow(Exception):  # noqa: N818 - an outcome, never raised to a caller
@@ -52,7 +50,7 @@ class AsgiApp:
         """One ASGI connection."""
         if scope["type"] == "lifespan":
             await asyncio.to_thread(self._started)
-        path = _path(scope) if scope["type"] == "http" else None
+        path = origin_form(_path(scope)) if scope["type"] == "http" else None
         inside = below(self._mount, path) if path is not None else None
         if inside is None and self._otherwise is not None:
             await self._otherwise(scope, receive, send)
@@ -64,14 +62,17 @@ class AsgiApp:
             await send({"type": "websocket.close", "code": 1008})
 
     async def _http(self, inside: str | None, scope: Scope, receive: Receive, send: Send) -> None:
-        endpoint = self._find(endpoint_name(inside)) if inside is not None else None
+        endpoint = self._find(endpoint_name(inside, _sent_path(scope))) if inside is not None else None
         if endpoint is None:
             return await _respond(send, for_method(NOT_FOUND, scope["method"]))
         try:
             request = await self._request(endpoint, scope, receive)
             answer = of_receipt(await endpoint.areceive(request))
-        except _Aborted:
+        except AbortedError:
+            # Nobody is there to be answered.
             return None
+        except BadLengthError:
+            answer = BAD_LENGTH
         except BadHostError:
             answer = BAD_HOST
         except _TooSlow:
@@ -88,9 +89,13 @@ class AsgiApp:
             return ", ".join(value for name, value in headers if name == wanted) or None
 
         url = self._url(scope, header)
-        length = header("content-length")
-        announced = int(length) if length and length.isascii() and length.isdigit() else 0
-        reading = self._read(endpoint, announced, receive)
+        announced = announced_length(header("content-length"))
+        if announced == 0 or (announced is None and header("transfer-encoding") is None and scope.get("http_version", "").startswith("1")):
+            # There is no body, whatever has looked for one before.
+            return WebhookRequest(b"", headers, scope["method"], url)
+        if was_received(receive):
+            raise _consumed()
+        reading = self._read(endpoint, announced or 0, receive)
         try:
             if sys.version_info >= (3, 11):
                 async with asyncio.timeout(self._settings.body_timeout_s):
@@ -99,6 +104,9 @@ class AsgiApp:
                 body, truncated = await asyncio.wait_for(reading, self._settings.body_timeout_s)
         except (TimeoutError, asyncio.TimeoutError) as error:
             raise _TooSlow from error
+        if announced and not body and not truncated:
+            # The server holds senders to what they announce: something in front has taken it.
+            raise _consumed()
         return WebhookRequest(body, headers, scope["method"], url, truncated)
 
     async def _read(self, endpoint: Receiver, announced: int, receive: Receive) -> tuple[bytes, bool]:
@@ -112,7 +120,7 @@ class AsgiApp:
         while True:
             message = await receive()
             if message["type"] == "http.disconnect":
-                raise _Aborted
+                raise AbortedError
             body += message.get("body", b"")
             if len(body) > limit:
                 limit = await asyncio.to_thread(endpoint.read_max_body_bytes)
@@ -122,8 +130,8 @@ class AsgiApp:
                 return bytes(body), False
 
     def _url(self, scope: Scope, header: Callable[[str], str | None]) -> str:
-        raw_path: bytes | None = scope.get("raw_path")
-        path = raw_path.decode("latin-1").partition("?")[0] if raw_path else quoted(scope["path"].encode())
+        sent = _sent_path(scope)
+        path = sent if sent is not None else quoted(scope["path"].encode())
         query = scope.get("query_string", b"").decode("latin-1")
         client = scope.get("client")
         return self._settings.external_url(
@@ -140,6 +148,16 @@ def _path(scope: Scope) -> str:
     path: str = scope["path"]
     inside = below(scope.get("root_path", ""), path)
     return path if inside is None else inside
+
+
+def _sent_path(scope: Scope) -> str | None:
+    """The path as it was sent, where the server tells."""
+    raw_path: bytes | None = scope.get("raw_path")
+    return origin_form(raw_path.decode("latin-1").partition("?")[0]) if raw_path else None
+
+
+def _consumed() -> BodyConsumedError:
+    return BodyConsumedError("something in front of Knocker read the body of this request, so no signature can be checked")
 
 
 async def _respond(send: Send, answer: Answer) -> None:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from knocker.arguments import positive
 from knocker.errors import UsageError
-from knocker.http.host import checked_host
+from knocker.http.host import BadHostError, checked_host
 
 _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
@@ -49,7 +49,9 @@ class HttpSettings:
             return self.public_url.rstrip("/") + target
         if self._trusts(peer):
             # Of several values the last is the one that the trusted peer itself has added.
-            scheme = _last(header("x-forwarded-proto")) or scheme
+            scheme = _last(header("x-forwarded-proto")).lower() or scheme
+            if scheme not in ("http", "https"):
+                raise BadHostError
             host = checked_host(_last(header("x-forwarded-host")) or host)
         return f"{scheme}://{host}{target}"
 

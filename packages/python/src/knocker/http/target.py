@@ -15,16 +15,20 @@ def quoted(path: bytes) -> str:
     return quote(path, safe=_AS_IT_IS)
 
 
+def origin_form(target: str) -> str:
+    """Path and query of a target. Proxies may send the absolute form, with a scheme and a host before them."""
+    if not target.lower().startswith(("http://", "https://")):
+        return target
+    rest = target.partition("//")[2]
+    begins = min((at for at in (rest.find("/"), rest.find("?")) if at >= 0), default=len(rest))
+    return rest[begins:] if rest[begins : begins + 1] == "/" else "/" + rest[begins:]
+
+
 def target_of(environ: Mapping[str, Any]) -> str:
     """Path and query as they were sent where the server tells (gunicorn, uWSGI, werkzeug do), else put together again."""
     raw: str = environ.get("RAW_URI") or environ.get("REQUEST_URI") or ""
-    if raw.startswith("/"):
-        return raw
-    if raw.lower().startswith(("http://", "https://")):
-        # The absolute form, which proxies send: what follows the host.
-        rest = raw.partition("//")[2]
-        begins = min((at for at in (rest.find("/"), rest.find("?")) if at >= 0), default=len(rest))
-        return rest[begins:] if rest[begins : begins + 1] == "/" else "/" + rest[begins:]
+    if raw.startswith("/") or raw.lower().startswith(("http://", "https://")):
+        return origin_form(raw)
     path = quoted((environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")).encode("latin-1")) or "/"
     query = environ.get("QUERY_STRING", "")
     return f"{path}?{query}" if query else path

@@ -6,7 +6,9 @@ from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import Any
 
-from knocker.http.answer import ABORTED, BAD_HOST, NO_LENGTH, NOT_FOUND, Answer, for_method, of_error, of_receipt
+from knocker.errors import BodyConsumedError
+from knocker.http.answer import ABORTED, BAD_HOST, BAD_LENGTH, NO_LENGTH, NOT_FOUND, Answer, for_method, of_error, of_receipt
+from knocker.http.body import AbortedError, BadLengthError, announced_length, was_read
 from knocker.http.host import BadHostError
 from knocker.http.receiver import Receiver
 from knocker.http.route import below, endpoint_name
@@ -19,10 +21,6 @@ StartResponse = Callable[..., Any]
 Wsgi = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 _CHUNK = 64 * 1024
-
-
-class _Aborted(Exception):  # noqa: N818 - an outcome, never raised to a caller
-    """The body ended before its announced length."""
 
 
 class WsgiApp:
@@ -50,7 +48,9 @@ class WsgiApp:
         return [answer.body]
 
     def _answer(self, inside: str | None, environ: Environ) -> Answer:
-        endpoint = self._find(endpoint_name(inside)) if inside is not None else None
+        # Escapes stand in the target alone, and the path is the bytes that they stand for, each as a letter.
+        sent = target_of(environ).partition("?")[0]
+        endpoint = self._find(endpoint_name(inside, sent)) if inside is not None else None
         if endpoint is None:
             return NOT_FOUND
         if environ.get("HTTP_TRANSFER_ENCODING") and not environ.get("CONTENT_LENGTH") and not environ.get("wsgi.input_terminated"):
@@ -62,8 +62,10 @@ class WsgiApp:
             body, truncated = _read(endpoint, environ)
             request = WebhookRequest(body, headers, environ["REQUEST_METHOD"], url, truncated)
             return of_receipt(endpoint.receive(request))
-        except _Aborted:
+        except AbortedError:
             return ABORTED
+        except BadLengthError:
+            return BAD_LENGTH
         except BadHostError:
             return BAD_HOST
         except Exception as error:
@@ -90,10 +92,11 @@ def _headers(environ: Environ) -> list[tuple[str, str]]:
 
 def _read(endpoint: Receiver, environ: Environ) -> tuple[bytes, bool]:
     """The body, or its beginning and true where it is larger than the endpoint takes."""
-    length: str = environ.get("CONTENT_LENGTH") or ""
-    announced = int(length) if length.isascii() and length.isdigit() else None
-    if announced is None and not environ.get("wsgi.input_terminated"):
+    announced = announced_length(environ.get("CONTENT_LENGTH"))
+    if announced == 0 or (announced is None and not environ.get("wsgi.input_terminated")):
         return b"", False
+    if (announced or environ.get("HTTP_TRANSFER_ENCODING")) and was_read(environ["wsgi.input"]):
+        raise BodyConsumedError("something in front of Knocker read the body of this request, so no signature can be checked")
     limit = endpoint.max_body_bytes
     if announced is not None and announced > limit:
         limit = endpoint.read_max_body_bytes()
@@ -104,13 +107,14 @@ def _read(endpoint: Receiver, environ: Environ) -> tuple[bytes, bool]:
     while len(body) < wanted:
         try:
             chunk = environ["wsgi.input"].read(min(_CHUNK, wanted - len(body)))
-        except OSError as error:
-            raise _Aborted from error
+        except Exception as error:
+            # Each server has exceptions of its own for what a sender does wrong in its body.
+            raise AbortedError from error
         if not chunk:
             break
         body += chunk
     if announced is not None and len(body) < announced:
-        raise _Aborted
+        raise AbortedError
     return bytes(body), len(body) > limit
 
 
