@@ -59,13 +59,13 @@ const PARENT: &str = "parent-signature";
 
 impl Proof {
     fn read(context: &Context) -> Option<Self> {
-        let object = Json::parse(context.body()).and_then(|json| json.get("signature")).filter(|json| json.is_object());
-        let fields = Fields::of(context);
+        let json = Json::parse(context.body()).filter(|json| json.is_object());
+        let object = json.and_then(|json| json.get("signature")).filter(|json| json.is_object());
         let [timestamp, token, signature, parent] = match object {
             Some(object) => object
                 .get_each(["timestamp", "token", "signature", PARENT])
                 .map(|value| value.and_then(Json::text).map(|text| text.into_owned())),
-            None => ["timestamp", "token", "signature", PARENT].map(|name| fields.text(name)),
+            None => Fields::of(context).texts(["timestamp", "token", "signature", PARENT]),
         };
         let signatures: Vec<String> = [signature, parent].into_iter().flatten().collect();
         (!signatures.is_empty()).then_some(Self { timestamp: timestamp?, token: token?, signatures })
@@ -88,14 +88,14 @@ impl<'a> Fields<'a> {
         }
     }
 
-    /// The first value of a field, where it is UTF-8.
-    fn text(&self, name: &str) -> Option<String> {
+    /// The first value of each field, where it is UTF-8.
+    fn texts<const N: usize>(&self, names: [&str; N]) -> [Option<String>; N] {
         match self {
-            Fields::Encoded(body) => form::value(body, name).map(Cow::into_owned),
-            Fields::Multipart(fields) => {
+            Fields::Encoded(body) => form::values(body, names).map(|value| value.map(Cow::into_owned)),
+            Fields::Multipart(fields) => names.map(|name| {
                 let (_, value) = fields.iter().find(|(key, _)| key == name)?;
                 std::str::from_utf8(value).ok().map(str::to_owned)
-            }
+            }),
         }
     }
 }
@@ -124,7 +124,10 @@ fn verify<'s>(context: &Context, secrets: &'s Secrets) -> Checked<&'s str> {
 fn item(context: &Context) -> Option<Vec<Item>> {
     let token = Proof::read(context)?.token;
     let event = Json::parse(context.body()).and_then(|json| json.get("event-data.event")?.string()).map(Cow::into_owned);
-    let event_type = event.or_else(|| Fields::of(context).text("event"));
+    let event_type = event.or_else(|| {
+        let [event] = Fields::of(context).texts(["event"]);
+        event
+    });
     Some(vec![Item { event_type, key: Some(token), span: None }])
 }
 

@@ -12,10 +12,27 @@ pub fn pairs(encoded: &[u8]) -> impl Iterator<Item = (Cow<'_, [u8]>, Cow<'_, [u8
 /// The first value of `name` among the first [`FORM_FIELDS`] pairs, where it is UTF-8.
 pub fn value<'a>(encoded: &'a [u8], name: &str) -> Option<Cow<'a, str>> {
     let (_, value) = encoded_pairs(encoded).take(FORM_FIELDS).find(|(key, _)| *decode(key) == *name.as_bytes())?;
-    match decode(value) {
+    text(value)
+}
+
+/// The decoded text, where it is UTF-8.
+fn text(encoded: &[u8]) -> Option<Cow<'_, str>> {
+    match decode(encoded) {
         Cow::Borrowed(bytes) => std::str::from_utf8(bytes).ok().map(Cow::Borrowed),
         Cow::Owned(bytes) => String::from_utf8(bytes).ok().map(Cow::Owned),
     }
+}
+
+/// The same for several names, in one pass.
+pub fn values<'a, const N: usize>(encoded: &'a [u8], names: [&str; N]) -> [Option<Cow<'a, str>>; N] {
+    let mut found: [Option<&[u8]>; N] = [None; N];
+    for (key, value) in encoded_pairs(encoded).take(FORM_FIELDS) {
+        let key = decode(key);
+        if let Some(at) = names.iter().position(|name| *key == *name.as_bytes()) {
+            found[at] = found[at].or(Some(value));
+        }
+    }
+    found.map(|value| value.and_then(text))
 }
 
 fn encoded_pairs(encoded: &[u8]) -> impl Iterator<Item = (&[u8], &[u8])> {
@@ -77,6 +94,8 @@ mod tests {
         assert_eq!(found, expected.map(|(k, v)| (k.as_bytes().to_vec(), v.as_bytes().to_vec())));
         assert_eq!(value(b"a=%FF&b=2", "a"), None);
         assert_eq!(value(b"a=%FF&b=2", "b").as_deref(), Some("2"));
+        let [a, b, c] = values(b"a=%FF&b=2&a=1&b=3", ["a", "b", "c"]);
+        assert_eq!((a.as_deref(), b.as_deref(), c.as_deref()), (None, Some("2"), None));
         assert_eq!(encode("a b/é"), "a%20b%2F%C3%A9");
     }
 
