@@ -162,6 +162,7 @@ pub struct Provider {
     title: &'static str,
     docs: &'static str,
     max_body_bytes: i64,
+    needs_secret: bool,
     options: Vec<ProviderOption>,
 }
 
@@ -198,6 +199,7 @@ pub fn providers() -> Vec<Provider> {
         title: provider.title,
         docs: provider.docs,
         max_body_bytes: provider.default_body_limit(),
+        needs_secret: provider.needs_secret(),
         options: provider.option_specs().iter().map(option).collect(),
     };
     providers::all().iter().map(provider).collect()
