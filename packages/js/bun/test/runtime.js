@@ -22,6 +22,11 @@ export const runtime = {
   opening: new URL("opening.js", import.meta.url).href,
   /** The module that they sign with. */
   signing: new URL("signing.js", import.meta.url).href,
+  /** How a program is run that shall see edits of its modules. */
+  reloads: [
+    ["bun --hot", "--hot"],
+    ["bun --watch", "--watch"],
+  ],
   /** The worker's command. */
   command: fileURLToPath(new URL("../bin/knocker-worker.js", import.meta.url)),
 };

@@ -7,11 +7,12 @@ import { parseArgs } from "node:util";
 
 import { UsageError } from "./errors.js";
 import { INTERNALS, Hooks } from "./hooks.js";
+import { whenRunnerEnds } from "./parent.js";
 
 const USAGE = `usage: knocker-worker <module> [--export <name>] [--concurrency <n>] [--lease <seconds>]
 
 Imports the module, takes the hooks that it exports (as \`hooks\`, as the default export, or under --export), and runs its handlers
-until SIGTERM or SIGINT. Then it lets the running handlers come to their end and gives back the rest.
+until SIGTERM or SIGINT, or until npx or npm, which started it, has ended. Then it lets the running handlers come to their end and gives back the rest.
 `;
 
 /** Runs the command; returns the exit code. */
@@ -61,6 +62,7 @@ export async function runWorkerCommand(argv: string[]): Promise<number> {
   }
   const stop = () => void worker.stop();
   process.once("SIGTERM", stop).once("SIGINT", stop);
+  whenRunnerEnds(stop);
   process.stderr.write(`knocker-worker: ${worker.name} works on ${hooks.file}\n`);
   await worker.done;
   await hooks.close();

@@ -38,7 +38,9 @@ const LIMIT_KEPT_MS = 1000;
 export class Endpoint<Tx extends object> {
   readonly name: string;
   readonly handlers = new Handlers<Tx>();
-  readonly #inbox: Inbox<Tx>;
+  #inbox: Inbox<Tx>;
+  /** As it was declared last; undefined where it was taken as it is. */
+  #declaration: string | undefined;
   #secrets: { find?: SecretsFunction; list: string } = { list: "[]" };
   #publicUrl: string | undefined;
   #limit = DEFAULT_MAX_BODY_BYTES;
@@ -60,9 +62,18 @@ export class Endpoint<Tx extends object> {
     const { secrets, publicUrl, ...settings } = options;
     const list = typeof secrets === "function" ? "[]" : secretsJson(this.#where, secrets);
     if (typeof secrets !== "function" && list === "[]") this.#requireSecret(settings.provider, "secrets" in options && !isEmpty(secrets));
-    this.#inbox.declare(this.name, declarationOf(this.#where, settings));
+    const declaration = declarationOf(this.#where, settings);
+    this.#inbox.declare(this.name, declaration);
+    this.#declaration = declaration;
     this.#secrets = typeof secrets === "function" ? { find: secrets, list } : { list };
     this.#publicUrl = publicUrl;
+    this.#limitUntil = 0;
+  }
+
+  /** Goes on on another file, where it is declared as it was here. */
+  moveTo(inbox: Inbox<Tx>): void {
+    if (this.#declaration !== undefined) inbox.declare(this.name, this.#declaration);
+    this.#inbox = inbox;
     this.#limitUntil = 0;
   }
 

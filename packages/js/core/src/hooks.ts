@@ -4,22 +4,29 @@ import type { Driver } from "./driver.js";
 import { Endpoint, type EndpointOptions } from "./endpoint.js";
 import type { NodeHandler } from "./http/express.js";
 import { routeExpress, routeFetch } from "./http/router.js";
+import { knockerError } from "./errors.js";
 import { Leases } from "./leases.js";
 import { Operator } from "./operate.js";
 import type { OpenOptions } from "./options.js";
 import { Inbox } from "./inbox.js";
+import { isInHandlerOf } from "./running.js";
 import { Worker, type WorkOptions } from "./worker.js";
 
 /** Reaches into a `Hooks`, for the testing module of this package. */
 export const INTERNALS = Symbol("knocker internals");
 
+/** A file, or a database that the application has opened. */
+type Source<Tx> = { path: string } | { database: Tx };
+
 /** Knocker on one database. `Tx` is the driver's database class, which handlers get. */
 export class Hooks<Tx extends object> extends Operator<Tx> {
   readonly #endpoints = new Map<string, Endpoint<Tx>>();
+  readonly #source: Source<Tx>;
 
   /** Use `open` or `attach`. */
-  constructor(driver: Driver<Tx>, source: { path: string } | { database: Tx }, options: OpenOptions) {
+  constructor(driver: Driver<Tx>, source: Source<Tx>, options: OpenOptions) {
     super(new Inbox(driver, source, options));
+    this.#source = source;
   }
 
   /** The file, `""` for a database in memory. */
@@ -62,6 +69,29 @@ export class Hooks<Tx extends object> extends Operator<Tx> {
   /** Stops the workers, finishes what was submitted and closes the connections that were opened here. Inside a handler it settles at once. */
   close(): Promise<void> {
     return this.inbox.close();
+  }
+
+  /**
+   * Opens again after `close`, so that one application can be started twice in one process; or goes on on another file, such as one of a test. The endpoints are
+   * declared there, with their secrets and handlers; workers are to be started anew. Does nothing where it is open and no path and no options are given.
+   * @param path default: the same file, or the database that was attached.
+   * @param options what shall be different from what `open` was given.
+   * @throws UsageError inside a handler, and everything that `open` throws: then it stays closed.
+   */
+  async reopen(path?: string, options: OpenOptions = {}): Promise<void> {
+    const isSame = path === undefined && Object.keys(options).length === 0;
+    if (isSame && this.inbox.isOpen) return;
+    if (isInHandlerOf(this.inbox)) throw knockerError("usage", "reopen: not inside a handler, which works on the file that is open");
+    const { driver, options: former } = this.inbox;
+    await this.close();
+    const inbox = new Inbox(driver, path === undefined ? this.#source : { path }, { ...former, ...options });
+    try {
+      for (const endpoint of this.#endpoints.values()) endpoint.moveTo(inbox);
+    } catch (error) {
+      await inbox.close();
+      throw error;
+    }
+    this.inbox = inbox;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -6,6 +6,7 @@ import { type KnockerError, knockerError } from "./errors.js";
 import { InboxFile } from "./inbox-file.js";
 import { Link } from "./link.js";
 import type { OpenOptions } from "./options.js";
+import { endOnReload } from "./reload.js";
 import { holdsLock, isInHandlerOf } from "./running.js";
 import { Refusals } from "./refusals.js";
 import { selectOf } from "./statements.js";
@@ -19,6 +20,8 @@ export class Inbox<Db extends object> extends InboxFile<Db> {
   readonly #listeners = new Set<() => void>();
   #rivalNoticed = false;
   #closing: Promise<void> | undefined;
+  readonly #reloadListeners = new Set<() => void>();
+  readonly #forgetReload: () => void;
 
   /** @param database an open database of the application, instead of a file. */
   constructor(driver: Driver<Db>, source: { path: string } | { database: Db }, options: OpenOptions) {
@@ -26,6 +29,12 @@ export class Inbox<Db extends object> extends InboxFile<Db> {
     this.refusals = new Refusals(this.log, () => this.now());
     this.writer = new Writer(this);
     this.noticeRival();
+    this.#forgetReload = endOnReload(() => this.#endForReload());
+  }
+
+  /** Whether it is open, and not about to be closed. */
+  get isOpen(): boolean {
+    return this.#closing === undefined;
   }
 
   /** A further connection on the same file, for a worker. Refused once `close` was called, which would not know of it. */
@@ -113,6 +122,12 @@ export class Inbox<Db extends object> extends InboxFile<Db> {
     return () => this.#closers.delete(closer);
   }
 
+  /** Calls back where the program is loaded anew, unless the returned function is called first. */
+  onReload(listener: () => void): () => void {
+    this.#reloadListeners.add(listener);
+    return () => this.#reloadListeners.delete(listener);
+  }
+
   /** @throws ClosedError */
   requireOpen(): void {
     if (this.closed) throw closed();
@@ -142,11 +157,24 @@ export class Inbox<Db extends object> extends InboxFile<Db> {
     );
   }
 
+  /** The program is loaded anew, and its handlers may be others now: what runs here is given up, so that the new program can do it. */
+  #endForReload(): void {
+    try {
+      // One that waits in the middle of its transaction would keep the new program from the file.
+      this.lock.breakOff();
+      for (const giveUp of this.#reloadListeners) giveUp();
+    } catch (error) {
+      this.telling.error(error);
+    }
+    this.close().catch((error: unknown) => this.telling.error(error));
+  }
+
   async #end(): Promise<void> {
     // The handlers that still run may write through these hooks.
     await Promise.all([...this.#closers].map((closer) => closer()));
     // From here on everything new is refused: a server under load would never let the writer come to rest.
     this.closed = true;
+    this.#forgetReload();
     await this.writer.idle();
     this.closeFile();
   }

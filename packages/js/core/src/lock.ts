@@ -6,26 +6,36 @@
 
 import { BusyError } from "./errors.js";
 
+/** A transaction that holds it. */
+interface Holder {
+  rollback(): void;
+}
+
 /** The write lock of one file, as far as this thread is concerned. Only a handler's open transaction ever holds it. */
 export class WriteLock {
-  #holder: object | undefined;
+  #holder: Holder | undefined;
   readonly #waiting = new Set<() => void>();
 
   /** Whether someone other than `who` holds it. */
-  heldByOther(who?: object): boolean {
+  heldByOther(who?: Holder): boolean {
     return this.#holder !== undefined && this.#holder !== who;
   }
 
   /** Notes that `holder` has begun its write transaction. */
-  take(holder: object): void {
+  take(holder: Holder): void {
     this.#holder = holder;
   }
 
   /** Notes that the transaction of `holder` is over. */
-  give(holder: object): void {
+  give(holder: Holder): void {
     if (this.#holder !== holder) return;
     this.#holder = undefined;
     for (const wake of [...this.#waiting]) wake();
+  }
+
+  /** Ends the transaction that holds it, whose handler belongs to a program that is no more. */
+  breakOff(): void {
+    this.#holder?.rollback();
   }
 
   /** Settles as soon as nobody in this thread holds it, or after `limitMs`. */

@@ -73,7 +73,7 @@ function actionOptions(where: string, options: ActionOptions): string {
 
 /** Reads and operator actions on one database. Every action is durable when its promise settles. */
 export class Operator<Tx extends object> {
-  protected readonly inbox: Inbox<Tx>;
+  protected inbox: Inbox<Tx>;
 
   constructor(inbox: Inbox<Tx>) {
     this.inbox = inbox;

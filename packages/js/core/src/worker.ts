@@ -83,6 +83,7 @@ export class Worker<Db extends object> {
   /** Something was announced since the last look at the queue. */
   #news = false;
   #stopping = false;
+  #givenUp = false;
   #extending = false;
   /** Handlers start one a turn of the event loop, so that their commits never add up. */
   #turn: Promise<void> = Promise.resolve();
@@ -112,6 +113,7 @@ export class Worker<Db extends object> {
     }
     this.#forget.push(inbox.onCommit(() => this.#notify()));
     this.#forget.push(inbox.onClose(() => this.#stop()));
+    this.#forget.push(inbox.onReload(() => this.#giveUp()));
     const heartbeat = setInterval(() => void this.#extendAll(), (leaseS * 1000) / 3);
     this.#forget.push(() => clearInterval(heartbeat));
     const tidy = setInterval(() => void this.#retain(), RETENTION_EVERY_MS);
@@ -136,6 +138,16 @@ export class Worker<Db extends object> {
     this.#stopping = true;
     this.#notify();
     return this.done;
+  }
+
+  /** Gives back at once what runs here: its handlers find their leases lost. */
+  #giveUp(): void {
+    this.#stopping = this.#givenUp = true;
+    try {
+      this.#control.connection.get("SELECT knocker_release(?, ?)", this.name, this.#inbox.now());
+    } catch {
+      // Another process writes: the leases run out, since nobody extends them any more.
+    }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -277,7 +289,7 @@ export class Worker<Db extends object> {
 
   async #extendAll(): Promise<void> {
     // The former pass may still wait for the lock.
-    if (this.#extending) return;
+    if (this.#extending || this.#givenUp) return;
     this.#extending = true;
     for (const [jobId, { runner }] of this.#running) {
       try {

@@ -1,10 +1,9 @@
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { once } from "node:events";
 import { fileURLToPath } from "node:url";
 import { Worker as Thread } from "node:worker_threads";
 
 import { post } from "./serving.js";
+import { start as startProgram } from "./starting.js";
 import { file, folder, github, PATIENCE_MS, push, rows, until, value } from "./workplace.js";
 
 /** Other processes and threads on the same file, and what remains when they are killed. */
@@ -16,13 +15,7 @@ export default function processes(runtime) {
     return { ...process.env, KNOCKER_TEST_OPENING: runtime.opening, KNOCKER_TEST_FILE: path };
   }
 
-  function start(path, ...command) {
-    const child = spawn(process.execPath, command, { env: environment(path), stdio: ["pipe", "pipe", "pipe"] });
-    const told = { stdout: "", stderr: "" };
-    for (const stream of ["stdout", "stderr"]) child[stream].on("data", (chunk) => (told[stream] += chunk));
-    const exited = once(child, "exit").then(([code, signal]) => ({ code, signal, ...told }));
-    return { child, told, exited };
-  }
+  const start = (path, ...command) => startProgram(process.execPath, command, { env: environment(path) });
 
   /** A file with a table of what handlers wrote. */
   function shop() {
@@ -49,6 +42,18 @@ export default function processes(runtime) {
       assert.match(stderr, /knocker-worker: .* works on .*app\.db/);
       assert.equal(count(), 6);
       assert.equal(value(database, "SELECT count(*) FROM knocker_jobs"), 0);
+      database.close();
+      await hooks.close();
+    });
+
+    it("ends when the runner that started it has ended without passing the signal on", async () => {
+      const { hooks, database, path } = shop();
+      // As npm does: a shell in between, which a SIGTERM ends alone.
+      const command = `"${process.execPath}" "${runtime.command}" "${fixture("hooks.js")}" & wait`;
+      const { child, told } = startProgram("sh", ["-c", command], { env: { ...environment(path), npm_command: "exec" } });
+      const [, pid] = await until(() => /works on/.test(told.stderr) && /:(\d+):/.exec(told.stderr), "the worker");
+      child.kill("SIGTERM");
+      await until(() => !isRunning(Number(pid)), "its end");
       database.close();
       await hooks.close();
     });
@@ -161,4 +166,13 @@ export default function processes(runtime) {
       await hooks.close();
     });
   });
+}
+
+function isRunning(pid) {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
 }
