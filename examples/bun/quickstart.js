@@ -6,7 +6,7 @@ const stripe = hooks.endpoint("stripe", { provider: "stripe", secrets: [process.
 
 stripe.on("checkout.session.completed", (event, tx) => {
   tx.run("CREATE TABLE IF NOT EXISTS orders (id TEXT PRIMARY KEY)");
-  tx.query("INSERT INTO orders (id) VALUES (?)").run(event.json().data.object.id);
+  tx.query("INSERT INTO orders (id) VALUES (?) ON CONFLICT DO NOTHING").run(event.json().data.object.id);
 });
 
 Bun.serve({

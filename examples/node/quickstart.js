@@ -7,7 +7,7 @@ const stripe = hooks.endpoint("stripe", { provider: "stripe", secrets: [process.
 
 stripe.on("checkout.session.completed", (event, tx) => {
   tx.exec("CREATE TABLE IF NOT EXISTS orders (id TEXT PRIMARY KEY)");
-  tx.prepare("INSERT INTO orders (id) VALUES (?)").run(event.json().data.object.id);
+  tx.prepare("INSERT INTO orders (id) VALUES (?) ON CONFLICT DO NOTHING").run(event.json().data.object.id);
 });
 
 const app = express();

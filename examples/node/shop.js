@@ -11,13 +11,17 @@ stripe.on("checkout.session.completed", (event, tx) => {
   // Stripe sends checkout.session.async_payment_succeeded later.
   if (session.payment_status !== "paid") throw new Ignore("not paid yet");
   tx.exec("CREATE TABLE IF NOT EXISTS orders (id TEXT PRIMARY KEY, total INTEGER, email TEXT)");
-  tx.prepare("INSERT INTO orders VALUES (?, ?, ?)").run(session.id, session.amount_total, session.customer_details.email);
+  tx.prepare("INSERT INTO orders VALUES (?, ?, ?) ON CONFLICT DO NOTHING").run(
+    session.id,
+    session.amount_total,
+    session.customer_details.email,
+  );
 });
 
 github.on("push", async (event, tx) => {
   const push = event.json();
-  tx.exec("CREATE TABLE IF NOT EXISTS builds (repository TEXT, revision TEXT)");
-  tx.prepare("INSERT INTO builds VALUES (?, ?)").run(push.repository.full_name, push.after);
+  tx.exec("CREATE TABLE IF NOT EXISTS builds (event INTEGER PRIMARY KEY, repository TEXT, revision TEXT)");
+  tx.prepare("INSERT INTO builds VALUES (?, ?, ?) ON CONFLICT DO NOTHING").run(event.id, push.repository.full_name, push.after);
 });
 
 github.on("ping", () => {

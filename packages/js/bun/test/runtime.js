@@ -27,6 +27,9 @@ export const runtime = {
     ["bun --hot", "--hot"],
     ["bun --watch", "--watch"],
   ],
+  /** The runners of tests: name, program, arguments for the application's tests in the working folder. */
+  runners: [["bun test", process.execPath, "test", "./bun.test.js"]],
+  testingModule: import.meta.resolve("@knocker/bun/testing"),
   /** The worker's command. */
   command: fileURLToPath(new URL("../bin/knocker-worker.js", import.meta.url)),
 };

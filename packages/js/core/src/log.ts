@@ -52,9 +52,15 @@ function writerFor(logger: Logger): (level: Level, message: string, fields: Fiel
   }
   if (logger === DEFAULT || logger === console) {
     // A person reads this: the message says it all, and the stack is for a mistake.
-    return (level, message, _fields, error) => (isMistake(error) ? logger[level](message, error) : logger[level](message));
+    return (level, message, _fields, error) => (isMistake(error) ? logger[level](without(message, error), error) : logger[level](message));
   }
   return (level, message, fields, error) => logger[level](message, { ...fields, ...factsOf(error) });
+}
+
+/** The message without what the error says itself. */
+function without(message: string, error: unknown): string {
+  const text = inLine(describeThrown(error));
+  return message.endsWith(text) ? message.slice(0, -text.length).trimEnd() : message;
 }
 
 function isMistake(error: unknown): boolean {

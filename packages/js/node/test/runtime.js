@@ -30,6 +30,12 @@ export const runtime = {
   signing: new URL("signing.js", import.meta.url).href,
   /** How a program is run that shall see edits of its modules. */
   reloads: [["node --watch", "--watch"]],
+  /** The runners of tests: name, program, arguments for the application's tests in the working folder. */
+  runners: [
+    ["node:test", process.execPath, "--test", "node.test.js"],
+    ["vitest", process.execPath, fileURLToPath(new URL("../../node_modules/vitest/vitest.mjs", import.meta.url)), "run", "vitest.test.js"],
+  ],
+  testingModule: import.meta.resolve("@knocker/node/testing"),
   /** The worker's command. */
   command: fileURLToPath(new URL("../bin/knocker-worker.js", import.meta.url)),
 };

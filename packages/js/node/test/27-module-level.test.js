@@ -1,0 +1,4 @@
+import moduleLevel from "@knocker/core/suite/module-level.js";
+import { runtime } from "./runtime.js";
+
+moduleLevel(runtime);
