@@ -37,8 +37,11 @@ def table(contract: Contract) -> Iterator[list[str]]:
     for concept in contract.data["concepts"]:
         yield typed("type", concept["name"], code(views.get(concept["name"], "")), "", concept["about"], contract)
     for name, record in contract.records.items():
+        if name == "SignedRequest":
+            # For tests: each package has a helper of its own kind.
+            continue
         if name not in concepts:
-            rust = "" if name in views or name in ("Verdict", "SignedRequest") else code(name)
+            rust = "" if name in views or name == "Verdict" else code(name)
             yield typed("record", name, code(views.get(name, "")), rust, record["about"], contract)
     for name, argument in contract.arguments.items():
         if name not in concepts:

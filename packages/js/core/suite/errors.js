@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
 
 import { failure, github } from "./workplace.js";
+
+const camel = (name) => name.replace(/_([a-z])/g, (_, letter) => letter.toUpperCase());
 
 /** Codes whose class has another name. */
 const NAMES = { io_error: "IoError", sqlite_error: "SqliteError", interrupted: "CallInterruptedError" };
@@ -33,6 +36,18 @@ export default function errors(runtime) {
       assert.match(error.message, /7/);
       assert.match(error.cause.message, /^knocker: unknown_event: /);
       await hooks.close();
+    });
+
+    it("and calls have the names of the contract", () => {
+      const contract = JSON.parse(readFileSync(new URL("../../../../extension/contract/contract.json", import.meta.url), "utf8"));
+      const missing = contract.functions.filter(
+        ({ method }) => method && typeof knocker[method.of].prototype[camel(method.name)] !== "function",
+      );
+      assert.deepEqual(missing, []);
+      assert.deepEqual(
+        contract.errors.codes.filter(({ class: name }) => !knocker[`${name}Error`]),
+        [],
+      );
     });
 
     it("speak JavaScript and not SQL", async () => {
