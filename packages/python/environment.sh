@@ -10,6 +10,10 @@ work=$CARGO_TARGET_DIR/python
 mkdir -p "$work"
 case $(uname -s) in Darwin) library=libknocker.dylib ;; *) library=libknocker.so ;; esac
 
+# The source distribution is built outside this folder, where rustup's default may be missing or too old. Another cargo does not look at this.
+RUSTUP_TOOLCHAIN=${RUSTUP_TOOLCHAIN:-$(sed -n 's/^channel = "\(.*\)"$/\1/p' "$root/rust-toolchain.toml")}
+export RUSTUP_TOOLCHAIN
+
 say() { printf '\n== %s\n' "$*"; }
 
 if [ -z "${KNOCKER_EXTENSION:-}" ]; then
