@@ -22,6 +22,7 @@ from knocker.http.wsgi import Wsgi, WsgiApp
 from knocker.leases import Leases
 from knocker.operate import Operations
 from knocker.refusals import Refusals
+from knocker.reloads import ends_with_its_module
 from knocker.settings import EndpointSettings
 from knocker.worker import Worker
 
@@ -160,9 +161,13 @@ class Hooks(Operations):
     def close(self) -> None:
         """Stops the workers, commits what is queued and closes the connections. Receiving is refused then; entering ``with hooks:``, and a
         worker that is made, open them again."""
+        self.stop_workers()
+        self.database.close()
+
+    def stop_workers(self) -> None:
+        """Stops the workers that were made of these hooks, and goes on receiving."""
         for worker in list(self._workers):
             worker.stop()
-        self.database.close()
 
     def move_to(self, database: Database, declare: bool = True) -> None:
         """Goes on with another file, for tests: see :func:`knocker.testing.on_file`. It is one that the endpoints are to be declared in, or
@@ -210,4 +215,6 @@ def open_hooks(
     failure_hooks = FailureHooks(on_error, on_dead)
     http = HttpSettings(public_url, tuple(trusted_proxies) if not isinstance(trusted_proxies, str) else trusted_proxies, body_timeout_s)
     database = Database(path, synchronous=synchronous, busy_timeout_s=busy_timeout_s, driver=driver, extension=extension, clock=clock)
-    return Hooks(database, http, failure_hooks)
+    hooks = Hooks(database, http, failure_hooks)
+    ends_with_its_module(hooks, database.path)
+    return hooks

@@ -6,9 +6,11 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from knocker.arguments import to_json
 from knocker.connection import Connection, open_connection, rows
 from knocker.connections import Clock
 from knocker.database import Database
+from knocker.declarations import SETTINGS
 from knocker.driver_errors import translated
 from knocker.file_path import FilePath, existing
 from knocker.hooks import Hooks
@@ -69,12 +71,10 @@ def _copy_tables(original: Connection, copy: Connection) -> None:
 
 def _settings(original: Connection, names: list[str]) -> list[tuple[str, str]]:
     """The settings of those endpoints as ``knocker_endpoint`` takes them."""
-    sql = """
-        SELECT name, json_object(
-            'provider', provider, 'options', json(options), 'enabled', json(iif(enabled, 'true', 'false')), 'max_attempts', max_attempts,
-            'backoff', json(backoff), 'max_body_bytes', max_body_bytes, 'unhandled', unhandled, 'on_redelivery', on_redelivery,
-            'invalid_per_hour', invalid_per_hour, 'max_refused', max_refused, 'max_refused_bytes', max_refused_bytes,
-            'max_batch_events', max_batch_events)
-        FROM knocker_endpoints WHERE name IN (SELECT value FROM json_each(?))
-    """
-    return [(name, settings) for name, settings in rows(original, sql, [json.dumps(names)])]
+    sql = f"SELECT name, {', '.join(SETTINGS)} FROM knocker_endpoints WHERE name IN (SELECT value FROM json_each(?))"
+    found = []
+    for name, *values in rows(original, sql, [json.dumps(names)]):
+        settings = dict(zip(SETTINGS, values))  # noqa: B905
+        settings |= {"enabled": bool(settings["enabled"]), **{part: json.loads(settings[part]) for part in ("options", "backoff")}}
+        found.append((name, to_json("settings", settings)))
+    return found

@@ -82,6 +82,11 @@ class Worker:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._loop_end = asyncio.Event()
 
+    @property
+    def is_running(self) -> bool:
+        """Whether it was started and not stopped."""
+        return self._keeper is not None and not self._stopping.is_set()
+
     def start(self) -> None:
         """Starts the threads and returns."""
         self._check_startable()
