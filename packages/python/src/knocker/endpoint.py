@@ -12,7 +12,7 @@ from knocker.connection import Value
 from knocker.database import Database
 from knocker.declarations import SETTINGS, tell_of_changes
 from knocker.endpoint_secrets import EndpointSecrets, Secrets
-from knocker.errors import StaleJudgementError, UnknownEndpointError, UsageError
+from knocker.errors import FileReplacedError, StaleJudgementError, UnknownEndpointError, UsageError
 from knocker.filters import IngestFields
 from knocker.handlers import Handler, Handlers
 from knocker.http.asgi import AsgiApp
@@ -28,8 +28,9 @@ from knocker.ticket import Ticket
 if TYPE_CHECKING:
     from typing_extensions import Unpack
 
-# A judgement is made again where the settings have changed since.
+# A request is judged again where the settings have changed since, and where the file is another one now: nothing of it is in that one.
 _TRIES = 4
+_CHANGED = (StaleJudgementError, FileReplacedError)
 
 AnyHandler = TypeVar("AnyHandler", bound=Handler)
 
@@ -190,8 +191,7 @@ class Endpoint:
             self._database.judges.judge(ticket)
             try:
                 return Receipt.read(json.loads(wait()))
-            except StaleJudgementError:
-                # The settings have changed in between.
+            except _CHANGED:
                 if not tries_left:
                     raise
         raise AssertionError
@@ -204,7 +204,7 @@ class Endpoint:
             self._database.judges.judge(ticket)
             try:
                 return Receipt.read(json.loads(await future))
-            except StaleJudgementError:
+            except _CHANGED:
                 if not tries_left:
                     raise
         raise AssertionError
