@@ -46,7 +46,8 @@ class Contract:
             if "words" in key and key["type"] not in self.lists:
                 words = [{"name": word} for word in key["words"]]
                 self.lists[key["type"]] = {"name": key["type"], "about": f"What a filter's `{key['name']}` may be.", "words": words}
-        self._names = {
+        self._names = {function["method"]["name"] for function in self.data["functions"] if "method" in function}
+        self._names |= {
             member["name"]
             for part, members in (("records", "fields"), ("arguments", "keys"), ("functions", "arguments"))
             for one in self.data[part]

@@ -7,7 +7,7 @@ use crate::store::Store;
 
 const RING: i64 = 60;
 
-/// Counts of one minute, or of the last sixty.
+/// What happened in the last hour, or in one minute of it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "contract", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "contract", schemars(rename = "LastHour"))]

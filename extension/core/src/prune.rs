@@ -61,13 +61,13 @@ const LOOSE_OUTCOMES: &[&str] = &["invalid", "handshake", "too_large", "disabled
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "contract", derive(schemars::JsonSchema))]
 pub struct Pruned {
-    /// Events.
+    /// Events that went, or would go.
     pub events: i64,
-    /// Deliveries.
+    /// Deliveries that went, or would go.
     pub deliveries: i64,
-    /// Attempts.
+    /// Attempts that went, or would go.
     pub attempts: i64,
-    /// Records of earlier prunes.
+    /// Records of earlier prunes that went, or would go.
     pub audits: i64,
 }
 
@@ -84,7 +84,7 @@ impl std::ops::AddAssign for Pruned {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "contract", derive(schemars::JsonSchema))]
 pub struct PruneResult {
-    /// The row in `knocker_prunes`; none for a dry run.
+    /// The id of its record; null for a dry run.
     pub prune_id: Option<i64>,
     /// What went, or would go.
     #[serde(flatten)]

@@ -15,13 +15,13 @@ use crate::providers::{Item, Secrets};
 use crate::request::{Request, Response};
 use crate::store::Store;
 
-/// What a receipt became.
+/// What became of one HTTP request: committed when you see it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "contract", derive(schemars::JsonSchema))]
 pub struct Receipt {
-    /// The stored delivery; none where the limit on refused receipts left only a count, or the provider never sends with the request's method.
+    /// The stored delivery; null where the limit on refused receipts left only a count, or the provider never sends with the request's method.
     pub delivery_id: Option<i64>,
-    /// `accepted`, `duplicate`, `invalid`, `handshake`, `too_large`, `disabled` or `limited`.
+    /// What became of it.
     #[cfg_attr(feature = "contract", schemars(with = "crate::contract::ReceiptOutcome"))]
     pub outcome: &'static str,
     /// The first of `events`.

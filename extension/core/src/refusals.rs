@@ -34,7 +34,7 @@ struct Kept {
     bytes: i64,
 }
 
-/// What an endpoint keeps of refused deliveries, as `knocker_stats` tells it.
+/// What an endpoint keeps of refused deliveries, of which strangers can send as many as they like.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
 #[cfg_attr(feature = "contract", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "contract", schemars(rename = "RefusedKept"))]

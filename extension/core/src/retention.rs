@@ -34,12 +34,12 @@ form! {
 /// The policy of every endpoint without its own.
 const EVERYWHERE: i64 = 0;
 
-/// How long rows are kept. An age of `None` keeps them for ever.
+/// How long rows are kept. An age of null keeps them for ever.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "contract", derive(schemars::JsonSchema))]
 #[cfg_attr(feature = "contract", schemars(rename = "RetentionPolicy"))]
 pub struct Policy {
-    /// The endpoint; `None` for every one without its own policy.
+    /// The endpoint; null for every one without its own policy.
     pub endpoint: Option<String>,
     /// Age of handled events, in seconds since their last activity.
     pub handled_s: Option<i64>,

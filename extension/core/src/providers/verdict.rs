@@ -28,14 +28,15 @@ words! {
     }
 }
 
-/// One occurrence in a request: the whole of it, or one item of a batch. Its JSON has `type` and `key`.
+/// One occurrence in a request: the whole of it, or one item of a batch.
 #[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize)]
 #[cfg_attr(feature = "contract", derive(schemars::JsonSchema))]
 pub struct Item {
     /// The type in the provider's own spelling.
     #[serde(rename = "type")]
     pub event_type: Option<String>,
-    /// What stays the same when the sender retries and differs between two occurrences.
+    /// The identity that dedupe uses: what stays the same when the sender retries and differs between two occurrences. Null where the event is
+    /// always new.
     pub key: Option<String>,
     /// Where the item stands in the body; `None` for the whole body.
     #[serde(skip)]

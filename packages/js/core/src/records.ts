@@ -300,7 +300,7 @@ export function readEventCounts(values: Values): EventCounts {
   };
 }
 
-/** Counts of one minute, or of the last sixty. */
+/** What happened in the last hour, or in one minute of it. */
 export interface LastHour {
   /** HTTP receipts, refused ones included. */
   receipts: number;
@@ -319,7 +319,7 @@ export function readLastHour(values: Values): LastHour {
   };
 }
 
-/** What an endpoint keeps of refused deliveries, as `knocker_stats` tells it. */
+/** What an endpoint keeps of refused deliveries, of which strangers can send as many as they like. */
 export interface RefusedKept {
   /** Rows. */
   kept: number;
@@ -471,11 +471,14 @@ export function readFailure(values: Values): Failure {
   };
 }
 
-/** One occurrence in a request: the whole of it, or one item of a batch. Its JSON has `type` and `key`. */
+/** One occurrence in a request: the whole of it, or one item of a batch. */
 export interface Item {
   /** The type in the provider's own spelling. */
   type: string | null;
-  /** What stays the same when the sender retries and differs between two occurrences. */
+  /**
+   * The identity that dedupe uses: what stays the same when the sender retries and differs between two occurrences. Null where the event is
+   * always new.
+   */
   key: string | null;
 }
 
@@ -487,9 +490,9 @@ export function readItem(values: Values): Item {
   };
 }
 
-/** How long rows are kept. An age of `None` keeps them for ever. */
+/** How long rows are kept. An age of null keeps them for ever. */
 export interface RetentionPolicy {
-  /** The endpoint; `None` for every one without its own policy. */
+  /** The endpoint; null for every one without its own policy. */
   endpoint: string | null;
   /** Age of handled events, in seconds since their last activity. */
   handledS: number | null;
@@ -579,15 +582,15 @@ export function readPruneRecord(values: Values): PruneRecord {
 
 /** The result of one prune. */
 export interface PruneResult {
-  /** The row in `knocker_prunes`; none for a dry run. */
+  /** The id of its record; null for a dry run. */
   pruneId: number | null;
-  /** Events. */
+  /** Events that went, or would go. */
   events: number;
-  /** Deliveries. */
+  /** Deliveries that went, or would go. */
   deliveries: number;
-  /** Attempts. */
+  /** Attempts that went, or would go. */
   attempts: number;
-  /** Records of earlier prunes. */
+  /** Records of earlier prunes that went, or would go. */
   audits: number;
   /** Whether the limit left more to prune. */
   more: boolean;
@@ -643,13 +646,13 @@ export function readWebhookResponse(values: Values): WebhookResponse {
   };
 }
 
-/** What a receipt became. */
+/** What became of one HTTP request: committed when you see it. */
 export interface Receipt {
   /**
-   * The stored delivery; none where the limit on refused receipts left only a count, or the provider never sends with the request's method.
+   * The stored delivery; null where the limit on refused receipts left only a count, or the provider never sends with the request's method.
    */
   deliveryId: number | null;
-  /** `accepted`, `duplicate`, `invalid`, `handshake`, `too_large`, `disabled` or `limited`. */
+  /** What became of it. */
   outcome: ReceiptOutcome;
   /** The first of `events`. */
   eventId: number | null;
@@ -676,7 +679,7 @@ export function readReceipt(values: Values): Receipt {
   };
 }
 
-/** What `replay_delivery` put back. */
+/** What `replayDelivery` put back. */
 export interface ReplayedDelivery {
   /** The delivery. */
   deliveryId: number;
@@ -696,13 +699,13 @@ export function readReplayedDelivery(values: Values): ReplayedDelivery {
 export interface RetentionPass {
   /** Whether a pass was due. */
   ran: boolean;
-  /** Events. */
+  /** Events that went, or would go. */
   events: number;
-  /** Deliveries. */
+  /** Deliveries that went, or would go. */
   deliveries: number;
-  /** Attempts. */
+  /** Attempts that went, or would go. */
   attempts: number;
-  /** Records of earlier prunes. */
+  /** Records of earlier prunes that went, or would go. */
   audits: number;
   /** Whether the limit left more, so that another pass is due at once. */
   more: boolean;

@@ -320,7 +320,7 @@ class EventCounts:
 
 @dataclass(frozen=True)
 class LastHour:
-    """Counts of one minute, or of the last sixty."""
+    """What happened in the last hour, or in one minute of it."""
 
     receipts: int
     """HTTP receipts, refused ones included."""
@@ -341,7 +341,7 @@ class LastHour:
 
 @dataclass(frozen=True)
 class RefusedKept:
-    """What an endpoint keeps of refused deliveries, as ``knocker_stats`` tells it."""
+    """What an endpoint keeps of refused deliveries, of which strangers can send as many as they like."""
 
     kept: int
     """Rows."""
@@ -491,12 +491,13 @@ class Failure:
 
 @dataclass(frozen=True)
 class Item:
-    """One occurrence in a request: the whole of it, or one item of a batch. Its JSON has ``type`` and ``key``."""
+    """One occurrence in a request: the whole of it, or one item of a batch."""
 
     type: str | None
     """The type in the provider's own spelling."""
     key: str | None
-    """What stays the same when the sender retries and differs between two occurrences."""
+    """The identity that dedupe uses: what stays the same when the sender retries and differs between two occurrences. Null where the event
+    is always new."""
 
     @classmethod
     def read(cls, values: Mapping[str, Any]) -> Item:
@@ -509,10 +510,10 @@ class Item:
 
 @dataclass(frozen=True)
 class RetentionPolicy:
-    """How long rows are kept. An age of ``None`` keeps them for ever."""
+    """How long rows are kept. An age of None keeps them for ever."""
 
     endpoint: str | None
-    """The endpoint; ``None`` for every one without its own policy."""
+    """The endpoint; None for every one without its own policy."""
     handled_s: int | None
     """Age of handled events, in seconds since their last activity."""
     ignored_s: int | None
@@ -608,15 +609,15 @@ class PruneResult:
     """The result of one prune."""
 
     prune_id: int | None
-    """The row in ``knocker_prunes``; none for a dry run."""
+    """The id of its record; None for a dry run."""
     events: int
-    """Events."""
+    """Events that went, or would go."""
     deliveries: int
-    """Deliveries."""
+    """Deliveries that went, or would go."""
     attempts: int
-    """Attempts."""
+    """Attempts that went, or would go."""
     audits: int
-    """Records of earlier prunes."""
+    """Records of earlier prunes that went, or would go."""
     more: bool
     """Whether the limit left more to prune."""
     dry_run: bool
@@ -677,13 +678,13 @@ class WebhookResponse:
 
 @dataclass(frozen=True)
 class Receipt:
-    """What a receipt became."""
+    """What became of one HTTP request: committed when you see it."""
 
     delivery_id: int | None
-    """The stored delivery; none where the limit on refused receipts left only a count, or the provider never sends with the request's
+    """The stored delivery; None where the limit on refused receipts left only a count, or the provider never sends with the request's
     method."""
     outcome: ReceiptOutcome
-    """``accepted``, ``duplicate``, ``invalid``, ``handshake``, ``too_large``, ``disabled`` or ``limited``."""
+    """What became of it."""
     event_id: int | None
     """The first of ``events``."""
     events: tuple[ReceivedEvent, ...]
@@ -734,13 +735,13 @@ class RetentionPass:
     ran: bool
     """Whether a pass was due."""
     events: int
-    """Events."""
+    """Events that went, or would go."""
     deliveries: int
-    """Deliveries."""
+    """Deliveries that went, or would go."""
     attempts: int
-    """Attempts."""
+    """Attempts that went, or would go."""
     audits: int
-    """Records of earlier prunes."""
+    """Records of earlier prunes that went, or would go."""
     more: bool
     """Whether the limit left more, so that another pass is due at once."""
 
