@@ -8,6 +8,7 @@ use crate::due::LONGEST_DELAY_S;
 use crate::endpoint::Unhandled;
 use crate::error::{Code, Error, Result};
 use crate::forms::{Kind, form};
+use crate::lifecycle::{AttemptResult, EventStatus, Happening, JobMove, Moving};
 use crate::minutes::Tally;
 use crate::queue::{Job, seconds_up};
 use crate::store::Store;
@@ -18,7 +19,7 @@ const MAX_ERROR_BYTES: usize = 8 * 1024;
 /// A row of the history.
 pub(crate) struct Attempt<'a> {
     pub job: &'a Job,
-    pub result: &'a str,
+    pub result: AttemptResult,
     pub error: Option<&'a str>,
     pub worker: &'a str,
     pub duration_ms: Option<i64>,
@@ -26,7 +27,7 @@ pub(crate) struct Attempt<'a> {
 }
 
 impl<'a> Attempt<'a> {
-    pub fn of(job: &'a Job, result: &'a str, worker: &'a str, finished_at: i64) -> Self {
+    pub fn of(job: &'a Job, result: AttemptResult, worker: &'a str, finished_at: i64) -> Self {
         Self { job, result, worker, finished_at, error: None, duration_ms: None }
     }
 }
@@ -71,8 +72,7 @@ impl FailOptions {
 #[cfg_attr(feature = "contract", derive(schemars::JsonSchema))]
 pub struct Failure {
     /// `failed`, `dead` or `ignored`.
-    #[cfg_attr(feature = "contract", schemars(with = "crate::contract::EventStatus"))]
-    pub status: &'static str,
+    pub status: EventStatus,
     /// When the next attempt is due, in Unix milliseconds.
     pub next_attempt_at: Option<i64>,
 }
@@ -83,7 +83,7 @@ impl Store {
     /// # Errors
     /// [`Code::LeaseLost`]: roll back.
     pub fn handled(&self, job_id: i64, worker: &str, duration_ms: i64, now: i64) -> Result<()> {
-        self.end_job(job_id, worker, "handled", None, duration_ms, now)
+        self.end_job(Happening::Handle, job_id, worker, None, duration_ms, now)
     }
 
     /// The handler decided to ignore the event.
@@ -91,7 +91,7 @@ impl Store {
     /// # Errors
     /// [`Code::LeaseLost`].
     pub fn skipped(&self, job_id: i64, worker: &str, reason: &str, duration_ms: i64, now: i64) -> Result<()> {
-        self.end_job(job_id, worker, "ignored", Some(reason), duration_ms, now)
+        self.end_job(Happening::Skip, job_id, worker, Some(reason), duration_ms, now)
     }
 
     /// The attempt failed: another one follows, unless the options or the number of attempts say otherwise.
@@ -105,28 +105,23 @@ impl Store {
             let job = self.require_lease(job_id, worker)?;
             let endpoint = self.endpoint_by_id(self.event_state(job.event_id)?.endpoint_id)?;
             if options.no_handler && endpoint.config.unhandled == Unhandled::Ignore {
-                self.finish(&job, worker, "ignored", Some("no_handler"), Some(duration_ms), now)?;
-                self.remove_job(job.id)?;
-                return Ok(Failure { status: "ignored", next_attempt_at: None });
+                self.end_attempt(Happening::Skip, &job, worker, Some("no_handler"), duration_ms, JobMove::End, now)?;
+                return Ok(Failure { status: EventStatus::Ignored, next_attempt_at: None });
             }
             self.count_failure(endpoint.id, now)?;
             let error = if options.no_handler { "no_handler" } else { error };
             let unwanted = options.no_handler && endpoint.config.unhandled == Unhandled::Dead;
             if unwanted || options.dead || job.attempts >= job.max_attempts {
-                self.finish(&job, worker, "dead", Some(error), Some(duration_ms), now)?;
-                self.bury_job(job.id, error, now)?;
-                return Ok(Failure { status: "dead", next_attempt_at: None });
+                self.end_attempt(Happening::GiveUp, &job, worker, Some(error), duration_ms, JobMove::Bury, now)?;
+                return Ok(Failure { status: EventStatus::Dead, next_attempt_at: None });
             }
             let delay_ms = match options.retry_after_s {
                 Some(seconds) => (seconds * 1000.0) as i64,
                 None => endpoint.config.backoff.delay_ms(job.event_id, job.attempts),
             };
             let run_at_s = seconds_up(now.saturating_add(delay_ms));
-            self.fail_event(job.event_id, error, job.attempts)?;
-            let attempt = Attempt { error: Some(error), duration_ms: Some(duration_ms), ..Attempt::of(&job, "failed", worker, now) };
-            self.record_attempt(&attempt)?;
-            self.retry_job(job.id, run_at_s)?;
-            Ok(Failure { status: "failed", next_attempt_at: Some(run_at_s * 1000) })
+            self.end_attempt(Happening::Fail, &job, worker, Some(error), duration_ms, JobMove::RetryAt(run_at_s), now)?;
+            Ok(Failure { status: EventStatus::Failed, next_attempt_at: Some(run_at_s * 1000) })
         })
     }
 
@@ -159,35 +154,35 @@ impl Store {
         })
     }
 
-    fn end_job(&self, job_id: i64, worker: &str, status: &str, reason: Option<&str>, duration_ms: i64, now: i64) -> Result<()> {
+    fn end_job(&self, happening: Happening, job_id: i64, worker: &str, reason: Option<&str>, duration_ms: i64, now: i64) -> Result<()> {
         check_duration(duration_ms)?;
         let reason = reason.map(shorten);
         self.write(|| {
             let job = self.require_lease(job_id, worker)?;
-            self.finish(&job, worker, status, reason, Some(duration_ms), now)?;
-            self.remove_job(job.id)
+            self.end_attempt(happening, &job, worker, reason, duration_ms, JobMove::End, now)
         })
     }
 
-    /// Ends the event and records the attempt. The event moves before its job does, see the triggers of the schema.
-    fn finish(&self, job: &Job, worker: &str, status: &str, reason: Option<&str>, duration_ms: Option<i64>, now: i64) -> Result<()> {
-        self.end_event(job.event_id, status, reason, job.attempts, now)?;
-        self.record_attempt(&Attempt { error: reason, duration_ms, ..Attempt::of(job, status, worker, now) })
-    }
-
-    /// Moves an event to a state that it stays in. A dead one keeps its job's id, which is then that of the dead job.
-    pub(crate) fn end_event(&self, event_id: i64, status: &str, reason: Option<&str>, attempts: i64, now: i64) -> Result<()> {
-        let sql = "UPDATE main._knocker_events
-                   SET status = ?2, reason = ?3, attempts = ?4, ended_at = ?5, job_id = iif(?2 = 'dead', job_id, NULL)
-                   WHERE id = ?1";
-        self.run(sql, (event_id, status, reason, attempts, now))?;
-        Ok(())
-    }
-
-    /// Says that an event failed and will be tried again.
-    pub(crate) fn fail_event(&self, event_id: i64, reason: &str, attempts: i64) -> Result<()> {
-        let sql = "UPDATE main._knocker_events SET status = 'failed', reason = ?2, attempts = ?3 WHERE id = ?1";
-        self.run(sql, (event_id, reason, attempts))?;
+    /// Records the attempt, and moves event and job.
+    #[allow(clippy::too_many_arguments)]
+    fn end_attempt(
+        &self,
+        happening: Happening,
+        job: &Job,
+        worker: &str,
+        reason: Option<&str>,
+        duration_ms: i64,
+        to: JobMove,
+        now: i64,
+    ) -> Result<()> {
+        let result = match happening.rule().becomes {
+            EventStatus::Handled => AttemptResult::Handled,
+            EventStatus::Ignored => AttemptResult::Ignored,
+            EventStatus::Dead => AttemptResult::Dead,
+            _ => AttemptResult::Failed,
+        };
+        self.record_attempt(&Attempt { error: reason, duration_ms: Some(duration_ms), ..Attempt::of(job, result, worker, now) })?;
+        self.transition(happening, Moving::with(job), reason, to, now)?;
         Ok(())
     }
 
@@ -201,7 +196,7 @@ impl Store {
                 job.event_id,
                 job.delivery_id,
                 job.attempts,
-                attempt.result,
+                attempt.result.name(),
                 attempt.error,
                 attempt.worker,
                 attempt.duration_ms,

@@ -4,10 +4,10 @@ use serde::Serialize;
 
 use crate::arguments::Arguments;
 use crate::conditions::Conditions;
-use crate::endpoint::STATUSES;
 use crate::error::{Error, Result};
 use crate::forms::{Kind, form};
-use crate::operate::{Action, FORCED, OperateOptions};
+use crate::lifecycle::EventStatus;
+use crate::operate::{Action, OperateOptions, names};
 use crate::selection::{Bounds, DEFAULT_LIMIT, MAX_LIMIT};
 use crate::store::Store;
 
@@ -15,7 +15,7 @@ form! {
     /// Which events a bulk action takes, oldest first: at least one of `status`, `endpoint`, `type`, `since` and `until`.
     FILTER = "BulkFilter" {
         /// One status or several, of those that the action leaves; with `force` those of waiting and running events too.
-        "status": Kind::Choices("EventStatus", &STATUSES);
+        "status": Kind::Choices("EventStatus", EventStatus::NAMES);
         /// The endpoint.
         "endpoint": Kind::Text;
         /// The type: exact, or `prefix.*`.
@@ -61,16 +61,16 @@ impl Store {
         let bounds = Bounds::of(&given)?;
         let options = OperateOptions { force: given.boolean("force")?.unwrap_or(false) };
         // Force lets a filter name further statuses; one that names none is about the same events as ever.
-        let mut choices = action.leaves().to_vec();
-        choices.extend(FORCED.iter().filter(|&status| !action.leaves().contains(status)));
-        let statuses = given.choices_of("status", &choices)?;
-        let needs_force = |status: &&String| !options.force && !action.leaves().contains(&status.as_str());
+        let rule = action.happening().rule();
+        let leaves = names(rule.leaves);
+        let statuses = given.choices_of("status", &[leaves.as_slice(), &names(rule.forced)].concat())?;
+        let needs_force = |status: &&String| !options.force && !leaves.contains(&status.as_str());
         if let Some(status) = statuses.iter().flatten().find(needs_force) {
-            let without = action.leaves().join(", ");
+            let without = leaves.join(", ");
             return Err(given.error("status", format_args!("{status:?} is valid only with force; without it: {without}")));
         }
         let mut conditions = Conditions::default();
-        conditions.add_one_of("status", &statuses.unwrap_or_else(|| action.leaves().iter().map(|&name| name.to_owned()).collect()));
+        conditions.add_one_of("status", &statuses.unwrap_or_else(|| leaves.iter().map(|&name| name.to_owned()).collect()));
         if let Some(pattern) = given.text("type")? {
             conditions.add_type(&pattern);
         }

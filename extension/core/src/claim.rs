@@ -9,6 +9,7 @@ use crate::due::{Candidate, LONGEST_LEASE_S, Waiting};
 use crate::endpoint::queue_name;
 use crate::error::{Error, Result};
 use crate::forms::{Kind, form};
+use crate::lifecycle::{Happening, JobMove, Moving};
 use crate::queue::{Standing, seconds};
 use crate::store::Store;
 
@@ -253,8 +254,7 @@ impl Store {
             return Ok(false);
         }
         if job.attempts >= job.max_attempts {
-            self.end_event(job.event_id, "dead", Some("max attempts exceeded"), job.attempts, now)?;
-            self.bury_job(job.id, "max attempts exceeded", now)?;
+            self.transition(Happening::Exhaust, Moving::with(job), Some("max attempts exceeded"), JobMove::Bury, now)?;
             return Ok(false);
         }
         // The trigger _knocker_job_moved makes the event `processing`.

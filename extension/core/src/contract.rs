@@ -17,25 +17,8 @@ use crate::stats::Stats;
 use crate::words::words;
 use crate::{claim, endpoint, ingest};
 
+pub use crate::lifecycle::{AttemptResult, EventStatus};
 pub use crate::providers::Reason;
-
-words! {
-    /// Where an event stands.
-    pub enum EventStatus {
-        /// It waits for its first attempt, or for the first since it was put back.
-        Received = "received",
-        /// A worker works on it.
-        Processing = "processing",
-        /// An attempt failed: it will be tried again.
-        Failed = "failed",
-        /// Its handlers are done with it.
-        Handled = "handled",
-        /// It will not be tried again, unless somebody puts it back.
-        Dead = "dead",
-        /// It is not to be handled.
-        Ignored = "ignored",
-    }
-}
 
 words! {
     /// What became of a receipt.
@@ -72,22 +55,6 @@ words! {
         TooLarge = "too_large",
         /// The endpoint is disabled.
         Disabled = "disabled",
-    }
-}
-
-words! {
-    /// How an attempt ended.
-    pub enum AttemptResult {
-        /// The handlers are done with the event.
-        Handled = "handled",
-        /// It failed, and another one follows.
-        Failed = "failed",
-        /// It failed, and none follows.
-        Dead = "dead",
-        /// The handler decided to ignore the event.
-        Ignored = "ignored",
-        /// The worker let its lease run out, or died.
-        LeaseExpired = "lease_expired",
     }
 }
 

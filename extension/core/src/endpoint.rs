@@ -12,6 +12,7 @@ use crate::arguments::Arguments;
 use crate::backoff::Backoff;
 use crate::error::{Code, Error, Result, suggestion};
 use crate::forms::{Kind, form};
+use crate::lifecycle::EventStatus;
 use crate::providers::engine::digest::sha256_hex;
 use crate::providers::{self, Provider};
 use crate::store::Store;
@@ -67,9 +68,6 @@ const COLUMNS: &str = "provider = ?2 ->> '$.provider', options = ?2 -> '$.option
 
 /// The longest name of an endpoint, in bytes.
 const LONGEST_NAME: usize = 64;
-
-/// The statuses an event can have, each with a row in `_knocker_counts`.
-pub(crate) const STATUSES: [&str; 6] = ["received", "processing", "failed", "handled", "dead", "ignored"];
 
 /// What becomes of an event that no handler wants.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -227,7 +225,7 @@ impl Store {
         let sql = "INSERT INTO main._knocker_endpoints (name, config, created_at, updated_at) VALUES (?1, ?2, ?3, ?3)";
         self.run(sql, (name, text, now))?;
         let id = self.conn().last_insert_rowid();
-        for status in STATUSES {
+        for status in EventStatus::NAMES {
             self.run("INSERT INTO main._knocker_counts (endpoint_id, status, n) VALUES (?1, ?2, 0)", (id, status))?;
         }
         Ok(id)

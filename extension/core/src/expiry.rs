@@ -6,6 +6,7 @@
 
 use crate::attempt::Attempt;
 use crate::error::Result;
+use crate::lifecycle::{AttemptResult, Happening, JobMove, Moving};
 use crate::operate::EventState;
 use crate::queue::{Job, Standing, seconds_up};
 use crate::store::Store;
@@ -32,7 +33,7 @@ impl Store {
         let sql = "UPDATE main._knocker_events SET crashes = crashes + 1 WHERE id = ?1 RETURNING crashes";
         let crashes: i64 = self.conn().prepare_cached(sql)?.query_row([job.event_id], |row| row.get(0))?;
         let reason = format!("worker died in {crashes} of {} attempts", job.attempts);
-        self.record_attempt(&Attempt { error: Some(&reason), ..Attempt::of(job, "lease_expired", worker, now) })?;
+        self.record_attempt(&Attempt { error: Some(&reason), ..Attempt::of(job, AttemptResult::LeaseExpired, worker, now) })?;
         self.count_failure(endpoint_id, now)?;
         Ok(Death { reason, shared })
     }
@@ -43,14 +44,15 @@ impl Store {
         let config = &self.endpoint_by_id(self.event_state(job.event_id)?.endpoint_id)?.config;
         let is_forgiven = death.shared && job.max_attempts < 2 * config.max_attempts;
         let max_attempts = job.max_attempts + i64::from(is_forgiven);
+        let reason = Some(death.reason.as_str());
         if job.attempts >= max_attempts {
-            self.end_event(job.event_id, "dead", Some(&death.reason), job.attempts, now)?;
-            return self.bury_job(job.id, &death.reason, now);
+            self.transition(Happening::ExpireForGood, Moving::with(job), reason, JobMove::Bury, now)?;
+            return Ok(());
         }
         // The delay counts from the end of the lease, whoever notices it and however late. By a wrong clock that end is still to come.
         let ended_at = job.leased_until.unwrap_or_default().saturating_add(1).saturating_mul(1000).min(now);
         let run_at_s = seconds_up(ended_at.saturating_add(config.backoff.delay_ms(job.event_id, job.attempts)));
-        self.fail_event(job.event_id, &death.reason, job.attempts)?;
-        self.set_job_aside(job.id, run_at_s, max_attempts)
+        self.transition(Happening::Expire, Moving::with(job), reason, JobMove::AloneAt { run_at_s, max_attempts }, now)?;
+        Ok(())
     }
 }

@@ -38,6 +38,7 @@ mod expiry;
 pub mod forms;
 pub mod ingest;
 pub mod judgement;
+pub mod lifecycle;
 pub mod minutes;
 pub mod operate;
 pub mod providers;

@@ -7,6 +7,7 @@ use crate::arguments::Arguments;
 use crate::attempt::{Attempt, shorten};
 use crate::error::{Code, Error, Result};
 use crate::forms::{Kind, form};
+use crate::lifecycle::{AttemptResult, EventStatus, Happening, JobMove, Moving};
 use crate::store::Store;
 
 /// What an operator can do with an event.
@@ -21,12 +22,12 @@ pub enum Action {
 }
 
 impl Action {
-    /// The statuses it leaves, and with `force` those of [`FORCED`] too.
-    pub fn leaves(self) -> &'static [&'static str] {
+    /// What it is in the life of an event.
+    pub fn happening(self) -> Happening {
         match self {
-            Action::Replay => &["handled", "failed", "dead", "ignored"],
-            Action::Requeue => &["failed", "dead", "ignored"],
-            Action::Ignore => &["received", "failed", "dead"],
+            Action::Replay => Happening::Replay,
+            Action::Requeue => Happening::Requeue,
+            Action::Ignore => Happening::Ignore,
         }
     }
 
@@ -38,9 +39,6 @@ impl Action {
         }
     }
 }
-
-/// The statuses that an action leaves only where it is forced to: of events that wait or run already.
-pub(crate) const FORCED: &[&str] = &["received", "processing"];
 
 /// How an operator's action is done.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -73,8 +71,7 @@ pub struct Operated {
     /// The event.
     pub event_id: i64,
     /// Its status now.
-    #[cfg_attr(feature = "contract", schemars(with = "crate::contract::EventStatus"))]
-    pub status: &'static str,
+    pub status: EventStatus,
     /// Whether anything changed.
     pub changed: bool,
 }
@@ -91,9 +88,15 @@ pub struct ReplayedDelivery {
 
 pub(crate) struct EventState {
     pub endpoint_id: i64,
-    pub status: String,
+    pub status: EventStatus,
     pub job_id: Option<i64>,
     pub attempts: i64,
+}
+
+impl EventState {
+    pub fn moving(&self, event_id: i64) -> Moving {
+        Moving { event_id, job_id: self.job_id, job_is_dead: self.status == EventStatus::Dead, attempts: self.attempts }
+    }
 }
 
 impl Store {
@@ -114,17 +117,17 @@ impl Store {
         now: i64,
     ) -> Result<Operated> {
         let state = self.settled_state(event_id, options, now)?;
-        if action == Action::Ignore && state.status == "ignored" {
-            return Ok(Operated { event_id, status: "ignored", changed: false });
+        if action == Action::Ignore && state.status == EventStatus::Ignored {
+            return Ok(Operated { event_id, status: state.status, changed: false });
         }
-        check_state(action, event_id, &state.status, options)?;
+        check_state(action, event_id, state.status, options)?;
         if action == Action::Ignore {
-            self.end_event(event_id, "ignored", Some(reason.map_or("ignored by an operator", shorten)), state.attempts, now)?;
-            self.drop_job(&state)?;
-            return Ok(Operated { event_id, status: "ignored", changed: true });
+            let reason = Some(reason.map_or("ignored by an operator", shorten));
+            let status = self.transition(Happening::Ignore, state.moving(event_id), reason, JobMove::End, now)?;
+            return Ok(Operated { event_id, status, changed: true });
         }
-        self.restart_event(event_id, &state, None, now)?;
-        Ok(Operated { event_id, status: "received", changed: true })
+        let status = self.restart_event(action.happening(), event_id, &state, None, now)?;
+        Ok(Operated { event_id, status, changed: true })
     }
 
     /// Runs the handlers of that delivery's events again, on its own body.
@@ -142,32 +145,25 @@ impl Store {
             }
             for &event_id in &event_ids {
                 let state = self.settled_state(event_id, options, now)?;
-                check_state(Action::Replay, event_id, &state.status, options)?;
-                self.restart_event(event_id, &state, Some(delivery_id), now)?;
+                check_state(Action::Replay, event_id, state.status, options)?;
+                self.restart_event(Happening::Replay, event_id, &state, Some(delivery_id), now)?;
             }
             Ok(ReplayedDelivery { delivery_id, event_ids })
         })
     }
 
     /// Puts an event that is in this state back to `received` with a new job; its former job, live or dead, goes first.
-    pub(crate) fn restart_event(&self, event_id: i64, state: &EventState, delivery_id: Option<i64>, now: i64) -> Result<()> {
+    pub(crate) fn restart_event(
+        &self,
+        happening: Happening,
+        event_id: i64,
+        state: &EventState,
+        delivery_id: Option<i64>,
+        now: i64,
+    ) -> Result<EventStatus> {
         let endpoint = self.endpoint_by_id(state.endpoint_id)?;
-        let sql = "UPDATE main._knocker_events
-                   SET status = 'received', job_id = NULL, attempts = 0, crashes = 0, reason = NULL, ended_at = NULL
-                   WHERE id = ?1";
-        self.run(sql, [event_id])?;
-        self.drop_job(state)?;
-        let job_id = self.enqueue(&endpoint.queue(), event_id, delivery_id, endpoint.config.max_attempts, now)?;
-        self.run("UPDATE main._knocker_events SET job_id = ?2 WHERE id = ?1", (event_id, job_id))?;
-        Ok(())
-    }
-
-    pub(crate) fn drop_job(&self, state: &EventState) -> Result<()> {
-        match state.job_id {
-            Some(job_id) if state.status == "dead" => self.forget_dead_job(job_id),
-            Some(job_id) => self.remove_job(job_id),
-            None => Ok(()),
-        }
+        let job = JobMove::Renew { queue: &endpoint.queue(), max_attempts: endpoint.config.max_attempts, delivery_id };
+        self.transition(happening, state.moving(event_id), None, job, now)
     }
 
     pub(crate) fn event_state(&self, event_id: i64) -> Result<EventState> {
@@ -183,15 +179,18 @@ impl Store {
     /// failed, for nobody is processing it. With force, so is one whose worker still holds it.
     fn settled_state(&self, event_id: i64, options: &OperateOptions, now: i64) -> Result<EventState> {
         let mut state = self.event_state(event_id)?;
-        let Some(job_id) = state.job_id.filter(|_| state.status == "processing") else { return Ok(state) };
+        let Some(job_id) = state.job_id.filter(|_| state.status == EventStatus::Processing) else { return Ok(state) };
         if let Some(job) = self.ended_lease(job_id, now)? {
             self.record_expiry(&job, now)?;
-            state.status = "failed".into();
+            state.status = EventStatus::Failed;
         } else if let (true, Some(job)) = (options.force, self.job(job_id)?) {
             let worker = job.worker.as_deref().unwrap_or_default();
-            self.record_attempt(&Attempt { error: Some("taken away by an operator"), ..Attempt::of(&job, "failed", worker, now) })?;
+            self.record_attempt(&Attempt {
+                error: Some("taken away by an operator"),
+                ..Attempt::of(&job, AttemptResult::Failed, worker, now)
+            })?;
             self.count_failure(state.endpoint_id, now)?;
-            state.status = "failed".into();
+            state.status = EventStatus::Failed;
         }
         Ok(state)
     }
@@ -213,11 +212,18 @@ impl Store {
     }
 }
 
-fn check_state(action: Action, event_id: i64, status: &str, options: &OperateOptions) -> Result<()> {
-    if action.leaves().contains(&status) || (options.force && FORCED.contains(&status)) {
+fn check_state(action: Action, event_id: i64, status: EventStatus, options: &OperateOptions) -> Result<()> {
+    let rule = action.happening().rule();
+    if rule.leaves.contains(&status) || (options.force && rule.forced.contains(&status)) {
         return Ok(());
     }
-    let force = if FORCED.contains(&status) { "; with force also this one" } else { "" };
-    let message = format!("event {event_id} is {status}; {} takes events that are {}{force}", action.name(), action.leaves().join(", "));
+    let force = if rule.forced.contains(&status) { "; with force also this one" } else { "" };
+    let takes = names(rule.leaves).join(", ");
+    let message = format!("event {event_id} is {}; {} takes events that are {takes}{force}", status.name(), action.name());
     Err(Error::new(Code::BadState, message))
+}
+
+/// Their texts.
+pub(crate) fn names(statuses: &[EventStatus]) -> Vec<&'static str> {
+    statuses.iter().map(|status| status.name()).collect()
 }

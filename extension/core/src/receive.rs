@@ -10,6 +10,7 @@ use crate::endpoint::{Endpoint, OnRedelivery, settings_changed};
 use crate::error::{Code, Result};
 use crate::ingest::Fields;
 use crate::judgement::{Judged, Judgement};
+use crate::lifecycle::{EventStatus, Happening};
 use crate::minutes::Tally;
 use crate::providers::{Item, Secrets};
 use crate::request::{Request, Response};
@@ -259,7 +260,10 @@ impl Store {
 
     fn revive_if_dead(&self, event_id: i64, now: i64) -> Result<()> {
         let state = self.event_state(event_id)?;
-        if state.status == "dead" { self.restart_event(event_id, &state, None, now) } else { Ok(()) }
+        if state.status == EventStatus::Dead {
+            self.restart_event(Happening::Redeliver, event_id, &state, None, now)?;
+        }
+        Ok(())
     }
 }
 

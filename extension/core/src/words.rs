@@ -21,9 +21,24 @@ macro_rules! words {
                 match self { $($Name::$Variant => $text),+ }
             }
 
+            /// What it means.
+            $vis fn about(self) -> &'static str {
+                match self { $($Name::$Variant => concat!($($meaning),+).trim()),+ }
+            }
+
             /// The one of that text.
             $vis fn from_name(name: &str) -> Option<Self> {
                 match name { $($text => Some($Name::$Variant),)+ _ => None }
+            }
+        }
+
+        impl rusqlite::types::FromSql for $Name {
+            fn column_result(value: rusqlite::types::ValueRef<'_>) -> rusqlite::types::FromSqlResult<Self> {
+                let text = value.as_str()?;
+                Self::from_name(text).ok_or_else(|| {
+                    let unknown = format!(concat!(stringify!($Name), " has no {:?}"), text);
+                    rusqlite::types::FromSqlError::Other(unknown.into())
+                })
             }
         }
 

@@ -234,7 +234,7 @@ fn works(store: &Store) {
         assert_eq!(store.claim("w", 1, 60, &ClaimFilter::default(), NOW).unwrap(), 1);
         store.conn().query_row("SELECT job_id FROM main.knocker_jobs WHERE worker = 'w'", [], |row| row.get::<_, i64>(0)).unwrap()
     };
-    assert_eq!(store.failed(claim(), "w", "boom", 1, &Default::default(), NOW).unwrap().status, "dead");
+    assert_eq!(store.failed(claim(), "w", "boom", 1, &Default::default(), NOW).unwrap().status.name(), "dead");
     store.operate(Action::Requeue, event, None, &OperateOptions::default(), NOW).unwrap();
     store.handled(claim(), "w", 1, NOW).unwrap();
     store.operate(Action::Replay, event, None, &OperateOptions::default(), NOW).unwrap();

@@ -124,7 +124,7 @@ fn operate_one(context: &Context, action: Action, id: i64, reason: Option<&str>,
         return context.out.document(&operated);
     }
     let so = if operated.changed { "is now" } else { "was already" };
-    context.out.line(format_args!("event {id} {so} {}", operated.status))
+    context.out.line(format_args!("event {id} {so} {}", operated.status.name()))
 }
 
 fn operate_many(context: &Context, action: Action, selection: &Selection) -> Result {
