@@ -20,6 +20,8 @@ export const runtime = {
   Database,
   /** The module that fixtures import in processes and threads of their own. */
   opening: new URL("opening.js", import.meta.url).href,
+  /** The package's own testing module, for such ones. */
+  testingModule: import.meta.resolve("@knocker/bun/testing"),
   /** The module that they sign with. */
   signing: new URL("signing.js", import.meta.url).href,
   /** How a program is run that shall see edits of its modules. */

@@ -72,9 +72,12 @@ export class AttemptRunner<Db extends object> {
         try {
           await runningFor([this.#worker, this.#inbox], transaction, () => callAll(handlers, event, transaction));
           await this.#handled(transaction, connection, jobId, report);
+          this.#dropAltered(transaction);
           return "handled";
         } catch (error) {
           this.#takeBack(transaction);
+          // Nothing of this is in the result.
+          this.#dropAltered(transaction);
           if (transaction.refusedBy && this.#link.mayReplace(transaction.refusedBy)) {
             // Nothing was done with it: the handlers run again on one that can write.
             this.#link.drop();
@@ -122,6 +125,16 @@ export class AttemptRunner<Db extends object> {
       this.#telling.error(error);
       this.#link.drop();
     }
+  }
+
+  /** Neither the result nor the next handler finds what these have left on the connection. */
+  #dropAltered(transaction: LazyTransaction<Db>): void {
+    try {
+      if (this.#link.current && !transaction.altersConnection) return;
+    } catch {
+      // It does not even say.
+    }
+    this.#link.drop();
   }
 
   /** On the connection of the handlers: where the file was replaced while they ran, what they wrote is of no use, and neither is this. */

@@ -16,8 +16,31 @@ const MAKERS = new Set<PropertyKey>(["prepare", "query", "transaction", "iterate
 /** What takes SQL. */
 const SPEAKERS = new Set<PropertyKey>(["exec", "prepare", "query", "run"]);
 
+/** White space and comments between the words of a statement. */
+const GAP = String.raw`(?:\s|--[^\n]*(?:\n|$)|/\*[\s\S]*?\*/)`;
+
 /** A statement that ends the transaction; `ROLLBACK TO` does not. Behind other statements of one text it is noticed only after it has run. */
-const ENDS_TRANSACTION = /^\s*(?:commit|end|rollback(?!\s+(?:transaction\s+)?to\b))\b/i;
+const ENDS_TRANSACTION = new RegExp(`^(?:;|${GAP})*(?:commit|end|rollback(?!${GAP}+(?:transaction${GAP}+)?to\\b))\\b`, "i");
+
+/** A pragma that sets something, wherever it stands in a text; those that take an argument and only read are none. */
+const SETS_PRAGMA =
+  /\bpragma\s+(?:\w+\.)?(?!(?:table_x?info|table_list|index_list|index_x?info|foreign_key_(?:list|check)|(?:integrity|quick)_check)\b)\w+\s*[=(]/i;
+
+/** What sets something for as long as the connection lives. */
+const SETTERS = new Set<PropertyKey>([
+  ...[
+    "pragma",
+    "function",
+    "aggregate",
+    "table",
+    "loadExtension",
+    "enableLoadExtension",
+    "defaultSafeIntegers",
+    "unsafeMode",
+    "setAuthorizer",
+  ],
+  ...["enableDefensive", "fileControl", "createModule"],
+]);
 
 /** What would take the connection away from the worker. */
 const CLOSERS = new Set<PropertyKey>(["close", Symbol.dispose]);
@@ -31,17 +54,23 @@ export interface Guarded<Db extends object> {
   database: Db;
   /** Ends the iterators that the handler left in the middle. */
   endIterators(): void;
+  /** Whether the handler has set something that outlives its transaction. */
+  isAltered(): boolean;
 }
 
 /** What a handler is told that ends its transaction itself. */
 export function transactionEnded(): KnockerError {
-  return knockerError("usage", "the handler ended its own transaction: leave COMMIT and ROLLBACK to the worker");
+  return knockerError(
+    "usage",
+    "the transaction has ended before the handlers: leave COMMIT and ROLLBACK to the worker, and pass on errors of a full or failing disk",
+  );
 }
 
 /** @param gate called before each call on the database and on everything that is made with it; may throw. */
 export function guard<Db extends object>(database: Db, gate: () => void): Guarded<Db> {
   const proxies = new WeakMap<object, object>();
   const iterating = new Set<Iterator<unknown>>();
+  let altered = false;
 
   /** A driver's object that a handler may have only as its proxy: anything else is a result. */
   function shown(value: unknown): unknown {
@@ -56,7 +85,10 @@ export function guard<Db extends object>(database: Db, gate: () => void): Guarde
     }
     return (...parameters) => {
       gate();
-      if (target === database && SPEAKERS.has(name) && ENDS_TRANSACTION.test(String(parameters[0]))) throw transactionEnded();
+      if (target === database) {
+        if (SPEAKERS.has(name) && ENDS_TRANSACTION.test(String(parameters[0]))) throw transactionEnded();
+        altered ||= SETTERS.has(name) || (SPEAKERS.has(name) && SETS_PRAGMA.test(String(parameters[0])));
+      }
       const result = Reflect.apply(method, target, parameters);
       if (iterating.has(target as Iterator<unknown>)) {
         // `iterator[Symbol.iterator]()` is the iterator itself.
@@ -90,7 +122,10 @@ export function guard<Db extends object>(database: Db, gate: () => void): Guarde
         }
         return method;
       },
-      set: (_shell, name, value) => Reflect.set(target, name, value, target),
+      set: (_shell, name, value) => {
+        altered ||= (target as object) === database;
+        return Reflect.set(target, name, value, target);
+      },
       apply: (_shell, self, parameters) => {
         gate();
         return Reflect.apply(target as unknown as Method, self, parameters);
@@ -100,5 +135,5 @@ export function guard<Db extends object>(database: Db, gate: () => void): Guarde
     return proxy;
   }
 
-  return { database: proxyOf(database), endIterators };
+  return { database: proxyOf(database), endIterators, isAltered: () => altered };
 }

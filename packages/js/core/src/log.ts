@@ -36,8 +36,15 @@ export function logOf(logger: Logger | false | undefined): Log {
   const to = logger ?? DEFAULT;
   const write = writerFor(to);
   return (level, message, fields = {}, error) => {
+    const text = `knocker: ${message}`;
     try {
-      write(level, `knocker: ${message}`, fields, error);
+      try {
+        write(level, text, fields, error);
+      } catch (failure) {
+        if (error === undefined) throw failure;
+        // What a handler throws may refuse to be looked at. The message says what it is.
+        write(level, text, fields, undefined);
+      }
     } catch (failure) {
       // A logger that fails must not end what it was to be told of.
       console.error("knocker: the logger failed:", failure);

@@ -35,6 +35,17 @@ export class Telling {
     return new Telling(this.#log, { onError, onDead });
   }
 
+  /** The same, with one more function that is told of errors. */
+  hearing(onError: OnError): Telling {
+    const others = this.#hooks.onError;
+    return this.with({
+      onError: (error, event) => {
+        onError(error, event);
+        return others?.(error, event);
+      },
+    });
+  }
+
   /** Something went wrong outside of any attempt. */
   error(error: unknown): void {
     this.#log("error", said(error), codeOf(error), error);

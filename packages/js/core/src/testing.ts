@@ -1,15 +1,9 @@
 /** For tests of an application: signed requests, a clock that stands still, and the queue worked off at once. */
 
-import { randomBytes } from "node:crypto";
-
 import { check, checkObject, jsonOf, type Shape, TEXT, TIME, ANYTHING } from "./check.js";
 import type { Connection, Driver } from "./driver.js";
-import { knockerError } from "./errors.js";
-import type { Event } from "./event.js";
-import { AttemptRunner, type AttemptEnd } from "./attempt.js";
-import { INTERNALS, Hooks } from "./hooks.js";
 import { loadablePath, loadOn } from "./library.js";
-import { whenFree } from "./lock.js";
+export { type Attempted, drain, type Drained } from "./drain.js";
 import { bodyForSql, type WebhookRequest, requestForSql } from "./request.js";
 
 /** A clock for `open(path, { now: clock })`. */
@@ -110,49 +104,4 @@ function signOn(
     body: signed.body ?? bytes,
     headers: { ...request.headers, ...signed.headers },
   };
-}
-
-/** How an end is counted: by its name as JavaScript writes it. */
-type DrainedEnd = Exclude<AttemptEnd, "lease_lost"> | "leaseLost";
-
-/** What `drain` did: how many attempts came to each end. */
-export interface Drained extends Record<DrainedEnd, number> {
-  /** What handlers threw, in order. */
-  errors: { error: unknown; event: Event | undefined }[];
-}
-
-/** Jobs that one drain runs at most: a handler that makes new events for itself would never end. */
-const DRAIN_LIMIT = 10_000;
-
-/**
- * Runs everything that is due now, in this call. Retries that are due later stay: move the clock and drain again.
- * @throws Error after 10,000 jobs.
- */
-export async function drain<Tx extends object>(hooks: Hooks<Tx>): Promise<Drained> {
-  if (!(hooks instanceof Hooks)) throw knockerError("usage", "drain(hooks): takes what open() or attach() returned");
-  const { inbox, endpoints } = hooks[INTERNALS];
-  const worker = `drain:${process.pid}:${randomBytes(4).toString("hex")}`;
-  const drained: Drained = { handled: 0, failed: 0, dead: 0, ignored: 0, leaseLost: 0, unwritten: 0, errors: [] };
-  const onError = (error: unknown, event?: Event) => void drained.errors.push({ error, event });
-  const runner = new AttemptRunner(inbox, worker, inbox.telling.with({ onError }));
-  const names = [...endpoints.values()].filter(({ handlers }) => !handlers.empty).map(({ name }) => name);
-  const filter = JSON.stringify({ endpoints: names });
-  try {
-    for (let count = 0; ; count++) {
-      if ((await inbox.call("knocker_claim", worker, 1, 3600, filter)) === 0) return drained;
-      if (count === DRAIN_LIMIT) throw new Error(`drain: ${DRAIN_LIMIT} jobs ran and more are due`);
-      const job = inbox.all("SELECT * FROM knocker_jobs WHERE worker = ?", worker)[0]!;
-      const handlers = endpoints.get(job["endpoint"] as string)!.handlers.for(job["type"] as string | null);
-      const end = await runner.run(job, handlers);
-      drained[end === "lease_lost" ? "leaseLost" : end] += 1;
-    }
-  } finally {
-    try {
-      await whenFree(inbox.lock, inbox.busyTimeoutMs, () => inbox.callSync("knocker_release", worker));
-    } catch (error) {
-      // Whatever ended the drain is the error to tell, and the lease ends by itself.
-      drained.errors.push({ error, event: undefined });
-    }
-    runner.close();
-  }
 }

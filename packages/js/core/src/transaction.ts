@@ -2,7 +2,7 @@
 
 import type { Connection } from "./driver.js";
 import { BusyError, KnockerError, knockerError } from "./errors.js";
-import { guard } from "./guard.js";
+import { guard, transactionEnded } from "./guard.js";
 import type { WriteLock } from "./lock.js";
 import type { Inbox } from "./inbox.js";
 import { textOf } from "./thrown-text.js";
@@ -28,6 +28,7 @@ export class LazyTransaction<Db extends object> {
   #over = false;
   #letOwnerWait = (): void => {};
   readonly #endIterators: () => void;
+  readonly #isAltered: () => boolean;
   readonly #inbox: Inbox<Db>;
   readonly #connection: Connection<Db>;
   readonly #lock: WriteLock;
@@ -36,9 +37,10 @@ export class LazyTransaction<Db extends object> {
     this.#inbox = inbox;
     this.#connection = connection;
     this.#lock = inbox.lock;
-    const { database, endIterators } = guard(connection.database, () => this.#begin());
+    const { database, endIterators, isAltered } = guard(connection.database, () => this.#begin());
     this.tx = database;
     this.#endIterators = endIterators;
+    this.#isAltered = isAltered;
   }
 
   /** Ends what the handlers left running, and commits what was begun together with what `result` writes. */
@@ -67,6 +69,11 @@ export class LazyTransaction<Db extends object> {
   /** Whether the handler ended the transaction by its own COMMIT or ROLLBACK. */
   get endedByHandler(): boolean {
     return this.begun && !this.#over && !this.#connection.inTransaction;
+  }
+
+  /** Whether something of the handlers is left on the connection: a setting, an attached file, a temporary table. To be asked when the transaction is over. */
+  get altersConnection(): boolean {
+    return this.#isAltered() || (this.begun && this.#connection.all("PRAGMA database_list").length !== 1);
   }
 
   /** Whether it holds this lock now. */
@@ -98,7 +105,11 @@ export class LazyTransaction<Db extends object> {
         "tx or a statement of it was used after its handler had ended: await everything that uses it, and prepare statements in each call",
       );
     }
-    if (this.begun) return;
+    if (this.begun) {
+      // Whatever comes after it would be committed by itself.
+      if (!this.#connection.inTransaction) throw transactionEnded();
+      return;
+    }
     if (this.refusedBy) throw this.refusedBy;
     // A handler that goes on after the refusal must not get half of its work into a transaction.
     if (this.conflicted || this.#lock.heldByOther(this)) throw this.#refused();

@@ -6,10 +6,10 @@ import { hostname } from "node:os";
 import { between, checkObject, FUNCTION, type Shape } from "./check.js";
 import type { Connection, Row } from "./driver.js";
 import type { Endpoint } from "./endpoint.js";
-import { BusyError, knockerError } from "./errors.js";
+import { BusyError } from "./errors.js";
 import { AttemptRunner } from "./attempt.js";
+import { claimOn, tellLost, type Claimed } from "./claim.js";
 import type { Link } from "./link.js";
-import { lastAttempt, lostSince, type LostAttempt } from "./lost-attempts.js";
 import { isInHandlerOf } from "./running.js";
 import type { Inbox } from "./inbox.js";
 import type { OnDead, OnError, Telling } from "./telling.js";
@@ -216,27 +216,13 @@ export class Worker<Db extends object> {
   }
 
   #claim(filter: string): Row[] {
-    const { claimed, lost } = this.#control.use((connection) =>
-      inTransaction(connection, () => this.#claimOn(connection, this.#idle.length, filter)),
-    );
-    this.#tellLost(lost);
+    const { claimed, lost } = this.#control.use((connection) => this.#claimOn(connection, this.#idle.length, filter));
+    tellLost(this.#telling, lost);
     return claimed === 0 ? [] : this.#leased().slice(0, this.#idle.length);
   }
 
-  /** Claims, and finds what attempts of others that records as lost. To be told once it is committed. */
-  #claimOn(connection: Connection<Db>, limit: number, filter: string): { claimed: number; lost: LostAttempt[] } {
-    const last = lastAttempt(connection);
-    const claim = "SELECT knocker_claim(?, ?, ?, ?, ?) AS leased";
-    const claimed = connection.get(claim, this.name, limit, this.#leaseS, filter, this.#inbox.now())!["leased"] as number;
-    return { claimed, lost: lostSince(connection, last) };
-  }
-
-  #tellLost(lost: LostAttempt[]): void {
-    for (const { event, error, isDead } of lost) {
-      const report = this.#telling.attempt(event);
-      report.failed(knockerError("lease_lost", error), "its worker died or let go of it");
-      if (isDead) report.dead(error);
-    }
+  #claimOn(connection: Connection<Db>, limit: number, filter: string): Claimed {
+    return claimOn(connection, { worker: this.name, limit, leaseS: this.#leaseS, filter, now: this.#inbox.now() });
   }
 
   /**
@@ -249,7 +235,7 @@ export class Worker<Db extends object> {
       try {
         const { claimed, lost } = this.#claimOn(connection, 1, JSON.stringify(this.#filter()));
         if (claimed > 0) this.#claimedAhead = true;
-        return () => this.#tellLost(lost);
+        return () => tellLost(this.#telling, lost);
       } catch (error) {
         // The result is what matters here; the next round claims again and reports the same.
         if (!connection.inTransaction) throw error;
@@ -383,19 +369,5 @@ export class Worker<Db extends object> {
       // The next round meets the same failure and reports it.
       return true;
     }
-  }
-}
-
-/** Runs it in a transaction of its own. A database in memory may be in one of the application's. */
-function inTransaction<T>(connection: Connection<unknown>, work: () => T): T {
-  if (connection.inTransaction) return work();
-  connection.get("BEGIN IMMEDIATE");
-  try {
-    const result = work();
-    connection.get("COMMIT");
-    return result;
-  } catch (error) {
-    if (connection.inTransaction) connection.get("ROLLBACK");
-    throw error;
   }
 }

@@ -4,6 +4,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { writeCount } from "./counts.js";
 import { compare, onlyKeys } from "./matching.js";
 import { play } from "./scenario.js";
+import { playWorker } from "./worker-cases.js";
 
 const ROOT = new URL("../../../../extension/conformance/", import.meta.url);
 
@@ -18,6 +19,7 @@ export default function conformance(runtime) {
   for (const [folder, list, run] of [
     ["verification", "cases", verify],
     ["lifecycle", "scenarios", (scenario, content) => play(runtime, scenario, content)],
+    ["worker", "cases", (one) => playWorker(runtime, one)],
   ]) {
     describe(`conformance: ${folder}`, () => {
       const files = readdirSync(new URL(`${folder}/`, ROOT)).filter((name) => name.endsWith(".json"));

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 
-/** An object names the members that matter, an array is complete, anything else is equal; `$range`, `$not_null`, `$contains` mean what they say. */
+/** An object names the members that matter, an array is complete, anything else is equal; `$range`, `$not_null`, `$contains`, `$longest` mean what they say. */
 export function compare(expected, actual, at) {
   const said = `${at} is ${JSON.stringify(actual)}, expected ${JSON.stringify(expected)}`;
   if (Array.isArray(expected)) {
@@ -32,6 +32,8 @@ function holds(rule, operand, actual) {
       return actual >= operand[0] && actual <= operand[1];
     case "$contains":
       return typeof actual === "string" && actual.includes(operand);
+    case "$longest":
+      return typeof actual === "string" && actual !== "" && Buffer.byteLength(actual) <= operand;
     default:
       throw new Error(`the data files know no rule ${rule}`);
   }

@@ -15,27 +15,31 @@ export async function play(runtime, { steps }, { values = {} }) {
   for (const [index, step] of steps.entries()) {
     onlyKeys(step, STEP_KEYS, `step ${index + 1}`);
     clock = step.now ?? clock;
-    const at = `step ${index + 1} (${step.op})`;
-    const operation = operations[step.op];
-    assert.ok(operation, `the data files name an operation that is not known here: ${step.op}`);
-    const args = resolve(step.args ?? {}, names);
-    if (step.expect_error !== undefined) {
-      const error = await failure(async () => operation(args));
-      assert.ok(error instanceof runtime.knocker.KnockerError, `${at}: ${error}`);
-      // What the package itself refuses, before the core is asked, is a usage error.
-      const code = error.code === "usage" ? "invalid_argument" : error.code;
-      assert.equal(code, step.expect_error, `${at}: ${error.message}`);
-      continue;
-    }
-    const result = toData(await operation(args));
-    if (step.expect !== undefined) compare(resolve(step.expect, names), result, at);
-    for (const [name, path] of Object.entries(step.save ?? {})) names[name] = lookUp(result, path);
+    await playStep(runtime, operations, step, names, `step ${index + 1} (${step.op})`);
   }
   await hooks.close();
 }
 
+/** One operation, and what must come of it. `names` are those of values that were kept. */
+export async function playStep({ knocker }, operations, step, names, at) {
+  const operation = operations[step.op];
+  assert.ok(operation, `the data files name an operation that is not known here: ${step.op}`);
+  const args = resolve(step.args ?? {}, names);
+  if (step.expect_error !== undefined) {
+    const error = await failure(async () => operation(args));
+    assert.ok(error instanceof knocker.KnockerError, `${at}: ${error}`);
+    // What the package itself refuses, before the core is asked, is a usage error.
+    const code = error.code === "usage" ? "invalid_argument" : error.code;
+    assert.equal(code, step.expect_error, `${at}: ${error.message}`);
+    return;
+  }
+  const result = toData(await operation(args));
+  if (step.expect !== undefined) compare(resolve(step.expect, names), result, at);
+  for (const [name, path] of Object.entries(step.save ?? {})) names[name] = lookUp(result, path);
+}
+
 /** Each operation of the data, by its arguments; what it gives is turned into what SQL gives by `toData`. */
-function operationsOf({ open, testing }, hooks, now) {
+export function operationsOf({ open, testing }, hooks, now) {
   let secrets = [];
   const declared = new Map();
 
@@ -168,7 +172,7 @@ function plain(value) {
 }
 
 /** Replaces each `"$name"` by the value of that name. */
-function resolve(value, names) {
+export function resolve(value, names) {
   if (typeof value === "string" && value.startsWith("$")) {
     assert.ok(value.slice(1) in names, `nothing is named ${value}`);
     return names[value.slice(1)];

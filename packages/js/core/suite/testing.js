@@ -42,7 +42,8 @@ export default function testing(runtime) {
       followUp.on("mail", () => {});
       await endpoint.receive(push(runtime));
       const drained = await testing.drain(hooks);
-      assert.deepEqual({ ...drained }, { handled: 2, failed: 0, dead: 0, ignored: 0, leaseLost: 0, unwritten: 0, errors: [] });
+      const attempts = [1, 2].map((eventId) => ({ eventId, status: "handled" }));
+      assert.deepEqual({ ...drained }, { handled: 2, failed: 0, dead: 0, ignored: 0, leaseLost: 0, unwritten: 0, attempts, errors: [] });
       await hooks.close();
     });
   });
