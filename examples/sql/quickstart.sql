@@ -14,7 +14,7 @@ PRAGMA journal_mode = WAL;
 .print 1. The schema, an endpoint, and a table of the application
 SELECT knocker_bootstrap(1767225600000) AS schema_version;
 SELECT knocker_endpoint('github', '{"provider": "github"}', 1767225600000) AS endpoint_id;
-CREATE TABLE builds (repository TEXT NOT NULL, commit_sha TEXT NOT NULL, queued_at INTEGER NOT NULL);
+CREATE TABLE builds (repository TEXT NOT NULL, commit_sha TEXT PRIMARY KEY, queued_at INTEGER NOT NULL);
 
 .print
 .print 2. A push, signed as GitHub signs it
@@ -58,7 +58,7 @@ FROM knocker_jobs WHERE worker = 'worker-1';
 .print 7. The first attempt fails: the handler rolls back and says why
 BEGIN IMMEDIATE;
 INSERT INTO builds SELECT CAST(body AS TEXT) ->> '$.repository.full_name', CAST(body AS TEXT) ->> '$.after', 1767225604000
-FROM knocker_jobs WHERE worker = 'worker-1';
+FROM knocker_jobs WHERE worker = 'worker-1' ON CONFLICT DO NOTHING;
 ROLLBACK;
 SELECT knocker_failed(1, 'worker-1', 'the build server is not reachable', 40, 1767225604000) AS retry;
 SELECT knocker_next_due(1767225604000) AS due_in_ms;
@@ -68,7 +68,7 @@ SELECT knocker_next_due(1767225604000) AS due_in_ms;
 SELECT knocker_claim('worker-1', 10, 60, 1767225614000) AS leased;
 BEGIN IMMEDIATE;
 INSERT INTO builds SELECT CAST(body AS TEXT) ->> '$.repository.full_name', CAST(body AS TEXT) ->> '$.after', 1767225614000
-FROM knocker_jobs WHERE worker = 'worker-1';
+FROM knocker_jobs WHERE worker = 'worker-1' ON CONFLICT DO NOTHING;
 SELECT knocker_handled(1, 'worker-1', 35, 1767225614000) AS handled;
 COMMIT;
 SELECT * FROM builds;
@@ -84,7 +84,13 @@ SELECT knocker_stats(1767225615000) -> '$.events' AS events, knocker_stats(17672
 .print 10. An operator runs the handlers once more
 SELECT knocker_replay(1, 1767225620000) AS replay;
 SELECT knocker_claim('worker-1', 10, 60, 1767225620000) AS leased;
+BEGIN IMMEDIATE;
+-- What may run again must not write its row again.
+INSERT INTO builds SELECT CAST(body AS TEXT) ->> '$.repository.full_name', CAST(body AS TEXT) ->> '$.after', 1767225621000
+FROM knocker_jobs WHERE worker = 'worker-1' ON CONFLICT DO NOTHING;
 SELECT knocker_handled(2, 'worker-1', 12, 1767225621000) AS handled;
+COMMIT;
+SELECT count(*) AS builds FROM builds;
 SELECT event_id, attempt, result, finished_at FROM knocker_attempts;
 
 .print
