@@ -120,6 +120,34 @@ def test_the_threads_beside_it_keep_their_leases_too(
     assert outcomes(hooks) == [(1, "handled"), (1, "handled")]
 
 
+def test_the_workers_own_claim_takes_nothing_from_the_threads_beside_it(
+    hooks: knocker.Hooks, inbox: knocker.Endpoint, clock: FrozenClock, handled: Handled
+) -> None:
+    beside, go_on = threading.Event(), threading.Event()
+
+    @inbox.on("waits")
+    def waits(event: knocker.Event, tx: Any) -> None:
+        beside.set()
+        assert go_on.wait(PATIENCE_S)
+
+    @inbox.on("blocks")
+    def blocks(event: knocker.Event, tx: Any) -> None:
+        assert beside.wait(PATIENCE_S)
+        # The machine slept: nobody has extended a lease, and this worker claims again before anybody does.
+        clock.advance(3600)
+        inbox.ingest(b"", valid=True, type="next")
+
+    inbox.add_handler("next", lambda event, tx: None)
+    waiting = inbox.ingest(b"", valid=True, type="waits").event_id
+    blocking = inbox.ingest(b"", valid=True, type="blocks").event_id
+    with hooks.start_worker(concurrency=2):
+        assert handled.ids.get(timeout=PATIENCE_S) == blocking
+        assert handled.ids.get(timeout=PATIENCE_S) not in (waiting, blocking)
+        go_on.set()
+        assert handled.ids.get(timeout=PATIENCE_S) == waiting
+    assert {result for _, result in outcomes(hooks)} == {"handled"}
+
+
 def test_a_lease_that_could_not_be_extended_is_taken_up_again_by_its_own_worker(
     hooks: knocker.Hooks, inbox: knocker.Endpoint, clock: FrozenClock
 ) -> None:

@@ -4,7 +4,15 @@ import { check, OBJECT } from "@knocker/core/check.js";
 import { signWith, type SignedRequest, type SignOptions } from "@knocker/core/testing.js";
 import { bunSqlite } from "./bun-sqlite.js";
 
-export { type Attempted, drain, type Drained, frozenClock, type FrozenClock, type SignedRequest, type SignOptions } from "@knocker/core/testing.js";
+export {
+  type Attempted,
+  drain,
+  type Drained,
+  frozenClock,
+  type FrozenClock,
+  type SignedRequest,
+  type SignOptions,
+} from "@knocker/core/testing.js";
 
 /**
  * A request as the provider would send it, signed with this secret.

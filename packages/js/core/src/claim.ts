@@ -21,9 +21,13 @@ export interface Claimed {
   lost: LostAttempt[];
 }
 
-/** Claims in a transaction of its own, so that what another claim records is not told here as well; in one that is open already where there is one. */
-export function claimOn(connection: Connection<unknown>, { worker, limit, leaseS, filter, now }: Claim): Claimed {
+/**
+ * Claims, after what is to be done before. In a transaction of its own, so that what another claim records is not told here as well; in one that is open already where
+ * there is one.
+ */
+export function claimOn(connection: Connection<unknown>, { worker, limit, leaseS, filter, now }: Claim, before = () => {}): Claimed {
   return inTransaction(connection, () => {
+    before();
     const last = lastAttempt(connection);
     const claim = "SELECT knocker_claim(?, ?, ?, ?, ?) AS leased";
     const claimed = connection.get(claim, worker, limit, leaseS, filter, now)!["leased"] as number;

@@ -85,6 +85,8 @@ export class Worker<Db extends object> {
   #stopping = false;
   #givenUp = false;
   #extending = false;
+  /** All leases held were extended then, or later. */
+  #extendedAt: number;
   /** Handlers start one a turn of the event loop, so that their commits never add up. */
   #turn: Promise<void> = Promise.resolve();
 
@@ -94,6 +96,7 @@ export class Worker<Db extends object> {
     this.#inbox = inbox;
     this.#endpoints = endpoints;
     this.#leaseS = leaseS;
+    this.#extendedAt = inbox.now() ?? Date.now();
     this.#pollMs = pollMs;
     this.#telling = inbox.telling.with({ onError, onDead });
     // Leases are synced as everything else: frames of the log that no sync covers would be a hole in it after one that failed.
@@ -222,7 +225,8 @@ export class Worker<Db extends object> {
   }
 
   #claimOn(connection: Connection<Db>, limit: number, filter: string): Claimed {
-    return claimOn(connection, { worker: this.name, limit, leaseS: this.#leaseS, filter, now: this.#inbox.now() });
+    const claim = { worker: this.name, limit, leaseS: this.#leaseS, filter, now: this.#inbox.now() };
+    return claimOn(connection, claim, () => this.#extendHeld(connection));
   }
 
   /**
@@ -273,18 +277,39 @@ export class Worker<Db extends object> {
     return this.#turn;
   }
 
+  /**
+   * A handler that blocks the event loop keeps all leases from being extended. The worker's own claim must not take what runs beside it, or waits for its
+   * turn, for the jobs of a dead one.
+   */
+  #extendHeld(connection: Connection<Db>): void {
+    if (this.#time() - this.#extendedAt <= this.#leaseS * 1000) return;
+    for (const { job_id: jobId, attempt } of connection.all("SELECT job_id, attempt FROM knocker_jobs WHERE worker = ?", this.name)) {
+      if (this.#unfinished.get(jobId as number) === attempt) continue;
+      connection.get("SELECT knocker_extend(?, ?, ?, ?)", jobId!, this.name, this.#leaseS, this.#inbox.now());
+    }
+    this.#extendedAt = this.#time();
+  }
+
+  #time(): number {
+    return this.#inbox.now() ?? Date.now();
+  }
+
   async #extendAll(): Promise<void> {
     // The former pass may still wait for the lock.
     if (this.#extending || this.#givenUp) return;
     this.#extending = true;
+    const now = this.#time();
+    let all = true;
     for (const [jobId, { runner }] of this.#running) {
       try {
         await runner.extend(jobId, this.#leaseS, this.#control);
       } catch (error) {
+        all = false;
         // A lost lease is told by the result, which rolls back.
         if (this.#running.has(jobId)) this.#telling.error(error);
       }
     }
+    if (all) this.#extendedAt = now;
     this.#extending = false;
   }
 

@@ -266,6 +266,37 @@ export default function worker(runtime) {
       await close();
     });
 
+    it("loses nothing where one handler blocked the event loop for longer than all leases", async () => {
+      const clock = testing.frozenClock();
+      const { hooks, endpoint, orders, close, errors } = counted({ now: clock });
+      const waits = deferred();
+      const goOn = deferred();
+      endpoint.on("waits", async (event, tx) => {
+        waits.resolve();
+        await goOn.promise;
+        write(event, tx);
+      });
+      endpoint.on("blocks", async (event, tx) => {
+        await waits.promise;
+        clock.advanceMs(7_200_000);
+        write(event, tx);
+      });
+      endpoint.on("push", write);
+      for (const type of ["waits", "blocks", "push"]) await endpoint.receive(push(runtime, { type, now: clock() }));
+      const working = hooks.work({ concurrency: 2 });
+      // With the result of the second, the third is claimed.
+      await until(() => orders().length === 2, "what ran beside it");
+      goOn.resolve();
+      await until(() => orders().length === 3, "what waited");
+      await working.stop();
+      assert.deepEqual([orders(), errors], [[2, 3, 1], []]);
+      assert.deepEqual(
+        (await collect(hooks.attempts())).map(({ result }) => result),
+        ["handled", "handled", "handled"],
+      );
+      await close();
+    });
+
     it("takes a retry when it is due", async () => {
       const { hooks, endpoint, orders, close } = counted();
       let tries = 0;

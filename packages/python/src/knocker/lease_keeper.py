@@ -49,6 +49,7 @@ class LeaseKeeper:
         self._lock = threading.Lock()
         self._ready: deque[Job] = deque()
         self._held: set[int] = set()
+        self._renewed_at_ms = database.current_ms()
         self._lost: set[int] = set()
         self._given_up: dict[int, tuple[int, float]] = {}
         self._usual_s = 1.0
@@ -98,6 +99,9 @@ class LeaseKeeper:
         ahead = min(_MOST_AHEAD, int(_AHEAD_S / self._usual_s * wanted))
         # One transaction, so that what another worker's claim records is not told here as well.
         with self._claiming.transaction():
+            if self._held and self._database.current_ms() - self._renewed_at_ms > self._lease_s * 1000:
+                # Nothing of this process ran for that long, on a machine that slept, say: these are no jobs of a dead worker.
+                self.renew(connection)
             last = last_attempt(connection)
             claimed = self._claiming.leases.claim(wanted + ahead, self._lease_s, names)
             lost = lost_since(connection, last)
@@ -153,6 +157,7 @@ class LeaseKeeper:
         """
         with self._lock:
             held = sorted(self._held)
+            self._renewed_at_ms = self._database.current_ms()
         lost = set()
         for job_id in held:
             try:
