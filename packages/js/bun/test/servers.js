@@ -5,12 +5,12 @@ import { createServer } from "node:http";
 import express from "express";
 import { Hono } from "hono";
 
-function bunServer(fetch) {
+export function bunServer(fetch) {
   const server = Bun.serve({ port: 0, hostname: "127.0.0.1", ...fetch });
   return { port: server.port, close: () => server.stop(true) };
 }
 
-async function listen(server) {
+export async function listen(server) {
   if (!server.listening) await once(server, "listening");
   return { port: server.address().port, close: () => (server.closeAllConnections(), server.close()) };
 }

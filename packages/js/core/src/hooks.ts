@@ -3,7 +3,9 @@
 import type { Driver } from "./driver.js";
 import { Endpoint, type EndpointOptions } from "./endpoint.js";
 import type { NodeHandler } from "./http/express.js";
-import { routeExpress, routeFetch } from "./http/router.js";
+import type { FastifyPlugin } from "./http/fastify.js";
+import type { HonoHandler } from "./http/hono.js";
+import { routeExpress, routeFastify, routeFetch, routeHono } from "./http/router.js";
 import { knockerError } from "./errors.js";
 import { Leases } from "./leases.js";
 import { Operator } from "./operate.js";
@@ -55,6 +57,16 @@ export class Hooks<Tx extends object> extends Operator<Tx> {
 
   /** The same for `Bun.serve` and everything else that speaks fetch. */
   readonly fetch = routeFetch((name) => this.#endpoints.get(name));
+
+  /** The same for Hono, on any runtime: `app.all("/webhooks/*", hooks.hono())`. */
+  hono(): HonoHandler {
+    return routeHono((name) => this.#endpoints.get(name));
+  }
+
+  /** The same for Fastify: `app.register(hooks.fastify(), { prefix: "/webhooks" })`. */
+  fastify(): FastifyPlugin {
+    return routeFastify((name) => this.#endpoints.get(name));
+  }
 
   /** Starts a worker in this thread. It runs until it is stopped. */
   work(options: WorkOptions = {}): Worker<Tx> {

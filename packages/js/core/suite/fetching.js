@@ -74,7 +74,7 @@ export default function fetching(runtime) {
       const eaten = request(push(runtime));
       await eaten.json();
       const response = await endpoint.fetch(eaten);
-      assert.deepEqual([response.status, await response.text()], [500, "internal error: nothing was stored\n"]);
+      assert.deepEqual([response.status, await response.text()], [500, "internal error: nothing was stored"]);
       const [{ error }] = errors;
       assert.equal(error.code, "body_consumed");
       assert.match(`${error.message}. ${error.hint}`, /no raw bytes.*before the body parser/);
@@ -112,7 +112,7 @@ export default function fetching(runtime) {
       other.exec("BEGIN IMMEDIATE");
       const response = await endpoint.fetch(request(push(runtime)));
       assert.deepEqual([response.status, response.headers.get("retry-after")], [503, "5"]);
-      assert.match(await response.text(), /^busy: nothing was stored/);
+      assert.match(await response.text(), /^try again later$/);
       assert.equal(errors[0].error.code, "busy");
       other.exec("ROLLBACK");
       other.close();
@@ -135,7 +135,7 @@ export default function fetching(runtime) {
       };
       const { hooks, endpoint, errors } = github(runtime, {}, { secrets });
       const response = await endpoint.fetch(request(push(runtime)));
-      assert.deepEqual([response.status, await response.text()], [500, "internal error: nothing was stored\n"]);
+      assert.deepEqual([response.status, await response.text()], [500, "internal error: nothing was stored"]);
       assert.match(errors[0].error.message, /sealed/);
       await hooks.close();
     });
@@ -166,7 +166,7 @@ export default function fetching(runtime) {
       assert.equal((await to("/webhooks/github")).status, 200);
       assert.equal((await to("/webhooks/github/?a=1")).status, 200);
       const missing = await to("/webhooks/stripe");
-      assert.deepEqual([missing.status, await missing.text()], [404, 'unknown_endpoint: no endpoint is named "stripe"\n']);
+      assert.deepEqual([missing.status, await missing.text()], [404, "no such endpoint"]);
       assert.equal((await to("/webhooks/%E0%A4%A")).status, 404);
       await hooks.close();
     });

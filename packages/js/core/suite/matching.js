@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 
-/** An object names the members that matter, an array is complete, anything else is equal; `$range`, `$not_null`, `$contains`, `$longest` mean what they say. */
+/** An object names the members that matter, an array is complete, anything else is equal; rules such as `$range` and `$any` mean what they say. */
 export function compare(expected, actual, at) {
-  const said = `${at} is ${JSON.stringify(actual)}, expected ${JSON.stringify(expected)}`;
+  const said = `${at} is ${shown(actual)}, expected ${shown(expected)}`;
   if (Array.isArray(expected)) {
     assert.ok(Array.isArray(actual) && actual.length === expected.length, said);
     expected.forEach((element, index) => compare(element, actual[index], `${at}[${index}]`));
@@ -30,6 +30,8 @@ function holds(rule, operand, actual) {
       return actual !== null;
     case "$range":
       return actual >= operand[0] && actual <= operand[1];
+    case "$any":
+      return operand.includes(actual);
     case "$contains":
       return typeof actual === "string" && actual.includes(operand);
     case "$longest":
@@ -37,6 +39,11 @@ function holds(rule, operand, actual) {
     default:
       throw new Error(`the data files know no rule ${rule}`);
   }
+}
+
+/** As JSON, not all of it where it is long. */
+function shown(value) {
+  return String(JSON.stringify(value)).slice(0, 2000);
 }
 
 /** A typing error in the data must not look like success. */

@@ -50,7 +50,7 @@ export default function replaced(runtime) {
       renameSync(other, path);
       const response = await endpoint.fetch(request(push(runtime, { id: "refused" })));
       assert.deepEqual([response.status, response.headers.get("retry-after")], [503, "5"]);
-      assert.equal(await response.text(), "file_replaced: nothing was stored, try again\n");
+      assert.equal(await response.text(), "try again later");
       const [{ error }] = errors;
       assert.ok(error instanceof knocker.FileReplacedError && error instanceof knocker.DatabaseError && error.retryable);
       assert.match(error.message, /app\.db was replaced while it was open/);

@@ -50,7 +50,7 @@ for (const [name, express] of [
     it("are named as cause, with the cure, where they ate the bytes", async () => {
       for (const parser of [express.json(), express.text({ type: "*/*" })]) {
         const { answer, delivery, errors } = await behind(parser, push(runtime));
-        assert.deepEqual([answer.status, answer.body], [500, "internal error: nothing was stored\n"]);
+        assert.deepEqual([answer.status, answer.body], [500, "internal error: nothing was stored"]);
         assert.equal(delivery, undefined);
         const [{ error }] = errors;
         assert.ok(error instanceof runtime.knocker.BodyConsumedError);

@@ -1,6 +1,6 @@
 /** What an HTTP adapter needs of an endpoint, and the status that each outcome has. */
 
-import { ClosedError, DatabaseError, type KnockerError, knockerError, UnknownEndpointError } from "../errors.js";
+import { ClosedError, DatabaseError, KnockerError, knockerError, UnknownEndpointError } from "../errors.js";
 import type { WebhookRequest } from "../request.js";
 import type { Receipt, WebhookResponse } from "../records.js";
 
@@ -31,31 +31,28 @@ export async function answer(receiver: Receiver, request: WebhookRequest): Promi
   }
 }
 
-/** The answer where nothing was stored. Only a database that may recover is worth another try of the sender. */
+/** The answer where nothing was stored. Messages are for the application: they may name its files, its set-up, what its secrets function says. */
 export function refuse(receiver: Receiver, error: unknown): WebhookResponse {
-  if (error instanceof UnknownEndpointError) return notFound(receiver.name);
+  if (error instanceof UnknownEndpointError) return notFound();
   receiver.report(error);
-  if (error instanceof ClosedError) return plain(503, "closed: nothing was stored, try again\n", { "retry-after": String(RETRY_AFTER_S) });
-  if (error instanceof DatabaseError) {
-    return plain(503, `${error.code}: nothing was stored, try again\n`, { "retry-after": String(RETRY_AFTER_S) });
-  }
-  // Messages are for the application: they may name its files, its set-up, its secrets function.
-  return internalError();
+  // An operator may mend a file that fails, and of closed hooks another process takes the next try.
+  const passes = error instanceof DatabaseError || error instanceof ClosedError || (error instanceof KnockerError && error.retryable);
+  return passes ? plain(503, "try again later", { "retry-after": String(RETRY_AFTER_S) }) : internalError();
 }
 
 /** The answer where the application or this package made a mistake. */
 export function internalError(): WebhookResponse {
-  return plain(500, "internal error: nothing was stored\n");
+  return plain(500, "internal error: nothing was stored");
 }
 
 /** The answer to a request whose `Host` is missing or is none. */
 export function badHost(): WebhookResponse {
-  return plain(400, "bad request: the Host header is missing or names no host\n");
+  return plain(400, "bad host");
 }
 
 /** The answer for an endpoint that does not exist. */
-export function notFound(name: string): WebhookResponse {
-  return plain(404, `unknown_endpoint: no endpoint is named ${JSON.stringify(name)}\n`);
+export function notFound(): WebhookResponse {
+  return plain(404, "no such endpoint");
 }
 
 /** The most common mistake with webhooks: signatures are over the raw bytes, and a parser has eaten them. */

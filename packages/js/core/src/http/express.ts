@@ -5,6 +5,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import type { WebhookResponse } from "../records.js";
 import { knockerError } from "../errors.js";
 import { answer, badHost, bodyConsumed, internalError, type Receiver, refuse } from "./answer.js";
+import { announcedLength, type Body, Gathered, NO_BODY, TOO_LARGE } from "./body.js";
 import { externalUrl, partsOf } from "./url.js";
 
 /** A request handler of Node's http and of everything built on it. */
@@ -12,11 +13,6 @@ export type NodeHandler = (request: IncomingMessage, response: ServerResponse) =
 
 /** What frameworks add to a request. */
 type FrameworkRequest = IncomingMessage & { originalUrl?: string; rawBody?: unknown; body?: unknown };
-
-interface Body {
-  bytes: Uint8Array;
-  truncated: boolean;
-}
 
 /** How long a sender may go on sending a body that has been refused, before its connection is cut. */
 const LINGER_MS = 5000;
@@ -51,7 +47,7 @@ async function take(receiver: Receiver, request: IncomingMessage): Promise<{ rep
   try {
     const url = urlOf(receiver, request);
     if (url === undefined) return { reply: badHost(), truncated: false };
-    const body = keptBytes(request) ?? (await readBody(request, receiver.maxBodyBytes()));
+    const body = await bodyOf(request, receiver);
     if (!body) return undefined;
     const reply = await answer(receiver, {
       method: request.method ?? "POST",
@@ -64,6 +60,17 @@ async function take(receiver: Receiver, request: IncomingMessage): Promise<{ rep
   } catch (error) {
     return { reply: refuse(receiver, error), truncated: false };
   }
+}
+
+/** The whole body, or its beginning and `truncated`; undefined if the sender went away. */
+async function bodyOf(request: IncomingMessage, receiver: Receiver): Promise<Body | undefined> {
+  const announced = announcedLength(request.headers["content-length"], request.headers["transfer-encoding"] !== undefined);
+  // There is none, whatever has looked for it before. HTTP/2 needs no length for one.
+  if (announced === 0 && request.httpVersionMajor < 2) return NO_BODY;
+  const kept = keptBytes(request);
+  if (kept) return kept;
+  const limit = receiver.maxBodyBytes();
+  return announced !== undefined && announced > limit ? TOO_LARGE : readBody(request, limit);
 }
 
 /** The raw bytes that a body parser kept; undefined where the stream has not been touched. */
@@ -81,20 +88,17 @@ function readBody(request: IncomingMessage, limit: number): Promise<Body | undef
   // The sender went away while something awaited before this: its events are over, and no listener would hear of it.
   if (request.destroyed && !request.readableEnded) return Promise.resolve(undefined);
   return new Promise((resolve) => {
-    const chunks: Buffer[] = [];
-    let size = 0;
+    const gathered = new Gathered(limit);
     const settle = (body: Body | undefined) => {
       request.off("data", onData).off("end", onEnd).off("close", onClose);
       resolve(body);
     };
     const onData = (chunk: Buffer) => {
-      chunks.push(chunk);
-      size += chunk.length;
-      if (size <= limit) return;
+      if (!gathered.add(chunk)) return;
       request.pause();
-      settle({ bytes: Buffer.concat(chunks, limit + 1), truncated: true });
+      settle(gathered.body);
     };
-    const onEnd = () => settle({ bytes: chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks, size), truncated: false });
+    const onEnd = () => settle(gathered.body);
     const onClose = () => settle(undefined);
     // A connection that breaks is told by an error and by a close; without a listener the error would end the process.
     request.on("data", onData).on("end", onEnd).on("close", onClose).on("error", onClose);
@@ -104,13 +108,18 @@ function readBody(request: IncomingMessage, limit: number): Promise<Body | undef
 function urlOf(receiver: Receiver, request: FrameworkRequest): string | undefined {
   return externalUrl(receiver, {
     protocol: (request.socket as { encrypted?: boolean }).encrypted ? "https" : "http",
-    // HTTP/2 has no Host.
-    host: request.headers.host ?? (request.headers[":authority"] as string | undefined),
+    host: hostOf(request),
     // The bytes of the request line; a proxy may send them with a scheme and a host before them.
     path: partsOf(request.originalUrl ?? request.url ?? "/").path,
     forwardedProtocol: String(request.headers["x-forwarded-proto"] ?? ""),
     forwardedHost: String(request.headers["x-forwarded-host"] ?? ""),
   });
+}
+
+/** HTTP/2 has no Host. Of several, Node keeps the first where whoever is in front may have looked at another: that is none. */
+export function hostOf(request: Pick<IncomingMessage, "headers" | "rawHeaders">): string | undefined {
+  const several = request.rawHeaders.filter((name, index) => index % 2 === 0 && name.toLowerCase() === "host").length > 1;
+  return several ? undefined : (request.headers.host ?? (request.headers[":authority"] as string | undefined));
 }
 
 /** `[name, value, name, value, …]` to pairs, repeats kept. HTTP/2 has its request line among them, under names with a colon. */

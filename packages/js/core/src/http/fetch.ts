@@ -3,6 +3,7 @@
 import type { HeadersInput } from "../request.js";
 import type { WebhookResponse } from "../records.js";
 import { answer, badHost, bodyConsumed, type Receiver, refuse } from "./answer.js";
+import { announcedLength, type Body, NO_BODY, Gathered, TOO_LARGE } from "./body.js";
 import { externalUrl, partsOf } from "./url.js";
 
 /** What a framework knows better than its `Request` tells. */
@@ -47,33 +48,32 @@ export function respond(reply: WebhookResponse): Response {
 }
 
 /** Reads up to one byte more than the limit; undefined if the sender went away. */
-async function readBody(request: Request, limit: number): Promise<{ bytes: Uint8Array | ArrayBuffer; truncated: boolean } | undefined> {
+async function readBody(request: Request, limit: number): Promise<Body | undefined> {
+  const announced = announcedLength(request.headers.get("content-length"), true);
+  if (announced === 0) return NO_BODY;
   // Locked: a middleware has taken the stream and may not have read from it yet.
   if (request.bodyUsed || request.body?.locked) throw bodyConsumed();
-  const announced = Number(request.headers.get("content-length") ?? NaN);
+  if (announced !== undefined && announced > limit) return TOO_LARGE;
   try {
     // The server holds senders to the length they announce, and the runtime's own reading is the fastest.
-    if (announced <= limit) return { bytes: await request.arrayBuffer(), truncated: false };
-    if (!request.body) return { bytes: new Uint8Array(), truncated: false };
-    return await readStream(request.body, limit);
+    if (announced !== undefined) return { bytes: new Uint8Array(await request.arrayBuffer()), truncated: false };
+    return request.body ? await readStream(request.body, limit) : NO_BODY;
   } catch {
     return undefined;
   }
 }
 
-async function readStream(stream: ReadableStream<Uint8Array>, limit: number): Promise<{ bytes: Uint8Array; truncated: boolean }> {
+async function readStream(stream: ReadableStream<Uint8Array>, limit: number): Promise<Body> {
   const reader = stream.getReader();
-  const chunks: Uint8Array[] = [];
-  let size = 0;
-  while (size <= limit) {
+  const gathered = new Gathered(limit);
+  for (;;) {
     const { done, value } = await reader.read();
-    if (done) return { bytes: Buffer.concat(chunks, size), truncated: false };
-    chunks.push(value);
-    size += value.byteLength;
+    if (done) return gathered.body;
+    if (gathered.add(value)) break;
   }
   // Not awaited: what the sender still sends is nobody's business, and some runtimes settle this only when it is through.
   reader.cancel().catch(() => {});
-  return { bytes: Buffer.concat(chunks, limit + 1), truncated: true };
+  return gathered.body;
 }
 
 /** Not by `new URL`, which throws: a server makes `Request.url` of whatever stands in `Host`, and leaves it a path where that is none. */

@@ -1,7 +1,7 @@
 /** Hono, on any runtime. */
 
 import { type Receiver, refuse } from "./answer.js";
-import { pairs } from "./express.js";
+import { hostOf, pairs } from "./express.js";
 import { type FrameworkFacts, handleFetch, respond } from "./fetch.js";
 
 /** What is used of Hono's context. */
@@ -36,8 +36,10 @@ async function factsOf(context: HonoContext): Promise<FrameworkFacts> {
   const facts: FrameworkFacts = {};
   // On Node, @hono/node-server passes Node's own request along.
   const incoming = (context.env as { incoming?: NodeRequest } | undefined)?.incoming;
-  if (incoming?.rawHeaders) facts.headers = pairs(incoming.rawHeaders);
-  if (incoming?.headers) facts.host = incoming.headers["host"] ?? incoming.headers[":authority"] ?? null;
+  if (incoming?.rawHeaders && incoming.headers) {
+    facts.headers = pairs(incoming.rawHeaders);
+    facts.host = hostOf({ rawHeaders: incoming.rawHeaders, headers: incoming.headers }) ?? null;
+  }
   if (incoming?.url) facts.target = incoming.url;
   // Hono keeps what a middleware read. Only the bytes will do: its JSON and text are parsed and decoded.
   const cached = (context.req.bodyCache as { arrayBuffer?: unknown } | undefined)?.arrayBuffer;

@@ -22,14 +22,15 @@ export interface SeenUrl {
 }
 
 /**
- * `public_url` first, then the proxy's word where it is trusted, then the request itself. Undefined where the host is missing or is none: such a request is
+ * `public_url` first, then the proxy's word where it is trusted, then the request itself. Undefined where the host is missing or is none, or a proxy says a scheme that is none: such a request is
  * answered 400, also where its host is not used.
  */
 export function externalUrl(receiver: Receiver, seen: SeenUrl): string | undefined {
   const forwarded = receiver.trustProxy ? last(seen.forwardedHost) : undefined;
   if (!isHost(seen.host) || (forwarded !== undefined && !isHost(forwarded))) return undefined;
   if (receiver.publicUrl !== undefined) return receiver.publicUrl.replace(/\/+$/, "") + seen.path;
-  const protocol = (receiver.trustProxy && last(seen.forwardedProtocol)) || seen.protocol;
+  const protocol = (receiver.trustProxy && last(seen.forwardedProtocol)?.toLowerCase()) || seen.protocol;
+  if (protocol !== "http" && protocol !== "https") return undefined;
   return `${protocol}://${forwarded ?? seen.host}${seen.path}`;
 }
 
