@@ -13,6 +13,9 @@ if [ -z "${KNOCKER_EXTENSION:-}" ]; then
   (cd "$root" && cargo build --release -p knocker-extension)
   KNOCKER_EXTENSION=$target/release/$library
 fi
+# The command, which comes with the packages.
+(cd "$root" && cargo build --release -p knocker-cli)
+export KNOCKER_TEST_PROGRAM=$target/release/knocker
 # The library that makes calls of a process fail, for the tests of failing disks.
 if [ "$(uname -s)" = Linux ]; then
   (cd "$root" && cargo build --release -p knocker-recorder)

@@ -1,10 +1,10 @@
 // Packs what npm publishes:
-//   node pack.mjs platform <name> <library> <out>   one platform's library, as @knocker/lib-<name>
-//   node pack.mjs package <node|bun> <out>          a built package, with the platform packages as optional dependencies
+//   node pack.mjs platform <name> <library> <program> <out>   one platform's library and command, as @knocker/lib-<name>
+//   node pack.mjs package <node|bun> <out>   a built package, with the platform packages as optional dependencies
 // The platform packages are stamped in here and not in the source's package.json: they exist only once they are published, and a lock file
 // cannot name what does not exist.
 import { execFileSync } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -35,20 +35,27 @@ function pack(folder, out) {
   console.log(join(resolve(out), filename));
 }
 
-function packPlatform(name, library, out) {
+function packPlatform(name, library, program, out) {
   const platform = platformOf(name);
   const { os, cpu, libc, file } = platform;
-  checkMachine(library, platform);
+  const command = os === "win32" ? "knocker.exe" : "knocker";
   const folder = mkdtempSync(join(tmpdir(), "knocker-pack-"));
-  cpSync(library, join(folder, file));
+  for (const [from, to] of [
+    [library, file],
+    [program, command],
+  ]) {
+    checkMachine(from, platform);
+    cpSync(from, join(folder, to));
+  }
+  chmodSync(join(folder, command), 0o755);
   const manifest = {
     name: `@knocker/lib-${name}`,
-    description: `Knocker's loadable SQLite extension for ${name}. Installed by @knocker/node and @knocker/bun.`,
+    description: `Knocker's loadable SQLite extension and the knocker command for ${name}. Installed by @knocker/node and @knocker/bun.`,
     ...common(read("node")),
     os: [os],
     cpu: [cpu],
     ...(libc && { libc: [libc] }),
-    files: [file, ...LICENSES],
+    files: [file, command, ...LICENSES],
   };
   writeFileSync(join(folder, "package.json"), JSON.stringify(manifest, null, 2));
   pack(folder, out);
@@ -66,6 +73,6 @@ function packPackage(name, out) {
 }
 
 const [what, ...rest] = process.argv.slice(2);
-if (what === "platform" && rest.length === 3) packPlatform(...rest);
+if (what === "platform" && rest.length === 4) packPlatform(...rest);
 else if (what === "package" && rest.length === 2) packPackage(...rest);
-else throw new Error("usage: pack.mjs platform <name> <library> <out> | package <node|bun> <out>");
+else throw new Error("usage: pack.mjs platform <name> <library> <program> <out> | package <node|bun> <out>");

@@ -18,6 +18,19 @@ export function platformPackages(platform = process.platform, arch: string = pro
   return [platform === "win32" ? `@knocker/lib-win32-${arch}-msvc` : `@knocker/lib-${platform}-${arch}`];
 }
 
+/** The path of a file in the platform package that npm installed; undefined where there is none. */
+export function inPlatformPackage(file: string): string | undefined {
+  const require = createRequire(import.meta.url);
+  for (const name of platformPackages()) {
+    try {
+      return require.resolve(`${name}/${file}`);
+    } catch {
+      continue;
+    }
+  }
+  return undefined;
+}
+
 /**
  * The path of the loadable library: the explicit one, then `KNOCKER_EXTENSION`, then the platform package that npm installed.
  * @throws LibraryNotFoundError naming every place that was looked at.
@@ -33,15 +46,9 @@ export function loadablePath(explicit?: string): string {
     throw knockerError("library_not_found", `${origin} says ${JSON.stringify(path)}, and there is no such file`);
   }
   const file = LIBRARY_FILES[process.platform];
+  const packaged = file === undefined ? undefined : inPlatformPackage(file);
+  if (packaged !== undefined) return packaged;
   const packages = platformPackages();
-  const require = createRequire(import.meta.url);
-  for (const name of file ? packages : []) {
-    try {
-      return require.resolve(`${name}/${file}`);
-    } catch {
-      continue;
-    }
-  }
   throw knockerError(
     "library_not_found",
     `no library for ${process.platform} ${process.arch}: neither \`extension\` nor KNOCKER_EXTENSION is set, and ${packages.join(" and ")} ${packages.length > 1 ? "are" : "is"} not installed`,

@@ -8,7 +8,8 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
 import { post } from "./serving.js";
-import { folder, rows, until } from "./workplace.js";
+import { start as startProgram } from "./starting.js";
+import { failure, folder, isRunning, rows, until } from "./workplace.js";
 
 const workspace = fileURLToPath(new URL("../../", import.meta.url));
 const examples = fileURLToPath(new URL("../../../../examples/", import.meta.url));
@@ -22,7 +23,7 @@ function pack(name) {
   const out = folder();
   const packer = join(workspace, "pack.mjs");
   const platform = `${process.platform}-${process.arch}${process.platform === "linux" ? "-gnu" : ""}`;
-  execFileSync(process.execPath, [packer, "platform", platform, process.env.KNOCKER_EXTENSION, out]);
+  execFileSync(process.execPath, [packer, "platform", platform, process.env.KNOCKER_EXTENSION, process.env.KNOCKER_TEST_PROGRAM, out]);
   execFileSync(process.execPath, [packer, "package", name, out]);
   return readdirSync(out).map((file) => join(out, file));
 }
@@ -77,7 +78,7 @@ function modulesIn(folder) {
  * The examples, run from an empty project that npm filled with the packed tarballs, over real HTTP.
  * @param modules what else the project needs: names, and the folders of the workspace's `node_modules` that they come from.
  */
-export default function installed(runtime, { name, label, program, modules, quickStarts, servers, scripts, tests }) {
+export default function installed(runtime, { name, label, program, modules, quickStarts, servers, scripts, tests, commands }) {
   const { describe, it, testing, openRaw } = runtime;
 
   describe(`installed from the tarballs: ${label}`, () => {
@@ -158,6 +159,26 @@ export default function installed(runtime, { name, label, program, modules, quic
       );
       const { stdout } = await run(program, ["print.cjs"], { cwd: project, env: environment });
       assert.equal(stdout, "function function\n");
+    });
+
+    it("brings the knocker command, which passes on what it is told and what it ends with", async () => {
+      const [command, ...args] = commands;
+      const { stdout } = await run(command, [...args, "knocker", "--version"], { cwd: project, env: environment });
+      assert.match(stdout, /^knocker \d+\.\d+\.\d+\n$/);
+      const wrong = await failure(run(command, [...args, "knocker", "--no-such-option"], { cwd: project, env: environment }));
+      assert.deepEqual([wrong.code, /--no-such-option/.test(wrong.stderr)], [2, true]);
+    });
+
+    it("runs a worker that ends when what started it has been told to", async () => {
+      const [command, ...args] = commands;
+      writeFileSync(
+        join(project, "hooks.js"),
+        `import { open } from "@knocker/${name}";\nexport const hooks = open(":memory:");\nhooks.endpoint("inbound", {}).on("*", () => {});\n`,
+      );
+      const { child, told } = startProgram(command, [...args, "knocker-worker", "./hooks.js"], { cwd: project, env: environment });
+      const [, pid] = await until(() => /works on/.test(told.stderr) && /:(\d+):/.exec(told.stderr), "the worker");
+      child.kill("SIGTERM");
+      await until(() => !isRunning(Number(pid)), "its end");
     });
 
     for (const file of quickStarts) {

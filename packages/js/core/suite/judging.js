@@ -91,7 +91,7 @@ export default function judging(runtime) {
       const get = connection.get.bind(connection);
       let changes = 0;
       connection.get = (sql, ...parameters) => {
-        if (sql.startsWith("BEGIN")) other.endpoint("github", { provider: "github", maxBodyBytes: 10_000 + ++changes });
+        if (sql.startsWith("BEGIN")) other.endpoint("github", { provider: "github", secrets: SECRET, maxBodyBytes: 10_000 + ++changes });
         return get(sql, ...parameters);
       };
       const send = () => {

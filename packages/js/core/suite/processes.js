@@ -4,7 +4,7 @@ import { Worker as Thread } from "node:worker_threads";
 
 import { post } from "./serving.js";
 import { start as startProgram } from "./starting.js";
-import { file, folder, github, PATIENCE_MS, push, rows, until, value } from "./workplace.js";
+import { file, folder, github, isRunning, PATIENCE_MS, push, rows, until, value } from "./workplace.js";
 
 /** Other processes and threads on the same file, and what remains when they are killed. */
 export default function processes(runtime) {
@@ -166,13 +166,4 @@ export default function processes(runtime) {
       await hooks.close();
     });
   });
-}
-
-function isRunning(pid) {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
 }

@@ -93,6 +93,16 @@ export function value(database, sql, ...parameters) {
   return Object.values(rows(database, sql, ...parameters)[0])[0];
 }
 
+/** Whether a process is there. */
+export function isRunning(pid) {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 export const SECRET = "test-secret";
 
 let counter = 0;

@@ -6,6 +6,7 @@ installed(runtime, {
   label: `Bun ${Bun.version}`,
   program: process.execPath,
   modules: { hono: "hono" },
+  commands: [process.execPath, "x", "--bun"],
   quickStarts: ["quickstart.js"],
   servers: [
     ["serve-app.js", "shop.js"],

@@ -17,6 +17,7 @@ function project(label, betterSqlite3, scripts, rest) {
       ...Object.fromEntries([...frameworks, "drizzle-orm"].map((name) => [name, name])),
       ...(betterSqlite3 && { "better-sqlite3": betterSqlite3 }),
     },
+    commands: ["npx"],
     quickStarts: [],
     servers: [],
     scripts,

@@ -1,0 +1,1 @@
+export { runProgram } from "@knocker/core/program.js";
