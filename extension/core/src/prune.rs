@@ -176,17 +176,15 @@ impl Store {
         filter: &str,
         now: i64,
     ) -> Result<PruneResult> {
-        let mut told = None;
-        let result = self.write(|| {
+        if bounds.dry_run {
+            let (_, pruned, more) = self.rehearse(work)?;
+            return Ok(PruneResult { prune_id: None, pruned, more, dry_run: true });
+        }
+        self.write(|| {
             let (kind, pruned, more) = work()?;
-            if bounds.dry_run {
-                told = Some(PruneResult { prune_id: None, pruned, more, dry_run: true });
-                return Err(Error::invalid("a dry run is taken back"));
-            }
             let prune_id = Some(self.record_prune(kind, filter, &pruned, now)?);
             Ok(PruneResult { prune_id, pruned, more, dry_run: false })
-        });
-        told.map_or(result, Ok)
+        })
     }
 
     pub(crate) fn record_prune(&self, kind: &str, filter: &str, pruned: &Pruned, now: i64) -> Result<i64> {

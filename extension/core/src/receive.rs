@@ -178,6 +178,10 @@ impl Store {
         let queue = endpoint.queue();
         for (event, item) in events.iter().zip(items) {
             if event.duplicate {
+                // A batch that names one event twice repeats nothing, where it is the one that creates it.
+                if range.is_some_and(|(first, last)| (first..=last).contains(&event.id)) {
+                    continue;
+                }
                 self.link_redelivery(event.id, delivery_id, item.span.as_ref(), now)?;
                 if endpoint.config.on_redelivery == OnRedelivery::RequeueDead {
                     self.revive_if_dead(event.id, now)?;
@@ -200,7 +204,7 @@ impl Store {
     }
 
     /// Dedupe relies on `_knocker_events_key`. Looking first keeps the ids without gaps: an insert that meets a conflict uses one up. The
-    /// delivery and the job of a new event do not exist yet; they are filled in after.
+    /// delivery and the job of a new event do not exist yet; both are filled in with one UPDATE, before anybody reads them.
     fn insert_or_find_event(&self, endpoint_id: i64, item: &Item, now: i64) -> Result<ReceivedEvent> {
         if let Some(key) = &item.key {
             let sql = "SELECT id FROM main._knocker_events WHERE endpoint_id = ?1 AND key = ?2";
@@ -251,8 +255,7 @@ impl Store {
     fn link_redelivery(&self, event_id: i64, delivery_id: i64, span: Option<&Range<usize>>, now: i64) -> Result<()> {
         // A batch may name one event twice; the first place is as good as the second.
         let sql = "INSERT OR IGNORE INTO main._knocker_redeliveries (event_id, delivery_id, received_at, item_start, item_length)
-                   SELECT ?1, ?2, ?3, ?4, ?5
-                   WHERE NOT EXISTS (SELECT 1 FROM main._knocker_events WHERE id = ?1 AND delivery_id IN (0, ?2))";
+                   VALUES (?1, ?2, ?3, ?4, ?5)";
         let (start, length) = span_columns(span);
         self.run(sql, (event_id, delivery_id, now, start, length))?;
         Ok(())

@@ -43,17 +43,9 @@ impl Store {
     /// Runs `work` so that all of it happens or none: in its own `BEGIN IMMEDIATE … COMMIT` in autocommit, in a savepoint inside the
     /// caller's transaction, which a failure leaves open and as it was.
     pub fn atomic<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
-        let (begin, commit, undo) = if self.conn.is_autocommit() {
-            ("BEGIN IMMEDIATE", "COMMIT", "ROLLBACK")
-        } else {
-            ("SAVEPOINT knocker", "RELEASE knocker", "ROLLBACK TO knocker")
-        };
-        let mut scope = Scope::prepare(&self.conn, commit, undo)?;
-        self.conn.prepare_cached(begin)?.execute([]).map_err(explain_nesting)?;
-        scope.open = true;
+        let scope = Scope::open(&self.conn)?;
         let value = work()?;
-        scope.commit.execute([]).map_err(explain_nesting)?;
-        scope.open = false;
+        scope.commit()?;
         Ok(value)
     }
 
@@ -63,6 +55,13 @@ impl Store {
             self.require_schema()?;
             work()
         })
+    }
+
+    /// As [`Store::write`], and takes back what was done: what is told is what would happen.
+    pub(crate) fn rehearse<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
+        let _taken_back = Scope::open(&self.conn)?;
+        self.require_schema()?;
+        work()
     }
 }
 
@@ -81,9 +80,23 @@ struct Scope<'c> {
 }
 
 impl<'c> Scope<'c> {
-    fn prepare(conn: &'c Connection, commit: &str, undo: &str) -> Result<Self> {
+    fn open(conn: &'c Connection) -> Result<Self> {
+        let (begin, commit, undo) = if conn.is_autocommit() {
+            ("BEGIN IMMEDIATE", "COMMIT", "ROLLBACK")
+        } else {
+            ("SAVEPOINT knocker", "RELEASE knocker", "ROLLBACK TO knocker")
+        };
         let forced = conn.prepare_cached("UPDATE main._knocker_schema SET version = version WHERE 0").ok();
-        Ok(Self { conn, commit: conn.prepare_cached(commit)?, undo: conn.prepare_cached(undo)?, forced, open: false })
+        let mut scope = Self { conn, commit: conn.prepare_cached(commit)?, undo: conn.prepare_cached(undo)?, forced, open: false };
+        conn.prepare_cached(begin)?.execute([]).map_err(explain_nesting)?;
+        scope.open = true;
+        Ok(scope)
+    }
+
+    fn commit(mut self) -> Result<()> {
+        self.commit.execute([]).map_err(explain_nesting)?;
+        self.open = false;
+        Ok(())
     }
 }
 
@@ -108,9 +121,10 @@ impl Drop for Scope<'_> {
 }
 
 /// SQLite refuses a COMMIT, and inside a transaction a SAVEPOINT, while the statement that called us is itself writing:
-/// `INSERT … SELECT knocker_receive(…)`.
+/// `INSERT … SELECT knocker_receive(…)`. Its code for that is the one of a held lock, so that its words have to tell them apart.
 fn explain_nesting(error: rusqlite::Error) -> Error {
-    if error.to_string().contains("SQL statements in progress") {
+    let is_busy = error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy);
+    if is_busy && error.to_string().contains("SQL statements in progress") {
         return Error::new(Code::NestedStatement, "a Knocker function that writes was called from inside a statement that writes");
     }
     error.into()

@@ -6,13 +6,10 @@ use knocker_core::conditions::Conditions;
 use crate::context::Context;
 use crate::failure::Result;
 use crate::filter::{OUTCOMES, Period};
-use crate::rows::{List, Row};
+use crate::lookup::require_event;
+use crate::rows::{DELIVERY_COLUMNS, List, Row};
 use crate::table::{Table, faint, number, optional, status, text};
-use crate::{moment, printable, show};
-
-/// Every column but headers and body, which are read for one delivery only.
-pub const COLUMNS: &str = "id, endpoint, outcome, event_id, reason, detail, provider_event_id, provider_delivery_id, method, url, body_size, \
-     body_sha256, received_at";
+use crate::{moment, printable};
 
 /// Which deliveries.
 #[derive(clap::Args)]
@@ -49,7 +46,7 @@ pub fn run(context: &Context, args: &Args) -> Result {
         conditions.add("endpoint = {}", name.clone());
     }
     if let Some(event_id) = args.event {
-        show::require_event(&store, event_id)?;
+        require_event(&store, event_id)?;
         conditions.add("id IN (SELECT delivery_id FROM knocker_event_deliveries WHERE event_id = {})", event_id);
     }
     if let Some(since) = args.period.since {
@@ -61,7 +58,8 @@ pub fn run(context: &Context, args: &Args) -> Result {
     if let Some(id) = args.before {
         conditions.add("id < {}", id);
     }
-    let list = List { columns: COLUMNS, view: "knocker_deliveries", conditions, one_of: ("outcome", &args.outcome), limit: args.limit };
+    let list =
+        List { columns: DELIVERY_COLUMNS, view: "knocker_deliveries", conditions, one_of: ("outcome", &args.outcome), limit: args.limit };
     let deliveries = list.read(store.conn())?;
     if context.out.json() {
         return context.out.documents(&deliveries);

@@ -7,13 +7,9 @@ use knocker_core::conditions::Conditions;
 use crate::context::Context;
 use crate::failure::Result;
 use crate::filter::{Period, STATUSES};
-use crate::rows::{List, Row};
+use crate::rows::{EVENT_COLUMNS, List, Row};
 use crate::table::{Table, faint, number, optional, status, text};
 use crate::{moment, printable};
-
-/// Every column but the body, which is read for one event only.
-pub const COLUMNS: &str = "id, endpoint, type, key, status, attempts, max_attempts, reason, delivery_id, deliveries, received_at, \
-     last_delivery_at, next_attempt_at, ended_at";
 
 /// Which events.
 #[derive(clap::Args)]
@@ -61,7 +57,7 @@ pub fn run(context: &Context, args: &Args) -> Result {
     if let Some(id) = args.before {
         conditions.add("id < {}", id);
     }
-    let list = List { columns: COLUMNS, view: "knocker_events", conditions, one_of: ("status", &args.status), limit: args.limit };
+    let list = List { columns: EVENT_COLUMNS, view: "knocker_events", conditions, one_of: ("status", &args.status), limit: args.limit };
     let events = list.read(store.conn())?;
     if context.out.json() {
         return context.out.documents(&events);

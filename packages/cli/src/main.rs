@@ -12,6 +12,7 @@ mod events;
 mod failure;
 mod filter;
 mod init;
+mod lookup;
 mod moment;
 mod operate;
 mod options;

@@ -16,6 +16,14 @@ const JSON_COLUMNS: &[&str] = &["backoff", "headers", "options", "policy"];
 /// Options that are agreed words of a handshake: stored, but not for everyone who looks at a list.
 const HIDDEN_OPTIONS: &[&str] = &["verify_token"];
 
+/// Every column of `knocker_events` but the body, which is read for one event only.
+pub const EVENT_COLUMNS: &str = "id, endpoint, type, key, status, attempts, max_attempts, reason, delivery_id, deliveries, received_at, \
+     last_delivery_at, next_attempt_at, ended_at";
+
+/// Every column of `knocker_deliveries` but headers and body, which are read for one delivery only.
+pub const DELIVERY_COLUMNS: &str = "id, endpoint, outcome, event_id, reason, detail, provider_event_id, provider_delivery_id, method, url, body_size, \
+     body_sha256, received_at";
+
 /// A row with its column names, in the order of the columns.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Row(Vec<(String, Value)>);
@@ -152,7 +160,6 @@ mod tests {
     use knocker_core::Store;
 
     use super::*;
-    use crate::{deliveries, events};
 
     #[test]
     fn blobs_are_text_where_they_can_be_and_base64_elsewhere() {
@@ -185,10 +192,10 @@ mod tests {
             list.statements().into_iter().map(plan_of).collect()
         };
         let outcomes = ["duplicate", "invalid", "handshake", "too_large", "disabled"];
-        for plan in plans(deliveries::COLUMNS, "knocker_deliveries", "outcome", &outcomes) {
+        for plan in plans(DELIVERY_COLUMNS, "knocker_deliveries", "outcome", &outcomes) {
             assert!(plan.contains("SEARCH d USING INDEX _knocker_deliveries_outcome"), "{plan}");
         }
-        for plan in plans(events::COLUMNS, "knocker_events", "status", &["failed", "dead", "ignored"]) {
+        for plan in plans(EVENT_COLUMNS, "knocker_events", "status", &["failed", "dead", "ignored"]) {
             assert!(plan.contains("SCAN e USING INDEX _knocker_events_"), "{plan}");
         }
     }

@@ -2,13 +2,13 @@
 
 use clap::Subcommand;
 use comfy_table::Cell;
-use knocker_core::{Code, Error, Store};
-use rusqlite::OptionalExtension;
+use knocker_core::Store;
 use serde_json::{Value, json};
 
 use crate::context::Context;
 use crate::failure::{Exit, Failure, Result};
-use crate::rows::{Row, select};
+use crate::lookup::{body, find};
+use crate::rows::{DELIVERY_COLUMNS, EVENT_COLUMNS, Row, select};
 use crate::table::{Table, faint, number, optional, status, text};
 use crate::{deliveries, events, moment, printable};
 
@@ -138,14 +138,12 @@ pub fn attempt_table(attempts: &[Row], subject: &str) -> Table {
 
 fn deliveries_of(store: &Store, event_id: i64) -> Result<Vec<Row>> {
     let ids = "SELECT delivery_id FROM knocker_event_deliveries WHERE event_id = ?1";
-    let columns = deliveries::COLUMNS;
-    select(store.conn(), &format!("SELECT {columns} FROM knocker_deliveries WHERE id IN ({ids}) ORDER BY id"), [event_id])
+    select(store.conn(), &format!("SELECT {DELIVERY_COLUMNS} FROM knocker_deliveries WHERE id IN ({ids}) ORDER BY id"), [event_id])
 }
 
 fn events_of(store: &Store, delivery_id: i64) -> Result<Vec<Row>> {
     let ids = "SELECT event_id FROM knocker_event_deliveries WHERE delivery_id = ?1";
-    let columns = events::COLUMNS;
-    select(store.conn(), &format!("SELECT {columns} FROM knocker_events WHERE id IN ({ids}) ORDER BY id"), [delivery_id])
+    select(store.conn(), &format!("SELECT {EVENT_COLUMNS} FROM knocker_events WHERE id IN ({ids}) ORDER BY id"), [delivery_id])
 }
 
 fn attempts(store: &Store, event_id: i64) -> Result<Vec<Row>> {
@@ -183,28 +181,5 @@ fn print_body(context: &Context, store: &Store, view: &str, id: i64) -> Result {
             let hint = "A delivery that was too large, or came while the endpoint was disabled, is kept without its body.";
             Err(Failure::new(Exit::NotFound, format!("the body of {id} is not stored"), hint))
         }
-    }
-}
-
-/// Refuses an id that no event has.
-pub fn require_event(store: &Store, id: i64) -> Result {
-    let found = store.conn().query_row("SELECT 1 FROM knocker_events WHERE id = ?1", [id], |_| Ok(())).optional()?;
-    found.ok_or_else(|| unknown("knocker_events", id))
-}
-
-fn find(store: &Store, view: &str, id: i64) -> Result<Row> {
-    let row = select(store.conn(), &format!("SELECT * FROM {view} WHERE id = ?1"), [id])?.pop();
-    row.ok_or_else(|| unknown(view, id))
-}
-
-fn body(store: &Store, view: &str, id: i64) -> Result<Option<Vec<u8>>> {
-    let row = store.conn().query_row(&format!("SELECT body FROM {view} WHERE id = ?1"), [id], |row| row.get(0)).optional()?;
-    row.ok_or_else(|| unknown(view, id))
-}
-
-fn unknown(view: &str, id: i64) -> Failure {
-    match view {
-        "knocker_events" => Error::new(Code::UnknownEvent, format!("there is no event {id}")).into(),
-        _ => Error::new(Code::UnknownDelivery, format!("there is no delivery {id}")).into(),
     }
 }

@@ -13,7 +13,7 @@ use super::orders;
 use super::webhooks::Webhook;
 use crate::failure::Result;
 use crate::output::Output;
-use crate::rows::{Row, select};
+use crate::rows::{DELIVERY_COLUMNS, EVENT_COLUMNS, Row, select};
 use crate::table::{Table, number, text};
 use crate::{deliveries, events, printable, show, stats};
 
@@ -59,8 +59,8 @@ impl<'a> Story<'a> {
     /// Everything that the file holds now.
     pub fn outcome(&self, store: &Store, expectations: &Expectations, took: Duration) -> Result {
         let rows = |columns: &str, view: &str| select(store.conn(), &format!("SELECT {columns} FROM {view} ORDER BY id"), []);
-        let deliveries = rows(deliveries::COLUMNS, "knocker_deliveries")?;
-        let events = rows(events::COLUMNS, "knocker_events")?;
+        let deliveries = rows(DELIVERY_COLUMNS, "knocker_deliveries")?;
+        let events = rows(EVENT_COLUMNS, "knocker_events")?;
         let attempts = rows("*", "knocker_attempts")?;
         let orders = orders(store)?;
         let stats = store.stats(system_now())?;
