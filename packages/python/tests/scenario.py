@@ -9,6 +9,7 @@ from typing import Any
 import knocker
 from knocker.testing import sign
 from matching import Json, compare, plain, raw_body
+from operations import OPERATIONS, check_arguments
 
 
 def request_of(given: Json, body: bytes) -> knocker.WebhookRequest:
@@ -45,6 +46,7 @@ class Scenario:
             "retention": self.filtered("retention", "policy"),
             "select": self.select,
         }
+        assert set(self.operations) == set(OPERATIONS), "an operation of the contract that this package lacks, or one that it does not know"
 
     def step(self, step: Json) -> None:
         """Runs a step and compares what comes out with what it says."""
@@ -67,6 +69,7 @@ class Scenario:
 
     def perform(self, step: Json) -> Json:
         """What the operation of a step gives."""
+        check_arguments(step["op"], step.get("args", {}))
         arguments = {key: self.resolve(value) for key, value in step.get("args", {}).items()}
         try:
             return plain(self.operations[step["op"]](**arguments))

@@ -14,6 +14,7 @@ import knocker
 from conformance_counts import write_count
 from knocker.testing import FrozenClock
 from matching import Json, raw_body
+from operations import OPERATIONS
 from scenario import Scenario, request_of
 
 CONFORMANCE = Path(__file__).resolve().parents[3] / "extension" / "conformance"
@@ -99,6 +100,10 @@ def test_lifecycle(file: Path, content: Json, case: Json, hooks: knocker.Hooks, 
         except AssertionError as problem:
             raise AssertionError(f"step {number} ({step['op']}): {problem}") from problem
     RAN.append(f"lifecycle/{file.name}: {case['name']}")
+
+
+def test_every_operation_of_the_contract_is_in_the_data() -> None:
+    assert {step["op"] for _, _, case in LIFECYCLE for step in case["steps"]} == set(OPERATIONS)
 
 
 def test_every_case_ran() -> None:

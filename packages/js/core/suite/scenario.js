@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 
 import { compare, onlyKeys } from "./matching.js";
+import { checkArguments, checkOperations } from "./operations.js";
 import { collect, failure, file } from "./workplace.js";
 
 const STEP_KEYS = ["op", "now", "args", "expect", "expect_error", "save"];
@@ -22,8 +23,8 @@ export async function play(runtime, { steps }, { values = {} }) {
 
 /** One operation, and what must come of it. `names` are those of values that were kept. */
 export async function playStep({ knocker }, operations, step, names, at) {
+  checkArguments(step.op, step.args ?? {}, at);
   const operation = operations[step.op];
-  assert.ok(operation, `the data files name an operation that is not known here: ${step.op}`);
   const args = resolve(step.args ?? {}, names);
   if (step.expect_error !== undefined) {
     const error = await failure(async () => operation(args));
@@ -97,7 +98,7 @@ export function operationsOf({ open, testing }, hooks, now) {
     );
   }
 
-  return {
+  const operations = {
     endpoint,
     receive({ endpoint, request, secrets: given, ...body }) {
       secrets = given;
@@ -133,6 +134,8 @@ export function operationsOf({ open, testing }, hooks, now) {
     stats: () => hooks.stats(),
     select,
   };
+  checkOperations(operations);
+  return operations;
 }
 
 /** An event as a row of `knocker_jobs` has it. */
