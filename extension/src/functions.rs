@@ -1,12 +1,12 @@
 //! The scalar functions: each reads its arguments, calls one method of the store, and returns a number or JSON.
 
-use knocker_core::attempt::FailOptions;
+use knocker_core::attempt::FailedOptions;
 use knocker_core::claim::{ClaimFilter, DueFilter};
-use knocker_core::ingest::Fields;
-use knocker_core::operate::{Action, OperateOptions};
+use knocker_core::ingest::IngestFields;
+use knocker_core::operate::{Action, ActionOptions};
 use knocker_core::providers::{self, Secrets};
 use knocker_core::request::Request;
-use knocker_core::retention::Policy;
+use knocker_core::retention::RetentionPolicy;
 use knocker_core::signatures::{self, Signature};
 use knocker_core::{Error, Result, Store};
 use rusqlite::Connection;
@@ -27,14 +27,14 @@ const HANDLERS: &[(&str, Handler)] = &[
     ("knocker_receive", receive),
     ("knocker_judge", judge),
     ("knocker_attest", |store, args| {
-        let fields = Fields::parse(args.text(1)?)?;
+        let fields = IngestFields::parse(args.text(1)?)?;
         // Nothing of it depends on the clock; the argument is there for the sake of one form.
         args.now(3)?;
         Ok(Value::Blob(store.attest(args.text(0)?, &fields, args.bytes(2)?)?))
     }),
     ("knocker_store", |store, args| to_json(&store.store(args.text(0)?, args.bytes(1)?, args.now(2)?)?)),
     ("knocker_ingest", |store, args| {
-        let fields = Fields::parse(args.text(1)?)?;
+        let fields = IngestFields::parse(args.text(1)?)?;
         to_json(&store.ingest(args.text(0)?, &fields, args.bytes(2)?, args.now(3)?)?)
     }),
     ("knocker_verify", |_, args| verify(args)),
@@ -81,7 +81,7 @@ const HANDLERS: &[(&str, Handler)] = &[
     ("knocker_prune_events", |store, args| to_json(&store.prune_events(args.text(0)?, args.now(1)?)?)),
     ("knocker_prune_deliveries", |store, args| to_json(&store.prune_deliveries(args.text(0)?, args.now(1)?)?)),
     ("knocker_retention", |store, args| {
-        let policy = Policy::parse(args.text(0)?)?;
+        let policy = RetentionPolicy::parse(args.text(0)?)?;
         store.retention(&policy, args.now(1)?)?;
         to_json(&policy)
     }),
@@ -151,7 +151,7 @@ fn sign(args: &Arguments) -> Result<Value> {
 
 fn failed(store: &Store, args: &Arguments) -> Result<Value> {
     let (options, now) = args.option_and_now(4)?;
-    let options = options.map(FailOptions::parse).transpose()?.unwrap_or_default();
+    let options = options.map(FailedOptions::parse).transpose()?.unwrap_or_default();
     let (job_id, worker, error) = (args.whole(0)?, args.text(1)?, args.text(2)?);
     to_json(&store.failed(job_id, worker, error, args.whole(3)?, &options, now)?)
 }
@@ -161,8 +161,8 @@ fn operate(store: &Store, args: &Arguments, action: Action) -> Result<Value> {
     to_json(&store.operate(action, args.whole(0)?, None, &operate_options(options)?, now)?)
 }
 
-fn operate_options(options: Option<&str>) -> Result<OperateOptions> {
-    Ok(options.map(OperateOptions::parse).transpose()?.unwrap_or_default())
+fn operate_options(options: Option<&str>) -> Result<ActionOptions> {
+    Ok(options.map(ActionOptions::parse).transpose()?.unwrap_or_default())
 }
 
 fn operate_where(store: &Store, args: &Arguments, action: Action) -> Result<Value> {

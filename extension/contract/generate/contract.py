@@ -35,6 +35,7 @@ class Contract:
     """``contract.json``."""
 
     def __init__(self, root: Path = ROOT) -> None:
+        self.root = root
         self.data = json.loads((root / "extension/contract/contract.json").read_text())
         self.lists: dict[str, Named] = {one["name"]: one for one in self.data["lists"]}
         self.records: dict[str, Named] = {one["name"]: one for one in self.data["records"]}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 from contract import Contract, Spelling, camel, pascal
 
@@ -32,6 +34,7 @@ def files(contract: Contract) -> dict[str, str]:
 
 def table(contract: Contract) -> Iterator[list[str]]:
     """The rows."""
+    rust = rust_names(contract.root)
     views = {view["record"]: view["name"] for view in contract.data["views"]}
     concepts = {concept["name"] for concept in contract.data["concepts"]}
     for concept in contract.data["concepts"]:
@@ -41,13 +44,12 @@ def table(contract: Contract) -> Iterator[list[str]]:
             # For tests: each package has a helper of its own kind.
             continue
         if name not in concepts:
-            rust = "" if name in views or name == "Verdict" else code(name)
-            yield typed("record", name, code(views.get(name, "")), rust, record["about"], contract)
+            yield typed("record", name, code(views.get(name, "")), rust.get(name, ""), record["about"], contract)
     for name, argument in contract.arguments.items():
         if name not in concepts:
-            yield typed("argument", name, "", "", argument["about"], contract)
+            yield typed("argument", name, "", rust.get(name, ""), argument["about"], contract)
     for name, one in contract.lists.items():
-        yield typed("words", name, "", "", one["about"], contract)
+        yield typed("words", name, "", rust.get(name, ""), one["about"], contract)
     for function in contract.data["functions"]:
         if "method" not in function:
             continue
@@ -60,11 +62,17 @@ def table(contract: Contract) -> Iterator[list[str]]:
         ]  # fmt: skip
     for error in contract.errors:
         name = f"{error['class']}Error"
-        rust = code(f"Code::{error['class']}") if error["of"] == "extension" else ""
         yield [
-            "error", code(error["code"]), rust, code(name), code(name), code(f"Err{error['class']}"), code(f"Knocker::{name}"), code(f"Knocker.{name}"),
+            "error", code(error["code"]), rust.get(error["code"], ""), code(name), code(name), code(f"Err{error['class']}"), code(f"Knocker::{name}"), code(f"Knocker.{name}"),
             contract.told(error["about"], SPELLING),
         ]  # fmt: skip
+
+
+def rust_names(root: Path) -> dict[str, str]:
+    """The types that the core has, and the variants of its codes."""
+    sources = "".join(path.read_text() for path in (root / "extension/core/src").rglob("*.rs"))
+    types = {name: code(name) for name in re.findall(r"\b(?:struct|enum) (\w+)", sources)}
+    return types | {name: code(f"Code::{variant}") for variant, name in re.findall(r'(\w+) = "(\w+)", \w+, (?:true|false),', sources)}
 
 
 def typed(what: str, name: str, sql: str, rust: str, about: str, contract: Contract) -> list[str]:

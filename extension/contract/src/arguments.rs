@@ -1,6 +1,6 @@
 //! JSON arguments, from the forms that the core checks them with.
 
-use knocker_core::endpoint::Config;
+use knocker_core::endpoint::EndpointSettings;
 use knocker_core::forms::{Form, Key, Kind, Preset};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -36,7 +36,7 @@ struct ArgumentKey {
 /// All of them.
 pub fn arguments() -> Vec<Argument> {
     // What the core fills in where a setting is left out.
-    let settings = serde_json::to_value(Config::default()).expect("settings are plain JSON");
+    let settings = serde_json::to_value(EndpointSettings::default()).expect("settings are plain JSON");
     let argument = |form: &&Form| {
         let defaults = match form.name {
             "EndpointSettings" => &settings,

@@ -2,7 +2,7 @@
 
 use knocker_core::backoff::Backoff;
 use knocker_core::contract::{AttemptResult, DeliveryOutcome, EventStatus, OnRedelivery, PruneKind, Reason, Unhandled};
-use knocker_core::retention::Policy;
+use knocker_core::retention::RetentionPolicy;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde::Serialize;
 
@@ -196,7 +196,7 @@ struct PolicyRecord {
     /// The name of the endpoint; null for the policy of every endpoint without its own.
     endpoint: Option<String>,
     /// What it says.
-    policy: Policy,
+    policy: RetentionPolicy,
     /// When its next pass is due.
     next_run_at: i64,
 }

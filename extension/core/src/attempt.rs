@@ -34,7 +34,7 @@ impl<'a> Attempt<'a> {
 
 /// How a failed attempt goes on.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct FailOptions {
+pub struct FailedOptions {
     /// Seconds until the next attempt, instead of the backoff.
     pub retry_after_s: Option<f64>,
     /// No further attempt.
@@ -55,7 +55,7 @@ form! {
     }
 }
 
-impl FailOptions {
+impl FailedOptions {
     /// Reads `{"retry_after_s", "dead", "no_handler"}`.
     pub fn parse(json: &str) -> Result<Self> {
         let given = Arguments::parse("options", json, &FAIL_OPTIONS)?;
@@ -98,7 +98,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Code::LeaseLost`].
-    pub fn failed(&self, job_id: i64, worker: &str, error: &str, duration_ms: i64, options: &FailOptions, now: i64) -> Result<Failure> {
+    pub fn failed(&self, job_id: i64, worker: &str, error: &str, duration_ms: i64, options: &FailedOptions, now: i64) -> Result<Failure> {
         check_duration(duration_ms)?;
         let error = shorten(error);
         self.write(|| {

@@ -7,7 +7,7 @@ use crate::conditions::Conditions;
 use crate::error::{Error, Result};
 use crate::forms::{Kind, form};
 use crate::lifecycle::EventStatus;
-use crate::operate::{Action, OperateOptions, names};
+use crate::operate::{Action, ActionOptions, names};
 use crate::selection::{Bounds, DEFAULT_LIMIT, MAX_LIMIT};
 use crate::store::Store;
 
@@ -59,7 +59,7 @@ impl Store {
             return Err(Error::invalid("filter: say which events: status, endpoint, type, since or until is required"));
         }
         let bounds = Bounds::of(&given)?;
-        let options = OperateOptions { force: given.boolean("force")?.unwrap_or(false) };
+        let options = ActionOptions { force: given.boolean("force")?.unwrap_or(false) };
         // Force lets a filter name further statuses; one that names none is about the same events as ever.
         let rule = action.happening().rule();
         let leaves = names(rule.leaves);

@@ -7,38 +7,21 @@ use schemars::SchemaGenerator;
 use crate::attempt::{self, Failure};
 use crate::bulk::{self, BulkResult};
 use crate::forms::Form;
-use crate::operate::{self, Operated, ReplayedDelivery};
+use crate::operate::{self, ReplayedDelivery, Transition};
 use crate::providers::Item;
 use crate::prune::{self, PruneResult};
-use crate::receive::Receipt;
-use crate::request::{self, Response};
-use crate::retention::{self, Policy, Retained};
+use crate::receipt::Receipt;
+use crate::request::{self, WebhookResponse};
+use crate::retention::{self, RetentionPass, RetentionPolicy};
 use crate::stats::Stats;
 use crate::words::words;
 use crate::{claim, endpoint, ingest};
 
+pub use crate::endpoint::{OnRedelivery, Unhandled};
 pub use crate::lifecycle::{AttemptResult, EventStatus};
 pub use crate::providers::Reason;
-
-words! {
-    /// What became of a receipt.
-    pub enum ReceiptOutcome {
-        /// It created an event, or several.
-        Accepted = "accepted",
-        /// Its events were there already.
-        Duplicate = "duplicate",
-        /// It did not prove itself.
-        Invalid = "invalid",
-        /// The provider asked whether somebody is there.
-        Handshake = "handshake",
-        /// Its body is larger than the endpoint takes; what is kept of it is size and SHA-256.
-        TooLarge = "too_large",
-        /// The endpoint is disabled.
-        Disabled = "disabled",
-        /// It was only counted, since the endpoint keeps as many refused receipts as it may.
-        Limited = "limited",
-    }
-}
+pub use crate::prune::PruneKind;
+pub use crate::receipt::ReceiptOutcome;
 
 words! {
     /// What became of a stored receipt.
@@ -68,40 +51,6 @@ words! {
     }
 }
 
-words! {
-    /// What a prune was.
-    pub enum PruneKind {
-        /// Of events.
-        Events = "events",
-        /// Of deliveries.
-        Deliveries = "deliveries",
-        /// A pass of a retention policy that deleted something; its filter is the policy.
-        Retention = "retention",
-    }
-}
-
-words! {
-    /// What becomes of an event that no handler wants.
-    pub enum Unhandled {
-        /// A failed attempt with the reason `no_handler`: another process, of a newer version perhaps, may have the handler.
-        Retry = "retry",
-        /// Dead with the reason `no_handler`, so that somebody looks.
-        Dead = "dead",
-        /// Ignored.
-        Ignore = "ignore",
-    }
-}
-
-words! {
-    /// What a duplicate does to its event.
-    pub enum OnRedelivery {
-        /// Nothing.
-        Keep = "keep",
-        /// Puts a dead event back in the queue.
-        RequeueDead = "requeue_dead",
-    }
-}
-
 /// Whether a request is what it claims to be.
 #[derive(schemars::JsonSchema)]
 #[allow(dead_code)]
@@ -117,7 +66,7 @@ struct Verdict {
     /// One for a single event, several for a batch, none for a handshake or a refusal.
     items: Vec<Item>,
     /// What the provider expects as the answer.
-    response: Response,
+    response: WebhookResponse,
 }
 
 /// A request as a provider would send it.
@@ -154,11 +103,11 @@ pub fn add_schemas(generator: &mut SchemaGenerator) {
     generator.subschema_for::<Verdict>();
     generator.subschema_for::<SignedRequest>();
     generator.subschema_for::<Failure>();
-    generator.subschema_for::<Operated>();
+    generator.subschema_for::<Transition>();
     generator.subschema_for::<ReplayedDelivery>();
     generator.subschema_for::<BulkResult>();
     generator.subschema_for::<PruneResult>();
-    generator.subschema_for::<Policy>();
-    generator.subschema_for::<Retained>();
+    generator.subschema_for::<RetentionPolicy>();
+    generator.subschema_for::<RetentionPass>();
     generator.subschema_for::<Stats>();
 }

@@ -17,6 +17,7 @@ use crate::providers::engine::digest::sha256_hex;
 use crate::providers::{self, Provider};
 use crate::store::Store;
 use crate::verifier::Verifier;
+use crate::words::words;
 
 form! {
     /// The settings of an endpoint; null stands for the default.
@@ -34,9 +35,9 @@ form! {
         /// Larger bodies are refused before verification. Where it is not set: the provider's documented maximum, at least this.
         "max_body_bytes": Kind::Whole(1, 100 * 1024 * 1024);
         /// What becomes of an event that no handler wants.
-        "unhandled": Kind::Choice("Unhandled", &["retry", "dead", "ignore"]);
+        "unhandled": Kind::Choice("Unhandled", Unhandled::NAMES);
         /// What a duplicate does to its event.
-        "on_redelivery": Kind::Choice("OnRedelivery", &["keep", "requeue_dead"]);
+        "on_redelivery": Kind::Choice("OnRedelivery", OnRedelivery::NAMES);
         /// Refused receipts that are stored in any hour; those beyond are only counted.
         "invalid_per_hour": Kind::Whole(0, 1_000_000_000);
         /// Refused deliveries that are kept in all; those beyond are only counted, until a prune or a retention policy makes room.
@@ -69,31 +70,31 @@ const COLUMNS: &str = "provider = ?2 ->> '$.provider', options = ?2 -> '$.option
 /// The longest name of an endpoint, in bytes.
 const LONGEST_NAME: usize = 64;
 
-/// What becomes of an event that no handler wants.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Unhandled {
-    /// A failed attempt with the reason `no_handler`: another process, of a newer version perhaps, may have the handler.
-    Retry,
-    /// Dead with reason `no_handler`, so that somebody looks.
-    Dead,
-    /// Ignored.
-    Ignore,
+words! {
+    /// What becomes of an event that no handler wants.
+    pub enum Unhandled {
+        /// A failed attempt with the reason `no_handler`: another process, of a newer version perhaps, may have the handler.
+        Retry = "retry",
+        /// Dead with the reason `no_handler`, so that somebody looks.
+        Dead = "dead",
+        /// Ignored.
+        Ignore = "ignore",
+    }
 }
 
-/// What a duplicate does to its event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum OnRedelivery {
-    /// Nothing.
-    Keep,
-    /// Puts a dead event back in the queue.
-    RequeueDead,
+words! {
+    /// What a duplicate does to its event.
+    pub enum OnRedelivery {
+        /// Nothing.
+        Keep = "keep",
+        /// Puts a dead event back in the queue.
+        RequeueDead = "requeue_dead",
+    }
 }
 
 /// The settings of an endpoint, complete.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Config {
+pub struct EndpointSettings {
     /// The provider's canonical name; without one the endpoint takes trusted ingress only.
     pub provider: Option<String>,
     /// Options of the provider.
@@ -120,7 +121,7 @@ pub struct Config {
     pub max_batch_events: i64,
 }
 
-impl Default for Config {
+impl Default for EndpointSettings {
     fn default() -> Self {
         Self {
             provider: None,
@@ -147,7 +148,7 @@ pub struct Endpoint {
     /// Its name.
     pub name: String,
     /// Its settings.
-    pub config: Config,
+    pub config: EndpointSettings,
     /// What verifies its requests.
     pub(crate) verifier: Option<Verifier>,
     /// The stored text of `config`, to notice a change.
@@ -245,7 +246,7 @@ impl Store {
             (seen.changes, seen.read_at) = (changes, read_at);
             return Ok(seen.endpoint.clone());
         }
-        let config: Config = parse_stored(name, &text)?;
+        let config: EndpointSettings = parse_stored(name, &text)?;
         let verifier = config.provider.as_deref().map(|provider| Verifier::new(provider, &config.options)).transpose();
         let verifier = verifier.map_err(|error| damaged(name, error.message()))?;
         let mut fingerprint = sha256_hex(&[name.as_bytes(), b"\n", text.as_bytes()]);
@@ -288,7 +289,7 @@ impl Store {
         Ok(statement.query_row([name], |row| Ok((row.get(0)?, row.get(1)?))).optional()?)
     }
 
-    fn stored_endpoint(&self, name: &str) -> Result<Option<(i64, String, Config)>> {
+    fn stored_endpoint(&self, name: &str) -> Result<Option<(i64, String, EndpointSettings)>> {
         let Some((id, text)) = self.endpoint_text(name)? else { return Ok(None) };
         let config = parse_stored(name, &text)?;
         Ok(Some((id, text, config)))
@@ -312,7 +313,7 @@ impl Store {
     }
 }
 
-fn parse_stored(name: &str, text: &str) -> Result<Config> {
+fn parse_stored(name: &str, text: &str) -> Result<EndpointSettings> {
     serde_json::from_str(text).map_err(|error| damaged(name, &error.to_string()))
 }
 
@@ -333,8 +334,8 @@ fn check_name(name: &str) -> Result<()> {
     Ok(())
 }
 
-fn merge(stored: Option<&Config>, given: &Arguments) -> Result<Config> {
-    let defaults = Config::default();
+fn merge(stored: Option<&EndpointSettings>, given: &Arguments) -> Result<EndpointSettings> {
+    let defaults = EndpointSettings::default();
     let base = stored.unwrap_or(&defaults);
     let provider = match given.text("provider")? {
         Some(name) => Some(providers::find(&name)?.name.to_owned()),
@@ -355,7 +356,7 @@ fn merge(stored: Option<&Config>, given: &Arguments) -> Result<Config> {
     }
     let own_limit = body_limit(provider.as_deref())?;
     let limit = |key, stored, default| -> Result<i64> { Ok(pick(given, key, given.whole(key)?, stored, default)) };
-    Ok(Config {
+    Ok(EndpointSettings {
         provider,
         options,
         enabled: pick(given, "enabled", given.boolean("enabled")?, base.enabled, defaults.enabled),
@@ -380,7 +381,7 @@ fn merge(stored: Option<&Config>, given: &Arguments) -> Result<Config> {
 
 /// What an endpoint with this provider takes where nobody said: what the provider documents to send.
 fn body_limit(provider: Option<&str>) -> Result<i64> {
-    Ok(provider.map(providers::find).transpose()?.map_or(Config::default().max_body_bytes, Provider::default_body_limit))
+    Ok(provider.map(providers::find).transpose()?.map_or(EndpointSettings::default().max_body_bytes, Provider::default_body_limit))
 }
 
 /// The given value; the default for an explicit null; the stored one for an absent key.

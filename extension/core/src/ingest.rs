@@ -35,7 +35,7 @@ form! {
 
 /// What the caller of trusted ingress states about a request.
 #[derive(Debug, Clone, Default)]
-pub struct Fields {
+pub struct IngestFields {
     /// Only true creates an event.
     pub valid: bool,
     /// The event's type.
@@ -58,7 +58,7 @@ pub struct Fields {
     pub headers: Headers,
 }
 
-impl Fields {
+impl IngestFields {
     /// Reads the JSON argument of `knocker_ingest`.
     pub fn parse(json: &str) -> Result<Self> {
         let given = Arguments::parse("fields", json, &FIELDS)?;

@@ -12,10 +12,11 @@ use sha2::{Digest, Sha256};
 
 use crate::endpoint::Endpoint;
 use crate::error::{Code, Error, Result};
-use crate::ingest::Fields;
+use crate::ingest::IngestFields;
 use crate::providers::engine::digest::sha256_hex;
 use crate::providers::{Item, Outcome, Reason, Redacted, Secrets, Verdict};
-use crate::request::{Request, Response};
+use crate::receipt::ReceiptOutcome;
+use crate::request::{Request, WebhookResponse};
 
 /// The form of the bytes. Another one is judged again.
 const FORMAT: u32 = 2;
@@ -53,13 +54,13 @@ pub(crate) enum Judged {
 
 impl Judged {
     /// The outcome of a delivery.
-    pub fn name(self) -> &'static str {
+    pub fn told(self) -> ReceiptOutcome {
         match self {
-            Judged::Accepted => "accepted",
-            Judged::Invalid | Judged::WrongMethod => "invalid",
-            Judged::Handshake => "handshake",
-            Judged::TooLarge => "too_large",
-            Judged::Disabled => "disabled",
+            Judged::Accepted => ReceiptOutcome::Accepted,
+            Judged::Invalid | Judged::WrongMethod => ReceiptOutcome::Invalid,
+            Judged::Handshake => ReceiptOutcome::Handshake,
+            Judged::TooLarge => ReceiptOutcome::TooLarge,
+            Judged::Disabled => ReceiptOutcome::Disabled,
         }
     }
 }
@@ -89,7 +90,7 @@ pub struct Judgement<'r> {
     pub(crate) headers: Cow<'r, str>,
     pub(crate) body_size: usize,
     pub(crate) body_sha256: Option<String>,
-    pub(crate) response: Response,
+    pub(crate) response: WebhookResponse,
     /// How many bytes of a body follow the line; without a number there is none.
     kept: Option<usize>,
     #[serde(skip)]
@@ -121,7 +122,7 @@ impl<'r> Judgement<'r> {
     }
 
     /// The same for trusted ingress: `fields` state the verdict.
-    pub(crate) fn attested(endpoint: &Endpoint, request: &'r Request, fields: &'r Fields) -> Self {
+    pub(crate) fn attested(endpoint: &Endpoint, request: &'r Request, fields: &'r IngestFields) -> Self {
         let ids = |mut judgement: Self| {
             judgement.provider_event_id = fields.provider_event_id.as_deref().map(Cow::Borrowed);
             judgement.provider_delivery_id = fields.provider_delivery_id.as_deref().map(Cow::Borrowed);
@@ -132,12 +133,12 @@ impl<'r> Judgement<'r> {
         }
         let redacted = endpoint.redact(request);
         if !fields.valid {
-            let mut judgement = Self::new(endpoint, request, redacted, Judged::Invalid, Response::text(401, "refused"));
+            let mut judgement = Self::new(endpoint, request, redacted, Judged::Invalid, WebhookResponse::text(401, "refused"));
             judgement.reason = fields.reason.as_deref().map(Cow::Borrowed);
             judgement.detail = fields.detail.as_deref().map(Cow::Borrowed);
             return ids(judgement).within_limits();
         }
-        let response = endpoint.verifier.as_ref().map_or_else(|| Response::text(200, ""), |verifier| verifier.success_response());
+        let response = endpoint.verifier.as_ref().map_or_else(|| WebhookResponse::text(200, ""), |verifier| verifier.success_response());
         let item = Item { event_type: fields.event_type.clone(), key: fields.identity(), span: None };
         ids(Self::accepted(endpoint, request, redacted, vec![item], response)).with_short_texts()
     }
@@ -146,9 +147,9 @@ impl<'r> Judgement<'r> {
     /// something nobody sent.
     fn unread(endpoint: &Endpoint, request: &'r Request) -> Option<Self> {
         let (outcome, response) = if !endpoint.config.enabled {
-            (Judged::Disabled, Response::status(410))
+            (Judged::Disabled, WebhookResponse::status(410))
         } else if request.truncated || request.body.len() as i64 > endpoint.config.max_body_bytes {
-            (Judged::TooLarge, Response::text(413, "body too large"))
+            (Judged::TooLarge, WebhookResponse::text(413, "body too large"))
         } else {
             return None;
         };
@@ -177,7 +178,7 @@ impl<'r> Judgement<'r> {
         judgement.within_limits()
     }
 
-    fn accepted(endpoint: &Endpoint, request: &'r Request, redacted: Redacted<'r>, items: Vec<Item>, response: Response) -> Self {
+    fn accepted(endpoint: &Endpoint, request: &'r Request, redacted: Redacted<'r>, items: Vec<Item>, response: WebhookResponse) -> Self {
         let mut judgement = Self::new(endpoint, request, redacted, Judged::Accepted, response);
         let most = endpoint.config.max_batch_events;
         if items.len() as i64 > most {
@@ -190,7 +191,7 @@ impl<'r> Judgement<'r> {
         judgement
     }
 
-    fn new(endpoint: &Endpoint, request: &'r Request, redacted: Redacted<'r>, outcome: Judged, response: Response) -> Self {
+    fn new(endpoint: &Endpoint, request: &'r Request, redacted: Redacted<'r>, outcome: Judged, response: WebhookResponse) -> Self {
         Self {
             format: FORMAT,
             endpoint: Cow::Owned(endpoint.name.clone()),

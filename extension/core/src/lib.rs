@@ -15,7 +15,7 @@
 //!
 //! let request = Request::parse(r#"{"headers": {"x-token": "test-secret"}}"#, br#"{"id": 1}"#)?;
 //! let receipt = store.receive("orders", &request, &Secrets::parse(r#"["test-secret"]"#)?, now)?;
-//! assert_eq!(receipt.outcome, "accepted");
+//! assert_eq!(receipt.outcome.name(), "accepted");
 //! assert_eq!(store.stats(now)?.events.received, 1);
 //! # Ok(())
 //! # }
@@ -44,6 +44,7 @@ pub mod operate;
 pub mod providers;
 pub mod prune;
 mod queue;
+pub mod receipt;
 pub mod receive;
 pub mod refusals;
 pub mod request;

@@ -42,7 +42,7 @@ impl Action {
 
 /// How an operator's action is done.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct OperateOptions {
+pub struct ActionOptions {
     /// Also take an event that waits, or that a worker is working on: the worker finds its lease lost.
     pub force: bool,
 }
@@ -55,7 +55,7 @@ form! {
     }
 }
 
-impl OperateOptions {
+impl ActionOptions {
     /// Reads `{"force": true}`.
     pub fn parse(json: &str) -> Result<Self> {
         let given = Arguments::parse("options", json, &ACTION_OPTIONS)?;
@@ -66,8 +66,7 @@ impl OperateOptions {
 /// What became of the event.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "contract", derive(schemars::JsonSchema))]
-#[cfg_attr(feature = "contract", schemars(rename = "Transition"))]
-pub struct Operated {
+pub struct Transition {
     /// The event.
     pub event_id: i64,
     /// Its status now.
@@ -104,7 +103,7 @@ impl Store {
     ///
     /// # Errors
     /// [`Code::UnknownEvent`]; [`Code::BadState`] naming the event's status and what the action leaves.
-    pub fn operate(&self, action: Action, event_id: i64, reason: Option<&str>, options: &OperateOptions, now: i64) -> Result<Operated> {
+    pub fn operate(&self, action: Action, event_id: i64, reason: Option<&str>, options: &ActionOptions, now: i64) -> Result<Transition> {
         self.write(|| self.operate_within(action, event_id, reason, options, now))
     }
 
@@ -113,28 +112,28 @@ impl Store {
         action: Action,
         event_id: i64,
         reason: Option<&str>,
-        options: &OperateOptions,
+        options: &ActionOptions,
         now: i64,
-    ) -> Result<Operated> {
+    ) -> Result<Transition> {
         let state = self.settled_state(event_id, options, now)?;
         if action == Action::Ignore && state.status == EventStatus::Ignored {
-            return Ok(Operated { event_id, status: state.status, changed: false });
+            return Ok(Transition { event_id, status: state.status, changed: false });
         }
         check_state(action, event_id, state.status, options)?;
         if action == Action::Ignore {
             let reason = Some(reason.map_or("ignored by an operator", shorten));
             let status = self.transition(Happening::Ignore, state.moving(event_id), reason, JobMove::End, now)?;
-            return Ok(Operated { event_id, status, changed: true });
+            return Ok(Transition { event_id, status, changed: true });
         }
         let status = self.restart_event(action.happening(), event_id, &state, None, now)?;
-        Ok(Operated { event_id, status, changed: true })
+        Ok(Transition { event_id, status, changed: true })
     }
 
     /// Runs the handlers of that delivery's events again, on its own body.
     ///
     /// # Errors
     /// [`Code::UnknownDelivery`]; [`Code::BadState`] for a delivery without events or where one of them waits or runs already.
-    pub fn replay_delivery(&self, delivery_id: i64, options: &OperateOptions, now: i64) -> Result<ReplayedDelivery> {
+    pub fn replay_delivery(&self, delivery_id: i64, options: &ActionOptions, now: i64) -> Result<ReplayedDelivery> {
         self.write(|| {
             let event_ids = self.events_of_delivery(delivery_id)?;
             if event_ids.is_empty() {
@@ -177,7 +176,7 @@ impl Store {
 
     /// As [`Store::event_state`], after an attempt that ended without a verdict was recorded: an event whose worker let its lease run out is
     /// failed, for nobody is processing it. With force, so is one whose worker still holds it.
-    fn settled_state(&self, event_id: i64, options: &OperateOptions, now: i64) -> Result<EventState> {
+    fn settled_state(&self, event_id: i64, options: &ActionOptions, now: i64) -> Result<EventState> {
         let mut state = self.event_state(event_id)?;
         let Some(job_id) = state.job_id.filter(|_| state.status == EventStatus::Processing) else { return Ok(state) };
         if let Some(job) = self.ended_lease(job_id, now)? {
@@ -212,7 +211,7 @@ impl Store {
     }
 }
 
-fn check_state(action: Action, event_id: i64, status: EventStatus, options: &OperateOptions) -> Result<()> {
+fn check_state(action: Action, event_id: i64, status: EventStatus, options: &ActionOptions) -> Result<()> {
     let rule = action.happening().rule();
     if rule.leaves.contains(&status) || (options.force && rule.forced.contains(&status)) {
         return Ok(());

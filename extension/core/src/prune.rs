@@ -8,6 +8,7 @@ use crate::error::{Error, Result};
 use crate::forms::{Kind, Preset, form};
 use crate::selection::{Bounds, DEFAULT_LIMIT, MAX_LIMIT};
 use crate::store::Store;
+use crate::words::words;
 
 form! {
     /// Which ended events to delete, oldest first. One of `older_than_s` and `before` is required.
@@ -56,6 +57,18 @@ const PRUNABLE: &[&str] = &["handled", "ignored", "dead"];
 const PRUNED_BY_DEFAULT: &[&str] = &["handled", "ignored"];
 /// The outcomes of deliveries that are no event's payload.
 const LOOSE_OUTCOMES: &[&str] = &["invalid", "handshake", "too_large", "disabled", "duplicate"];
+
+words! {
+    /// What a prune was.
+    pub enum PruneKind {
+        /// Of events.
+        Events = "events",
+        /// Of deliveries.
+        Deliveries = "deliveries",
+        /// A pass of a retention policy that deleted something; its filter is the policy.
+        Retention = "retention",
+    }
+}
 
 /// How many rows went, counted as they were deleted.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -138,7 +151,7 @@ impl Store {
                     pruned.audits = audits;
                     more |= left;
                 }
-                Ok(("events", pruned, more))
+                Ok((PruneKind::Events, pruned, more))
             },
             filter,
             now,
@@ -161,7 +174,7 @@ impl Store {
                 let endpoint_id = endpoint.as_deref().map(|name| self.find_endpoint(name)).transpose()?.map(|endpoint| endpoint.id);
                 let selection = DeliverySelection { cutoff, outcomes, endpoint_id, end: None };
                 let (pruned, more) = self.delete_loose_deliveries(&selection, bounds.limit)?;
-                Ok(("deliveries", pruned, more))
+                Ok((PruneKind::Deliveries, pruned, more))
             },
             filter,
             now,
@@ -172,7 +185,7 @@ impl Store {
     fn prune(
         &self,
         bounds: &Bounds,
-        work: impl FnOnce() -> Result<(&'static str, Pruned, bool)>,
+        work: impl FnOnce() -> Result<(PruneKind, Pruned, bool)>,
         filter: &str,
         now: i64,
     ) -> Result<PruneResult> {
@@ -187,9 +200,9 @@ impl Store {
         })
     }
 
-    pub(crate) fn record_prune(&self, kind: &str, filter: &str, pruned: &Pruned, now: i64) -> Result<i64> {
+    pub(crate) fn record_prune(&self, kind: PruneKind, filter: &str, pruned: &Pruned, now: i64) -> Result<i64> {
         let sql = "INSERT INTO main._knocker_prunes (kind, filter, events, deliveries, attempts, audits, pruned_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
-        let values = (kind, filter, pruned.events, pruned.deliveries, pruned.attempts, pruned.audits, now);
+        let values = (kind.name(), filter, pruned.events, pruned.deliveries, pruned.attempts, pruned.audits, now);
         self.run(sql, values)?;
         Ok(self.conn().last_insert_rowid())
     }

@@ -4,62 +4,28 @@ use std::ops::Range;
 use std::sync::Arc;
 
 use rusqlite::OptionalExtension;
-use serde::Serialize;
 
 use crate::endpoint::{Endpoint, OnRedelivery, settings_changed};
 use crate::error::{Code, Result};
-use crate::ingest::Fields;
+use crate::ingest::IngestFields;
 use crate::judgement::{Judged, Judgement};
 use crate::lifecycle::{EventStatus, Happening};
 use crate::minutes::Tally;
 use crate::providers::{Item, Secrets};
-use crate::request::{Request, Response};
+use crate::receipt::{Receipt, ReceiptOutcome, ReceivedEvent};
+use crate::request::Request;
 use crate::store::Store;
 
-/// What became of one HTTP request: committed when you see it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[cfg_attr(feature = "contract", derive(schemars::JsonSchema))]
-pub struct Receipt {
-    /// The stored delivery; null where the limit on refused receipts left only a count, or the provider never sends with the request's method.
-    pub delivery_id: Option<i64>,
-    /// What became of it.
-    #[cfg_attr(feature = "contract", schemars(with = "crate::contract::ReceiptOutcome"))]
-    pub outcome: &'static str,
-    /// The first of `events`.
-    pub event_id: Option<i64>,
-    /// The events that this delivery created or repeated, in the order of the body.
-    pub events: Vec<ReceivedEvent>,
-    /// Why it was refused.
-    #[cfg_attr(feature = "contract", schemars(with = "Option<crate::providers::Reason>"))]
-    pub reason: Option<String>,
-    /// The same in one sentence.
-    pub detail: Option<String>,
-    /// What to answer.
-    pub response: Response,
-}
-
-/// An event of a receipt.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[cfg_attr(feature = "contract", derive(schemars::JsonSchema))]
-pub struct ReceivedEvent {
-    /// Its id.
-    pub id: i64,
-    /// Whether it was there before.
-    pub duplicate: bool,
-}
-
-impl Receipt {
-    /// That of a request with a method that the provider never sends with.
-    fn of_nothing_stored(judgement: &Judgement) -> Self {
-        Self {
-            delivery_id: None,
-            outcome: judgement.outcome.name(),
-            event_id: None,
-            events: Vec::new(),
-            reason: judgement.reason.as_deref().map(str::to_owned),
-            detail: judgement.detail.as_deref().map(str::to_owned),
-            response: judgement.response.clone(),
-        }
+/// The receipt of a request with a method that the provider never sends with.
+fn of_nothing_stored(judgement: &Judgement) -> Receipt {
+    Receipt {
+        delivery_id: None,
+        outcome: judgement.outcome.told(),
+        event_id: None,
+        events: Vec::new(),
+        reason: judgement.reason.as_deref().map(str::to_owned),
+        detail: judgement.detail.as_deref().map(str::to_owned),
+        response: judgement.response.clone(),
     }
 }
 
@@ -79,7 +45,7 @@ impl Store {
     ///
     /// # Errors
     /// `unknown_endpoint`, `invalid_argument`, and the errors of a failing database.
-    pub fn ingest(&self, endpoint: &str, fields: &Fields, body: &[u8], now: i64) -> Result<Receipt> {
+    pub fn ingest(&self, endpoint: &str, fields: &IngestFields, body: &[u8], now: i64) -> Result<Receipt> {
         let request = fields.request(body)?;
         self.judged_and_stored(endpoint, |endpoint| Ok(Judgement::attested(endpoint, &request, fields)), now)
     }
@@ -97,7 +63,7 @@ impl Store {
     ///
     /// # Errors
     /// As [`Store::ingest`].
-    pub fn attest(&self, endpoint: &str, fields: &Fields, body: &[u8]) -> Result<Vec<u8>> {
+    pub fn attest(&self, endpoint: &str, fields: &IngestFields, body: &[u8]) -> Result<Vec<u8>> {
         let request = fields.request(body)?;
         self.judged(endpoint, |endpoint| Ok(Judgement::attested(endpoint, &request, fields).to_bytes()))
     }
@@ -156,7 +122,7 @@ impl Store {
             judgement.require_current(&endpoint).inspect_err(|_| settings_changed())?;
             match judgement.outcome {
                 Judged::Accepted => self.store_events(&endpoint, judgement, now),
-                Judged::WrongMethod => Ok(Receipt::of_nothing_stored(judgement)),
+                Judged::WrongMethod => Ok(of_nothing_stored(judgement)),
                 _ => self.store_refusal(&endpoint, judgement, now),
             }
         })
@@ -173,7 +139,7 @@ impl Store {
         let mut created = events.iter().filter(|event| !event.duplicate).map(|event| event.id);
         // Ascending, because they were inserted one after the other under the write lock.
         let range = created.next().map(|first| (first, created.next_back().unwrap_or(first)));
-        let outcome = if range.is_none() && !events.is_empty() { "duplicate" } else { "accepted" };
+        let outcome = if range.is_none() && !events.is_empty() { ReceiptOutcome::Duplicate } else { ReceiptOutcome::Accepted };
         let delivery_id = self.insert_delivery(endpoint.id, judgement, outcome, range, now)?;
         let queue = endpoint.queue();
         for (event, item) in events.iter().zip(items) {
@@ -224,7 +190,7 @@ impl Store {
         &self,
         endpoint_id: i64,
         judgement: &Judgement,
-        outcome: &str,
+        outcome: ReceiptOutcome,
         created: Option<(i64, i64)>,
         now: i64,
     ) -> Result<i64> {
@@ -233,7 +199,7 @@ impl Store {
                    VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)";
         let values = rusqlite::params![
             endpoint_id,
-            outcome,
+            outcome.name(),
             created.map(|range| range.0),
             created.map(|range| range.1),
             judgement.reason,

@@ -5,13 +5,13 @@
 //! room is as large as the settings say, the others a tenth of that. Of the second a tenth is filled in an hour, so that a short flood leaves room
 //! for what comes after it; the third is closed to strangers by the option `verify_token`.
 
-use crate::endpoint::{Config, Endpoint};
+use crate::endpoint::{Endpoint, EndpointSettings};
 use crate::error::Result;
 use crate::judgement::{Judged, Judgement};
 use crate::minutes::Tally;
 use crate::providers::{self, Provider};
-use crate::receive::Receipt;
-use crate::request::Response;
+use crate::receipt::{Receipt, ReceiptOutcome};
+use crate::request::WebhookResponse;
 use crate::store::Store;
 
 /// Of a kind of refusal (outcome and reason) so many are kept also where the room is full: a new kind must be seen.
@@ -37,8 +37,7 @@ struct Kept {
 /// What an endpoint keeps of refused deliveries, of which strangers can send as many as they like.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
 #[cfg_attr(feature = "contract", derive(schemars::JsonSchema))]
-#[cfg_attr(feature = "contract", schemars(rename = "RefusedKept"))]
-pub struct RefusedStats {
+pub struct RefusedKept {
     /// Rows.
     pub kept: i64,
     /// Bytes of their columns.
@@ -47,7 +46,7 @@ pub struct RefusedStats {
     pub full: bool,
 }
 
-impl std::iter::Sum for RefusedStats {
+impl std::iter::Sum for RefusedKept {
     fn sum<I: Iterator<Item = Self>>(figures: I) -> Self {
         figures.fold(Self::default(), |sum, one| Self {
             kept: sum.kept + one.kept,
@@ -62,13 +61,13 @@ type Kind = (String, String, Kept);
 
 impl Room {
     /// What is kept in it.
-    fn kept(self, config: &Config, kinds: &[Kind]) -> Kept {
+    fn kept(self, config: &EndpointSettings, kinds: &[Kind]) -> Kept {
         let of_room = kinds.iter().filter(|(outcome, ..)| Room::of(config, outcome) == self);
         of_room.fold(Kept::default(), |sum, (.., kept)| Kept { n: sum.n + kept.n, bytes: sum.bytes + kept.bytes })
     }
 
     /// The room of a delivery with this outcome.
-    fn of(config: &Config, outcome: &str) -> Self {
+    fn of(config: &EndpointSettings, outcome: &str) -> Self {
         match outcome {
             "too_large" => Room::TooLarge,
             "handshake" if brings_secret(config) => Room::Handshakes,
@@ -77,7 +76,7 @@ impl Room {
     }
 
     /// Rows and bytes.
-    fn bounds(self, config: &Config) -> (i64, i64) {
+    fn bounds(self, config: &EndpointSettings) -> (i64, i64) {
         let (rows, bytes) = (config.max_refused, config.max_refused_bytes);
         match self {
             Room::Strangers => (rows, bytes),
@@ -89,7 +88,7 @@ impl Room {
     }
 
     /// Rows that are stored in any hour, and what says so.
-    fn hourly(self, config: &Config) -> (i64, &'static str) {
+    fn hourly(self, config: &EndpointSettings) -> (i64, &'static str) {
         let setting = (config.invalid_per_hour, "invalid_per_hour");
         match self {
             Room::Strangers => setting,
@@ -119,14 +118,14 @@ impl Room {
 }
 
 /// Whether a handshake with this endpoint's provider carries the secret of what follows.
-fn brings_secret(config: &Config) -> bool {
+fn brings_secret(config: &EndpointSettings) -> bool {
     config.provider.as_deref().is_some_and(|name| providers::find(name).is_ok_and(Provider::handshake_brings_secret))
 }
 
 impl Store {
     /// Stores a delivery without event, unless the endpoint has had more of them this hour than it takes, or keeps as many as it may.
     pub(crate) fn store_refusal(&self, endpoint: &Endpoint, judgement: &Judgement, now: i64) -> Result<Receipt> {
-        let room = Room::of(&endpoint.config, judgement.outcome.name());
+        let room = Room::of(&endpoint.config, judgement.outcome.told().name());
         let limited = self.limit_reached(endpoint, judgement, room, now)?;
         let stored = i64::from(limited.is_none());
         let tally = Tally {
@@ -150,13 +149,13 @@ impl Store {
         if let Some(detail) = limited {
             let response = match judgement.outcome {
                 // The secret that came with it would be lost: the sender is to try again.
-                Judged::Handshake if room == Room::Handshakes => Response::status(503).with_header("retry-after", "3600"),
-                Judged::Invalid => Response::text(judgement.response.status, "refused"),
+                Judged::Handshake if room == Room::Handshakes => WebhookResponse::status(503).with_header("retry-after", "3600"),
+                Judged::Invalid => WebhookResponse::text(judgement.response.status, "refused"),
                 _ => judgement.response.clone(),
             };
-            return Ok(Receipt { detail: Some(detail), ..nothing_but("limited", response) });
+            return Ok(Receipt { detail: Some(detail), ..nothing_but(ReceiptOutcome::Limited, response) });
         }
-        let outcome = judgement.outcome.name();
+        let outcome = judgement.outcome.told();
         let delivery_id = self.insert_delivery(endpoint.id, judgement, outcome, None, now)?;
         // The same sum as in the trigger _knocker_refusal_deleted, which takes it away again.
         let sql = "INSERT INTO main._knocker_refusals (endpoint_id, outcome, reason, n, bytes)
@@ -186,7 +185,7 @@ impl Store {
             return Ok(Some(format!("more than {per_hour} {what} this hour ({setting}); this one was only counted{advice}")));
         }
         let kinds = self.kept_refusals(endpoint.id)?;
-        let kind = (judgement.outcome.name(), judgement.reason.as_deref().unwrap_or_default());
+        let kind = (judgement.outcome.told().name(), judgement.reason.as_deref().unwrap_or_default());
         let samples = kinds.iter().find(|(outcome, reason, _)| (outcome.as_str(), reason.as_str()) == kind).map_or(0, |(.., kept)| kept.n);
         let Kept { n, bytes } = room.kept(config, &kinds);
         let (most, most_bytes) = room.bounds(config);
@@ -213,9 +212,9 @@ impl Store {
     }
 
     /// The figures of an endpoint.
-    pub(crate) fn refused_stats(&self, endpoint_id: i64, config: &Config) -> Result<RefusedStats> {
+    pub(crate) fn refused_stats(&self, endpoint_id: i64, config: &EndpointSettings) -> Result<RefusedKept> {
         let kinds = self.kept_refusals(endpoint_id)?;
-        let mut stats = RefusedStats::default();
+        let mut stats = RefusedKept::default();
         for room in [Room::Strangers, Room::TooLarge, Room::Handshakes] {
             let kept = room.kept(config, &kinds);
             let (most, most_bytes) = room.bounds(config);

@@ -250,8 +250,7 @@ impl<'de> Deserialize<'de> for Headers {
 /// An HTTP response that an adapter sends as it is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, serde::Deserialize)]
 #[cfg_attr(feature = "contract", derive(schemars::JsonSchema))]
-#[cfg_attr(feature = "contract", schemars(rename = "WebhookResponse"))]
-pub struct Response {
+pub struct WebhookResponse {
     /// The status code.
     pub status: u16,
     /// Header names in lower case, with their values.
@@ -271,7 +270,7 @@ fn object_as_pairs<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<(Co
     Ok(headers.0.into_iter().map(|(name, value)| (Cow::Owned(name), value)).collect())
 }
 
-impl Response {
+impl WebhookResponse {
     /// A status without a body.
     pub fn status(status: u16) -> Self {
         Self { status, headers: Vec::new(), body: String::new() }

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::arguments::Arguments;
 use crate::error::{Code, Error, Result};
 use crate::forms::{Kind, Preset, form};
-use crate::prune::{DeliverySelection, EventSelection, LONGEST_AGE_S, Pruned};
+use crate::prune::{DeliverySelection, EventSelection, LONGEST_AGE_S, PruneKind, Pruned};
 use crate::selection::{DEFAULT_LIMIT, MAX_LIMIT};
 use crate::store::Store;
 
@@ -37,8 +37,7 @@ const EVERYWHERE: i64 = 0;
 /// How long rows are kept. An age of null keeps them for ever.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "contract", derive(schemars::JsonSchema))]
-#[cfg_attr(feature = "contract", schemars(rename = "RetentionPolicy"))]
-pub struct Policy {
+pub struct RetentionPolicy {
     /// The endpoint; null for every one without its own policy.
     pub endpoint: Option<String>,
     /// Age of handled events, in seconds since their last activity.
@@ -57,7 +56,7 @@ pub struct Policy {
     pub limit: i64,
 }
 
-impl Policy {
+impl RetentionPolicy {
     /// Reads the JSON argument of `knocker_retention`.
     pub fn parse(json: &str) -> Result<Self> {
         let given = Arguments::parse("policy", json, &POLICY)?;
@@ -86,8 +85,7 @@ impl Policy {
 /// What a pass did.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "contract", derive(schemars::JsonSchema))]
-#[cfg_attr(feature = "contract", schemars(rename = "RetentionPass"))]
-pub struct Retained {
+pub struct RetentionPass {
     /// Whether a pass was due.
     pub ran: bool,
     /// What went.
@@ -102,7 +100,7 @@ impl Store {
     ///
     /// # Errors
     /// `unknown_endpoint`, and the errors of a failing database.
-    pub fn retention(&self, policy: &Policy, now: i64) -> Result<()> {
+    pub fn retention(&self, policy: &RetentionPolicy, now: i64) -> Result<()> {
         self.write(|| {
             let endpoint_id = match &policy.endpoint {
                 Some(name) => self.find_endpoint(name)?.id,
@@ -124,19 +122,19 @@ impl Store {
     ///
     /// # Errors
     /// Those of a failing database.
-    pub fn retain(&self, now: i64) -> Result<Retained> {
+    pub fn retain(&self, now: i64) -> Result<RetentionPass> {
         self.require_schema()?;
         if self.due_policies(now)?.is_empty() {
-            return Ok(Retained::default());
+            return Ok(RetentionPass::default());
         }
         self.write(|| {
-            let mut done = Retained::default();
+            let mut done = RetentionPass::default();
             for (endpoint_id, text) in self.due_policies(now)? {
-                let policy: Policy = serde_json::from_str(&text)
+                let policy: RetentionPolicy = serde_json::from_str(&text)
                     .map_err(|error| Error::new(Code::Corrupt, format!("a stored retention policy is damaged: {error}")))?;
                 let (pruned, more) = self.run_policy(endpoint_id, &policy, now)?;
                 if pruned != Pruned::default() {
-                    self.record_prune("retention", &text, &pruned, now)?;
+                    self.record_prune(PruneKind::Retention, &text, &pruned, now)?;
                 }
                 let next = if more { now } else { now + policy.interval_s * 1000 };
                 let sql = "UPDATE main._knocker_policies SET next_run_at = ?2 WHERE endpoint_id = ?1";
@@ -159,7 +157,7 @@ impl Store {
     }
 
     /// One pass of a policy. Its limit is one of the pass, however many endpoints it is about, so that none holds the write lock for long.
-    fn run_policy(&self, endpoint_id: i64, policy: &Policy, now: i64) -> Result<(Pruned, bool)> {
+    fn run_policy(&self, endpoint_id: i64, policy: &RetentionPolicy, now: i64) -> Result<(Pruned, bool)> {
         let cutoff = |age: i64| now - age * 1000;
         let ages = [("handled", policy.handled_s), ("ignored", policy.ignored_s), ("dead", policy.dead_s)];
         // Where each walk ends depends on the age alone, so it is looked up once for all endpoints.

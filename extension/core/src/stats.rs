@@ -2,17 +2,16 @@
 
 use serde::Serialize;
 
-use crate::endpoint::{Config, damaged, queue_name};
+use crate::endpoint::{EndpointSettings, damaged, queue_name};
 use crate::error::Result;
 use crate::minutes::Tally;
-use crate::refusals::RefusedStats;
+use crate::refusals::RefusedKept;
 use crate::store::Store;
 
 /// Events by status.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[cfg_attr(feature = "contract", derive(schemars::JsonSchema))]
-#[cfg_attr(feature = "contract", schemars(rename = "EventCounts"))]
-pub struct StatusCounts {
+pub struct EventCounts {
     /// Waiting for their first attempt.
     pub received: i64,
     /// Being worked on.
@@ -27,7 +26,7 @@ pub struct StatusCounts {
     pub ignored: i64,
 }
 
-impl StatusCounts {
+impl EventCounts {
     fn add(&mut self, status: &str, n: i64) {
         match status {
             "received" => self.received += n,
@@ -52,13 +51,13 @@ pub struct EndpointStats {
     /// Whether it takes receipts.
     pub enabled: bool,
     /// Events by status.
-    pub events: StatusCounts,
+    pub events: EventCounts,
     /// How long the longest-waiting due job has been due, in milliseconds.
     pub oldest_waiting_ms: Option<i64>,
     /// What happened in the last hour.
     pub last_hour: Tally,
     /// What is kept of refused deliveries.
-    pub refused: RefusedStats,
+    pub refused: RefusedKept,
 }
 
 /// The figures of a database.
@@ -68,7 +67,7 @@ pub struct Stats {
     /// By endpoint, in the order of creation.
     pub endpoints: Vec<EndpointStats>,
     /// Events by status over all endpoints.
-    pub events: StatusCounts,
+    pub events: EventCounts,
     /// The longest over all endpoints.
     pub oldest_waiting_ms: Option<i64>,
     /// The sum over all endpoints.
@@ -87,7 +86,7 @@ impl Store {
         let database_bytes = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size";
         let mut stats = Stats {
             endpoints: Vec::new(),
-            events: StatusCounts::default(),
+            events: EventCounts::default(),
             oldest_waiting_ms: None,
             last_hour: Tally::default(),
             database_bytes: self.conn().prepare_cached(database_bytes)?.query_row([], |row| row.get(0))?,
@@ -99,7 +98,7 @@ impl Store {
                 endpoint: name,
                 provider: config.provider,
                 enabled: config.enabled,
-                events: StatusCounts::default(),
+                events: EventCounts::default(),
                 last_hour: self.last_hour(id, now)?,
                 refused,
             };
@@ -117,7 +116,7 @@ impl Store {
         Ok(stats)
     }
 
-    fn configured_endpoints(&self) -> Result<Vec<(i64, String, Config)>> {
+    fn configured_endpoints(&self) -> Result<Vec<(i64, String, EndpointSettings)>> {
         let mut statement = self.conn().prepare_cached("SELECT id, name, config FROM main._knocker_endpoints ORDER BY id")?;
         let mut rows = statement.query([])?;
         let mut endpoints = Vec::new();

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use crate::endpoint::Endpoint;
 use crate::error::{Error, Result};
 use crate::providers::{self, Options, Provider, Redacted, Secrets, Verdict};
-use crate::request::{Request, Response};
+use crate::request::{Request, WebhookResponse};
 
 /// A provider with the options of one endpoint.
 #[derive(Debug, Clone)]
@@ -34,7 +34,7 @@ impl Verifier {
         self.provider.redact(&self.options, request)
     }
 
-    pub fn success_response(&self) -> Response {
+    pub fn success_response(&self) -> WebhookResponse {
         self.provider.success_response(&self.options)
     }
 }

@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 
 use knocker_core::claim::ClaimFilter;
-use knocker_core::operate::{Action, OperateOptions};
+use knocker_core::operate::{Action, ActionOptions};
 use knocker_core::schema::VERSION;
 use knocker_core::{Code, Store};
 use rusqlite::Connection;
@@ -56,7 +56,7 @@ fn a_stored_file_of_every_version_upgrades_to_the_schema_of_a_new_one_and_works_
         assert_eq!(integrity, "ok");
 
         let dead: i64 = old.conn().query_row("SELECT min(id) FROM knocker_events WHERE status = 'dead'", [], |row| row.get(0)).unwrap();
-        old.operate(Action::Requeue, dead, None, &OperateOptions::default(), NOW).unwrap();
+        old.operate(Action::Requeue, dead, None, &ActionOptions::default(), NOW).unwrap();
         let leased = old.claim("upgraded", 100, 60, &ClaimFilter::default(), NOW).unwrap();
         assert!(leased > 0);
         let job: i64 = old
@@ -144,7 +144,7 @@ fn a_missing_table_is_named_by_every_call_and_by_bootstrap() {
     store.endpoint("orders", "{}", NOW).unwrap();
     for table in ["_knocker_minutes", "_knocker_deliveries", "_honker_live"] {
         store.conn().execute_batch(&format!("DROP TABLE {table}")).unwrap();
-        let fields = knocker_core::ingest::Fields::parse(r#"{"valid": true}"#).unwrap();
+        let fields = knocker_core::ingest::IngestFields::parse(r#"{"valid": true}"#).unwrap();
         for error in [store.bootstrap(NOW).unwrap_err(), store.ingest("orders", &fields, b"", NOW).unwrap_err()] {
             assert_eq!(error.code(), Code::SchemaIncomplete, "{error}");
         }
@@ -182,7 +182,7 @@ fn rows_that_were_edited_by_hand_are_told_by_name() {
     let folder = TempDir::new().unwrap();
     let store = file(&folder, "edited.db");
     store.bootstrap(NOW).unwrap();
-    let fields = knocker_core::ingest::Fields::parse(r#"{"valid": true}"#).unwrap();
+    let fields = knocker_core::ingest::IngestFields::parse(r#"{"valid": true}"#).unwrap();
     for (name, edit) in [
         ("cut", "UPDATE _knocker_endpoints SET config = '{' WHERE name = 'cut'"),
         ("mistaken", "UPDATE _knocker_endpoints SET config = json_set(config, '$.max_attempts', 'many') WHERE name = 'mistaken'"),
@@ -195,9 +195,9 @@ fn rows_that_were_edited_by_hand_are_told_by_name() {
     }
     store.endpoint("gone", "{}", NOW).unwrap();
     let event = store.ingest("gone", &fields, b"", NOW).unwrap().event_id.unwrap();
-    store.operate(Action::Ignore, event, None, &OperateOptions::default(), NOW).unwrap();
+    store.operate(Action::Ignore, event, None, &ActionOptions::default(), NOW).unwrap();
     store.conn().execute_batch("DELETE FROM _knocker_endpoints WHERE name = 'gone'").unwrap();
-    let error = store.operate(Action::Requeue, event, None, &OperateOptions::default(), NOW).unwrap_err();
+    let error = store.operate(Action::Requeue, event, None, &ActionOptions::default(), NOW).unwrap_err();
     assert_eq!(error.code(), Code::Corrupt, "{error}");
 }
 
@@ -225,20 +225,20 @@ fn a_pragma_that_makes_every_write_give_a_row_does_no_harm() {
 /// A story through every kind of statement: receive, fail, die, requeue, handle, replay, ignore, prune.
 fn works(store: &Store) {
     store.endpoint("orders", r#"{"max_attempts": 1}"#, NOW).unwrap();
-    let fields = knocker_core::ingest::Fields::parse(r#"{"valid": true, "key": "k"}"#).unwrap();
+    let fields = knocker_core::ingest::IngestFields::parse(r#"{"valid": true, "key": "k"}"#).unwrap();
     let event = store.ingest("orders", &fields, b"body", NOW).unwrap().event_id.unwrap();
-    assert_eq!(store.ingest("orders", &fields, b"body", NOW).unwrap().outcome, "duplicate");
-    let refused = knocker_core::ingest::Fields::parse(r#"{"valid": false, "reason": "bad_signature"}"#).unwrap();
-    assert_eq!(store.ingest("orders", &refused, b"body", NOW).unwrap().outcome, "invalid");
+    assert_eq!(store.ingest("orders", &fields, b"body", NOW).unwrap().outcome.name(), "duplicate");
+    let refused = knocker_core::ingest::IngestFields::parse(r#"{"valid": false, "reason": "bad_signature"}"#).unwrap();
+    assert_eq!(store.ingest("orders", &refused, b"body", NOW).unwrap().outcome.name(), "invalid");
     let claim = || {
         assert_eq!(store.claim("w", 1, 60, &ClaimFilter::default(), NOW).unwrap(), 1);
         store.conn().query_row("SELECT job_id FROM main.knocker_jobs WHERE worker = 'w'", [], |row| row.get::<_, i64>(0)).unwrap()
     };
     assert_eq!(store.failed(claim(), "w", "boom", 1, &Default::default(), NOW).unwrap().status.name(), "dead");
-    store.operate(Action::Requeue, event, None, &OperateOptions::default(), NOW).unwrap();
+    store.operate(Action::Requeue, event, None, &ActionOptions::default(), NOW).unwrap();
     store.handled(claim(), "w", 1, NOW).unwrap();
-    store.operate(Action::Replay, event, None, &OperateOptions::default(), NOW).unwrap();
-    store.operate(Action::Ignore, event, None, &OperateOptions::default(), NOW).unwrap();
+    store.operate(Action::Replay, event, None, &ActionOptions::default(), NOW).unwrap();
+    store.operate(Action::Ignore, event, None, &ActionOptions::default(), NOW).unwrap();
     let later = NOW + 10_000;
     let pruned = store.prune_deliveries(r#"{"older_than_s": 1}"#, later).unwrap().pruned;
     assert_eq!((pruned.events, pruned.deliveries), (0, 2));

@@ -1,7 +1,7 @@
 //! `knocker replay`, `requeue` and `ignore`: one event by its id, or many by a filter.
 
 use knocker_core::bulk::BulkResult;
-use knocker_core::operate::{Action, OperateOptions};
+use knocker_core::operate::{Action, ActionOptions};
 
 use crate::confirm::Consent;
 use crate::context::Context;
@@ -47,8 +47,8 @@ pub struct Selection {
 }
 
 impl Selection {
-    fn options(&self) -> OperateOptions {
-        OperateOptions { force: self.force }
+    fn options(&self) -> ActionOptions {
+        ActionOptions { force: self.force }
     }
 }
 

@@ -1,6 +1,6 @@
 //! `knocker retention` and `knocker retain`.
 
-use knocker_core::retention::{Policy, Retained};
+use knocker_core::retention::{RetentionPass, RetentionPolicy};
 
 use crate::context::Context;
 use crate::failure::{Failure, Result};
@@ -67,7 +67,7 @@ pub fn run(context: &Context, args: &Args) -> Result {
         return Err(Failure::usage("a policy without an age keeps everything", hint));
     }
     given.set("endpoint", args.endpoint.clone()).set("interval_s", args.interval).set("limit", args.limit);
-    let policy = Policy::parse(&given.to_document())?;
+    let policy = RetentionPolicy::parse(&given.to_document())?;
     context.store()?.retention(&policy, context.now)?;
     if context.out.json() {
         return context.out.document(&policy);
@@ -112,7 +112,7 @@ pub fn retain(context: &Context) -> Result {
     if context.out.json() {
         return context.out.document(&retained);
     }
-    let Retained { ran, pruned, more } = retained;
+    let RetentionPass { ran, pruned, more } = retained;
     if !ran {
         return context.out.line("no pass is due");
     }

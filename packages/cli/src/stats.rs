@@ -1,6 +1,6 @@
 //! `knocker stats`.
 
-use knocker_core::stats::{EndpointStats, Stats, StatusCounts};
+use knocker_core::stats::{EndpointStats, EventCounts, Stats};
 
 use crate::context::Context;
 use crate::failure::Result;
@@ -27,7 +27,7 @@ pub fn run(context: &Context) -> Result {
 pub fn event_table(stats: &Stats) -> Table {
     let mut table = Table::new(&["endpoint", "received", "processing", "failed", "handled", "dead", "ignored", "waiting"]);
     for figures in with_sum(stats) {
-        let StatusCounts { received, processing, failed, handled, dead, ignored } = figures.events;
+        let EventCounts { received, processing, failed, handled, dead, ignored } = figures.events;
         table.row([
             text(if figures.enabled { figures.endpoint } else { format!("{} (disabled)", figures.endpoint) }),
             number(received),

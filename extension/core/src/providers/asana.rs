@@ -8,7 +8,7 @@ use super::provider::{Handshake, Provider, Scheme};
 use super::redelivery::{DAY, Grain, Proof, Redelivery, Repeat, Retries};
 use super::secrets::Secrets;
 use super::verdict::{Outcome, Verdict};
-use crate::request::Response;
+use crate::request::WebhookResponse;
 
 pub(crate) static ASANA: Provider = Provider {
     name: "asana",
@@ -52,7 +52,7 @@ fn echo_secret(context: &Context, _: &Secrets) -> Option<Verdict> {
     if !is_plain || context.first_header(SIGNATURE.header).is_some() {
         return None;
     }
-    Some(Verdict { outcome: Outcome::Handshake, response: Response::text(200, "").with_header("x-hook-secret", secret) })
+    Some(Verdict { outcome: Outcome::Handshake, response: WebhookResponse::text(200, "").with_header("x-hook-secret", secret) })
 }
 
 #[cfg(test)]

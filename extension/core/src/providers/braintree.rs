@@ -13,7 +13,7 @@ use super::redelivery::{DAY, Grain, Proof, Redelivery, Repeat, Retries};
 use super::secrets::{Secrets, is_blank};
 use super::verdict::{Item, Outcome, Reason, Signed, Verdict};
 use crate::error::{Error, Result};
-use crate::request::Response;
+use crate::request::WebhookResponse;
 
 pub(crate) static BRAINTREE: Provider = Provider {
     name: "braintree",
@@ -69,7 +69,7 @@ fn answer_challenge(context: &Context, secrets: &Secrets) -> Option<Verdict> {
     }
     let (public, private) = secrets.usable().find_map(keys)?;
     let signature = Encoding::Hex.encode(digest(private, &[challenge.as_bytes()]).bytes());
-    Some(Verdict { outcome: Outcome::Handshake, response: Response::text(200, format!("{public}|{signature}")) })
+    Some(Verdict { outcome: Outcome::Handshake, response: WebhookResponse::text(200, format!("{public}|{signature}")) })
 }
 
 fn verify<'s>(context: &Context, secrets: &'s Secrets) -> Checked<&'s str> {

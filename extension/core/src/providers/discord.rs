@@ -11,7 +11,7 @@ use super::engine::timestamp::{Future, Place, Timestamp, Unit};
 use super::options::OptionSpec;
 use super::provider::{Handshake, Provider, Reply, Scheme};
 use super::redelivery::{Grain, MINUTE, Proof, Redelivery, Repeat, Retries};
-use crate::request::Response;
+use crate::request::WebhookResponse;
 
 pub(crate) static DISCORD: Provider = Provider {
     name: "discord",
@@ -56,27 +56,27 @@ fn kind(context: &Context) -> (Option<i64>, bool) {
     (found[0].and_then(|number| number.integer()), found[1].is_some_and(|event| event.is_object()))
 }
 
-fn pong(context: &Context, _: &str) -> Option<Response> {
+fn pong(context: &Context, _: &str) -> Option<WebhookResponse> {
     match kind(context) {
-        (Some(0), _) => Some(Response::text(204, "")),
+        (Some(0), _) => Some(WebhookResponse::text(204, "")),
         (Some(1), false) => Some(json(r#"{"type":1}"#)),
         _ => None,
     }
 }
 
 /// Tells the user to wait: the handler answers later through the interaction's token.
-fn acknowledge(context: &Context) -> Response {
+fn acknowledge(context: &Context) -> WebhookResponse {
     match kind(context) {
         (Some(3), false) => json(r#"{"type":6}"#),
         // Suggestions cannot come later, so there are none.
         (Some(4), false) => json(r#"{"type":8,"data":{"choices":[]}}"#),
         (Some(_), false) => json(r#"{"type":5}"#),
-        _ => Response::text(204, ""),
+        _ => WebhookResponse::text(204, ""),
     }
 }
 
-fn json(body: &str) -> Response {
-    Response { body: body.into(), ..Response::json(200, &serde_json::Value::Null) }
+fn json(body: &str) -> WebhookResponse {
+    WebhookResponse { body: body.into(), ..WebhookResponse::json(200, &serde_json::Value::Null) }
 }
 
 #[cfg(test)]

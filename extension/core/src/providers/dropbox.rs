@@ -8,7 +8,7 @@ use super::provider::{Handshake, Provider, Scheme};
 use super::redelivery::{Grain, Proof, Redelivery, Repeat, Retries};
 use super::secrets::Secrets;
 use super::verdict::{Outcome, Verdict};
-use crate::request::Response;
+use crate::request::WebhookResponse;
 
 pub(crate) static DROPBOX: Provider = Provider {
     name: "dropbox",
@@ -36,7 +36,7 @@ fn answer_challenge(context: &Context, _: &Secrets) -> Option<Verdict> {
         return None;
     }
     let challenge = form::value(context.request.query().as_bytes(), "challenge")?;
-    let response = Response::text(200, challenge).with_header("x-content-type-options", "nosniff");
+    let response = WebhookResponse::text(200, challenge).with_header("x-content-type-options", "nosniff");
     Some(Verdict { outcome: Outcome::Handshake, response })
 }
 

@@ -9,7 +9,7 @@ use super::provider::{Handshake, Provider, Scheme};
 use super::redelivery::{Grain, Proof, Redelivery, Repeat, Retries};
 use super::secrets::Secrets;
 use super::verdict::{Outcome, Verdict};
-use crate::request::Response;
+use crate::request::WebhookResponse;
 
 pub(crate) static INTERCOM: Provider = Provider {
     name: "intercom",
@@ -38,7 +38,7 @@ pub(crate) static INTERCOM: Provider = Provider {
 
 /// A HEAD request asks only whether somebody is there.
 pub(super) fn answer_head(context: &Context, _: &Secrets) -> Option<Verdict> {
-    context.is_method("HEAD").then(|| Verdict { outcome: Outcome::Handshake, response: Response::text(200, "") })
+    context.is_method("HEAD").then(|| Verdict { outcome: Outcome::Handshake, response: WebhookResponse::text(200, "") })
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use super::redact::Redaction;
 use super::redelivery::{DAY, Grain, Proof, Redelivery, Repeat, Retries};
 use super::secrets::Secrets;
 use super::verdict::{Item, Outcome, Reason, Verdict};
-use crate::request::Response;
+use crate::request::WebhookResponse;
 
 pub(crate) static META: Provider = Provider {
     name: "meta",
@@ -63,7 +63,7 @@ fn subscribe(context: &Context, _: &Secrets) -> Option<Verdict> {
     }
     let refuse = |detail: &str| Verdict {
         outcome: Outcome::Refused { reason: Reason::NotAllowed, detail: detail.into() },
-        response: Response::text(403, "forbidden"),
+        response: WebhookResponse::text(403, "forbidden"),
     };
     let Some(expected) = context.options.text("verify_token") else {
         return Some(refuse("a subscription was asked for and the option verify_token is not set"));
@@ -72,7 +72,7 @@ fn subscribe(context: &Context, _: &Secrets) -> Option<Verdict> {
     if !Digest::of_token(expected).matches_token(&given) {
         return Some(refuse("hub.verify_token is not the option verify_token"));
     }
-    let response = Response::text(200, parameter("hub.challenge").unwrap_or_default());
+    let response = WebhookResponse::text(200, parameter("hub.challenge").unwrap_or_default());
     Some(Verdict { outcome: Outcome::Handshake, response })
 }
 

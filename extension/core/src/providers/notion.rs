@@ -10,7 +10,7 @@ use super::provider::{Handshake, Provider, Scheme};
 use super::redelivery::{DAY, Grain, Proof, Redelivery, Repeat, Retries};
 use super::secrets::Secrets;
 use super::verdict::{Outcome, Verdict};
-use crate::request::Response;
+use crate::request::WebhookResponse;
 
 pub(crate) static NOTION: Provider = Provider {
     name: "notion",
@@ -50,7 +50,7 @@ fn take_token(context: &Context, secrets: &Secrets) -> Option<Verdict> {
         return None;
     }
     let token = Json::parse(context.body())?.get("verification_token")?.string()?;
-    (!token.is_empty()).then(|| Verdict { outcome: Outcome::Handshake, response: Response::text(200, "") })
+    (!token.is_empty()).then(|| Verdict { outcome: Outcome::Handshake, response: WebhookResponse::text(200, "") })
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use super::redelivery::{Grain, Proof, Redelivery, Repeat, Retries};
 use super::secrets::Secrets;
 use super::verdict::{Outcome, Signed, Verdict};
 use crate::error::Result;
-use crate::request::Response;
+use crate::request::WebhookResponse;
 
 pub(crate) static OKTA: Provider = Provider {
     name: "okta",
@@ -61,7 +61,7 @@ fn answer_challenge(context: &Context, secrets: &Secrets) -> Option<Verdict> {
         scheme.verify(context, secrets).ok()?;
     }
     let challenge = context.header("X-Okta-Verification-Challenge").ok()??;
-    let response = Response::json(200, &serde_json::json!({ "verification": challenge }));
+    let response = WebhookResponse::json(200, &serde_json::json!({ "verification": challenge }));
     context.is_method("GET").then_some(Verdict { outcome: Outcome::Handshake, response })
 }
 

@@ -22,7 +22,7 @@ use super::redelivery::Redelivery;
 use super::secrets::{Secrets, is_blank};
 use super::verdict::{Outcome, Reason, Redacted, Signed, Verdict};
 use crate::error::{Error, Result};
-use crate::request::{Request, Response};
+use crate::request::{Request, WebhookResponse};
 
 /// One provider: how its requests prove themselves, what they say, and what they expect as the answer. Its JSON has the columns of
 /// `knocker_providers`.
@@ -84,7 +84,7 @@ pub(crate) struct Handshake {
     /// Before the signature is looked at, for handshakes that carry none.
     pub unsigned: Option<fn(&Context, &Secrets) -> Option<Verdict>>,
     /// After it, with the secret that matched.
-    pub signed: Option<fn(&Context, &str) -> Option<Response>>,
+    pub signed: Option<fn(&Context, &str) -> Option<WebhookResponse>>,
     /// Whether it carries the secret of what follows, so that it must not get lost.
     pub brings_secret: bool,
 }
@@ -115,13 +115,13 @@ pub(crate) enum Reply {
     /// A status with plain text.
     Text(u16, &'static str),
     /// What it takes depends on the request.
-    Choose(fn(&Context) -> Response),
+    Choose(fn(&Context) -> WebhookResponse),
 }
 
 impl Reply {
-    fn response(self, context: &Context) -> Response {
+    fn response(self, context: &Context) -> WebhookResponse {
         match self {
-            Reply::Text(status, body) => Response::text(status, body),
+            Reply::Text(status, body) => WebhookResponse::text(status, body),
             Reply::Choose(choose) => choose(context),
         }
     }
@@ -198,7 +198,7 @@ impl Provider {
         }
         let allowed = self.methods.join(", ");
         let detail = format!("the method is none of those that {} sends with ({allowed})", self.title);
-        let response = Response::text(405, "method not allowed").with_header("allow", allowed);
+        let response = WebhookResponse::text(405, "method not allowed").with_header("allow", allowed);
         Some(Verdict { outcome: Outcome::Refused { reason: Reason::NotAllowed, detail }, response })
     }
 
@@ -279,7 +279,7 @@ impl Provider {
     }
 
     /// The answer to a delivery where no request is at hand. A verdict carries the one for its own request, which may say more.
-    pub fn success_response(&self, options: &Options) -> Response {
+    pub fn success_response(&self, options: &Options) -> WebhookResponse {
         let request = Request::parse("{}", b"").expect("an empty request is valid");
         self.success.response(&Context { options, request: &request, now_ms: 0 })
     }

@@ -12,7 +12,7 @@ use super::provider::{Handshake, Provider, Scheme};
 use super::redelivery::{Grain, MINUTE, Proof, Redelivery, Repeat, Retries};
 use super::secrets::Secrets;
 use super::verdict::{Item, Outcome, Verdict};
-use crate::request::Response;
+use crate::request::WebhookResponse;
 
 pub(crate) static SLACK: Provider = Provider {
     name: "slack",
@@ -58,7 +58,7 @@ fn answer_ssl_check(context: &Context, _: &Secrets) -> Option<Verdict> {
     if is_signed || has_both || encoded.len() > LONGEST_SSL_CHECK || !is_ssl_check(encoded) {
         return None;
     }
-    Some(Verdict { outcome: Outcome::Handshake, response: Response::text(200, "") })
+    Some(Verdict { outcome: Outcome::Handshake, response: WebhookResponse::text(200, "") })
 }
 
 /// Twice what Slack sends.
@@ -77,10 +77,10 @@ fn is_ssl_check(encoded: &[u8]) -> bool {
     checks == 1 && tokens <= 1
 }
 
-fn answer(context: &Context, _: &str) -> Option<Response> {
+fn answer(context: &Context, _: &str) -> Option<WebhookResponse> {
     let body = context.body();
     if !form::is_json(body) {
-        return form::value(body, "ssl_check").filter(|check| check == "1").map(|_| Response::text(200, ""));
+        return form::value(body, "ssl_check").filter(|check| check == "1").map(|_| WebhookResponse::text(200, ""));
     }
     // A challenge is all that such a body holds; events are longer, and are not searched for one.
     if body.len() > 4096 {
@@ -89,7 +89,7 @@ fn answer(context: &Context, _: &str) -> Option<Response> {
     let found = json::find(body, &["type", "challenge"]);
     let is_challenge = found[0]?.string()? == "url_verification";
     let challenge = found[1]?.string()?;
-    is_challenge.then(|| Response::text(200, challenge))
+    is_challenge.then(|| WebhookResponse::text(200, challenge))
 }
 
 /// Each command and each click has an id, a time, or both. What has none is sent once, and is new.

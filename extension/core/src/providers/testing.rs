@@ -1,7 +1,7 @@
 //! A request and what becomes of it, for the unit tests of the providers.
 
 use super::{Item, Options, Outcome, Provider, Reason, Secrets, Verdict, find};
-use crate::request::{Headers, Request, Response};
+use crate::request::{Headers, Request, WebhookResponse};
 
 /// 2026-01-01T00:00:00Z.
 pub const NOW_MS: i64 = 1_767_225_600_000;
@@ -134,7 +134,7 @@ impl Case {
     }
 
     #[track_caller]
-    pub fn handshake(&self) -> Response {
+    pub fn handshake(&self) -> WebhookResponse {
         let verdict = self.verdict();
         assert_eq!(verdict.outcome, Outcome::Handshake);
         verdict.response

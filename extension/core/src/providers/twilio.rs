@@ -21,7 +21,7 @@ use super::secrets::Secrets;
 use super::twilio_url::{ports, spellings};
 use super::verdict::{Item, Reason, Signed};
 use crate::error::{Error, Result};
-use crate::request::{Request, Response};
+use crate::request::{Request, WebhookResponse};
 
 pub(crate) static TWILIO: Provider = Provider {
     name: "twilio",
@@ -72,10 +72,10 @@ pub(crate) static TWILIO: Provider = Provider {
         note: "Event Streams; a callback is tried again once, and only where no connection came about, unless its URL says otherwise",
     },
     // An empty document tells a call or a message that there is nothing to do.
-    success: Reply::Choose(|_| Response {
+    success: Reply::Choose(|_| WebhookResponse {
         status: 200,
         headers: vec![("content-type".into(), "text/xml; charset=utf-8".into())],
-        body: "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response/>".into(),
+        body: "<?xml version=\"1.0\" encoding=\"UTF-8\"?><WebhookResponse/>".into(),
     }),
     failure: Reply::Text(403, "invalid signature"),
     samples: &[Sample::Uuid(IDENTITY)],
@@ -263,6 +263,6 @@ mod tests {
     fn the_answer_is_an_empty_document() {
         let response = case().signed().verdict().response;
         assert_eq!(response.headers[0].1, "text/xml; charset=utf-8");
-        assert!(response.body.ends_with("<Response/>"));
+        assert!(response.body.ends_with("<WebhookResponse/>"));
     }
 }

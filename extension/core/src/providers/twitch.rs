@@ -13,7 +13,7 @@ use super::options::OptionSpec;
 use super::provider::{Handshake, Provider, Scheme};
 use super::redelivery::{Grain, Proof, Redelivery, Repeat, Retries};
 use super::verdict::Item;
-use crate::request::Response;
+use crate::request::WebhookResponse;
 
 pub(crate) static TWITCH: Provider = Provider {
     name: "twitch",
@@ -59,11 +59,11 @@ pub(crate) static TWITCH: Provider = Provider {
 const MESSAGE_ID: &str = "Twitch-Eventsub-Message-Id";
 const MESSAGE_TYPE: &str = "Twitch-Eventsub-Message-Type";
 
-fn answer_challenge(context: &Context, _: &str) -> Option<Response> {
+fn answer_challenge(context: &Context, _: &str) -> Option<WebhookResponse> {
     if context.first_header(MESSAGE_TYPE)? != "webhook_callback_verification" {
         return None;
     }
-    Some(Response::text(200, Json::parse(context.body())?.get("challenge")?.string()?))
+    Some(WebhookResponse::text(200, Json::parse(context.body())?.get("challenge")?.string()?))
 }
 
 /// A batch of events, or the end of a subscription; anything else is one event.

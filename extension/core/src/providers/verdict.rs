@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use serde::ser::{Serialize, SerializeStruct, Serializer};
 
-use crate::request::Response;
+use crate::request::WebhookResponse;
 use crate::words::words;
 
 words! {
@@ -65,7 +65,7 @@ pub struct Verdict {
     /// What the request turned out to be.
     pub outcome: Outcome,
     /// What the provider expects as the answer.
-    pub response: Response,
+    pub response: WebhookResponse,
 }
 
 impl Verdict {
@@ -136,7 +136,7 @@ mod tests {
     use super::*;
 
     fn json(outcome: Outcome) -> String {
-        let json = serde_json::to_string(&Verdict { outcome, response: Response::text(200, "") }).unwrap();
+        let json = serde_json::to_string(&Verdict { outcome, response: WebhookResponse::text(200, "") }).unwrap();
         json.split_once(r#","response":{"status":200,"#).expect("the response comes last").0.to_owned()
     }
 

@@ -9,7 +9,7 @@ use super::provider::{Handshake, Provider, Scheme};
 use super::redelivery::{Grain, Proof, Redelivery, Repeat, Retries};
 use super::secrets::Secrets;
 use super::verdict::{Outcome, Verdict};
-use crate::request::Response;
+use crate::request::WebhookResponse;
 
 pub(crate) static WOOCOMMERCE: Provider = Provider {
     name: "woocommerce",
@@ -47,7 +47,7 @@ const SIGNATURE: SignatureScheme<'static> =
 fn answer_ping(context: &Context, _: &Secrets) -> Option<Verdict> {
     let number = context.body().strip_prefix(b"webhook_id=")?;
     let is_ping = !number.is_empty() && number.iter().all(u8::is_ascii_digit) && context.first_header(SIGNATURE.header).is_none();
-    is_ping.then(|| Verdict { outcome: Outcome::Handshake, response: Response::text(200, "") })
+    is_ping.then(|| Verdict { outcome: Outcome::Handshake, response: WebhookResponse::text(200, "") })
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use super::engine::timestamp::{Future, Place, Timestamp, Unit};
 use super::options::OptionSpec;
 use super::provider::{Handshake, Provider, Scheme};
 use super::redelivery::{Grain, MINUTE, Proof, Redelivery, Repeat, Retries};
-use crate::request::Response;
+use crate::request::WebhookResponse;
 
 pub(crate) static ZOOM: Provider = Provider {
     name: "zoom",
@@ -43,14 +43,14 @@ pub(crate) static ZOOM: Provider = Provider {
     ..Provider::BASE
 };
 
-fn answer_validation(context: &Context, secret: &str) -> Option<Response> {
+fn answer_validation(context: &Context, secret: &str) -> Option<WebhookResponse> {
     let found = json::find(context.body(), &["event", "payload.plainToken"]);
     if found[0]?.string()? != "endpoint.url_validation" {
         return None;
     }
     let plain = found[1].and_then(Json::string)?;
     let encrypted = Encoding::Hex.encode(Hash::Sha256.hmac(secret.as_bytes(), &[plain.as_bytes()]).bytes());
-    Some(Response::json(200, &serde_json::json!({ "plainToken": plain, "encryptedToken": encrypted })))
+    Some(WebhookResponse::json(200, &serde_json::json!({ "plainToken": plain, "encryptedToken": encrypted })))
 }
 
 #[cfg(test)]

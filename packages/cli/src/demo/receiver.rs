@@ -126,7 +126,7 @@ impl Inbox {
             Ok(receipt) => receipt,
             Err(error) => return refuse(&error),
         };
-        if receipt.outcome == "accepted" {
+        if receipt.outcome.name() == "accepted" {
             // Without a worker the event waits in the file.
             let _ = self.wake.send(());
         }

@@ -6,7 +6,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use knocker_core::Store;
-use knocker_core::attempt::FailOptions;
+use knocker_core::attempt::FailedOptions;
 use knocker_core::claim::DueFilter;
 use knocker_core::store::system_now;
 use rusqlite::Connection;
@@ -87,7 +87,7 @@ fn run(store: &Store, job: &Job) -> Result {
         }
         Err(error) => {
             store.conn().execute_batch("ROLLBACK")?;
-            store.failed(job.id, NAME, &error, took_ms(), &FailOptions::default(), system_now())?;
+            store.failed(job.id, NAME, &error, took_ms(), &FailedOptions::default(), system_now())?;
             Ok(())
         }
     }

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use knocker_core::attempt::FailOptions;
+use knocker_core::attempt::FailedOptions;
 use knocker_core::claim::ClaimFilter;
 use knocker_core::providers::{self, Secrets};
 use knocker_core::request::Request;
@@ -187,9 +187,9 @@ impl Inbox {
         let (first, second, third) = (job(1), job(2), job(3));
         inbox.store.handled(first, "w", 12, at).unwrap();
         // Due in an hour and fifty minutes, which reads as an hour for as long as any test takes.
-        let later = FailOptions { retry_after_s: Some(8400.0), ..FailOptions::default() };
+        let later = FailedOptions { retry_after_s: Some(8400.0), ..FailedOptions::default() };
         inbox.store.failed(second, "w", "no answer\u{1b}[31m", 7, &later, at).unwrap();
-        let dead = FailOptions { dead: true, ..FailOptions::default() };
+        let dead = FailedOptions { dead: true, ..FailedOptions::default() };
         inbox.store.failed(third, "w", "no such order", 9, &dead, at).unwrap();
         inbox
     }
