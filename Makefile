@@ -64,6 +64,7 @@ lint: tools-test build ## Formats, lints and types: Rust, Python, JavaScript and
 	cargo fmt --all --check
 	cargo clippy --all-targets -- -D warnings
 	cargo clippy -p knocker-extension -p knocker-recorder -- -D warnings
+	cargo run -q -p knocker-contract -- --check
 	extension/contract/generate/run --check
 	KNOCKER_EXTENSION=$(LIBRARY) packages/python/run-lint
 	KNOCKER_EXTENSION=$(LIBRARY) packages/js/run-lint
