@@ -1,4 +1,4 @@
-/** For tests of an application on Bun: `sign`, `frozenClock`, `drain`. */
+/** For tests of an application on Bun: `sign`, `frozenClock`, `drain`, `onFile`. */
 
 import { check, OBJECT } from "@knocker/core/check.js";
 import { signWith, type SignedRequest, type SignOptions } from "@knocker/core/testing.js";
@@ -10,6 +10,8 @@ export {
   type Drained,
   frozenClock,
   type FrozenClock,
+  onFile,
+  type OnFile,
   type SignedRequest,
   type SignOptions,
 } from "@knocker/core/testing.js";

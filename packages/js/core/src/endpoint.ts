@@ -70,6 +70,11 @@ export class Endpoint<Tx extends object> {
     this.#limitUntil = 0;
   }
 
+  /** Whether its settings stand in the code, and not in the file alone. */
+  get isDeclared(): boolean {
+    return this.#declaration !== undefined;
+  }
+
   /** Goes on on another file, where it is declared as it was here. */
   moveTo(inbox: Inbox<Tx>): void {
     if (this.#declaration !== undefined) inbox.declare(this.name, this.#declaration);

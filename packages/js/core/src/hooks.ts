@@ -24,11 +24,13 @@ type Source<Tx> = { path: string } | { database: Tx };
 export class Hooks<Tx extends object> extends Operator<Tx> {
   readonly #endpoints = new Map<string, Endpoint<Tx>>();
   readonly #source: Source<Tx>;
+  readonly #options: OpenOptions;
 
   /** Use `open` or `attach`. */
   constructor(driver: Driver<Tx>, source: Source<Tx>, options: OpenOptions) {
     super(new Inbox(driver, source, options));
     this.#source = source;
+    this.#options = options;
   }
 
   /** The file, `""` for a database in memory. */
@@ -94,9 +96,9 @@ export class Hooks<Tx extends object> extends Operator<Tx> {
     const isSame = path === undefined && Object.keys(options).length === 0;
     if (isSame && this.inbox.isOpen) return;
     if (isInHandlerOf(this.inbox)) throw knockerError("usage", "reopen: not inside a handler, which works on the file that is open");
-    const { driver, options: former } = this.inbox;
+    const { driver } = this.inbox;
     await this.close();
-    const inbox = new Inbox(driver, path === undefined ? this.#source : { path }, { ...former, ...options });
+    const inbox = new Inbox(driver, path === undefined ? this.#source : { path }, { ...this.#options, ...options });
     try {
       for (const endpoint of this.#endpoints.values()) endpoint.moveTo(inbox);
     } catch (error) {

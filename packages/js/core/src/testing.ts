@@ -4,6 +4,7 @@ import { check, checkObject, jsonOf, type Shape, TEXT, TIME, ANYTHING } from "./
 import type { Connection, Driver } from "./driver.js";
 import { loadablePath, loadOn } from "./library.js";
 export { type Attempted, drain, type Drained } from "./drain.js";
+export { onFile, type OnFile } from "./isolation.js";
 import { bodyForSql, type WebhookRequest, requestForSql } from "./request.js";
 
 /** A clock for `open(path, { now: clock })`. */

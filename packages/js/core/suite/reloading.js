@@ -3,7 +3,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { start } from "./starting.js";
-import { deferred, file, folder, github, PATIENCE_MS, push, SECRET, until } from "./workplace.js";
+import { collect, deferred, file, folder, github, PATIENCE_MS, push, SECRET, until } from "./workplace.js";
 
 /** An application whose handlers say which version of it they are; each event fails, and is tried again at once. */
 const application = (version) => `
@@ -92,6 +92,39 @@ export default function reloading(runtime) {
       assert.deepEqual(seen, [new Date(clock()), new Date(clock())]);
       await hooks.reopen(path);
       assert.equal(hooks.query("SELECT count(*) AS n FROM knocker_events")[0].n, 0);
+      await hooks.close();
+    });
+
+    it("takes its tables along, the endpoints that it did not declare, and goes back to its own file", async () => {
+      const { hooks, path } = github(runtime);
+      const elsewhere = runtime.open(path);
+      elsewhere.endpoint("theirs", { maxAttempts: 3, backoff: { baseS: 7 } });
+      await elsewhere.close();
+      const endpoint = hooks.endpoint("theirs");
+      const database = runtime.openRaw(path);
+      database.exec("CREATE TABLE orders (id INTEGER PRIMARY KEY, note TEXT); CREATE INDEX orders_note ON orders (note)");
+      database.exec("CREATE VIEW noted AS SELECT note FROM orders; INSERT INTO orders VALUES (1, 'real')");
+      endpoint.on("*", (event, tx) => void tx.prepare("INSERT INTO orders VALUES (?, 'test')").run(event.id));
+      await hooks.close();
+      const isolated = await testing.onFile(hooks, file(), { now: testing.frozenClock() });
+      await endpoint.ingest({ valid: true }, "");
+      assert.equal((await testing.drain(hooks)).handled, 1);
+      assert.deepEqual(
+        hooks.query("SELECT note FROM noted").map(({ note }) => note),
+        ["test"],
+      );
+      const [stored] = hooks.query("SELECT max_attempts, backoff FROM knocker_endpoints WHERE name = 'theirs'");
+      assert.deepEqual([stored.max_attempts, JSON.parse(stored.backoff).base_s], [3, 7]);
+      await isolated.end();
+      assert.throws(() => hooks.query("SELECT 1"), { code: "closed" });
+      await hooks.reopen();
+      assert.equal(hooks.file, path);
+      assert.deepEqual(
+        hooks.query("SELECT note FROM noted").map(({ note }) => note),
+        ["real"],
+      );
+      assert.ok(Math.abs((await collect(hooks.endpoints()))[0].createdAt - Date.now()) < 86_400_000);
+      database.close();
       await hooks.close();
     });
 
