@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,16 @@ from conftest import SECRET, PushOf
 from inbox import statuses
 from knocker.testing import FrozenClock, drain, on_file
 from test_http import over_asgi
+
+
+@contextmanager
+def sqlite_of(hooks: knocker.Hooks, path: Path) -> Iterator[Any]:
+    """The file without Knocker."""
+    connection = hooks.database.driver.connect(hooks.database.driver.connection_class, str(path), 5)
+    try:
+        yield connection
+    finally:
+        connection.close()
 
 
 def rows(hooks: knocker.Hooks) -> list[Any]:
@@ -63,6 +73,26 @@ def test_the_next_test_has_a_file_of_its_own(app: knocker.Hooks, push: PushOf, t
         with on_file(app, tmp_path / f"{n}.db"):
             app.endpoints["github"].receive(push(1))
             assert statuses(app) == ["handled"]
+
+
+def test_a_file_that_is_lent_is_given_back_as_it_was(app: knocker.Hooks, push: PushOf, tmp_path: Path) -> None:
+    # As Django makes one for its tests, with the app's tables in it.
+    with knocker.open(tmp_path / "lent.db") as first:
+        first.database.rows("CREATE TABLE mine (id)")
+    for name in ("lent.db", "empty.db"):
+        with sqlite_of(app, tmp_path / name) as connection:
+            connection.execute("CREATE TABLE IF NOT EXISTS orders (id INTEGER PRIMARY KEY)").fetchall()
+        for n in (1, 2):
+            with on_file(app, tmp_path / name):
+                app.endpoints["github"].receive(push(n))
+                assert statuses(app) == ["handled"]
+        with sqlite_of(app, tmp_path / name) as connection:
+            names = [row[0] for row in connection.execute("SELECT name FROM sqlite_schema").fetchall()]
+        # What was there before is not taken away.
+        assert any("knocker" in name for name in names) == (name == "lent.db")
+        assert {"orders", "words"} <= set(names)
+    with pytest.raises(knocker.UsageError, match="own file"), on_file(app, app.database.path):
+        raise AssertionError
 
 
 def test_an_endpoint_whose_settings_are_kept_elsewhere_has_them_in_the_test(tmp_path: Path, push: PushOf) -> None:

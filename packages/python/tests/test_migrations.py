@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -72,6 +75,20 @@ def test_alembic_leaves_knockers_tables_alone(tmp_path: Path, database: Path, ca
     still_works(database)
     # Nothing is left to be done.
     command.check(config)
+
+
+def test_djangos_test_runner_tests_handlers_on_its_own_file(tmp_path: Path) -> None:
+    project = Path(__file__).parent / "apps" / "django_tests"
+    path = os.pathsep.join([str(project), str(Path(knocker.__file__).parents[1])])
+    environment = {**os.environ, "PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1", "APP_DB": str(tmp_path / "app.db")}
+    command = [sys.executable, "-m", "django", "test", "shop", "--settings", "shop_settings"]
+    done = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "Ran 2 tests" in done.stderr
+    # What the handler raised is to be seen.
+    assert "ValueError: broken" in done.stderr
+    with knocker.open(tmp_path / "app.db") as hooks:
+        assert list(hooks.events()) == []
 
 
 def test_every_table_and_view_of_the_file_is_known_as_knockers(hooks: knocker.Hooks) -> None:
