@@ -34,6 +34,10 @@ impl Store {
             if found == 0 {
                 honker_core::bootstrap_honker_schema(self.conn()).map_err(honker_error)?;
                 found = self.version_of_tables()?;
+                // Some of them, without the one that says the version: what was lost with it is not to be guessed.
+                if found == 0 && self.names()?.iter().any(|name| created(MIGRATIONS[0]).any(|(_, own)| own == name)) {
+                    self.require_tables()?;
+                }
                 for version in 1..=found {
                     self.record_version(version, now)?;
                 }
@@ -43,11 +47,7 @@ impl Store {
                 self.conn().execute_batch(MIGRATIONS[version as usize - 1])?;
                 self.record_version(version, now)?;
             }
-            let missing = self.missing_tables()?;
-            if !missing.is_empty() {
-                let message = format!("tables of this schema are missing: {}", missing.join(", "));
-                return Err(Error::new(Code::SchemaIncomplete, message));
-            }
+            self.require_tables()?;
             self.conn().execute_batch(OBJECTS)?;
             Ok(VERSION)
         })
@@ -72,9 +72,13 @@ impl Store {
         Ok(())
     }
 
-    fn missing_tables(&self) -> Result<Vec<&'static str>> {
+    fn require_tables(&self) -> Result<()> {
         let there = self.names()?;
-        Ok(tables().filter(|name| !there.contains(*name)).collect())
+        let missing: Vec<&str> = tables().filter(|name| !there.contains(*name)).collect();
+        if missing.is_empty() {
+            return Ok(());
+        }
+        Err(Error::new(Code::SchemaIncomplete, format!("tables of this schema are missing: {}", missing.join(", "))))
     }
 
     fn is_complete(&self) -> Result<bool> {
