@@ -122,11 +122,14 @@ def test_http(file: Path, content: Json, case: Json, over: tuple[str, Served]) -
     running.tell("begin", {**case, "endpoints": {**content["endpoints"], **case.get("endpoints", {})}})
     sender = Sender(running.server.port)
     try:
-        other = sender.play(case["steps"])
+        try:
+            other = sender.play(case["steps"])
+        finally:
+            # Servers wait a while for a sender that they have refused to go away.
+            sender.close()
         if "database" not in case:
             running.fence()
     finally:
-        sender.close()
         found = running.tell("end")
     expected = case if other is None else case.get("otherwise", {}).get(other, {"stored": []})
     compare(expected["stored"], found["stored"], "stored")
