@@ -23,10 +23,12 @@ createServer(stripe.express());
 
 const hono = new Hono();
 hono.post("/webhooks/stripe", stripe.hono());
+hono.all("/webhooks/*", hooks.hono());
 
 const fastify = Fastify();
 fastify.register(stripe.fastify());
 fastify.register(stripe.fastify("/hooks"), { prefix: "/api" });
+fastify.register(hooks.fastify(), { prefix: "/webhooks" });
 
 // The class as the driver says what tx is.
 open("app.db", { driver: DatabaseSync })
