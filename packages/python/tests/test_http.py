@@ -147,6 +147,28 @@ def test_a_body_without_a_length_is_read_to_the_limit_only(hooks: knocker.Hooks,
     assert [delivery.body_size for delivery in hooks.deliveries()] == [65, 65]
 
 
+def test_a_length_of_more_digits_than_python_reads_is_too_large(
+    hooks: knocker.Hooks, github: knocker.Endpoint, interface: str, call: Call
+) -> None:
+    length = "9" * 5000
+    environ = {"CONTENT_LENGTH": length} if interface == "wsgi" else {}
+    assert call(app_of(hooks, interface), "/github", knocker.WebhookRequest(b"", [("Content-Length", length)]), **environ)[0] == 413
+    assert [delivery.outcome for delivery in hooks.deliveries()] == ["too_large"]
+
+
+def test_a_body_that_a_middleware_has_replaced_by_nothing_is_its_mistake(hooks: knocker.Hooks, github: knocker.Endpoint) -> None:
+    length = knocker.WebhookRequest(b"", [("Content-Length", "5")])
+    assert over_asgi(hooks.asgi(), "/github", length)[0] == 500
+    assert list(hooks.deliveries()) == []
+
+
+def test_an_input_that_something_has_read_is_its_mistake(hooks: knocker.Hooks, github: knocker.Endpoint, push: PushOf) -> None:
+    stream = io.BytesIO(push(1).body)
+    stream.read()
+    assert over_wsgi(hooks.wsgi(), "/github", push(1), **{"wsgi.input": stream})[0] == 500
+    assert list(hooks.deliveries()) == []
+
+
 def test_a_limit_that_was_raised_elsewhere_is_seen(
     hooks: knocker.Hooks, github: knocker.Endpoint, push: PushOf, interface: str, call: Call
 ) -> None:
@@ -171,7 +193,7 @@ def test_a_body_that_ends_early_stores_nothing(hooks: knocker.Hooks, github: kno
     assert list(hooks.deliveries()) == []
 
 
-def test_a_slow_body_is_408_and_stores_nothing(tmp_path: Path) -> None:
+def test_a_slow_body_is_408_and_stores_nothing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with knocker.open(tmp_path / "app.db", body_timeout_s=0.02) as hooks:
         hooks.endpoint("github", provider="github", secrets=[SECRET])
         sent: list[Any] = []
@@ -185,6 +207,8 @@ def test_a_slow_body_is_408_and_stores_nothing(tmp_path: Path) -> None:
         scope = {"type": "http", "method": "POST", "path": "/github", "headers": [(b"host", b"app")]}
         asyncio.run(hooks.asgi()(scope, never, send))
         assert sent[0]["status"] == 408
+        # Not every server lets it be seen that something in front has read all of it.
+        assert [(record.levelname, "something in front" in record.getMessage()) for record in caplog.records] == [("WARNING", True)]
         assert list(hooks.deliveries()) == []
 
 

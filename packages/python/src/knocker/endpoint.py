@@ -179,6 +179,10 @@ class Endpoint:
         """A WSGI app that receives for this endpoint at every path."""
         return WsgiApp(lambda _: self, self._http)
 
+    def tell_too_slow(self, received: int, timeout_s: float) -> None:
+        """Logs that the body of a request was not complete in time."""
+        self._refusals.tell_too_slow(self.name, received, timeout_s)
+
     def _told(self, receipt: Receipt, request: WebhookRequest | None = None) -> Receipt:
         self._refusals.tell(self.name, receipt, request, self.max_body_bytes)
         return receipt

@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Callable
 
+from knocker.http.body import BadLengthError, announced_length
 from knocker.records import Receipt
 from knocker.request import WebhookRequest
 
@@ -42,6 +43,20 @@ class Refusals:
             size = _size_of(request)
             fields |= {"size": size, "max_body_bytes": max_body_bytes}
             text = f"{size} bytes or more, max_body_bytes is {max_body_bytes}"
+        self._warn(endpoint, reason, text, untold, fields)
+
+    def tell_too_slow(self, endpoint: str, received: int, timeout_s: float) -> None:
+        """Logs that a body was not complete in time. Not every server lets it be seen that something in front has read all of it."""
+        untold = self._due(endpoint, "too_slow")
+        if untold is None:
+            return
+        text = f"{received} bytes of the body came in {timeout_s:g} s"
+        if received == 0:
+            text = f"no byte of the body came in {timeout_s:g} s: the sender is slow, or something in front of Knocker read the body"
+        self._warn(endpoint, "too_slow", text, untold, {"endpoint": endpoint, "reason": "too_slow", "detail": text, "untold": untold})
+
+    @staticmethod
+    def _warn(endpoint: str, reason: str, text: str, untold: int, fields: dict[str, object]) -> None:
         more = f" ({untold} more since the last warning)" if untold else ""
         # A detail may quote a header's name: a line break in one must not make a line of its own.
         shown = text if text.isprintable() else repr(text)
@@ -64,5 +79,8 @@ def _size_of(request: WebhookRequest | None) -> int:
     """What the sender announced, or else what was read before reading stopped."""
     if request is None:
         return 0
-    announced = request.header("content-length") or ""
-    return max(len(request.body), int(announced) if announced.isascii() and announced.isdigit() else 0)
+    try:
+        announced = announced_length(request.header("content-length")) or 0
+    except BadLengthError:
+        announced = 0
+    return max(len(request.body), announced)

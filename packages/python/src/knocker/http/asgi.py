@@ -95,28 +95,29 @@ class AsgiApp:
             return WebhookRequest(b"", headers, scope["method"], url)
         if was_received(receive):
             raise _consumed()
-        reading = self._read(endpoint, announced or 0, receive)
+        body = bytearray()
+        reading = self._read(endpoint, announced or 0, receive, body)
         try:
             if sys.version_info >= (3, 11):
                 async with asyncio.timeout(self._settings.body_timeout_s):
-                    body, truncated = await reading
+                    truncated = await reading
             else:
-                body, truncated = await asyncio.wait_for(reading, self._settings.body_timeout_s)
+                truncated = await asyncio.wait_for(reading, self._settings.body_timeout_s)
         except (TimeoutError, asyncio.TimeoutError) as error:
+            endpoint.tell_too_slow(len(body), self._settings.body_timeout_s)
             raise _TooSlow from error
         if announced and not body and not truncated:
             # The server holds senders to what they announce: something in front has taken it.
             raise _consumed()
-        return WebhookRequest(body, headers, scope["method"], url, truncated)
+        return WebhookRequest(bytes(body), headers, scope["method"], url, truncated)
 
-    async def _read(self, endpoint: Receiver, announced: int, receive: Receive) -> tuple[bytes, bool]:
-        """The body, or its beginning and true where it is larger than the endpoint takes."""
+    async def _read(self, endpoint: Receiver, announced: int, receive: Receive, body: bytearray) -> bool:
+        """Reads the body, or its beginning and true where it is larger than the endpoint takes."""
         limit = endpoint.max_body_bytes
         if announced > limit:
             limit = await asyncio.to_thread(endpoint.read_max_body_bytes)
             if announced > limit:
-                return b"", True
-        body = bytearray()
+                return True
         while True:
             message = await receive()
             if message["type"] == "http.disconnect":
@@ -125,9 +126,10 @@ class AsgiApp:
             if len(body) > limit:
                 limit = await asyncio.to_thread(endpoint.read_max_body_bytes)
                 if len(body) > limit:
-                    return bytes(body[: limit + 1]), True
+                    del body[limit + 1 :]
+                    return True
             if not message.get("more_body", False):
-                return bytes(body), False
+                return False
 
     def _url(self, scope: Scope, header: Callable[[str], str | None]) -> str:
         sent = _sent_path(scope)

@@ -20,5 +20,8 @@ class Receiver(Protocol):
     def receive(self, request: WebhookRequest) -> Receipt:
         """Verifies and stores one request."""
 
+    def tell_too_slow(self, received: int, timeout_s: float) -> None:
+        """Told that a body was not complete in time."""
+
     async def areceive(self, request: WebhookRequest) -> Receipt:
         """As ``receive``, for coroutines."""
