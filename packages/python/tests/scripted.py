@@ -90,6 +90,14 @@ class App:
     def _sql(self, sql: str, event: knocker.Event, tx: Any) -> None:
         tx.execute(sql).fetchall()
 
+    def _write_elsewhere(self, text: str, event: knocker.Event, tx: Any) -> None:
+        connection = self.hooks.database.connect()
+        try:
+            connection.execute("PRAGMA busy_timeout = 0").fetchall()
+            connection.execute("INSERT INTO written VALUES (?)", [text]).fetchall()
+        finally:
+            connection.close()
+
     def _begin_reading(self, sql: str, event: knocker.Event, tx: Any) -> None:
         cursor = tx.execute(sql)
         cursor.fetchone()
@@ -101,6 +109,9 @@ class App:
 
     def _raise(self, text: Json, event: knocker.Event, tx: Any) -> None:
         raise NoText if text == {"hostile": "no_text"} else RuntimeError(_text(text))
+
+    def _raise_knocker(self, code: str, event: knocker.Event, tx: Any) -> None:
+        raise {"lease_lost": knocker.LeaseLostError, "busy": knocker.BusyError, "closed": knocker.ClosedError}[code]("met elsewhere")
 
     def _raise_no_error(self, _: Json, event: knocker.Event, tx: Any) -> None:
         raise SystemExit("no error")

@@ -69,8 +69,10 @@ export class AttemptRunner<Db extends object> {
         const connection = this.#connection;
         const transaction = new LazyTransaction(this.#inbox, connection);
         this.#transaction = transaction;
+        let returned = false;
         try {
           await runningFor([this.#worker, this.#inbox], transaction, () => callAll(handlers, event, transaction));
+          returned = true;
           await this.#handled(transaction, connection, jobId, report);
           this.#dropAltered(transaction);
           return "handled";
@@ -78,6 +80,8 @@ export class AttemptRunner<Db extends object> {
           this.#takeBack(transaction);
           // Nothing of this is in the result.
           this.#dropAltered(transaction);
+          // Not one that the handlers have met elsewhere.
+          if (returned && error instanceof LeaseLostError) throw error;
           if (transaction.refusedBy && this.#link.mayReplace(transaction.refusedBy)) {
             // Nothing was done with it: the handlers run again on one that can write.
             this.#link.drop();
@@ -180,7 +184,6 @@ export class AttemptRunner<Db extends object> {
   }
 
   async #decide(error: unknown, jobId: number, report: AttemptReport): Promise<AttemptEnd> {
-    if (error instanceof LeaseLostError) throw error;
     const { durationMs } = report;
     if (error instanceof Ignore) {
       await this.#record("knocker_skipped", jobId, this.#worker, textOf(error.message), durationMs);

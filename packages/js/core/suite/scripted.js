@@ -45,6 +45,15 @@ export function scriptedApp(runtime, path, clock, given, { hooksFail = false, aw
   const actions = {
     write: (text, _, tx) => void tx.prepare("INSERT INTO written VALUES (?)").run(text),
     sql: (sql, _, tx) => void tx.exec(sql),
+    write_elsewhere(text) {
+      const elsewhere = runtime.openRaw(path);
+      try {
+        elsewhere.exec("PRAGMA busy_timeout = 0");
+        elsewhere.prepare("INSERT INTO written VALUES (?)").run(text);
+      } finally {
+        elsewhere.close();
+      }
+    },
     begin_reading(sql, _, tx) {
       const rows = tx.prepare(sql).iterate();
       rows.next();
@@ -54,6 +63,10 @@ export function scriptedApp(runtime, path, clock, given, { hooksFail = false, aw
     keep_tx: (_, __, tx) => void (app.kept = tx),
     raise(text) {
       throw text?.hostile === "no_text" ? new NoText() : new Error(textOf(text));
+    },
+    raise_knocker(code) {
+      const errors = { lease_lost: knocker.LeaseLostError, busy: knocker.BusyError, closed: knocker.ClosedError };
+      throw new errors[code]("met elsewhere");
     },
     raise_no_error() {
       throw "no error";
