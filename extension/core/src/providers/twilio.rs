@@ -75,7 +75,7 @@ pub(crate) static TWILIO: Provider = Provider {
     success: Reply::Choose(|_| WebhookResponse {
         status: 200,
         headers: vec![("content-type".into(), "text/xml; charset=utf-8".into())],
-        body: "<?xml version=\"1.0\" encoding=\"UTF-8\"?><WebhookResponse/>".into(),
+        body: "<?xml version=\"1.0\" encoding=\"UTF-8\"?><Response/>".into(),
     }),
     failure: Reply::Text(403, "invalid signature"),
     samples: &[Sample::Uuid(IDENTITY)],
@@ -263,6 +263,6 @@ mod tests {
     fn the_answer_is_an_empty_document() {
         let response = case().signed().verdict().response;
         assert_eq!(response.headers[0].1, "text/xml; charset=utf-8");
-        assert!(response.body.ends_with("<WebhookResponse/>"));
+        assert!(response.body.ends_with("<Response/>"));
     }
 }
