@@ -1,7 +1,7 @@
 //! JSON arguments, from the forms that the core checks them with.
 
-use knocker_core::endpoint::EndpointSettings;
 use knocker_core::forms::{Form, Key, Kind, Preset};
+use knocker_core::settings::EndpointSettings;
 use serde::Serialize;
 use serde_json::{Value, json};
 

@@ -5,12 +5,12 @@ use serde::Serialize;
 use crate::arguments::Arguments;
 use crate::claim::{check_lease, check_worker};
 use crate::due::LONGEST_DELAY_S;
-use crate::endpoint::Unhandled;
 use crate::error::{Code, Error, Result};
 use crate::forms::{Kind, form};
 use crate::lifecycle::{AttemptResult, EventStatus, Happening, JobMove, Moving};
 use crate::minutes::Tally;
 use crate::queue::{Job, seconds_up};
+use crate::settings::Unhandled;
 use crate::store::Store;
 
 /// Longer error texts are cut: a row is for reading, a log for the whole story.

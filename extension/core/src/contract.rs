@@ -15,13 +15,13 @@ use crate::request::{self, WebhookResponse};
 use crate::retention::{self, RetentionPass, RetentionPolicy};
 use crate::stats::Stats;
 use crate::words::words;
-use crate::{claim, endpoint, ingest};
+use crate::{claim, ingest, settings};
 
-pub use crate::endpoint::{OnRedelivery, Unhandled};
 pub use crate::lifecycle::{AttemptResult, EventStatus};
 pub use crate::providers::Reason;
 pub use crate::prune::PruneKind;
 pub use crate::receipt::ReceiptOutcome;
+pub use crate::settings::{OnRedelivery, Unhandled};
 
 words! {
     /// What became of a stored receipt.
@@ -83,8 +83,8 @@ struct SignedRequest {
 
 /// The forms of the JSON arguments.
 pub static FORMS: &[&Form] = &[
-    &endpoint::SETTINGS,
-    &endpoint::BACKOFF,
+    &settings::SETTINGS,
+    &settings::BACKOFF,
     &request::FORM,
     &ingest::FIELDS,
     &claim::CLAIM_FILTER,

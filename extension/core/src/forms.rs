@@ -54,7 +54,7 @@ pub enum Kind {
 /// The value of a key that is left out.
 #[derive(Clone, Copy)]
 pub enum Preset {
-    /// None, or what [`crate::endpoint`] says of a setting.
+    /// None, or what [`crate::settings`] says of a setting.
     Nothing,
     /// This number.
     Whole(i64),

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rusqlite::OptionalExtension;
 
-use crate::endpoint::{Endpoint, OnRedelivery, settings_changed};
+use crate::endpoint::Endpoint;
 use crate::error::{Code, Result};
 use crate::ingest::IngestFields;
 use crate::judgement::{Judged, Judgement};
@@ -14,6 +14,8 @@ use crate::minutes::Tally;
 use crate::providers::{Item, Secrets};
 use crate::receipt::{Receipt, ReceiptOutcome, ReceivedEvent};
 use crate::request::Request;
+use crate::seen::settings_changed;
+use crate::settings::OnRedelivery;
 use crate::store::Store;
 
 /// The receipt of a request with a method that the provider never sends with.
@@ -80,7 +82,7 @@ impl Store {
 
     /// Judges under the settings that this connection has just seen, or else under the stored ones.
     fn judged(&self, name: &str, judge: impl Fn(&Endpoint) -> Result<Vec<u8>>) -> Result<Vec<u8>> {
-        if let Some(endpoint) = self.fresh_endpoint(name)
+        if let Some(endpoint) = self.seen.fresh(name)
             && let Ok(judgement) = judge(&endpoint)
         {
             return Ok(judgement);
@@ -90,14 +92,14 @@ impl Store {
 
     /// The endpoint as it is stored now. Where it was seen before the schema is there, and storing looks at its version again.
     fn current_endpoint(&self, name: &str) -> Result<Arc<Endpoint>> {
-        if self.seen_endpoint(name).is_none() {
+        if self.seen.last(name).is_none() {
             self.require_schema()?;
         }
         self.find_endpoint(name)
     }
 
     fn judged_and_stored<'r>(&self, name: &str, judge: impl Fn(&Endpoint) -> Result<Judgement<'r>>, now: i64) -> Result<Receipt> {
-        let mut endpoint = match self.seen_endpoint(name) {
+        let mut endpoint = match self.seen.last(name) {
             Some(endpoint) => endpoint,
             None => self.current_endpoint(name)?,
         };

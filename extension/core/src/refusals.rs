@@ -5,13 +5,14 @@
 //! room is as large as the settings say, the others a tenth of that. Of the second a tenth is filled in an hour, so that a short flood leaves room
 //! for what comes after it; the third is closed to strangers by the option `verify_token`.
 
-use crate::endpoint::{Endpoint, EndpointSettings};
+use crate::endpoint::Endpoint;
 use crate::error::Result;
 use crate::judgement::{Judged, Judgement};
 use crate::minutes::Tally;
 use crate::providers::{self, Provider};
 use crate::receipt::{Receipt, ReceiptOutcome};
 use crate::request::WebhookResponse;
+use crate::settings::EndpointSettings;
 use crate::store::Store;
 
 /// Of a kind of refusal (outcome and reason) so many are kept also where the room is full: a new kind must be seen.

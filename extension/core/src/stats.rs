@@ -2,10 +2,11 @@
 
 use serde::Serialize;
 
-use crate::endpoint::{EndpointSettings, damaged, queue_name};
+use crate::endpoint::{damaged, queue_name};
 use crate::error::Result;
 use crate::minutes::Tally;
 use crate::refusals::RefusedKept;
+use crate::settings::EndpointSettings;
 use crate::store::Store;
 
 /// Events by status.

@@ -1,13 +1,25 @@
 //! The handle through which everything is done: a connection with its kept statements, and the endpoints it has seen.
+//!
+//! Its methods stand with what they do:
+//!
+//! | file | methods |
+//! |---|---|
+//! | `schema.rs` | bootstrap, and whether the file's schema is this build's |
+//! | `endpoints.rs` | `endpoint…`, `find_endpoint` |
+//! | `receive.rs`, `refusals.rs` | `receive`, `ingest`, `judge`, `attest`, `store`; what is refused |
+//! | `claim.rs`, `due.rs` | `claim`, `next_due`; what can be claimed, and when |
+//! | `attempt.rs`, `expiry.rs` | `handled`, `failed`, `skipped`, `extend`, `release`; leases that ran out |
+//! | `lifecycle.rs`, `queue.rs` | `transition`, which moves event and job; the `…job…`, `…lease…` and `enqueue` that it is made of |
+//! | `operate.rs`, `bulk.rs` | `operate`, `replay_delivery`, `…event_state…`; `operate_where` |
+//! | `prune.rs`, `retention.rs`, `selection.rs` | `prune_…`, `delete_…`; `retention`, `retain`; which rows |
+//! | `stats.rs`, `minutes.rs` | `stats`; the figures of the last hour |
 
-use std::cell::RefCell;
-use std::collections::HashMap;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rusqlite::{CachedStatement, Connection, ErrorCode, Params};
 
-use crate::endpoint::SeenEndpoint;
 use crate::error::{Code, Error, Result};
+use crate::seen::SeenEndpoints;
 
 /// Room for every statement of this crate, so that none is prepared twice.
 const KEPT_STATEMENTS: usize = 128;
@@ -16,14 +28,14 @@ const KEPT_STATEMENTS: usize = 128;
 pub struct Store {
     conn: Connection,
     /// Parsed configurations by name. An entry is used only if its text equals the stored one, see `receive`.
-    pub(crate) endpoints: RefCell<HashMap<String, SeenEndpoint>>,
+    pub(crate) seen: SeenEndpoints,
 }
 
 impl Store {
     /// Takes over a connection. Nothing is written.
     pub fn new(conn: Connection) -> Self {
         conn.set_prepared_statement_cache_capacity(KEPT_STATEMENTS);
-        Self { conn, endpoints: RefCell::default() }
+        Self { conn, seen: SeenEndpoints::default() }
     }
 
     /// The connection, for reads of the views and for the caller's own statements.

@@ -2,8 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::endpoint::Endpoint;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::providers::{self, Options, Provider, Redacted, Secrets, Verdict};
 use crate::request::{Request, WebhookResponse};
 
@@ -36,22 +35,5 @@ impl Verifier {
 
     pub fn success_response(&self) -> WebhookResponse {
         self.provider.success_response(&self.options)
-    }
-}
-
-impl Endpoint {
-    /// What may be stored of a request, by the provider's rules or by the general ones.
-    pub(crate) fn redact<'r>(&self, request: &'r Request) -> Redacted<'r> {
-        self.verifier.as_ref().map_or_else(|| providers::redact(request), |verifier| verifier.redact(request))
-    }
-
-    /// The provider with its options.
-    ///
-    /// # Errors
-    /// `invalid_argument` for an endpoint without one.
-    pub(crate) fn require_provider(&self) -> Result<&Verifier> {
-        self.verifier
-            .as_ref()
-            .ok_or_else(|| Error::invalid(format!("endpoint {:?} has no provider: use knocker_ingest, or give it one", self.name)))
     }
 }

@@ -133,7 +133,7 @@ fn configure(
     context: &Context,
     store: &Store,
     name: &str,
-    config: impl FnOnce(Option<&knocker_core::endpoint::EndpointSettings>) -> Result<Map<String, Value>>,
+    config: impl FnOnce(Option<&knocker_core::settings::EndpointSettings>) -> Result<Map<String, Value>>,
 ) -> Result {
     let before = find(store, name)?;
     let stored = if before.is_some() { Some(store.find_endpoint(name)?) } else { None };
@@ -153,7 +153,7 @@ fn configure(
     context.out.line(format_args!("endpoint {name}: {change}"))
 }
 
-fn options(args: &AddArgs, stored: Option<&knocker_core::endpoint::EndpointSettings>) -> Result<Option<Value>> {
+fn options(args: &AddArgs, stored: Option<&knocker_core::settings::EndpointSettings>) -> Result<Option<Value>> {
     if args.options.is_empty() {
         return Ok(None);
     }
@@ -166,7 +166,7 @@ fn options(args: &AddArgs, stored: Option<&knocker_core::endpoint::EndpointSetti
     Ok(Some(Value::Object(args.options.over(base.unwrap_or_default(), provider)?)))
 }
 
-fn backoff(args: &AddArgs, stored: Option<&knocker_core::endpoint::EndpointSettings>) -> Option<Value> {
+fn backoff(args: &AddArgs, stored: Option<&knocker_core::settings::EndpointSettings>) -> Option<Value> {
     if [args.backoff_base, args.backoff_factor, args.backoff_cap].iter().all(Option::is_none) {
         return None;
     }
