@@ -37,7 +37,7 @@ fn a_field_a_setting_and_an_error_code_of_the_core_reach_every_package() {
     let core = copy.join("extension/core/src");
     add_after(&core.join("retention.rs"), "    pub ran: bool,\n", "    /// How many it looked at.\n    pub rows_seen: i64,\n");
     add_after(
-        &core.join("endpoint.rs"),
+        &core.join("settings.rs"),
         "        \"enabled\": Kind::Flag;\n",
         "        /// How important it is.\n        \"urgency_of_all\": Kind::Whole(1, 9);\n",
     );
