@@ -58,7 +58,7 @@ def wait_for(hooks: knocker.Hooks, rows: list[tuple[str]]) -> None:
 
 
 def test_a_module_that_is_run_again_ends_the_workers_of_its_former_run(shop: ModuleType, push: PushOf) -> None:
-    before, worker = shop.hooks, shop.worker
+    before, inspecting, worker = shop.hooks, shop.inspecting, shop.worker
     assert worker.is_running
     before.endpoints["github"].receive(push(1))
     wait_for(before, [("old",)])
@@ -70,6 +70,7 @@ def test_a_module_that_is_run_again_ends_the_workers_of_its_former_run(shop: Mod
     before.endpoints["github"].receive(push(2))
     wait_for(shop.hooks, [("old",), ("new",)])
     before.close()
+    inspecting.close()
 
 
 def test_a_file_that_is_opened_twice_by_one_run_is_open_twice(shop: ModuleType) -> None:
