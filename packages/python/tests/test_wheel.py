@@ -98,7 +98,7 @@ def test_the_wheel_runs_the_quick_start_without_the_checkout(tmp_path: Path) -> 
 
 def test_the_wheel_holds_library_command_types_and_licences() -> None:
     names = zipfile.ZipFile(wheel()).namelist()
-    for wanted in ("knocker/libknocker.so", "knocker/py.typed", "knocker/http/asgi.py", "knocker/django/apps.py"):
+    for wanted in ("knocker/libknocker.so", "knocker/py.typed", "knocker/http/asgi.py", "knocker/django/management/commands/inspectdb.py"):
         assert wanted in names
     assert any(name.endswith("scripts/knocker") for name in names)
     assert {name.rpartition("/")[2] for name in names if "licenses" in name} == {"LICENSE-MIT", "LICENSE-APACHE"}
