@@ -1,5 +1,8 @@
 //! Signed timestamps: how they are written, and how far from now they may be.
 
+use jiff::civil::DateTime;
+use jiff::tz::Offset;
+
 use super::context::Context;
 use super::refusal::{Checked, Refusal};
 use crate::providers::Reason;
@@ -148,92 +151,43 @@ impl Future {
     }
 }
 
-/// `YYYY-MM-DDTHH:MM:SS[.fraction](Z|±HH[:]MM)`.
+/// `YYYY-MM-DDTHH:MM:SS[.fraction](Z|±HH[:]MM)`, and none of the shorter forms that ISO 8601 has besides: one of these may begin another, and no
+/// byte is to move between a time and what it is signed with.
 fn parse_iso8601(text: &str) -> Option<i64> {
-    let bytes = text.as_bytes();
-    if !text.is_ascii() || bytes.len() < 20 {
-        return None;
-    }
-    let number = |from: usize, to: usize| -> Option<i64> {
-        let digits = &text[from..to];
-        digits.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits.parse().ok()).flatten()
+    let (clock, rest) = text.split_at_checked(19)?;
+    let has_form = clock.bytes().zip(*b"0000-00-00T00:00:00").all(|(byte, form)| match form {
+        b'0' => byte.is_ascii_digit(),
+        b'T' => matches!(byte, b'T' | b't' | b' '),
+        _ => byte == form,
+    });
+    let (fraction, offset) = match rest.strip_prefix('.') {
+        Some(rest) => rest.split_at(rest.find(|c: char| !c.is_ascii_digit())?),
+        None => ("0", rest),
     };
-    let separators =
-        bytes[4] == b'-' && bytes[7] == b'-' && matches!(bytes[10], b'T' | b't' | b' ') && bytes[13] == b':' && bytes[16] == b':';
-    if !separators {
-        return None;
-    }
-    let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
-    let (hour, minute, second) = (number(11, 13)?, number(14, 16)?, number(17, 19)?);
-    let valid = (1..=12).contains(&month) && (1..=days_in_month(year, month)).contains(&day) && hour < 24 && minute < 60 && second <= 60;
-    if !valid {
-        return None;
-    }
-    let mut rest = &text[19..];
-    let mut fraction_ms = 0;
-    if let Some(fraction) = rest.strip_prefix('.') {
-        let length = fraction.bytes().take_while(u8::is_ascii_digit).count();
-        if length == 0 {
-            return None;
-        }
-        fraction_ms = format!("{:0<3}", &fraction[..length.min(3)]).parse().ok()?;
-        rest = &fraction[length..];
-    }
-    let offset_minutes = match rest.as_bytes() {
-        b"Z" | b"z" => 0,
-        [sign @ (b'+' | b'-'), digits @ ..] => {
-            let (hours, minutes) = match digits {
-                [hours @ .., b':', _, _] if hours.len() == 2 => (hours, &digits[3..]),
-                [_, _, minutes @ ..] if minutes.len() == 2 => (&digits[..2], minutes),
-                _ => return None,
-            };
-            let number = |digits: &[u8]| -> Option<i64> {
-                let all = digits.iter().all(u8::is_ascii_digit);
-                all.then(|| std::str::from_utf8(digits).ok()?.parse().ok()).flatten()
-            };
-            let minutes = number(hours)? * 60 + number(minutes)?;
-            if *sign == b'+' { minutes } else { -minutes }
-        }
+    let (sign, digits) = match offset.as_bytes() {
+        b"Z" | b"z" => (1, "0000".into()),
+        [b'+', ..] => (1, offset[1..].to_owned()),
+        [b'-', ..] => (-1, offset[1..].to_owned()),
         _ => return None,
     };
-    let seconds = days_from_epoch(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second - offset_minutes * 60;
-    Some(seconds * 1000 + fraction_ms)
+    let digits = if digits.as_bytes().get(2) == Some(&b':') { digits.replacen(':', "", 1) } else { digits };
+    if !has_form || fraction.is_empty() || digits.len() != 4 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return None;
+    }
+    let two = |text: &str, at: usize| text[at..at + 2].parse::<i8>().ok();
+    // A leap second counts as the one before it.
+    let (hour, minute, second) = (two(clock, 11)?, two(clock, 14)?, two(clock, 17)?);
+    let second = if second == 60 { 59 } else { second };
+    let time = DateTime::new(clock[..4].parse().ok()?, two(clock, 5)?, two(clock, 8)?, hour, minute, second, 0).ok()?;
+    let offset = Offset::from_seconds(sign * 60 * (60 * i32::from(two(&digits, 0)?) + i32::from(two(&digits, 2)?))).ok()?;
+    let milliseconds: i64 = format!("{:0<3}", &fraction[..fraction.len().min(3)]).parse().ok()?;
+    Some(offset.to_timestamp(time).ok()?.as_millisecond() + milliseconds)
 }
 
 fn format_iso8601(ms: i64) -> String {
-    let (days, rest) = (ms.div_euclid(86_400_000), ms.rem_euclid(86_400_000));
-    // Years from March to February put the leap day last; 400 of them always have 146,097 days.
-    let since_era = days + 719_468;
-    let (era, day_of_era) = (since_era.div_euclid(146_097), since_era.rem_euclid(146_097));
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let months_from_march = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * months_from_march + 2) / 5 + 1;
-    let month = (months_from_march + 2) % 12 + 1;
-    let year = era * 400 + year_of_era + i64::from(month <= 2);
-    let (hour, minute, second) = (rest / 3_600_000, rest / 60_000 % 60, rest / 1000 % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
-}
-
-fn is_leap(year: i64) -> bool {
-    year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
-}
-
-fn days_in_month(year: i64, month: i64) -> i64 {
-    match month {
-        2 if is_leap(year) => 29,
-        2 => 28,
-        4 | 6 | 9 | 11 => 30,
-        _ => 31,
-    }
-}
-
-/// Days from 1970-01-01, in the Gregorian calendar.
-fn days_from_epoch(year: i64, month: i64, day: i64) -> i64 {
-    let before = year - 1;
-    let leap_days = before.div_euclid(4) - before.div_euclid(100) + before.div_euclid(400);
-    let months: i64 = (1..month).map(|month| days_in_month(year, month)).sum();
-    before * 365 + leap_days + months + day - 1 - 719_162
+    let time = Offset::UTC.to_datetime(jiff::Timestamp::from_millisecond(ms).unwrap_or(jiff::Timestamp::MAX));
+    let (hour, minute, second) = (time.hour(), time.minute(), time.second());
+    format!("{:04}-{:02}-{:02}T{hour:02}:{minute:02}:{second:02}Z", time.year(), time.month(), time.day())
 }
 
 #[cfg(test)]
