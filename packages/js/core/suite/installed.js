@@ -3,7 +3,7 @@ import { execFile, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
 import { cpSync, existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
@@ -84,7 +84,8 @@ export default function installed(runtime, { name, label, program, modules, quic
   describe(`installed from the tarballs: ${label}`, () => {
     const project = folder();
     // Nothing of the checkout: no variable that names the library, no path that leads back.
-    const environment = { PATH: process.env.PATH, HOME: process.env.HOME, ...SECRETS };
+    // What npm runs, it runs with the first node there.
+    const environment = { PATH: `${dirname(program)}:${process.env.PATH}`, HOME: process.env.HOME, ...SECRETS };
 
     function start(file, port, ...rest) {
       const child = spawn(program, [join(project, file), ...rest], {
@@ -176,7 +177,10 @@ export default function installed(runtime, { name, label, program, modules, quic
         `import { open } from "@knocker/${name}";\nexport const hooks = open(":memory:");\nhooks.endpoint("inbound", {}).on("*", () => {});\n`,
       );
       const { child, told } = startProgram(command, [...args, "knocker-worker", "./hooks.js"], { cwd: project, env: environment });
-      const [, pid] = await until(() => /works on/.test(told.stderr) && /:(\d+):/.exec(told.stderr), "the worker");
+      const [, pid] = await until(() => {
+        assert.equal(child.exitCode, null, told.stderr);
+        return /works on/.test(told.stderr) && /:(\d+):/.exec(told.stderr);
+      }, "the worker");
       child.kill("SIGTERM");
       await until(() => !isRunning(Number(pid)), "its end");
     });
