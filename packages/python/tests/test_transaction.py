@@ -14,6 +14,7 @@ import pytest
 import knocker
 from inbox import ingest, orders, statuses
 from knocker import transaction as transaction_module
+from knocker.handler_sql import refuse_end, sets_pragma
 from knocker.testing import FrozenClock
 
 PATIENCE_S = 300
@@ -33,6 +34,14 @@ def test_a_transaction_that_ended_before_the_handlers_is_a_failed_attempt(hooks:
     event_id = ingest(inbox)
     assert statuses(hooks) == ["failed"]
     assert "ended before the handlers" in str(hooks.event(event_id).reason)
+
+
+def test_a_statement_behind_many_comments_is_looked_at_once() -> None:
+    comments = "/* */" * 50_000 + "-- \n" * 50_000
+    with pytest.raises(knocker.UsageError):
+        refuse_end(comments + "COMMIT")
+    refuse_end(comments + "/* left open")
+    assert sets_pragma(comments + "PRAGMA query_only = ON")
 
 
 def test_what_follows_the_end_of_the_transaction_is_not_written(hooks: knocker.Hooks, inbox: knocker.Endpoint) -> None:

@@ -16,15 +16,15 @@ const MAKERS = new Set<PropertyKey>(["prepare", "query", "transaction", "iterate
 /** What takes SQL. */
 const SPEAKERS = new Set<PropertyKey>(["exec", "prepare", "query", "run"]);
 
-/** White space and comments between the words of a statement. */
-const GAP = String.raw`(?:\s|--[^\n]*(?:\n|$)|/\*[\s\S]*?\*/)`;
+/** White space and comments between the words of a statement, each in one way only: a text of many comments is looked at once. */
+const GAP = String.raw`(?:\s|--[^\n]*(?:\n|$)|/\*[^*]*\*+(?:[^/*][^*]*\*+)*/)`;
 
 /** A statement that ends the transaction; `ROLLBACK TO` does not. Behind other statements of one text it is noticed only after it has run. */
 const ENDS_TRANSACTION = new RegExp(`^(?:;|${GAP})*(?:commit|end|rollback(?!${GAP}+(?:transaction${GAP}+)?to\\b))\\b`, "i");
 
 /** A pragma that sets something, wherever it stands in a text; those that take an argument and only read are none. */
 const SETS_PRAGMA =
-  /\bpragma\s+(?:\w+\.)?(?!(?:table_x?info|table_list|index_list|index_x?info|foreign_key_(?:list|check)|(?:integrity|quick)_check)\b)\w+\s*[=(]/i;
+  /\bpragma\b(?![^;]*\b(?:table_x?info|table_list|index_list|index_x?info|foreign_key_(?:list|check)|(?:integrity|quick)_check)\b)[^;]*[=(]/i;
 
 /** What sets something for as long as the connection lives. */
 const SETTERS = new Set<PropertyKey>([

@@ -236,7 +236,11 @@ export default function handlers(runtime) {
       endpoint.on("begin", (event, tx) => {
         write(event, tx);
         // Half of the work would be committed without the event.
-        for (const end of ["COMMIT", " end transaction", "\nROLLBACK"]) assert.throws(() => tx.exec(end), /has ended before the handlers/);
+        const comments = "/* */".repeat(50_000);
+        for (const end of ["COMMIT", " end transaction", "\nROLLBACK", `${comments}COMMIT`]) {
+          assert.throws(() => tx.exec(end), /has ended before the handlers/);
+        }
+        tx.exec(`${comments}SELECT 1 /* left open`);
         assert.throws(() => tx.prepare("commit"), /has ended before the handlers/);
         tx.exec("SAVEPOINT mine");
         tx.exec("ROLLBACK TO mine");

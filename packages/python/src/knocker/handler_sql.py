@@ -6,7 +6,8 @@ import re
 
 from knocker.errors import UsageError
 
-_GAP = r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/)"
+# White space and comments, each in one way only: a text of many comments is looked at once.
+_GAP = r"(?:\s|--[^\n]*(?:\n|$)|/\*[^*]*\*+(?:[^/*][^*]*\*+)*/)"
 # `ROLLBACK TO` ends no transaction.
 _ENDS = re.compile(rf"(?:;|{_GAP})*(?:commit|end|rollback(?!{_GAP}+(?:transaction{_GAP}+)?to\b))\b", re.IGNORECASE | re.DOTALL)
 _PRAGMA = re.compile(rf"(?:;|{_GAP})*pragma\b(?P<rest>.*)", re.IGNORECASE | re.DOTALL)
