@@ -22,7 +22,7 @@ pub(crate) fn register(conn: &Connection) -> rusqlite::Result<()> {
     // In the order of `PROVIDER_COLUMNS`.
     const PROVIDERS: Table = Table {
         declaration:
-            c"CREATE TABLE x (name, aliases, title, scheme, methods, headers, identity, identity_grain, identity_proof, identity_note, retries, \
+            c"CREATE TABLE x (name, aliases, title, scheme, methods, headers, types, types_closed, identity, identity_grain, identity_proof, identity_note, retries, \
              retry_repeats, handshake, max_body_bytes, final_statuses, needs_secret, options, docs, checked)",
         rows: provider_rows,
     };
@@ -35,13 +35,15 @@ fn error_rows() -> Vec<Vec<Value>> {
     Code::ALL.iter().map(row).collect()
 }
 
-const PROVIDER_COLUMNS: [&str; 19] = [
+const PROVIDER_COLUMNS: [&str; 21] = [
     "name",
     "aliases",
     "title",
     "scheme",
     "methods",
     "headers",
+    "types",
+    "types_closed",
     "identity",
     "identity_grain",
     "identity_proof",

@@ -14,7 +14,7 @@ use tempfile::TempDir;
 use crate::library;
 
 /// Columns that hold JSON text, compared as the JSON that they hold.
-const JSON_COLUMNS: &[&str] = &["options", "backoff", "headers", "filter", "policy", "aliases"];
+const JSON_COLUMNS: &[&str] = &["options", "backoff", "headers", "filter", "policy", "aliases", "types"];
 
 /// How long locks are waited for: longer than any disk is slow. SQLite's wait is not fair, so that one of many writers may see the others go
 /// first for minutes.

@@ -44,3 +44,24 @@ fn catalogue() -> BTreeSet<String> {
     let rows = Database::empty().rows("SELECT name FROM knocker_providers", &[]).unwrap();
     rows.iter().map(|row| row["name"].as_str().unwrap().to_owned()).collect()
 }
+
+/// What a whole list lacks would be a warning about a handler that runs.
+#[test]
+fn a_whole_list_of_types_has_each_that_occurs() {
+    let whole = Database::empty().rows("SELECT name, types FROM knocker_providers WHERE types_closed", &[]).unwrap();
+    let mut lacking = Vec::new();
+    for file in cases::read("verification") {
+        let Some(provider) = whole.iter().find(|provider| provider["name"] == file.content["provider"]) else { continue };
+        for case in file.content["cases"].as_array().unwrap() {
+            for expect in [&case["expect"], &case["then"]["expect"]] {
+                for item in expect["items"].as_array().into_iter().flatten() {
+                    let given = &item["type"];
+                    if !given.is_null() && !provider["types"].as_array().unwrap().contains(given) {
+                        lacking.push(format!("{} {given}", provider["name"]));
+                    }
+                }
+            }
+        }
+    }
+    assert!(whole.len() >= 10 && lacking.is_empty(), "{} whole lists, lacking {lacking:?}", whole.len());
+}

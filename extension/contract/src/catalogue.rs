@@ -163,6 +163,9 @@ pub struct Provider {
     docs: &'static str,
     max_body_bytes: i64,
     needs_secret: bool,
+    /// Types of events, as `on(…)` takes them; every one where `types_closed`.
+    types: &'static [&'static str],
+    types_closed: bool,
     options: Vec<ProviderOption>,
 }
 
@@ -200,6 +203,8 @@ pub fn providers() -> Vec<Provider> {
         docs: provider.docs,
         max_body_bytes: provider.default_body_limit(),
         needs_secret: provider.needs_secret(),
+        types: provider.types(),
+        types_closed: provider.types_closed(),
         options: provider.option_specs().iter().map(option).collect(),
     };
     providers::all().iter().map(provider).collect()

@@ -19,9 +19,33 @@ fn page() -> String {
     for provider in providers::all() {
         writeln!(page, "{}", row(provider)).unwrap();
     }
+    page.push_str(&types());
     page.push_str(&identities());
     page.push_str(&sizes());
     page
+}
+
+/// What a handler is registered for.
+fn types() -> String {
+    let mut section = String::from(
+        "\n## Types\n\n\
+         What to write in `on(…)`: a type as it stands here, `prefix.*` for all that begin with `prefix.`, `*` for every event. Where the list is\n\
+         **whole**, it is what the provider documented when the page was checked, and the packages warn of a handler for another type. Else these are\n\
+         examples, and the provider's documentation has the rest.\n\n\
+         | provider | whole | types |\n\
+         |---|---|---|\n",
+    );
+    for provider in providers::all() {
+        let names: Vec<_> = provider.types().iter().map(|name| format!("`{name}`")).collect();
+        let types = match (names.is_empty(), provider.types_closed()) {
+            (true, true) => "none: only `*` hears of its events".to_owned(),
+            (true, false) => "what the option `type_header` or `type_path` finds".to_owned(),
+            (false, _) => names.join(", "),
+        };
+        let whole = if provider.types_closed() { "yes" } else { "" };
+        writeln!(section, "{}", line([provider.title.to_owned(), whole.to_owned(), types])).unwrap();
+    }
+    section
 }
 
 /// What each identity is worth, and why.

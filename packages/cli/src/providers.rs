@@ -44,6 +44,7 @@ fn describe(context: &Context, provider: &Provider) -> Result {
     facts.row([faint("scheme"), text(provider.scheme())]);
     facts.row([faint("methods"), listed(provider.methods)]);
     facts.row([faint("headers"), listed(&provider.headers())]);
+    facts.row([faint(if provider.types_closed() { "types" } else { "types, such as" }), text(types(provider))]);
     facts.row([faint("identity"), text(provider.identity())]);
     facts.row([faint("its grain"), text(provider.identity_grain())]);
     facts.row([faint("vouched for by"), text(provider.identity_proof())]);
@@ -67,6 +68,15 @@ fn describe(context: &Context, provider: &Provider) -> Result {
         options.row([text(name), optional(default)]);
     }
     if options.is_empty() { context.out.line("  none") } else { context.out.indented_table(options, "  ") }
+}
+
+/// What a handler can be registered for.
+fn types(provider: &Provider) -> String {
+    match (provider.types(), provider.types_closed()) {
+        ([], true) => "none: only \"*\" hears of its events".into(),
+        ([], false) => "what the option type_header or type_path finds".into(),
+        (names, _) => names.join(", "),
+    }
 }
 
 fn listed(names: &[&str]) -> comfy_table::Cell {

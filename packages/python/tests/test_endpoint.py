@@ -187,3 +187,19 @@ def test_the_decorator_returns_the_function_and_needs_a_type(hooks: knocker.Hook
         bare()
     with pytest.raises(knocker.UsageError, match="name the types"):
         bare(handler)
+
+
+def test_a_handler_of_a_type_that_never_comes_is_a_warning(hooks: knocker.Hooks, caplog: pytest.LogCaptureFixture) -> None:
+    github = hooks.endpoint("github", provider="github", secrets=[SECRET])
+    for pattern in ("push", "*", "pull_request"):
+        github.add_handler(pattern, print)
+    assert not caplog.records
+    github.on("pull_request.opened", "Issues", "issue.*")(print)
+    told = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    near = [message.rpartition("; ")[2] for message in told]
+    assert near == ["did you mean 'pull_request'?", "did you mean 'issues'?", "did you mean 'issues'?"]
+    caplog.clear()
+    hooks.endpoint("stripe", provider="stripe", secrets=["whsec_test"]).add_handler("my.own", print)
+    assert not caplog.records
+    hooks.endpoint("box", provider="dropbox", secrets=[SECRET]).add_handler("file", print)
+    assert 'on("*")' in caplog.text

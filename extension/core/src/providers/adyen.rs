@@ -12,6 +12,7 @@ use super::engine::template::Part;
 use super::provider::{CustomScheme, Provider, Reply, Scheme};
 use super::redelivery::{DAY, Grain, Proof, Redelivery, Repeat, Retries};
 use super::secrets::Secrets;
+use super::types::Types;
 use super::verdict::{Reason, Signed};
 use crate::error::{Error, Result};
 
@@ -48,6 +49,7 @@ pub(crate) static ADYEN: Provider = Provider {
         note: "Adyen says to tell repeats by eventCode and pspReference; a report that is made again under the same name has the same identity",
     },
     success: Reply::Text(200, "[accepted]"),
+    types: Types::Some(&["AUTHORISATION", "CAPTURE", "REFUND", "CHARGEBACK", "REPORT_AVAILABLE", "balancePlatform.transfer.updated"]),
     ..Provider::BASE
 };
 

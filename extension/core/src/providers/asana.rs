@@ -7,6 +7,7 @@ use super::options::OptionSpec;
 use super::provider::{Handshake, Provider, Scheme};
 use super::redelivery::{DAY, Grain, Proof, Redelivery, Repeat, Retries};
 use super::secrets::Secrets;
+use super::types::Types;
 use super::verdict::{Outcome, Verdict};
 use crate::request::WebhookResponse;
 
@@ -38,6 +39,7 @@ pub(crate) static ASANA: Provider = Provider {
         brings_secret: true,
         ..Handshake::NONE
     },
+    types: Types::Some(&["task.added", "task.changed", "task.deleted", "project.changed", "story.added"]),
     ..Provider::BASE
 };
 

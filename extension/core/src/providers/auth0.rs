@@ -6,6 +6,7 @@ use super::engine::json::Json;
 use super::engine::token::TokenScheme;
 use super::provider::{Provider, Scheme};
 use super::redelivery::{Grain, Proof, Redelivery, Repeat, Retries};
+use super::types::Types;
 use super::verdict::Item;
 
 pub(crate) static AUTH0: Provider = Provider {
@@ -28,6 +29,7 @@ pub(crate) static AUTH0: Provider = Provider {
         grain: Grain::Occurrence,
         note: "",
     },
+    types: Types::Some(&["s", "f", "ss", "fp", "slo"]),
     ..Provider::BASE
 };
 

@@ -6,6 +6,7 @@ use super::engine::signature::{Form, SignatureScheme};
 use super::provider::{Provider, Scheme};
 use super::receiving::Receiving;
 use super::redelivery::{Grain, Proof, Redelivery, Repeat, Retries};
+use super::types::Types;
 
 pub(crate) static BITBUCKET: Provider = Provider {
     name: "bitbucket",
@@ -30,6 +31,35 @@ pub(crate) static BITBUCKET: Provider = Provider {
         note: "two more attempts after a timeout or a 5xx; X-Attempt-Number counts them",
     },
     samples: &[Sample::Text("X-Event-Key", "repo:push"), Sample::Uuid("X-Request-UUID")],
+    types: Types::All(&[
+        "repo:push",
+        "repo:fork",
+        "repo:updated",
+        "repo:transfer",
+        "repo:deleted",
+        "repo:imported",
+        "repo:commit_comment_created",
+        "repo:commit_status_created",
+        "repo:commit_status_updated",
+        "issue:created",
+        "issue:updated",
+        "issue:comment_created",
+        "pullrequest:created",
+        "pullrequest:updated",
+        "pullrequest:push",
+        "pullrequest:changes_request_created",
+        "pullrequest:changes_request_removed",
+        "pullrequest:approved",
+        "pullrequest:unapproved",
+        "pullrequest:fulfilled",
+        "pullrequest:rejected",
+        "pullrequest:comment_created",
+        "pullrequest:comment_updated",
+        "pullrequest:comment_deleted",
+        "pullrequest:comment_resolved",
+        "pullrequest:comment_reopened",
+        "project:updated",
+    ]),
     ..Provider::BASE
 };
 

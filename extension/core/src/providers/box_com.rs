@@ -12,6 +12,7 @@ use super::options::OptionSpec;
 use super::provider::{CustomScheme, Provider, Scheme};
 use super::redelivery::{Grain, HOUR, Proof, Redelivery, Repeat, Retries};
 use super::secrets::Secrets;
+use super::types::Types;
 use super::verdict::Signed;
 use crate::error::Result;
 
@@ -39,6 +40,7 @@ pub(crate) static BOX: Provider = Provider {
         note: "BOX-DELIVERY-ID and the time of sending are others for each attempt, the id in the body is not",
     },
     samples: &[Sample::Uuid("BOX-DELIVERY-ID")],
+    types: Types::Some(&["FILE.UPLOADED", "FILE.DOWNLOADED", "FILE.DELETED", "FOLDER.CREATED", "COMMENT.CREATED"]),
     ..Provider::BASE
 };
 

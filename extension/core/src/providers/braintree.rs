@@ -11,6 +11,7 @@ use super::engine::template::Part;
 use super::provider::{CustomScheme, Handshake, Provider, Scheme};
 use super::redelivery::{DAY, Grain, Proof, Redelivery, Repeat, Retries};
 use super::secrets::{Secrets, is_blank};
+use super::types::Types;
 use super::verdict::{Item, Outcome, Reason, Signed, Verdict};
 use crate::error::{Error, Result};
 use crate::request::WebhookResponse;
@@ -42,6 +43,14 @@ pub(crate) static BRAINTREE: Provider = Provider {
         unsigned: Some(answer_challenge),
         ..Handshake::NONE
     },
+    types: Types::Some(&[
+        "subscription_charged_successfully",
+        "subscription_canceled",
+        "subscription_past_due",
+        "dispute_opened",
+        "transaction_settled",
+        "check",
+    ]),
     ..Provider::BASE
 };
 

@@ -4,6 +4,7 @@ use super::engine::event::{Event, Source};
 use super::engine::signature::SignatureScheme;
 use super::provider::{Provider, Scheme};
 use super::redelivery::{Grain, Proof, Redelivery, Repeat, Retries};
+use super::types::Types;
 
 pub(crate) static CAL_COM: Provider = Provider {
     name: "cal-com",
@@ -21,6 +22,7 @@ pub(crate) static CAL_COM: Provider = Provider {
         grain: Grain::Digest,
         note: "a custom payload template without createdAt says nothing of when, so each receipt is a new event",
     },
+    types: Types::Some(&["BOOKING_CREATED", "BOOKING_RESCHEDULED", "BOOKING_CANCELLED", "MEETING_ENDED", "FORM_SUBMITTED"]),
     ..Provider::BASE
 };
 

@@ -7,6 +7,7 @@ use super::engine::timestamp::{Future, Place, Timestamp, Unit};
 use super::options::OptionSpec;
 use super::provider::{Provider, Scheme};
 use super::redelivery::{DAY, Grain, Proof, Redelivery, Repeat, Retries};
+use super::types::Types;
 
 pub(crate) static CALENDLY: Provider = Provider {
     name: "calendly",
@@ -37,6 +38,16 @@ pub(crate) static CALENDLY: Provider = Provider {
         grain: Grain::Second,
         note: "created_at is in whole seconds; Calendly's example refuses what is older than 3 min, which its retries would be if they repeat the timestamp",
     },
+    types: Types::All(&[
+        "invitee.created",
+        "invitee.canceled",
+        "invitee_no_show.created",
+        "invitee_no_show.deleted",
+        "routing_form_submission.created",
+        "event_type.created",
+        "event_type.deleted",
+        "event_type.updated",
+    ]),
     ..Provider::BASE
 };
 

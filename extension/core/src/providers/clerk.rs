@@ -3,6 +3,7 @@
 use super::options::OptionSpec;
 use super::provider::{Provider, Scheme};
 use super::svix;
+use super::types::Types;
 
 pub(crate) static CLERK: Provider = Provider {
     name: "clerk",
@@ -13,6 +14,7 @@ pub(crate) static CLERK: Provider = Provider {
     event: svix::EVENT,
     redelivery: svix::REDELIVERY,
     samples: svix::SAMPLES,
+    types: Types::Some(&["user.created", "user.updated", "user.deleted", "session.created", "organizationMembership.created"]),
     ..Provider::BASE
 };
 

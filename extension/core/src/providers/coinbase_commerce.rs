@@ -17,6 +17,7 @@ use super::options::OptionSpec;
 use super::provider::{CustomScheme, Provider, Scheme};
 use super::redelivery::{DAY, Grain, Proof, Redelivery, Repeat, Retries};
 use super::secrets::Secrets;
+use super::types::Types;
 use super::verdict::{Item, Signed};
 use crate::error::{Error, Result};
 
@@ -49,6 +50,7 @@ pub(crate) static COINBASE_COMMERCE: Provider = Provider {
         grain: Grain::Occurrence,
         note: "Commerce counts the attempts in the body",
     },
+    types: Types::Some(&["charge:created", "charge:confirmed", "charge:failed", "charge:pending", "payment_link.payment.success"]),
     ..Provider::BASE
 };
 

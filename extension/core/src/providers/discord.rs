@@ -11,6 +11,7 @@ use super::engine::timestamp::{Future, Place, Timestamp, Unit};
 use super::options::OptionSpec;
 use super::provider::{Handshake, Provider, Reply, Scheme};
 use super::redelivery::{Grain, MINUTE, Proof, Redelivery, Repeat, Retries};
+use super::types::Types;
 use crate::request::WebhookResponse;
 
 pub(crate) static DISCORD: Provider = Provider {
@@ -47,6 +48,7 @@ pub(crate) static DISCORD: Provider = Provider {
         ..Handshake::NONE
     },
     success: Reply::Choose(acknowledge),
+    types: Types::Some(&["2", "3", "4", "5", "APPLICATION_AUTHORIZED", "ENTITLEMENT_CREATE"]),
     ..Provider::BASE
 };
 

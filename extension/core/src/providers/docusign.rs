@@ -5,6 +5,7 @@ use super::engine::event::{Event, Source};
 use super::engine::signature::{Form, SignatureScheme};
 use super::provider::{Provider, Scheme};
 use super::redelivery::{Grain, Proof, Redelivery, Repeat, Retries};
+use super::types::Types;
 
 pub(crate) static DOCUSIGN: Provider = Provider {
     name: "docusign",
@@ -29,6 +30,14 @@ pub(crate) static DOCUSIGN: Provider = Provider {
         grain: Grain::Occurrence,
         note: "generatedDateTime is in ten-millionths of a second; retryCount counts the attempts",
     },
+    types: Types::Some(&[
+        "envelope-sent",
+        "envelope-delivered",
+        "envelope-completed",
+        "envelope-declined",
+        "envelope-voided",
+        "recipient-completed",
+    ]),
     ..Provider::BASE
 };
 

@@ -7,6 +7,7 @@ use super::engine::signature::SignatureScheme;
 use super::provider::{Handshake, Provider, Scheme};
 use super::redelivery::{Grain, Proof, Redelivery, Repeat, Retries};
 use super::secrets::Secrets;
+use super::types::Types;
 use super::verdict::{Outcome, Verdict};
 use crate::request::WebhookResponse;
 
@@ -28,6 +29,7 @@ pub(crate) static DROPBOX: Provider = Provider {
         note: "it says only that something changed, in the same bytes each time",
     },
     handshake: Handshake { about: "GET challenge: 200 with the challenge as text", unsigned: Some(answer_challenge), ..Handshake::NONE },
+    types: Types::All(&[]),
     ..Provider::BASE
 };
 

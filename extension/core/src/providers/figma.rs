@@ -11,6 +11,7 @@ use super::provider::{CustomScheme, Provider, Scheme};
 use super::redact::Redaction;
 use super::redelivery::{Grain, HOUR, MINUTE, Proof, Redelivery, Repeat, Retries};
 use super::secrets::Secrets;
+use super::types::Types;
 use super::verdict::{Reason, Signed};
 use crate::error::Result;
 
@@ -46,6 +47,15 @@ pub(crate) static FIGMA: Provider = Provider {
         note: "one publish sends a LIBRARY_PUBLISH for each kind of asset, all of one second",
     },
     redaction: Redaction { body: &["passcode"], ..Redaction::NONE },
+    types: Types::All(&[
+        "PING",
+        "FILE_UPDATE",
+        "FILE_VERSION_UPDATE",
+        "FILE_DELETE",
+        "FILE_COMMENT",
+        "LIBRARY_PUBLISH",
+        "DEV_MODE_STATUS_UPDATE",
+    ]),
     ..Provider::BASE
 };
 

@@ -14,6 +14,7 @@ use super::redact::Redaction;
 use super::redelivery::{Grain, Proof, Redelivery, Repeat, Retries};
 use super::secrets::Secrets;
 use super::standard_webhooks::WEBHOOK;
+use super::types::Types;
 use super::verdict::Signed;
 use crate::error::Result;
 
@@ -47,6 +48,31 @@ pub(crate) static GITLAB: Provider = Provider {
     },
     redaction: Redaction::headers(&["x-gitlab-token"]),
     samples: &[Sample::Text("X-Gitlab-Event", "Push Hook"), Sample::Uuid("Idempotency-Key")],
+    types: Types::All(&[
+        "Push Hook",
+        "Tag Push Hook",
+        "Issue Hook",
+        "Confidential Issue Hook",
+        "Work Item Hook",
+        "Confidential Work Item Hook",
+        "Note Hook",
+        "Confidential Note Hook",
+        "Merge Request Hook",
+        "Wiki Page Hook",
+        "Pipeline Hook",
+        "Job Hook",
+        "Deployment Hook",
+        "Feature Flag Hook",
+        "Release Hook",
+        "Emoji Hook",
+        "Milestone Hook",
+        "Resource Access Token Hook",
+        "Vulnerability Hook",
+        "Member Hook",
+        "Project Hook",
+        "Subgroup Hook",
+        "System Hook",
+    ]),
     ..Provider::BASE
 };
 

@@ -5,6 +5,7 @@ use super::engine::event::{Batch, Event, Source};
 use super::engine::signature::SignatureScheme;
 use super::provider::{Provider, Reply, Scheme};
 use super::redelivery::{Grain, Proof, Redelivery, Repeat, Retries};
+use super::types::Types;
 
 pub(crate) static GOCARDLESS: Provider = Provider {
     name: "gocardless",
@@ -27,6 +28,7 @@ pub(crate) static GOCARDLESS: Provider = Provider {
         note: "",
     },
     failure: Reply::Text(498, "invalid signature"),
+    types: Types::Some(&["payments.confirmed", "payments.failed", "payments.paid_out", "mandates.active", "mandates.cancelled"]),
     ..Provider::BASE
 };
 

@@ -15,6 +15,7 @@ use super::options::{Kind, OptionSpec, Preset};
 use super::provider::{ANY_METHOD, CustomScheme, Provider, Scheme};
 use super::redelivery::{DAY, Grain, Proof, Redelivery, Repeat, Retries};
 use super::secrets::Secrets;
+use super::types::Types;
 use super::verdict::{Reason, Signed};
 use crate::error::{Error, Result};
 
@@ -52,6 +53,14 @@ pub(crate) static HUBSPOT: Provider = Provider {
         grain: Grain::Occurrence,
         note: "eventId is documented as not unique, so all but attemptNumber is digested; a workflow's request has neither id nor time",
     },
+    types: Types::Some(&[
+        "contact.creation",
+        "contact.deletion",
+        "contact.propertyChange",
+        "company.creation",
+        "deal.creation",
+        "deal.propertyChange",
+    ]),
     ..Provider::BASE
 };
 

@@ -8,6 +8,7 @@ use super::engine::signature::{Form, SignatureScheme};
 use super::provider::{Handshake, Provider, Scheme};
 use super::redelivery::{Grain, Proof, Redelivery, Repeat, Retries};
 use super::secrets::Secrets;
+use super::types::Types;
 use super::verdict::{Outcome, Verdict};
 use crate::request::WebhookResponse;
 
@@ -33,6 +34,14 @@ pub(crate) static INTERCOM: Provider = Provider {
         note: "a ping has no id",
     },
     handshake: Handshake { about: "HEAD: 200", unsigned: Some(answer_head), ..Handshake::NONE },
+    types: Types::Some(&[
+        "conversation.user.created",
+        "conversation.user.replied",
+        "conversation.admin.closed",
+        "contact.created",
+        "user.created",
+        "ping",
+    ]),
     ..Provider::BASE
 };
 

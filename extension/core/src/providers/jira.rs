@@ -6,6 +6,7 @@ use super::engine::signature::{Form, SignatureScheme};
 use super::provider::{Provider, Scheme};
 use super::receiving::{MIB, Receiving};
 use super::redelivery::{Grain, MINUTE, Proof, Redelivery, Repeat, Retries};
+use super::types::Types;
 
 pub(crate) static JIRA: Provider = Provider {
     name: "jira",
@@ -34,6 +35,7 @@ pub(crate) static JIRA: Provider = Provider {
         note: "five attempts, 5 to 15 min apart; the identifier is unique within one site, so the event's time and name stand beside it",
     },
     samples: &[Sample::Uuid("X-Atlassian-Webhook-Identifier")],
+    types: Types::Some(&["jira:issue_created", "jira:issue_updated", "jira:issue_deleted", "comment_created", "sprint_started"]),
     ..Provider::BASE
 };
 

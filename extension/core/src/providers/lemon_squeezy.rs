@@ -5,6 +5,7 @@ use super::engine::sample::Sample;
 use super::engine::signature::SignatureScheme;
 use super::provider::{Provider, Scheme};
 use super::redelivery::{Grain, Proof, Redelivery, Repeat, Retries};
+use super::types::Types;
 
 pub(crate) static LEMON_SQUEEZY: Provider = Provider {
     name: "lemon-squeezy",
@@ -34,6 +35,15 @@ pub(crate) static LEMON_SQUEEZY: Provider = Provider {
         note: "updated_at is in whole seconds",
     },
     samples: &[Sample::Text("X-Event-Name", "order_created")],
+    types: Types::Some(&[
+        "order_created",
+        "order_refunded",
+        "subscription_created",
+        "subscription_updated",
+        "subscription_cancelled",
+        "subscription_payment_success",
+        "license_key_created",
+    ]),
     ..Provider::BASE
 };
 

@@ -5,6 +5,7 @@ use super::engine::event::{Batch, Event, Source};
 use super::engine::signature::SignatureScheme;
 use super::provider::{Provider, Scheme};
 use super::redelivery::{Grain, Proof, Redelivery, Repeat, Retries};
+use super::types::Types;
 
 pub(crate) static LINE: Provider = Provider {
     name: "line",
@@ -27,6 +28,27 @@ pub(crate) static LINE: Provider = Provider {
         grain: Grain::Occurrence,
         note: "redelivery must be turned on; deliveryContext.isRedelivery tells it",
     },
+    types: Types::All(&[
+        "message",
+        "unsend",
+        "follow",
+        "unfollow",
+        "join",
+        "leave",
+        "memberJoined",
+        "memberLeft",
+        "postback",
+        "videoPlayComplete",
+        "beacon",
+        "accountLink",
+        "membership",
+        "delivery",
+        "module",
+        "activated",
+        "deactivated",
+        "botSuspended",
+        "botResumed",
+    ]),
     ..Provider::BASE
 };
 

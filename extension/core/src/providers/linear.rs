@@ -16,6 +16,7 @@ use super::options::OptionSpec;
 use super::provider::{CustomScheme, Provider, Scheme};
 use super::redelivery::{Grain, HOUR, MINUTE, Proof, Redelivery, Repeat, Retries};
 use super::secrets::Secrets;
+use super::types::Types;
 use super::verdict::Signed;
 use crate::error::Result;
 use crate::request::Request;
@@ -48,6 +49,7 @@ pub(crate) static LINEAR: Provider = Provider {
         note: "createdAt is in milliseconds, and webhookTimestamp is not digested; a body without createdAt has the unsigned header as its identity",
     },
     samples: &[Sample::Text("Linear-Event", "Issue"), Sample::Uuid("Linear-Delivery")],
+    types: Types::Some(&["Issue", "Comment", "Project", "Cycle", "IssueLabel"]),
     ..Provider::BASE
 };
 

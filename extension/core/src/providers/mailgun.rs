@@ -18,6 +18,7 @@ use super::provider::{CustomScheme, Provider, Scheme};
 use super::receiving::{MIB, Receiving};
 use super::redelivery::{self, Grain, HOUR, Redelivery, Repeat, Retries};
 use super::secrets::Secrets;
+use super::types::Types;
 use super::verdict::{Item, Signed};
 use crate::error::Result;
 
@@ -44,6 +45,7 @@ pub(crate) static MAILGUN: Provider = Provider {
         grain: Grain::Occurrence,
         note: "the token is what the signature covers; attempts of half a day ago verify still, so there is no tolerance by default",
     },
+    types: Types::Some(&["accepted", "delivered", "failed", "opened", "clicked", "unsubscribed", "complained"]),
     ..Provider::BASE
 };
 

@@ -14,6 +14,7 @@ use super::receiving::{MIB, Receiving};
 use super::redact::Redaction;
 use super::redelivery::{DAY, Grain, Proof, Redelivery, Repeat, Retries};
 use super::secrets::Secrets;
+use super::types::Types;
 use super::verdict::{Item, Outcome, Reason, Verdict};
 use crate::request::WebhookResponse;
 
@@ -48,6 +49,7 @@ pub(crate) static META: Provider = Provider {
         ..Handshake::NONE
     },
     redaction: Redaction { query: &["hub.verify_token"], ..Redaction::NONE },
+    types: Types::Some(&["page.feed", "page.message", "whatsapp_business_account.messages", "instagram.comments"]),
     ..Provider::BASE
 };
 

@@ -26,6 +26,7 @@ mod redelivery;
 mod secrets;
 #[cfg(test)]
 mod testing;
+mod types;
 mod verdict;
 
 mod adyen;

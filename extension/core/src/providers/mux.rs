@@ -7,6 +7,7 @@ use super::engine::timestamp::{Future, Place, Timestamp, Unit};
 use super::options::OptionSpec;
 use super::provider::{Provider, Scheme};
 use super::redelivery::{DAY, Grain, Proof, Redelivery, Repeat, Retries};
+use super::types::Types;
 
 pub(crate) static MUX: Provider = Provider {
     name: "mux",
@@ -29,6 +30,13 @@ pub(crate) static MUX: Provider = Provider {
         grain: Grain::Occurrence,
         note: "its own library refuses timestamps older than tolerance_s, so attempts must be signed anew",
     },
+    types: Types::Some(&[
+        "video.asset.created",
+        "video.asset.ready",
+        "video.asset.errored",
+        "video.upload.asset_created",
+        "video.live_stream.active",
+    ]),
     ..Provider::BASE
 };
 

@@ -9,6 +9,7 @@ use super::options::OptionSpec;
 use super::provider::{Handshake, Provider, Scheme};
 use super::redelivery::{DAY, Grain, Proof, Redelivery, Repeat, Retries};
 use super::secrets::Secrets;
+use super::types::Types;
 use super::verdict::{Outcome, Verdict};
 use crate::request::WebhookResponse;
 
@@ -35,6 +36,7 @@ pub(crate) static NOTION: Provider = Provider {
         brings_secret: true,
         ..Handshake::NONE
     },
+    types: Types::Some(&["page.created", "page.content_updated", "page.properties_updated", "page.deleted", "comment.created"]),
     ..Provider::BASE
 };
 

@@ -11,6 +11,7 @@ use super::receiving::Receiving;
 use super::redact::Redaction;
 use super::redelivery::{Grain, Proof, Redelivery, Repeat, Retries};
 use super::secrets::Secrets;
+use super::types::Types;
 use super::verdict::{Outcome, Signed, Verdict};
 use crate::error::Result;
 use crate::request::WebhookResponse;
@@ -50,6 +51,7 @@ pub(crate) static OKTA: Provider = Provider {
         ..Handshake::NONE
     },
     redaction: Redaction { header_option: Some("header"), ..Redaction::NONE },
+    types: Types::Some(&["user.lifecycle.create", "user.lifecycle.deactivate", "user.session.start", "group.user_membership.add"]),
     ..Provider::BASE
 };
 

@@ -6,6 +6,7 @@ use super::options::OptionSpec;
 use super::provider::{Provider, Scheme};
 use super::redelivery::{DAY, Grain, Proof, Redelivery, Repeat, Retries};
 use super::standard_webhooks::WEBHOOK;
+use super::types::Types;
 
 pub(crate) static OPENAI: Provider = Provider {
     name: "openai",
@@ -24,6 +25,13 @@ pub(crate) static OPENAI: Provider = Provider {
         note: "",
     },
     samples: &[Sample::Id("webhook-id", "wh_")],
+    types: Types::Some(&[
+        "response.completed",
+        "response.failed",
+        "batch.completed",
+        "fine_tuning.job.succeeded",
+        "realtime.call.incoming",
+    ]),
     ..Provider::BASE
 };
 

@@ -7,6 +7,7 @@ use super::engine::timestamp::{Future, Place, Timestamp, Unit};
 use super::options::OptionSpec;
 use super::provider::{Provider, Scheme};
 use super::redelivery::{DAY, Grain, Proof, Redelivery, Repeat, Retries};
+use super::types::Types;
 
 pub(crate) static PADDLE: Provider = Provider {
     name: "paddle",
@@ -33,6 +34,14 @@ pub(crate) static PADDLE: Provider = Provider {
         grain: Grain::Occurrence,
         note: "its own library refuses timestamps older than 5 s, so attempts must be signed anew",
     },
+    types: Types::Some(&[
+        "transaction.completed",
+        "transaction.paid",
+        "subscription.created",
+        "subscription.updated",
+        "subscription.canceled",
+        "customer.created",
+    ]),
     ..Provider::BASE
 };
 

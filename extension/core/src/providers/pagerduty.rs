@@ -4,6 +4,7 @@ use super::engine::event::{Event, Source};
 use super::engine::signature::{Form, SignatureScheme};
 use super::provider::{Provider, Scheme};
 use super::redelivery::{Grain, Proof, Redelivery, Repeat, Retries};
+use super::types::Types;
 
 pub(crate) static PAGERDUTY: Provider = Provider {
     name: "pagerduty",
@@ -23,6 +24,7 @@ pub(crate) static PAGERDUTY: Provider = Provider {
         grain: Grain::Occurrence,
         note: "",
     },
+    types: Types::Some(&["incident.triggered", "incident.acknowledged", "incident.resolved", "incident.escalated", "service.updated"]),
     ..Provider::BASE
 };
 

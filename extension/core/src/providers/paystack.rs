@@ -6,6 +6,7 @@ use super::engine::event::{Event, Source};
 use super::engine::signature::SignatureScheme;
 use super::provider::{Provider, Scheme};
 use super::redelivery::{DAY, Grain, Proof, Redelivery, Repeat, Retries};
+use super::types::Types;
 
 pub(crate) static PAYSTACK: Provider = Provider {
     name: "paystack",
@@ -36,6 +37,14 @@ pub(crate) static PAYSTACK: Provider = Provider {
         grain: Grain::Digest,
         note: "what is not about a payment that was made, a transfer or a refund is new each time: the reminder of a dispute has the bytes of the one before",
     },
+    types: Types::Some(&[
+        "charge.success",
+        "charge.dispute.create",
+        "transfer.success",
+        "transfer.failed",
+        "subscription.create",
+        "customeridentification.success",
+    ]),
     ..Provider::BASE
 };
 

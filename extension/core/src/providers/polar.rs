@@ -11,6 +11,7 @@ use super::provider::{CustomScheme, Provider, Scheme};
 use super::redelivery::{Grain, Proof, Redelivery, Repeat, Retries};
 use super::secrets::Secrets;
 use super::standard_webhooks::{WEBHOOK, WEBHOOK_HEADERS};
+use super::types::Types;
 use super::verdict::Signed;
 use crate::error::Result;
 
@@ -37,6 +38,14 @@ pub(crate) static POLAR: Provider = Provider {
         note: "",
     },
     samples: &[Sample::Id("webhook-id", "")],
+    types: Types::Some(&[
+        "order.created",
+        "order.paid",
+        "subscription.created",
+        "subscription.active",
+        "subscription.canceled",
+        "checkout.updated",
+    ]),
     ..Provider::BASE
 };
 

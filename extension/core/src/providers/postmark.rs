@@ -12,6 +12,7 @@ use super::receiving::{MIB, Receiving};
 use super::redact::Redaction;
 use super::redelivery::{Grain, Proof, Redelivery, Repeat, Retries};
 use super::secrets::Secrets;
+use super::types::Types;
 use super::verdict::Signed;
 use crate::error::Result;
 
@@ -56,6 +57,7 @@ pub(crate) static POSTMARK: Provider = Provider {
     // Postmark takes every 4xx as final: a 401 would lose what comes while the credentials are being changed.
     failure: Reply::Text(503, "invalid credentials"),
     redaction: Redaction { header_option: Some("header"), ..Redaction::NONE },
+    types: Types::All(&["Inbound", "Delivery", "Bounce", "SpamComplaint", "Open", "Click", "SubscriptionChange", "SMTPApiError"]),
     ..Provider::BASE
 };
 

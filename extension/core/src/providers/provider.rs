@@ -20,6 +20,7 @@ use super::receiving::Receiving;
 use super::redact::Redaction;
 use super::redelivery::Redelivery;
 use super::secrets::{Secrets, is_blank};
+use super::types::Types;
 use super::verdict::{Outcome, Reason, Redacted, Signed, Verdict};
 use crate::error::{Error, Result};
 use crate::request::{Request, WebhookResponse};
@@ -44,6 +45,7 @@ pub struct Provider {
     /// A rule over several options.
     pub(crate) check_options: Option<fn(&Options) -> Result<()>>,
     pub(crate) event: Event,
+    pub(crate) types: Types,
     pub(crate) redelivery: Redelivery,
     pub(crate) receiving: Receiving,
     pub(crate) handshake: Handshake,
@@ -146,6 +148,7 @@ impl Provider {
         options: &[],
         check_options: None,
         event: Event::UNKNOWN,
+        types: Types::Some(&[]),
         redelivery: Redelivery::UNSTATED,
         receiving: Receiving::UNSTATED,
         handshake: Handshake::NONE,
@@ -327,6 +330,16 @@ impl Provider {
         self.event.describe_identity()
     }
 
+    /// Types that its events have, as a handler is registered for them: every one where [`Provider::types_closed`], else the common ones.
+    pub fn types(&self) -> &'static [&'static str] {
+        self.types.names()
+    }
+
+    /// Whether its events have no other types than [`Provider::types`].
+    pub fn types_closed(&self) -> bool {
+        self.types.are_all()
+    }
+
     /// Whether and for how long the sender tries again by itself, in words.
     pub fn retries(&self) -> String {
         self.redelivery.retries.describe()
@@ -397,13 +410,15 @@ impl Provider {
 
 impl Serialize for Provider {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut row = serializer.serialize_struct("Provider", 19)?;
+        let mut row = serializer.serialize_struct("Provider", 21)?;
         row.serialize_field("name", self.name)?;
         row.serialize_field("aliases", self.aliases)?;
         row.serialize_field("title", self.title)?;
         row.serialize_field("scheme", &self.scheme())?;
         row.serialize_field("methods", self.methods)?;
         row.serialize_field("headers", &self.headers())?;
+        row.serialize_field("types", self.types())?;
+        row.serialize_field("types_closed", &self.types_closed())?;
         row.serialize_field("identity", &self.identity())?;
         row.serialize_field("identity_grain", self.identity_grain())?;
         row.serialize_field("identity_proof", self.identity_proof())?;

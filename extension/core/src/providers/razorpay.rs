@@ -5,6 +5,7 @@ use super::engine::sample::Sample;
 use super::engine::signature::SignatureScheme;
 use super::provider::{Provider, Scheme};
 use super::redelivery::{DAY, Grain, Proof, Redelivery, Repeat, Retries};
+use super::types::Types;
 
 pub(crate) static RAZORPAY: Provider = Provider {
     name: "razorpay",
@@ -26,6 +27,14 @@ pub(crate) static RAZORPAY: Provider = Provider {
         note: "",
     },
     samples: &[Sample::Id("X-Razorpay-Event-Id", "")],
+    types: Types::Some(&[
+        "payment.authorized",
+        "payment.captured",
+        "payment.failed",
+        "order.paid",
+        "refund.processed",
+        "subscription.charged",
+    ]),
     ..Provider::BASE
 };
 

@@ -3,6 +3,7 @@
 use super::options::OptionSpec;
 use super::provider::{Provider, Scheme};
 use super::svix;
+use super::types::Types;
 
 pub(crate) static RESEND: Provider = Provider {
     name: "resend",
@@ -13,6 +14,15 @@ pub(crate) static RESEND: Provider = Provider {
     event: svix::EVENT,
     redelivery: svix::REDELIVERY,
     samples: svix::SAMPLES,
+    types: Types::Some(&[
+        "email.sent",
+        "email.delivered",
+        "email.bounced",
+        "email.complained",
+        "email.opened",
+        "email.clicked",
+        "contact.created",
+    ]),
     ..Provider::BASE
 };
 

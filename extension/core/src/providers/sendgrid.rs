@@ -9,6 +9,7 @@ use super::engine::timestamp::{Future, Place, Timestamp, Unit};
 use super::options::OptionSpec;
 use super::provider::{Provider, Scheme};
 use super::redelivery::{DAY, Grain, Proof, Redelivery, Repeat, Retries};
+use super::types::Types;
 
 pub(crate) static SENDGRID: Provider = Provider {
     name: "sendgrid",
@@ -44,6 +45,20 @@ pub(crate) static SENDGRID: Provider = Provider {
         grain: Grain::Occurrence,
         note: "",
     },
+    types: Types::All(&[
+        "processed",
+        "deferred",
+        "delivered",
+        "dropped",
+        "bounce",
+        "open",
+        "click",
+        "spamreport",
+        "unsubscribe",
+        "group_unsubscribe",
+        "group_resubscribe",
+        "account_status_change",
+    ]),
     ..Provider::BASE
 };
 

@@ -5,6 +5,7 @@ use super::engine::sample::Sample;
 use super::engine::signature::SignatureScheme;
 use super::provider::{Provider, Scheme};
 use super::redelivery::{Grain, Proof, Redelivery, Repeat, Retries};
+use super::types::Types;
 
 pub(crate) static SENTRY: Provider = Provider {
     name: "sentry",
@@ -26,6 +27,7 @@ pub(crate) static SENTRY: Provider = Provider {
         note: "each attempt has a Request-ID of its own: one whose answer was lost is a second event",
     },
     samples: &[Sample::Text("Sentry-Hook-Resource", "issue"), Sample::Id("Request-ID", "")],
+    types: Types::Some(&["issue.created", "issue.resolved", "error.created", "event_alert.triggered", "installation.created"]),
     ..Provider::BASE
 };
 

@@ -9,6 +9,7 @@ use super::engine::signature::SignatureScheme;
 use super::provider::{CustomScheme, Provider, Scheme};
 use super::redelivery::{Grain, HOUR, Proof, Redelivery, Repeat, Retries};
 use super::secrets::Secrets;
+use super::types::Types;
 use super::verdict::Signed;
 use crate::error::Result;
 
@@ -45,6 +46,7 @@ pub(crate) static SHOPIFY: Provider = Provider {
         note: "",
     },
     samples: &[Sample::Text("X-Shopify-Topic", "orders/create"), Sample::Uuid("X-Shopify-Webhook-Id")],
+    types: Types::Some(&["orders/create", "orders/paid", "orders/cancelled", "products/update", "customers/create", "app/uninstalled"]),
     ..Provider::BASE
 };
 

@@ -11,6 +11,7 @@ use super::options::OptionSpec;
 use super::provider::{Handshake, Provider, Scheme};
 use super::redelivery::{Grain, MINUTE, Proof, Redelivery, Repeat, Retries};
 use super::secrets::Secrets;
+use super::types::Types;
 use super::verdict::{Item, Outcome, Verdict};
 use crate::request::WebhookResponse;
 
@@ -47,6 +48,7 @@ pub(crate) static SLACK: Provider = Provider {
         signed: Some(answer),
         ..Handshake::NONE
     },
+    types: Types::Some(&["message", "app_mention", "reaction_added", "block_actions", "view_submission", "/your-command"]),
     ..Provider::BASE
 };
 

@@ -7,6 +7,7 @@ use super::engine::template::Part;
 use super::options::OptionSpec;
 use super::provider::{Provider, Scheme};
 use super::redelivery::{DAY, Grain, Proof, Redelivery, Repeat, Retries};
+use super::types::Types;
 
 pub(crate) static SQUARE: Provider = Provider {
     name: "square",
@@ -28,6 +29,14 @@ pub(crate) static SQUARE: Provider = Provider {
         grain: Grain::Occurrence,
         note: "",
     },
+    types: Types::Some(&[
+        "payment.created",
+        "payment.updated",
+        "order.created",
+        "refund.created",
+        "customer.created",
+        "invoice.payment_made",
+    ]),
     ..Provider::BASE
 };
 

@@ -14,6 +14,7 @@ use super::options::OptionSpec;
 use super::provider::{CustomScheme, Provider, Scheme};
 use super::redelivery::{Grain, Proof, Redelivery, Repeat, Retries};
 use super::secrets::Secrets;
+use super::types::Types;
 use super::verdict::Signed;
 use crate::error::Result;
 
@@ -35,6 +36,7 @@ pub(crate) static STANDARD_WEBHOOKS: Provider = Provider {
         note: "",
     },
     samples: &[Sample::Id("webhook-id", "msg_")],
+    types: Types::Some(&["user.created", "invoice.paid"]),
     ..Provider::BASE
 };
 

@@ -7,6 +7,7 @@ use super::engine::timestamp::{Future, Place, Timestamp, Unit};
 use super::options::OptionSpec;
 use super::provider::{Provider, Scheme};
 use super::redelivery::{DAY, Grain, Proof, Redelivery, Repeat, Retries};
+use super::types::Types;
 
 pub(crate) static STRIPE: Provider = Provider {
     name: "stripe",
@@ -30,6 +31,15 @@ pub(crate) static STRIPE: Provider = Provider {
         grain: Grain::Occurrence,
         note: "",
     },
+    types: Types::Some(&[
+        "checkout.session.completed",
+        "invoice.paid",
+        "invoice.payment_failed",
+        "customer.subscription.updated",
+        "customer.subscription.deleted",
+        "payment_intent.succeeded",
+        "charge.refunded",
+    ]),
     ..Provider::BASE
 };
 

@@ -11,6 +11,7 @@ use super::provider::{CustomScheme, Provider, Scheme};
 use super::redelivery::{Grain, Proof, Redelivery, Repeat, Retries};
 use super::secrets::Secrets;
 use super::standard_webhooks::{WEBHOOK, WEBHOOK_HEADERS, shared_secret, sign_either, verify_either};
+use super::types::Types;
 use super::verdict::Signed;
 use crate::error::Result;
 
@@ -37,6 +38,7 @@ pub(crate) static SVIX: Provider = Provider {
     },
     redelivery: REDELIVERY,
     samples: SAMPLES,
+    types: Types::Some(&["user.created", "invoice.paid"]),
     ..Provider::BASE
 };
 

@@ -7,6 +7,7 @@ use super::engine::token::TokenScheme;
 use super::provider::{Provider, Scheme};
 use super::redact::Redaction;
 use super::redelivery::{Grain, Proof, Redelivery, Repeat, Retries};
+use super::types::Types;
 use super::verdict::Item;
 
 pub(crate) static TELEGRAM: Provider = Provider {
@@ -26,6 +27,32 @@ pub(crate) static TELEGRAM: Provider = Provider {
         note: "each bot counts for itself, so the digest tells the updates of two bots apart",
     },
     redaction: Redaction::headers(&["x-telegram-bot-api-secret-token"]),
+    types: Types::All(&[
+        "message",
+        "edited_message",
+        "channel_post",
+        "edited_channel_post",
+        "business_connection",
+        "business_message",
+        "edited_business_message",
+        "deleted_business_messages",
+        "message_reaction",
+        "message_reaction_count",
+        "inline_query",
+        "chosen_inline_result",
+        "callback_query",
+        "shipping_query",
+        "pre_checkout_query",
+        "purchased_paid_media",
+        "poll",
+        "poll_answer",
+        "my_chat_member",
+        "chat_member",
+        "chat_join_request",
+        "chat_boost",
+        "removed_chat_boost",
+        "managed_bot",
+    ]),
     ..Provider::BASE
 };
 

@@ -9,6 +9,7 @@ use super::engine::timestamp::{Future, Place, Timestamp, Unit};
 use super::options::OptionSpec;
 use super::provider::{Provider, Scheme};
 use super::redelivery::{Grain, Proof, Redelivery, Repeat, Retries};
+use super::types::Types;
 
 pub(crate) static TELNYX: Provider = Provider {
     name: "telnyx",
@@ -33,6 +34,7 @@ pub(crate) static TELNYX: Provider = Provider {
         grain: Grain::Occurrence,
         note: "meta.attempt counts",
     },
+    types: Types::Some(&["message.received", "message.sent", "message.finalized", "call.initiated", "call.answered", "call.hangup"]),
     ..Provider::BASE
 };
 

@@ -10,6 +10,7 @@ use super::intercom::answer_head;
 use super::options::OptionSpec;
 use super::provider::{Handshake, Provider, Scheme};
 use super::redelivery::{Grain, Proof, Redelivery, Repeat, Retries};
+use super::types::Types;
 
 pub(crate) static TRELLO: Provider = Provider {
     name: "trello",
@@ -34,6 +35,7 @@ pub(crate) static TRELLO: Provider = Provider {
         note: "",
     },
     handshake: Handshake { about: "HEAD: 200", unsigned: Some(answer_head), ..Handshake::NONE },
+    types: Types::Some(&["createCard", "updateCard", "deleteCard", "commentCard", "addMemberToCard"]),
     ..Provider::BASE
 };
 

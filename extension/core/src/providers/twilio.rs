@@ -19,6 +19,7 @@ use super::receiving::Receiving;
 use super::redelivery::{Grain, HOUR, Proof, Redelivery, Repeat, Retries};
 use super::secrets::Secrets;
 use super::twilio_url::{ports, spellings};
+use super::types::Types;
 use super::verdict::{Item, Reason, Signed};
 use crate::error::{Error, Result};
 use crate::request::{Request, WebhookResponse};
@@ -79,6 +80,18 @@ pub(crate) static TWILIO: Provider = Provider {
     }),
     failure: Reply::Text(403, "invalid signature"),
     samples: &[Sample::Uuid(IDENTITY)],
+    types: Types::Some(&[
+        "received",
+        "queued",
+        "sent",
+        "delivered",
+        "failed",
+        "ringing",
+        "in-progress",
+        "completed",
+        "onMessageAdded",
+        "com.twilio.messaging.message.sent",
+    ]),
     ..Provider::BASE
 };
 

@@ -12,6 +12,7 @@ use super::engine::timestamp::{Future, Place, Timestamp, Unit};
 use super::options::OptionSpec;
 use super::provider::{Handshake, Provider, Scheme};
 use super::redelivery::{Grain, Proof, Redelivery, Repeat, Retries};
+use super::types::Types;
 use super::verdict::Item;
 use crate::request::WebhookResponse;
 
@@ -53,6 +54,15 @@ pub(crate) static TWITCH: Provider = Provider {
         ..Handshake::NONE
     },
     samples: &[Sample::Uuid(MESSAGE_ID), Sample::Text(MESSAGE_TYPE, "notification")],
+    types: Types::Some(&[
+        "channel.follow",
+        "channel.subscribe",
+        "channel.cheer",
+        "stream.online",
+        "stream.offline",
+        "drop.entitlement.grant",
+        "revocation",
+    ]),
     ..Provider::BASE
 };
 

@@ -5,6 +5,7 @@ use super::engine::event::{Event, Source};
 use super::engine::signature::{Form, SignatureScheme};
 use super::provider::{Provider, Scheme};
 use super::redelivery::{Grain, HOUR, Proof, Redelivery, Repeat, Retries};
+use super::types::Types;
 
 pub(crate) static TYPEFORM: Provider = Provider {
     name: "typeform",
@@ -25,6 +26,7 @@ pub(crate) static TYPEFORM: Provider = Provider {
         grain: Grain::Occurrence,
         note: "",
     },
+    types: Types::All(&["form_response", "form_response_partial"]),
     ..Provider::BASE
 };
 

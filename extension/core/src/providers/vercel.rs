@@ -6,6 +6,7 @@ use super::engine::event::{Event, Source};
 use super::engine::signature::SignatureScheme;
 use super::provider::{Provider, Scheme};
 use super::redelivery::{DAY, Grain, Proof, Redelivery, Repeat, Retries};
+use super::types::Types;
 
 pub(crate) static VERCEL: Provider = Provider {
     name: "vercel",
@@ -25,6 +26,7 @@ pub(crate) static VERCEL: Provider = Provider {
         grain: Grain::Occurrence,
         note: "",
     },
+    types: Types::Some(&["deployment.created", "deployment.succeeded", "deployment.error", "deployment.canceled", "project.created"]),
     ..Provider::BASE
 };
 

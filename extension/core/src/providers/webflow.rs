@@ -7,6 +7,7 @@ use super::engine::timestamp::{Future, Place, Timestamp, Unit};
 use super::options::OptionSpec;
 use super::provider::{Provider, Scheme};
 use super::redelivery::{Grain, MINUTE, Proof, Redelivery, Repeat, Retries};
+use super::types::Types;
 
 pub(crate) static WEBFLOW: Provider = Provider {
     name: "webflow",
@@ -34,6 +35,7 @@ pub(crate) static WEBFLOW: Provider = Provider {
         grain: Grain::Digest,
         note: "where the body says nothing of when, the signed timestamp belongs to the identity",
     },
+    types: Types::Some(&["form_submission", "site_publish", "ecomm_new_order", "ecomm_inventory_changed", "collection_item_created"]),
     ..Provider::BASE
 };
 

@@ -8,6 +8,7 @@ use super::engine::signature::SignatureScheme;
 use super::provider::{Handshake, Provider, Scheme};
 use super::redelivery::{Grain, Proof, Redelivery, Repeat, Retries};
 use super::secrets::Secrets;
+use super::types::Types;
 use super::verdict::{Outcome, Verdict};
 use crate::request::WebhookResponse;
 
@@ -38,6 +39,7 @@ pub(crate) static WOOCOMMERCE: Provider = Provider {
     },
     handshake: Handshake { about: "unsigned form webhook_id=<number>: 200", unsigned: Some(answer_ping), ..Handshake::NONE },
     samples: &[Sample::Text("X-WC-Webhook-Topic", "order.created"), Sample::Id("X-WC-Webhook-Delivery-ID", "")],
+    types: Types::Some(&["order.created", "order.updated", "product.created", "customer.created", "coupon.deleted"]),
     ..Provider::BASE
 };
 

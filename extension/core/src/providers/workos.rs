@@ -7,6 +7,7 @@ use super::engine::timestamp::{Future, Place, Timestamp, Unit};
 use super::options::OptionSpec;
 use super::provider::{Provider, Scheme};
 use super::redelivery::{DAY, Grain, Proof, Redelivery, Repeat, Retries};
+use super::types::Types;
 
 pub(crate) static WORKOS: Provider = Provider {
     name: "workos",
@@ -29,6 +30,7 @@ pub(crate) static WORKOS: Provider = Provider {
         grain: Grain::Occurrence,
         note: "its own library refuses timestamps older than tolerance_s, so attempts must be signed anew",
     },
+    types: Types::Some(&["user.created", "user.updated", "dsync.user.created", "dsync.group.user_added", "connection.activated"]),
     ..Provider::BASE
 };
 

@@ -5,6 +5,7 @@ use super::engine::event::{Batch, Event, Source};
 use super::engine::signature::SignatureScheme;
 use super::provider::{Provider, Reply, Scheme};
 use super::redelivery::{DAY, Grain, Proof, Redelivery, Repeat, Retries};
+use super::types::Types;
 
 pub(crate) static XERO: Provider = Provider {
     name: "xero",
@@ -28,6 +29,7 @@ pub(crate) static XERO: Provider = Provider {
     },
     // Intent to receive: 200 for a good signature, 401 for a bad one, both without a body.
     failure: Reply::Text(401, ""),
+    types: Types::Some(&["CONTACT.CREATE", "CONTACT.UPDATE", "INVOICE.CREATE", "INVOICE.UPDATE"]),
     ..Provider::BASE
 };
 

@@ -12,6 +12,7 @@ use super::options::OptionSpec;
 use super::provider::{ANY_METHOD, CustomScheme, Provider, Scheme};
 use super::redelivery::{Grain, Proof, Redelivery, Repeat, Retries};
 use super::secrets::Secrets;
+use super::types::Types;
 use super::verdict::{Reason, Signed};
 use crate::error::Result;
 
@@ -40,6 +41,12 @@ pub(crate) static ZENDESK: Provider = Provider {
         note: "",
     },
     samples: &[Sample::Id("X-Zendesk-Webhook-Invocation-Id", "")],
+    types: Types::Some(&[
+        "zen:event-type:ticket.created",
+        "zen:event-type:ticket.status_changed",
+        "zen:event-type:ticket.comment_added",
+        "zen:event-type:user.created",
+    ]),
     ..Provider::BASE
 };
 

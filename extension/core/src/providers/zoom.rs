@@ -11,6 +11,7 @@ use super::engine::timestamp::{Future, Place, Timestamp, Unit};
 use super::options::OptionSpec;
 use super::provider::{Handshake, Provider, Scheme};
 use super::redelivery::{Grain, MINUTE, Proof, Redelivery, Repeat, Retries};
+use super::types::Types;
 use crate::request::WebhookResponse;
 
 pub(crate) static ZOOM: Provider = Provider {
@@ -40,6 +41,7 @@ pub(crate) static ZOOM: Provider = Provider {
         signed: Some(answer_validation),
         ..Handshake::NONE
     },
+    types: Types::Some(&["meeting.started", "meeting.ended", "meeting.participant_joined", "recording.completed", "webinar.started"]),
     ..Provider::BASE
 };
 

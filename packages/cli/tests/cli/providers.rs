@@ -13,11 +13,14 @@ fn the_list_has_every_provider() {
 #[test]
 fn one_provider_is_described_by_its_name_or_alias() {
     let text = knocker(&["providers", "Stripe"]).ok().stdout;
-    for part in ["Stripe-Signature", "HMAC-SHA-256", "tolerance_s", "300", "https://docs.stripe.com"] {
+    for part in ["Stripe-Signature", "HMAC-SHA-256", "tolerance_s", "300", "https://docs.stripe.com", "types, such as", "invoice.paid"] {
         assert!(text.contains(part), "{part:?} in {text}");
     }
     let slack = knocker(&["providers", "slack", "--json"]).ok().json();
     assert_eq!(slack["options"]["tolerance_s"], 300);
+    assert_eq!(slack["types_closed"], false);
+    let dropbox = knocker(&["providers", "dropbox"]).ok().stdout;
+    assert!(dropbox.contains("none: only \"*\" hears of its events"), "{dropbox}");
     assert!(slack["handshake"].as_str().unwrap().contains("challenge"));
 }
 

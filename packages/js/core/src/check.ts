@@ -109,7 +109,7 @@ export function jsonOf(where: string, value: unknown): string {
 }
 
 /** The nearest of the names, if it is near enough to be meant. */
-function nearestOf(given: string, names: readonly string[]): string | undefined {
+export function nearestOf(given: string, names: readonly string[]): string | undefined {
   const [best] = names
     .map((name) => ({ name, steps: editSteps(given.toLowerCase(), name.toLowerCase()) }))
     .filter(({ name, steps }) => steps <= Math.max(1, Math.floor(name.length / 3)) || name.toLowerCase().startsWith(given.toLowerCase()))

@@ -14,6 +14,7 @@ import { bodyForSql, checkRequest, headersForSql, type WebhookRequest, requestFo
 import { INGEST_FIELDS, type IngestFields } from "./filters.js";
 import { type Receipt, readReceipt, readVerdict, type Verdict } from "./records.js";
 import { resultOf } from "./values.js";
+import { checkSendable, SENDABLE } from "./sendable.js";
 import { isEmpty, type Secrets, type SecretsFunction, secretsJson, type SecretsOfRequest, secretsRequest } from "./secrets.js";
 import type { Inbox } from "./inbox.js";
 import { declarationOf } from "./configuration.js";
@@ -43,6 +44,8 @@ export class Endpoint<Tx extends object> {
   #declaration: string | undefined;
   #secrets: { find?: SecretsFunction; list: string } = { list: "[]" };
   #publicUrl: string | undefined;
+  /** What the provider can send, where that is known. */
+  #sendable: Row | undefined;
   #limit = DEFAULT_MAX_BODY_BYTES;
   #limitUntil = 0;
 
@@ -68,6 +71,18 @@ export class Endpoint<Tx extends object> {
     this.#secrets = typeof secrets === "function" ? { find: secrets, list } : { list };
     this.#publicUrl = publicUrl;
     this.#limitUntil = 0;
+    this.#readSendable();
+    for (const pattern of this.handlers.patterns) checkSendable(this.#inbox.log, this.name, this.#sendable, pattern);
+  }
+
+  #readSendable(): void {
+    this.#sendable = this.#inbox.all(SENDABLE, this.name)[0];
+  }
+
+  /** Takes it as it is in the file. @throws UnknownEndpointError where the file has none of this name. */
+  takeAsStored(): void {
+    this.requireStored();
+    this.#readSendable();
   }
 
   /** Whether its settings stand in the code, and not in the file alone. */
@@ -118,9 +133,10 @@ export class Endpoint<Tx extends object> {
     return this.#inbox.options.trustProxy ?? false;
   }
 
-  /** Calls `handler` for events of this type: exact, `prefix.*`, or `*` for all. Several run in order in one transaction. */
+  /** Calls `handler` for events of this type: exact, `prefix.*`, or `*` for all. Several run in order in one transaction. One that the provider is known never to send is a warning in the log. */
   on(type: string, handler: Handler<Tx>): this {
     this.handlers.add(type, handler);
+    checkSendable(this.#inbox.log, this.name, this.#sendable, type);
     return this;
   }
 

@@ -23,6 +23,11 @@ export class Handlers<Tx> {
     return this.#registrations.length === 0;
   }
 
+  /** What was added, as often as it was. */
+  get patterns(): string[] {
+    return this.#registrations.map(({ pattern }) => pattern);
+  }
+
   /** Adds a handler for a type, for `prefix.*`, or for every event with `*`. */
   add(pattern: string, handler: Handler<Tx>): void {
     if (typeof pattern !== "string" || pattern === "")

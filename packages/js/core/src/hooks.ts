@@ -47,7 +47,7 @@ export class Hooks<Tx extends object> extends Operator<Tx> {
     this.inbox.requireOpen();
     const endpoint = this.#endpoints.get(name) ?? new Endpoint(this.inbox, name);
     if (options !== undefined) endpoint.configure(options);
-    else if (!this.#endpoints.has(name)) endpoint.requireStored();
+    else if (!this.#endpoints.has(name)) endpoint.takeAsStored();
     this.#endpoints.set(name, endpoint);
     return endpoint;
   }

@@ -39,24 +39,44 @@ export default function telling(runtime) {
     await worker.stop();
   }
 
+  describe("a handler of a type that never comes", () => {
+    it("is a warning with the nearest type, where every type of the provider is known", () => {
+      const { logger, loud } = recorder();
+      const { hooks, endpoint } = github(runtime, { logger });
+      for (const pattern of ["push", "*", "pull_request"]) endpoint.on(pattern, () => {});
+      assert.deepEqual(loud(), []);
+      for (const pattern of ["pull_request.opened", "Issues", "issue.*"]) endpoint.on(pattern, () => {});
+      const told = loud().map(({ level, message, type }) => [level, message.split("; ").at(-1), type]);
+      assert.deepEqual(told, [
+        ["warn", 'did you mean "pull_request"?', "pull_request.opened"],
+        ["warn", 'did you mean "issues"?', "Issues"],
+        ["warn", 'did you mean "issues"?', "issue.*"],
+      ]);
+      hooks.endpoint("own", { provider: "hmac", secrets: [SECRET] }).on("my.own", () => {});
+      assert.equal(loud().length, 3);
+      hooks.endpoint("files", { provider: "dropbox", secrets: [SECRET] }).on("file", () => {});
+      assert.match(loud()[3].message, /on\("\*"/);
+    });
+  });
+
   describe("a worker tells", () => {
     it("of each failed attempt and each dead event, once, with their facts", async () => {
       const made = told({}, { maxAttempts: 1 });
       const { hooks, endpoint, loud, errors, dead, receive } = made;
       endpoint
-        .on("throws", () => {
+        .on("create", () => {
           throw new TypeError("no such order");
         })
-        .on("retries", () => {
+        .on("fork", () => {
           throw new knocker.Retry({ reason: "not paid yet" });
         })
-        .on("dies", () => {
+        .on("delete", () => {
           throw new knocker.Dead("hopeless");
         })
-        .on("ignores", () => {
+        .on("star", () => {
           throw new knocker.Ignore("only a ping");
         });
-      for (const type of ["throws", "retries", "dies", "ignores"]) await receive(type);
+      for (const type of ["create", "fork", "delete", "star"]) await receive(type);
       await worked(made, 3);
       assert.deepEqual(errors, [
         ["no such order", 1, 1],
@@ -75,16 +95,16 @@ export default function telling(runtime) {
       assert.deepEqual(
         loud().map(({ level, eventId, endpoint, type, attempt }) => [level, eventId, endpoint, type, attempt]),
         [
-          ["warn", 1, "github", "throws", 1],
-          ["error", 1, "github", "throws", 1],
-          ["warn", 2, "github", "retries", 1],
-          ["error", 2, "github", "retries", 1],
-          ["warn", 3, "github", "dies", 1],
-          ["error", 3, "github", "dies", 1],
+          ["warn", 1, "github", "create", 1],
+          ["error", 1, "github", "create", 1],
+          ["warn", 2, "github", "fork", 1],
+          ["error", 2, "github", "fork", 1],
+          ["warn", 3, "github", "delete", 1],
+          ["error", 3, "github", "delete", 1],
         ],
       );
       const [warning, error] = loud();
-      assert.equal(warning.message, "knocker: event 1 of github (throws), attempt 1: failed: TypeError: no such order");
+      assert.equal(warning.message, "knocker: event 1 of github (create), attempt 1: failed: TypeError: no such order");
       assert.match(warning.stack, /telling\.js/);
       assert.match(error.message, /^knocker: event 1 of github \(throws\), attempt 1: dead: .*no such order/);
       await hooks.close();
@@ -109,7 +129,7 @@ export default function telling(runtime) {
 
     it("of an event that nothing wants", async () => {
       const made = told({}, { unhandled: "dead" });
-      made.endpoint.on("other", () => {});
+      made.endpoint.on("release", () => {});
       await made.receive("push");
       await worked(made, 1);
       assert.deepEqual(made.errors, [['no handler for events of type "push"', 1, 1]]);
@@ -119,7 +139,7 @@ export default function telling(runtime) {
 
     it("nothing of an event that nothing wants and that is to be ignored", async () => {
       const { hooks, endpoint, errors, loud, receive } = told({}, { unhandled: "ignore" });
-      endpoint.on("other", () => {});
+      endpoint.on("release", () => {});
       const { eventId } = await receive("push");
       const worker = hooks.work();
       await until(async () => (await hooks.event(eventId)).status === "ignored", "the event");

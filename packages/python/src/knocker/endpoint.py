@@ -22,6 +22,7 @@ from knocker.own_lock import refuse_waiting
 from knocker.records import Receipt, Verdict
 from knocker.refusals import Refusals
 from knocker.request import Headers, HeadersLike, WebhookRequest, raw_bytes
+from knocker.sendable import Sendable
 from knocker.settings import BackoffSettings, EndpointSettings
 from knocker.ticket import Ticket
 
@@ -58,6 +59,7 @@ class Endpoint:
             self.configure(**settings)
         else:
             self.read_max_body_bytes()
+            self._sendable = Sendable.by(database, name)
 
     def configure(self, **settings: Unpack[EndpointSettings]) -> None:
         """Stores the settings. What is left out gets its default, also of ``backoff``, so that the code says all there is; only ``enabled``
@@ -75,6 +77,13 @@ class Endpoint:
 
         declare()
         self._declared = declare
+        self._sendable = Sendable.by(self._database, self.name)
+        for pattern in self.handlers.patterns():
+            self._check_sendable(pattern)
+
+    def _check_sendable(self, pattern: str) -> None:
+        if self._sendable is not None:
+            self._sendable.check(self.name, pattern)
 
     def _stored_settings(self) -> dict[str, Value]:
         rows = self._database.rows(f"SELECT {', '.join(SETTINGS)} FROM knocker_endpoints WHERE name = ?", [self.name])
@@ -110,13 +119,14 @@ class Endpoint:
         return self.max_body_bytes
 
     def on(self, *types: str) -> Callable[[AnyHandler], AnyHandler]:
-        """Decorates a handler of events of these types: exact, ``"prefix.*"``, or ``"*"`` for all."""
+        """Decorates a handler of events of these types: exact, ``"prefix.*"``, or ``"*"`` for all. One that the provider is known never to
+        send is a warning in the log."""
         if not types or not all(isinstance(pattern, str) for pattern in types):
             raise UsageError('name the types: @endpoint.on("invoice.paid"), or "*" for every one')
 
         def register(handler: AnyHandler) -> AnyHandler:
             for pattern in types:
-                self.handlers.add(pattern, handler)
+                self.add_handler(pattern, handler)
             return handler
 
         return register
@@ -124,6 +134,7 @@ class Endpoint:
     def add_handler(self, type: str, handler: Handler) -> None:
         """Adds a handler as :meth:`on` does. The handlers of one event run in the order they were added, in one transaction."""
         self.handlers.add(type, handler)
+        self._check_sendable(type)
 
     def receive(self, request: WebhookRequest) -> Receipt:
         """Verifies and stores one request; the receipt is committed when this returns.

@@ -35,6 +35,10 @@ class Handlers:
         _check_arguments(handler)
         self._entries.append((pattern, handler))
 
+    def patterns(self) -> list[str]:
+        """What was added, as often as it was."""
+        return [pattern for pattern, _ in self._entries]
+
     def matching(self, event_type: str | None) -> list[Handler]:
         """Every handler that wants this type."""
         return [handler for pattern, handler in self._entries if _matches(pattern, event_type)]
