@@ -106,7 +106,7 @@ export default function telling(runtime) {
       const [warning, error] = loud();
       assert.equal(warning.message, "knocker: event 1 of github (create), attempt 1: failed: TypeError: no such order");
       assert.match(warning.stack, /telling\.js/);
-      assert.match(error.message, /^knocker: event 1 of github \(throws\), attempt 1: dead: .*no such order/);
+      assert.match(error.message, /^knocker: event 1 of github \(create\), attempt 1: dead: .*no such order/);
       await hooks.close();
     });
 
