@@ -8,10 +8,6 @@ use super::digest::{Digest, Hash};
 use super::encoding::{KeyForm, base64_forgiving, without_armour, without_version};
 use crate::error::{Error, Result};
 
-/// What stands before the 32 bytes of an Ed25519 key in DER: SubjectPublicKeyInfo and PKCS#8.
-const ED25519_SPKI: &[u8] = &[0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00];
-const ED25519_PKCS8: &[u8] = &[0x30, 0x2e, 0x02, 0x01, 0x00, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x04, 0x22, 0x04, 0x20];
-
 /// How a signature is made.
 #[derive(Debug, Clone, Copy)]
 pub enum Algorithm {
@@ -49,8 +45,11 @@ impl Algorithm {
         Some(match self {
             Algorithm::Hmac(hash) => Expected::Digest(hash.hmac(&key, parts)),
             Algorithm::Ed25519 => {
-                let key: [u8; 32] = key.strip_prefix(ED25519_SPKI).unwrap_or(&key).try_into().ok()?;
-                Expected::Ed25519(VerifyingKey::from_bytes(&key).ok()?, parts.concat())
+                let key = match key.as_slice().try_into() {
+                    Ok(point) => VerifyingKey::from_bytes(point).ok()?,
+                    Err(_) => VerifyingKey::from_public_key_der(&key).ok()?,
+                };
+                Expected::Ed25519(key, parts.concat())
             }
             Algorithm::EcdsaP256 => {
                 let key = p256::PublicKey::from_public_key_der(&key).ok()?;
@@ -70,12 +69,11 @@ impl Algorithm {
             Algorithm::Ed25519 => {
                 let invalid = || Error::invalid("the secret is no Ed25519 private key; give its 32-byte seed in hex or base64");
                 let key = private_key(secret).ok_or_else(invalid)?;
-                let seed = key.strip_prefix(ED25519_PKCS8).unwrap_or(&key);
-                let seed: [u8; 32] = match seed.len() {
-                    32 | 64 => seed[..32].try_into().expect("32 bytes"),
-                    _ => return Err(invalid()),
+                let key = match key.len() {
+                    32 | 64 => SigningKey::from_bytes(key[..32].try_into().expect("32 bytes")),
+                    _ => SigningKey::from_pkcs8_der(&key).map_err(|_| invalid())?,
                 };
-                Ok(SigningKey::from_bytes(&seed).sign(&parts.concat()).to_bytes().to_vec())
+                Ok(key.sign(&parts.concat()).to_bytes().to_vec())
             }
             Algorithm::EcdsaP256 => {
                 let invalid =
@@ -134,6 +132,24 @@ mod tests {
         assert_eq!(hex::encode(&signature), SIGNATURE);
         assert!(Algorithm::Ed25519.expect(KeyForm::Hex, PUBLIC, &[&[0x72]]).unwrap().accepts(&signature));
         assert!(!Algorithm::Ed25519.expect(KeyForm::Hex, PUBLIC, &[&[0x73]]).unwrap().accepts(&signature));
+    }
+
+    #[test]
+    fn ed25519_takes_keys_in_der() {
+        let spki = format!("302a300506032b6570032100{PUBLIC}");
+        let first_version = format!("302e020100300506032b657004220420{SEED}");
+        // RFC 8410 and RFC 5958: the second version has the public key too.
+        let second_version = format!("3051020101300506032b657004220420{SEED}812100{PUBLIC}");
+        for private in [first_version.clone(), second_version, format!("{SEED}{PUBLIC}")] {
+            let signature = Algorithm::Ed25519.sign(KeyForm::Hex, &private, &[&[0x72]]).unwrap();
+            assert_eq!(hex::encode(&signature), SIGNATURE);
+            assert!(Algorithm::Ed25519.expect(KeyForm::Hex, &spki, &[&[0x72]]).unwrap().accepts(&signature));
+        }
+        // Of another algorithm, and one with something behind it.
+        for public in [spki.replace("2b6570", "2b656e"), format!("{spki}00")] {
+            assert!(Algorithm::Ed25519.expect(KeyForm::Hex, &public, &[b"x"]).is_none(), "{public}");
+        }
+        assert!(Algorithm::Ed25519.sign(KeyForm::Hex, &first_version.replace("2b6570", "2b656e"), &[b"x"]).is_err());
     }
 
     #[test]
