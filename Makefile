@@ -4,7 +4,7 @@ LIBRARY_NAME := $(if $(filter Darwin,$(shell uname -s)),libknocker.dylib,$(if $(
 # One release build, shared by every suite. The checkout's own folder unless the environment says otherwise.
 export CARGO_TARGET_DIR ?= $(CURDIR)/target
 LIBRARY := $(CARGO_TARGET_DIR)/release/$(LIBRARY_NAME)
-SUITES := test-setup test-rust test-oracles test-python test-oldest-sqlite test-node test-bun
+SUITES := test-setup test-rust test-oracles test-python test-oldest-sqlite test-node test-bun test-go
 # Where rustup puts cargo, also before a new shell looks there.
 export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 
@@ -20,7 +20,7 @@ demo: tools-demo ## Build, then tell the whole story on real signed requests
 build: tools-demo ## Build the loadable library into target/release
 	cargo build --release -p knocker-extension
 
-test: ## Run every suite: set-up, core, command, conformance, outside libraries, Python, Node, Bun
+test: ## Run every suite: set-up, core, command, conformance, outside libraries, Python, Node, Bun, Go
 	@release/conformance-table forget
 	@$(MAKE) --no-print-directory $(SUITES)
 	@release/conformance-table
@@ -53,14 +53,18 @@ test-bun: tools-test build ## The Bun package and its example
 	KNOCKER_EXTENSION=$(LIBRARY) packages/js/bun/run-tests
 
 # A missed goal is printed and does not keep the next package from being measured.
+test-go: tools-test build ## The Go package and its example
+	KNOCKER_EXTENSION=$(LIBRARY) packages/go/run-tests
+
 bench: tools-test build ## Measure, as ratios against a baseline in the same run
 	cargo build --release -p knocker-bench
 	KNOCKER_EXTENSION=$(LIBRARY) $(CARGO_TARGET_DIR)/release/knocker-bench
 	-KNOCKER_EXTENSION=$(LIBRARY) packages/python/run-bench
 	-KNOCKER_EXTENSION=$(LIBRARY) packages/js/node/run-bench
 	-KNOCKER_EXTENSION=$(LIBRARY) packages/js/bun/run-bench
+	-KNOCKER_EXTENSION=$(LIBRARY) packages/go/run-bench
 
-lint: tools-test build ## Formats, lints and types: Rust, Python, JavaScript and TypeScript
+lint: tools-test build ## Formats, lints and types: Rust, Python, JavaScript, TypeScript and Go
 	cargo fmt --all --check
 	cargo clippy --all-targets -- -D warnings
 	cargo clippy -p knocker-extension -p knocker-recorder -- -D warnings
@@ -68,6 +72,7 @@ lint: tools-test build ## Formats, lints and types: Rust, Python, JavaScript and
 	extension/contract/generate/run --check
 	KNOCKER_EXTENSION=$(LIBRARY) packages/python/run-lint
 	KNOCKER_EXTENSION=$(LIBRARY) packages/js/run-lint
+	packages/go/run-lint
 
 contract: tools-test ## Write the contract of the core, and what each package has of it; lint checks both
 	cargo run -q -p knocker-contract
@@ -80,6 +85,7 @@ fmt: tools-test build ## Format all of it
 	cargo fmt --all
 	KNOCKER_EXTENSION=$(LIBRARY) packages/python/run-lint --write
 	KNOCKER_EXTENSION=$(LIBRARY) packages/js/run-lint --write
+	packages/go/run-lint --write
 
 tools-demo:
 	@release/setup demo

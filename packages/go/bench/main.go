@@ -1,0 +1,144 @@
+// Command bench prints what the Go package costs on this machine, each figure beside what it is compared with. Its argument is a folder on the disk to
+// measure; by default it is the one for temporary files.
+package main
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"database/sql"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	_ "github.com/mattn/go-sqlite3"
+
+	"github.com/knocker/knocker-go"
+)
+
+const secret = "test-secret"
+
+func main() {
+	if len(os.Args) == 4 && os.Args[1] == "receive-for" {
+		// Another process, whose receipts wake a worker of this one.
+		check(receiveFor(os.Args[2], os.Args[3]))
+		return
+	}
+	parent := ""
+	if len(os.Args) > 1 {
+		parent = os.Args[1]
+	}
+	folder, err := os.MkdirTemp(parent, "knocker-bench-")
+	check(err)
+	defer func() { _ = os.RemoveAll(folder) }()
+	slog.SetDefault(slog.New(slog.NewTextHandler(io.Discard, nil)))
+	fmt.Printf("%s, synchronous=FULL, signed GitHub requests of 1 kB\n", runtime.Version())
+	fmt.Println("by hand: one insert and one commit a request, on one connection, or on the pool as database/sql gives it")
+	var below []string
+	below = append(below, receives(folder)...)
+	below = append(below, serving(folder)...)
+	below = append(below, working(folder)...)
+	for _, goal := range below {
+		fmt.Println("below the goal:", goal)
+	}
+}
+
+func check(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+func requestOf(n int) *knocker.WebhookRequest {
+	body := []byte(fmt.Sprintf(`{"ref": "refs/heads/main", "pad": "%s", "n": %d}`, strings.Repeat("x", 1000), n))
+	mac := hmac.New(sha256.New, []byte(secret))
+	mac.Write(body)
+	return &knocker.WebhookRequest{URL: "/webhooks/github", Body: body, Header: http.Header{
+		"X-Github-Event": {"push"}, "X-Github-Delivery": {strconv.Itoa(n)}, "X-Hub-Signature-256": {"sha256=" + hex.EncodeToString(mac.Sum(nil))},
+	}}
+}
+
+// rate is how many calls a second so many goroutines make that call one after the other.
+func rate(callers, total int, work func(n int)) float64 {
+	var next atomic.Int64
+	var all sync.WaitGroup
+	began := time.Now()
+	for range callers {
+		all.Add(1)
+		go func() {
+			defer all.Done()
+			for n := int(next.Add(1)); n <= total; n = int(next.Add(1)) {
+				work(n)
+			}
+		}()
+	}
+	all.Wait()
+	return float64(total) / time.Since(began).Seconds()
+}
+
+func open(path string) (*knocker.Hooks, *knocker.Endpoint) {
+	hooks, err := knocker.Open(path)
+	check(err)
+	endpoint, err := hooks.Endpoint("github", knocker.Provider("github"), knocker.Secrets(secret))
+	check(err)
+	return hooks, endpoint
+}
+
+// byHand is what people write: a table with a unique key, one insert and one commit a request.
+func byHand(path string, connections int) (store func(*knocker.WebhookRequest, int), closeIt func()) {
+	db, err := sql.Open("sqlite3", "file:"+path+"?_journal_mode=WAL&_synchronous=FULL&_busy_timeout=30000")
+	check(err)
+	db.SetMaxOpenConns(connections)
+	_, err = db.Exec("CREATE TABLE IF NOT EXISTS deliveries (id INTEGER PRIMARY KEY, key TEXT UNIQUE, received_at INTEGER, headers TEXT, body BLOB)")
+	check(err)
+	insert, err := db.Prepare("INSERT OR IGNORE INTO deliveries (key, received_at, headers, body) VALUES (?, ?, ?, ?)")
+	check(err)
+	return func(r *knocker.WebhookRequest, n int) {
+		_, err := insert.Exec(strconv.Itoa(n), time.Now().UnixMilli(), fmt.Sprint(r.Header), r.Body)
+		check(err)
+	}, func() { _ = db.Close() }
+}
+
+func receives(folder string) (below []string) {
+	fmt.Printf("\n%-26s%10s%16s%14s%10s%10s\n", "receives/s", "Knocker", "one connection", "the pool", "ratio", "ratio")
+	for _, run := range []struct{ callers, total int }{{1, 2000}, {8, 8000}, {64, 30000}} {
+		requests := make([]*knocker.WebhookRequest, run.total+1)
+		for n := range requests {
+			requests[n] = requestOf(n)
+		}
+		hooks, endpoint := open(filepath.Join(folder, fmt.Sprintf("knocker-%d.db", run.callers)))
+		knockers := rate(run.callers, run.total, func(n int) {
+			_, err := endpoint.Receive(context.Background(), requests[n])
+			check(err)
+		})
+		check(hooks.Close())
+		few := min(run.total, 2000)
+		one, closeOne := byHand(filepath.Join(folder, fmt.Sprintf("one-%d.db", run.callers)), 1)
+		single := rate(run.callers, few, func(n int) { one(requests[n], n) })
+		closeOne()
+		many, closeMany := byHand(filepath.Join(folder, fmt.Sprintf("pool-%d.db", run.callers)), 0)
+		pool := rate(run.callers, few, func(n int) { many(requests[n], n) })
+		closeMany()
+		fmt.Printf("%-26s%10.0f%16.0f%14.0f%9.1fx%9.1fx\n", fmt.Sprintf("%d goroutines", run.callers), knockers, single, pool, knockers/single, knockers/pool)
+		switch {
+		case run.callers == 64 && knockers < 6*single:
+			below = append(below, fmt.Sprintf("64 goroutines: %.1f times one connection by hand, goal 6", knockers/single))
+		case run.callers == 64 && knockers < 20*pool:
+			below = append(below, fmt.Sprintf("64 goroutines: %.1f times the pool by hand, goal 20", knockers/pool))
+		case run.callers == 1 && knockers < 0.8*single:
+			below = append(below, fmt.Sprintf("a lone caller: %.2f of one connection by hand, goal 0.8", knockers/single))
+		}
+	}
+	return below
+}

@@ -1,0 +1,359 @@
+package knocker
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"sync/atomic"
+)
+
+// keptConnections is how many idle connections are kept for the next call.
+const keptConnections = 8
+
+// database is one SQLite file in one process: its settings, a writer with group commit, and connections for everything else.
+type database struct {
+	path        string
+	options     *openOptions
+	changed     *changeNews
+	checkpoints *checkpoints
+	judges      *judges
+	writer      *writer
+	// declareAgain is called when another file has been opened.
+	declareAgain func(*conn) error
+
+	file *openFile
+	// generation counts the files that the path has led to: a connection is of one of them.
+	generation atomic.Int64
+
+	opening sync.Mutex
+	mu      sync.Mutex
+	idle    []*conn
+	closed  bool
+	using   sync.WaitGroup
+}
+
+func openDatabase(path string, o *openOptions) (*database, error) {
+	if path == "" || path == ":memory:" {
+		return nil, usage("Open needs the path of a file, not %q; in tests, knockertest.Open makes one", path)
+	}
+	absolute, err := filepath.Abs(path)
+	if err != nil {
+		return nil, usage("Open: %v", err)
+	}
+	d := &database{path: absolute, options: o, changed: newChangeNews(), checkpoints: newCheckpoints(o), file: &openFile{path: absolute}}
+	d.judges = newJudges(d)
+	d.writer = newWriter(d)
+	if err := d.do(func(*conn) error { return nil }); err != nil {
+		d.close()
+		return nil, err
+	}
+	return d, nil
+}
+
+// now is the injected clock's time as an argument of the SQL functions, or nil for the system's.
+func (d *database) now() driver.Value {
+	if d.options.clock == nil {
+		return nil
+	}
+	return d.options.clock().UnixMilli()
+}
+
+// open gives a new connection to the file that is at the path now; whoever asked closes it.
+func (d *database) open() (*conn, error) {
+	if err := d.openTheFile(); err != nil {
+		return nil, err
+	}
+	return d.connect()
+}
+
+func (d *database) connect() (*conn, error) {
+	generation := d.generation.Load()
+	// A file is made only where there has been none: one that is gone may be on its way back.
+	isFirst := generation == 0 && !d.file.isKnown()
+	c, err := openConn(d.path, isFirst, d.options)
+	if err != nil {
+		if former := d.refuseFormer(generation); former != nil {
+			return nil, former
+		}
+		if !isFirst && identity(d.path) == nil {
+			return nil, newError("file_replaced", d.path+" was removed or replaced while it was open, and there is none now", err)
+		}
+		return nil, err
+	}
+	d.file.noteLog()
+	return c, nil
+}
+
+// openTheFile opens the file that is at the path, prepares it, and says so to whoever has declared something in the one before.
+func (d *database) openTheFile() error {
+	if d.file.isKnown() {
+		return nil
+	}
+	d.opening.Lock()
+	defer d.opening.Unlock()
+	if d.file.isKnown() {
+		return nil
+	}
+	if whyNot := d.file.whyNotYet(); whyNot != "" {
+		return newError("file_replaced", d.path+" was removed or replaced while it was open, and "+whyNot, nil)
+	}
+	if aside := d.file.setLeftoversAside(); aside != "" {
+		d.options.logger.Warn("the log of the replaced file is kept", "path", aside)
+	}
+	before := identity(d.path)
+	c, err := d.connect()
+	if err != nil {
+		return err
+	}
+	opened := identity(d.path)
+	if opened == nil || (before != nil && !sameFile(before, opened)) {
+		c.close()
+		return newError("file_replaced", d.path+" changed while it was opened", nil)
+	}
+	if _, err := c.call("knocker_bootstrap", d.now()); err != nil {
+		c.close()
+		return err
+	}
+	// Others wait until everything is declared, so that no request finds its endpoint missing.
+	if d.declareAgain != nil {
+		if err := d.declareAgain(c); err != nil {
+			c.close()
+			return err
+		}
+	}
+	d.file.note(opened)
+	if d.generation.Load() > 0 {
+		d.options.logger.Warn("another file is at the path now, and open", "path", d.path)
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.idle = append(d.idle, c)
+	return nil
+}
+
+// refuseReplaced gives an error where the path leads to another file, or to none: what is written to the open one would be lost. The next use
+// opens what is there then.
+func (d *database) refuseReplaced() error {
+	if d.file.isSame() {
+		return nil
+	}
+	d.mu.Lock()
+	if d.file.isSame() {
+		d.mu.Unlock()
+		return nil
+	}
+	what := "removed"
+	if identity(d.path) != nil {
+		what = "replaced by another file"
+	}
+	d.file.forget()
+	d.generation.Add(1)
+	idle := d.idle
+	d.idle = nil
+	d.mu.Unlock()
+	for _, c := range idle {
+		c.close()
+	}
+	problem := newError("file_replaced", fmt.Sprintf("%s was %s while it was open", d.path, what), nil)
+	d.options.logger.Error(problem.Message, "code", problem.Code)
+	d.changed.notify()
+	return problem
+}
+
+// refuseFormer is as refuseReplaced, also for connections of a file that somebody else has found replaced.
+func (d *database) refuseFormer(generation int64) error {
+	if err := d.refuseReplaced(); err != nil {
+		return err
+	}
+	if generation != d.generation.Load() {
+		return newError("file_replaced", d.path+" was removed or replaced while it was open", nil)
+	}
+	return nil
+}
+
+// do runs a function with a connection, which is kept for the next one.
+func (d *database) do(use func(*conn) error) error {
+	if err := d.enter(); err != nil {
+		return err
+	}
+	defer d.using.Done()
+	c, generation, err := d.take()
+	if err != nil {
+		return err
+	}
+	err = use(c)
+	d.give(c, generation, err)
+	return err
+}
+
+// enter counts a user of this database, who is waited for when it is closed.
+func (d *database) enter() error {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.closed {
+		return errClosed()
+	}
+	d.using.Add(1)
+	return nil
+}
+
+func (d *database) take() (*conn, int64, error) {
+	if err := d.refuseReplaced(); err != nil {
+		return nil, 0, err
+	}
+	if err := d.openTheFile(); err != nil {
+		return nil, 0, err
+	}
+	d.mu.Lock()
+	generation := d.generation.Load()
+	var c *conn
+	if last := len(d.idle) - 1; last >= 0 {
+		c, d.idle = d.idle[last], d.idle[:last]
+	}
+	d.mu.Unlock()
+	if c != nil {
+		return c, generation, nil
+	}
+	c, err := d.connect()
+	return c, generation, err
+}
+
+func (d *database) give(c *conn, generation int64, err error) {
+	d.mu.Lock()
+	// One that came up read-only stays so, and one that an error left inside a transaction is nobody else's.
+	keep := !d.closed && generation == d.generation.Load() && len(d.idle) < keptConnections && !errors.Is(err, ErrReadOnly) && !c.inTransaction()
+	if keep {
+		d.idle = append(d.idle, c)
+	}
+	d.mu.Unlock()
+	if !keep {
+		c.close()
+	}
+}
+
+// doFor is as do, for a caller who has a context. One that comes from a handler which has the write lock would wait for itself.
+func (d *database) doFor(ctx context.Context, use func(*conn) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if err := d.refuseOwnLock(ctx); err != nil {
+		return err
+	}
+	return d.do(use)
+}
+
+func (d *database) refuseOwnLock(ctx context.Context) error {
+	if tx, ok := ctx.Value(attemptKey{}).(*Tx); ok && tx.database == d && tx.isBegun() {
+		return usage("this handler has held the write lock since its first use of tx, and the call would wait for it in vain: call before that, or write through tx")
+	}
+	return nil
+}
+
+// call runs one SQL function in a transaction of its own, with the clock as its last argument.
+func (d *database) call(ctx context.Context, function string, arguments ...driver.Value) (driver.Value, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	if err := d.refuseOwnLock(ctx); err != nil {
+		return nil, err
+	}
+	result, err := d.callOnce(function, arguments)
+	if errors.Is(err, ErrReadOnly) {
+		// Perhaps only the connection is: it came up so, and the file has been put right since. The others may be like it.
+		d.closeIdle()
+		return d.callOnce(function, arguments)
+	}
+	return result, err
+}
+
+func (d *database) callOnce(function string, arguments []driver.Value) (result driver.Value, err error) {
+	err = d.do(func(c *conn) error {
+		result, err = c.call(function, append(arguments[:len(arguments):len(arguments)], d.now())...)
+		if err != nil {
+			d.doubt(err)
+			return err
+		}
+		d.checkpoints.committed(c, 1, 0)
+		return nil
+	})
+	return result, err
+}
+
+// doubt is to be called with the error of a failed write.
+func (d *database) doubt(err error) {
+	if d.checkpoints.doubt(err) {
+		// A new descriptor does not report the old error again.
+		d.closeIdle()
+	}
+}
+
+// rows gives every row of a query.
+func (d *database) rows(ctx context.Context, sql string, arguments ...driver.Value) (found [][]driver.Value, err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
+	err = d.do(func(c *conn) error {
+		found, err = c.rows(sql, arguments...)
+		return err
+	})
+	return found, err
+}
+
+func (d *database) isClosed() bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.closed
+}
+
+// close commits what is queued and closes the connections.
+func (d *database) close() {
+	d.mu.Lock()
+	if d.closed {
+		d.mu.Unlock()
+		return
+	}
+	d.closed = true
+	d.mu.Unlock()
+	// What is judged still goes to the writer.
+	d.using.Wait()
+	d.judges.close()
+	d.writer.close()
+	d.closeIdle()
+	d.changed.notify()
+}
+
+func (d *database) closeIdle() {
+	d.mu.Lock()
+	idle := d.idle
+	d.idle = nil
+	d.mu.Unlock()
+	for _, c := range idle {
+		c.close()
+	}
+}
+
+func errClosed() *Error { return newError("closed", "these hooks are closed", nil) }
+
+// whyNotOpened says more of a path that cannot be opened than SQLite does.
+func whyNotOpened(path string, err error) error {
+	if !errors.Is(err, ErrIO) {
+		return err
+	}
+	reason := ""
+	folder := filepath.Dir(path)
+	if found, statErr := os.Stat(path); statErr == nil && found.IsDir() {
+		reason = path + " is a folder"
+	} else if found, statErr := os.Stat(folder); statErr != nil || !found.IsDir() {
+		reason = "there is no folder " + folder
+	} else {
+		return newError("io_error", messageOf(err)+": "+path, err)
+	}
+	known := newError("io_error", messageOf(err)+": "+reason, err)
+	// Trying again would not help, as it does with a failing disk.
+	known.Retryable, known.Hint = false, "Correct the path, or create the folder first."
+	return known
+}

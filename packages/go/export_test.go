@@ -1,0 +1,11 @@
+package knocker
+
+import "context"
+
+// LimitPages has the writer of these hooks find a full disk.
+func LimitPages(h *Hooks) error {
+	w := h.database.writer
+	// Its connection is opened by the first call.
+	_, _ = w.call(context.Background(), "knocker_next_due", nil)
+	return w.connection.once("PRAGMA max_page_count = 1")
+}

@@ -1,0 +1,293 @@
+package knocker
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+)
+
+const (
+	// claimedAhead is how much work is claimed ahead: enough to share a commit among quick handlers, too little to keep jobs from other processes.
+	claimedAhead = 50 * time.Millisecond
+	mostAhead    = 32
+	// givenUpMargin is for an extension that was on its way when a job was given up.
+	givenUpMargin = time.Second
+	longestLease  = 24 * time.Hour
+)
+
+// leaseKeeper has the jobs that one worker holds: claimed a few at a time, handed to its goroutines, kept leased, and given back at the end. Its
+// connections commit as receipts do: a commit that is not synced lies in front of synced ones, and they are lost with its pages.
+type leaseKeeper struct {
+	database  *database
+	leases    leases
+	lease     time.Duration
+	endpoints func() []string
+	tellLost  func(lostAttempt)
+	log       *slog.Logger
+	// One to claim and one to extend, so that neither waits while the other waits for the write lock.
+	claiming  *workerConnection
+	extending *workerConnection
+
+	mu         sync.Mutex
+	generation int64
+	ready      []*Job
+	held       map[int64]context.CancelCauseFunc
+	lost       map[int64]bool
+	givenUp    map[int64]givenUp
+	usual      time.Duration
+	due        time.Duration
+	isDue      bool
+}
+
+type givenUp struct {
+	attempt int
+	until   time.Time
+}
+
+func newLeaseKeeper(d *database, worker string, lease time.Duration, endpoints func() []string, tellLost func(lostAttempt)) *leaseKeeper {
+	return &leaseKeeper{
+		database: d, leases: leases{worker, d.now}, lease: lease, endpoints: endpoints, tellLost: tellLost, log: d.options.logger,
+		claiming: &workerConnection{database: d}, extending: &workerConnection{database: d}, generation: d.generation.Load(),
+		held: map[int64]context.CancelCauseFunc{}, lost: map[int64]bool{}, givenUp: map[int64]givenUp{}, usual: time.Second,
+	}
+}
+
+// take gives the next job, or nil where none is due. idle others wait too; moreCame is called where there is work for them.
+func (k *leaseKeeper) take(idle int, moreCame func()) (*Job, error) {
+	k.forgetFormer()
+	taken := k.next()
+	if taken == nil {
+		var lost []lostAttempt
+		err := k.claiming.use(func(c *conn) error {
+			if taken = k.next(); taken != nil {
+				return nil
+			}
+			var err error
+			lost, err = k.claim(c, 1+idle)
+			taken = k.next()
+			return err
+		})
+		for _, one := range lost {
+			k.tellLost(one)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	k.mu.Lock()
+	more := idle > 0 && len(k.ready) > 0
+	k.mu.Unlock()
+	if more {
+		moreCame()
+	}
+	return taken, nil
+}
+
+func (k *leaseKeeper) next() *Job {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if len(k.ready) == 0 {
+		return nil
+	}
+	first := k.ready[0]
+	k.ready = k.ready[1:]
+	return first
+}
+
+// forgetFormer: the jobs were of a file that is gone, and so are their leases.
+func (k *leaseKeeper) forgetFormer() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if generation := k.database.generation.Load(); generation != k.generation {
+		k.generation, k.ready = generation, nil
+		clear(k.held)
+		clear(k.lost)
+		clear(k.givenUp)
+	}
+}
+
+// claim claims what is due, and gives the attempts that turned out to be lost.
+func (k *leaseKeeper) claim(c *conn, wanted int) ([]lostAttempt, error) {
+	names := k.endpoints()
+	var due time.Duration
+	var isDue bool
+	var err error
+	if len(names) > 0 {
+		// A look takes no lock; a claim would wait for whoever writes, for nothing.
+		if due, isDue, err = k.leases.nextDue(c, names); err != nil {
+			return nil, err
+		}
+	}
+	k.mu.Lock()
+	k.due, k.isDue = due, isDue
+	ahead := min(mostAhead, int(claimedAhead*time.Duration(wanted)/k.usual))
+	k.mu.Unlock()
+	if !isDue || due != 0 {
+		return nil, nil
+	}
+	if err := k.database.checkpoints.requireSound(c); err != nil {
+		return nil, err
+	}
+	var claimed int64
+	var lost []lostAttempt
+	err = c.inTransactionOfItsOwn(func() error {
+		last, err := lastAttempt(c)
+		if err != nil {
+			return err
+		}
+		if claimed, err = k.leases.claim(c, wanted+ahead, k.lease, names); err != nil {
+			return err
+		}
+		lost, err = lostSince(c, last)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if claimed > 0 {
+		if err := k.takeOver(c); err != nil {
+			return nil, err
+		}
+	}
+	if claimed > 0 || len(lost) > 0 {
+		k.database.checkpoints.committed(c, int(claimed)+len(lost), 0)
+	}
+	return withEvents(c, lost)
+}
+
+// takeOver notes what was claimed.
+func (k *leaseKeeper) takeOver(c *conn) error {
+	jobs, err := k.leases.jobs(c, k.heldIDs())
+	if err != nil {
+		return err
+	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	for _, j := range jobs {
+		if !k.isGivenUp(j) {
+			k.ready = append(k.ready, j)
+			k.held[j.ID] = nil
+		}
+	}
+	return nil
+}
+
+// isGivenUp says whether this is the very attempt whose verdict could not be written, and not the one after its lease has run out.
+func (k *leaseKeeper) isGivenUp(j *Job) bool {
+	given, ok := k.givenUp[j.ID]
+	if ok && given.attempt == j.Event.Attempt && time.Now().Before(given.until) {
+		return true
+	}
+	delete(k.givenUp, j.ID)
+	return false
+}
+
+// started says that handlers run for the job; cancel is called where its lease is lost.
+func (k *leaseKeeper) started(j *Job, cancel context.CancelCauseFunc) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if _, held := k.held[j.ID]; held {
+		k.held[j.ID] = cancel
+	}
+}
+
+// finished says that the handlers are through with the job, after that long. Where its verdict could not be written, it is not taken again before
+// its lease has run out and counts as an attempt.
+func (k *leaseKeeper) finished(j *Job, took time.Duration, written bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	delete(k.held, j.ID)
+	delete(k.lost, j.ID)
+	if !written {
+		k.givenUp[j.ID] = givenUp{j.Event.Attempt, time.Now().Add(k.lease + givenUpMargin)}
+	}
+	k.usual = max(500*time.Microsecond, (4*k.usual+took)/5)
+}
+
+// extend extends every lease held, in one transaction.
+func (k *leaseKeeper) extend() error {
+	k.mu.Lock()
+	none := len(k.held) == 0
+	k.mu.Unlock()
+	if none {
+		return nil
+	}
+	return k.extending.use(func(c *conn) error {
+		if err := c.inTransactionOfItsOwn(func() error { return k.renew(c) }); err != nil {
+			return err
+		}
+		k.database.checkpoints.committed(c, 1, 0)
+		return nil
+	})
+}
+
+// renew extends every lease held over a connection that has the write lock. So a handler that keeps the lock for longer than its lease does not lose
+// the jobs of the goroutines beside it, which could not be extended meanwhile.
+func (k *leaseKeeper) renew(c *conn) error {
+	for _, id := range k.heldIDs() {
+		_, err := c.call("knocker_extend", id, k.leases.worker, seconds(k.lease), k.database.now())
+		if errors.Is(err, ErrLeaseLost) {
+			k.noteLost(id)
+		} else if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// heldIDs is never nil: JSON would make a null of that, which nothing is in or out of.
+func (k *leaseKeeper) heldIDs() []int64 {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return slices.AppendSeq(make([]int64, 0, len(k.held)), maps.Keys(k.held))
+}
+
+func (k *leaseKeeper) noteLost(id int64) {
+	k.mu.Lock()
+	cancel, held := k.held[id]
+	// One that was finished meanwhile is not lost.
+	news := held && !k.lost[id]
+	if news {
+		k.lost[id] = true
+	}
+	k.mu.Unlock()
+	if !news {
+		return
+	}
+	k.log.Warn("a lease is lost: another worker or an operator has taken the job", "job_id", id)
+	if cancel != nil {
+		cancel(newError("lease_lost", "another worker or an operator has taken the job", nil))
+	}
+}
+
+// release gives back what was not started and says how many. Nothing may be running any more.
+func (k *leaseKeeper) release() (released int64, err error) {
+	err = k.claiming.use(func(c *conn) error {
+		k.mu.Lock()
+		k.ready = nil
+		clear(k.held)
+		k.mu.Unlock()
+		released, err = k.leases.release(c)
+		return err
+	})
+	return released, err
+}
+
+func (k *leaseKeeper) nextLook(poll time.Duration) time.Duration {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if !k.isDue {
+		return poll
+	}
+	// A claim that found nothing although something was due: another worker was faster.
+	return min(poll, max(k.due, 5*time.Millisecond))
+}
+
+func (k *leaseKeeper) close() {
+	k.claiming.close()
+	k.extending.close()
+}

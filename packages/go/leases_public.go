@@ -1,0 +1,112 @@
+package knocker
+
+import (
+	"context"
+	"time"
+)
+
+// Leases is the queue as one worker sees it, call by call; each call is a transaction of its own. [Hooks.Work] does all of this: it is public for
+// those who write a worker of their own, with verdicts in the transaction of their handlers' writes in SQL.
+type Leases struct {
+	database *database
+	leases   leases
+}
+
+// Leases gives the queue as a worker of that name sees it. No other worker may use the name.
+func (h *Hooks) Leases(worker string) *Leases {
+	return &Leases{h.database, leases{worker, h.database.now}}
+}
+
+// FailedOption says how a failed attempt goes on.
+type FailedOption func(map[string]any)
+
+// FailedRetryAfter takes the place of the endpoint's backoff, up to 30 days.
+func FailedRetryAfter(d time.Duration) FailedOption {
+	return func(options map[string]any) { options["retry_after_s"] = d.Seconds() }
+}
+
+// FailedDead says that no further attempt follows.
+func FailedDead() FailedOption { return func(options map[string]any) { options["dead"] = true } }
+
+// FailedNoHandler says that nobody wants this event: the endpoint decides.
+func FailedNoHandler() FailedOption {
+	return func(options map[string]any) { options["no_handler"] = true }
+}
+
+// Claim leases up to limit due jobs, oldest first over the endpoints (none named: all), and gives how many.
+func (l *Leases) Claim(ctx context.Context, limit int, lease time.Duration, endpoints ...string) (claimed int64, err error) {
+	return claimed, l.write(ctx, func(c *conn) error {
+		claimed, err = l.leases.claim(c, limit, lease, endpoints)
+		return err
+	})
+}
+
+// Jobs gives the jobs leased to this worker.
+func (l *Leases) Jobs(ctx context.Context) (jobs []*Job, err error) {
+	return jobs, l.database.do(func(c *conn) error {
+		jobs, err = l.leases.jobs(c, []int64{})
+		return err
+	})
+}
+
+// Handled says that the event is handled. Error: [ErrLeaseLost], as of the verdicts below.
+func (l *Leases) Handled(ctx context.Context, jobID int64, took time.Duration) error {
+	return l.write(ctx, func(c *conn) error { return l.leases.handled(c, jobID, took) })
+}
+
+// Failed says that the attempt failed, and gives what comes next.
+func (l *Leases) Failed(ctx context.Context, jobID int64, problem string, took time.Duration, options ...FailedOption) (failure *Failure, err error) {
+	given := map[string]any{}
+	for _, option := range options {
+		option(given)
+	}
+	return failure, l.write(ctx, func(c *conn) error {
+		failure, err = l.leases.failed(c, jobID, problem, took, given)
+		return err
+	})
+}
+
+// Skipped says that the event is to be ignored.
+func (l *Leases) Skipped(ctx context.Context, jobID int64, why string, took time.Duration) error {
+	return l.write(ctx, func(c *conn) error { return l.leases.skipped(c, jobID, why, took) })
+}
+
+// Extend makes the lease run out that long from now, and gives when.
+func (l *Leases) Extend(ctx context.Context, jobID int64, lease time.Duration) (until time.Time, err error) {
+	return until, l.write(ctx, func(c *conn) error {
+		given, err := c.call("knocker_extend", jobID, l.leases.worker, seconds(lease), l.leases.now())
+		until = moment(given)
+		return err
+	})
+}
+
+// Release gives back every lease of this worker, the attempts uncounted, and says how many.
+func (l *Leases) Release(ctx context.Context) (released int64, err error) {
+	return released, l.write(ctx, func(c *conn) error {
+		released, err = l.leases.release(c)
+		return err
+	})
+}
+
+// NextDue is how long it takes until the next claim of this worker has something to do; false where nothing waits.
+func (l *Leases) NextDue(ctx context.Context, endpoints ...string) (due time.Duration, waits bool, err error) {
+	return due, waits, l.database.do(func(c *conn) error {
+		due, waits, err = l.leases.nextDue(c, endpoints)
+		return err
+	})
+}
+
+func (l *Leases) write(ctx context.Context, call func(*conn) error) error {
+	err := l.database.doFor(ctx, func(c *conn) error {
+		if err := call(c); err != nil {
+			l.database.doubt(err)
+			return err
+		}
+		l.database.checkpoints.committed(c, 1, 0)
+		return nil
+	})
+	if err == nil {
+		l.database.changed.notify()
+	}
+	return err
+}

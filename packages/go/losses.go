@@ -1,0 +1,51 @@
+package knocker
+
+import (
+	"log/slog"
+	"sync"
+	"time"
+)
+
+// lossPause: anybody can send such requests; a line a minute, endpoint and reason says as much.
+const lossPause = time.Minute
+
+// losses tells an operator of requests that were not taken: refused, too large, or beyond what is kept of refused ones.
+type losses struct {
+	log *slog.Logger
+
+	mu     sync.Mutex
+	next   map[string]time.Time
+	untold map[string]int
+}
+
+func newLosses(log *slog.Logger) *losses {
+	return &losses{log: log, next: map[string]time.Time{}, untold: map[string]int{}}
+}
+
+// tell logs what the receipt says of a refusal, if it does, with how many there were since the last line of its kind.
+func (l *losses) tell(endpoint string, receipt *Receipt, size, maxBodyBytes int64) {
+	kind := string(receipt.Outcome)
+	what := []any{"endpoint", endpoint}
+	switch receipt.Outcome {
+	case ReceiptAccepted, ReceiptDuplicate, ReceiptHandshake:
+		return
+	case ReceiptTooLarge:
+		// A provider that never retries does not send the event again.
+		what = append(what, "size", size, "max_body_bytes", maxBodyBytes)
+	default:
+		kind += " " + string(receipt.Reason)
+		what = append(what, "reason", receipt.Reason, "detail", receipt.Detail)
+	}
+	l.mu.Lock()
+	now := time.Now()
+	if now.Before(l.next[kind]) {
+		l.untold[kind]++
+		l.mu.Unlock()
+		return
+	}
+	l.next[kind] = now.Add(lossPause)
+	untold := l.untold[kind]
+	delete(l.untold, kind)
+	l.mu.Unlock()
+	l.log.Warn("a request was not taken", append(what, "outcome", receipt.Outcome, "untold", untold)...)
+}

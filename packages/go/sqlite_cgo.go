@@ -1,0 +1,214 @@
+//go:build cgo
+
+package knocker
+
+import (
+	"database/sql/driver"
+	"errors"
+	"io"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/mattn/go-sqlite3"
+)
+
+const entryPoint = "sqlite3_knocker_init"
+
+// conn is one connection with Knocker loaded, for one goroutine at a time. Its statements are prepared once.
+type conn struct {
+	raw        *sqlite3.SQLiteConn
+	statements map[string]*sqlite3.SQLiteStmt
+}
+
+// openConn opens a file in WAL mode with foreign keys on and Knocker loaded. A file is made only where create says so.
+func openConn(path string, create bool, o *openOptions) (*conn, error) {
+	mode := "rw"
+	if create {
+		mode = "rwc"
+	}
+	dsn := (&url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: "mode=" + mode + "&_txlock=immediate&_busy_timeout=" + milliseconds(o.busyTimeout)}).String()
+	opened, err := (&sqlite3.SQLiteDriver{}).Open(dsn)
+	if err != nil {
+		return nil, whyNotOpened(path, translate(err))
+	}
+	c := &conn{raw: opened.(*sqlite3.SQLiteConn), statements: map[string]*sqlite3.SQLiteStmt{}}
+	if err := c.setUp(o); err != nil {
+		c.close()
+		return nil, err
+	}
+	return c, nil
+}
+
+func (c *conn) setUp(o *openOptions) error {
+	if err := loadInto(c.raw, o.library); err != nil {
+		return err
+	}
+	if err := c.checkVersion(o.library); err != nil {
+		return err
+	}
+	if err := c.useWAL(o.busyTimeout); err != nil {
+		return err
+	}
+	for _, pragma := range []string{
+		"PRAGMA synchronous = " + o.synchronous,
+		"PRAGMA foreign_keys = ON",
+		// SQLite's own checkpoints tell nobody that they fail: see checkpoints.go.
+		"PRAGMA wal_autocheckpoint = 0",
+	} {
+		if err := c.once(pragma); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkVersion refuses a library that is older than what this module was written for. A newer one knows all that it needs.
+func (c *conn) checkVersion(library string) error {
+	found, err := c.value("SELECT knocker_version()")
+	if err != nil {
+		return err
+	}
+	if version := text(found); older(version, contractVersion) {
+		return newError("library_too_old", "the library "+library+" is of version "+version+", and this module needs "+contractVersion, nil)
+	}
+	return nil
+}
+
+// useWAL switches the file to WAL mode. SQLite answers "locked" at once where two processes switch a new file at the same moment.
+func (c *conn) useWAL(patience time.Duration) error {
+	deadline := time.Now().Add(patience)
+	for {
+		mode, err := c.value("PRAGMA journal_mode")
+		if err == nil && mode != "wal" {
+			err = c.once("PRAGMA journal_mode = WAL")
+		}
+		if err == nil || !errors.Is(err, ErrBusy) || time.Now().After(deadline) {
+			return err
+		}
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// call gives the result of one SQL function.
+func (c *conn) call(function string, arguments ...driver.Value) (driver.Value, error) {
+	return c.value("SELECT "+function+"(?"+strings.Repeat(", ?", len(arguments)-1)+")", arguments...)
+}
+
+// value gives the first column of the first row, and nil where there is none.
+func (c *conn) value(sql string, arguments ...driver.Value) (driver.Value, error) {
+	found, err := c.rows(sql, arguments...)
+	if err != nil || len(found) == 0 {
+		return nil, err
+	}
+	return found[0][0], nil
+}
+
+// exec runs a statement for what it does.
+func (c *conn) exec(sql string, arguments ...driver.Value) error {
+	_, err := c.rows(sql, arguments...)
+	return err
+}
+
+// once runs a statement that is not kept.
+func (c *conn) once(sql string) error {
+	_, err := c.raw.Exec(sql, nil)
+	return translate(err)
+}
+
+// rows gives every row of a statement, which is prepared at its first use and kept.
+func (c *conn) rows(sql string, arguments ...driver.Value) (all [][]driver.Value, err error) {
+	statement, err := c.prepared(sql)
+	if err != nil {
+		return nil, translate(err)
+	}
+	found, err := statement.Query(arguments)
+	if err != nil {
+		return nil, translate(err)
+	}
+	defer func() {
+		if closing := found.Close(); err == nil && closing != nil {
+			err = translate(closing)
+		}
+	}()
+	width := len(found.Columns())
+	for {
+		row := make([]driver.Value, width)
+		switch err := found.Next(row); {
+		case err == io.EOF:
+			return all, nil
+		case err != nil:
+			return nil, translate(err)
+		}
+		all = append(all, row)
+	}
+}
+
+func (c *conn) prepared(sql string) (*sqlite3.SQLiteStmt, error) {
+	if statement, ok := c.statements[sql]; ok {
+		return statement, nil
+	}
+	prepared, err := c.raw.Prepare(sql)
+	if err != nil {
+		return nil, err
+	}
+	statement := prepared.(*sqlite3.SQLiteStmt)
+	c.statements[sql] = statement
+	return statement, nil
+}
+
+// inTransaction says whether a transaction is open.
+func (c *conn) inTransaction() bool { return !c.raw.AutoCommit() }
+
+// waits sets how long the connection waits for locks.
+func (c *conn) waits(patience time.Duration) error {
+	return c.once("PRAGMA busy_timeout = " + milliseconds(patience))
+}
+
+// driverConn is the driver's own connection.
+func (c *conn) driverConn() driver.Conn { return c.raw }
+
+// close ends the connection. What fails in it has no reader.
+func (c *conn) close() {
+	c.finalize()
+	_ = c.raw.Close()
+}
+
+// finalize ends the kept statements, for one that is closed by somebody else.
+func (c *conn) finalize() {
+	for _, statement := range c.statements {
+		_ = statement.Close()
+	}
+	clear(c.statements)
+}
+
+func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
+
+// loadInto loads the library into a connection of mattn/go-sqlite3.
+func loadInto(raw *sqlite3.SQLiteConn, library string) error {
+	if err := raw.LoadExtension(library, entryPoint); err != nil {
+		known := translate(err)
+		if errors.Is(known, ErrSQLite) {
+			return newError("cannot_load", "the library "+library+" could not be loaded: "+err.Error(), err)
+		}
+		return known
+	}
+	return nil
+}
+
+// translate makes Knocker's error of one of the driver's.
+func translate(err error) error {
+	if err == nil {
+		return nil
+	}
+	var known *Error
+	if errors.As(err, &known) {
+		return err
+	}
+	var failed sqlite3.Error
+	if !errors.As(err, &failed) {
+		return err
+	}
+	return errorFromSQLite(int(failed.Code), failed.Error(), err)
+}

@@ -1,0 +1,372 @@
+package knocker
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"sync"
+	"time"
+)
+
+const (
+	// workerPause is after an error of the database itself.
+	workerPause = time.Second
+	// watchPatience is how often the watching goroutine looks whether it is still wanted.
+	watchPatience = 250 * time.Millisecond
+	// retainEvery: retention passes have intervals of their own; this is how often one may turn out to be due.
+	retainEvery = time.Minute
+	// extensions is how often a lease is extended in its length.
+	extensions = 3
+	// mostHandlers: each has a goroutine and a connection.
+	mostHandlers = 1000
+)
+
+// WorkOption says how a worker works.
+type WorkOption func(*workOptions) error
+
+type workOptions struct {
+	concurrency int
+	lease       time.Duration
+	poll        time.Duration
+}
+
+// Concurrency is how many handlers run at once, each with a connection of its own; 1 by default.
+func Concurrency(n int) WorkOption {
+	return func(o *workOptions) error {
+		if n < 1 || n > mostHandlers {
+			return usage("Concurrency: %d is not between 1 and %d", n, mostHandlers)
+		}
+		o.concurrency = n
+		return nil
+	}
+}
+
+// Lease is how long a job is the worker's before others may take it; extended while its handlers run. One minute by default.
+func Lease(d time.Duration) WorkOption {
+	return func(o *workOptions) error {
+		if d < time.Second || d > longestLease || d%time.Second != 0 {
+			return usage("Lease: %v is not a number of whole seconds up to a day", d)
+		}
+		o.lease = d
+		return nil
+	}
+}
+
+// Poll is how long the worker sleeps at most where nobody wakes it; one second by default. Receipts and commits of other processes wake it.
+func Poll(d time.Duration) WorkOption {
+	return func(o *workOptions) error {
+		if d <= 0 {
+			return usage("Poll: %v is not positive", d)
+		}
+		o.poll = d
+		return nil
+	}
+}
+
+// work is one run of a worker.
+type work struct {
+	hooks   *Hooks
+	options workOptions
+	name    string
+	keeper  *leaseKeeper
+	report  report
+
+	stopping chan struct{}
+	once     sync.Once
+	ended    chan struct{}
+}
+
+func (h *Hooks) newWork(given []WorkOption) (*work, error) {
+	o := workOptions{concurrency: 1, lease: time.Minute, poll: time.Second}
+	for _, option := range given {
+		if err := option(&o); err != nil {
+			return nil, err
+		}
+	}
+	w := &work{hooks: h, options: o, name: workerName(), stopping: make(chan struct{}), ended: make(chan struct{})}
+	file := h.database.options
+	w.report = report{log: file.logger.With("worker", w.name), onError: file.onError, onDead: file.onDead}
+	w.keeper = newLeaseKeeper(h.database, w.name, o.lease, h.handledEndpoints, w.tellLost)
+	return w, nil
+}
+
+// tellLost tells of an attempt whose worker died or let go of it, once a claim has recorded it.
+func (w *work) tellLost(lost lostAttempt) {
+	ctx := context.Background()
+	r := w.report.of(lost.event)
+	r.failed(ctx, newError("lease_lost", lost.problem, nil), "lost")
+	if lost.isDead {
+		r.dead(ctx, lost.problem)
+	}
+}
+
+func workerName() string {
+	var random [4]byte
+	_, _ = rand.Read(random[:])
+	host, err := os.Hostname()
+	if err != nil {
+		host = "host"
+	}
+	return fmt.Sprintf("%.200s:%d:%s", host, os.Getpid(), hex.EncodeToString(random[:]))
+}
+
+func (h *Hooks) handledEndpoints() []string {
+	var names []string
+	for _, e := range h.Endpoints() {
+		if e.hasHandlers() {
+			names = append(names, e.name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Work claims due events and runs their handlers until ctx ends; then it lets the running handlers finish, gives back the other jobs and returns
+// nil. Any number of workers, in any number of processes, share a file. Errors are those of the arguments: what fails while it works is logged and
+// tried again.
+func (h *Hooks) Work(ctx context.Context, options ...WorkOption) error {
+	w, err := h.newWork(options)
+	if err != nil {
+		return err
+	}
+	if len(h.handledEndpoints()) == 0 {
+		return usage("there are no handlers: add them with Endpoint.On before Work")
+	}
+	if err := h.begin(w); err != nil {
+		return err
+	}
+	defer h.end(w)
+	w.run(ctx)
+	return nil
+}
+
+func (w *work) run(ctx context.Context) {
+	log := w.report.log
+	log.Info("worker started", "concurrency", w.options.concurrency)
+	var handling, minding sync.WaitGroup
+	for range w.options.concurrency {
+		handling.Add(1)
+		go func() {
+			defer handling.Done()
+			w.guard(func() error { return w.handle(ctx) })
+		}()
+	}
+	for _, mind := range []func() error{w.watch, w.keep} {
+		minding.Add(1)
+		go func() {
+			defer minding.Done()
+			w.guard(mind)
+		}()
+	}
+	select {
+	case <-ctx.Done():
+	case <-w.stopping:
+	}
+	w.stop()
+	handling.Wait()
+	released, err := w.keeper.release()
+	if err != nil {
+		// Nothing is lost: they run out, and another worker takes them.
+		log.Warn("leases not given back, they run out", "error", err.Error())
+	}
+	log.Info("worker stopped", "released", released)
+	minding.Wait()
+	w.keeper.close()
+}
+
+// stop asks it to end, and returns at once.
+func (w *work) stop() {
+	w.once.Do(func() { close(w.stopping) })
+	w.hooks.database.changed.notify()
+}
+
+func (w *work) isStopping() bool {
+	select {
+	case <-w.stopping:
+		return true
+	default:
+		return false
+	}
+}
+
+// guard runs a goroutine's part again after whatever ended it, until the worker stops.
+func (w *work) guard(part func() error) {
+	for !w.isStopping() {
+		err := part()
+		switch {
+		case err == nil:
+		case errors.Is(err, ErrFileReplaced):
+			// It is logged once, where it was noticed; the next round is on the file that is there then.
+			pause(5*time.Millisecond, w.stopping)
+		default:
+			w.report.log.Warn("the worker tries again", "error", err.Error(), "code", codeOf(err))
+			pause(workerPause, w.stopping)
+		}
+	}
+}
+
+func (w *work) handle(ctx context.Context) error {
+	changed := w.hooks.database.changed
+	a, err := newAttempts(w.hooks, w.keeper, w.report)
+	if err != nil {
+		return err
+	}
+	defer a.close()
+	for !w.isStopping() {
+		if err := w.hooks.database.refuseFormer(a.generation); err != nil {
+			return err
+		}
+		// Looked at before the database is: a receipt that comes in between is not slept through.
+		news := changed.look()
+		j, err := w.keeper.take(changed.idle(), changed.notify)
+		if err != nil {
+			return err
+		}
+		if j == nil {
+			w.sleep(news)
+			continue
+		}
+		if !w.runOne(ctx, a, j) {
+			// The connection may be what is broken, or handlers have left something on it; the next round has another one.
+			return nil
+		}
+	}
+	return nil
+}
+
+func (w *work) runOne(ctx context.Context, a *attempts, j *Job) (goesOn bool) {
+	began := time.Now()
+	status := unwritten
+	defer func() { w.keeper.finished(j, time.Since(began), status != unwritten) }()
+	status, _ = a.run(ctx, j)
+	return status != unwritten && !a.altered
+}
+
+func (w *work) sleep(news <-chan struct{}) {
+	done := w.hooks.database.changed.waits()
+	defer done()
+	timer := time.NewTimer(w.keeper.nextLook(w.options.poll))
+	defer timer.Stop()
+	select {
+	case <-news:
+	case <-timer.C:
+	case <-w.stopping:
+	}
+}
+
+func (w *work) watch() error {
+	d := w.hooks.database
+	generation := d.generation.Load()
+	opened, err := d.open()
+	if err != nil {
+		return err
+	}
+	watch, err := newFileWatch(opened, d.file.logPath(), w.stopping)
+	if err != nil {
+		opened.close()
+		return err
+	}
+	defer watch.close()
+	// What was committed between the last claim and the first look is no change to this watch.
+	d.changed.notify()
+	for !w.isStopping() {
+		if err := d.refuseFormer(generation); err != nil {
+			return err
+		}
+		if d.changed.idle() == 0 {
+			// A worker whose goroutines are all busy has no use for news.
+			select {
+			case <-d.changed.wanted:
+			case <-time.After(watchPatience):
+			case <-w.stopping:
+			}
+			continue
+		}
+		if changed, err := watch.wait(watchPatience); err != nil {
+			return err
+		} else if changed {
+			d.changed.notify()
+		}
+	}
+	return nil
+}
+
+// keep extends the leases several times in their length, and runs retention passes.
+func (w *work) keep() error {
+	nextPass := time.Now().Add(retainEvery)
+	for !pause(w.options.lease/extensions, w.stopping) {
+		if err := w.keeper.extend(); err != nil {
+			return err
+		}
+		if time.Now().After(nextPass) {
+			if _, err := w.hooks.database.call(context.Background(), "knocker_retain"); err != nil {
+				return err
+			}
+			nextPass = time.Now().Add(retainEvery)
+		}
+	}
+	return nil
+}
+
+// Attempted is one attempt of a drain.
+type Attempted struct {
+	EventID int64
+	// Err is what the handlers failed with; nil where they did not.
+	Err error
+	// Status is handled, failed, dead, ignored, lease_lost or unwritten.
+	Status string
+}
+
+// Drain handles all that is due now in this goroutine's stead and gives the attempts in order: for tests, and for jobs that run from a timer. An
+// event whose handler fails is not tried again until its backoff is over. Something that is due even after limit attempts is an error.
+func (h *Hooks) Drain(ctx context.Context, limit int, options ...WorkOption) ([]Attempted, error) {
+	w, err := h.newWork(options)
+	if err != nil {
+		return nil, err
+	}
+	if err := h.begin(w); err != nil {
+		return nil, err
+	}
+	defer h.end(w)
+	defer w.keeper.close()
+	var done []Attempted
+	for {
+		more, err := w.drain(ctx, limit, &done)
+		if err != nil || !more {
+			_, releasing := w.keeper.release()
+			return done, errors.Join(err, releasing)
+		}
+	}
+}
+
+// drain works on one connection, and says whether there may be more to do on another.
+func (w *work) drain(ctx context.Context, limit int, done *[]Attempted) (bool, error) {
+	a, err := newAttempts(w.hooks, w.keeper, w.report)
+	if err != nil {
+		return false, err
+	}
+	defer a.close()
+	for ctx.Err() == nil {
+		if w.isStopping() {
+			return false, nil
+		}
+		j, err := w.keeper.take(0, func() {})
+		if j == nil || err != nil {
+			return false, err
+		}
+		if len(*done) >= limit {
+			return false, usage("more is due after %d attempts: do handlers keep making work for themselves?", limit)
+		}
+		status, failure := a.run(ctx, j)
+		*done = append(*done, Attempted{j.Event.ID, failure, status})
+		w.keeper.finished(j, 5*time.Millisecond, status != unwritten)
+		if status == unwritten || a.altered {
+			return true, nil
+		}
+	}
+	return false, ctx.Err()
+}

@@ -1,0 +1,321 @@
+package knocker
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+)
+
+const (
+	// mostCalls is how many calls share a commit at most.
+	mostCalls = 128
+	// mostBytes is how many bytes of arguments share a commit at most; a larger call has one of its own.
+	mostBytes = 8 << 20
+	// givingUpSlack: calls that came within this time of each other give up together.
+	givingUpSlack = 20 * time.Millisecond
+)
+
+// ticket is one call on its way to the writer, and whom to answer.
+type ticket struct {
+	function  string
+	arguments []driver.Value
+	size      int
+	queuedAt  time.Time
+	result    driver.Value
+	err       error
+	answered  chan struct{}
+}
+
+func newTicket(function string, arguments ...driver.Value) *ticket {
+	t := &ticket{function: function, arguments: arguments, queuedAt: time.Now(), answered: make(chan struct{})}
+	for _, argument := range arguments {
+		switch value := argument.(type) {
+		case string:
+			t.size += len(value)
+		case []byte:
+			t.size += len(value)
+		}
+	}
+	return t
+}
+
+// writer is group commit: callers that arrive together share one transaction, and each is answered after its commit.
+//
+// The price of a durable write is the fsync of its commit. One goroutine owns the writing connection: it takes what is queued, runs each call in
+// one transaction (each is atomic through a savepoint of its own, so one caller's error is its own), commits once, and answers everybody. A call
+// that finds nobody else is committed at once. What is costly about a call is done before it comes here.
+type writer struct {
+	database   *database
+	queue      chan *ticket
+	ended      chan struct{}
+	connection *conn
+	generation int64
+	// waiting were taken from the queue, and are not yet in a group.
+	waiting []*ticket
+
+	mu     sync.RWMutex
+	closed bool
+}
+
+func newWriter(d *database) *writer {
+	w := &writer{database: d, queue: make(chan *ticket, mostCalls), ended: make(chan struct{})}
+	go w.run()
+	return w
+}
+
+// call runs one SQL function in the next commit that has room for it, and gives its result after the commit. Where the context ends first, the
+// call may still be committed.
+func (w *writer) call(ctx context.Context, function string, arguments ...driver.Value) (driver.Value, error) {
+	t := newTicket(function, arguments...)
+	w.mu.RLock()
+	if w.closed {
+		w.mu.RUnlock()
+		return nil, errClosed()
+	}
+	select {
+	case w.queue <- t:
+		w.mu.RUnlock()
+	case <-ctx.Done():
+		w.mu.RUnlock()
+		return nil, ctx.Err()
+	}
+	select {
+	case <-t.answered:
+		return t.result, t.err
+	case <-ctx.Done():
+		return nil, fmt.Errorf("knocker: the caller stopped waiting, and what it received may still be stored: %w", ctx.Err())
+	}
+}
+
+// close commits what is queued and ends the goroutine.
+func (w *writer) close() {
+	w.mu.Lock()
+	if !w.closed {
+		w.closed = true
+		close(w.queue)
+	}
+	w.mu.Unlock()
+	<-w.ended
+}
+
+func (w *writer) run() {
+	defer close(w.ended)
+	defer w.disconnect()
+	for w.takeOne() {
+		group := w.write(false)
+		answer(group)
+		if w.connection == nil || len(group) == 0 {
+			continue
+		}
+		size := 0
+		for _, t := range group {
+			size += t.size
+		}
+		w.database.checkpoints.committed(w.connection, len(group), size)
+	}
+}
+
+func answer(group []*ticket) {
+	for _, t := range group {
+		close(t.answered)
+	}
+}
+
+func (w *writer) disconnect() {
+	if w.connection != nil {
+		w.connection.close()
+		w.connection = nil
+	}
+}
+
+// takeOne waits until somebody is to be served; false at the end.
+func (w *writer) takeOne() bool {
+	if len(w.waiting) == 0 {
+		t, open := <-w.queue
+		if !open {
+			return false
+		}
+		w.waiting = append(w.waiting, t)
+	}
+	return true
+}
+
+func (w *writer) takeQueued() {
+	for {
+		select {
+		case t, open := <-w.queue:
+			if !open {
+				return
+			}
+			w.waiting = append(w.waiting, t)
+		default:
+			return
+		}
+	}
+}
+
+// write commits a group of those who wait, and gives those who are to be answered.
+func (w *writer) write(reopened bool) []*ticket {
+	begun, err := w.begin()
+	if err == nil && !begun {
+		return nil
+	}
+	var group []*ticket
+	if err == nil {
+		group, err = w.perform()
+	}
+	if err == nil {
+		err = w.connection.exec("COMMIT")
+	}
+	if err == nil {
+		// In the file that is gone it is nowhere.
+		err = w.database.refuseFormer(w.generation)
+	}
+	if err == nil {
+		w.database.changed.notify()
+		return group
+	}
+	// Nothing could be begun, or COMMIT failed: nobody's write is there.
+	if len(group) == 0 {
+		// Opening waits for locks as well: who has waited meanwhile does not wait again.
+		w.takeQueued()
+		group, w.waiting = w.waiting, nil
+	}
+	if w.connection != nil && w.connection.inTransaction() {
+		// A rollback that fails leaves what SQLite has rolled back itself; the error that the callers get is the first one.
+		_ = w.connection.exec("ROLLBACK")
+	}
+	if errors.Is(err, ErrReadOnly) && !reopened {
+		// Perhaps only the connection is: it came up so, and the file has been put right since.
+		w.disconnect()
+		for _, t := range group {
+			t.result, t.err = nil, nil
+		}
+		w.waiting = append(group, w.waiting...)
+		return w.write(true)
+	}
+	for _, t := range group {
+		if t.err == nil {
+			t.err = err
+		}
+	}
+	if begun {
+		w.database.doubt(err)
+	}
+	if errors.Is(err, ErrReadOnly) || errors.Is(err, ErrFileReplaced) {
+		w.disconnect()
+	}
+	return group
+}
+
+// connect makes sure of the writing connection, to the file that is at the path now, and in a state to be trusted.
+func (w *writer) connect() error {
+	d := w.database
+	if err := d.refuseReplaced(); err != nil {
+		return err
+	}
+	if w.generation != d.generation.Load() {
+		w.disconnect()
+	}
+	if w.connection == nil {
+		if err := d.openTheFile(); err != nil {
+			return err
+		}
+		w.generation = d.generation.Load()
+		opened, err := d.connect()
+		if err != nil {
+			return err
+		}
+		w.connection = opened
+	}
+	return d.checkpoints.requireSound(w.connection)
+}
+
+// begin begins a transaction for those who wait, and for who joins them on the way; false where everybody's time ran out first. Those whose time
+// runs out are answered here, so that nobody waits longer because others have waited before.
+func (w *writer) begin() (bool, error) {
+	if err := w.connect(); err != nil {
+		return false, err
+	}
+	patience := w.database.options.busyTimeout
+	shortened := false
+	defer func() {
+		if shortened && w.connection != nil {
+			_ = w.connection.waits(patience)
+		}
+	}()
+	for {
+		err := w.connection.exec("BEGIN IMMEDIATE")
+		if err == nil {
+			return true, nil
+		}
+		if !errors.Is(err, ErrBusy) {
+			return false, err
+		}
+		w.giveUp(err, time.Now().Add(givingUpSlack-patience))
+		if len(w.waiting) == 0 {
+			return false, nil
+		}
+		shortened = true
+		left := time.Until(w.waiting[0].queuedAt.Add(patience))
+		if err := w.connection.waits(max(time.Millisecond, left)); err != nil {
+			return false, err
+		}
+	}
+}
+
+// giveUp answers those who have waited since that time.
+func (w *writer) giveUp(err error, overdueAt time.Time) {
+	w.takeQueued()
+	var expired, rest []*ticket
+	for _, t := range w.waiting {
+		if t.queuedAt.After(overdueAt) {
+			rest = append(rest, t)
+		} else {
+			t.err = err
+			expired = append(expired, t)
+		}
+	}
+	w.waiting = rest
+	answer(expired)
+}
+
+// perform runs those who wait, and who is queued meanwhile, until the group is full.
+func (w *writer) perform() (group []*ticket, err error) {
+	size := 0
+	for len(group) < mostCalls {
+		if len(w.waiting) == 0 {
+			w.takeQueued()
+		}
+		if len(w.waiting) == 0 || (len(group) > 0 && size+w.waiting[0].size > mostBytes) {
+			return group, nil
+		}
+		t := w.waiting[0]
+		w.waiting = w.waiting[1:]
+		size += t.size
+		group = append(group, t)
+		t.result, t.err = w.connection.call(t.function, t.arguments...)
+		if t.err == nil {
+			continue
+		}
+		if errors.Is(t.err, ErrIO) || errors.Is(t.err, ErrReadOnly) {
+			// It is not the call's own: what the disk has of this transaction is not known, or the connection never writes.
+			return group, t.err
+		}
+		if !w.connection.inTransaction() {
+			// A full disk ends the whole transaction: what was done before in it is gone as well.
+			for _, earlier := range group {
+				if earlier.err == nil {
+					earlier.result, earlier.err = nil, t.err
+				}
+			}
+			if err := w.connection.exec("BEGIN IMMEDIATE"); err != nil {
+				return group, err
+			}
+		}
+	}
+	return group, nil
+}
