@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from typing import Any
 
 import pytest
@@ -53,17 +55,19 @@ def test_a_policy_that_an_older_version_stored_lacks_what_may_be_left_out() -> N
 
 @pytest.mark.parametrize("version", [VERSION, "0.1.1", "0.10.0", "1.0.0-rc.1"])
 def test_a_newer_library_is_taken(version: str) -> None:
-    require_version(of_version(version), "/lib/libknocker.so")
+    with of_version(version) as connection:
+        require_version(connection, "/lib/libknocker.so")
 
 
 def test_an_older_library_is_refused_with_both_versions_and_its_path() -> None:
-    with pytest.raises(knocker.LibraryTooOldError) as caught:
-        require_version(of_version("0.0.9"), "/lib/libknocker.so")
+    with of_version("0.0.9") as connection, pytest.raises(knocker.LibraryTooOldError) as caught:
+        require_version(connection, "/lib/libknocker.so")
     assert caught.value.message == f"/lib/libknocker.so has the version 0.0.9, and this package needs {VERSION} or a newer one"
     assert isinstance(caught.value, knocker.SetupError)
 
 
-def of_version(version: str) -> sqlite3.Connection:
-    connection = sqlite3.connect(":memory:")
-    connection.create_function("knocker_version", 0, lambda: version)
-    return connection
+@contextmanager
+def of_version(version: str) -> Iterator[sqlite3.Connection]:
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.create_function("knocker_version", 0, lambda: version)
+        yield connection
