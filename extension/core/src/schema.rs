@@ -16,6 +16,25 @@ const QUEUE_TABLES: [&str; 2] = ["_honker_live", "_honker_dead"];
 /// The version that this build reads and writes.
 pub const VERSION: i64 = MIGRATIONS.len() as i64;
 
+/// The same statements, each view in one line: tools for migrations read the definitions of views, and that of Drizzle only as far as the first line
+/// goes.
+fn with_views_in_one_line(statements: &str) -> String {
+    let mut text = String::with_capacity(statements.len());
+    let mut is_view = false;
+    for line in statements.lines() {
+        is_view = is_view || line.starts_with("CREATE VIEW");
+        if is_view {
+            text.push_str(line.trim());
+            is_view = !line.ends_with(';');
+            text.push(if is_view { ' ' } else { '\n' });
+        } else {
+            text.push_str(line);
+            text.push('\n');
+        }
+    }
+    text
+}
+
 impl Store {
     /// Creates or migrates the schema in one transaction and returns its version. Puts back indexes, triggers and views that are missing.
     ///
@@ -48,7 +67,7 @@ impl Store {
                 self.record_version(version, now)?;
             }
             self.require_tables()?;
-            self.conn().execute_batch(OBJECTS)?;
+            self.conn().execute_batch(&with_views_in_one_line(OBJECTS))?;
             Ok(VERSION)
         })
     }

@@ -246,3 +246,16 @@ fn works(store: &Store) {
     assert_eq!((pruned.events, pruned.deliveries, pruned.attempts), (1, 1, 2));
     assert_eq!(store.stats(later).unwrap().events.received, 0);
 }
+
+#[test]
+fn a_tool_that_reads_views_line_by_line_finds_their_queries() {
+    let store = Store::new(Connection::open_in_memory().unwrap());
+    store.bootstrap(NOW).unwrap();
+    let mut statement = store.conn().prepare("SELECT name, sql FROM sqlite_schema WHERE type = 'view'").unwrap();
+    let views = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+    let views: Vec<(String, String)> = views.collect::<Result<_, _>>().unwrap();
+    assert!(views.len() > 5, "{views:?}");
+    for (name, sql) in views {
+        assert!(!sql.contains('\n') && sql.contains(" AS SELECT "), "{name}: {sql}");
+    }
+}

@@ -50,15 +50,19 @@ describe("query builders", () => {
     },
   );
 
-  it("Kysely writes in the handler's transaction", async () => {
-    const { hooks, endpoint, database } = shop();
+  it("Kysely writes in the handler's transaction, which is taken back with it", async () => {
+    const { hooks, endpoint, database, clock } = shop();
     endpoint.on("push", async (event, tx) => {
       const db = new Kysely({ dialect: hasDrizzle ? new SqliteDialect({ database: tx }) : dialect(tx) });
       await db.insertInto("orders").values({ event: event.id, ref: event.json().ref }).execute();
       assert.equal((await db.selectFrom("orders").select(["ref"]).execute())[0].ref, "main");
       for await (const { ref } of db.selectFrom("orders").selectAll().stream()) assert.equal(ref, "main");
+      if (event.attempt === 1) throw new knocker.Retry({ after: 60 });
     });
     const { eventId } = await endpoint.receive(push(runtime));
+    assert.equal((await runtime.testing.drain(hooks)).failed, 1);
+    assert.equal(database.prepare("SELECT count(*) AS count FROM orders").get().count, 0);
+    clock.advanceMs(60_000);
     assert.equal((await runtime.testing.drain(hooks)).handled, 1);
     assert.deepEqual({ ...database.prepare("SELECT * FROM orders").get() }, { event: eventId, ref: "main" });
     await hooks.close();
