@@ -105,13 +105,20 @@ SPELLING = Spelling(name=spelled_name, method=method, code="", words={"null": "n
 
 # --- errors ---
 
+
 def errors(contract: Contract) -> str:
     version = quoted(contract.data["version"])
-    out = [HEADER, f"\n// contractVersion is the version of the library that this module was written for.\nconst contractVersion = {version}\n\n// What [errors.Is] finds in an [Error]: one code each, but for those that say they are a family.\nvar (\n"]
+    out = [
+        HEADER,
+        f"\n// contractVersion is the version of the library that this module was written for.\nconst contractVersion = {version}\n\n// What [errors.Is] finds in an [Error]: one code each, but for those that say they are a family.\nvar (\n",
+    ]
     blocks = []
     for family in contract.families.values():
         name = error_name(family["class"])
-        blocks.append(comment(f"{name} is a family: {uncapped(family['about'])}", "\t") + f"\t{name} = &Error{{Code: {quoted(snake(family['class']))}}}\n")
+        blocks.append(
+            comment(f"{name} is a family: {uncapped(family['about'])}", "\t")
+            + f"\t{name} = &Error{{Code: {quoted(snake(family['class']))}}}\n"
+        )
     for code in contract.errors:
         name = error_name(code["class"])
         blocks.append(comment(f"{name}: {uncapped(code['about'])}", "\t") + f"\t{name} = &Error{{Code: {quoted(code['code'])}}}\n")
@@ -119,8 +126,12 @@ def errors(contract: Contract) -> str:
     for code in contract.errors:
         family = quoted(snake(code["family"])) if code["family"] else '""'
         retryable = "true" if code["retryable"] else "false"
-        out.append(f"\tcase {quoted(code['code'])}:\n\t\treturn facts{{{family}, {retryable}, {quoted(contract.told(code['hint'], SPELLING))}}}\n")
-    out.append("\t}\n\treturn facts{}\n}\n\n// codeOfResult is the code that a primary result code of SQLite stands for.\nfunc codeOfResult(result int) string {\n\tswitch result {\n")
+        out.append(
+            f"\tcase {quoted(code['code'])}:\n\t\treturn facts{{{family}, {retryable}, {quoted(contract.told(code['hint'], SPELLING))}}}\n"
+        )
+    out.append(
+        "\t}\n\treturn facts{}\n}\n\n// codeOfResult is the code that a primary result code of SQLite stands for.\nfunc codeOfResult(result int) string {\n\tswitch result {\n"
+    )
     codes: dict[str, list[str]] = {}
     for result, code in contract.data["errors"]["result_codes"].items():
         codes.setdefault(code, []).append(result)
@@ -166,7 +177,10 @@ def struct(name: str, about: str, fields: list[Json], *, argument: bool = False,
     rows = []
     for field in fields:
         tag = f' `json:"{field["name"]}"`' if tags else ""
-        rows.append(comment(f"{field_name(field)}: {uncapped(field['about'])}", "\t") + f"\t{field_name(field)} {type_of(field, argument=argument)}{tag}\n")
+        rows.append(
+            comment(f"{field_name(field)}: {uncapped(field['about'])}", "\t")
+            + f"\t{field_name(field)} {type_of(field, argument=argument)}{tag}\n"
+        )
     return "".join([*out, "\n".join(rows), "}\n"])
 
 
@@ -192,7 +206,8 @@ def word_list(words: Json) -> str:
     name = words["name"]
     prefix = PREFIXES.get(name, name)
     rows = [
-        comment(f"{prefix}{exported(word['name'])}: {uncapped(word['about'])}", "\t") + f"\t{prefix}{exported(word['name'])} {name} = {quoted(word['name'])}\n"
+        comment(f"{prefix}{exported(word['name'])}: {uncapped(word['about'])}", "\t")
+        + f"\t{prefix}{exported(word['name'])} {name} = {quoted(word['name'])}\n"
         for word in words["words"]
     ]
     text = f"{name}: {uncapped(words['about'])} A newer library may know more."
@@ -260,7 +275,10 @@ def settings(contract: Contract) -> str:
         name = OPTION_NAMES.get(key["name"], exported(key["name"]))
         kind = {"integer": "int64"}.get(key["type"], plain_type(key["type"]))
         value = "value.values()" if key["type"] == "BackoffSettings" else "value"
-        parts.append(comment(f"{name}: {uncapped(key['about'])}{bounds_of(key)}") + f"func {name}(value {kind}) EndpointOption {{ return set({quoted(key['name'])}, {value}) }}\n")
+        parts.append(
+            comment(f"{name}: {uncapped(key['about'])}{bounds_of(key)}")
+            + f"func {name}(value {kind}) EndpointOption {{ return set({quoted(key['name'])}, {value}) }}\n"
+        )
     return "\n".join([HEADER, *parts])
 
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 /// What of the checkout `make contract` reads and writes.
-const NEEDED: [&str; 10] = [
+const NEEDED: [&str; 14] = [
     "Cargo.toml",
     "Cargo.lock",
     "Makefile",
@@ -16,6 +16,10 @@ const NEEDED: [&str; 10] = [
     "extension/contract",
     "packages/python/src/knocker",
     "packages/js/core/src",
+    "packages/go/errors_gen.go",
+    "packages/go/records_gen.go",
+    "packages/go/settings_gen.go",
+    "packages/go/filters_gen.go",
 ];
 
 #[test]
@@ -74,6 +78,15 @@ fn a_field_a_setting_and_an_error_code_of_the_core_reach_every_package() {
         "/** How important it is. 1 to 9. */\n  urgencyOfAll?: number | null;",
     ] {
         assert!(typescript.contains(wanted), "TypeScript has no {wanted}");
+    }
+    let go = read(copy, "packages/go", &["errors_gen.go", "records_gen.go", "settings_gen.go"]);
+    for wanted in [
+        "ErrTooEarly = &Error{Code: \"too_early\"}",
+        "return facts{\"database\", true, \"See Hooks.PruneEvents and DryRun.\"}",
+        "// RowsSeen: how many it looked at.\n\tRowsSeen int64 `json:\"rows_seen\"`",
+        "// UrgencyOfAll: how important it is. 1 to 9.\nfunc UrgencyOfAll(value int64) EndpointOption",
+    ] {
+        assert!(go.contains(wanted), "Go has no {wanted}");
     }
 
     let uses = "import knocker
