@@ -8,7 +8,7 @@ SUITES := test-setup test-rust test-oracles test-python test-oldest-sqlite test-
 # Where rustup puts cargo, also before a new shell looks there.
 export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 
-.PHONY: help demo build test $(SUITES) test-crashes bench lint contract docs fmt tools-demo tools-test
+.PHONY: help demo build test $(SUITES) test-next test-crashes bench lint contract docs fmt tools-demo tools-test
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -48,6 +48,9 @@ test-oldest-sqlite: tools-test build ## The conformance data on SQLite 3.38, wit
 
 test-node: tools-test build ## The Node package, its tarballs and its examples
 	KNOCKER_EXTENSION=$(LIBRARY) packages/js/node/run-tests
+
+test-next: tools-test build ## An app of Next.js, built and served by the real Next; not part of make test
+	KNOCKER_EXTENSION=$(LIBRARY) packages/js/node/run-next
 
 test-bun: tools-test build ## The Bun package and its example
 	KNOCKER_EXTENSION=$(LIBRARY) packages/js/bun/run-tests

@@ -1,6 +1,6 @@
 /** The driver better-sqlite3. */
 
-import { realpathSync } from "node:fs";
+import { readFileSync, realpathSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 
@@ -177,7 +177,8 @@ export function requireUsable(module: string | BetterDatabaseClass): void {
   const require = createRequire(import.meta.url);
   const path = typeof module === "string" ? module : loadedModules().find((loaded) => require.cache[loaded]!.exports === module);
   if (path === undefined) return;
-  const { version } = require(join(dirname(path), "../package.json")) as { version: string };
+  // Read and not required: bundlers follow what is required, and end where they cannot.
+  const { version } = JSON.parse(readFileSync(join(dirname(path), "../package.json"), "utf8")) as { version: string };
   if (Number(version.split(".")[0]) < NEEDS_NODE_22) return;
   throw knockerError(
     "cannot_load",

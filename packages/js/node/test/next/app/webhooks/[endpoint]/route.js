@@ -1,0 +1,3 @@
+import { hooks } from "../../../lib/hooks.js";
+
+export const POST = (request) => hooks().fetch(request);
