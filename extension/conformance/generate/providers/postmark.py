@@ -36,8 +36,8 @@ def suite():
     first, second = (sent(RecordType="Delivery", MessageID="m1", **part) for part in parts)
     parted = [[("Delivery", f"m1:Delivery:{part}")] for part in ('"a%3A2026"@x.example:t', '"a:2026"@x.example:t')]
     suite.twice("a colon in a part is no border of one", first, second, parted[0], 2, again=parted[1])
-    bare = sent(RecordType="Other")
-    suite.twice("a record without a message is new each time", bare, bare, [("Other", None)], 2)
+    bare = sent(RecordType="SubscriptionChange")
+    suite.twice("a record without a message is new each time", bare, bare, [("SubscriptionChange", None)], 2)
     suite.delivery("an inbound message has no record type", sent(MessageID="m2", From="b"), ("Inbound", "m2"))
     suite.delivery("the second of two secrets", good, item, secrets=["hook:other", "hook:test-secret"])
     suite.delivery("a password with colons", sent("hook:a:b:c", **delivery), item, secrets=["hook:a:b:c"])
