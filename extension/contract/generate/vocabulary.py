@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from contract import Contract, Spelling, camel, pascal
+from golang import error_name
 
 SPELLING = Spelling(name=lambda name: name, method=lambda name: f"{name}()", code="`", words={})
 
@@ -19,7 +20,8 @@ The same concept has the same name in SQL, in Rust and in each package, in that 
 Four things that are easily confused have four names: a signature's **verdict** (`Verdict`), what a handler says (`Decision`), how one attempt ended (`AttemptResult`), and what became
 of a delivery (`DeliveryOutcome`).
 
-Go, Ruby and Elixir have no package yet; their names follow from the rules.
+Go says settings and options as functions (`knocker.MaxAttempts(5)`, `knocker.Force()`), and has no types of their names. Ruby and Elixir have no package yet; their names
+follow from the rules.
 """
 
 COLUMNS = ["what", "SQL", "Rust", "Python", "JavaScript", "Go", "Ruby", "Elixir", "meaning"]
@@ -63,7 +65,7 @@ def table(contract: Contract) -> Iterator[list[str]]:
     for error in contract.errors:
         name = f"{error['class']}Error"
         yield [
-            "error", code(error["code"]), rust.get(error["code"], ""), code(name), code(name), code(f"Err{error['class']}"), code(f"Knocker::{name}"), code(f"Knocker.{name}"),
+            "error", code(error["code"]), rust.get(error["code"], ""), code(name), code(name), code(error_name(error["class"])), code(f"Knocker::{name}"), code(f"Knocker.{name}"),
             contract.told(error["about"], SPELLING),
         ]  # fmt: skip
 
