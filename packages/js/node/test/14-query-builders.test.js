@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
 
+import { eq } from "drizzle-orm";
 import { drizzle } from "drizzle-orm/better-sqlite3";
 import { integer, sqliteTable, text } from "drizzle-orm/sqlite-core";
 import { Kysely, SqliteDialect } from "kysely";
 
 import { file, push, SECRET } from "@knocker/core/suite/workplace.js";
+import { orm } from "./drizzle.js";
 import { dialect } from "./kysely.js";
 import { driver, knocker, openRaw } from "./opening.js";
 import { runtime } from "./runtime.js";
@@ -21,7 +23,7 @@ describe("query builders", () => {
     return { database, hooks, clock, endpoint: hooks.endpoint("github", { provider: "github", secrets: [SECRET] }) };
   }
 
-  // Drizzle has no driver of its own for node:sqlite, and the one for better-sqlite3 asks for methods that it has not.
+  // Drizzle has no driver of its own for node:sqlite, and the one for better-sqlite3 asks for methods that it has not: there it goes through its proxy.
   const hasDrizzle = driver !== "node:sqlite";
 
   it(
@@ -49,6 +51,28 @@ describe("query builders", () => {
       database.close();
     },
   );
+
+  it("Drizzle's proxy writes in the handler's transaction of node:sqlite", { skip: hasDrizzle && "has a driver of its own" }, async () => {
+    const { hooks, endpoint, database, clock } = shop();
+    endpoint.on("push", async (event, tx) => {
+      const db = orm(tx);
+      const [inserted] = await db.insert(orders).values({ event: event.id, ref: event.json().ref }).returning();
+      assert.deepEqual(inserted, { event: event.id, ref: "main" });
+      await db.update(orders).set({ ref: "changed" });
+      assert.deepEqual(await db.select().from(orders).all(), [{ event: event.id, ref: "changed" }]);
+      assert.deepEqual(await db.select({ ref: orders.ref }).from(orders).get(), { ref: "changed" });
+      assert.equal(await db.select().from(orders).where(eq(orders.ref, "none")).get(), undefined);
+      if (event.attempt === 1) throw new knocker.Retry({ after: 60 });
+    });
+    const { eventId } = await endpoint.receive(push(runtime));
+    assert.equal((await runtime.testing.drain(hooks)).failed, 1);
+    assert.equal(database.prepare("SELECT count(*) AS count FROM orders").get().count, 0);
+    clock.advanceMs(60_000);
+    assert.equal((await runtime.testing.drain(hooks)).handled, 1);
+    assert.deepEqual({ ...database.prepare("SELECT * FROM orders").get() }, { event: eventId, ref: "changed" });
+    await hooks.close();
+    database.close();
+  });
 
   it("Kysely writes in the handler's transaction, which is taken back with it", async () => {
     const { hooks, endpoint, database, clock } = shop();
