@@ -1,0 +1,6 @@
+export default {
+  client: "better-sqlite3",
+  useNullAsDefault: true,
+  connection: { filename: "./app.db" },
+  migrations: { directory: "./knex" },
+};
