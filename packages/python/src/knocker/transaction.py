@@ -111,12 +111,21 @@ class AttemptTransaction:
     @property
     def holds_lock(self) -> bool:
         """Whether the handlers have the file's write lock."""
-        return self.begun and not self._over and bool(self._connection.in_transaction)
+        if not self.begun or self._over:
+            return False
+        if not self._lock.acquire(blocking=False):
+            # A task that the handler has left behind runs a statement right now, and no driver is asked meanwhile.
+            return True
+        try:
+            return bool(self._connection.in_transaction)
+        finally:
+            self._lock.release()
 
     @property
     def was_ended(self) -> bool:
         """Whether what the handlers began was committed or rolled back behind the worker's back."""
-        return self._ended or (self.begun and not self._connection.in_transaction)
+        with self._lock:
+            return self._ended or (self.begun and not self._connection.in_transaction)
 
     def end(self) -> None:
         """Nothing of this attempt uses the connection from here on. What is left in the middle would keep it at its snapshot."""
