@@ -124,7 +124,13 @@ export default function judging(runtime) {
         ["light", "light", "heavy", "heavy"],
       );
       assert.ok(order.every(([, outcome]) => outcome === "accepted"));
-      assert.deepEqual(groups(statements), [2, 1, 1]);
+      const [first, ...others] = groups(statements);
+      assert.equal(first, 2);
+      // In one commit or two: that is a question of how long each took to judge.
+      assert.equal(
+        others.reduce((sum, size) => sum + size),
+        2,
+      );
       await hooks.close();
     });
   });
