@@ -23,7 +23,7 @@ fn number(variable: &str, otherwise: u64) -> u64 {
     env::var(variable).map_or(otherwise, |text| text.parse().unwrap_or_else(|_| panic!("{variable} is a number")))
 }
 
-/// The runtime with the driver of that package.
+/// The runtime with the driver of that package. What is compiled from the driver gets its name too.
 fn program(driver: &str) -> impl Fn(&Recording, &str, u64, u32) -> Command {
     let runtime = env::var_os("KNOCKER_CRASH_PROGRAM").expect("KNOCKER_CRASH_PROGRAM names the runtime");
     let driver = Path::new(env!("CARGO_MANIFEST_DIR")).join("crashes").join(driver);
@@ -83,4 +83,10 @@ fn python() {
 #[ignore = "run by packages/js/node/run-crashes and packages/js/bun/run-crashes"]
 fn javascript() {
     check("driver.mjs");
+}
+
+#[test]
+#[ignore = "run by packages/go/run-crashes"]
+fn go() {
+    check("driver.go");
 }
