@@ -1,0 +1,55 @@
+defmodule Knocker.Driver.Native do
+  @moduledoc """
+  A SQLite of Knocker's own, for applications without exqlite.
+
+  It is native code, which `mix compile.knocker_native` builds with cargo where the application says so:
+
+      config :knocker, native: :build
+
+  It refuses to open anything where exqlite is among the loaded applications: two SQLite libraries in one process drop each other's
+  locks on a file.
+  """
+
+  @behaviour Knocker.Driver
+
+  alias Knocker.Driver.Native.Nif
+
+  @misuse 21
+
+  @impl true
+  def open(path, options \\ []) do
+    with :ok <- alone(), :ok <- loaded() do
+      Nif.open(path, Keyword.get(options, :create, true), Keyword.get(options, :busy_timeout_ms, 5_000))
+    end
+  end
+
+  @impl true
+  def close(db), do: Nif.close(db)
+
+  @impl true
+  def execute(db, sql, parameters), do: Nif.execute(db, sql, parameters)
+
+  @impl true
+  def load_extension(db, path, entry), do: Nif.load_extension(db, path, entry)
+
+  @impl true
+  def interrupt(db), do: Nif.interrupt(db)
+
+  defp alone do
+    if Application.spec(:exqlite) || :code.is_loaded(Exqlite.Sqlite3NIF) do
+      refused("exqlite is among the loaded applications, and two SQLite libraries in one process drop each other's locks: use Knocker.Driver.Exqlite")
+    else
+      :ok
+    end
+  end
+
+  defp loaded do
+    with false <- Nif.loaded(), {:error, why} <- Nif.load() do
+      refused("the native driver is not there (#{why}): set `config :knocker, native: :build`, with cargo in the PATH, and compile knocker again")
+    else
+      _ -> :ok
+    end
+  end
+
+  defp refused(message), do: {:error, %{code: @misuse, message: message}}
+end

@@ -1,0 +1,35 @@
+defmodule Knocker.Driver.NativeTest do
+  use Knocker.DriverSuite, driver: Knocker.Driver.Native
+
+  # Connections of many processes wait for one another on the dirty schedulers, and the others go on.
+  test "many processes write at once, each with its own connection", %{db: db, path: path} do
+    rows!(db, "PRAGMA journal_mode = WAL")
+    rows!(db, "CREATE TABLE orders (id INTEGER PRIMARY KEY) STRICT")
+
+    1..16
+    |> Enum.map(fn _ ->
+      Task.async(fn ->
+        {:ok, own} = @driver.open(path, busy_timeout_ms: 60_000)
+        for _ <- 1..20, do: {:ok, []} = @driver.execute(own, "INSERT INTO orders DEFAULT VALUES", [])
+        @driver.close(own)
+      end)
+    end)
+    |> Task.await_many(:infinity)
+
+    assert rows!(db, "SELECT count(*) FROM orders") == [[320]]
+  end
+
+  test "is the driver where there is no exqlite" do
+    unless Code.ensure_loaded?(Exqlite.Sqlite3), do: assert(Knocker.Driver.default() == Knocker.Driver.Native)
+  end
+
+  test "refuses to open anything beside exqlite", %{path: path} do
+    if :code.where_is_file('exqlite.app') == :non_existing do
+      :ok = :application.load({:application, :exqlite, vsn: '0', modules: [], registered: [], applications: []})
+      on_exit(fn -> :application.unload(:exqlite) end)
+    end
+
+    assert {:error, %{code: 21, message: message}} = @driver.open(path, [])
+    assert message =~ "Knocker.Driver.Exqlite"
+  end
+end
