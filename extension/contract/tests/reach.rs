@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 /// What of the checkout `make contract` reads and writes.
-const NEEDED: [&str; 14] = [
+const NEEDED: [&str; 16] = [
     "Cargo.toml",
     "Cargo.lock",
     "Makefile",
@@ -20,6 +20,8 @@ const NEEDED: [&str; 14] = [
     "packages/go/records_gen.go",
     "packages/go/settings_gen.go",
     "packages/go/filters_gen.go",
+    "packages/ruby/lib/knocker",
+    "packages/ruby/sig",
 ];
 
 #[test]
@@ -88,6 +90,17 @@ fn a_field_a_setting_and_an_error_code_of_the_core_reach_every_package() {
     ] {
         assert!(go.contains(wanted), "Go has no {wanted}");
     }
+    let ruby = read(copy, "packages/ruby/lib/knocker", &["errors.rb", "records.rb", "settings.rb"]);
+    for wanted in [
+        "class TooEarlyError < DatabaseError\n    CODE = \"too_early\"\n    RETRYABLE = true",
+        "HINT = \"See `hooks.prune_events` and `dry_run`.\"",
+        "# How many it looked at.\n    # @return [Integer]\n    attr_reader :rows_seen",
+        "rows_seen: values[\"rows_seen\"]",
+        "# How important it is. 1 to 9.\n      urgency_of_all: :integer",
+    ] {
+        assert!(ruby.contains(wanted), "Ruby has no {wanted}");
+    }
+    assert!(read(copy, "packages/ruby/sig/knocker", &["contract.rbs"]).contains("attr_reader rows_seen: Integer"));
 
     let uses = "import knocker
 result = {'ran': True, 'rows_seen': 5, 'events': 0, 'deliveries': 0, 'attempts': 0, 'audits': 0, 'more': False}

@@ -1,0 +1,34 @@
+# frozen_string_literal: true
+
+# Generated from extension/contract/contract.json by `make contract`; do not edit.
+
+module Knocker
+  # The version of this package, and the oldest library that it works with.
+  VERSION = "0.1.0"
+
+  # What the library and the package agree on.
+  module Contract
+    # The library's function that SQLite calls; not every loader derives its name.
+    ENTRY_POINT = "sqlite3_knocker_init"
+
+    # The library's file name by system.
+    LIBRARY_FILES = {
+      "linux" => "libknocker.so",
+      "darwin" => "libknocker.dylib",
+      "windows" => "knocker.dll"
+    }.freeze
+
+    # The codes that SQLite's primary result codes stand for; every other one is `sqlite_error`.
+    RESULT_CODES = {
+      5 => "busy",
+      6 => "busy",
+      8 => "read_only",
+      9 => "interrupted",
+      10 => "io_error",
+      11 => "corrupt",
+      13 => "disk_full",
+      14 => "io_error",
+      26 => "corrupt"
+    }.freeze
+  end
+end
