@@ -2,7 +2,10 @@ module example.com/shop
 
 go 1.23.0
 
-require github.com/knocker/knocker-go v0.1.0
+require (
+	github.com/go-chi/chi/v5 v5.2.3
+	github.com/knocker/knocker-go v0.1.0
+)
 
 require github.com/mattn/go-sqlite3 v1.14.53 // indirect
 
