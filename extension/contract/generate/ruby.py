@@ -159,9 +159,21 @@ def record_class(contract: Contract, record: Named, view: str | None) -> str:
     for field in fields:
         about = comment(contract.told(field["about"], SPELLING), "    ")
         text += f"\n{about}    # @return [{yard_type(contract, field)}]\n    attr_reader :{field['name']}\n"
+    text += "\n" + initializer(fields)
     text += f"\n    # From {'a row of the view' if view else 'a result'}.\n    # @return [{name}]\n    def self.read(values)\n      new(\n"
     text += ",\n".join(f"        {field['name']}: {reading(contract, field, view is not None)}" for field in fields)
     return text + "\n      )\n    end\n  end\n"
+
+
+def initializer(fields: list[Named]) -> str:
+    """Written out, because a request waits for some of these."""
+    keywords = ", ".join(f"{field['name']}:{' nil' if field['nullable'] else ''}" for field in fields)
+    head = f"    def initialize({keywords})\n"
+    if len(head) > WIDTH:
+        lines = wrapped(keywords.replace(": nil", ":~nil"), WIDTH, "      ")
+        head = "    def initialize(\n" + "\n".join(lines).replace(":~nil", ": nil") + "\n    )\n"
+    sets = "".join(f"      @{field['name']} = {field['name']}\n" for field in fields)
+    return f"{head}{sets}      super()\n    end\n"
 
 
 def reading(contract: Contract, field: Named, in_row: bool) -> str:

@@ -3,17 +3,13 @@
 module Knocker
   # What cannot change: made with keywords, compared by value, taken apart by pattern matching.
   #
-  # A class names its `FIELDS`, and as `PRIVATE` those which are nothing to print by the way: what strangers sent.
+  # A class sets its instance variables and calls `super()`, which freezes. It names its `FIELDS`, and as `PRIVATE` those
+  # which are nothing to print by the way: what strangers sent.
   class Record
     FIELDS = [].freeze
     PRIVATE = [].freeze
 
-    def initialize(**values)
-      fields = self.class::FIELDS
-      unknown = values.keys - fields
-      raise ArgumentError, "unknown keyword: #{unknown.first.inspect}" unless unknown.empty?
-
-      fields.each { |name| instance_variable_set(:"@#{name}", values[name]) }
+    def initialize
       freeze
     end
 

@@ -87,6 +87,22 @@ module Knocker
     # @return [Time]
     attr_reader :finished_at
 
+    def initialize(
+      id:, event_id:, endpoint:, delivery_id:, attempt:, result:, error: nil, worker:, duration_ms: nil, finished_at:
+    )
+      @id = id
+      @event_id = event_id
+      @endpoint = endpoint
+      @delivery_id = delivery_id
+      @attempt = attempt
+      @result = result
+      @error = error
+      @worker = worker
+      @duration_ms = duration_ms
+      @finished_at = finished_at
+      super()
+    end
+
     # From a row of the view.
     # @return [AttemptRecord]
     def self.read(values)
@@ -121,6 +137,13 @@ module Knocker
     # @return [Numeric]
     attr_reader :cap_s
 
+    def initialize(base_s:, factor:, cap_s:)
+      @base_s = base_s
+      @factor = factor
+      @cap_s = cap_s
+      super()
+    end
+
     # From a result.
     # @return [Backoff]
     def self.read(values)
@@ -151,6 +174,14 @@ module Knocker
     # Whether this only told what would happen.
     # @return [Boolean]
     attr_reader :dry_run
+
+    def initialize(matched:, changed:, more:, dry_run:)
+      @matched = matched
+      @changed = changed
+      @more = more
+      @dry_run = dry_run
+      super()
+    end
 
     # From a result.
     # @return [BulkResult]
@@ -232,6 +263,28 @@ module Knocker
     # The raw bytes, where they are kept.
     # @return [String, nil]
     attr_reader :body
+
+    def initialize(
+      id:, endpoint:, outcome:, event_id: nil, reason: nil, detail: nil, provider_event_id: nil,
+      provider_delivery_id: nil, method:, url:, headers:, body_size:, body_sha256: nil, received_at:, body: nil
+    )
+      @id = id
+      @endpoint = endpoint
+      @outcome = outcome
+      @event_id = event_id
+      @reason = reason
+      @detail = detail
+      @provider_event_id = provider_event_id
+      @provider_delivery_id = provider_delivery_id
+      @method = method
+      @url = url
+      @headers = headers
+      @body_size = body_size
+      @body_sha256 = body_sha256
+      @received_at = received_at
+      @body = body
+      super()
+    end
 
     # From a row of the view.
     # @return [DeliveryRecord]
@@ -328,6 +381,29 @@ module Knocker
     # @return [Time]
     attr_reader :updated_at
 
+    def initialize(
+      id:, name:, provider: nil, options:, enabled:, max_attempts:, backoff:, max_body_bytes:, unhandled:,
+      on_redelivery:, invalid_per_hour:, max_refused:, max_refused_bytes:, max_batch_events:, created_at:, updated_at:
+    )
+      @id = id
+      @name = name
+      @provider = provider
+      @options = options
+      @enabled = enabled
+      @max_attempts = max_attempts
+      @backoff = backoff
+      @max_body_bytes = max_body_bytes
+      @unhandled = unhandled
+      @on_redelivery = on_redelivery
+      @invalid_per_hour = invalid_per_hour
+      @max_refused = max_refused
+      @max_refused_bytes = max_refused_bytes
+      @max_batch_events = max_batch_events
+      @created_at = created_at
+      @updated_at = updated_at
+      super()
+    end
+
     # From a row of the view.
     # @return [EndpointRecord]
     def self.read(values)
@@ -380,6 +456,16 @@ module Knocker
     # @return [Integer]
     attr_reader :ignored
 
+    def initialize(received:, processing:, failed:, handled:, dead:, ignored:)
+      @received = received
+      @processing = processing
+      @failed = failed
+      @handled = handled
+      @dead = dead
+      @ignored = ignored
+      super()
+    end
+
     # From a result.
     # @return [EventCounts]
     def self.read(values)
@@ -410,6 +496,13 @@ module Knocker
     # @return [Integer]
     attr_reader :failures
 
+    def initialize(receipts:, refused:, failures:)
+      @receipts = receipts
+      @refused = refused
+      @failures = failures
+      super()
+    end
+
     # From a result.
     # @return [LastHour]
     def self.read(values)
@@ -436,6 +529,13 @@ module Knocker
     # Whether a bound is reached, so that further ones are only counted: prune, or set a retention policy.
     # @return [Boolean]
     attr_reader :full
+
+    def initialize(kept:, bytes:, full:)
+      @kept = kept
+      @bytes = bytes
+      @full = full
+      super()
+    end
 
     # From a result.
     # @return [RefusedKept]
@@ -480,6 +580,17 @@ module Knocker
     # @return [RefusedKept]
     attr_reader :refused
 
+    def initialize(endpoint:, provider: nil, enabled:, events:, oldest_waiting_ms: nil, last_hour:, refused:)
+      @endpoint = endpoint
+      @provider = provider
+      @enabled = enabled
+      @events = events
+      @oldest_waiting_ms = oldest_waiting_ms
+      @last_hour = last_hour
+      @refused = refused
+      super()
+    end
+
     # From a result.
     # @return [EndpointStats]
     def self.read(values)
@@ -511,6 +622,13 @@ module Knocker
     # False for the delivery that created the event, true for a repeat.
     # @return [Boolean]
     attr_reader :duplicate
+
+    def initialize(event_id:, delivery_id:, duplicate:)
+      @event_id = event_id
+      @delivery_id = delivery_id
+      @duplicate = duplicate
+      super()
+    end
 
     # From a row of the view.
     # @return [EventDeliveryRecord]
@@ -592,6 +710,28 @@ module Knocker
     # @return [String, nil]
     attr_reader :body
 
+    def initialize(
+      id:, endpoint:, type: nil, key: nil, status:, attempts:, max_attempts:, reason: nil, delivery_id:, deliveries:,
+      received_at:, last_delivery_at:, next_attempt_at: nil, ended_at: nil, body: nil
+    )
+      @id = id
+      @endpoint = endpoint
+      @type = type
+      @key = key
+      @status = status
+      @attempts = attempts
+      @max_attempts = max_attempts
+      @reason = reason
+      @delivery_id = delivery_id
+      @deliveries = deliveries
+      @received_at = received_at
+      @last_delivery_at = last_delivery_at
+      @next_attempt_at = next_attempt_at
+      @ended_at = ended_at
+      @body = body
+      super()
+    end
+
     # From a row of the view.
     # @return [EventRecord]
     def self.read(values)
@@ -627,6 +767,12 @@ module Knocker
     # @return [Time, nil]
     attr_reader :next_attempt_at
 
+    def initialize(status:, next_attempt_at: nil)
+      @status = status
+      @next_attempt_at = next_attempt_at
+      super()
+    end
+
     # From a result.
     # @return [Failure]
     def self.read(values)
@@ -649,6 +795,12 @@ module Knocker
     # Null where the event is always new.
     # @return [String, nil]
     attr_reader :key
+
+    def initialize(type: nil, key: nil)
+      @type = type
+      @key = key
+      super()
+    end
 
     # From a result.
     # @return [Item]
@@ -696,6 +848,20 @@ module Knocker
     # @return [Integer]
     attr_reader :limit
 
+    def initialize(
+      endpoint: nil, handled_s: nil, ignored_s: nil, dead_s: nil, deliveries_s: nil, audits_s: nil, interval_s:, limit:
+    )
+      @endpoint = endpoint
+      @handled_s = handled_s
+      @ignored_s = ignored_s
+      @dead_s = dead_s
+      @deliveries_s = deliveries_s
+      @audits_s = audits_s
+      @interval_s = interval_s
+      @limit = limit
+      super()
+    end
+
     # From a result.
     # @return [RetentionPolicy]
     def self.read(values)
@@ -732,6 +898,14 @@ module Knocker
     # When its next pass is due.
     # @return [Time]
     attr_reader :next_run_at
+
+    def initialize(id:, endpoint: nil, policy:, next_run_at:)
+      @id = id
+      @endpoint = endpoint
+      @policy = policy
+      @next_run_at = next_run_at
+      super()
+    end
 
     # From a row of the view.
     # @return [PolicyRecord]
@@ -782,6 +956,18 @@ module Knocker
     # @return [Time]
     attr_reader :pruned_at
 
+    def initialize(id:, kind:, filter:, events:, deliveries:, attempts:, audits:, pruned_at:)
+      @id = id
+      @kind = kind
+      @filter = filter
+      @events = events
+      @deliveries = deliveries
+      @attempts = attempts
+      @audits = audits
+      @pruned_at = pruned_at
+      super()
+    end
+
     # From a row of the view.
     # @return [PruneRecord]
     def self.read(values)
@@ -830,6 +1016,17 @@ module Knocker
     # @return [Boolean]
     attr_reader :dry_run
 
+    def initialize(prune_id: nil, events:, deliveries:, attempts:, audits:, more:, dry_run:)
+      @prune_id = prune_id
+      @events = events
+      @deliveries = deliveries
+      @attempts = attempts
+      @audits = audits
+      @more = more
+      @dry_run = dry_run
+      super()
+    end
+
     # From a result.
     # @return [PruneResult]
     def self.read(values)
@@ -857,6 +1054,12 @@ module Knocker
     # @return [Boolean]
     attr_reader :duplicate
 
+    def initialize(id:, duplicate:)
+      @id = id
+      @duplicate = duplicate
+      super()
+    end
+
     # From a result.
     # @return [ReceivedEvent]
     def self.read(values)
@@ -883,6 +1086,13 @@ module Knocker
     # The body.
     # @return [String]
     attr_reader :body
+
+    def initialize(status:, headers:, body:)
+      @status = status
+      @headers = headers
+      @body = body
+      super()
+    end
 
     # From a result.
     # @return [WebhookResponse]
@@ -929,6 +1139,17 @@ module Knocker
     # @return [WebhookResponse]
     attr_reader :response
 
+    def initialize(delivery_id: nil, outcome:, event_id: nil, events:, reason: nil, detail: nil, response:)
+      @delivery_id = delivery_id
+      @outcome = outcome
+      @event_id = event_id
+      @events = events
+      @reason = reason
+      @detail = detail
+      @response = response
+      super()
+    end
+
     # From a result.
     # @return [Receipt]
     def self.read(values)
@@ -955,6 +1176,12 @@ module Knocker
     # Its events, each queued again with this delivery's body.
     # @return [Array<Integer>]
     attr_reader :event_ids
+
+    def initialize(delivery_id:, event_ids:)
+      @delivery_id = delivery_id
+      @event_ids = event_ids
+      super()
+    end
 
     # From a result.
     # @return [ReplayedDelivery]
@@ -994,6 +1221,16 @@ module Knocker
     # @return [Boolean]
     attr_reader :more
 
+    def initialize(ran:, events:, deliveries:, attempts:, audits:, more:)
+      @ran = ran
+      @events = events
+      @deliveries = deliveries
+      @attempts = attempts
+      @audits = audits
+      @more = more
+      super()
+    end
+
     # From a result.
     # @return [RetentionPass]
     def self.read(values)
@@ -1032,6 +1269,15 @@ module Knocker
     # @return [Integer]
     attr_reader :database_bytes
 
+    def initialize(endpoints:, events:, oldest_waiting_ms: nil, last_hour:, database_bytes:)
+      @endpoints = endpoints
+      @events = events
+      @oldest_waiting_ms = oldest_waiting_ms
+      @last_hour = last_hour
+      @database_bytes = database_bytes
+      super()
+    end
+
     # From a result.
     # @return [Stats]
     def self.read(values)
@@ -1060,6 +1306,13 @@ module Knocker
     # Whether anything changed.
     # @return [Boolean]
     attr_reader :changed
+
+    def initialize(event_id:, status:, changed:)
+      @event_id = event_id
+      @status = status
+      @changed = changed
+      super()
+    end
 
     # From a result.
     # @return [Transition]
@@ -1100,6 +1353,16 @@ module Knocker
     # What the provider expects as the answer.
     # @return [WebhookResponse]
     attr_reader :response
+
+    def initialize(valid:, kind: nil, reason: nil, detail: nil, items:, response:)
+      @valid = valid
+      @kind = kind
+      @reason = reason
+      @detail = detail
+      @items = items
+      @response = response
+      super()
+    end
 
     # From a result.
     # @return [Verdict]
