@@ -20,8 +20,8 @@ The same concept has the same name in SQL, in Rust and in each package, in that 
 Four things that are easily confused have four names: a signature's **verdict** (`Verdict`), what a handler says (`Decision`), how one attempt ended (`AttemptResult`), and what became
 of a delivery (`DeliveryOutcome`).
 
-Go says settings and options as functions (`knocker.MaxAttempts(5)`, `knocker.Force()`), and has no types of their names. Ruby and Elixir have no package yet; their names
-follow from the rules.
+Go says settings and options as functions (`knocker.MaxAttempts(5)`, `knocker.Force()`), and has no types of their names. Ruby has no package yet; its names follow
+from the rules. Elixir's calls are functions of `Knocker`, whose first argument is the name of the hooks.
 """
 
 COLUMNS = ["what", "SQL", "Rust", "Python", "JavaScript", "Go", "Ruby", "Elixir", "meaning"]
@@ -60,7 +60,7 @@ def table(contract: Contract) -> Iterator[list[str]]:
         where = of.lower()
         yield [
             "call", code(function["name"]), "", code(f"{where}.{name}()"), code(f"{where}.{camel(name)}()"), code(f"{where}.{pascal(name)}()"),
-            code(f"{where}.{name}"), code(f"Knocker.{of}.{name}"), about,
+            code(f"{where}.{name}"), code(f"Knocker.Leases.{name}" if of == "Leases" else f"Knocker.{name}"), about,
         ]  # fmt: skip
     for error in contract.errors:
         name = f"{error['class']}Error"

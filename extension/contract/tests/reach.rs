@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 /// What of the checkout `make contract` reads and writes.
-const NEEDED: [&str; 16] = [
+const NEEDED: [&str; 17] = [
     "Cargo.toml",
     "Cargo.lock",
     "Makefile",
@@ -22,6 +22,7 @@ const NEEDED: [&str; 16] = [
     "packages/go/filters_gen.go",
     "packages/ruby/lib/knocker",
     "packages/ruby/sig",
+    "packages/elixir/lib/knocker",
 ];
 
 #[test]
@@ -101,6 +102,17 @@ fn a_field_a_setting_and_an_error_code_of_the_core_reach_every_package() {
         assert!(ruby.contains(wanted), "Ruby has no {wanted}");
     }
     assert!(read(copy, "packages/ruby/sig/knocker", &["contract.rbs"]).contains("attr_reader rows_seen: Integer"));
+    let elixir = read(copy, "packages/elixir/lib/knocker", &["errors.ex", "records.ex", "settings.ex"]);
+    for wanted in [
+        "defmodule Knocker.TooEarlyError do",
+        "hint: \"See `Knocker.prune_events` and `dry_run`.\"",
+        "* `rows_seen` - how many it looked at.",
+        "rows_seen: json[\"rows_seen\"],",
+        "| {:urgency_of_all, integer() | nil}",
+        "* `urgency_of_all` - how important it is. 1 to 9.",
+    ] {
+        assert!(elixir.contains(wanted), "Elixir has no {wanted}");
+    }
 
     let uses = "import knocker
 result = {'ran': True, 'rows_seen': 5, 'events': 0, 'deliveries': 0, 'attempts': 0, 'audits': 0, 'more': False}
