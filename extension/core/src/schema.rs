@@ -51,6 +51,7 @@ impl Store {
             let mut found = self.schema_version()?;
             refuse_newer(found)?;
             if found == 0 {
+                self.drop_empty_copy()?;
                 honker_core::bootstrap_honker_schema(self.conn()).map_err(honker_error)?;
                 found = self.version_of_tables()?;
                 // Some of them, without the one that says the version: what was lost with it is not to be guessed.
@@ -77,6 +78,34 @@ impl Store {
     fn version_of_tables(&self) -> Result<i64> {
         let there = self.names()?;
         Ok(MIGRATIONS.iter().take_while(|migration| created(migration).all(|(_, name)| there.contains(name))).count() as i64)
+    }
+
+    /// Drops the tables of a copied schema that never held a row, so that they are made as they should be: a tool that copies a schema in terms of
+    /// its own, such as Rails' `schema.rb`, loses the unique names, the checks and the strict types.
+    fn drop_empty_copy(&self) -> Result<()> {
+        if self.version_of_tables()? == 0 {
+            return Ok(());
+        }
+        let there = self.names()?;
+        let tables: Vec<&str> = tables().filter(|name| there.contains(*name)).collect();
+        // A table that was emptied keeps its last id there, which must not be used again.
+        let sequences = there.contains("sqlite_sequence");
+        for table in &tables {
+            let used = self.has(&format!("SELECT 1 FROM main.{table}"), [])?;
+            if used || (sequences && self.has("SELECT 1 FROM main.sqlite_sequence WHERE name = ?1", [table])?) {
+                return Ok(());
+            }
+        }
+        self.drop_objects()?;
+        for table in tables {
+            self.conn().execute_batch(&format!("DROP TABLE main.{table}"))?;
+        }
+        Ok(())
+    }
+
+    /// Whether a query gives a row.
+    fn has(&self, query: &str, values: impl rusqlite::Params) -> Result<bool> {
+        Ok(self.conn().prepare(query)?.exists(values)?)
     }
 
     fn record_version(&self, version: i64, now: i64) -> Result<()> {

@@ -178,6 +178,51 @@ fn a_copied_schema_without_its_version_is_taken_for_what_it_is() {
 }
 
 #[test]
+fn an_empty_copy_in_other_words_is_made_anew_and_one_with_rows_is_kept() {
+    // What Rails' schema.rb leaves: every table and index, without checks, unique columns, strict types, views and triggers.
+    let folder = TempDir::new().unwrap();
+    let original = file(&folder, "original.db");
+    original.bootstrap(NOW).unwrap();
+    let loosely = |copy: &Store| {
+        let tables = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'";
+        let mut statement = original.conn().prepare(tables).unwrap();
+        for table in statement.query_map([], |row| row.get::<_, String>(0)).unwrap() {
+            let table = table.unwrap();
+            let sql = "SELECT group_concat(CASE name WHEN 'id' THEN 'id integer PRIMARY KEY AUTOINCREMENT NOT NULL' ELSE name || ' ' || lower(type) END)
+                       FROM pragma_table_info(?1)";
+            let columns: String = original.conn().query_row(sql, [&table], |row| row.get(0)).unwrap();
+            copy.conn().execute_batch(&format!("CREATE TABLE {table} ({columns})")).unwrap();
+        }
+    };
+
+    let empty = file(&folder, "empty.db");
+    loosely(&empty);
+    assert_eq!(empty.bootstrap(NOW).unwrap(), VERSION);
+    let of_ours = |store: &Store| {
+        let named = |name: &str| name.contains("knocker") || name.starts_with("_honker_live") || name.starts_with("_honker_dead");
+        objects(store).into_iter().filter(|(name, _)| named(name)).collect::<Vec<_>>()
+    };
+    assert_eq!(of_ours(&empty), of_ours(&original));
+    works(&empty);
+
+    for used in [
+        "INSERT INTO _knocker_endpoints (name, config, created_at, updated_at) VALUES ('orders', '{}', 1, 1)",
+        "INSERT INTO _honker_live (queue, payload) VALUES ('mails', '{}')",
+        "INSERT INTO _honker_live (queue, payload) VALUES ('mails', '{}'); DELETE FROM _honker_live",
+    ] {
+        let kept = file(&folder, "kept.db");
+        loosely(&kept);
+        kept.conn().execute_batch(used).unwrap();
+        let rows = |table: &str| count(&kept, table);
+        let before = (rows("_knocker_endpoints"), rows("_honker_live"), rows("sqlite_sequence"));
+        assert_eq!(kept.bootstrap(NOW).unwrap(), VERSION);
+        assert_eq!((rows("_knocker_endpoints"), rows("_honker_live"), rows("sqlite_sequence")), before);
+        drop(kept);
+        std::fs::remove_file(folder.path().join("kept.db")).unwrap();
+    }
+}
+
+#[test]
 fn rows_that_were_edited_by_hand_are_told_by_name() {
     let folder = TempDir::new().unwrap();
     let store = file(&folder, "edited.db");
