@@ -3,9 +3,7 @@ package knocker
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
-	"runtime/debug"
 	"time"
 )
 
@@ -119,11 +117,11 @@ func (a *attempts) handle(ctx context.Context, tx *Tx, j *Job, wanted []Handler)
 		problem := error(usage("the handler ended its goroutine with runtime.Goexit, or with a test's FailNow"))
 		defer func() {
 			if value := recover(); value != nil {
-				problem = &PanicError{Value: value, Stack: debug.Stack()}
+				problem = panicError(value)
 			}
 			result <- problem
 		}()
-		problem = inOrder(ctx, tx, j.Event, wanted)
+		problem = readable(inOrder(ctx, tx, j.Event, wanted))
 	}()
 	err := <-result
 	if tx.wasEnded() {
@@ -256,13 +254,18 @@ func (r *attemptReport) dead(ctx context.Context, reason string) {
 }
 
 func (r *attemptReport) tell(ctx context.Context, hook func()) {
-	// Whatever it does: the attempt is still to be recorded.
-	defer func() {
-		if value := recover(); value != nil {
-			r.write(ctx, slog.LevelError, "a hook panicked", "panic", fmt.Sprint(value))
-		}
+	// Whatever it does, also to its goroutine: the attempt is still to be recorded.
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		defer func() {
+			if value := recover(); value != nil {
+				r.write(ctx, slog.LevelError, "a hook panicked", "panic", panicError(value).Error())
+			}
+		}()
+		hook()
 	}()
-	hook()
+	<-done
 }
 
 func (r *attemptReport) write(ctx context.Context, level slog.Level, what string, more ...any) {

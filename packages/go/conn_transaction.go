@@ -1,5 +1,16 @@
 package knocker
 
+// part is what a statement does to its connection.
+type part int
+
+const (
+	partOther part = iota
+	partCommit
+	partRollback
+	// partSetting outlives the transaction: a pragma, an attached file.
+	partSetting
+)
+
 // inTransactionOfItsOwn runs a function between BEGIN IMMEDIATE and COMMIT, and takes back what it did where it fails.
 func (c *conn) inTransactionOfItsOwn(do func() error) error {
 	if err := c.exec("BEGIN IMMEDIATE"); err != nil {

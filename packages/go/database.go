@@ -34,6 +34,7 @@ type database struct {
 	idle    []*conn
 	closed  bool
 	using   sync.WaitGroup
+	closing sync.Once
 }
 
 func openDatabase(path string, o *openOptions) (*database, error) {
@@ -175,6 +176,14 @@ func (d *database) refuseFormer(generation int64) error {
 	return nil
 }
 
+// alive refuses a context that is over, or none.
+func alive(ctx context.Context) error {
+	if ctx == nil {
+		return usage("the context is nil; one that never ends is context.Background()")
+	}
+	return ctx.Err()
+}
+
 // do runs a function with a connection, which is kept for the next one.
 func (d *database) do(use func(*conn) error) error {
 	if err := d.enter(); err != nil {
@@ -237,7 +246,7 @@ func (d *database) give(c *conn, generation int64, err error) {
 
 // doFor is as do, for a caller who has a context. One that comes from a handler which has the write lock would wait for itself.
 func (d *database) doFor(ctx context.Context, use func(*conn) error) error {
-	if err := ctx.Err(); err != nil {
+	if err := alive(ctx); err != nil {
 		return err
 	}
 	if err := d.refuseOwnLock(ctx); err != nil {
@@ -255,7 +264,7 @@ func (d *database) refuseOwnLock(ctx context.Context) error {
 
 // call runs one SQL function in a transaction of its own, with the clock as its last argument.
 func (d *database) call(ctx context.Context, function string, arguments ...driver.Value) (driver.Value, error) {
-	if err := ctx.Err(); err != nil {
+	if err := alive(ctx); err != nil {
 		return nil, err
 	}
 	if err := d.refuseOwnLock(ctx); err != nil {
@@ -293,7 +302,7 @@ func (d *database) doubt(err error) {
 
 // rows gives every row of a query.
 func (d *database) rows(ctx context.Context, sql string, arguments ...driver.Value) (found [][]driver.Value, err error) {
-	if err := ctx.Err(); err != nil {
+	if err := alive(ctx); err != nil {
 		return nil, err
 	}
 	err = d.do(func(c *conn) error {
@@ -303,27 +312,19 @@ func (d *database) rows(ctx context.Context, sql string, arguments ...driver.Val
 	return found, err
 }
 
-func (d *database) isClosed() bool {
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	return d.closed
-}
-
-// close commits what is queued and closes the connections.
+// close commits what is queued and closes the connections. Whoever calls it again waits until that is done, too.
 func (d *database) close() {
-	d.mu.Lock()
-	if d.closed {
+	d.closing.Do(func() {
+		d.mu.Lock()
+		d.closed = true
 		d.mu.Unlock()
-		return
-	}
-	d.closed = true
-	d.mu.Unlock()
-	// What is judged still goes to the writer.
-	d.using.Wait()
-	d.judges.close()
-	d.writer.close()
-	d.closeIdle()
-	d.changed.notify()
+		// What is judged still goes to the writer.
+		d.using.Wait()
+		d.judges.close()
+		d.writer.close()
+		d.closeIdle()
+		d.changed.notify()
+	})
 }
 
 func (d *database) closeIdle() {

@@ -3,6 +3,8 @@ package knocker
 import (
 	"errors"
 	"fmt"
+	"reflect"
+	"runtime/debug"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -75,14 +77,47 @@ type PanicError struct {
 	Value any
 	// Stack is where.
 	Stack []byte
+
+	cause error
+}
+
+// panicError is to be called by the function that recovers.
+func panicError(value any) *PanicError {
+	err, _ := value.(error)
+	return &PanicError{Value: value, Stack: debug.Stack(), cause: readable(err)}
 }
 
 // Error gives the value; the stack goes to the log and to the attempt's error.
-func (p *PanicError) Error() string { return fmt.Sprintf("panic: %v", p.Value) }
+func (p *PanicError) Error() string {
+	switch p.Value.(type) {
+	case error, fmt.Stringer:
+		return fmt.Sprintf("panic: %v", p.Value)
+	}
+	switch reflect.ValueOf(p.Value).Kind() {
+	case reflect.Struct, reflect.Map, reflect.Slice, reflect.Array, reflect.Pointer, reflect.Interface:
+		// One that holds itself would never be through.
+		return fmt.Sprintf("panic: a value of the type %T", p.Value)
+	}
+	return fmt.Sprintf("panic: %v", p.Value)
+}
 
 // Unwrap gives the value where it is an error.
-func (p *PanicError) Unwrap() error {
-	err, _ := p.Value.(error)
+func (p *PanicError) Unwrap() error { return p.cause }
+
+// readable gives the error, or one with its text alone where asking what it is panics: as a nil pointer of the application's own type does.
+func readable(err error) (sound error) {
+	var decision *Decision
+	defer func() {
+		if recover() == nil {
+			return
+		}
+		sound = errors.New(textOf(err))
+		if decision != nil {
+			sound = &Decision{kind: decision.kind, after: decision.after, why: decision.why}
+		}
+	}()
+	decision = decisionOf(err)
+	_ = errors.Is(translate(err), ErrBusy)
 	return err
 }
 

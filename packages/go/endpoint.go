@@ -5,11 +5,14 @@ import (
 	"database/sql/driver"
 	"encoding/json"
 	"errors"
+	"maps"
 	"net/http"
 	"strings"
 	"sync"
 	"sync/atomic"
 )
+
+var errNoRequest = usage("the request is nil")
 
 // storingTries: a judgement is made again where the settings have changed since.
 const storingTries = 4
@@ -94,7 +97,9 @@ func newEndpoint(d *database, name string, given []EndpointOption) (*Endpoint, e
 		return nil, err
 	}
 	if parts, ok := o.settings["backoff"].(map[string]any); ok {
-		// The core keeps a part that is not named at all.
+		// The core keeps a part that is not named at all. The map may be the application's.
+		parts = maps.Clone(parts)
+		o.settings["backoff"] = parts
 		for _, part := range []string{"base_s", "factor", "cap_s"} {
 			if _, given := parts[part]; !given {
 				parts[part] = nil
@@ -128,14 +133,12 @@ func existingEndpoint(d *database, name string, given []EndpointOption) (*Endpoi
 
 // endpoint makes one with the options.
 func (o *endpointOptions) endpoint(d *database, name string, given []EndpointOption) (*Endpoint, error) {
-	for _, option := range given {
-		if err := option(o); err != nil {
-			var known *Error
-			if errors.As(err, &known) {
-				known.Message = "endpoint " + name + ": " + known.Message
-			}
-			return nil, err
+	if err := apply(o, given); err != nil {
+		var known *Error
+		if errors.As(err, &known) {
+			known.Message = "endpoint " + name + ": " + known.Message
 		}
+		return nil, err
 	}
 	if o.findSecrets != nil && len(o.secrets) > 0 {
 		return nil, usage("endpoint %s has Secrets and a SecretsFunc: give one of them", name)
@@ -217,6 +220,9 @@ func (e *Endpoint) judged(ctx context.Context, size int, into any, function stri
 // store has it judged outside of any transaction, and what was found stored in the writer's.
 func (e *Endpoint) store(ctx context.Context, judge, head string, body []byte, more ...driver.Value) (*Receipt, error) {
 	d := e.database
+	if err := alive(ctx); err != nil {
+		return nil, err
+	}
 	if err := d.refuseOwnLock(ctx); err != nil {
 		return nil, err
 	}
@@ -246,12 +252,18 @@ func (e *Endpoint) store(ctx context.Context, judge, head string, body []byte, m
 }
 
 func (e *Endpoint) secretsOf(ctx context.Context, request *WebhookRequest) (string, error) {
+	if err := alive(ctx); err != nil {
+		return "", err
+	}
+	if request == nil {
+		return "", errNoRequest
+	}
 	if e.findSecrets == nil {
 		return e.secrets, nil
 	}
 	found, err := e.findSecrets(ctx, request)
 	if err != nil {
-		return "", err
+		return "", readable(err)
 	}
 	return jsonOf(found), nil
 }
@@ -289,6 +301,9 @@ func (e *Endpoint) Sign(request *WebhookRequest, secret string) (*WebhookRequest
 }
 
 func (d *database) sign(provider, options driver.Value, request *WebhookRequest, secret string) (*WebhookRequest, error) {
+	if request == nil {
+		return nil, errNoRequest
+	}
 	given, err := d.callOnce("knocker_sign", []driver.Value{provider, options, request.asJSON(), notNil(request.Body), secret})
 	if err != nil {
 		return nil, err

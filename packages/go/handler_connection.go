@@ -4,8 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
-	"regexp"
-	"strings"
+	"sync/atomic"
 )
 
 // handlerConnection is a worker's connection for handlers: one attempt after the other.
@@ -19,6 +18,7 @@ type handlerConnection struct {
 
 func newHandlerConnection(d *database, c *conn) (*handlerConnection, error) {
 	g := &guard{Conn: c.driverConn()}
+	c.asks(g.mayPrepare)
 	pool := sql.OpenDB(&single{connection: g})
 	pool.SetMaxOpenConns(1)
 	session, err := pool.Conn(context.Background())
@@ -31,13 +31,13 @@ func newHandlerConnection(d *database, c *conn) (*handlerConnection, error) {
 
 // start gives what the handlers of an attempt get.
 func (h *handlerConnection) start() *Tx {
-	h.guard.workers = false
+	h.guard.workers.Store(false)
 	return &Tx{database: h.database, session: h.session, conn: h.conn, guard: h.guard}
 }
 
 // isAltered says whether handlers have left something on the connection: a setting, an attached file, a table of its own.
 func (h *handlerConnection) isAltered() bool {
-	if h.guard.altered {
+	if h.guard.altered.Load() {
 		return true
 	}
 	left, err := h.conn.value("SELECT count(*) FROM temp.sqlite_schema")
@@ -55,55 +55,56 @@ func (h *handlerConnection) close() {
 type guard struct {
 	driver.Conn
 	// workers: the worker itself ends the transaction.
-	workers bool
-	altered bool
+	workers atomic.Bool
+	altered atomic.Bool
+	refusal error
 }
 
-// first is the first word of a statement, behind white space and comments, and what follows it.
-var first = regexp.MustCompile(`(?s)^(?:\s|;|--[^\n]*(?:\n|$)|/\*.*?\*/)*([A-Za-z]+)(.*)`)
+var (
+	errNotToCommit   = usage("the worker commits tx together with the event when the handlers have returned")
+	errNotToRollBack = usage("return an error to roll back: Retry, RetryAfter, Ignore and Dead say how the event goes on")
+)
 
-func (g *guard) check(query string) error {
-	found := first.FindStringSubmatch(query)
-	if found == nil {
-		return nil
+// mayPrepare is asked by SQLite about each part of each statement, also of those behind another one and in whatever spelling.
+func (g *guard) mayPrepare(p part) bool {
+	if g.workers.Load() {
+		return true
 	}
-	switch strings.ToUpper(found[1]) {
-	case "COMMIT", "END":
-		return usage("the worker commits tx together with the event when the handlers have returned")
-	case "ROLLBACK":
-		// ROLLBACK [TRANSACTION] TO a savepoint is the handler's own.
-		words := strings.Fields(strings.ToUpper(found[2]))
-		if len(words) > 0 && words[0] == "TRANSACTION" {
-			words = words[1:]
-		}
-		if len(words) == 0 || words[0] != "TO" {
-			return usage("return an error to roll back: Retry, RetryAfter, Ignore and Dead say how the event goes on")
-		}
-	case "PRAGMA", "ATTACH", "DETACH":
-		g.altered = true
+	switch p {
+	case partCommit:
+		g.refusal = errNotToCommit
+	case partRollback:
+		g.refusal = errNotToRollBack
+	case partSetting:
+		g.altered.Store(true)
+		return true
 	}
-	return nil
+	return false
+}
+
+// refused gives the reason instead of the driver's "not authorized".
+func (g *guard) refused(err error) error {
+	refusal := g.refusal
+	g.refusal = nil
+	if err != nil && refusal != nil {
+		return refusal
+	}
+	return err
 }
 
 func (g *guard) ExecContext(ctx context.Context, query string, arguments []driver.NamedValue) (driver.Result, error) {
-	if err := g.check(query); err != nil {
-		return nil, err
-	}
-	return g.Conn.(driver.ExecerContext).ExecContext(ctx, query, arguments)
+	result, err := g.Conn.(driver.ExecerContext).ExecContext(ctx, query, arguments)
+	return result, g.refused(err)
 }
 
 func (g *guard) QueryContext(ctx context.Context, query string, arguments []driver.NamedValue) (driver.Rows, error) {
-	if err := g.check(query); err != nil {
-		return nil, err
-	}
-	return g.Conn.(driver.QueryerContext).QueryContext(ctx, query, arguments)
+	rows, err := g.Conn.(driver.QueryerContext).QueryContext(ctx, query, arguments)
+	return rows, g.refused(err)
 }
 
 func (g *guard) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
-	if err := g.check(query); err != nil {
-		return nil, err
-	}
-	return g.Conn.(driver.ConnPrepareContext).PrepareContext(ctx, query)
+	statement, err := g.Conn.(driver.ConnPrepareContext).PrepareContext(ctx, query)
+	return statement, g.refused(err)
 }
 
 func (g *guard) Prepare(query string) (driver.Stmt, error) {
@@ -125,15 +126,15 @@ type guardedTx struct {
 }
 
 func (t *guardedTx) Commit() error {
-	if !t.guard.workers {
-		return usage("the worker commits tx together with the event when the handlers have returned")
+	if !t.guard.workers.Load() {
+		return errNotToCommit
 	}
 	return t.Tx.Commit()
 }
 
 func (t *guardedTx) Rollback() error {
-	if !t.guard.workers {
-		return usage("return an error to roll back: Retry, RetryAfter, Ignore and Dead say how the event goes on")
+	if !t.guard.workers.Load() {
+		return errNotToRollBack
 	}
 	return t.Tx.Rollback()
 }

@@ -37,6 +37,9 @@ func Open(path string, options ...Option) (*Hooks, error) {
 // FromDB is [Open] on the file of a pool that the application has opened: the same file, on connections of its own. The pool is left as it is; one
 // that was opened with [Register]'s driver has the SQL functions too.
 func FromDB(db *sql.DB, options ...Option) (*Hooks, error) {
+	if db == nil {
+		return nil, usage("FromDB: the pool is nil")
+	}
 	var sequence int
 	var name, file string
 	if err := db.QueryRow("PRAGMA database_list").Scan(&sequence, &name, &file); err != nil {

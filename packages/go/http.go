@@ -25,7 +25,7 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		plain(w, http.StatusBadRequest, "bad host")
 		return
 	}
-	body, truncated, err := e.read(w, r)
+	body, truncated, err := e.readInTime(w, r)
 	switch {
 	case err == nil && len(body) == 0 && r.ContentLength < 0:
 		// Chunks without a byte: none were sent, or something in front of the endpoint has read them, which cannot be told apart.
@@ -69,6 +69,21 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// readInTime is read within BodyTimeout. Of a body that was not read to its end no more is waited for: what the server itself would still read of it
+// ends at the same time, and so does the connection.
+func (e *Endpoint) readInTime(w http.ResponseWriter, r *http.Request) (body []byte, truncated bool, err error) {
+	control := http.NewResponseController(w)
+	// Not every writer can: behind another server, the time is that one's to limit.
+	_ = control.SetReadDeadline(time.Now().Add(e.database.options.bodyTimeout))
+	body, truncated, err = e.read(w, r)
+	if err == nil && !truncated {
+		_ = control.SetReadDeadline(time.Time{})
+	} else if r.ProtoMajor == 1 {
+		w.Header().Set("Connection", "close")
+	}
+	return body, truncated, err
+}
+
 // read gives the body, or its beginning and true where it is larger than the endpoint takes.
 func (e *Endpoint) read(w http.ResponseWriter, r *http.Request) (body []byte, truncated bool, err error) {
 	limit := e.maxBodyBytes.Load()
@@ -79,19 +94,17 @@ func (e *Endpoint) read(w http.ResponseWriter, r *http.Request) (body []byte, tr
 		}
 	}
 	if r.ContentLength > limit {
-		// Nothing of it is read; the server closes the connection after the answer.
-		w.Header().Set("Connection", "close")
+		// Nothing of it is read.
 		return nil, true, nil
 	}
-	control := http.NewResponseController(w)
-	// Not every writer can: behind another server, the time is that one's to limit.
-	_ = control.SetReadDeadline(time.Now().Add(e.database.options.bodyTimeout))
+	if r.Body == nil {
+		// No server gives such a request, but tests do.
+		return nil, false, nil
+	}
 	// A byte more than is taken, which says that it is too large.
 	body, err = io.ReadAll(http.MaxBytesReader(w, r.Body, limit+1))
-	_ = control.SetReadDeadline(time.Time{})
 	var tooLarge *http.MaxBytesError
 	if errors.As(err, &tooLarge) || (err == nil && int64(len(body)) > limit) {
-		w.Header().Set("Connection", "close")
 		return body, true, nil
 	}
 	return body, false, err

@@ -35,18 +35,20 @@ func FailedNoHandler() FailedOption {
 
 // Claim leases up to limit due jobs, oldest first over the endpoints (none named: all), and gives how many.
 func (l *Leases) Claim(ctx context.Context, limit int, lease time.Duration, endpoints ...string) (claimed int64, err error) {
-	return claimed, l.write(ctx, func(c *conn) error {
+	err = l.write(ctx, func(c *conn) error {
 		claimed, err = l.leases.claim(c, limit, lease, endpoints)
 		return err
 	})
+	return claimed, err
 }
 
 // Jobs gives the jobs leased to this worker.
 func (l *Leases) Jobs(ctx context.Context) (jobs []*Job, err error) {
-	return jobs, l.database.do(func(c *conn) error {
+	err = l.read(ctx, func(c *conn) error {
 		jobs, err = l.leases.jobs(c, []int64{})
 		return err
 	})
+	return jobs, err
 }
 
 // Handled says that the event is handled. Error: [ErrLeaseLost], as of the verdicts below.
@@ -58,12 +60,15 @@ func (l *Leases) Handled(ctx context.Context, jobID int64, took time.Duration) e
 func (l *Leases) Failed(ctx context.Context, jobID int64, problem string, took time.Duration, options ...FailedOption) (failure *Failure, err error) {
 	given := map[string]any{}
 	for _, option := range options {
-		option(given)
+		if option != nil {
+			option(given)
+		}
 	}
-	return failure, l.write(ctx, func(c *conn) error {
+	err = l.write(ctx, func(c *conn) error {
 		failure, err = l.leases.failed(c, jobID, problem, took, given)
 		return err
 	})
+	return failure, err
 }
 
 // Skipped says that the event is to be ignored.
@@ -73,27 +78,37 @@ func (l *Leases) Skipped(ctx context.Context, jobID int64, why string, took time
 
 // Extend makes the lease run out that long from now, and gives when.
 func (l *Leases) Extend(ctx context.Context, jobID int64, lease time.Duration) (until time.Time, err error) {
-	return until, l.write(ctx, func(c *conn) error {
+	err = l.write(ctx, func(c *conn) error {
 		given, err := c.call("knocker_extend", jobID, l.leases.worker, seconds(lease), l.leases.now())
 		until = moment(given)
 		return err
 	})
+	return until, err
 }
 
 // Release gives back every lease of this worker, the attempts uncounted, and says how many.
 func (l *Leases) Release(ctx context.Context) (released int64, err error) {
-	return released, l.write(ctx, func(c *conn) error {
+	err = l.write(ctx, func(c *conn) error {
 		released, err = l.leases.release(c)
 		return err
 	})
+	return released, err
 }
 
 // NextDue is how long it takes until the next claim of this worker has something to do; false where nothing waits.
 func (l *Leases) NextDue(ctx context.Context, endpoints ...string) (due time.Duration, waits bool, err error) {
-	return due, waits, l.database.do(func(c *conn) error {
+	err = l.read(ctx, func(c *conn) error {
 		due, waits, err = l.leases.nextDue(c, endpoints)
 		return err
 	})
+	return due, waits, err
+}
+
+func (l *Leases) read(ctx context.Context, call func(*conn) error) error {
+	if err := alive(ctx); err != nil {
+		return err
+	}
+	return l.database.do(call)
 }
 
 func (l *Leases) write(ctx context.Context, call func(*conn) error) error {

@@ -15,7 +15,9 @@ func Force() ActionOption { return func(options map[string]any) { options["force
 func actionOptions(given []ActionOption) string {
 	options := map[string]any{}
 	for _, option := range given {
-		option(options)
+		if option != nil {
+			option(options)
+		}
 	}
 	return jsonText(options)
 }
@@ -86,10 +88,8 @@ func (h *Hooks) Stats(ctx context.Context) (Stats, error) { return act[Stats](ct
 // UpdateEndpoint changes the given settings of an endpoint of the file and no others. Errors: [ErrUnknownEndpoint], [ErrInvalidArgument].
 func (h *Hooks) UpdateEndpoint(ctx context.Context, name string, options ...EndpointOption) error {
 	o := &endpointOptions{settings: map[string]any{}}
-	for _, option := range options {
-		if err := option(o); err != nil {
-			return err
-		}
+	if err := apply(o, options); err != nil {
+		return err
 	}
 	if o.findSecrets != nil || o.secrets != nil {
 		return usage("UpdateEndpoint: secrets are not stored; give them to Endpoint")

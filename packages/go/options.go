@@ -27,10 +27,8 @@ type openOptions struct {
 
 func optionsOf(given []Option) (*openOptions, error) {
 	o := &openOptions{synchronous: "FULL", busyTimeout: 5 * time.Second, logger: slog.Default(), bodyTimeout: 30 * time.Second}
-	for _, option := range given {
-		if err := option(o); err != nil {
-			return nil, err
-		}
+	if err := apply(o, given); err != nil {
+		return nil, err
 	}
 	library, err := loadablePath(o.library)
 	if err != nil {
@@ -38,6 +36,19 @@ func optionsOf(given []Option) (*openOptions, error) {
 	}
 	o.library = library
 	return o, nil
+}
+
+// apply has options say what they say to the settings that they are of. One that is nil says nothing.
+func apply[Settings any, Given ~func(*Settings) error](settings *Settings, options []Given) error {
+	for _, option := range options {
+		if option == nil {
+			continue
+		}
+		if err := option(settings); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // SynchronousNormal commits without a sync of its own: several times as fast, and a power cut takes what was acknowledged in the last moments. A

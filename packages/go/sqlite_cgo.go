@@ -169,6 +169,23 @@ func (c *conn) waits(patience time.Duration) error {
 // driverConn is the driver's own connection.
 func (c *conn) driverConn() driver.Conn { return c.raw }
 
+// asks has SQLite ask about the statements that are prepared from here on.
+func (c *conn) asks(mayPrepare func(part) bool) {
+	c.raw.RegisterAuthorizer(func(operation int, argument, _, _ string) int {
+		asked := partOther
+		switch operation {
+		case sqlite3.SQLITE_TRANSACTION:
+			asked = map[string]part{"COMMIT": partCommit, "ROLLBACK": partRollback}[argument]
+		case sqlite3.SQLITE_PRAGMA, sqlite3.SQLITE_ATTACH, sqlite3.SQLITE_DETACH:
+			asked = partSetting
+		}
+		if asked == partOther || mayPrepare(asked) {
+			return sqlite3.SQLITE_OK
+		}
+		return sqlite3.SQLITE_DENY
+	})
+}
+
 // close ends the connection. What fails in it has no reader.
 func (c *conn) close() {
 	c.finalize()

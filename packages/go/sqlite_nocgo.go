@@ -22,6 +22,7 @@ func (*conn) rows(string, ...driver.Value) ([][]driver.Value, error) { return ni
 func (*conn) inTransaction() bool                                    { return false }
 func (*conn) waits(time.Duration) error                              { return errNoCgo }
 func (*conn) driverConn() driver.Conn                                { return nil }
+func (*conn) asks(func(part) bool)                                   {}
 func (*conn) finalize()                                              {}
 func (*conn) close()                                                 {}
 func translate(err error) error                                      { return err }

@@ -200,7 +200,7 @@ func (t *Tx) end() {
 	defer t.mu.Unlock()
 	t.ended = t.ended || (t.tx != nil && !t.over && !t.conn.inTransaction())
 	t.over = true
-	t.guard.workers = true
+	t.guard.workers.Store(true)
 }
 
 // failedRow is a row that gives an error when it is read: database/sql makes one only for a failing connection.

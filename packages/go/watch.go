@@ -28,8 +28,11 @@ func newFileWatch(c *conn, log string, stopped <-chan struct{}) (*fileWatch, err
 	if w.kernel != nil {
 		w.kernel.endWith(stopped)
 	}
-	_, err := w.looksChanged()
-	return w, err
+	if _, err := w.looksChanged(); err != nil {
+		w.close()
+		return nil, err
+	}
+	return w, nil
 }
 
 // wait says whether there was a commit since the last look, as soon as there is one, or after the timeout.

@@ -82,10 +82,8 @@ type work struct {
 
 func (h *Hooks) newWork(given []WorkOption) (*work, error) {
 	o := workOptions{concurrency: 1, lease: time.Minute, poll: time.Second}
-	for _, option := range given {
-		if err := option(&o); err != nil {
-			return nil, err
-		}
+	if err := apply(&o, given); err != nil {
+		return nil, err
 	}
 	w := &work{hooks: h, options: o, name: workerName(), stopping: make(chan struct{}), ended: make(chan struct{})}
 	file := h.database.options
@@ -133,6 +131,9 @@ func (h *Hooks) Work(ctx context.Context, options ...WorkOption) error {
 	if err != nil {
 		return err
 	}
+	if err := alive(ctx); errors.Is(err, ErrUsage) {
+		return err
+	}
 	if len(h.handledEndpoints()) == 0 {
 		return usage("there are no handlers: add them with Endpoint.On before Work")
 	}
@@ -140,7 +141,9 @@ func (h *Hooks) Work(ctx context.Context, options ...WorkOption) error {
 		return err
 	}
 	defer h.end(w)
-	w.run(ctx)
+	if ctx.Err() == nil {
+		w.run(ctx)
+	}
 	return nil
 }
 
@@ -267,7 +270,6 @@ func (w *work) watch() error {
 	}
 	watch, err := newFileWatch(opened, d.file.logPath(), w.stopping)
 	if err != nil {
-		opened.close()
 		return err
 	}
 	defer watch.close()
@@ -333,6 +335,9 @@ func (h *Hooks) Drain(ctx context.Context, limit int, options ...WorkOption) ([]
 	}
 	defer h.end(w)
 	defer w.keeper.close()
+	if err := alive(ctx); err != nil {
+		return nil, err
+	}
 	var done []Attempted
 	for {
 		more, err := w.drain(ctx, limit, &done)
