@@ -4,7 +4,7 @@ LIBRARY_NAME := $(if $(filter Darwin,$(shell uname -s)),libknocker.dylib,$(if $(
 # One release build, shared by every suite. The checkout's own folder unless the environment says otherwise.
 export CARGO_TARGET_DIR ?= $(CURDIR)/target
 LIBRARY := $(CARGO_TARGET_DIR)/release/$(LIBRARY_NAME)
-SUITES := test-setup test-rust test-oracles test-python test-oldest-sqlite test-node test-bun test-go
+SUITES := test-setup test-rust test-oracles test-python test-oldest-sqlite test-node test-bun test-go test-ruby
 # Where rustup puts cargo, also before a new shell looks there.
 export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 
@@ -20,7 +20,7 @@ demo: tools-demo ## Build, then tell the whole story on real signed requests
 build: tools-demo ## Build the loadable library into target/release
 	cargo build --release -p knocker-extension
 
-test: ## Run every suite: set-up, core, command, conformance, outside libraries, Python, Node, Bun, Go
+test: ## Run every suite: set-up, core, command, conformance, outside libraries, Python, Node, Bun, Go, Ruby
 	@release/conformance-table forget
 	@$(MAKE) --no-print-directory $(SUITES)
 	@release/conformance-table
@@ -59,6 +59,9 @@ test-bun: tools-test build ## The Bun package and its example
 # A missed goal is printed and does not keep the next package from being measured.
 test-go: tools-test build ## The Go package and its example
 	KNOCKER_EXTENSION=$(LIBRARY) packages/go/run-tests
+
+test-ruby: tools-test build ## The Ruby package
+	KNOCKER_EXTENSION=$(LIBRARY) packages/ruby/run-tests
 
 bench: tools-test build ## Measure, as ratios against a baseline in the same run
 	cargo build --release -p knocker-bench

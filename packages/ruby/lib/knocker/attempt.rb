@@ -1,0 +1,164 @@
+# frozen_string_literal: true
+
+module Knocker
+  # Runs attempts on one connection, one after the other: the handlers of an event, and the result of it.
+  #
+  # Each attempt ends in one result, in the transaction of the handlers' own writes. A result waits long for the write lock; where it fails even so,
+  # the lease runs out and counts as an attempt.
+  class AttemptRunner
+    # How deep libraries wrap a driver's error.
+    DEEPEST_CAUSE = 5
+    private_constant :DEEPEST_CAUSE
+
+    # @param transaction [HandlerTransaction]
+    # @param leases [Leases] over the same connection
+    # @param hooks [FailureHooks]
+    # @param renew [#call] extends the worker's leases inside the transaction, where it has kept the write lock for more than `renew_after_ms`:
+    #   meanwhile nobody else could
+    def initialize(transaction, leases, endpoints, database, hooks, renew:, renew_after_ms:)
+      @transaction = transaction
+      @leases = leases
+      @endpoints = endpoints
+      @database = database
+      @hooks = hooks
+      @renew = renew
+      @renew_after_ms = renew_after_ms
+    end
+
+    # @return [Boolean] whether handlers have left something on this connection
+    def needs_another_connection? = @transaction.altered?
+
+    # Handles the job.
+    # @return [Symbol] what became of it: handled, failed, dead, ignored, lease_lost or, where no result could be written, unwritten
+    def run(job)
+      report = AttemptReport.new(job.event, @hooks, @database.logger)
+      status = attempted(job, report)
+      status == :dead ? report.dead(reason(job)) : report.ended(status)
+      status
+    end
+
+    private
+
+    def attempted(job, report)
+      attempt(job, report)
+    rescue LeaseLostError => e
+      @transaction.roll_back
+      report.failed(e, "lease lost, rolled back")
+      :lease_lost
+    rescue StandardError => e
+      report.failed(e, "result not written, the lease runs out")
+      :unwritten
+    end
+
+    # What is stored with the event, which is dead whether it can be read now or not.
+    def reason(job)
+      @transaction.connection.value("SELECT reason FROM knocker_events WHERE id = ?", [job.event.id])
+    rescue SQLite3::Exception
+      nil
+    end
+
+    def attempt(job, report)
+      handlers = @endpoints[job.event.endpoint]&.handlers&.matching(job.event.type) || []
+      return unwanted(job, report) if handlers.empty?
+
+      raised = run_handlers(job.event, handlers)
+      unless raised.nil?
+        @transaction.roll_back
+        report.failed(raised) unless raised.is_a?(Ignore)
+      end
+      recorded(job, raised, report)
+    end
+
+    # @return [Exception, nil] what they raised. `exit` and the like end a handler, not the worker; a signal is meant for the process
+    def run_handlers(event, handlers)
+      attempt = @transaction.start
+      around(event) { attempt.run { handlers.each { |handler| handler.call(event, @transaction.tx) } } }
+      raise UsageError, AttemptTransaction::ENDED if attempt.ended?
+
+      nil
+    rescue Exception => e # rubocop:disable Lint/RescueException
+      raise if e.is_a?(SignalException)
+
+      explained(e, attempt)
+    end
+
+    # What else is to be set up for handlers, such as an ActiveRecord on their connection.
+    def around(event, &)
+      @database.around_handlers ? @database.around_handlers.call(event, @transaction.tx, &) : yield
+    end
+
+    # What a handler raised; where a connection of its own has met the lock that it holds itself, in words that say so.
+    def explained(error, attempt)
+      return error unless attempt&.holds_lock?(@database.path) && says_busy?(error)
+
+      BusyError.new("#{error.message}: this handler has held the write lock of #{@database.path} since its first use of tx, and whatever writes " \
+                    "there through another connection waits for it in vain. Write through tx, or before its first use")
+    end
+
+    def says_busy?(error)
+      DEEPEST_CAUSE.times do
+        # Knocker's own have words of their own.
+        return false if error.nil? || error.is_a?(Error)
+        return true if DriverErrors.translate(error).is_a?(BusyError)
+
+        error = error.cause
+      end
+      false
+    end
+
+    def recorded(job, raised, report)
+      if raised.nil?
+        commit { @leases.handled(job.id, report.duration_ms) }
+        return :handled
+      end
+      apart { |leases| write(leases, job, raised, report.duration_ms) }
+    rescue LeaseLostError, BusyError
+      raise
+    rescue StandardError => e
+      # The disk is full, say: the writes are gone, and a small result may still fit.
+      report.failed(e)
+      apart { |leases| leases.failed(job.id, Decision.text(e), report.duration_ms).status }
+    end
+
+    # Writes what the handlers' exception says.
+    def write(leases, job, error, duration_ms)
+      case error
+      when Ignore
+        leases.skipped(job.id, error.reason, duration_ms)
+        :ignored
+      when Retry then leases.failed(job.id, error.reason, duration_ms, retry_after_s: error.after).status
+      when Dead then leases.failed(job.id, error.reason, duration_ms, dead: true).status
+      else leases.failed(job.id, Decision.text(error), duration_ms).status
+      end
+    end
+
+    # Writes a result that has nothing of the handlers' in it, past a connection that they have altered: it may refuse writes.
+    def apart
+      return commit { yield @leases } unless @transaction.altered?
+
+      yield Leases.new(@leases.worker, @database)
+    end
+
+    def unwanted(job, report)
+      problem = UsageError.new("no handler for #{job.event.type.inspect}")
+      status = commit { @leases.failed(job.id, problem.sentence, 0, no_handler: true).status }
+      report.failed(problem) unless status == :ignored
+      status
+    end
+
+    # Writes a result in the handlers' transaction, or in one of its own, with the leases that nobody could extend meanwhile.
+    def commit
+      status = DriverErrors.translated do
+        @transaction.finish do
+          @renew.call if @transaction.held_ms > @renew_after_ms
+          yield
+        end
+      end
+      @database.checkpoints.committed(@transaction.connection, 1)
+      status
+    rescue Error => e
+      @database.doubt(e)
+      raise
+    end
+  end
+end

@@ -1,0 +1,79 @@
+# frozen_string_literal: true
+
+module Knocker
+  # Functions of the app that are told of failures, in the thread in which they are noticed.
+  class FailureHooks
+    # @return [#call, nil] called with the error and the event of each failed attempt
+    attr_reader :on_error
+    # @return [#call, nil] called with each event that is dead now, and the reason
+    attr_reader :on_dead
+
+    def initialize(on_error: nil, on_dead: nil)
+      { on_error: on_error, on_dead: on_dead }.each do |name, hook|
+        raise UsageError, "#{name} is a function of two arguments, not #{hook.inspect}" unless hook.nil? || hook.respond_to?(:call)
+      end
+      @on_error = on_error
+      @on_dead = on_dead
+    end
+
+    # @return [FailureHooks] these, and the others' where there is none
+    def or_else(others) = FailureHooks.new(on_error: @on_error || others.on_error, on_dead: @on_dead || others.on_dead)
+  end
+
+  # What is said about one attempt, which begins when this is made: log lines that name the event, and the hooks.
+  class AttemptReport
+    def initialize(event, hooks, logger)
+      @event = event
+      @hooks = hooks
+      @logger = logger
+      @started = Clock.monotonic
+      @told = false
+    end
+
+    # @return [Integer] how long it has taken so far
+    def duration_ms = ((Clock.monotonic - @started) * 1000).round
+
+    # Logs the error, and tells the error hook unless it knows of an earlier one of this attempt.
+    def failed(error, what = "failed")
+      log(:warn, what, error)
+      told = @told
+      @told = true
+      call("on_error", @hooks.on_error, error, @event) unless told
+    end
+
+    # Logs that the event will not be handled unless somebody puts it back, and tells the dead hook.
+    def dead(reason)
+      log(:error, "dead: #{Refusals.line(reason.to_s)}")
+      call("on_dead", @hooks.on_dead, @event, reason)
+    end
+
+    # Logs what became of it.
+    def ended(status) = log(:info, status.to_s)
+
+    private
+
+    def call(name, hook, *arguments)
+      hook&.call(*arguments)
+    rescue Exception => e # rubocop:disable Lint/RescueException -- whatever it is, the attempt is still to be recorded
+      raise if e.is_a?(SignalException)
+
+      log(:error, "#{name} failed", e)
+    end
+
+    def log(level, what, error = nil)
+      return if @logger.nil?
+
+      # Types and errors are what senders say: a line break in one must not make a line of its own.
+      type = @event.type.nil? ? "no type" : Refusals.line(@event.type)
+      said = error && ": #{Refusals.line(Decision.text(error))}#{place(error)}"
+      @logger.public_send(level, "event #{@event.id} of #{@event.endpoint} (#{type}), attempt #{@event.attempt}: #{what}#{said}")
+    end
+
+    # Where a handler raised it; of this package's own and of decisions the words say all.
+    def place(error)
+      return "" if error.is_a?(Error) || error.is_a?(Decision) || error.backtrace.nil?
+
+      " at #{error.backtrace.first}"
+    end
+  end
+end

@@ -1,0 +1,54 @@
+# frozen_string_literal: true
+
+module Knocker
+  # Telling workers of this process that the database has changed: a counter that waits. Nobody who looked before a change sleeps through it.
+  class ChangeNews
+    # @return [Integer] how many changes there were; look at it before you look at the database
+    attr_reader :changes
+    # @return [Integer] how many threads wait
+    attr_reader :waiting
+
+    def initialize
+      @lock = Mutex.new
+      @changed = ConditionVariable.new
+      @changes = 0
+      @waiting = 0
+    end
+
+    # Says that something changed.
+    def notify
+      @lock.synchronize do
+        @changes += 1
+        @changed.broadcast if @waiting.positive?
+      end
+    end
+
+    # Returns when there were more changes than `seen`, or after the timeout.
+    def wait(seen, timeout_s)
+      give_up_at = Clock.monotonic + timeout_s
+      @lock.synchronize do
+        @waiting += 1
+        # Whoever waits for somebody to wait (the watcher of the file) is told as well.
+        @changed.broadcast
+        begin
+          while @changes == seen
+            left = give_up_at - Clock.monotonic
+            break unless left.positive?
+
+            @changed.wait(@lock, left)
+          end
+        ensure
+          @waiting -= 1
+        end
+      end
+    end
+
+    # Returns true as soon as some thread waits for a change, false after the timeout.
+    def wait_for_waiting(timeout_s)
+      @lock.synchronize do
+        @changed.wait(@lock, timeout_s) if @waiting.zero?
+        @waiting.positive?
+      end
+    end
+  end
+end

@@ -1,0 +1,30 @@
+# frozen_string_literal: true
+
+module Knocker
+  # What the SQL of a handler would do to the worker's transaction or to its connection.
+  module HandlerSql
+    # White space and comments, each in one way only: a text of many comments is looked at once.
+    GAP = %r{(?:\s|--[^\n]*(?:\n|\z)|/\*[^*]*\*+(?:[^/*][^*]*\*+)*/)}
+    # `ROLLBACK TO` ends no transaction.
+    ENDS = /\A(?:;|#{GAP})*+(?:commit|end|rollback(?!#{GAP}++(?:transaction#{GAP}++)?to\b))\b/i
+    PRAGMA = /\A(?:;|#{GAP})*+pragma\b(?<rest>.*)/im
+    # Those that take an argument in parentheses and only read.
+    READS = /\b(?:table_x?info|table_list|index_list|index_x?info|foreign_key_(?:list|check)|(?:integrity|quick)_check)\s*\(/i
+    private_constant :GAP, :ENDS, :PRAGMA, :READS
+
+    module_function
+
+    # Raises {UsageError} for a statement that would end the transaction. Behind others of one text it is noticed only after it has run.
+    def refuse_end(sql)
+      return unless sql.b.match?(ENDS)
+
+      raise UsageError, "a handler must not end its transaction: leave COMMIT and ROLLBACK to the worker, and raise to roll back"
+    end
+
+    # @return [Boolean] whether the statement sets something that outlives its transaction
+    def sets_pragma?(sql)
+      rest = PRAGMA.match(sql.b)&.[](:rest)
+      !rest.nil? && rest.match?(/[=(]/) && !rest.match?(READS)
+    end
+  end
+end

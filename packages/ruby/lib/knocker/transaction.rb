@@ -1,0 +1,206 @@
+# frozen_string_literal: true
+
+module Knocker
+  # What one attempt may do with the connection: the transaction is begun when a handler first uses `tx`.
+  #
+  # A handler that calls an API for ten seconds and then writes holds the write lock only for the write, so receipts never wait for it.
+  class AttemptTransaction
+    OVER = "tx is of one attempt, and that attempt is over: do not keep it, or its statements, beyond the handler"
+    ENDED = "the transaction ended before the handlers: leave COMMIT and ROLLBACK to the worker, and pass on errors of a full or failing disk"
+    # How many statements that handlers leave are remembered before those that they have closed are forgotten.
+    MOST_KEPT = 100
+    CURRENT = :knocker_attempt
+    private_constant :MOST_KEPT, :CURRENT
+
+    # @return [Integer, nil] when the handlers got the write lock
+    attr_reader :begun_at_ms
+    # @return [Boolean] whether a handler has set a pragma
+    attr_reader :sets_pragma
+
+    # @return [AttemptTransaction, nil] the one whose handlers run in this thread
+    def self.current = Thread.current[CURRENT]
+
+    # Raises {UsageError} inside a handler that holds the lock of that file: the call would wait for it in vain.
+    def self.refuse_waiting(path, call)
+      return unless current&.holds_lock?(path)
+
+      raise UsageError, "#{call}: this handler has held the write lock since its first use of tx, and the call would wait for it in vain. " \
+                        "Call it before the first use of tx, or write through tx"
+    end
+
+    # @param connection [Connection] runs statements past the guards of `tx`
+    # @param path [String] of the file
+    # @param now_ms [#call] the clock
+    def initialize(connection, path, now_ms)
+      @connection = connection
+      @path = path
+      @now_ms = now_ms
+      @thread = Thread.current
+      @statements = []
+      @depth = 0
+      @begun = @ended = @over = @sets_pragma = false
+    end
+
+    # Runs handlers in the block.
+    def run
+      before = Thread.current[CURRENT]
+      Thread.current[CURRENT] = self
+      yield
+    ensure
+      Thread.current[CURRENT] = before
+    end
+
+    # To be called before each use of the connection: begins the transaction, or refuses one that is over.
+    def use(sql)
+      raise ClosedError, OVER if @over
+      raise UsageError, "tx is of the thread that runs the handler: let that one write" unless Thread.current == @thread
+
+      HandlerSql.refuse_end(sql)
+      raise UsageError, ENDED if ended?
+
+      begin_now unless @begun
+      @sets_pragma ||= HandlerSql.sets_pragma?(sql)
+    end
+
+    # Remembers a statement that a handler may leave in the middle.
+    def keep(statement)
+      @statements.reject!(&:closed?) if @statements.size >= MOST_KEPT
+      @statements << statement
+      statement
+    end
+
+    # What is done in the block is taken back where it raises.
+    def savepoint(database)
+      @depth += 1
+      name = "knocker_handler_#{@depth}"
+      database.execute("SAVEPOINT #{name}")
+      result = yield
+      database.execute("RELEASE #{name}")
+      result
+    rescue Exception # rubocop:disable Lint/RescueException -- whatever it is, the block did not end
+      # Where the whole transaction is over, there is nothing left to take back, and the block's own error says more.
+      ["ROLLBACK TO #{name}", "RELEASE #{name}"].each { |sql| @connection.exec(sql) } unless @over || ended?
+      raise
+    ensure
+      @depth -= 1
+    end
+
+    # @return [Boolean] whether the handlers have begun something
+    def begun? = @begun
+
+    # @return [Boolean] whether what they began was committed or rolled back behind the worker's back
+    def ended? = @ended ||= @begun && !@connection.transaction?
+
+    # @return [Boolean] whether the handlers have the write lock of that file
+    def holds_lock?(path) = @path == path && @begun && !@over && @connection.transaction?
+
+    # Nothing of this attempt uses the connection from here on. What is left in the middle would keep it at its snapshot.
+    def end
+      @over = true
+      @statements.each { |statement| statement.close unless statement.closed? }
+      @statements.clear
+    end
+
+    private
+
+    def begin_now
+      @connection.exec("BEGIN IMMEDIATE")
+      @begun = true
+      @begun_at_ms = @now_ms.call
+    end
+  end
+
+  # The worker's side of `tx`: one attempt after the other.
+  class HandlerTransaction
+    # How long a result waits for the write lock. Longer than a receive does: a result that is not written makes the handler run again.
+    RESULT_PATIENCE_S = 60.0
+    private_constant :RESULT_PATIENCE_S
+
+    # @return [Connection] runs statements past the guards of `tx`
+    attr_reader :connection
+
+    # @param connection [Connection] over a {HandlerDatabase}
+    def initialize(connection, database)
+      @connection = connection
+      @database = database
+      @altered = false
+      @attempt = nil
+      # What opening it has set is how it is to be.
+      tx.knocker_altered = false
+    end
+
+    # @return [HandlerDatabase] what handlers get
+    def tx = @connection.db
+
+    # @return [Boolean] whether the attempts so far have left something on the connection, so that the next one is to have another
+    def altered? = @altered
+
+    # Arms `tx` for the handlers of an attempt: the next use begins a transaction.
+    # @return [AttemptTransaction]
+    def start
+      @attempt = tx.knocker_attempt = AttemptTransaction.new(@connection, @database.path, -> { @database.current_ms })
+    end
+
+    # @return [Integer] for how long the handlers of this attempt have had the write lock
+    def held_ms
+      return 0 unless @attempt&.begun? && @connection.transaction?
+
+      @database.current_ms - @attempt.begun_at_ms
+    end
+
+    # Writes the result in the handlers' transaction, or in a new one where they began none, and commits.
+    # @return [Object] what the block returns
+    def finish
+      end_attempt
+      begin_patiently unless @connection.transaction?
+      result = yield
+      @connection.exec("COMMIT")
+      leave
+      result
+    rescue Exception # rubocop:disable Lint/RescueException -- nothing of it may stay
+      roll_back
+      raise
+    end
+
+    # Takes back what the handlers wrote. SQLite has done so itself after a full or failing disk.
+    def roll_back
+      end_attempt
+      @connection.roll_back
+    ensure
+      leave
+    end
+
+    private
+
+    def begin_patiently
+      @connection.patience_s = [RESULT_PATIENCE_S, @database.busy_timeout_s].max
+      @connection.exec("BEGIN IMMEDIATE")
+    ensure
+      @connection.patience_s = @database.busy_timeout_s
+    end
+
+    def end_attempt
+      return if @attempt.nil?
+
+      @attempt.end
+      # How rows are made is put back at once; everything else needs another connection.
+      tx.results_as_hash = nil
+    end
+
+    def leave
+      attempt = @attempt
+      @attempt = nil
+      return if attempt.nil?
+
+      used = attempt.begun? || tx.knocker_altered
+      @altered ||= attempt.sets_pragma || (used && left_something?)
+    end
+
+    # A setting, an attached file, or a table of its own.
+    def left_something?
+      tx.knocker_altered || @connection.rows("PRAGMA database_list").size != 1
+    rescue SQLite3::Exception
+      true
+    end
+  end
+end

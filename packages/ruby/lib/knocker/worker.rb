@@ -1,0 +1,331 @@
+# frozen_string_literal: true
+
+require "securerandom"
+require "socket"
+
+module Knocker
+  # Claims due jobs, runs their handlers in threads, and never sleeps through a new one; made by {Hooks#worker}. Use it once: {#run}, or {#start} and
+  # {#stop}, or {#drain}.
+  class Worker
+    # After an error of the database itself.
+    PAUSE_S = 1.0
+    # How often the watching thread looks whether it is still wanted.
+    WATCH_S = 0.25
+    # Retention passes have intervals of their own; this is how often one may turn out to be due.
+    RETAIN_S = 60.0
+    # A claim that found nothing although something was due: another worker was faster.
+    BEATEN_S = 0.005
+    # Each has a thread and a connection.
+    MOST_THREADS = 1000
+    LONGEST_LEASE_S = 86_400
+    # How often a lease is extended in its length.
+    EXTENSIONS = 3
+    SIGNALS = %w[TERM INT].freeze
+    private_constant :PAUSE_S, :WATCH_S, :RETAIN_S, :BEATEN_S, :MOST_THREADS, :LONGEST_LEASE_S, :EXTENSIONS, :SIGNALS
+
+    # @return [String] the name of its leases
+    attr_reader :name
+
+    # @api private
+    def initialize(database, endpoints, hooks:, concurrency: 1, poll: 1.0, lease_s: 60)
+      whole("concurrency", concurrency, MOST_THREADS)
+      whole("lease_s", lease_s, LONGEST_LEASE_S)
+      raise UsageError, "poll must be a number above 0, not #{poll.inspect}" unless poll.is_a?(Numeric) && poll.positive?
+
+      @name = "#{Socket.gethostname.dup.force_encoding(Encoding::UTF_8)}:#{Process.pid}:#{SecureRandom.hex(4)}"
+      @database = database
+      @endpoints = endpoints
+      @hooks = hooks
+      @concurrency = concurrency
+      @poll_s = poll
+      @lease_s = lease_s
+      @pid = Process.pid
+      @stopping = Stopping.new
+      @ending = Mutex.new
+      @keeper = nil
+      @threads = @runners = []
+    end
+
+    # @return [Boolean] whether it was started and not stopped
+    def running? = !@keeper.nil? && !@stopping.set?
+
+    # Starts the threads and returns.
+    # @return [self]
+    def start
+      check_startable
+      launch
+      self
+    end
+
+    # Lets the running handlers finish, gives back the other jobs, and returns when the threads have ended. Called by a handler, it only asks for that
+    # and returns at once.
+    def stop
+      # A fork has left the threads and the connections to the parent.
+      return if @pid != Process.pid
+
+      @stopping.set
+      @database.changed.notify
+      return if @threads.include?(Thread.current) || @draining == Thread.current
+
+      @ending.synchronize { wind_up }
+    end
+
+    # Works until SIGTERM or SIGINT, or until {#stop} is called in another thread. To be called in the main thread, which gets the signals.
+    def run
+      check_startable
+      # Before the first handler runs, so that a signal never finds one without them.
+      before = SIGNALS.to_h { |signal| [signal, trap(signal) { @stopping.signal }] }
+      launch
+      @stopping.wait
+    ensure
+      stop
+      before&.each { |signal, handler| trap(signal, handler || "DEFAULT") }
+    end
+
+    # Handles all that is due now in this thread.
+    # @return [Array<Array(Event, Symbol)>] each attempt's event and what became of it
+    # @raise [UsageError] where something is due even after `limit` attempts
+    def drain(limit: 10_000)
+      @database.refuse_closed
+      @draining = Thread.current
+      done = []
+      keeper = LeaseKeeper.new(@database, @name, @lease_s, @endpoints, method(:tell_lost))
+      begin
+        nil while drain_on_one_connection(keeper, limit, done)
+      ensure
+        release(keeper)
+        keeper.close
+      end
+      done
+    end
+
+    private
+
+    # Whether the worker is to end, for whoever waits for it: also a trap of a signal may say so, where no lock can be had.
+    class Stopping
+      def initialize
+        @lock = Mutex.new
+        @changed = ConditionVariable.new
+        @set = false
+        @signals = Thread::Queue.new
+      end
+
+      def set? = @set
+
+      def set
+        @lock.synchronize do
+          @set = true
+          @changed.broadcast
+        end
+        @signals.push(true)
+      end
+
+      def signal = @signals.push(true)
+
+      # Returns when it was set, or signalled.
+      def wait = @signals.pop
+
+      # @return [Boolean] true as soon as it is set, false after the timeout
+      def wait_for(timeout_s)
+        @lock.synchronize do
+          @changed.wait(@lock, timeout_s) unless @set
+          @set
+        end
+      end
+    end
+    private_constant :Stopping
+
+    def whole(name, value, most)
+      return if value.is_a?(Integer) && value.between?(1, most)
+
+      raise UsageError, "#{name} must be a whole number from 1 to #{most}, not #{value.inspect}"
+    end
+
+    def check_startable
+      @database.refuse_closed
+      raise UsageError, "a worker runs once; make another one" if @keeper || @stopping.set?
+      return unless @endpoints.each_value.all? { |endpoint| endpoint.handlers.empty? }
+
+      raise UsageError, "there are no handlers: require the file that registers them before the worker starts"
+    end
+
+    def launch
+      @keeper = keeper = LeaseKeeper.new(@database, @name, @lease_s, @endpoints, method(:tell_lost))
+      @runners = Array.new(@concurrency) { |n| thread("handler-#{n}") { handle(keeper) } }
+      @threads = [*@runners, thread("watch") { watch }, thread("leases") { keep(keeper) }]
+      @database.logger&.info("worker #{@name} started, concurrency #{@concurrency}")
+    end
+
+    def wind_up
+      @runners.each(&:join)
+      keeper = @keeper
+      @keeper = nil
+      return if keeper.nil?
+
+      begin
+        released = release(keeper)
+        @database.logger&.info("worker #{@name} stopped, #{released} jobs given back")
+      ensure
+        @threads.each(&:join)
+        keeper.close
+      end
+    end
+
+    def release(keeper)
+      keeper.release
+    rescue Error => e
+      # Nothing is lost: they run out, and another worker takes them.
+      @database.logger&.warn("leases not given back, they run out: #{e.message}")
+      0
+    end
+
+    # @return [Boolean] whether there may be more to do, on another connection
+    def drain_on_one_connection(keeper, limit, done)
+      with_attempts(keeper) do |runner|
+        # A handler that closes the hooks ends the drain after it.
+        while !@stopping.set? && (job = keeper.take(0) { nil })
+          raise UsageError, "more is due after #{limit} attempts: do handlers keep making work for themselves?" if done.size >= limit
+
+          status = runner.run(job)
+          done << [job.event, status]
+          keeper.finished(job, BEATEN_S, written: status != :unwritten)
+          return true if status == :unwritten || runner.needs_another_connection?
+        end
+      end
+      false
+    end
+
+    def thread(name, &)
+      Thread.new { guard(&) }.tap { |thread| thread.name = "knocker-#{name}" }
+    end
+
+    # Runs a thread's part again after whatever ended it, until the worker stops.
+    def guard
+      until @stopping.set?
+        begin
+          yield
+        rescue ClosedError
+          # A handler has closed the hooks, and its worker with them.
+          return
+        rescue FileReplacedError
+          # It is logged once, where it was noticed; the next round is on the file that is there then.
+          @stopping.wait_for(BEATEN_S)
+        rescue StandardError => e
+          tell_trouble(DriverErrors.translate(e) || e)
+          @stopping.wait_for(PAUSE_S)
+        end
+      end
+    end
+
+    def tell_trouble(error)
+      # A handler, here or elsewhere, that writes for long.
+      return @database.logger&.warn("the database is busy, trying again: #{error.message}") if error.is_a?(BusyError)
+
+      # Of the file or its disk: where this code was says nothing.
+      place = error.is_a?(Error) ? "" : " at #{error.backtrace&.first}"
+      @database.logger&.error("worker thread failed, starting it again: #{Refusals.line(error.message)}#{place}")
+    end
+
+    # A connection for handlers, and what runs them on it.
+    def with_attempts(keeper)
+      connection = @database.connect(database_class: HandlerDatabase)
+      through = Through.new(connection, @database, @database.generation)
+      transaction = HandlerTransaction.new(connection, @database)
+      yield AttemptRunner.new(transaction, Leases.new(@name, through), @endpoints, @database, @hooks,
+                              renew: -> { keeper.renew(connection) }, renew_after_ms: @lease_s * 1000 / EXTENSIONS)
+    ensure
+      transaction&.roll_back
+      @database.give_back(connection) if connection
+    end
+
+    # Results over a handler's connection. One on a file that is gone would be nowhere.
+    Through = Struct.new(:connection, :database, :generation) do
+      def call(function, *arguments)
+        database.refuse_former(generation)
+        connection.call(function, *arguments, database.now)
+      end
+
+      def rows(sql, parameters) = connection.rows(sql, parameters)
+    end
+    private_constant :Through
+
+    def tell_lost(event, lost)
+      report = AttemptReport.new(event, @hooks, @database.logger)
+      report.failed(LeaseLostError.new(lost.error), "its worker died or let go of it")
+      report.dead(lost.error) if lost.dead
+    end
+
+    def handle(keeper)
+      generation = @database.generation
+      with_attempts(keeper) do |runner|
+        until @stopping.set?
+          @database.refuse_former(generation)
+          # The connection may be what is broken; the next round has another one.
+          return unless work_once(keeper, runner)
+        end
+      end
+    end
+
+    # @return [Boolean] whether the connection is still good
+    def work_once(keeper, runner)
+      changed = @database.changed
+      # Looked at before the database is: a receipt that comes in between is not slept through.
+      seen = changed.changes
+      job = keeper.take(changed.waiting) { changed.notify }
+      if job.nil?
+        due_s = keeper.due_ms.nil? ? @poll_s : [keeper.due_ms / 1000.0, BEATEN_S].max
+        changed.wait(seen, [@poll_s, due_s].min)
+        return true
+      end
+      attempt(keeper, runner, job)
+    end
+
+    def attempt(keeper, runner, job)
+      started = Clock.monotonic
+      status = :unwritten
+      begin
+        status = runner.run(job)
+      ensure
+        keeper.finished(job, Clock.monotonic - started, written: status != :unwritten)
+      end
+      status != :unwritten && !runner.needs_another_connection?
+    end
+
+    def watch
+      changed = @database.changed
+      generation = @database.generation
+      connection = @database.connect
+      watch = FileWatch.new(connection, @database.log_path)
+      # What was committed between the last claim and the first look is no change to this watch.
+      changed.notify
+      until @stopping.set?
+        @database.refuse_former(generation)
+        # A worker whose threads are all busy has no use for news.
+        changed.notify if changed.wait_for_waiting(WATCH_S) && watch.wait(WATCH_S)
+      end
+    ensure
+      @database.give_back(connection) if connection
+    end
+
+    # Extends the leases several times in their length, and runs retention passes.
+    def keep(keeper)
+      next_pass = Clock.monotonic + RETAIN_S
+      pause_s = @lease_s.fdiv(EXTENSIONS)
+      until @stopping.wait_for(pause_s)
+        pause_s = extend(keeper)
+        next if Clock.monotonic < next_pass
+
+        @database.call("knocker_retain")
+        next_pass = Clock.monotonic + RETAIN_S
+      end
+    end
+
+    def extend(keeper)
+      keeper.extend
+      @lease_s.fdiv(EXTENSIONS)
+    rescue BusyError => e
+      @database.logger&.warn("leases not extended, trying again: #{e.message}")
+      [@lease_s.fdiv(EXTENSIONS), PAUSE_S].min
+    end
+  end
+end
