@@ -4,7 +4,7 @@ LIBRARY_NAME := $(if $(filter Darwin,$(shell uname -s)),libknocker.dylib,$(if $(
 # One release build, shared by every suite. The checkout's own folder unless the environment says otherwise.
 export CARGO_TARGET_DIR ?= $(CURDIR)/target
 LIBRARY := $(CARGO_TARGET_DIR)/release/$(LIBRARY_NAME)
-SUITES := test-setup test-rust test-oracles test-python test-oldest-sqlite test-node test-bun test-go test-ruby
+SUITES := test-setup test-rust test-oracles test-python test-oldest-sqlite test-node test-bun test-go test-ruby test-elixir
 # Where rustup puts cargo, also before a new shell looks there.
 export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 
@@ -20,7 +20,7 @@ demo: tools-demo ## Build, then tell the whole story on real signed requests
 build: tools-demo ## Build the loadable library into target/release
 	cargo build --release -p knocker-extension
 
-test: ## Run every suite: set-up, core, command, conformance, outside libraries, Python, Node, Bun, Go, Ruby
+test: ## Run every suite: set-up, core, command, conformance, outside libraries, Python, Node, Bun, Go, Ruby, Elixir
 	@release/conformance-table forget
 	@$(MAKE) --no-print-directory $(SUITES)
 	@release/conformance-table
@@ -63,6 +63,9 @@ test-go: tools-test build ## The Go package and its example
 test-ruby: tools-test build ## The Ruby package
 	KNOCKER_EXTENSION=$(LIBRARY) packages/ruby/run-tests
 
+test-elixir: tools-test build ## The Elixir package, on its native driver
+	KNOCKER_EXTENSION=$(LIBRARY) packages/elixir/run-tests
+
 bench: tools-test build ## Measure, as ratios against a baseline in the same run
 	cargo build --release -p knocker-bench
 	KNOCKER_EXTENSION=$(LIBRARY) $(CARGO_TARGET_DIR)/release/knocker-bench
@@ -71,7 +74,7 @@ bench: tools-test build ## Measure, as ratios against a baseline in the same run
 	-KNOCKER_EXTENSION=$(LIBRARY) packages/js/bun/run-bench
 	-KNOCKER_EXTENSION=$(LIBRARY) packages/go/run-bench
 
-lint: tools-test build ## Formats, lints and types: Rust, Python, JavaScript, TypeScript and Go
+lint: tools-test build ## Formats, lints and types: Rust, Python, JavaScript, TypeScript, Go and Elixir
 	cargo fmt --all --check
 	cargo clippy --all-targets -- -D warnings
 	cargo clippy -p knocker-extension -p knocker-recorder -- -D warnings
@@ -80,6 +83,7 @@ lint: tools-test build ## Formats, lints and types: Rust, Python, JavaScript, Ty
 	KNOCKER_EXTENSION=$(LIBRARY) packages/python/run-lint
 	KNOCKER_EXTENSION=$(LIBRARY) packages/js/run-lint
 	packages/go/run-lint
+	packages/elixir/run-lint
 
 contract: tools-test ## Write the contract of the core, and what each package has of it; lint checks both
 	cargo run -q -p knocker-contract
@@ -93,6 +97,7 @@ fmt: tools-test build ## Format all of it
 	KNOCKER_EXTENSION=$(LIBRARY) packages/python/run-lint --write
 	KNOCKER_EXTENSION=$(LIBRARY) packages/js/run-lint --write
 	packages/go/run-lint --write
+	packages/elixir/run-lint --write
 
 tools-demo:
 	@release/setup demo

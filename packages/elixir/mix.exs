@@ -14,9 +14,9 @@ defmodule Knocker.MixProject do
       compilers: Mix.compilers() ++ [:knocker_native],
       deps: [],
       # What is used where an application has it, and never needed.
-      xref: [exclude: [Exqlite.Sqlite3, Exqlite.Sqlite3NIF]]
+      xref: [exclude: [Exqlite.Sqlite3, Exqlite.Sqlite3NIF, JSON, Jason, :telemetry, Plug.Conn]]
     ]
   end
 
-  def application, do: [extra_applications: [:logger]]
+  def application, do: [mod: {Knocker.Application, []}, extra_applications: [:logger, :crypto]]
 end

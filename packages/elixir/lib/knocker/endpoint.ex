@@ -1,0 +1,231 @@
+defmodule Knocker.Endpoint do
+  @moduledoc """
+  A name in the URL, who may send there, and the handlers of what arrives. `Knocker.endpoint/2` names one, and `Knocker.endpoint/3` declares one.
+  """
+
+  alias Knocker.{Connection, Database, EndpointSettings, Errors, Handlers, Hooks, IngestFields, Judges, JSON, OwnLock, Options, Receipt, Verdict}
+  alias Knocker.{WebhookRequest, Writer}
+
+  @enforce_keys [:hooks, :name]
+  defstruct [:hooks, :name]
+
+  @typedoc "An endpoint of the hooks of that name."
+  @type t :: %__MODULE__{hooks: term(), name: String.t()}
+
+  @typedoc """
+  What an endpoint is declared with: its stored settings (`Knocker.EndpointSettings`), and what is never stored.
+
+  * `:secrets`: one, or a list of which each is tried, or a function of the `Knocker.WebhookRequest` that gives them, one a tenant for example. What it
+    gives may be none: the request is refused then. Where it fails nothing is stored, and the answer is 500.
+  * `:handler`: see `Knocker.Handler`.
+  """
+  @type settings :: keyword() | map()
+
+  # A judgement is made again where the settings have changed since.
+  @storing_tries 4
+
+  @doc false
+  def key(name), do: {:endpoint, name}
+
+  @doc false
+  # What this virtual machine knows of an endpoint that was declared here.
+  @spec known(Hooks.t(), String.t()) :: {:ok, map()} | {:error, Exception.t()}
+  def known(hooks, name) do
+    case :ets.lookup(hooks.table, key(name)) do
+      [{_key, known}] -> {:ok, known}
+      [] -> {:error, unknown(name)}
+    end
+  end
+
+  @doc false
+  @spec all(Hooks.t()) :: [{String.t(), map()}]
+  def all(hooks), do: hooks.table |> :ets.match({{:endpoint, :"$1"}, :"$2"}) |> Enum.map(&List.to_tuple/1) |> Enum.sort()
+
+  @doc false
+  @spec handled(Hooks.t()) :: [String.t()]
+  def handled(hooks), do: for({name, %{handlers: [_ | _]}} <- all(hooks), do: name)
+
+  @doc false
+  # Stores the settings, and keeps secrets and handlers for this virtual machine.
+  @spec declare(Hooks.t(), atom() | String.t(), settings()) :: {:ok, t()} | {:error, Exception.t()}
+  def declare(hooks, name, settings) do
+    with {:ok, name, own, settings} <- read(name, settings) do
+      config = settings |> EndpointSettings.to_map() |> whole() |> JSON.encode!()
+
+      with {:ok, _id} <- Database.call(hooks, "knocker_endpoint", [name, config]),
+           do: keep(hooks, name, Map.put(own, :config, config))
+    end
+  end
+
+  @doc false
+  # Takes the settings as they are stored.
+  @spec existing(Hooks.t(), atom() | String.t(), settings()) :: {:ok, t()} | {:error, Exception.t()}
+  def existing(hooks, name, settings) do
+    with {:ok, name, own, settings} <- read(name, settings) do
+      if settings == %{},
+        do: keep(hooks, name, Map.put(own, :config, nil)),
+        else: usage("existing_endpoint keeps the stored settings: change them with update_endpoint, or declare them with endpoint")
+    end
+  end
+
+  defp keep(hooks, name, known) do
+    with {:ok, limit} <- stored_limit(hooks, name) do
+      :ets.insert(hooks.table, {key(name), Map.put(known, :max_body_bytes, limit)})
+      {:ok, %__MODULE__{hooks: hooks.name, name: name}}
+    end
+  end
+
+  # What is left out gets its default, so that the code says all there is; an operator's switch alone outlives a deploy.
+  defp whole(settings) do
+    defaults = EndpointSettings.keys() |> Enum.reject(&(&1 == :enabled)) |> Map.new(&{Atom.to_string(&1), nil})
+
+    Map.merge(defaults, settings, fn
+      # The core keeps a part that is not named at all.
+      "backoff", nil, %{} = parts -> Map.merge(%{"base_s" => nil, "factor" => nil, "cap_s" => nil}, parts)
+      _key, nil, value -> value
+    end)
+  end
+
+  @doc false
+  # Stores the settings in another file that has come in the place of the one before.
+  @spec declare_again(Hooks.t(), Connection.t()) :: :ok | {:error, Exception.t()}
+  def declare_again(hooks, connection) do
+    hooks
+    |> all()
+    |> Enum.filter(fn {_name, known} -> known.config end)
+    |> Enum.reduce_while(:ok, fn {name, known}, :ok ->
+      case Connection.call(connection, "knocker_endpoint", [name, known.config, Options.now(hooks.options)]) do
+        {:ok, _id} -> {:cont, :ok}
+        failed -> {:halt, failed}
+      end
+    end)
+  end
+
+  defp read(name, settings) when is_atom(name) and name not in [nil, true, false], do: read(Atom.to_string(name), settings)
+
+  defp read(name, settings) when is_binary(name) and (is_list(settings) or is_map(settings)) do
+    {own, settings} = settings |> Map.new() |> Map.split([:secrets, :handler])
+
+    with {:ok, secrets} <- secrets_of(name, own[:secrets]),
+         {:ok, handlers} <- Handlers.of(own[:handler]) do
+      {:ok, name, %{secrets: secrets, handlers: handlers}, settings}
+    end
+  end
+
+  defp read(name, _settings), do: usage("an endpoint has a name and a list of settings: #{inspect(name)}")
+
+  # A function, because states and tables are printed and functions are not.
+  defp secrets_of(_name, find) when is_function(find, 1), do: {:ok, find}
+
+  defp secrets_of(name, given) do
+    secrets = List.wrap(given)
+
+    cond do
+      not Enum.all?(secrets, &is_binary/1) -> usage("endpoint #{name}: secrets: is a text, a list of texts, or a function of the request")
+      Enum.any?(secrets, &(String.trim(&1) == "")) -> usage("endpoint #{name}: a secret is empty: is the environment variable set?")
+      true -> {:ok, fn _request -> secrets end}
+    end
+  end
+
+  @doc false
+  @spec limit(Hooks.t(), String.t()) :: {:ok, non_neg_integer()} | {:error, Exception.t()}
+  def limit(hooks, name), do: with({:ok, known} <- known(hooks, name), do: {:ok, known.max_body_bytes})
+
+  @doc false
+  # The size limit as it is stored now: another process or an operator may have changed it.
+  @spec stored_limit(Hooks.t(), String.t()) :: {:ok, non_neg_integer()} | {:error, Exception.t()}
+  def stored_limit(hooks, name) do
+    case Database.rows(hooks, "SELECT max_body_bytes FROM knocker_endpoints WHERE name = ?", [name]) do
+      {:ok, [[limit]]} ->
+        with {:ok, known} <- known(hooks, name), do: :ets.insert(hooks.table, {key(name), %{known | max_body_bytes: limit}})
+        {:ok, limit}
+
+      {:ok, []} ->
+        {:error, unknown(name)}
+
+      failed ->
+        failed
+    end
+  end
+
+  @doc false
+  @spec receive(t(), WebhookRequest.t()) :: {:ok, Receipt.t()} | {:error, Exception.t()}
+  def receive(%{hooks: hooks, name: name}, request) do
+    with {:ok, hooks} <- Hooks.fetch(hooks),
+         {:ok, known} <- known(hooks, name),
+         {:ok, secrets} <- find_secrets(known, request) do
+      store(hooks, name, "knocker_judge", WebhookRequest.head(request), request.body, [secrets])
+    end
+  end
+
+  @doc false
+  @spec ingest(t(), keyword() | map(), binary()) :: {:ok, Receipt.t()} | {:error, Exception.t()}
+  def ingest(%{hooks: hooks, name: name}, fields, body) do
+    with {:ok, hooks} <- Hooks.fetch(hooks), do: store(hooks, name, "knocker_attest", fields |> IngestFields.to_map() |> JSON.encode!(), body, [])
+  end
+
+  # It is judged outside of any transaction, and what was found stored in the writer's.
+  defp store(hooks, name, function, head, body, more, tries \\ @storing_tries) do
+    with :ok <- OwnLock.refuse(hooks),
+         arguments = [name, head, {:blob, body} | more] ++ [Options.now(hooks.options)],
+         {:ok, judgement} <- Judges.judge(hooks, byte_size(head) + byte_size(body), function, arguments),
+         {:ok, stored} <- Writer.call(hooks, "knocker_store", [name, {:blob, judgement}], byte_size(judgement)) do
+      {:ok, stored |> JSON.decode!() |> Receipt.from_json()}
+    else
+      {:error, %{code: "stale_judgement"}} when tries > 1 -> store(hooks, name, function, head, body, more, tries - 1)
+      failed -> failed
+    end
+  end
+
+  defp find_secrets(known, request) do
+    case known.secrets.(request) do
+      nil -> {:ok, "[]"}
+      found -> {:ok, found |> List.wrap() |> JSON.encode!()}
+    end
+  end
+
+  @doc false
+  @spec verify(t(), WebhookRequest.t()) :: {:ok, Verdict.t()} | {:error, Exception.t()}
+  def verify(%{hooks: hooks, name: name}, request) do
+    with {:ok, hooks} <- Hooks.fetch(hooks),
+         {:ok, known} <- known(hooks, name),
+         {:ok, secrets} <- find_secrets(known, request),
+         {:ok, provider, options} <- provider_of(hooks, name),
+         head = WebhookRequest.head(request),
+         arguments = [provider, options, head, {:blob, request.body}, secrets, Options.now(hooks.options)],
+         {:ok, verdict} <- Judges.judge(hooks, byte_size(head) + byte_size(request.body), "knocker_verify", arguments) do
+      {:ok, verdict |> JSON.decode!() |> Verdict.from_json()}
+    end
+  end
+
+  @doc false
+  @spec sign(t(), WebhookRequest.t(), String.t()) :: {:ok, WebhookRequest.t()} | {:error, Exception.t()}
+  def sign(%{hooks: hooks, name: name}, request, secret) do
+    with {:ok, hooks} <- Hooks.fetch(hooks),
+         {:ok, provider, options} <- provider_of(hooks, name),
+         do: sign_as(hooks, provider, options, request, secret)
+  end
+
+  @doc false
+  @spec sign_as(Hooks.t(), String.t(), String.t() | nil, WebhookRequest.t(), String.t()) :: {:ok, WebhookRequest.t()} | {:error, Exception.t()}
+  def sign_as(hooks, provider, options, request, secret) do
+    arguments = [provider, options, WebhookRequest.head(request), {:blob, request.body}, secret, Options.now(hooks.options)]
+
+    with {:ok, signed} <- Database.run(hooks, &Connection.call(&1, "knocker_sign", arguments)),
+         do: {:ok, WebhookRequest.signed(request, JSON.decode!(signed))}
+  end
+
+  defp provider_of(hooks, name) do
+    case Database.rows(hooks, "SELECT provider, options FROM knocker_endpoints WHERE name = ?", [name]) do
+      {:ok, [[provider, options]]} when provider != nil -> {:ok, provider, options}
+      {:ok, [_without_provider]} -> usage("endpoint #{name} has no provider")
+      {:ok, []} -> {:error, unknown(name)}
+      failed -> failed
+    end
+  end
+
+  @doc false
+  def unknown(name), do: Errors.new("unknown_endpoint", "there is no endpoint #{name}")
+
+  defp usage(message), do: {:error, Errors.new("usage", message)}
+end

@@ -1,0 +1,43 @@
+defmodule Knocker.Event do
+  @moduledoc """
+  What a handler gets: one occurrence, with the delivery that it is handled from.
+
+  * `:key`: the identity of the occurrence, the same however often it is delivered and unique for the endpoint; nil where it has none. With `:endpoint` it
+    is what to give to others as an idempotency key (`:id` where the key is nil).
+  * `:body`: the raw body, or the event's own item of a batch
+  * `:attempt`: counts from 1
+  * `:delivery`: the HTTP request that brought the body; headers that carry credentials are redacted
+  """
+
+  alias Knocker.EventDelivery
+
+  @enforce_keys [:id, :endpoint, :type, :key, :body, :attempt, :max_attempts, :received_at, :delivery]
+  defstruct @enforce_keys
+
+  @type t :: %__MODULE__{
+          id: pos_integer(),
+          endpoint: String.t(),
+          type: String.t() | nil,
+          key: String.t() | nil,
+          body: binary(),
+          attempt: pos_integer(),
+          max_attempts: pos_integer(),
+          received_at: DateTime.t(),
+          delivery: EventDelivery.t()
+        }
+
+  @doc """
+  The body, decoded as JSON.
+
+      iex> Knocker.Event.json!(%{body: ~s({"id": "evt_1", "paid": true})})
+      %{"id" => "evt_1", "paid" => true}
+  """
+  @spec json!(t() | %{body: binary()}) :: term()
+  def json!(%{body: body}), do: Knocker.JSON.decode!(body)
+
+  defimpl Inspect do
+    # What customers wrote belongs in no log.
+    def inspect(event, _options),
+      do: "#Knocker.Event<#{event.id} #{event.endpoint} #{Kernel.inspect(event.type)}, attempt #{event.attempt} of #{event.max_attempts}>"
+  end
+end

@@ -1,0 +1,65 @@
+defmodule Knocker.HeldLeases do
+  @moduledoc false
+  # The jobs that one worker holds, in a table of its own: the processes that run handlers extend them too, where they keep the write lock.
+
+  alias Knocker.{LeaseCalls, Options}
+
+  defstruct [:hooks, :worker, :lease_s, :table]
+
+  # For an extension that was on its way when a job was given up.
+  @given_up_margin_ms 1_000
+
+  def new(hooks, worker, lease_s), do: %__MODULE__{hooks: hooks, worker: worker, lease_s: lease_s, table: :ets.new(__MODULE__, [:public])}
+
+  @doc "The ids of the jobs held."
+  def ids(held), do: for([id] <- :ets.match(held.table, {{:held, :"$1"}, :_}), do: id)
+
+  def hold(held, job), do: :ets.insert(held.table, {{:held, job.id}, false})
+
+  def let_go(held, job_id), do: :ets.delete(held.table, {:held, job_id})
+
+  def forget_all(held), do: :ets.delete_all_objects(held.table)
+
+  @doc "The verdict on that attempt could not be written: it is not taken again before its lease has run out and counts as an attempt."
+  def give_up(held, job) do
+    let_go(held, job.id)
+    :ets.insert(held.table, {{:given_up, job.id}, job.event.attempt, now_ms() + held.lease_s * 1_000 + @given_up_margin_ms})
+  end
+
+  @doc "Whether this is the very attempt that was given up, and not the one after its lease has run out."
+  def given_up?(held, job) do
+    case :ets.lookup(held.table, {:given_up, job.id}) do
+      [{_key, attempt, until}] ->
+        same = attempt == job.event.attempt and now_ms() < until
+        unless same, do: :ets.delete(held.table, {:given_up, job.id})
+        same
+
+      [] ->
+        false
+    end
+  end
+
+  @doc "Extends every lease held, over a connection that has the write lock. `lost` is called with the id of a job that somebody else has taken."
+  def renew(held, connection, lost) do
+    Enum.reduce_while(ids(held), :ok, fn id, :ok ->
+      case LeaseCalls.extend(connection, held.worker, id, held.lease_s, Options.now(held.hooks.options)) do
+        {:ok, _until} ->
+          {:cont, :ok}
+
+        {:error, %{code: "lease_lost"}} ->
+          # One that was finished meanwhile is not lost, and one is told of once.
+          if :ets.match_object(held.table, {{:held, id}, false}) != [] do
+            :ets.update_element(held.table, {:held, id}, {2, true})
+            lost.(id)
+          end
+
+          {:cont, :ok}
+
+        failed ->
+          {:halt, failed}
+      end
+    end)
+  end
+
+  defp now_ms, do: System.monotonic_time(:millisecond)
+end

@@ -1,0 +1,87 @@
+defmodule Knocker.Hooks do
+  @moduledoc false
+  # The webhooks of one SQLite file in one virtual machine: a supervisor with a process for each thing that only one may do at a time. What all of them
+  # and every caller need to know stands in the registry, under the name of the hooks.
+
+  use Supervisor
+
+  alias Knocker.{Checkpoints, Database, Declarations, Errors, Judges, Options, Writer}
+
+  @enforce_keys [:name, :options, :table, :numbers]
+  defstruct [:name, :options, :table, :numbers]
+
+  @typedoc "Settings, a table of what is known of file and endpoints, and numbers that change often (see `Knocker.Hooks.number/2`)."
+  @type t :: %__MODULE__{name: term(), options: Options.t(), table: :ets.table(), numbers: :atomics.atomics_ref()}
+
+  @numbers [:generation, :distrusted, :waiting_calls, :waiting_bytes, :written, :closing]
+
+  @doc "A function that gives the options, so that no report of a supervisor prints the secrets among them."
+  @spec start_link((() -> keyword())) :: {:ok, pid()} | {:error, term()}
+  def start_link(options) when is_function(options, 0) do
+    {own, given} = Keyword.split(options.(), [:name, :endpoints])
+    name = Keyword.get(own, :name, Knocker)
+
+    with {:ok, read} <- Options.read(given) do
+      hooks = %__MODULE__{name: name, options: read, table: nil, numbers: :atomics.new(length(@numbers), signed: true)}
+      endpoints = Keyword.get(own, :endpoints, [])
+
+      case Supervisor.start_link(__MODULE__, {hooks, fn -> endpoints end}, name: {:via, Registry, {Knocker.Registry, name, hooks}}) do
+        {:error, {:shutdown, {:failed_to_start_child, _child, error}}} -> {:error, error}
+        other -> other
+      end
+    end
+  end
+
+  @impl true
+  def init({hooks, endpoints}) do
+    # It belongs to this process, and outlives those that it supervises.
+    hooks = %{hooks | table: :ets.new(__MODULE__, [:public, read_concurrency: true])}
+    Registry.update_value(Knocker.Registry, hooks.name, fn _without_table -> hooks end)
+    # Those behind one that ends hold what it gave them.
+    Supervisor.init(
+      [{Database, hooks}, {Checkpoints, hooks}, {Judges, hooks}, {Writer, hooks}, {Declarations, {hooks, endpoints}}],
+      strategy: :rest_for_one
+    )
+  end
+
+  @doc "The hooks of a name."
+  @spec fetch(term()) :: {:ok, t()} | {:error, Exception.t()}
+  def fetch(%__MODULE__{} = hooks), do: {:ok, hooks}
+
+  def fetch(name) do
+    case Registry.lookup(Knocker.Registry, name) do
+      [{_pid, %__MODULE__{table: table} = hooks}] when table != nil -> {:ok, hooks}
+      _none -> closed(name)
+    end
+  end
+
+  @spec closed(term()) :: {:error, Exception.t()}
+  def closed(name), do: {:error, Errors.new("closed", "the hooks #{inspect(name)} are closed, or were never started")}
+
+  @doc "How to call one of the processes of these hooks."
+  @spec process(t(), module()) :: GenServer.name()
+  def process(hooks, module), do: {:via, Registry, {Knocker.Registry, {hooks.name, module}}}
+
+  @doc "A call to one of these processes, which end when the hooks are closed."
+  @spec call(t(), module(), term()) :: term() | {:error, Exception.t()}
+  def call(hooks, module, message) do
+    GenServer.call(process(hooks, module), message, :infinity)
+  catch
+    :exit, _reason -> closed(hooks.name)
+  end
+
+  for {name, index} <- Enum.with_index(@numbers, 1) do
+    defp index(unquote(name)), do: unquote(index)
+  end
+
+  @doc "One of the numbers: #{inspect(@numbers)}."
+  @spec number(t(), atom()) :: integer()
+  def number(hooks, name), do: :atomics.get(hooks.numbers, index(name))
+
+  @spec put_number(t(), atom(), integer()) :: :ok
+  def put_number(hooks, name, value), do: :atomics.put(hooks.numbers, index(name), value)
+
+  @doc "Adds to a number, and gives the sum."
+  @spec add_number(t(), atom(), integer()) :: integer()
+  def add_number(hooks, name, value), do: :atomics.add_get(hooks.numbers, index(name), value)
+end

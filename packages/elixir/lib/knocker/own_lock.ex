@@ -1,0 +1,25 @@
+defmodule Knocker.OwnLock do
+  @moduledoc false
+  # A handler that has the write lock would wait for itself in a call that writes on another connection.
+
+  alias Knocker.{Errors, Hooks, Transaction}
+
+  @doc "Says in the process of a handler which attempt it is of."
+  @spec enter(Hooks.t(), Transaction.t()) :: term()
+  def enter(hooks, tx), do: Process.put(__MODULE__, {hooks.name, tx})
+
+  @doc "An error in the process of a handler that has begun its transaction."
+  @spec refuse(Hooks.t()) :: :ok | {:error, Exception.t()}
+  def refuse(hooks) do
+    with {name, tx} when name == hooks.name <- Process.get(__MODULE__),
+         true <- Transaction.begun?(tx) do
+      {:error,
+       Errors.new(
+         "usage",
+         "this handler has held the write lock since its first use of tx, and the call would wait for it in vain: call before that, or write through tx"
+       )}
+    else
+      _none -> :ok
+    end
+  end
+end

@@ -1,0 +1,62 @@
+defmodule Knocker.WebhookRequest do
+  @moduledoc """
+  One HTTP request as it was received.
+
+  URL and headers are text in UTF-8. What stands in the head of a request as bytes beyond ASCII is characters of Latin-1, as `Knocker.Plug` reads it.
+  """
+
+  alias Knocker.JSON
+
+  defstruct method: "POST", url: nil, headers: [], body: "", truncated: false
+
+  @typedoc """
+  * `:url`: the one the provider called, absolute where the provider signs it, byte for byte
+  * `:headers`: pairs, of which a name may be in several, or a map
+  * `:truncated`: reading stopped at the endpoint's size limit, so that `:body` is only the beginning
+  """
+  @type t :: %__MODULE__{
+          method: String.t(),
+          url: String.t() | nil,
+          headers: [{String.t(), String.t()}] | %{optional(String.t()) => String.t() | [String.t()]},
+          body: binary(),
+          truncated: boolean()
+        }
+
+  @doc false
+  # The request argument of the SQL functions.
+  @spec head(t()) :: String.t()
+  def head(request) do
+    %{"method" => request.method, "headers" => headers(request.headers)}
+    |> put("url", request.url)
+    |> put("truncated", request.truncated || nil)
+    |> JSON.encode!()
+  end
+
+  defp headers(pairs) when is_list(pairs), do: Enum.map(pairs, fn {name, value} -> [name, value] end)
+  defp headers(map), do: map
+
+  defp put(head, _key, nil), do: head
+  defp put(head, key, value), do: Map.put(head, key, value)
+
+  @doc false
+  # With what a provider adds to it.
+  @spec signed(t(), map()) :: t()
+  def signed(request, %{"headers" => added} = signed) do
+    names = MapSet.new(added, fn {name, _value} -> String.downcase(name) end)
+    kept = Enum.reject(request.headers, fn {name, _value} -> String.downcase(name) in names end)
+    %{request | headers: kept ++ Enum.to_list(added), url: signed["url"] || request.url, body: signed["body"] || request.body}
+  end
+
+  @doc false
+  # Reads what stands in the head of a request as HTTP means it: each byte is a character, whatever else it might be.
+  @spec latin(binary()) :: String.t()
+  def latin(text), do: if(ascii?(text), do: text, else: :unicode.characters_to_binary(text, :latin1))
+
+  defp ascii?(<<byte, rest::binary>>) when byte < 0x80, do: ascii?(rest)
+  defp ascii?(rest), do: rest == ""
+
+  defimpl Inspect do
+    # Neither credentials nor what customers wrote belong in a log.
+    def inspect(request, _options), do: "#Knocker.WebhookRequest<#{request.method} #{byte_size(request.body)} bytes>"
+  end
+end

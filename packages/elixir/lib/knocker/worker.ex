@@ -1,0 +1,571 @@
+defmodule Knocker.Worker do
+  @moduledoc """
+  Claims due events and runs their handlers, each in a process of its own.
+
+      children = [
+        {Knocker, name: MyApp.Hooks, database: "app.db", endpoints: [...]},
+        {Knocker.Worker, hooks: MyApp.Hooks, concurrency: 2}
+      ]
+
+  Any number of workers, in any number of processes, share a file. A worker wakes at once for a receipt of its own virtual machine, and within a few
+  milliseconds for another one's. What fails while it works is logged and tried again; it outlives a restart of its hooks.
+
+  * `:hooks`: the name of the hooks; required
+  * `:concurrency`: how many handlers run at once, each with a connection of its own; 1 by default
+  * `:lease_s`: how long a job is the worker's before others may take it, extended while its handlers run; 60 by default
+  * `:poll_ms`: how long it sleeps at most where nobody wakes it; 1000 by default
+  * `:shutdown_ms`: how long its supervisor waits for it; 30 000 by default. When it is stopped, it lets running handlers finish and gives back the other
+    jobs, uncounted. Handlers that need longer are killed a second before the end: a failed attempt, tried again after the backoff.
+  * `:id`: of the child, where a supervisor has several
+
+  A worker takes the endpoints that have handlers, as they are when it claims.
+  """
+
+  use GenServer
+
+  alias Knocker.{Attempt, AttemptReport, Attempted, ChangeNews, Checkpoints, Connection, Endpoint, Errors, HeldLeases, Hooks, LeaseCalls}
+  alias Knocker.{LostAttempts, Options, Watch, WorkerConnection}
+
+  require Logger
+
+  # After an error of the database itself, and while the hooks are not there.
+  @pause_ms 1_000
+  @no_hooks_pause_ms 50
+  # A claim that found nothing although something was due: another worker was faster.
+  @least_look_ms 5
+  # How often a lease is extended in its length.
+  @extensions 3
+  # Retention passes have intervals of their own; this is how often one may turn out to be due.
+  @retain_ms 60_000
+  # How much work is claimed ahead: enough to share a commit among quick handlers, too little to keep jobs from other processes.
+  @ahead_ms 50
+  @most_ahead 32
+  @most_concurrency 1_000
+  @longest_lease_s 24 * 3600
+  # Before the supervisor loses its patience.
+  @kill_margin_ms 1_000
+
+  defstruct [
+    :name,
+    :options,
+    :hooks,
+    :monitor,
+    :held,
+    :claims,
+    :extends,
+    :watch,
+    :claiming,
+    :extending,
+    :timer,
+    :retain_at,
+    :drain,
+    :due,
+    ready: :queue.new(),
+    runners: %{},
+    usual_ms: 1_000.0,
+    news: true,
+    paused: false,
+    looking: true
+  ]
+
+  @doc false
+  def child_spec(options) do
+    %{
+      id: Keyword.get(options, :id, {__MODULE__, options[:hooks]}),
+      start: {__MODULE__, :start_link, [options]},
+      # One that ends by itself was closed with its hooks.
+      restart: :transient,
+      shutdown: Keyword.get(options, :shutdown_ms, 30_000)
+    }
+  end
+
+  @doc "Starts a worker, as its supervisor does."
+  @spec start_link(keyword()) :: GenServer.on_start()
+  def start_link(options) do
+    with {:ok, read} <- read(options), do: GenServer.start_link(__MODULE__, {read, nil})
+  end
+
+  @doc false
+  # Handles all that is due now and gives the attempts in order.
+  @spec drain(term(), pos_integer(), keyword()) :: {:ok, [Attempted.t()]} | {:error, Exception.t()}
+  def drain(hooks, limit, options) do
+    with {:ok, _hooks} <- Hooks.fetch(hooks),
+         {:ok, read} <- read(Keyword.put(options, :hooks, hooks)) do
+      {:ok, pid} = GenServer.start(__MODULE__, {read, %{caller: self(), limit: limit, done: [], result: nil}})
+      reference = Process.monitor(pid)
+
+      receive do
+        {:drained, ^pid, result} ->
+          Process.demonitor(reference, [:flush])
+          result
+
+        {:DOWN, ^reference, :process, _pid, reason} ->
+          {:error, Errors.new("closed", "the worker ended: #{inspect(reason)}")}
+      end
+    end
+  end
+
+  @defaults [concurrency: 1, lease_s: 60, poll_ms: 1_000, shutdown_ms: 30_000]
+
+  defp read(options) do
+    read = Keyword.merge(@defaults, options)
+
+    cond do
+      not Keyword.has_key?(read, :hooks) -> usage("Knocker.Worker needs hooks:, the name of its hooks")
+      unknown = Enum.find(Keyword.keys(read), &(&1 not in [:hooks, :id | Keyword.keys(@defaults)])) -> usage("there is no option #{inspect(unknown)}")
+      read[:concurrency] not in 1..@most_concurrency -> usage("concurrency: is 1 to #{@most_concurrency}")
+      read[:lease_s] not in 1..@longest_lease_s -> usage("lease_s: is a number of whole seconds up to a day")
+      not positive?(read[:poll_ms]) -> usage("poll_ms: is a number of milliseconds")
+      not positive?(read[:shutdown_ms]) -> usage("shutdown_ms: is a number of milliseconds")
+      true -> {:ok, Map.new(read)}
+    end
+  end
+
+  defp positive?(value), do: is_integer(value) and value > 0
+  defp usage(message), do: {:error, Errors.new("usage", message)}
+
+  @doc false
+  # Ends the workers of these hooks as a supervisor does, and waits for them.
+  @spec stop_all(Hooks.t()) :: :ok
+  def stop_all(hooks) do
+    workers = for {pid, __MODULE__} <- Registry.lookup(Knocker.News, hooks.name), do: {pid, Process.monitor(pid)}
+    for {pid, _reference} <- workers, do: send(pid, :close)
+
+    for {_pid, reference} <- workers do
+      receive do
+        {:DOWN, ^reference, :process, _pid, _reason} -> :ok
+      end
+    end
+
+    :ok
+  end
+
+  @impl true
+  def init({options, drain}) do
+    Process.flag(:trap_exit, true)
+    state = %__MODULE__{name: worker_name(), options: options, drain: drain}
+    if drain, do: Process.monitor(drain.caller)
+    Registry.register(Knocker.News, name_of(options.hooks), __MODULE__)
+    {:ok, state, {:continue, :start}}
+  end
+
+  defp name_of(%Hooks{name: name}), do: name
+  defp name_of(name), do: name
+
+  defp worker_name do
+    {:ok, host} = :inet.gethostname()
+    random = 4 |> :crypto.strong_rand_bytes() |> Base.encode16(case: :lower)
+    "#{String.slice(to_string(host), 0, 200)}:#{System.pid()}:#{random}"
+  end
+
+  @impl true
+  def handle_continue(:start, state), do: {:noreply, state |> start() |> go_on()}
+
+  # Everything that depends on the hooks.
+  defp start(state) do
+    case Registry.lookup(Knocker.Registry, state.options.hooks) do
+      [{pid, %Hooks{table: table} = hooks}] when table != nil ->
+        {:ok, claims} = WorkerConnection.start_link(hooks)
+        {:ok, extends} = WorkerConnection.start_link(hooks)
+        held = HeldLeases.new(hooks, state.name, state.options.lease_s)
+        state = %{state | hooks: hooks, monitor: Process.monitor(pid), held: held, claims: claims, extends: extends}
+        if state.drain, do: state, else: start_minding(state)
+
+      _none ->
+        Process.send_after(self(), :start, @no_hooks_pause_ms)
+        state
+    end
+  end
+
+  defp start_minding(state) do
+    Logger.info("worker #{state.name} started, #{state.options.concurrency} at once")
+    Process.send_after(self(), :extend, div(state.options.lease_s * 1_000, @extensions))
+    %{state | watch: Watch.start_link(state.hooks), retain_at: now_ms() + @retain_ms}
+  end
+
+  @impl true
+  def handle_info(:start, state), do: {:noreply, state |> start() |> go_on()}
+
+  def handle_info(:knocker_changed, state) do
+    forget_news()
+    {:noreply, go_on(%{state | news: true})}
+  end
+
+  def handle_info(:look, state), do: {:noreply, go_on(%{state | news: true, timer: nil})}
+
+  def handle_info(:goes_on, state), do: {:noreply, go_on(%{state | news: true, paused: false})}
+
+  def handle_info(:watch, state) do
+    if state.hooks && state.watch == nil, do: {:noreply, %{state | watch: Watch.start_link(state.hooks), looking: true}}, else: {:noreply, state}
+  end
+
+  def handle_info(:extend, %{hooks: nil} = state), do: {:noreply, state}
+
+  def handle_info(:extend, state) do
+    Process.send_after(self(), :extend, div(state.options.lease_s * 1_000, @extensions))
+    {:noreply, extend(state)}
+  end
+
+  def handle_info({reference, result}, %{claiming: reference} = state) when is_reference(reference),
+    do: {:noreply, claimed(%{state | claiming: nil}, result)}
+
+  def handle_info({reference, result}, %{extending: reference} = state) when is_reference(reference) do
+    with {:error, error} <- result, do: warn(state, error)
+    {:noreply, %{state | extending: nil}}
+  end
+
+  def handle_info({:lost, job_id}, state) do
+    Logger.warning("a lease is lost: another worker or an operator has taken the job #{job_id}")
+    {:noreply, state}
+  end
+
+  def handle_info({:attempted, pid, job, status, error, took_ms}, state) do
+    if state.hooks && Map.has_key?(state.runners, pid),
+      do: {:noreply, state |> attempted(pid, job, status, error, took_ms) |> go_on()},
+      else: {:noreply, state}
+  end
+
+  def handle_info({:unstarted, pid, job, error}, state) do
+    state = %{state | runners: Map.put(state.runners, pid, nil), ready: :queue.in_r(job, state.ready)}
+    {:noreply, failed(state, error)}
+  end
+
+  def handle_info(:close, state), do: {:stop, :normal, state}
+
+  # The hooks are gone. Their supervisor may bring them back.
+  def handle_info({:DOWN, monitor, :process, _pid, _reason}, %{monitor: monitor} = state) do
+    if state.drain, do: {:stop, :normal, state}, else: {:noreply, state |> leave_hooks() |> start()}
+  end
+
+  # Who asked for a drain does not wait any more.
+  def handle_info({:DOWN, _monitor, :process, _pid, _reason}, state), do: {:stop, :normal, state}
+
+  def handle_info({:EXIT, pid, reason}, state), do: {:noreply, ended(state, pid, reason)}
+  def handle_info(_stray, state), do: {:noreply, state}
+
+  defp forget_news do
+    receive do
+      :knocker_changed -> forget_news()
+    after
+      0 -> :ok
+    end
+  end
+
+  # Hands out what is ready, and claims more where somebody waits for it.
+  defp go_on(%{hooks: nil} = state), do: state
+
+  defp go_on(state) do
+    cond do
+      # A drain takes no more than its limit.
+      full?(state) and not :queue.is_empty(state.ready) ->
+        drained(state, usage("more is due after #{state.drain.limit} attempts: do handlers keep making work for themselves?"))
+
+      full?(state) ->
+        claim_more(state)
+
+      true ->
+        state |> hand_out() |> claim_more()
+    end
+  end
+
+  defp full?(%{drain: nil}), do: false
+  defp full?(%{drain: drain}), do: length(drain.done) >= drain.limit
+
+  defp claim_more(state) do
+    if state.news and state.claiming == nil and free(state) > 0 and not state.paused, do: claim(state), else: state
+  end
+
+  defp free(state), do: state.options.concurrency - Enum.count(state.runners, fn {_pid, job} -> job end)
+
+  defp hand_out(state) do
+    with true <- free(state) > 0 and not state.paused,
+         {{:value, job}, rest} <- :queue.out(state.ready) do
+      {pid, state} = idle_runner(state)
+      Attempt.run(pid, job)
+      hand_out(%{state | ready: rest, runners: Map.put(state.runners, pid, job)})
+    else
+      _nothing -> look(state)
+    end
+  end
+
+  # Watching costs, and is of no use while everybody is busy.
+  defp look(%{watch: nil} = state), do: state
+
+  defp look(state) do
+    wanted = free(state) > 0
+    if wanted != state.looking, do: Watch.look(state.watch, wanted)
+    %{state | looking: wanted}
+  end
+
+  defp idle_runner(state) do
+    case Enum.find(state.runners, fn {_pid, job} -> job == nil end) do
+      {pid, nil} -> {pid, state}
+      nil -> start_runner(state)
+    end
+  end
+
+  defp start_runner(%{held: held} = state) do
+    worker = self()
+
+    {:ok, pid} =
+      Attempt.start_link(%{
+        hooks: state.hooks,
+        worker: state.name,
+        lease_ms: state.options.lease_s * 1_000,
+        renew: fn connection -> HeldLeases.renew(held, connection, &send(worker, {:lost, &1})) end
+      })
+
+    {pid, state}
+  end
+
+  defp claim(state) do
+    state = cancel_timer(state)
+    reference = make_ref()
+    wanted = free(state)
+    ahead = min(@most_ahead, trunc(@ahead_ms * wanted / state.usual_ms))
+    %{hooks: hooks, name: name, held: held} = state
+    lease_s = state.options.lease_s
+    WorkerConnection.run(state.claims, reference, &claim_on(&1, hooks, name, wanted + ahead, lease_s, held))
+    %{state | claiming: reference, news: false}
+  end
+
+  # Gives when the next job is due, the jobs, and the attempts that turned out to be lost.
+  defp claim_on(connection, hooks, name, limit, lease_s, held) do
+    endpoints = Endpoint.handled(hooks)
+    now = Options.now(hooks.options)
+
+    # A look takes no lock; a claim would wait for whoever writes, for nothing.
+    case if(endpoints == [], do: {:ok, nil}, else: LeaseCalls.next_due(connection, name, endpoints, now)) do
+      {:ok, 0} ->
+        with :ok <- Checkpoints.require_sound(hooks, connection),
+             {:ok, {claimed, lost}} <- Connection.in_transaction(connection, fn -> claim_in(connection, name, limit, lease_s, endpoints, now) end),
+             {:ok, jobs} <- if(claimed > 0, do: LeaseCalls.jobs(connection, name, HeldLeases.ids(held)), else: {:ok, []}),
+             {:ok, lost} <- LostAttempts.with_events(connection, lost) do
+          if claimed > 0 or lost != [], do: Checkpoints.committed(hooks, connection, claimed + length(lost), 0)
+          {:ok, 0, jobs, lost}
+        end
+
+      {:ok, due} ->
+        {:ok, due, [], []}
+
+      failed ->
+        failed
+    end
+  end
+
+  defp claim_in(connection, name, limit, lease_s, endpoints, now) do
+    with {:ok, last} <- LostAttempts.last(connection),
+         {:ok, claimed} <- LeaseCalls.claim(connection, name, limit, lease_s, endpoints, now),
+         {:ok, lost} <- LostAttempts.since(connection, last),
+         do: {:ok, {claimed, lost}}
+  end
+
+  defp claimed(state, {:ok, due, jobs, lost}) do
+    for {event, error, dead} <- lost do
+      AttemptReport.failed(state.hooks, event, Errors.new("lease_lost", error), "lost")
+      if dead, do: AttemptReport.dead(state.hooks, event, error)
+    end
+
+    jobs = Enum.reject(jobs, &HeldLeases.given_up?(state.held, &1))
+    for job <- jobs, do: HeldLeases.hold(state.held, job)
+    state = %{state | due: due, ready: Enum.reduce(jobs, state.ready, &:queue.in(&1, &2))}
+    if jobs == [], do: nothing_claimed(state), else: go_on(state)
+  end
+
+  defp claimed(state, {:error, error}), do: failed(state, error)
+
+  defp nothing_claimed(%{drain: nil, news: true} = state), do: go_on(state)
+  defp nothing_claimed(%{drain: nil} = state), do: set_timer(look(state))
+  defp nothing_claimed(state), do: if(free(state) > 0 and :queue.is_empty(state.ready), do: drained(state, {:ok, done(state)}), else: state)
+
+  defp set_timer(state) do
+    poll = state.options.poll_ms
+    wait = if state.due, do: state.due |> max(@least_look_ms) |> min(poll), else: poll
+    %{cancel_timer(state) | timer: Process.send_after(self(), :look, wait)}
+  end
+
+  defp cancel_timer(%{timer: nil} = state), do: state
+
+  defp cancel_timer(state) do
+    Process.cancel_timer(state.timer)
+    %{state | timer: nil}
+  end
+
+  defp failed(%{drain: nil} = state, error) do
+    pause = if error.code == "file_replaced", do: @least_look_ms, else: @pause_ms
+    # It is logged once, where it was noticed; the next round is on the file that is there then.
+    state = if error.code == "file_replaced", do: forget_jobs(state), else: warn(state, error)
+    Process.send_after(self(), :goes_on, pause)
+    %{state | paused: true}
+  end
+
+  defp failed(state, error), do: drained(state, {:error, error})
+
+  # They were of a file that is gone, and so are their leases.
+  defp forget_jobs(state) do
+    HeldLeases.forget_all(state.held)
+    %{state | ready: :queue.new()}
+  end
+
+  defp warn(state, error) do
+    Logger.warning("the worker tries again: #{error.message}", knocker_code: error.code)
+    state
+  end
+
+  defp extend(%{extending: nil} = state) do
+    %{hooks: hooks, held: held, retain_at: retain_at} = state
+    retain = now_ms() >= retain_at
+    worker = self()
+    reference = make_ref()
+
+    WorkerConnection.run(state.extends, reference, fn connection ->
+      with :ok <- extend_on(connection, hooks, held, worker), do: if(retain, do: retain_on(connection, hooks), else: :ok)
+    end)
+
+    %{state | extending: reference, retain_at: if(retain, do: now_ms() + @retain_ms, else: retain_at)}
+  end
+
+  defp extend(state), do: state
+
+  defp extend_on(connection, hooks, held, worker) do
+    if HeldLeases.ids(held) == [] do
+      :ok
+    else
+      renew = fn -> with :ok <- HeldLeases.renew(held, connection, &send(worker, {:lost, &1})), do: {:ok, nil} end
+
+      with {:ok, nil} <- Connection.in_transaction(connection, renew), do: Checkpoints.committed(hooks, connection, 1, 0)
+    end
+  end
+
+  defp retain_on(connection, hooks) do
+    with {:ok, _pass} <- Connection.call(connection, "knocker_retain", [Options.now(hooks.options)]),
+         do: Checkpoints.committed(hooks, connection, 1, 0)
+  end
+
+  defp attempted(state, pid, job, status, error, took_ms) do
+    if status == :unwritten, do: HeldLeases.give_up(state.held, job), else: HeldLeases.let_go(state.held, job.id)
+    usual = max(0.5, (4 * state.usual_ms + took_ms) / 5)
+    state = %{state | runners: Map.put(state.runners, pid, nil), usual_ms: usual, news: true}
+    if state.drain, do: note_done(state, %Attempted{event_id: job.event.id, status: status, error: error}), else: state
+  end
+
+  defp note_done(state, attempted), do: %{state | drain: %{state.drain | done: [attempted | state.drain.done]}}
+  defp done(state), do: Enum.reverse(state.drain.done)
+
+  # What ended was one of its processes.
+  defp ended(state, pid, reason) do
+    cond do
+      Map.has_key?(state.runners, pid) ->
+        {job, runners} = Map.pop(state.runners, pid)
+        if job, do: HeldLeases.give_up(state.held, job)
+        Logger.error("a process of the worker ended: #{inspect(reason)}")
+        failed(%{state | runners: runners}, Errors.new("closed", "the attempt's process ended"))
+
+      pid == state.watch ->
+        with {:shutdown, %{code: code} = error} when code != "file_replaced" <- reason, do: warn(state, error)
+        Process.send_after(self(), :watch, if(match?({:shutdown, %{code: "file_replaced"}}, reason), do: @least_look_ms, else: @pause_ms))
+        %{state | watch: nil}
+
+      pid in [state.claims, state.extends] and state.hooks != nil ->
+        state |> leave_hooks() |> start()
+
+      true ->
+        state
+    end
+  end
+
+  defp leave_hooks(state) do
+    state = cancel_timer(state)
+    for pid <- [state.watch, state.claims, state.extends | Map.keys(state.runners)], is_pid(pid), do: end_process(pid)
+
+    %{
+      state
+      | hooks: nil,
+        monitor: nil,
+        claims: nil,
+        extends: nil,
+        watch: nil,
+        claiming: nil,
+        extending: nil,
+        runners: %{},
+        ready: :queue.new(),
+        paused: false
+    }
+  end
+
+  defp end_process(pid) do
+    Process.unlink(pid)
+    Process.exit(pid, :shutdown)
+  end
+
+  defp drained(state, result) do
+    send(self(), :close)
+    %{state | paused: true, drain: %{state.drain | result: result}}
+  end
+
+  @impl true
+  def terminate(_reason, %{hooks: nil}), do: :ok
+
+  def terminate(_reason, state) do
+    if state.watch, do: end_process(state.watch)
+    state = wait_for_runners(%{state | paused: true}, now_ms() + max(0, state.options.shutdown_ms - @kill_margin_ms), false)
+    state = wait_for_claim(state)
+    released = release(state)
+    if state.drain == nil, do: Logger.info("worker #{state.name} stopped, #{released} given back"), else: answer_drain(state)
+    for pid <- [state.claims, state.extends | Map.keys(state.runners)], do: GenServer.stop(pid, :shutdown)
+  catch
+    # Nothing is lost: leases run out, and another worker takes them.
+    :exit, reason -> Logger.warning("leases may not be given back, they run out: #{inspect(reason)}")
+  end
+
+  defp answer_drain(state), do: send(state.drain.caller, {:drained, self(), state.drain.result || {:ok, done(state)}})
+
+  # Handlers come to their end. Those that take too long are killed.
+  defp wait_for_runners(state, deadline, killed) do
+    if Enum.any?(state.runners, fn {_pid, job} -> job end) do
+      receive do
+        {:attempted, pid, job, status, error, took_ms} -> state |> attempted(pid, job, status, error, took_ms) |> wait_for_runners(deadline, killed)
+        {:unstarted, pid, _job, _error} -> wait_for_runners(%{state | runners: Map.put(state.runners, pid, nil)}, deadline, killed)
+        {:EXIT, pid, _reason} -> wait_for_runners(%{state | runners: Map.delete(state.runners, pid)}, deadline, killed)
+      after
+        if(killed, do: :infinity, else: max(0, deadline - now_ms())) ->
+          for {pid, job} when job != nil <- state.runners, do: Attempt.kill(pid)
+          wait_for_runners(state, deadline, true)
+      end
+    else
+      state
+    end
+  end
+
+  defp wait_for_claim(%{claiming: nil} = state), do: state
+
+  defp wait_for_claim(%{claiming: reference, claims: claims} = state) do
+    receive do
+      {^reference, _result} -> %{state | claiming: nil}
+      {:EXIT, ^claims, _reason} -> %{state | claiming: nil}
+    end
+  end
+
+  # Gives back what was not started.
+  defp release(state) do
+    %{hooks: hooks, name: name, claims: claims} = state
+    HeldLeases.forget_all(state.held)
+    reference = make_ref()
+    WorkerConnection.run(claims, reference, &LeaseCalls.release(&1, name, Options.now(hooks.options)))
+
+    receive do
+      {^reference, {:ok, released}} ->
+        ChangeNews.notify(hooks)
+        released
+
+      {^reference, {:error, error}} ->
+        Logger.warning("leases not given back, they run out: #{error.message}")
+        0
+
+      {:EXIT, ^claims, _reason} ->
+        0
+    end
+  end
+
+  defp now_ms, do: System.monotonic_time(:millisecond)
+end

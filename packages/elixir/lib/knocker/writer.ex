@@ -1,0 +1,242 @@
+defmodule Knocker.Writer do
+  @moduledoc false
+  # Group commit: callers that arrive together share one transaction, and each is answered after its commit.
+  #
+  # The price of a durable write is the sync of its commit. One process owns the writing connection: it takes what is in its mailbox, runs each call in
+  # one transaction (each is atomic through a savepoint of its own, so one caller's error is its own), commits once, and answers everybody. A call that
+  # finds nobody else is committed at once. What is costly about a call is done before it comes here.
+
+  use GenServer
+
+  alias Knocker.{ChangeNews, Checkpoints, Connection, Database, Errors, Hooks, Options}
+
+  # How many calls share a commit at most, and how many bytes of arguments; a larger call has a commit of its own.
+  @most_calls 128
+  @most_bytes 8 * 1024 * 1024
+  # How much may wait. Beyond that, a caller is sent away at once, while its sender can still try again: a mailbox has no end of its own.
+  @most_waiting_calls 4_096
+  @most_waiting_bytes 256 * 1024 * 1024
+  # Calls that came within this time of each other give up together.
+  @giving_up_slack_ms 20
+
+  defstruct [:hooks, :connection, :generation, waiting: []]
+
+  defmodule Ticket do
+    @moduledoc false
+    # One call on its way to the writer, and whom to answer.
+    defstruct [:from, :call, :size, :queued_at, :result]
+  end
+
+  def start_link(hooks),
+    do: GenServer.start_link(__MODULE__, hooks, name: Hooks.process(hooks, __MODULE__), spawn_opt: [message_queue_data: :off_heap])
+
+  @doc """
+  Runs one SQL function in the next commit that has room for it, with the clock as its last argument, and gives its result after the commit. Where the
+  caller dies first, the call may still be committed.
+  """
+  @spec call(Hooks.t(), String.t(), [Connection.value()], non_neg_integer()) :: {:ok, Connection.value()} | {:error, Exception.t()}
+  def call(hooks, function, arguments, size) do
+    calls = Hooks.add_number(hooks, :waiting_calls, 1)
+    bytes = Hooks.add_number(hooks, :waiting_bytes, size)
+
+    if calls > @most_waiting_calls or bytes > @most_waiting_bytes do
+      leave(hooks, size)
+      {:error, Errors.new("busy", "#{calls - 1} receipts wait for the database already")}
+    else
+      # A function, because a report of a crash prints messages.
+      Hooks.call(hooks, __MODULE__, {:call, fn -> {function, arguments} end, size, now_ms()})
+    end
+  end
+
+  # Who died is counted too: the writer counts down what it has answered.
+  defp leave(hooks, size) do
+    Hooks.add_number(hooks, :waiting_calls, -1)
+    Hooks.add_number(hooks, :waiting_bytes, -size)
+  end
+
+  @impl true
+  def init(hooks) do
+    Process.flag(:trap_exit, true)
+    # What waited for a former writer was answered by its end.
+    Hooks.put_number(hooks, :waiting_calls, 0)
+    Hooks.put_number(hooks, :waiting_bytes, 0)
+    {:ok, %__MODULE__{hooks: hooks}}
+  end
+
+  @impl true
+  def handle_call({:call, call, size, queued_at}, from, state),
+    do: {:noreply, serve(%{state | waiting: [%Ticket{from: from, call: call, size: size, queued_at: queued_at}]})}
+
+  @impl true
+  def handle_info(_stray, state), do: {:noreply, state}
+
+  @impl true
+  def terminate(_reason, state) do
+    state = %{state | waiting: take_queued()}
+    state = if state.waiting == [], do: state, else: serve(state)
+    Connection.close(state.connection)
+  end
+
+  defp serve(%{waiting: []} = state), do: state
+
+  defp serve(state) do
+    {group, state} = write(state, false)
+    Enum.each(group, &answer(state, &1))
+    if state.connection && group != [], do: Checkpoints.committed(state.hooks, state.connection, length(group), Enum.sum(Enum.map(group, & &1.size)))
+    serve(if state.waiting == [], do: %{state | waiting: take_queued()}, else: state)
+  end
+
+  defp answer(state, ticket) do
+    leave(state.hooks, ticket.size)
+    GenServer.reply(ticket.from, ticket.result)
+  end
+
+  # What is in the mailbox, oldest first.
+  defp take_queued(taken \\ []) do
+    receive do
+      {:"$gen_call", from, {:call, call, size, queued_at}} -> take_queued([%Ticket{from: from, call: call, size: size, queued_at: queued_at} | taken])
+    after
+      0 -> Enum.reverse(taken)
+    end
+  end
+
+  # Commits a group of those who wait, and gives those who are to be answered.
+  defp write(state, reopened) do
+    case connect(state) do
+      {:ok, state} ->
+        case begin(state, false) do
+          {:ok, %{waiting: []} = state} -> {[], state}
+          {:ok, state} -> state |> perform([], 0) |> commit(reopened)
+          {:error, error, state} -> failed([], state, error, false, reopened)
+        end
+
+      {:error, error, state} ->
+        failed([], state, error, false, reopened)
+    end
+  end
+
+  defp commit({:ok, group, state}, reopened) do
+    with :ok <- Connection.exec(state.connection, "COMMIT"),
+         # In the file that is gone it is nowhere.
+         :ok <- Database.refuse_former(state.hooks, state.generation) do
+      ChangeNews.notify(state.hooks)
+      {group, state}
+    else
+      {:error, error} -> failed(group, state, error, true, reopened)
+    end
+  end
+
+  defp commit({:error, error, group, state}, reopened), do: failed(group, state, error, true, reopened)
+
+  # Nothing could be begun, or COMMIT failed: nobody's write is there.
+  defp failed(group, state, error, begun, reopened) do
+    if state.connection, do: Connection.roll_back(state.connection)
+
+    # Opening waits for locks as well: who has waited meanwhile does not wait again.
+    {group, state} = if group == [], do: {state.waiting ++ take_queued(), %{state | waiting: []}}, else: {group, state}
+
+    if error.code == "read_only" and not reopened do
+      # Perhaps only the connection is: it came up so, and the file has been put right since.
+      write(%{disconnect(state) | waiting: Enum.map(group, &%{&1 | result: nil}) ++ state.waiting}, true)
+    else
+      if begun, do: Database.doubt(state.hooks, error)
+      state = if error.code in ["read_only", "file_replaced"], do: disconnect(state), else: state
+      {Enum.map(group, &refused(&1, error)), state}
+    end
+  end
+
+  defp refused(%{result: {:error, _own}} = ticket, _error), do: ticket
+  defp refused(ticket, error), do: %{ticket | result: {:error, error}}
+
+  # Makes sure of the writing connection, to the file that is at the path now, and in a state to be trusted.
+  defp connect(state) do
+    with :ok <- Database.refuse_replaced(state.hooks),
+         {:ok, state} <- current(state),
+         {:sound, state, :ok} <- {:sound, state, Checkpoints.require_sound(state.hooks, state.connection)} do
+      {:ok, state}
+    else
+      {:sound, state, {:error, error}} -> {:error, error, state}
+      {:error, error} -> {:error, error, state}
+    end
+  end
+
+  defp current(state) do
+    if state.connection && state.generation == Database.generation(state.hooks) do
+      {:ok, state}
+    else
+      state = disconnect(state)
+      with {:ok, connection, generation} <- Database.open(state.hooks), do: {:ok, %{state | connection: connection, generation: generation}}
+    end
+  end
+
+  defp disconnect(state) do
+    Connection.close(state.connection)
+    %{state | connection: nil}
+  end
+
+  # Begins a transaction for those who wait, and for who joins them on the way. Those whose time runs out are answered here, so that nobody waits longer
+  # because others have waited before.
+  defp begin(state, shortened) do
+    patience = state.hooks.options.busy_timeout_ms
+    result = Connection.exec(state.connection, "BEGIN IMMEDIATE")
+    state = if match?({:error, %{code: "busy"}}, result), do: give_up(state, elem(result, 1), now_ms() + @giving_up_slack_ms - patience), else: state
+
+    case {result, state.waiting} do
+      {{:error, %{code: "busy"}}, [oldest | _rest]} ->
+        with {:error, error} <- Connection.waits(state.connection, max(1, oldest.queued_at + patience - now_ms())), do: {:error, error, state}
+        begin(state, true)
+
+      {result, waiting} ->
+        if shortened, do: Connection.waits(state.connection, patience)
+        if result == :ok or waiting == [], do: {:ok, state}, else: {:error, elem(result, 1), state}
+    end
+  end
+
+  # Answers those who have waited since that time.
+  defp give_up(state, error, overdue_at) do
+    {expired, rest} = Enum.split_with(state.waiting ++ take_queued(), &(&1.queued_at <= overdue_at))
+    Enum.each(expired, &answer(state, %{&1 | result: {:error, error}}))
+    %{state | waiting: rest}
+  end
+
+  # Runs those who wait, and who is queued meanwhile, until the group is full.
+  defp perform(state, group, size) do
+    state = if state.waiting == [], do: %{state | waiting: take_queued()}, else: state
+
+    case state.waiting do
+      [next | rest] when length(group) < @most_calls and (group == [] or size + next.size <= @most_bytes) ->
+        ticket = %{next | result: run(state, next)}
+        perform_next(%{state | waiting: rest}, [ticket | group], size + next.size)
+
+      _full_or_nobody ->
+        {:ok, Enum.reverse(group), state}
+    end
+  end
+
+  defp run(state, ticket) do
+    {function, arguments} = ticket.call.()
+    Connection.call(state.connection, function, arguments ++ [Options.now(state.hooks.options)])
+  end
+
+  defp perform_next(state, [%{result: {:ok, _value}} | _rest] = group, size), do: perform(state, group, size)
+
+  # It is not the call's own: what the disk has of this transaction is not known, or the connection never writes.
+  defp perform_next(state, [%{result: {:error, %{code: code} = error}} | _rest] = group, _size) when code in ["io_error", "read_only"],
+    do: {:error, error, Enum.reverse(group), state}
+
+  defp perform_next(state, [%{result: {:error, error}} | _rest] = group, size) do
+    if Connection.in_transaction?(state.connection) do
+      perform(state, group, size)
+    else
+      # A full disk ends the whole transaction: what was done before in it is gone as well.
+      group = Enum.map(group, &refused(&1, error))
+
+      case Connection.exec(state.connection, "BEGIN IMMEDIATE") do
+        :ok -> perform(state, group, size)
+        {:error, error} -> {:error, error, Enum.reverse(group), state}
+      end
+    end
+  end
+
+  defp now_ms, do: System.monotonic_time(:millisecond)
+end
