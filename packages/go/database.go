@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // keptConnections is how many idle connections are kept for the next call.
@@ -61,6 +62,14 @@ func (d *database) now() driver.Value {
 		return nil
 	}
 	return d.options.clock().UnixMilli()
+}
+
+// wallClock is the time that leases go by: it goes on while a machine sleeps, as the monotonic one of [time.Now] does not.
+func (d *database) wallClock() time.Time {
+	if d.options.clock == nil {
+		return time.Now().Round(0)
+	}
+	return d.options.clock().Round(0)
 }
 
 // open gives a new connection to the file that is at the path now; whoever asked closes it.
@@ -341,6 +350,9 @@ func errClosed() *Error { return newError("closed", "these hooks are closed", ni
 
 // whyNotOpened says more of a path that cannot be opened than SQLite does.
 func whyNotOpened(path string, err error) error {
+	if errors.Is(err, ErrCorrupt) {
+		return newError("corrupt", messageOf(err)+": "+path, err)
+	}
 	if !errors.Is(err, ErrIO) {
 		return err
 	}

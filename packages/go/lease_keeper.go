@@ -41,6 +41,7 @@ type leaseKeeper struct {
 	usual      time.Duration
 	due        time.Duration
 	isDue      bool
+	renewedAt  time.Time
 }
 
 type givenUp struct {
@@ -52,7 +53,7 @@ func newLeaseKeeper(d *database, worker string, lease time.Duration, endpoints f
 	return &leaseKeeper{
 		database: d, leases: leases{worker, d.now}, lease: lease, endpoints: endpoints, tellLost: tellLost, log: d.options.logger,
 		claiming: &workerConnection{database: d}, extending: &workerConnection{database: d}, generation: d.generation.Load(),
-		held: map[int64]context.CancelCauseFunc{}, lost: map[int64]bool{}, givenUp: map[int64]givenUp{}, usual: time.Second,
+		held: map[int64]context.CancelCauseFunc{}, lost: map[int64]bool{}, givenUp: map[int64]givenUp{}, usual: time.Second, renewedAt: d.wallClock(),
 	}
 }
 
@@ -135,6 +136,12 @@ func (k *leaseKeeper) claim(c *conn, wanted int) ([]lostAttempt, error) {
 	var claimed int64
 	var lost []lostAttempt
 	err = c.inTransactionOfItsOwn(func() error {
+		if k.areOverdue() {
+			// Nothing of this process ran for that long, on a machine that slept, say: these are no jobs of a dead worker.
+			if err := k.renew(c); err != nil {
+				return err
+			}
+		}
 		last, err := lastAttempt(c)
 		if err != nil {
 			return err
@@ -228,6 +235,9 @@ func (k *leaseKeeper) extend() error {
 // renew extends every lease held over a connection that has the write lock. So a handler that keeps the lock for longer than its lease does not lose
 // the jobs of the goroutines beside it, which could not be extended meanwhile.
 func (k *leaseKeeper) renew(c *conn) error {
+	k.mu.Lock()
+	k.renewedAt = k.database.wallClock()
+	k.mu.Unlock()
 	for _, id := range k.heldIDs() {
 		_, err := c.call("knocker_extend", id, k.leases.worker, seconds(k.lease), k.database.now())
 		if errors.Is(err, ErrLeaseLost) {
@@ -237,6 +247,13 @@ func (k *leaseKeeper) renew(c *conn) error {
 		}
 	}
 	return nil
+}
+
+// areOverdue says whether jobs are held whose leases have not been extended for as long as they last.
+func (k *leaseKeeper) areOverdue() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return len(k.held) > 0 && k.database.wallClock().Sub(k.renewedAt) > k.lease
 }
 
 // heldIDs is never nil: JSON would make a null of that, which nothing is in or out of.

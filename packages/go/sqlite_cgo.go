@@ -36,7 +36,7 @@ func openConn(path string, create bool, o *openOptions) (*conn, error) {
 	c := &conn{raw: opened.(*sqlite3.SQLiteConn), statements: map[string]*sqlite3.SQLiteStmt{}}
 	if err := c.setUp(o); err != nil {
 		c.close()
-		return nil, err
+		return nil, whyNotOpened(path, err)
 	}
 	return c, nil
 }

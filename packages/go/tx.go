@@ -58,7 +58,7 @@ func (t *Tx) SQL(context.Context) (*sql.Tx, error) {
 	if err != nil {
 		return nil, translate(err)
 	}
-	t.tx, t.begunAt = begun, time.Now()
+	t.tx, t.begunAt = begun, t.database.wallClock()
 	return begun, nil
 }
 
@@ -139,7 +139,7 @@ func (t *Tx) held() time.Duration {
 	if t.tx == nil || !t.conn.inTransaction() {
 		return 0
 	}
-	return time.Since(t.begunAt)
+	return t.database.wallClock().Sub(t.begunAt)
 }
 
 // finish runs the verdict in the handlers' transaction, or in a new one where they began none, and commits.

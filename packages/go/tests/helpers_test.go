@@ -120,7 +120,7 @@ func push(t *testing.T, endpoint *knocker.Endpoint, n int) *knocker.WebhookReque
 
 func pushOf(t *testing.T, endpoint *knocker.Endpoint, n int, body string) *knocker.WebhookRequest {
 	t.Helper()
-	return knockertest.Sign(t, endpoint, secret, map[string]string{"X-GitHub-Event": "push", "X-GitHub-Delivery": strconv.Itoa(n)}, body)
+	return knockertest.Sign(t, endpoint, secret, map[string]string{"X-GitHub-Event": "push", "X-GitHub-Delivery": "delivery-" + strconv.Itoa(n)}, body)
 }
 
 func receive(t *testing.T, endpoint *knocker.Endpoint, n int) *knocker.Receipt {

@@ -1,4 +1,129 @@
+//go:build unix
+
 package tests
 
-// roles are what other processes of these tests do.
-var roles = map[string]func() error{}
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/knocker/knocker-go"
+)
+
+// roles are what other processes of these tests do. They end when their standard input does, as it does with the test that started them.
+var roles = map[string]func() error{"server": serverRole, "worker": workerRole}
+
+func roleHooks() (*knocker.Hooks, *knocker.Endpoint, context.Context, error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	go func() {
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		cancel()
+	}()
+	hooks, err := knocker.Open(os.Getenv("KNOCKER_TEST_FILE"), knocker.BusyTimeout(patience), knocker.Logger(quiet()))
+	if err != nil {
+		return nil, nil, ctx, err
+	}
+	endpoint, err := hooks.Endpoint("github", knocker.Provider("github"), knocker.Secrets(secret), knocker.MaxAttempts(1000))
+	return hooks, endpoint, ctx, err
+}
+
+// serverRole receives over HTTP, at the address that it prints.
+func serverRole() error {
+	hooks, _, ctx, err := roleHooks()
+	if err != nil {
+		return err
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	server := &http.Server{Handler: hooks.Handler()}
+	go func() {
+		<-ctx.Done()
+		_ = server.Shutdown(context.Background())
+	}()
+	fmt.Println(listener.Addr())
+	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return hooks.Close()
+}
+
+// workerRole stores an order for each event.
+func workerRole() error {
+	hooks, endpoint, ctx, err := roleHooks()
+	if err != nil {
+		return err
+	}
+	endpoint.On("push", func(ctx context.Context, tx *knocker.Tx, e *knocker.Event) error {
+		_, err := tx.ExecContext(ctx, "INSERT INTO orders VALUES (?, ?)", e.Key, e.ID)
+		return err
+	})
+	fmt.Println("ready")
+	if err := hooks.Work(ctx, knocker.Concurrency(2), knocker.Lease(time.Second)); err != nil {
+		return err
+	}
+	return hooks.Close()
+}
+
+// process is one of the roles at work.
+type process struct {
+	t       *testing.T
+	command *exec.Cmd
+	input   io.Closer
+	ended   chan struct{}
+	// told is its first line.
+	told string
+}
+
+func start(t *testing.T, role, path string) *process {
+	t.Helper()
+	p := &process{t: t, command: exec.Command(os.Args[0]), ended: make(chan struct{})}
+	p.command.Env = append(os.Environ(), "KNOCKER_TEST_ROLE="+role, "KNOCKER_TEST_FILE="+path)
+	p.command.Stderr = os.Stderr
+	p.command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	p.input = must[io.WriteCloser](t)(p.command.StdinPipe())
+	output := must[io.ReadCloser](t)(p.command.StdoutPipe())
+	if err := p.command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.kill)
+	line, err := bufio.NewReader(output).ReadString('\n')
+	p.told = strings.TrimSpace(line)
+	go func() {
+		_, _ = io.Copy(io.Discard, output)
+		_ = p.command.Wait()
+		close(p.ended)
+	}()
+	if err != nil {
+		t.Fatalf("%s ended before it said anything", role)
+	}
+	return p
+}
+
+// kill ends it by SIGKILL, wherever it is.
+func (p *process) kill() {
+	_ = syscall.Kill(-p.command.Process.Pid, syscall.SIGKILL)
+	<-p.ended
+	_ = p.input.Close()
+}
+
+// stop lets it end by itself.
+func (p *process) stop() {
+	p.t.Helper()
+	_ = p.input.Close()
+	waitFor(p.t, "it ends", p.ended)
+	if code := p.command.ProcessState.ExitCode(); code != 0 {
+		p.t.Errorf("it ended with %d", code)
+	}
+}
