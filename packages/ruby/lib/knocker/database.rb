@@ -68,7 +68,8 @@ module Knocker
     # Another file, opened as this one.
     # @return [Database]
     def like(path, clock: @clock)
-      Database.new(path, synchronous: @synchronous, busy_timeout_s: @busy_timeout_s, extension: @extension, clock: clock, logger: @logger)
+      settings = { synchronous: @synchronous, busy_timeout_s: @busy_timeout_s, extension: @extension, logger: @logger }
+      Database.new(path, clock: clock, **settings).tap { |other| other.around_handlers = around_handlers }
     end
 
     # @return [Integer, nil] the injected clock's time; nil for the system's

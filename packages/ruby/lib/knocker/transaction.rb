@@ -16,6 +16,10 @@ module Knocker
     attr_reader :begun_at_ms
     # @return [Boolean] whether a handler has set a pragma
     attr_reader :sets_pragma
+    # @return [Connection] past the guards of `tx`
+    attr_reader :connection
+    # @return [Array<#call>] what is to be called when the handlers' writes are committed
+    attr_reader :after_commit
 
     # @return [AttemptTransaction, nil] the one whose handlers run in this thread
     def self.current = Thread.current[CURRENT]
@@ -37,6 +41,7 @@ module Knocker
       @now_ms = now_ms
       @thread = Thread.current
       @statements = []
+      @after_commit = []
       @depth = 0
       @begun = @ended = @over = @sets_pragma = false
     end
@@ -155,7 +160,9 @@ module Knocker
       begin_patiently unless @connection.transaction?
       result = yield
       @connection.exec("COMMIT")
+      callbacks = @attempt&.after_commit || []
       leave
+      callbacks.each { |callback| call(callback) }
       result
     rescue Exception # rubocop:disable Lint/RescueException -- nothing of it may stay
       roll_back
@@ -171,6 +178,13 @@ module Knocker
     end
 
     private
+
+    # The event is handled, whatever becomes of what follows.
+    def call(callback)
+      callback.call
+    rescue StandardError => e
+      @database.logger&.error("the event is handled, and what was to follow failed: #{Refusals.line(Decision.text(e))}")
+    end
 
     def begin_patiently
       @connection.patience_s = [RESULT_PATIENCE_S, @database.busy_timeout_s].max
