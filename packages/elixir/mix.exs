@@ -12,11 +12,31 @@ defmodule Knocker.MixProject do
       start_permanent: Mix.env() == :prod,
       # Builds the native driver where the configuration says so.
       compilers: Mix.compilers() ++ [:knocker_native],
-      deps: [],
+      deps: deps(System.get_env("KNOCKER_DEPS")),
       # What is used where an application has it, and never needed.
       xref: [exclude: [Exqlite.Sqlite3, Exqlite.Sqlite3NIF, JSON, Jason, :telemetry, Plug.Conn]]
     ]
   end
 
   def application, do: [mod: {Knocker.Application, []}, extra_applications: [:logger, :crypto]]
+
+  # Knocker needs none of them. In the published package hex takes those that an application has; in a checkout they are taken where KNOCKER_DEPS says from where:
+  # `hex`, or a folder that has each of them in a folder of its name. The suites that are about them run then, on exqlite.
+  defp deps(nil), do: if(File.exists?("hex_metadata.config") and Code.ensure_loaded?(Hex), do: optional(), else: [])
+  defp deps("hex"), do: Enum.map(optional(), fn {name, requirement, _} -> {name, requirement} end) ++ [{:ecto_sqlite3, ">= 0.17.0"}]
+
+  defp deps(folder) do
+    for name <- [:telemetry, :elixir_make, :db_connection, :decimal, :mime, :plug_crypto, :exqlite, :plug, :ecto, :ecto_sql, :ecto_sqlite3] do
+      {name, path: Path.join(folder, Atom.to_string(name)), override: true}
+    end
+  end
+
+  defp optional do
+    [
+      {:exqlite, ">= 0.26.0", optional: true},
+      {:jason, "~> 1.2", optional: true},
+      {:plug, "~> 1.14", optional: true},
+      {:telemetry, "~> 1.0", optional: true}
+    ]
+  end
 end

@@ -1,6 +1,6 @@
 defmodule Knocker.DriverSuite do
   @moduledoc """
-  What every driver does, as tests that each of them runs: `use Knocker.DriverSuite, driver: Knocker.Driver.Native`.
+  What every driver does, as tests that each of them runs: `use Knocker.DriverSuite, driver: Knocker.Driver.Native, tag: :native`.
   """
   use ExUnit.CaseTemplate
 
@@ -8,6 +8,7 @@ defmodule Knocker.DriverSuite do
     quote do
       @driver unquote(options[:driver])
       @moduletag :tmp_dir
+      @moduletag unquote(options[:tag])
 
       setup %{tmp_dir: folder} do
         path = Path.join(folder, "app.db")
@@ -61,7 +62,8 @@ defmodule Knocker.DriverSuite do
       test "refuses a second statement, and runs neither", %{db: db} do
         rows!(db, "CREATE TABLE orders (id TEXT PRIMARY KEY) STRICT")
         assert {:error, %{code: _}} = @driver.execute(db, "INSERT INTO orders VALUES ('a'); COMMIT", [])
-        assert rows!(db, "SELECT count(*) FROM orders; -- and no more") == [[0]]
+        assert rows!(db, "SELECT count(*), ';' FROM orders /* ; */ ; -- and no more;") == [[0, ";"]]
+        rows!(db, "CREATE TRIGGER twice AFTER INSERT ON orders BEGIN DELETE FROM orders; SELECT 1; END")
       end
 
       test "fails with busy beside another writer", %{db: db, path: path} do

@@ -1,5 +1,5 @@
 defmodule Knocker.Driver.NativeTest do
-  use Knocker.DriverSuite, driver: Knocker.Driver.Native
+  use Knocker.DriverSuite, driver: Knocker.Driver.Native, tag: :native
 
   # Connections of many processes wait for one another on the dirty schedulers, and the others go on.
   test "many processes write at once, each with its own connection", %{db: db, path: path} do

@@ -1,0 +1,86 @@
+defmodule Knocker.Driver.Exqlite.Server do
+  @moduledoc false
+  # Holds one connection of exqlite's. Each statement takes several calls of exqlite, and exqlite ends a statement whose caller has died: so this process is
+  # the caller of them all, for one request after the other. It ends with the process that opened the connection.
+
+  use GenServer
+
+  alias Exqlite.{Sqlite3, Sqlite3NIF}
+  alias Knocker.Driver.Exqlite.{Failure, Statements}
+
+  # exqlite names no mode that opens only what is there: SQLITE_OPEN_READWRITE, with and without SQLITE_OPEN_CREATE.
+  @only_there 0x2
+  @or_made 0x6
+  @rows_at_once 500
+
+  @type db :: {pid(), reference()}
+
+  @spec start(String.t(), boolean(), non_neg_integer()) :: {:ok, db()} | {:error, Failure.t()}
+  def start(path, create, busy_timeout_ms) do
+    case GenServer.start(__MODULE__, {self(), path, create, busy_timeout_ms}) do
+      {:ok, server} -> {:ok, {server, GenServer.call(server, :conn, :infinity)}}
+      {:error, {:shutdown, failure}} -> {:error, failure}
+    end
+  end
+
+  @impl true
+  def init({opener, path, create, busy_timeout_ms}) do
+    Process.monitor(opener)
+
+    with {:ok, conn} <- Sqlite3NIF.open(path, if(create, do: @or_made, else: @only_there)),
+         :ok <- Sqlite3.execute(conn, "PRAGMA busy_timeout = #{busy_timeout_ms}") do
+      {:ok, %{conn: conn, statements: Statements.new()}}
+    else
+      {:error, reason} -> {:stop, {:shutdown, Failure.of(reason)}}
+    end
+  end
+
+  @impl true
+  def handle_call(:conn, _from, state), do: {:reply, state.conn, state}
+
+  def handle_call({:execute, sql, parameters}, _from, state) do
+    case Statements.fetch(state.statements, state.conn, sql) do
+      {:ok, statement, statements} -> {:reply, run(state.conn, statement, parameters), %{state | statements: statements}}
+      {:error, failure} -> {:reply, {:error, failure}, state}
+    end
+  end
+
+  # SQL may load nothing but this.
+  def handle_call({:load_extension, path, entry}, _from, state) do
+    with :ok <- Sqlite3.enable_load_extension(state.conn, true),
+         {:ok, statement} <- Sqlite3.prepare(state.conn, "SELECT load_extension(?1, ?2)") do
+      result = run(state.conn, statement, [path, entry])
+      _ = Sqlite3.release(state.conn, statement)
+      {:reply, with({:ok, _rows} <- result, do: :ok), state}
+    else
+      {:error, reason} -> {:reply, {:error, Failure.of(reason)}, state}
+    end
+  after
+    Sqlite3.enable_load_extension(state.conn, false)
+  end
+
+  def handle_call(:close, _from, state), do: {:stop, :normal, :ok, state}
+
+  @impl true
+  def handle_info({:DOWN, _monitor, :process, _opener, _reason}, state), do: {:stop, :normal, state}
+  def handle_info(_other, state), do: {:noreply, state}
+
+  # A connection with statements would stay open until they are collected.
+  @impl true
+  def terminate(_reason, state) do
+    Statements.release(state.statements, state.conn)
+    Sqlite3.close(state.conn)
+  end
+
+  defp run(conn, statement, parameters) do
+    with :ok <- Sqlite3.bind(statement, parameters),
+         {:ok, rows} <- Sqlite3.fetch_all(conn, statement, @rows_at_once) do
+      {:ok, rows}
+    else
+      {:error, reason} -> {:error, Failure.of(reason)}
+    end
+  rescue
+    # Of the number of values.
+    error in ArgumentError -> {:error, Failure.misuse(Exception.message(error))}
+  end
+end
