@@ -250,10 +250,16 @@ defmodule Knocker.Attempt do
     end
   end
 
-  # A handler that writes through another connection waits for its own lock.
-  defp own_lock(%{begun_at: begun} = state, {:failed, text, %{code: "busy"} = error}) when begun != nil do
-    said = "#{error.message}: this handler has held the write lock since its first use of tx: write through tx, or through others before it"
-    if state.ended, do: {:failed, text, error}, else: {:failed, said, %{error | message: said}}
+  # A handler that writes through another connection, of whatever driver, waits for its own lock.
+  defp own_lock(%{begun_at: begun}, {:failed, _text, error} = failed) when begun != nil do
+    message = Decision.message(error)
+
+    if Map.get(error, :code) == "busy" or message =~ ~r/database is locked|database busy/i do
+      held = "#{message}: this handler has held the write lock since its first use of tx: write through tx, or through others before it"
+      Decision.failed(Errors.new("busy", held, error))
+    else
+      failed
+    end
   end
 
   defp own_lock(_state, decision), do: decision

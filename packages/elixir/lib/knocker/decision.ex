@@ -31,7 +31,7 @@ defmodule Knocker.Decision do
   end
 
   def of({:retry, seconds, _why}),
-    do: failed(Errors.new("invalid_argument", "{:retry, seconds}: 0 to #{@longest_retry_s} seconds, not #{inspect(seconds, limit: 5)}"))
+    do: failed(Errors.new("invalid_argument", "{:retry, seconds}: after must be 0 to #{@longest_retry_s} seconds, not #{inspect(seconds, limit: 5)}"))
 
   def of(other) do
     failed(
