@@ -1,0 +1,160 @@
+defmodule Knocker.HTTP do
+  @moduledoc """
+  What an endpoint answers to an HTTP request, whatever the server: for servers without Plug, and what `Knocker.Plug` is made of.
+
+  A server gives the head of the request and a function that reads the body, and sends what comes back.
+  """
+
+  alias Knocker.{Decision, Endpoint, Errors, Hooks, Losses, WebhookRequest}
+  alias Knocker.HTTP.Host
+
+  require Logger
+
+  @retry_after "5"
+
+  @typedoc """
+  The head of a request. `:target` and `:headers` are bytes as they were sent, with the headers' names in lower case; `:peer` is the address of who sent it,
+  or nil for a peer without one.
+  """
+  @type head :: %{
+          method: String.t(),
+          target: binary(),
+          headers: [{String.t(), binary()}],
+          scheme: :http | :https,
+          peer: :inet.ip_address() | nil
+        }
+
+  @typedoc """
+  Reads the body: all of it, or its beginning where there is more than `limit` bytes. It reads no more than a byte beyond that, within `timeout_ms`.
+  `:incomplete` is a body that ended early.
+  """
+  @type reader ::
+          (limit :: non_neg_integer(), timeout_ms :: pos_integer() ->
+             {:ok, binary()} | {:too_large, binary()} | {:error, :timeout | :incomplete})
+
+  @typedoc "An answer. After `:close`, the connection is to be closed: there may be more of the body to come."
+  @type answer :: %{status: 200..599, headers: [{String.t(), String.t()}], body: binary(), close: boolean()}
+
+  @doc "The endpoint that a target names by the last part of its path, wherever it is mounted; a slash at the end changes nothing, one that is escaped parts nothing."
+  @spec name_of(binary()) :: String.t()
+  def name_of(target) do
+    [path | _query] = :binary.split(target, ["?", "#"])
+    path = if String.ends_with?(path, "/"), do: binary_part(path, 0, byte_size(path) - 1), else: path
+    path |> :binary.split("/", [:global]) |> List.last() |> unescaped()
+  end
+
+  defp unescaped(name) do
+    name = URI.decode(name)
+    if String.valid?(name), do: name, else: ""
+  rescue
+    # An escape that is none is part of a name that nobody has.
+    ArgumentError -> ""
+  end
+
+  @doc "Receives one request for an endpoint of these hooks, and says what to answer."
+  @spec respond(term(), String.t(), head(), reader()) :: answer()
+  def respond(hooks, name, head, read) do
+    with {:ok, found} <- Hooks.fetch(hooks),
+         {:ok, _known} <- Endpoint.known(found, name) do
+      found |> receive_one(name, head, read) |> without_body(head)
+    else
+      {:error, error} -> name |> refused(error) |> without_body(head)
+    end
+  end
+
+  defp without_body(answer, %{method: "HEAD"}), do: %{answer | body: ""}
+  defp without_body(answer, _head), do: answer
+
+  defp receive_one(hooks, name, head, read) do
+    with {:ok, url} <- Host.url(hooks.options, head.headers, head.target, head.scheme, head.peer),
+         {:ok, length} <- length_of(head.headers),
+         {:ok, limit} <- limit(hooks, name, length),
+         {:ok, body, truncated} <- body(read, length, limit, hooks.options.body_timeout_ms) do
+      store(hooks, name, head, url, {body, truncated}, {max(if(is_integer(length), do: length, else: 0), byte_size(body)), limit})
+    else
+      :bad_host -> plain(400, "bad host", true)
+      :bad_length -> plain(400, "bad content-length", true)
+      {:error, :timeout} -> plain(408, "the body took too long", true)
+      {:error, :incomplete} -> plain(400, "the body ended early", true)
+      # Chunks without a byte: none were sent, or something in front of the endpoint has read them, which cannot be told apart.
+      {:error, :no_chunk} -> plain(411, "send a content-length")
+      {:error, error} -> refused(name, error)
+    end
+  end
+
+  @doc false
+  # What a request says of its body: a number of bytes, or `:unknown` where it comes in chunks.
+  @spec length_of([{String.t(), binary()}]) :: {:ok, non_neg_integer() | :unknown} | :bad_length
+  def length_of(headers) do
+    lengths = for {"content-length", value} <- headers, do: String.trim(value)
+
+    case {Enum.uniq(lengths), List.keymember?(headers, "transfer-encoding", 0)} do
+      {[], chunked} -> {:ok, if(chunked, do: :unknown, else: 0)}
+      {[length], false} -> if length =~ ~r/\A[0-9]{1,18}\z/, do: {:ok, String.to_integer(length)}, else: :bad_length
+      # Two lengths are none.
+      _other -> :bad_length
+    end
+  end
+
+  # Another process, or an operator, may have changed it.
+  defp limit(hooks, name, length) do
+    with {:ok, limit} when length == :unknown or length > limit <- Endpoint.limit(hooks, name), do: Endpoint.stored_limit(hooks, name)
+  end
+
+  # Nothing of a body that is announced too large is read.
+  defp body(_read, length, limit, _patience) when is_integer(length) and length > limit, do: {:ok, "", true}
+
+  defp body(read, length, limit, patience) do
+    case read.(limit, patience) do
+      {:ok, ""} when length == :unknown -> {:error, :no_chunk}
+      {:ok, ""} when length > 0 -> {:error, Errors.new("body_consumed", "something in front of the endpoint has read the body of the request")}
+      {:ok, body} -> {:ok, body, false}
+      {:too_large, beginning} -> {:ok, beginning, true}
+      failed -> failed
+    end
+  end
+
+  defp store(hooks, name, head, url, {body, truncated}, {size, limit}) do
+    headers = for {name, value} <- head.headers, do: {WebhookRequest.latin(name), WebhookRequest.latin(value)}
+    request = %WebhookRequest{method: head.method, url: WebhookRequest.latin(url), headers: headers, body: body, truncated: truncated}
+
+    case Knocker.receive(%Endpoint{hooks: hooks.name, name: name}, request) do
+      {:ok, receipt} ->
+        Losses.tell(hooks, name, receipt, size, limit)
+        response = receipt.response
+        body = if response.status == 204, do: "", else: response.body
+        %{status: response.status, headers: Enum.to_list(response.headers), body: body, close: truncated}
+
+      {:error, error} ->
+        refused(name, error)
+    end
+  rescue
+    # Of the application's own function of secrets, most likely: its message may hold one.
+    _error -> internal(name)
+  catch
+    _kind, _reason -> internal(name)
+  end
+
+  defp internal(name) do
+    Logger.error("a receipt of #{name} was not stored: an error of the application's own (its function of secrets?)", knocker_code: "internal")
+    plain(500, "internal error: nothing was stored", true)
+  end
+
+  # Where nothing was stored. Where that may pass, the sender is told when to try again. No word of the inside goes out.
+  defp refused(_name, %{code: "unknown_endpoint"}), do: plain(404, "no such endpoint", true)
+
+  defp refused(name, error) do
+    Logger.error("a receipt of #{name} was not stored: #{Decision.message(error)}", knocker_code: error.code, knocker_endpoint: name)
+
+    if error.family == :database or error.code in ["stale_judgement", "closed"] do
+      answer = plain(503, "try again later", true)
+      %{answer | headers: [{"retry-after", @retry_after} | answer.headers]}
+    else
+      plain(500, "internal error: nothing was stored", true)
+    end
+  end
+
+  @doc false
+  @spec plain(200..599, String.t(), boolean()) :: answer()
+  def plain(status, text, close \\ false), do: %{status: status, headers: [{"content-type", "text/plain; charset=utf-8"}], body: text, close: close}
+end
