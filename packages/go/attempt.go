@@ -72,7 +72,7 @@ func (a *attempts) attempt(ctx context.Context, j *Job, r *attemptReport, began 
 		wanted = endpoint.matching(j.Event.Type)
 	}
 	if len(wanted) == 0 {
-		problem := usage("no handler for %q", j.Event.Type)
+		problem := newError("no_handler", fmt.Sprintf("no handler for %q", j.Event.Type), nil)
 		status, err := a.verdict(tx, func(c *conn) (string, error) {
 			return statusOf(a.keeper.leases.failed(c, j.ID, problem.Message, 0, map[string]any{"no_handler": true}))
 		})

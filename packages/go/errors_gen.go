@@ -100,6 +100,9 @@ var (
 	// ErrCannotLoad: the SQLite of this process refuses or fails to load the library.
 	ErrCannotLoad = &Error{Code: "cannot_load"}
 
+	// ErrNoHandler: the worker of this process has no handler for an event's type.
+	ErrNoHandler = &Error{Code: "no_handler"}
+
 	// ErrBodyConsumed: a body parser read the request before Knocker and kept no raw bytes.
 	ErrBodyConsumed = &Error{Code: "body_consumed"}
 )
@@ -163,6 +166,8 @@ func factsOf(code string) facts {
 		return facts{"setup", false, "Use the library that comes with the package: unset KNOCKER_EXTENSION, or let it name one of the package's version or a newer one."}
 	case "cannot_load":
 		return facts{"setup", false, "Use a SQLite that can load extensions, and a library that was built for this platform."}
+	case "no_handler":
+		return facts{"setup", false, "Add a handler of that type, a prefix of it or *, or say with the endpoint's setting Unhandled what becomes of such events."}
 	case "body_consumed":
 		return facts{"setup", false, "Mount the webhook route before the body parser, or let the parser keep the raw bytes."}
 	}

@@ -161,6 +161,13 @@ pub fn codes() -> Vec<ErrorCode> {
             "Use a SQLite that can load extensions, and a library that was built for this platform.",
         ),
         code(
+            "no_handler",
+            Some("Setup"),
+            false,
+            "The worker of this process has no handler for an event's type.",
+            "Add a handler of that type, a prefix of it or `*`, or say with the endpoint's setting `unhandled` what becomes of such events.",
+        ),
+        code(
             "body_consumed",
             Some("Setup"),
             false,

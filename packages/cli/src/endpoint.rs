@@ -63,7 +63,7 @@ pub struct AddArgs {
     #[arg(long, value_name = "BYTES")]
     max_body_bytes: Option<i64>,
 
-    /// What becomes of an event that no handler wants: dead or ignore [default: dead]
+    /// What becomes of an event that no handler wants: retry, dead or ignore [default: retry]
     #[arg(long, value_name = "WHAT")]
     unhandled: Option<String>,
 

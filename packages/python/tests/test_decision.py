@@ -135,7 +135,7 @@ def test_on_error_is_told_of_each_failed_attempt(hooks: knocker.Hooks, inbox: kn
         ("SystemExit", "exit"),
         ("Dead", "dead"),
         ("Retry", "retry"),
-        ("UsageError", "unwanted"),
+        ("NoHandlerError", "unwanted"),
         ("LeaseLostError", "lost"),
     ]
 

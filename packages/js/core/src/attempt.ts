@@ -167,7 +167,7 @@ export class AttemptRunner<Db extends object> {
   async #unwanted(event: Event, jobId: number, report: AttemptReport): Promise<AttemptEnd> {
     const message = `no handler for events of type ${JSON.stringify(event.type)}`;
     const end = await this.#fail(jobId, message, 0, { no_handler: true });
-    if (end !== "ignored") report.failed(knockerError("usage", message));
+    if (end !== "ignored") report.failed(knockerError("no_handler", message));
     return end;
   }
 

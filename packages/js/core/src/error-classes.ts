@@ -199,6 +199,14 @@ export class CannotLoadError extends SetupError {
   static override readonly hint: string = "Use Node 22.16 or newer, or install better-sqlite3, or name a driver: open(path, { driver }).";
 }
 
+/** The worker of this process has no handler for an event's type. */
+export class NoHandlerError extends SetupError {
+  static override readonly code: string = "no_handler";
+  static override readonly retryable: boolean = false;
+  static override readonly hint: string =
+    "Add a handler of that type, a prefix of it or *, or say with the endpoint's setting unhandled what becomes of such events.";
+}
+
 /** A body parser read the request before Knocker and kept no raw bytes. */
 export class BodyConsumedError extends SetupError {
   static override readonly code: string = "body_consumed";

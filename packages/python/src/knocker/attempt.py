@@ -13,7 +13,7 @@ from knocker.database import Database
 from knocker.decision import Decision, Ignore, Retry, stored_text
 from knocker.driver_errors import translate, translated
 from knocker.endpoint import Endpoint
-from knocker.errors import BusyError, KnockerError, LeaseLostError, UsageError
+from knocker.errors import BusyError, KnockerError, LeaseLostError, NoHandlerError, UsageError
 from knocker.event import Event
 from knocker.handlers import Handler
 from knocker.leases import Job, Leases
@@ -146,7 +146,7 @@ class AttemptRunner:
         return write(Leases(self._leases.worker, self._database.call, self._database.rows))
 
     def _unwanted(self, job: Job, report: AttemptReport) -> str:
-        problem = UsageError(f"no handler for {job.event.type!r}")
+        problem = NoHandlerError(f"no handler for {job.event.type!r}")
         status = self._commit(lambda: self._leases.failed(job.id, stored_text(problem.message), 0, no_handler=True).status)
         if status != "ignored":
             report.failed(problem)

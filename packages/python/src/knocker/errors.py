@@ -24,6 +24,7 @@ __all__ = [
     "LibraryNotFoundError",
     "LibraryTooOldError",
     "NestedStatementError",
+    "NoHandlerError",
     "NotBootstrappedError",
     "NotFoundError",
     "ReadOnlyError",
@@ -270,6 +271,14 @@ class CannotLoadError(SetupError):
     hint = "`python -m knocker path` prints which library is used; it must be built for this platform."
 
 
+class NoHandlerError(SetupError):
+    """The worker of this process has no handler for an event's type."""
+
+    code = "no_handler"
+    retryable = False
+    hint = "Add a handler of that type, a prefix of it or `*`, or say with the endpoint's setting `unhandled` what becomes of such events."
+
+
 class BodyConsumedError(SetupError):
     """A body parser read the request before Knocker and kept no raw bytes."""
 
@@ -323,6 +332,7 @@ ERRORS: dict[str, type[KnockerError]] = {
     "library_not_found": LibraryNotFoundError,
     "library_too_old": LibraryTooOldError,
     "cannot_load": CannotLoadError,
+    "no_handler": NoHandlerError,
     "body_consumed": BodyConsumedError,
 }
 """Every class by its code."""

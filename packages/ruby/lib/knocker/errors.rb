@@ -200,6 +200,14 @@ module Knocker
     HINT = "Knocker.loadable_path says which library is used; it must be built for this platform."
   end
 
+  # The worker of this process has no handler for an event's type.
+  class NoHandlerError < SetupError
+    CODE = "no_handler"
+    RETRYABLE = false
+    HINT = "Add a handler of that type, a prefix of it or `*`, or say with the endpoint's setting `unhandled` what " \
+      "becomes of such events."
+  end
+
   # A body parser read the request before Knocker and kept no raw bytes.
   class BodyConsumedError < SetupError
     CODE = "body_consumed"
@@ -251,6 +259,7 @@ module Knocker
     "library_not_found" => LibraryNotFoundError,
     "library_too_old" => LibraryTooOldError,
     "cannot_load" => CannotLoadError,
+    "no_handler" => NoHandlerError,
     "body_consumed" => BodyConsumedError
   }.freeze
 end
