@@ -362,6 +362,20 @@ defmodule Knocker.CannotLoadError do
     hint: "Use exqlite, or `config :knocker, native: :precompiled`, and a library that was built for this platform."
 end
 
+defmodule Knocker.NoHandlerError do
+  @moduledoc """
+  The worker of this process has no handler for an event's type.
+
+  Its code is `no_handler`, of the family `:setup`.
+  """
+
+  use Knocker.Error,
+    code: "no_handler",
+    family: :setup,
+    retryable: false,
+    hint: "Add a handler of that type, a prefix of it or `*`, or say with the endpoint's setting `unhandled` what becomes of such events."
+end
+
 defmodule Knocker.BodyConsumedError do
   @moduledoc """
   A body parser read the request before Knocker and kept no raw bytes.
@@ -415,6 +429,7 @@ defmodule Knocker.Errors do
           | Knocker.LibraryNotFoundError.t()
           | Knocker.LibraryTooOldError.t()
           | Knocker.CannotLoadError.t()
+          | Knocker.NoHandlerError.t()
           | Knocker.BodyConsumedError.t()
 
   @classes %{
@@ -446,6 +461,7 @@ defmodule Knocker.Errors do
     "library_not_found" => Knocker.LibraryNotFoundError,
     "library_too_old" => Knocker.LibraryTooOldError,
     "cannot_load" => Knocker.CannotLoadError,
+    "no_handler" => Knocker.NoHandlerError,
     "body_consumed" => Knocker.BodyConsumedError
   }
 
