@@ -199,7 +199,7 @@ defmodule Knocker.Attempt do
   end
 
   defp handled(state, :unwanted) do
-    error = Errors.new("usage", "no handler for #{inspect(state.job.event.type)}")
+    error = Errors.new("no_handler", "no handler for #{inspect(state.job.event.type)}")
     if state.begun_at, do: roll_back(state)
     # The transaction is over for who kept tx.
     state = %{state | tx: nil, begun_at: nil}

@@ -26,11 +26,11 @@ defmodule Knocker.HTTP do
 
   @typedoc """
   Reads the body: all of it, or its beginning where there is more than `limit` bytes. It reads no more than a byte beyond that, within `timeout_ms`.
-  `:incomplete` is a body that ended early.
+  `:incomplete` is a body that ended early. What the server knows of the connection goes in and comes out.
   """
-  @type reader ::
-          (limit :: non_neg_integer(), timeout_ms :: pos_integer() ->
-             {:ok, binary()} | {:too_large, binary()} | {:error, :timeout | :incomplete})
+  @type reader(connection) ::
+          (connection, limit :: non_neg_integer(), timeout_ms :: pos_integer() ->
+             {{:ok, binary()} | {:too_large, binary()} | {:error, :timeout | :incomplete}, connection})
 
   @typedoc "An answer. After `:close`, the connection is to be closed: there may be more of the body to come."
   @type answer :: %{status: 200..599, headers: [{String.t(), String.t()}], body: binary(), close: boolean()}
@@ -52,35 +52,50 @@ defmodule Knocker.HTTP do
   end
 
   @doc "Receives one request for an endpoint of these hooks, and says what to answer."
-  @spec respond(term(), String.t(), head(), reader()) :: answer()
-  def respond(hooks, name, head, read) do
+  @spec respond(term(), String.t(), head(), connection, reader(connection)) :: {answer(), connection} when connection: term()
+  def respond(hooks, name, head, connection, read) do
     with {:ok, found} <- Hooks.fetch(hooks),
          {:ok, _known} <- Endpoint.known(found, name) do
-      found |> receive_one(name, head, read) |> without_body(head)
+      {answer, connection} = receive_one(found, name, head, connection, read)
+      {without_body(answer, head), connection}
     else
-      {:error, error} -> name |> refused(error) |> without_body(head)
+      {:error, error} -> {name |> refused(error) |> without_body(head), connection}
     end
   end
 
   defp without_body(answer, %{method: "HEAD"}), do: %{answer | body: ""}
   defp without_body(answer, _head), do: answer
 
-  defp receive_one(hooks, name, head, read) do
+  defp receive_one(hooks, name, head, connection, read) do
     with {:ok, url} <- Host.url(hooks.options, head.headers, head.target, head.scheme, head.peer),
          {:ok, length} <- length_of(head.headers),
-         {:ok, limit} <- limit(hooks, name, length),
-         {:ok, body, truncated} <- body(read, length, limit, hooks.options.body_timeout_ms) do
-      store(hooks, name, head, url, {body, truncated}, {max(if(is_integer(length), do: length, else: 0), byte_size(body)), limit})
+         {:ok, limit} <- limit(hooks, name, length) do
+      {result, connection} = body(connection, read, length, limit, hooks.options.body_timeout_ms)
+      {after_reading(result, hooks, name, head, url, length, limit), connection}
     else
-      :bad_host -> plain(400, "bad host", true)
-      :bad_length -> plain(400, "bad content-length", true)
-      {:error, :timeout} -> plain(408, "the body took too long", true)
-      {:error, :incomplete} -> plain(400, "the body ended early", true)
-      # Chunks without a byte: none were sent, or something in front of the endpoint has read them, which cannot be told apart.
-      {:error, :no_chunk} -> plain(411, "send a content-length")
-      {:error, error} -> refused(name, error)
+      :bad_host -> {plain(400, "bad host", true), connection}
+      :bad_length -> {plain(400, "bad content-length", true), connection}
+      {:error, error} -> {refused(name, error), connection}
     end
   end
+
+  # Nothing of a body that is announced too large is read.
+  defp body(connection, _read, length, limit, _patience) when is_integer(length) and length > limit, do: {{:too_large, ""}, connection}
+  defp body(connection, read, _length, limit, patience), do: read.(connection, limit, patience)
+
+  # Chunks without a byte: none were sent, or something in front of the endpoint has read them, which cannot be told apart.
+  defp after_reading({:ok, ""}, _hooks, _name, _head, _url, :unknown, _limit), do: plain(411, "send a content-length")
+
+  defp after_reading({:ok, ""}, _hooks, name, _head, _url, length, _limit) when length > 0,
+    do: refused(name, Errors.new("body_consumed", "something in front of the endpoint has read the body of the request"))
+
+  defp after_reading({kind, body}, hooks, name, head, url, length, limit) when kind in [:ok, :too_large] do
+    size = max(if(is_integer(length), do: length, else: 0), byte_size(body))
+    store(hooks, name, head, url, {body, kind == :too_large}, {size, limit})
+  end
+
+  defp after_reading({:error, :timeout}, _hooks, _name, _head, _url, _length, _limit), do: plain(408, "the body took too long", true)
+  defp after_reading({:error, :incomplete}, _hooks, _name, _head, _url, _length, _limit), do: plain(400, "the body ended early", true)
 
   @doc false
   # What a request says of its body: a number of bytes, or `:unknown` where it comes in chunks.
@@ -99,19 +114,6 @@ defmodule Knocker.HTTP do
   # Another process, or an operator, may have changed it.
   defp limit(hooks, name, length) do
     with {:ok, limit} when length == :unknown or length > limit <- Endpoint.limit(hooks, name), do: Endpoint.stored_limit(hooks, name)
-  end
-
-  # Nothing of a body that is announced too large is read.
-  defp body(_read, length, limit, _patience) when is_integer(length) and length > limit, do: {:ok, "", true}
-
-  defp body(read, length, limit, patience) do
-    case read.(limit, patience) do
-      {:ok, ""} when length == :unknown -> {:error, :no_chunk}
-      {:ok, ""} when length > 0 -> {:error, Errors.new("body_consumed", "something in front of the endpoint has read the body of the request")}
-      {:ok, body} -> {:ok, body, false}
-      {:too_large, beginning} -> {:ok, beginning, true}
-      failed -> failed
-    end
   end
 
   defp store(hooks, name, head, url, {body, truncated}, {size, limit}) do

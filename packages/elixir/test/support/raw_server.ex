@@ -90,23 +90,24 @@ defmodule Knocker.RawServer do
   end
 
   defp respond(socket, rest, head, hooks, reads_body) do
-    body = if framing(head) == :bad, do: :bad, else: %{socket: socket, framing: framing(head), head: head}
+    framing = framing(head)
 
     cond do
-      body == :bad ->
+      framing == :bad ->
         end_with(socket, HTTP.plain(400, "bad request", true))
 
       not String.starts_with?(path(head.target), @mount) ->
         end_with(socket, HTTP.plain(404, "not found", true))
 
       true ->
-        {:ok, left} = Agent.start_link(fn -> %{rest: rest, done: body.framing == {:length, 0}} end)
+        body = %{socket: socket, framing: framing, head: head, rest: rest, done: framing == {:length, 0}}
         # What stands in front of the application.
-        if reads_body and HTTP.name_of(head.target) != "fence", do: read_body(body, left, 1_000_000, @patience_ms)
-        answer = HTTP.respond(hooks, HTTP.name_of(head.target), head, &read_body(body, left, &1, &2))
-        %{rest: rest, done: done} = Agent.get(left, & &1)
-        Agent.stop(left)
-        if answer.close or not done or closes?(head), do: end_with(socket, answer, head), else: go_on(socket, rest, answer, head, hooks, reads_body)
+        {_read, body} = if reads_body and HTTP.name_of(head.target) != "fence", do: read_body(body, 1_000_000, @patience_ms), else: {nil, body}
+        {answer, body} = HTTP.respond(hooks, HTTP.name_of(head.target), head, body, &read_body/3)
+
+        if answer.close or not body.done or closes?(head),
+          do: end_with(socket, answer, head),
+          else: go_on(socket, body.rest, answer, head, hooks, reads_body)
     end
   end
 
@@ -152,21 +153,19 @@ defmodule Knocker.RawServer do
   end
 
   # Reads to the end of the body, or a byte beyond the limit.
-  defp read_body(body, left, limit, patience) do
+  defp read_body(body, limit, patience) do
     {_name, expects} = List.keyfind(body.head.headers, "expect", 0, {"expect", ""})
     if String.downcase(expects) == "100-continue", do: :gen_tcp.send(body.socket, "HTTP/1.1 100 Continue\r\n\r\n")
-    %{rest: rest, done: done} = Agent.get(left, & &1)
     deadline = System.monotonic_time(:millisecond) + patience
 
     {result, rest, done} =
       cond do
-        done -> {{:ok, ""}, rest, true}
-        body.framing == :chunked -> chunks(body.socket, rest, [], 0, limit, deadline)
-        true -> exactly(body.socket, rest, elem(body.framing, 1), deadline)
+        body.done -> {{:ok, ""}, body.rest, true}
+        body.framing == :chunked -> chunks(body.socket, body.rest, [], 0, limit, deadline)
+        true -> exactly(body.socket, body.rest, elem(body.framing, 1), deadline)
       end
 
-    Agent.update(left, fn _before -> %{rest: rest, done: done} end)
-    result
+    {result, %{body | rest: rest, done: done}}
   end
 
   defp exactly(_socket, read, length, _deadline) when byte_size(read) >= length do
