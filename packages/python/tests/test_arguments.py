@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from datetime import date, timedelta
 from types import MappingProxyType
@@ -111,3 +112,15 @@ def test_less_than_a_second_is_not_at_once(hooks: knocker.Hooks, orders: knocker
     assert hooks.event(1).status == "handled"
     clock.advance(3)
     assert hooks.prune_events(older_than_s=timedelta(seconds=2)).events == 1
+
+
+@pytest.mark.parametrize("given", [b"{}", "{}", {}, None])
+def test_what_is_no_request_is_named(hooks: knocker.Hooks, given: Any) -> None:
+    github = hooks.endpoint("github", provider="github", secrets="test-secret")
+    words = f"WebhookRequest is needed, not {type(given).__name__}"
+    for call in (github.receive, github.verify):
+        with pytest.raises(knocker.UsageError, match=words):
+            call(given)
+    for coroutine in (github.areceive(given), github.averify(given)):
+        with pytest.raises(knocker.UsageError, match=words):
+            asyncio.run(coroutine)  # type: ignore[arg-type]

@@ -96,6 +96,25 @@ def test_calls_that_would_wait_in_vain_are_refused_at_once(hooks: knocker.Hooks,
     assert "would wait for it in vain" in str(hooks.event(event_id).reason)
 
 
+class Unprintable(sqlite3.OperationalError):
+    def __str__(self) -> str:
+        raise RuntimeError("no text")
+
+
+def test_an_error_without_a_text_that_a_lock_holder_raises_is_a_failed_attempt(hooks: knocker.Hooks) -> None:
+    inbox = hooks.endpoint("inbox")
+
+    @inbox.on("*")
+    def handler(event: knocker.Event, tx: Any) -> None:
+        tx.execute("INSERT INTO orders VALUES ('tx')")
+        raise Unprintable
+
+    ingest(inbox, "after")
+    assert [status for _, status in hooks.worker().drain()] == ["failed"]
+    assert [attempt.error for attempt in hooks.attempts()] == ["Unprintable"]
+    assert hooks.database.rows("SELECT * FROM orders") == []
+
+
 def test_another_file_is_another_lock(hooks: knocker.Hooks, tmp_path: Path) -> None:
     with knocker.open(tmp_path / "other.db") as other:
         away = other.endpoint("away")

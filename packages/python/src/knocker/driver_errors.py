@@ -36,7 +36,11 @@ def translate(error: BaseException) -> KnockerError | None:
     """What a driver's error means, or None where it is no error of a database driver, or one of this package already."""
     if isinstance(error, KnockerError):
         return None
-    text = str(error)
+    try:
+        text = str(error)
+    except Exception:
+        # Of a class of the application's own, which cannot say itself.
+        text = ""
     if match := _CORE_ERROR.search(text):
         return from_code(match[1], match[2])
     result = _result_code(error, text)

@@ -21,7 +21,7 @@ from knocker.http.wsgi import WsgiApp
 from knocker.own_lock import refuse_waiting
 from knocker.records import Receipt, Verdict
 from knocker.refusals import Refusals
-from knocker.request import Headers, HeadersLike, WebhookRequest, raw_bytes
+from knocker.request import Headers, HeadersLike, WebhookRequest, raw_bytes, require_request
 from knocker.sendable import Sendable
 from knocker.settings import BackoffSettings, EndpointSettings
 from knocker.ticket import Ticket
@@ -141,11 +141,13 @@ class Endpoint:
 
         Callers of several threads share commits. Raises :class:`~knocker.KnockerError` where nothing could be stored.
         """
+        require_request(request)
         receipt = self._stored("knocker_judge", request.to_json(), request.body, self._secrets.of(request))
         return self._told(receipt, request)
 
     async def areceive(self, request: WebhookRequest) -> Receipt:
         """As :meth:`receive`, for coroutines; concurrent tasks share commits."""
+        require_request(request)
         receipt = await self._astored("knocker_judge", request.to_json(), request.body, await self._secrets.aof(request))
         return self._told(receipt, request)
 
@@ -165,10 +167,12 @@ class Endpoint:
 
         Raises :class:`~knocker.UsageError` where the endpoint has no provider.
         """
+        require_request(request)
         return self._verified(request, self._secrets.of(request))
 
     async def averify(self, request: WebhookRequest) -> Verdict:
         """As :meth:`verify`, for secrets that a coroutine function finds."""
+        require_request(request)
         secrets = await self._secrets.aof(request)
         return await asyncio.to_thread(self._verified, request, secrets)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from knocker.decision import stored_text
 from knocker.driver_errors import translate
 from knocker.errors import BusyError, KnockerError, UsageError
 from knocker.transaction import CURRENT, AttemptTransaction
@@ -25,8 +26,8 @@ def explained(error: BaseException, attempt: AttemptTransaction) -> BaseExceptio
     if not attempt.holds_lock or not _says_busy(error):
         return error
     known = BusyError(
-        f"{error}: this handler has held the write lock of {attempt.path} since its first use of tx, and whatever writes there through "
-        "another connection waits for it in vain"
+        f"{stored_text(error)}: this handler has held the write lock of {attempt.path} since its first use of tx, and whatever writes "
+        "there through another connection waits for it in vain"
     )
     known.retryable, known.hint = False, "Write through tx, or before its first use."
     known.__cause__ = error

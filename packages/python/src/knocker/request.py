@@ -92,3 +92,9 @@ class WebhookRequest:
         if self.truncated:
             head["truncated"] = True
         return json.dumps(head)
+
+
+def require_request(given: object) -> None:
+    """Raises UsageError where it is no request, such as a body alone or a framework's own request."""
+    if not isinstance(given, WebhookRequest):
+        raise UsageError(f"a knocker.WebhookRequest is needed, not {type(given).__name__}: WebhookRequest(body, headers, method, url)")
