@@ -149,9 +149,10 @@ defmodule Knocker.Checkpoints do
   # where others read or write counts pages as moved without a sync, and does not move them again.
   defp checkpoint(state, connection, mode) do
     patience = state.hooks.options.busy_timeout_ms
+    shortened = min(@patience_ms, patience)
 
-    with :ok <- Connection.waits(connection, min(@patience_ms, patience)) do
-      result = checkpointed(connection, mode)
+    with :ok <- Connection.waits(connection, shortened) do
+      result = checkpointed(connection, mode, shortened)
 
       case {result, Connection.waits(connection, patience)} do
         {{:ok, [[busy, in_log, moved]]}, :ok} -> {:ok, busy != 0, in_log, moved}
@@ -161,7 +162,7 @@ defmodule Knocker.Checkpoints do
     end
   end
 
-  defp checkpointed(connection, "FULL") do
+  defp checkpointed(connection, "FULL", _patience) do
     # Where somebody else writes, one without the write lock would end before the log does.
     with :ok <- Connection.exec(connection, "BEGIN IMMEDIATE"),
          :ok <- Connection.exec(connection, "ROLLBACK") do
@@ -169,7 +170,13 @@ defmodule Knocker.Checkpoints do
     end
   end
 
-  defp checkpointed(connection, "TRUNCATE"), do: Connection.rows(connection, "PRAGMA wal_checkpoint(TRUNCATE)")
+  # SQLite itself waits for readers here: the driver tries again after an error alone.
+  defp checkpointed(connection, "TRUNCATE", patience) do
+    with :ok <- Connection.exec(connection, "PRAGMA busy_timeout = #{patience}"),
+         {:ok, result} <- Connection.rows(connection, "PRAGMA wal_checkpoint(TRUNCATE)"),
+         :ok <- Connection.exec(connection, "PRAGMA busy_timeout = 0"),
+         do: {:ok, result}
+  end
 
   defp now_ms, do: System.monotonic_time(:millisecond)
 end

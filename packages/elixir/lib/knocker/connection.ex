@@ -153,7 +153,7 @@ defmodule Knocker.Connection do
 
   @doc "How long the connection waits for locks."
   @spec waits(t(), non_neg_integer()) :: :ok | {:error, Exception.t()}
-  def waits(connection, milliseconds), do: exec(connection, "PRAGMA busy_timeout = #{milliseconds}")
+  def waits(connection, milliseconds), do: connection.driver.wait(connection.db, milliseconds)
 
   @doc "Ends the connection. What fails in it has no reader."
   @spec close(t() | nil) :: :ok

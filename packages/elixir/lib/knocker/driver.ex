@@ -40,6 +40,11 @@ defmodule Knocker.Driver do
   @doc "Runs one statement, kept prepared for the next time, and gives its rows. A second statement in the text is an error."
   @callback execute(db, sql :: String.t(), [parameter]) :: {:ok, [[value]]} | {:error, failure}
 
+  @doc """
+  Says anew how long a statement waits for another writer. One within a transaction does not wait, and need not: begin with `BEGIN IMMEDIATE`.
+  """
+  @callback wait(db, milliseconds :: non_neg_integer) :: :ok
+
   @doc "Loads a SQLite extension by its path and its entry point, for this connection."
   @callback load_extension(db, path :: String.t(), entry :: String.t()) :: :ok | {:error, failure}
 

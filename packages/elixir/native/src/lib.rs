@@ -68,11 +68,12 @@ fn loaded() -> bool {
 }
 
 #[rustler::nif(schedule = "DirtyIo")]
-fn open<'a>(env: Env<'a>, path: &str, create: bool, busy_timeout_ms: u64) -> Term<'a> {
+fn open<'a>(env: Env<'a>, path: &str, create: bool) -> Term<'a> {
     let mut flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     flags.set(OpenFlags::SQLITE_OPEN_CREATE, create);
     let opened = Connection::open_with_flags(path, flags).and_then(|connection| {
-        connection.busy_timeout(Duration::from_millis(busy_timeout_ms))?;
+        // Who waits for a lock does so in Elixir.
+        connection.busy_timeout(Duration::ZERO)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
         Ok(connection)
     });
@@ -96,6 +97,11 @@ fn close(database: ResourceArc<Database>) -> Atom {
 fn interrupt(database: ResourceArc<Database>) -> Atom {
     database.interrupt.interrupt();
     atoms::ok()
+}
+
+#[rustler::nif(schedule = "DirtyIo")]
+fn in_transaction(database: ResourceArc<Database>) -> bool {
+    database.lock().as_ref().is_some_and(|connection| !connection.is_autocommit())
 }
 
 #[rustler::nif(schedule = "DirtyIo")]

@@ -77,6 +77,54 @@ defmodule Knocker.DriverSuite do
         @driver.close(impatient)
       end
 
+      # Erlang has ten schedulers for calls that block.
+      test "more connections wait for a lock than Erlang has schedulers, and the one that has it gives it back", %{db: db, path: path} do
+        rows!(db, "PRAGMA journal_mode = WAL")
+        rows!(db, "CREATE TABLE orders (id INTEGER PRIMARY KEY) STRICT")
+
+        1..24
+        |> Enum.map(fn _ ->
+          Task.async(fn ->
+            {:ok, own} = @driver.open(path, busy_timeout_ms: 600_000)
+
+            for _ <- 1..4 do
+              for sql <- ["BEGIN IMMEDIATE", "INSERT INTO orders DEFAULT VALUES", "COMMIT"], do: rows!(own, sql)
+            end
+
+            @driver.close(own)
+          end)
+        end)
+        |> Task.await_many(:infinity)
+
+        assert rows!(db, "SELECT count(*) FROM orders") == [[96]]
+      end
+
+      test "a transaction that has read waits for nobody who has written since", %{db: db, path: path} do
+        rows!(db, "PRAGMA journal_mode = WAL")
+        rows!(db, "CREATE TABLE orders (id INTEGER PRIMARY KEY) STRICT")
+        {:ok, other} = @driver.open(path, busy_timeout_ms: 600_000)
+        rows!(other, "BEGIN")
+        rows!(other, "SELECT count(*) FROM orders")
+        rows!(db, "INSERT INTO orders DEFAULT VALUES")
+        assert {:error, %{code: code}} = @driver.execute(other, "INSERT INTO orders DEFAULT VALUES", [])
+        assert Bitwise.band(code, 0xFF) == 5
+        @driver.close(other)
+      end
+
+      test "how long it waits can be said anew", %{db: db, path: path} do
+        rows!(db, "PRAGMA journal_mode = WAL")
+        {:ok, other} = @driver.open(path, busy_timeout_ms: 600_000)
+        rows!(db, "BEGIN IMMEDIATE")
+        assert @driver.wait(other, 1) == :ok
+        assert {:error, %{code: 5}} = @driver.execute(other, "BEGIN IMMEDIATE", [])
+        assert @driver.wait(other, 600_000) == :ok
+        waiting = Task.async(fn -> @driver.execute(other, "BEGIN IMMEDIATE", []) end)
+        assert Task.yield(waiting, 20) == nil
+        rows!(db, "ROLLBACK")
+        assert Task.await(waiting, :infinity) == {:ok, []}
+        @driver.close(other)
+      end
+
       test "a running statement ends where another process interrupts it", %{db: db} do
         endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n"
         running = Task.async(fn -> @driver.execute(db, endless, []) end)

@@ -23,6 +23,9 @@ defmodule Knocker.Driver.Exqlite do
   def execute({server, _conn}, sql, parameters), do: ask(server, {:execute, sql, parameters}, closed())
 
   @impl true
+  def wait({server, _conn}, milliseconds), do: ask(server, {:wait, milliseconds}, :ok)
+
+  @impl true
   def load_extension({server, _conn}, path, entry), do: ask(server, {:load_extension, path, entry}, closed())
 
   @impl true

@@ -13,27 +13,35 @@ defmodule Knocker.Driver.Native do
   @behaviour Knocker.Driver
 
   alias Knocker.Driver.Native.Nif
+  alias Knocker.Driver.Patience
 
   @misuse 21
 
   @impl true
   def open(path, options \\ []) do
-    with :ok <- alone(), :ok <- loaded() do
-      Nif.open(path, Keyword.get(options, :create, true), Keyword.get(options, :busy_timeout_ms, 5_000))
+    with :ok <- alone(), :ok <- loaded(), {:ok, db} <- Nif.open(path, Keyword.get(options, :create, true)) do
+      patience = :atomics.new(1, [])
+      :atomics.put(patience, 1, Keyword.get(options, :busy_timeout_ms, 5_000))
+      {:ok, {db, patience}}
     end
   end
 
   @impl true
-  def close(db), do: Nif.close(db)
+  def close({db, _patience}), do: Nif.close(db)
 
   @impl true
-  def execute(db, sql, parameters), do: Nif.execute(db, sql, parameters)
+  def execute({db, patience}, sql, parameters) do
+    Patience.wait(:atomics.get(patience, 1), fn -> Nif.execute(db, sql, parameters) end, fn -> Nif.in_transaction(db) end)
+  end
 
   @impl true
-  def load_extension(db, path, entry), do: Nif.load_extension(db, path, entry)
+  def wait({_db, patience}, milliseconds), do: :atomics.put(patience, 1, milliseconds)
 
   @impl true
-  def interrupt(db), do: Nif.interrupt(db)
+  def load_extension({db, _patience}, path, entry), do: Nif.load_extension(db, path, entry)
+
+  @impl true
+  def interrupt({db, _patience}), do: Nif.interrupt(db)
 
   defp alone do
     if Application.spec(:exqlite) || :code.is_loaded(Exqlite.Sqlite3NIF) do

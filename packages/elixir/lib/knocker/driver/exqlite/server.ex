@@ -7,6 +7,7 @@ defmodule Knocker.Driver.Exqlite.Server do
 
   alias Exqlite.{Sqlite3, Sqlite3NIF}
   alias Knocker.Driver.Exqlite.{Failure, Statements}
+  alias Knocker.Driver.Patience
 
   # exqlite names no mode that opens only what is there: SQLITE_OPEN_READWRITE, with and without SQLITE_OPEN_CREATE.
   @only_there 0x2
@@ -28,8 +29,8 @@ defmodule Knocker.Driver.Exqlite.Server do
     Process.monitor(opener)
 
     with {:ok, conn} <- Sqlite3NIF.open(path, if(create, do: @or_made, else: @only_there)),
-         :ok <- Sqlite3.execute(conn, "PRAGMA busy_timeout = #{busy_timeout_ms}") do
-      {:ok, %{conn: conn, statements: Statements.new()}}
+         :ok <- Sqlite3.execute(conn, "PRAGMA busy_timeout = 0") do
+      {:ok, %{conn: conn, statements: Statements.new(), patience_ms: busy_timeout_ms}}
     else
       {:error, reason} -> {:stop, {:shutdown, Failure.of(reason)}}
     end
@@ -40,10 +41,12 @@ defmodule Knocker.Driver.Exqlite.Server do
 
   def handle_call({:execute, sql, parameters}, _from, state) do
     case Statements.fetch(state.statements, state.conn, sql) do
-      {:ok, statement, statements} -> {:reply, run(state.conn, statement, parameters), %{state | statements: statements}}
+      {:ok, statement, statements} -> {:reply, patiently(state, statement, parameters), %{state | statements: statements}}
       {:error, failure} -> {:reply, {:error, failure}, state}
     end
   end
+
+  def handle_call({:wait, milliseconds}, _from, state), do: {:reply, :ok, %{state | patience_ms: milliseconds}}
 
   # SQL may load nothing but this.
   def handle_call({:load_extension, path, entry}, _from, state) do
@@ -70,6 +73,12 @@ defmodule Knocker.Driver.Exqlite.Server do
   def terminate(_reason, state) do
     Statements.release(state.statements, state.conn)
     Sqlite3.close(state.conn)
+  end
+
+  defp patiently(state, statement, parameters) do
+    Patience.wait(state.patience_ms, fn -> run(state.conn, statement, parameters) end, fn ->
+      Sqlite3.transaction_status(state.conn) == {:ok, :transaction}
+    end)
   end
 
   defp run(conn, statement, parameters) do

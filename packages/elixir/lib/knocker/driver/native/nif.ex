@@ -19,9 +19,10 @@ defmodule Knocker.Driver.Native.Nif do
   # False until the library's own function of that name stands here.
   def loaded, do: false
 
-  def open(_path, _create, _busy_timeout_ms), do: :erlang.nif_error(:not_loaded)
+  def open(_path, _create), do: :erlang.nif_error(:not_loaded)
   def close(_db), do: :erlang.nif_error(:not_loaded)
   def execute(_db, _sql, _parameters), do: :erlang.nif_error(:not_loaded)
+  def in_transaction(_db), do: :erlang.nif_error(:not_loaded)
   def load_extension(_db, _path, _entry), do: :erlang.nif_error(:not_loaded)
   def interrupt(_db), do: :erlang.nif_error(:not_loaded)
 end
