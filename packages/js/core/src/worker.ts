@@ -68,7 +68,7 @@ export class Worker<Db extends object> {
   readonly #running = new Map<number, Running<Db>>();
   /** Attempts whose result could not be written: their leases must run out before they are claimed again. */
   readonly #unfinished = new Map<number, number>();
-  /** Jobs may be leased that have not been started: those that were claimed together with the result of another. */
+  /** Jobs may be leased that have not been started: one that was claimed together with the result of another, or more than there were handlers free for. */
   #claimedAhead = false;
   readonly #leaseS: number;
   readonly #pollMs: number;
@@ -184,17 +184,13 @@ export class Worker<Db extends object> {
     const version = this.#dataVersion();
     const filter = this.#filter();
     if (this.#claimedAhead) {
-      this.#claimedAhead = false;
-      const jobs = this.#leased();
-      for (const job of jobs.slice(0, this.#idle.length)) this.#start(job);
-      if (jobs.length > 0) return;
+      if (this.#startLeased() > 0) return;
     }
     const due = this.#due(filter);
     if (due !== 0) return this.#sleep(due ?? Infinity, version);
-    const jobs = await this.#inbox.whenWritable(this.#inbox.busyTimeoutMs, () => this.#claim(JSON.stringify(filter)));
-    for (const job of jobs) this.#start(job);
+    const claimed = await this.#inbox.whenWritable(this.#inbox.busyTimeoutMs, () => this.#claim(JSON.stringify(filter)));
     // Another worker was faster, or its lease is about to run out.
-    if (jobs.length === 0) await this.#sleep(this.#pollMs);
+    if (claimed === 0 || this.#startLeased() === 0) await this.#sleep(this.#pollMs);
   }
 
   /** Goes on on the file that has taken the place of ours: its jobs have the same numbers, so those that run here come to their end first. */
@@ -218,10 +214,10 @@ export class Worker<Db extends object> {
     return this.#control.connection.get("SELECT knocker_next_due(?, ?) AS due", due, this.#inbox.now())!["due"] as number | null;
   }
 
-  #claim(filter: string): Row[] {
+  #claim(filter: string): number {
     const { claimed, lost } = this.#control.use((connection) => this.#claimOn(connection, this.#idle.length, filter));
     tellLost(this.#telling, lost);
-    return claimed === 0 ? [] : this.#leased().slice(0, this.#idle.length);
+    return claimed;
   }
 
   #claimOn(connection: Connection<Db>, limit: number, filter: string): Claimed {
@@ -248,6 +244,16 @@ export class Worker<Db extends object> {
     });
   }
 
+  /** Starts what is leased, as far as there are handlers free, and says how many jobs there were: a handler may have claimed one while the worker did. */
+  #startLeased(): number {
+    // Also if they cannot be read now.
+    this.#claimedAhead = true;
+    const jobs = this.#leased();
+    this.#claimedAhead = jobs.length > this.#idle.length;
+    for (const job of jobs.slice(0, this.#idle.length)) this.#start(job);
+    return jobs.length;
+  }
+
   /** The jobs that this worker has leased and not started. */
   #leased(): Row[] {
     const jobs = "SELECT * FROM knocker_jobs WHERE worker = ? AND job_id NOT IN (SELECT value FROM json_each(?))";
@@ -264,6 +270,8 @@ export class Worker<Db extends object> {
       .then((end) => {
         if (end === "lease_lost" || end === "unwritten") this.#unfinished.set(jobId, job["attempt"] as number);
         else this.#unfinished.delete(jobId);
+        // Its next attempt may be leased already: it was no news while this one stood among those that run.
+        if (end === "failed") this.#claimedAhead = true;
         this.#running.delete(jobId);
         this.#idle.push(runner);
         // A handler may have written what other workers wait for. This one looks again in any case.

@@ -312,6 +312,38 @@ export default function worker(runtime) {
       await close();
     });
 
+    it("starts all that it has leased, also where a handler ends while the worker waits for the lock to claim more", async () => {
+      const { hooks, endpoint, database, orders, close } = counted();
+      knocker.load(database);
+      let gate;
+      endpoint.on("first", async (event, tx) => {
+        await gate.promise;
+        write(event, tx);
+      });
+      endpoint.on("next", write);
+      const working = hooks.work({ concurrency: 2 });
+      const arrive = (type, key) =>
+        database.exec(`SELECT knocker_ingest('github', '{"valid": true, "type": "${type}", "key": "${key}"}', '')`);
+      for (let round = 1; round <= 20; round++) {
+        gate = deferred();
+        arrive("first", `${round}`);
+        await until(() => hooks.query("SELECT 1 FROM knocker_events WHERE status = 'processing'").length === 1, "the first of this round");
+        database.exec("BEGIN IMMEDIATE");
+        for (let count = 0; count < 5; count++) arrive("next", `${round}-${count}`);
+        database.exec("COMMIT; BEGIN IMMEDIATE");
+        gate.resolve();
+        // Both come to want the lock: the worker for its claim, the handler for its rows.
+        for (let turn = 0; turn < 100; turn++) await new Promise((resolve) => setImmediate(resolve));
+        database.exec("COMMIT");
+        await until(() => orders().length === 6 * round, "all of this round");
+      }
+      await working.stop();
+      // None waited for its lease to run out.
+      const results = new Set((await collect(hooks.attempts())).map(({ result }) => result));
+      assert.deepEqual([...results], ["handled"]);
+      await close();
+    });
+
     it("sees handlers that are registered after it started", async () => {
       const { hooks, endpoint, orders, close } = counted();
       await endpoint.receive(push(runtime));
