@@ -59,9 +59,9 @@ class Hooks(Operations):
         ``{"base_s": 5, "factor": 4, "cap_s": 21600}``, part by part; bodies of at most what the provider sends, and of 1 MiB at least;
         events that no handler wants are tried again as failed ones are (``"retry"``); a redelivery of a dead event changes nothing
         (``"keep"``). Refused receipts are kept up to 1000 an hour, ``max_refused`` 10,000 and ``max_refused_bytes`` 128 MiB
-        in all, more only counted; a request makes at most ``max_batch_events`` 10,000 events, and a larger batch is stored whole as one. ``enabled`` alone keeps its stored value. Raises
-        :class:`~knocker.InvalidArgumentError` and :class:`~knocker.UnknownProviderError`, and :class:`~knocker.UsageError` where these
-        hooks have an endpoint of that name.
+        in all, more only counted; a request makes at most ``max_batch_events`` 10,000 events, and a larger batch is stored
+        whole as one. ``enabled`` alone keeps its stored value. Raises :class:`~knocker.InvalidArgumentError` and
+        :class:`~knocker.UnknownProviderError`, and :class:`~knocker.UsageError` where these hooks have an endpoint of that name.
         """
         return self._add(name, secrets, settings)
 
