@@ -49,7 +49,6 @@ module Knocker
 
       NOT_FOUND = plain(404, "no such endpoint")
       INTERNAL = plain(500, "internal error: nothing was stored")
-      NO_LENGTH = plain(411, "send a content-length")
       BAD_HOST = plain(400, "bad host")
       BAD_LENGTH = plain(400, "bad content-length")
       ABORTED = plain(400, "the body ended early")

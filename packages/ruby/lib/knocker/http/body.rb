@@ -6,8 +6,6 @@ module Knocker
     class BadLength < StandardError; end
     # The body ended before its end: the sender went away.
     class Aborted < StandardError; end
-    # The request has a body without a length, of which this server does not tell the end.
-    class NoLength < StandardError; end
 
     # The raw body of a Rack request: read to the endpoint's limit, whether something in front has read it or not.
     class Body

@@ -44,11 +44,13 @@ module Knocker
         Answers.of_error(endpoint.name, e, @logger)
       end
 
-      # Servers join a repeated header with commas, so each name occurs once.
+      # Servers join a repeated header with commas, so each name occurs once. Some put the version of the protocol among the headers.
       def headers(env)
         found = []
         env.each do |key, value|
-          found << [key[5..].tr("_", "-").downcase, latin(value)] if key.start_with?("HTTP_") && value.is_a?(String)
+          next unless key.start_with?("HTTP_") && value.is_a?(String)
+
+          found << [key[5..].tr("_", "-").downcase, latin(value)] unless key == "HTTP_VERSION" && value.start_with?("HTTP/")
         end
         found << ["content-type", latin(env["CONTENT_TYPE"])] unless env["CONTENT_TYPE"].to_s.empty?
         found << ["content-length", latin(env["CONTENT_LENGTH"])] unless env["CONTENT_LENGTH"].to_s.empty?

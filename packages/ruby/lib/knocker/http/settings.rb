@@ -14,7 +14,9 @@ module Knocker
       HOST = /\A(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._~!$&'()*+,;=%-]+)(:[0-9]{1,5})?\z/
       # Longer names exist nowhere: 253 letters, and a port.
       LONGEST_HOST = 259
-      private_constant :HOST, :LONGEST_HOST
+      # By which servers may be told of the scheme.
+      FORWARDED = %w[HTTP_X_FORWARDED_PROTO HTTP_X_FORWARDED_SCHEME HTTP_X_FORWARDED_SSL HTTP_FORWARDED].freeze
+      private_constant :HOST, :LONGEST_HOST, :FORWARDED
 
       # @param public_url [String, nil] the app's base URL as providers know it
       # @param trusted_proxies [Array<String>] addresses or networks whose X-Forwarded-Proto and X-Forwarded-Host are believed; `"*"` believes
@@ -38,8 +40,8 @@ module Knocker
         host = checked(env["HTTP_HOST"])
         return @public_url + target if @public_url
 
-        scheme = env["rack.url_scheme"] || "http"
-        scheme, host = forwarded(env, env["HTTPS"] == "on" ? "https" : scheme, host) if trusted?(env["REMOTE_ADDR"])
+        scheme = scheme_of(env)
+        scheme, host = forwarded(env, scheme, host) if trusted?(env["REMOTE_ADDR"])
         "#{scheme}://#{host}#{target}"
       end
 
@@ -52,6 +54,13 @@ module Knocker
         raise URI::InvalidURIError
       rescue URI::InvalidURIError
         raise UsageError, "public_url is the base URL of the app, such as https://shop.example, not #{url.inspect}"
+      end
+
+      # Puma believes anybody's word for the scheme; a connection of its own that is encrypted it names in HTTPS.
+      def scheme_of(env)
+        return "https" if %w[on https].include?(env["HTTPS"])
+
+        FORWARDED.any? { |name| env.key?(name) } ? "http" : env["rack.url_scheme"] || "http"
       end
 
       def forwarded(env, scheme, host)
