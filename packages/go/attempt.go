@@ -3,6 +3,7 @@ package knocker
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 )
