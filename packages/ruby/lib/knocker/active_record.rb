@@ -122,10 +122,7 @@ module Knocker
 
       def call(_event, transaction)
         within_app do
-          attempt = transaction.knocker_attempt
-          # As ActiveRecord has it on connections of its own. Inside a transaction it would do nothing.
-          attempt.connection.exec("PRAGMA foreign_keys = ON")
-          with_models(attempt, transaction) { yield }
+          with_models(transaction.knocker_attempt, transaction) { yield }
         end
       end
 
