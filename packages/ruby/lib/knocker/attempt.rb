@@ -140,7 +140,7 @@ module Knocker
     end
 
     def unwanted(job, report)
-      problem = UsageError.new("no handler for #{job.event.type.inspect}")
+      problem = NoHandlerError.new("no handler for #{job.event.type.inspect}")
       status = commit { @leases.failed(job.id, problem.sentence, 0, no_handler: true).status }
       report.failed(problem) unless status == :ignored
       status

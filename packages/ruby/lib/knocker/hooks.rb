@@ -82,6 +82,7 @@ module Knocker
     def close
       stop_workers
       @database.close
+      nil
     end
 
     # Stops the workers that were made of these hooks, and goes on receiving.

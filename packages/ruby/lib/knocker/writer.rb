@@ -71,11 +71,16 @@ module Knocker
 
     # Waits for the answer; true where this caller is to lead the next group instead.
     def asked_to_lead?(ticket)
-      Thread.handle_interrupt(Object => :immediate) { ticket.news.pop } == :lead
-    rescue Exception # rubocop:disable Lint/RescueException -- an interrupt: the others must not wait for this caller
+      news = Thread.handle_interrupt(Object => :immediate) { ticket.news.pop }
+      news == :lead
+    ensure
+      # An interrupt, a kill among them, which is no exception: the others must not wait for this caller.
+      leave(ticket) if news.nil?
+    end
+
+    def leave(ticket)
       @lock.synchronize { @waiting.delete(ticket) }
       pass_on if ticket.leads
-      raise
     end
 
     def lead(ticket)

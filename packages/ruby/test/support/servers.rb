@@ -33,13 +33,12 @@ module Servers
 
   module_function
 
-  # Runs puma with an app of `test/apps` until the block ends.
-  def puma(app, *options, environment: {}, inherit: {})
+  # Runs puma with an app, of `test/apps` where nothing else is said, until the block ends.
+  def puma(app, *options, environment: {}, inherit: {}, chdir: APPS)
     environment = { "KNOCKER_EXTENSION" => Knocker.loadable_path, "RUBYLIB" => [LIBRARY, __dir__].join(":"), **environment }
-    command = [RbConfig.ruby, "-S", "puma", "--bind", "tcp://127.0.0.1:0", "--log-requests", *options, File.join(APPS, app)]
-    command.delete("--log-requests")
+    command = [RbConfig.ruby, "-S", "puma", "--bind", "tcp://127.0.0.1:0", *options, File.expand_path(app, APPS)]
     output, written = IO.pipe
-    pid = spawn(environment, *command, chdir: APPS, out: written, err: written, pgroup: true, **inherit)
+    pid = spawn(environment, *command, chdir: chdir, out: written, err: written, pgroup: true, **inherit)
     written.close
     server = Server.new(pid, nil, +"")
     server.port = port_of(output, server.output)
