@@ -14,7 +14,7 @@ defmodule Knocker.MixProject do
       compilers: Mix.compilers() ++ [:knocker_native],
       deps: deps(System.get_env("KNOCKER_DEPS")),
       # What is used where an application has it, and never needed.
-      xref: [exclude: [Exqlite.Sqlite3, Exqlite.Sqlite3NIF, JSON, Jason, :telemetry, Plug.Conn]]
+      xref: [exclude: [Exqlite.Sqlite3, Exqlite.Sqlite3NIF, JSON, Jason, :telemetry, Plug.Conn, Ecto.Migrator]]
     ]
   end
 

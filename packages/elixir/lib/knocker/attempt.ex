@@ -28,7 +28,9 @@ defmodule Knocker.Attempt do
     :told,
     killed: false,
     ended: false,
-    altered: false
+    altered: false,
+    alone: true,
+    settled: false
   ]
 
   @doc """
@@ -95,7 +97,7 @@ defmodule Knocker.Attempt do
 
     case wanted(state.hooks, event) do
       [] -> handled(state, :unwanted)
-      handlers -> %{state | handler: start_handlers(state, handlers)}
+      handlers -> %{state | alone: match?([_one], handlers), handler: start_handlers(state, handlers)}
     end
   end
 
@@ -142,6 +144,38 @@ defmodule Knocker.Attempt do
   end
 
   def handle_call({:execute, _former, _statement}, _from, state), do: {:reply, Transaction.over(), state}
+
+  def handle_call({:elsewhere, reference}, _from, %{tx: %{reference: reference}} = state) do
+    %{hooks: hooks, worker: worker, job: job, began: began} = state
+
+    case elsewhere(state) do
+      :ok -> {:reply, {:ok, fn -> [job.id, worker, now_ms() - began, Options.now(hooks.options)] end}, state}
+      refused -> {:reply, refused, state}
+    end
+  end
+
+  def handle_call({:elsewhere, _former}, _from, state), do: {:reply, Transaction.over(), state}
+
+  def handle_call({:settled, reference}, _from, state) do
+    settled = match?(%{reference: ^reference}, state.tx)
+    {:reply, :ok, %{state | settled: settled or state.settled}}
+  end
+
+  # A verdict in a transaction of another connection's.
+  defp elsewhere(%{settled: true}), do: {:error, settled()}
+
+  defp elsewhere(%{begun_at: begun}) when begun != nil do
+    {:error, Errors.new("usage", "tx is begun, and the other transaction would wait for it in vain: write through one of them")}
+  end
+
+  defp elsewhere(%{alone: false}),
+    do: {:error, Errors.new("usage", "the other transaction ends with the event: where several handlers want it, write through tx")}
+
+  defp elsewhere(_state), do: :ok
+
+  defp settled, do: Errors.new("closed", "the event is handled, in a transaction that is committed")
+
+  defp execute(%{settled: true} = state, _sql, _parameters), do: {{:error, settled()}, state}
 
   defp execute(%{ended: true} = state, _sql, _parameters), do: {{:error, ended()}, state}
 
@@ -196,6 +230,14 @@ defmodule Knocker.Attempt do
   def terminate(_reason, state) do
     if state.handler, do: Process.exit(state.handler, :kill)
     Connection.close(state.connection)
+  end
+
+  # Its verdict is committed, and nothing that came later changes it.
+  defp handled(%{settled: true} = state, decision) do
+    error = if decision in [:handled, :unwanted], do: nil, else: Decision.error_of(decision)
+    if error, do: AttemptReport.again(state.job.event, error, "handled, and failed afterwards")
+    Checkpoints.committed(state.hooks, state.connection, 1, 0)
+    finish(%{state | tx: nil}, :handled, nil, nil)
   end
 
   defp handled(state, :unwanted) do
@@ -351,7 +393,7 @@ defmodule Knocker.Attempt do
     if state.altered or status == :unwritten, do: Connection.close(state.connection)
     connection = if state.altered or status == :unwritten, do: nil, else: state.connection
     send(state.owner, {:attempted, self(), state.job, status, error, took})
-    %{state | connection: connection, job: nil, tx: nil, told: nil, begun_at: nil, altered: false, ended: false, killed: false}
+    %{state | connection: connection, job: nil, tx: nil, told: nil, begun_at: nil, altered: false, ended: false, killed: false, settled: false}
   end
 
   defp took(state), do: now_ms() - state.began

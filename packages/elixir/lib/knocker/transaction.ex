@@ -37,6 +37,24 @@ defmodule Knocker.Transaction do
   end
 
   @doc false
+  # For a transaction of another connection's, which ends with the verdict: what `knocker_handled` wants, once it is asked for.
+  @spec elsewhere(t()) :: {:ok, (() -> [Connection.value()])} | {:error, Exception.t()}
+  def elsewhere(tx) do
+    GenServer.call(tx.attempt, {:elsewhere, tx.reference}, :infinity)
+  catch
+    :exit, _reason -> over()
+  end
+
+  @doc false
+  # That transaction is committed.
+  @spec settled(t()) :: :ok
+  def settled(tx) do
+    GenServer.call(tx.attempt, {:settled, tx.reference}, :infinity)
+  catch
+    :exit, _reason -> :ok
+  end
+
+  @doc false
   def over, do: {:error, Errors.new("closed", "tx is of one attempt, and that attempt is over: do not keep it beyond the handler")}
 
   # White space and comments, and the first words of a statement.
