@@ -4,7 +4,7 @@ LIBRARY_NAME := $(if $(filter Darwin,$(shell uname -s)),libknocker.dylib,$(if $(
 # One release build, shared by every suite. The checkout's own folder unless the environment says otherwise.
 export CARGO_TARGET_DIR ?= $(CURDIR)/target
 LIBRARY := $(CARGO_TARGET_DIR)/release/$(LIBRARY_NAME)
-SUITES := test-setup test-rust test-oracles test-python test-oldest-sqlite test-node test-bun test-go test-ruby test-elixir
+SUITES := test-setup test-rust test-oracles test-python test-oldest-sqlite test-node test-bun test-go test-ruby test-elixir test-interop
 # Where rustup puts cargo, also before a new shell looks there.
 export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 
@@ -65,6 +65,9 @@ test-ruby: tools-test build ## The Ruby package
 
 test-elixir: tools-test build ## The Elixir package, on its native driver
 	KNOCKER_EXTENSION=$(LIBRARY) packages/elixir/run-tests
+
+test-interop: tools-test build ## Every pair of runtimes on one file
+	KNOCKER_EXTENSION=$(LIBRARY) extension/conformance/interop/run-tests
 
 bench: tools-test build ## Measure, as ratios against a baseline in the same run
 	cargo build --release -p knocker-bench
