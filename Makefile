@@ -86,6 +86,7 @@ lint: tools-test build ## Formats, lints and types: Rust, Python, JavaScript, Ty
 	KNOCKER_EXTENSION=$(LIBRARY) packages/python/run-lint
 	KNOCKER_EXTENSION=$(LIBRARY) packages/js/run-lint
 	packages/go/run-lint
+	packages/ruby/run-lint
 	packages/elixir/run-lint
 
 contract: tools-test ## Write the contract of the core, and what each package has of it; lint checks both
@@ -100,6 +101,7 @@ fmt: tools-test build ## Format all of it
 	KNOCKER_EXTENSION=$(LIBRARY) packages/python/run-lint --write
 	KNOCKER_EXTENSION=$(LIBRARY) packages/js/run-lint --write
 	packages/go/run-lint --write
+	packages/ruby/run-lint --write
 	packages/elixir/run-lint --write
 
 tools-demo:

@@ -47,8 +47,8 @@ File.write("Makefile", <<~MAKE)
   \tcd #{workspace.shellescape} && #{flags}#{build.shelljoin}
 
   install: all
-  \tmkdir -p #{File.expand_path('../lib/knocker', here).shellescape}
-  \tcp #{File.join(target, 'release', library).shellescape} #{File.expand_path('../lib/knocker', here).shellescape}
+  \tmkdir -p #{File.expand_path("../lib/knocker", here).shellescape}
+  \tcp #{File.join(target, "release", library).shellescape} #{File.expand_path("../lib/knocker", here).shellescape}
   \t#{tidy}
 
   clean:

@@ -83,7 +83,11 @@ class ExamplesTest < KnockerTest
     shop("rack_app.ru") do |port|
       pushed = send_signed(port, "github", PUSH, GITHUB_SECRET, headers: { "X-GitHub-Event" => "push", "X-GitHub-Delivery" => "1" })
       assert_equal "200", pushed.code
-      working("shop.rb") { wait_until("the build") { rows(@path, "SELECT count(*) FROM builds") == [[1]] && rows(@path, "SELECT 1 FROM orders").any? } }
+      working("shop.rb") do
+        wait_until("the build") do
+          rows(@path, "SELECT count(*) FROM builds") == [[1]] && rows(@path, "SELECT 1 FROM orders").any?
+        end
+      end
     end
   end
 

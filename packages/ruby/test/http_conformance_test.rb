@@ -91,7 +91,9 @@ class HttpConformanceTest < Minitest::Test
     tell("begin", { "endpoints" => {} })
     fence
     tell("end")
-    Timeout.timeout(KnockerTest::PATIENCE_S) { sleep(0.05) until (after = tell("leftovers")).all? { |kind, count| count <= before[kind] } || !(@after = after) }
+    Timeout.timeout(KnockerTest::PATIENCE_S) do
+      sleep(0.05) until (after = tell("leftovers")).all? { |kind, count| count <= before[kind] } || !(@after = after)
+    end
   rescue Timeout::Error
     flunk "the server has #{@after}, and had #{before}"
   end

@@ -120,10 +120,8 @@ module Knocker
         @lock = Mutex.new
       end
 
-      def call(_event, transaction)
-        within_app do
-          with_models(transaction.knocker_attempt, transaction) { yield }
-        end
+      def call(_event, transaction, &)
+        within_app { with_models(transaction.knocker_attempt, transaction, &) }
       end
 
       private

@@ -59,7 +59,7 @@ module Knocker
 
     def unknown(name, key, keys)
       near = DidYouMean::SpellChecker.new(dictionary: keys).correct(key).first
-      "#{name}: there is no #{key}#{near ? ", did you mean #{near}?" : "; there are #{keys.join(', ')}"}"
+      "#{name}: there is no #{key}#{near ? ", did you mean #{near}?" : "; there are #{keys.join(", ")}"}"
     end
 
     def to_json(name, value)

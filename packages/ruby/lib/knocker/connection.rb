@@ -52,7 +52,7 @@ module Knocker
 
     # Runs a statement without a result.
     def exec(sql)
-      run(sql, []) { |statement| statement.step }
+      run(sql, [], &:step)
       nil
     end
 

@@ -100,7 +100,7 @@ module Knocker
         held.flock(File::LOCK_EX)
         found = held.stat
         # Another process may have done so, and opened the new file.
-        return nil unless [found.dev, found.ino] == log && OpenFile.identity(path) == log
+        return nil unless log == [found.dev, found.ino] && OpenFile.identity(path) == log
 
         aside(path, former.last)
       end

@@ -132,7 +132,7 @@ module Knocker
 
       @database.checkpoints.require_sound(connection)
       claimed, lost = connection.transaction { claim_due(connection, wanted, names) }
-      get_ready if claimed.positive?
+      make_ready if claimed.positive?
       @claiming.committed(claimed + lost.size) if claimed.positive? || lost.any?
       lost.map { |attempt| [LostAttempts.event(connection, attempt), attempt] }.select(&:first)
     end
@@ -149,7 +149,7 @@ module Knocker
       [claimed, LostAttempts.since(connection, last)]
     end
 
-    def get_ready
+    def make_ready
       jobs = @claiming.leases.jobs(without: @lock.synchronize { @held.to_a })
       @lock.synchronize do
         jobs.reject! { |job| given_up?(job) }

@@ -2,6 +2,7 @@
 
 require "rails/railtie"
 
+# With Rails, models of ActiveRecord are at home in handlers.
 module Knocker
   autoload :ActiveRecord, "knocker/active_record"
 

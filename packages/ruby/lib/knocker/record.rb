@@ -39,7 +39,7 @@ module Knocker
 
     def inspect
       shown = to_h.except(*self.class::PRIVATE).map { |name, value| "#{name}=#{value.inspect}" }
-      "#<#{self.class} #{shown.join(', ')}>"
+      "#<#{self.class} #{shown.join(", ")}>"
     end
     alias to_s inspect
   end

@@ -149,7 +149,7 @@ module Knocker
         put_back(group)
         return write(ticket, reopened: true)
       end
-      group.each { |ticket| ticket.error ||= known ? DriverErrors.again(known) : error }
+      group.each { |one| one.error ||= known ? DriverErrors.again(known) : error }
       @database.doubt(known) if known && begun
       disconnect if known.is_a?(ReadOnlyError) || known.is_a?(FileReplacedError)
       group

@@ -16,8 +16,7 @@ module Matching
     when Symbol then value.to_s
     when String then plain_text(value)
     when Hash then value.to_h { |key, one| [key.to_s, plain(one)] }
-    when Array then value.map { |one| plain(one) }
-    when Enumerator then value.map { |one| plain(one) }
+    when Array, Enumerator then value.map { |one| plain(one) }
     else value
     end
   end

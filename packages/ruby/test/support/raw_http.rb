@@ -84,7 +84,7 @@ module RawHttp
     end
 
     def take(count)
-      raise "the body of an answer ended after #{@received.size} of #{count} bytes" unless @received.size >= count || more? while @received.size < count
+      more? || raise("the body of an answer ended after #{@received.size} of #{count} bytes") while @received.size < count
       @received.slice!(0, count)
     end
 

@@ -43,7 +43,7 @@ module Servers
     server = Server.new(pid, nil, +"")
     server.port = port_of(output, server.output)
     # Nobody reads on, and a full pipe would stop the server.
-    reader = Thread.new { server.output << output.readpartial(65_536) while true rescue EOFError } # rubocop:disable Style/RescueModifier
+    reader = Thread.new { loop { server.output << output.readpartial(65_536) } rescue EOFError } # rubocop:disable Style/RescueModifier
     yield server
   ensure
     finish(pid) if pid
