@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"iter"
 	"maps"
 	"slices"
 	"strconv"
@@ -14,6 +13,7 @@ import (
 	"time"
 
 	"github.com/knocker/knocker-go"
+	"github.com/knocker/knocker-go/internal/conformance"
 	"github.com/knocker/knocker-go/knockertest"
 )
 
@@ -40,10 +40,10 @@ type step struct {
 // TestLifecycle runs each scenario of the data through the typed API, on a file of its own.
 func TestLifecycle(t *testing.T) {
 	ran := 0
-	files := dataFiles(t, "lifecycle")
+	files := conformance.Files(t, "lifecycle")
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		var file lifecycleFile
-		if err := strictly(files[name], &file); err != nil {
+		if err := conformance.Strictly(files[name], &file); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
 		for _, one := range file.Scenarios {
@@ -63,7 +63,7 @@ func TestLifecycle(t *testing.T) {
 		}
 	}
 	if !t.Failed() {
-		writeCount(t, "lifecycle", ran)
+		conformance.WriteCount(t, "lifecycle", ran)
 	}
 }
 
@@ -109,13 +109,13 @@ func (p *play) step(s step) error {
 	if failed != "" {
 		return nil
 	}
-	actual := plain(result)
+	actual := conformance.Plain(result)
 	if s.Expect != nil {
 		var expected any
 		if err := json.Unmarshal(s.Expect, &expected); err != nil {
 			return err
 		}
-		if err := compare(p.resolve(expected), actual, "result"); err != nil {
+		if err := conformance.Compare(p.resolve(expected), actual, "result"); err != nil {
 			return err
 		}
 	}
@@ -161,7 +161,7 @@ func into[Typed any](given any) (typed Typed, err error) {
 	if err != nil {
 		return typed, err
 	}
-	if err := strictly(encoded, &typed); err != nil {
+	if err := conformance.Strictly(encoded, &typed); err != nil {
 		return typed, fmt.Errorf("%w: %v", errStep, err)
 	}
 	return typed, nil
@@ -495,17 +495,17 @@ func (p *play) selected(given object) (any, error) {
 	var rows []any
 	switch args.View {
 	case "events":
-		rows, err = collected(p.hooks.Events(p.ctx, knocker.ListEvents{WithBody: true}))
+		rows, err = conformance.Collected(p.hooks.Events(p.ctx, knocker.ListEvents{WithBody: true}))
 	case "deliveries":
-		rows, err = collected(p.hooks.Deliveries(p.ctx, knocker.ListDeliveries{WithBody: true}))
+		rows, err = conformance.Collected(p.hooks.Deliveries(p.ctx, knocker.ListDeliveries{WithBody: true}))
 	case "attempts":
-		rows, err = collected(p.hooks.Attempts(p.ctx, knocker.ListAttempts{}))
+		rows, err = conformance.Collected(p.hooks.Attempts(p.ctx, knocker.ListAttempts{}))
 	case "prunes":
-		rows, err = collected(p.hooks.Prunes(p.ctx, knocker.Page{}))
+		rows, err = conformance.Collected(p.hooks.Prunes(p.ctx, knocker.Page{}))
 	case "endpoints":
-		rows, err = collected(p.hooks.StoredEndpoints(p.ctx))
+		rows, err = conformance.Collected(p.hooks.StoredEndpoints(p.ctx))
 	case "policies":
-		rows, err = collected(p.hooks.Policies(p.ctx))
+		rows, err = conformance.Collected(p.hooks.Policies(p.ctx))
 	case "event_deliveries":
 		for event, err := range p.hooks.Events(p.ctx, knocker.ListEvents{}) {
 			if err != nil {
@@ -516,7 +516,7 @@ func (p *play) selected(given object) (any, error) {
 				return nil, err
 			}
 			for _, link := range links {
-				rows = append(rows, plain(link))
+				rows = append(rows, conformance.Plain(link))
 			}
 		}
 	default:
@@ -526,23 +526,13 @@ func (p *play) selected(given object) (any, error) {
 	for _, row := range rows {
 		matches := true
 		for column, wanted := range args.Where {
-			matches = matches && compare(wanted, row.(object)[column], column) == nil
+			matches = matches && conformance.Compare(wanted, row.(object)[column], column) == nil
 		}
 		if matches {
 			found = append(found, row)
 		}
 	}
 	return found, err
-}
-
-func collected[Record any](list iter.Seq2[Record, error]) (rows []any, err error) {
-	for record, err := range list {
-		if err != nil {
-			return nil, err
-		}
-		rows = append(rows, plain(record))
-	}
-	return rows, nil
 }
 
 func pick(given object, names ...string) object {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/knocker/knocker-go"
+	"github.com/knocker/knocker-go/internal/conformance"
 	"github.com/knocker/knocker-go/knockertest"
 )
 
@@ -52,7 +53,7 @@ type expectedCase struct {
 func TestVerification(t *testing.T) {
 	hooks, clock := knockertest.Open(t, knocker.SynchronousNormal())
 	ran := 0
-	files := dataFiles(t, "verification")
+	files := conformance.Files(t, "verification")
 	names := make([]string, 0, len(files))
 	for name := range files {
 		names = append(names, name)
@@ -60,7 +61,7 @@ func TestVerification(t *testing.T) {
 	sort.Strings(names)
 	for _, name := range names {
 		var file verificationFile
-		if err := strictly(files[name], &file); err != nil {
+		if err := conformance.Strictly(files[name], &file); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
 		for _, one := range file.Cases {
@@ -73,7 +74,7 @@ func TestVerification(t *testing.T) {
 		}
 	}
 	if !t.Failed() {
-		writeCount(t, "verification", ran)
+		conformance.WriteCount(t, "verification", ran)
 	}
 }
 
@@ -144,7 +145,7 @@ func send(endpoint *knocker.Endpoint, clock *knockertest.Clock, now int64, one s
 		return err
 	}
 	wanted := object{"valid": one.Expect.Valid, "kind": textOr(one.Expect.Kind), "reason": textOr(one.Expect.Reason), "items": items, "response": response}
-	if err := compare(wanted, plain(verdict), "verdict"); err != nil {
+	if err := conformance.Compare(wanted, conformance.Plain(verdict), "verdict"); err != nil {
 		return err
 	}
 	receipt, err := endpoint.Receive(context.Background(), request)
@@ -158,7 +159,7 @@ func send(endpoint *knocker.Endpoint, clock *knockertest.Clock, now int64, one s
 			outcome = knocker.ReceiptHandshake
 		}
 	}
-	return compare(object{"outcome": string(outcome), "reason": textOr(one.Expect.Reason), "response": response}, plain(receipt), "receipt")
+	return conformance.Compare(object{"outcome": string(outcome), "reason": textOr(one.Expect.Reason), "response": response}, conformance.Plain(receipt), "receipt")
 }
 
 func textOr(text *string) any {

@@ -19,13 +19,14 @@ import (
 	"time"
 
 	"github.com/knocker/knocker-go"
+	"github.com/knocker/knocker-go/internal/conformance"
 	"github.com/knocker/knocker-go/knockertest"
 )
 
 const (
+	patience     = conformance.Patience
 	eventBody    = `{"customer": "never-to-be-logged"}`
 	workerSchema = "CREATE TABLE written (text TEXT NOT NULL UNIQUE)"
-	patience     = 20 * time.Second
 )
 
 type workerFile struct {
@@ -81,10 +82,10 @@ type expectedRun struct {
 // TestWorker runs each case of the data through a drain, and through a running worker.
 func TestWorker(t *testing.T) {
 	ran := 0
-	files := dataFiles(t, "worker")
+	files := conformance.Files(t, "worker")
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		var file workerFile
-		if err := strictly(files[name], &file); err != nil {
+		if err := conformance.Strictly(files[name], &file); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
 		for _, one := range file.Cases {
@@ -102,7 +103,7 @@ func TestWorker(t *testing.T) {
 		}
 	}
 	if !t.Failed() {
-		writeCount(t, "worker", ran)
+		conformance.WriteCount(t, "worker", ran)
 	}
 }
 
@@ -209,7 +210,7 @@ func (s *story) run(a *app, expected *expectedRun) error {
 		for i, attempt := range attempts {
 			results[i] = attempt.Status
 		}
-		if err := compare(orEmpty(expected.Results), results, "results"); err != nil {
+		if err := conformance.Compare(conformance.OrEmpty(expected.Results), results, "results"); err != nil {
 			return fmt.Errorf("%w; told %v", err, a.errors)
 		}
 	} else if err := s.work(a); err != nil {
@@ -223,7 +224,7 @@ func (s *story) run(a *app, expected *expectedRun) error {
 		name             string
 		expected, actual []any
 	}{{"errors", expected.Errors, a.errors}, {"dead", expected.Dead, a.dead}, {"written", expected.Written, rows}} {
-		if err := compare(orEmpty(part.expected), orEmpty(part.actual), part.name); err != nil {
+		if err := conformance.Compare(conformance.OrEmpty(part.expected), conformance.OrEmpty(part.actual), part.name); err != nil {
 			return fmt.Errorf("%w; told %v", err, a.errors)
 		}
 	}
@@ -233,20 +234,13 @@ func (s *story) run(a *app, expected *expectedRun) error {
 		}
 		found, err := s.observer.selected(object{"view": view})
 		if err == nil {
-			err = compare(wanted, found, view)
+			err = conformance.Compare(wanted, found, view)
 		}
 		if err != nil {
 			return err
 		}
 	}
-	return a.checkLog(orEmpty(expected.Log))
-}
-
-func orEmpty(list []any) []any {
-	if list == nil {
-		return []any{}
-	}
-	return list
+	return a.checkLog(conformance.OrEmpty(expected.Log))
 }
 
 // work has a worker at its work until nothing is due; what it has claimed and not begun is given back when it stops.
@@ -542,7 +536,7 @@ func (a *app) act(ctx context.Context, kind string, raw json.RawMessage, tx *kno
 			AfterS *float64        `json:"after_s"`
 			Reason json.RawMessage `json:"reason"`
 		}
-		if err := strictly(raw, &given); err != nil {
+		if err := conformance.Strictly(raw, &given); err != nil {
 			return err
 		}
 		var why error
@@ -565,7 +559,7 @@ func (a *app) act(ctx context.Context, kind string, raw json.RawMessage, tx *kno
 		a.clock.Advance(time.Duration(by * float64(time.Second)))
 	case "operate":
 		var one step
-		if err := strictly(raw, &one); err != nil {
+		if err := conformance.Strictly(raw, &one); err != nil {
 			return err
 		}
 		return a.operate(ctx, one, event)
@@ -574,7 +568,7 @@ func (a *app) act(ctx context.Context, kind string, raw json.RawMessage, tx *kno
 			Do   []map[string]json.RawMessage `json:"do"`
 			Code string                       `json:"code"`
 		}
-		if err := strictly(raw, &given); err != nil {
+		if err := conformance.Strictly(raw, &given); err != nil {
 			return err
 		}
 		err := a.play(ctx, given.Do, tx, event)

@@ -58,7 +58,7 @@ func modulesOf(files []string) (nested []string) {
 
 // isPublished: tests need the repository's conformance data, and only those that are examples are shown on the package page.
 func isPublished(file string, nested []string) bool {
-	for _, folder := range append(nested, "bench/") {
+	for _, folder := range append(nested, "bench/", "internal/") {
 		if strings.HasPrefix(file, folder) {
 			return false
 		}

@@ -21,7 +21,7 @@ import (
 )
 
 // roles are what other processes of these tests do. They end when their standard input does, as it does with the test that started them.
-var roles = map[string]func() error{"server": serverRole, "worker": workerRole}
+var roles = map[string]func() error{"server": serverRole, "worker": workerRole, "nobody": nobodyRole}
 
 func roleHooks() (*knocker.Hooks, *knocker.Endpoint, context.Context, error) {
 	ctx, cancel := context.WithCancel(context.Background())
