@@ -104,10 +104,9 @@ defmodule Knocker.Writer do
   defp write(state, reopened) do
     case connect(state) do
       {:ok, state} ->
-        case begin(state, false) do
-          {:ok, %{waiting: []} = state} -> {[], state}
-          {:ok, state} -> state |> perform([], 0) |> commit(reopened)
-          {:error, error, state} -> failed([], state, error, false, reopened)
+        case %{state | waiting: state.waiting ++ take_queued()} do
+          %{waiting: [alone]} = state -> write_alone(state, alone, reopened)
+          state -> write_together(begin(state, false), reopened)
         end
 
       {:error, error, state} ->
@@ -115,18 +114,44 @@ defmodule Knocker.Writer do
     end
   end
 
+  # A call is a transaction of its own where it is in none, and a lone caller pays for no more than that.
+  defp write_alone(state, ticket, reopened) do
+    case run(state, ticket) do
+      {:error, %{code: "busy"} = error} ->
+        state |> wait_on(error) |> write_together(reopened)
+
+      {:error, %{code: code} = error} when code in ["io_error", "read_only"] ->
+        failed([ticket], %{state | waiting: []}, error, true, reopened)
+
+      result ->
+        committed([%{ticket | result: result}], %{state | waiting: []}, reopened)
+    end
+  end
+
+  defp write_together({:ok, %{waiting: []} = state}, _reopened), do: {[], state}
+  defp write_together({:ok, state}, reopened), do: state |> perform([], 0) |> commit(reopened)
+  defp write_together({:error, error, state}, reopened), do: failed([], state, error, false, reopened)
+
   defp commit({:ok, group, state}, reopened) do
-    with :ok <- Connection.exec(state.connection, "COMMIT"),
-         # In the file that is gone it is nowhere.
-         :ok <- Database.refuse_former(state.hooks, state.generation) do
-      ChangeNews.notify(state.hooks)
-      {group, state}
-    else
+    case Connection.exec(state.connection, "COMMIT") do
+      :ok -> committed(group, state, reopened)
       {:error, error} -> failed(group, state, error, true, reopened)
     end
   end
 
   defp commit({:error, error, group, state}, reopened), do: failed(group, state, error, true, reopened)
+
+  defp committed(group, state, reopened) do
+    # In the file that is gone it is nowhere.
+    case Database.refuse_former(state.hooks, state.generation) do
+      :ok ->
+        ChangeNews.notify(state.hooks)
+        {group, state}
+
+      {:error, error} ->
+        failed(group, state, error, true, reopened)
+    end
+  end
 
   # Nothing could be begun, or COMMIT failed: nobody's write is there.
   defp failed(group, state, error, begun, reopened) do
@@ -177,18 +202,31 @@ defmodule Knocker.Writer do
   # Begins a transaction for those who wait, and for who joins them on the way. Those whose time runs out are answered here, so that nobody waits longer
   # because others have waited before.
   defp begin(state, shortened) do
+    case Connection.exec(state.connection, "BEGIN IMMEDIATE") do
+      {:error, %{code: "busy"} = error} ->
+        wait_on(state, error)
+
+      result ->
+        if shortened, do: Connection.waits(state.connection, state.hooks.options.busy_timeout_ms)
+        if result == :ok, do: {:ok, state}, else: {:error, elem(result, 1), state}
+    end
+  end
+
+  # Another one has the write lock, and the patience of those who came first is over.
+  defp wait_on(state, error) do
     patience = state.hooks.options.busy_timeout_ms
-    result = Connection.exec(state.connection, "BEGIN IMMEDIATE")
-    state = if match?({:error, %{code: "busy"}}, result), do: give_up(state, elem(result, 1), now_ms() + @giving_up_slack_ms - patience), else: state
+    state = give_up(state, error, now_ms() + @giving_up_slack_ms - patience)
 
-    case {result, state.waiting} do
-      {{:error, %{code: "busy"}}, [oldest | _rest]} ->
-        with {:error, error} <- Connection.waits(state.connection, max(1, oldest.queued_at + patience - now_ms())), do: {:error, error, state}
-        begin(state, true)
+    case state.waiting do
+      [] ->
+        Connection.waits(state.connection, patience)
+        {:ok, state}
 
-      {result, waiting} ->
-        if shortened, do: Connection.waits(state.connection, patience)
-        if result == :ok or waiting == [], do: {:ok, state}, else: {:error, elem(result, 1), state}
+      [oldest | _rest] ->
+        case Connection.waits(state.connection, max(1, oldest.queued_at + patience - now_ms())) do
+          :ok -> begin(state, true)
+          {:error, error} -> {:error, error, state}
+        end
     end
   end
 

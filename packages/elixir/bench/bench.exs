@@ -1,0 +1,228 @@
+# What the Elixir package costs on this machine, each figure beside what it is compared with. The first argument is a folder on the disk to measure; by
+# default it is the one for temporary files.
+
+defmodule Bench do
+  @moduledoc false
+
+  alias Knocker.{Driver, WebhookRequest}
+
+  @secret "test-secret"
+
+  def main(arguments) do
+    folder = Path.join(List.first(arguments) || System.tmp_dir!(), "knocker-bench-#{System.pid()}")
+    File.mkdir_p!(folder)
+    Logger.configure(level: :none)
+
+    try do
+      IO.puts(
+        "Elixir #{System.version()}, OTP #{System.otp_release()}, #{inspect(Driver.default())}, synchronous=FULL, signed GitHub requests of 1 kB"
+      )
+
+      IO.puts("by hand: one insert and one commit a request, on one connection that callers take turns at, with the same driver")
+      below = receives(folder) ++ drains(folder) ++ wake(folder) ++ idle(folder)
+      for goal <- below, do: IO.puts("below the goal: #{goal}")
+    after
+      File.rm_rf!(folder)
+    end
+  end
+
+  # Another process, whose receipts wake a worker of this one.
+  def receive_for(path, times) do
+    Logger.configure(level: :none)
+    {hooks, endpoint} = open(path)
+
+    for n <- 1..times do
+      IO.gets("")
+      {:ok, _receipt} = Knocker.receive(endpoint, request(n))
+      IO.puts(System.os_time(:microsecond))
+    end
+
+    Knocker.close(hooks)
+  end
+
+  defp request(n) do
+    body = ~s({"ref": "refs/heads/main", "pad": "#{String.duplicate("x", 1_000)}", "n": #{n}})
+    signature = :hmac |> :crypto.mac(:sha256, @secret, body) |> Base.encode16(case: :lower)
+    headers = [{"X-GitHub-Event", "push"}, {"X-GitHub-Delivery", "#{n}"}, {"X-Hub-Signature-256", "sha256=" <> signature}]
+    %WebhookRequest{url: "/webhooks/github", headers: headers, body: body}
+  end
+
+  defp open(path, handler \\ nil) do
+    name = {__MODULE__, path}
+    {:ok, _pid} = Knocker.start_link(name: name, database: path, endpoints: [github: [provider: "github", secrets: [@secret], handler: handler]])
+    {name, Knocker.endpoint(name, :github)}
+  end
+
+  # How many calls a second so many processes make that call one after the other.
+  defp rate(callers, total, work) do
+    counter = :atomics.new(1, [])
+    began = System.monotonic_time()
+    tasks = for _n <- 1..callers, do: Task.async(fn -> calls(counter, total, work) end)
+    Task.await_many(tasks, :infinity)
+    total / (System.convert_time_unit(System.monotonic_time() - began, :native, :microsecond) / 1_000_000)
+  end
+
+  defp calls(counter, total, work) do
+    n = :atomics.add_get(counter, 1, 1)
+
+    if n <= total do
+      work.(n)
+      calls(counter, total, work)
+    end
+  end
+
+  # What people write: a table with a unique key, one insert and one commit a request.
+  defp by_hand(path) do
+    {:ok, db} = Driver.default().open(path, busy_timeout_ms: 30_000)
+    statements = ["PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL"]
+    table = "CREATE TABLE deliveries (id INTEGER PRIMARY KEY, key TEXT UNIQUE, received_at INTEGER, headers TEXT, body BLOB)"
+    for statement <- statements ++ [table], do: {:ok, _rows} = Driver.default().execute(db, statement, [])
+    {:ok, owner} = Agent.start_link(fn -> db end)
+    owner
+  end
+
+  @insert "INSERT OR IGNORE INTO deliveries (key, received_at, headers, body) VALUES (?, ?, ?, ?)"
+
+  defp insert(owner, request, n) do
+    values = ["#{n}", System.os_time(:millisecond), inspect(request.headers), {:blob, request.body}]
+    {:ok, _rows} = Agent.get(owner, &Driver.default().execute(&1, @insert, values), :infinity)
+  end
+
+  defp insert_alone(db, request, n) do
+    values = ["#{n}", System.os_time(:millisecond), inspect(request.headers), {:blob, request.body}]
+    {:ok, _rows} = Driver.default().execute(db, @insert, values)
+  end
+
+  defp receives(folder) do
+    IO.puts("\n" <> row(["receives/s", "Knocker", "by hand", "ratio"]))
+
+    for {callers, total} <- [{1, 2_000}, {8, 6_000}, {64, 20_000}], reduce: [] do
+      below ->
+        requests = 1..total |> Enum.map(&request/1) |> List.to_tuple()
+        {hooks, endpoint} = open(Path.join(folder, "knocker-#{callers}.db"))
+        ours = rate(callers, total, fn n -> {:ok, %{outcome: :accepted}} = Knocker.receive(endpoint, elem(requests, n - 1)) end)
+        Knocker.close(hooks)
+        few = min(total, 4_000)
+        owner = by_hand(Path.join(folder, "by-hand-#{callers}.db"))
+
+        hand =
+          if callers == 1 do
+            db = Agent.get(owner, & &1)
+            rate(1, few, fn n -> insert_alone(db, elem(requests, n - 1), n) end)
+          else
+            rate(callers, few, fn n -> insert(owner, elem(requests, n - 1), n) end)
+          end
+
+        ratio = ours / hand
+        IO.puts(row(["#{callers} processes", round(ours), round(hand), "#{Float.round(ratio, 2)}x"]))
+        goal = %{1 => 0.8, 8 => 0, 64 => 2}[callers]
+        if ratio < goal, do: below ++ ["#{callers} processes: #{Float.round(ratio, 2)} of inserts by hand, goal #{goal}"], else: below
+    end
+  end
+
+  defp row([first | rest]), do: String.pad_trailing("#{first}", 40) <> Enum.map_join(rest, &String.pad_leading("#{&1}", 12))
+
+  defp drains(folder) do
+    for concurrency <- [1, 4] do
+      total = 3_000
+      counter = :atomics.new(1, [])
+      test = self()
+
+      handler = fn event, tx ->
+        {:ok, _} = Knocker.execute(tx, "INSERT INTO orders (id) VALUES (?)", [event.id])
+        if :atomics.add_get(counter, 1, 1) == total, do: send(test, :done)
+        :ok
+      end
+
+      {hooks, endpoint} = open(Path.join(folder, "drain-#{concurrency}.db"), handler)
+      Knocker.Testing.execute!(hooks, "CREATE TABLE orders (id INTEGER PRIMARY KEY)")
+      rate(32, total, fn n -> {:ok, _} = Knocker.receive(endpoint, request(n)) end)
+      began = System.monotonic_time(:microsecond)
+      {:ok, worker} = Knocker.Worker.start_link(hooks: hooks, concurrency: concurrency)
+
+      receive do
+        :done -> :ok
+      end
+
+      took = System.monotonic_time(:microsecond) - began
+      GenServer.stop(worker)
+      Knocker.close(hooks)
+      IO.puts(row(["events handled/s, concurrency #{concurrency}", round(total * 1_000_000 / took)]))
+    end
+
+    []
+  end
+
+  # From the commit of a receipt in another process to the handler of it here.
+  defp wake(folder) do
+    path = Path.join(folder, "wake.db")
+    times = 200
+    test = self()
+    {hooks, _endpoint} = open(path, fn _event, _tx -> send(test, {:handled, System.os_time(:microsecond)}) && :ok end)
+    {:ok, worker} = Knocker.Worker.start_link(hooks: hooks)
+    arguments = Enum.flat_map([:knocker], &["-pa", to_string(:code.lib_dir(&1, :ebin))])
+    script = "Application.ensure_all_started(:knocker); Code.require_file(#{inspect(__ENV__.file)}); Bench.receive_for(#{inspect(path)}, #{times})"
+
+    port =
+      Port.open({:spawn_executable, System.find_executable("elixir")}, [
+        :binary,
+        :use_stdio,
+        {:line, 200},
+        args: arguments ++ ["-e", script],
+        env: [{'KNOCKER_BENCH', 'other'}]
+      ])
+
+    took =
+      for _n <- 1..times do
+        Port.command(port, "go\n")
+
+        committed =
+          receive do
+            {^port, {:data, {:eol, line}}} -> String.to_integer(line)
+          end
+
+        handled =
+          receive do
+            {:handled, at} -> at
+          end
+
+        Process.sleep(10)
+        (handled - committed) / 1_000
+      end
+
+    GenServer.stop(worker)
+    Knocker.close(hooks)
+    sorted = Enum.sort(took)
+    median = Enum.at(sorted, div(times, 2))
+    IO.puts(row(["wake across processes, ms", "#{Float.round(median, 2)} p50", "#{Float.round(Enum.at(sorted, div(times * 99, 100)), 2)} p99"]))
+    if median >= 3, do: ["wake: #{Float.round(median, 1)} ms, goal 3"], else: []
+  end
+
+  defp idle(folder) do
+    {hooks, _endpoint} = open(Path.join(folder, "idle.db"), fn _event, _tx -> :ok end)
+    Process.sleep(1_000)
+    without = used(5_000)
+    {:ok, worker} = Knocker.Worker.start_link(hooks: hooks)
+    Process.sleep(1_000)
+    share = max(0.0, used(5_000) - without)
+    GenServer.stop(worker)
+    Knocker.close(hooks)
+    IO.puts(row(["CPU of an idle worker", "#{Float.round(100 * share, 2)}%", "of a core"]))
+    if share >= 0.01, do: ["an idle worker: #{Float.round(100 * share, 1)}% of a core, goal 1"], else: []
+  end
+
+  # The share of a core that this process uses, all of its threads together.
+  defp used(milliseconds) do
+    before = cpu_ticks()
+    Process.sleep(milliseconds)
+    (cpu_ticks() - before) * 10 / milliseconds
+  end
+
+  defp cpu_ticks do
+    [_command, numbers] = "/proc/self/stat" |> File.read!() |> String.split(") ", parts: 2)
+    [user, system] = numbers |> String.split(" ") |> Enum.slice(11, 2)
+    String.to_integer(user) + String.to_integer(system)
+  end
+end
+
+if System.get_env("KNOCKER_BENCH") != "other", do: Bench.main(System.argv())
