@@ -50,4 +50,15 @@ defmodule Knocker.Driver do
 
   @doc "Ends the statement that runs on the connection, which fails with code 9. Comes from another process."
   @callback interrupt(db) :: :ok
+
+  @doc """
+  Has the calling process be told `:written`, once after each `c:arm/1`, when that file is written to; `:none` where the system does not tell. Where a driver
+  cannot, the file is looked at from time to time.
+  """
+  @callback watch(path :: String.t()) :: {:ok, watch :: term} | :none
+
+  @doc "Asks for the next `:written`. A watch is armed from the start."
+  @callback arm(watch :: term) :: :ok
+
+  @optional_callbacks watch: 1, arm: 1
 end

@@ -1,14 +1,23 @@
 defmodule Knocker.Watch do
   @moduledoc false
-  # Notices commits of other connections, of this virtual machine and of other processes, within a millisecond or two, at little cost while nothing happens:
-  # PRAGMA data_version says whether another connection has committed. It looks while its worker waits for work, and else only whether the file is still
-  # the one at its path.
+  # Notices commits of other connections, of this virtual machine and of other processes, at little cost while nothing happens. PRAGMA data_version says
+  # whether another connection has committed. Asking it all the time costs: a timer of a few milliseconds alone is several percent of a core to a virtual
+  # machine, whose schedulers spin before they sleep. So, where the driver can, the kernel tells when the write-ahead log is written, and only then it is
+  # asked in short steps until the commit is there. Elsewhere it is asked often for as long as something has happened lately, and seldom when not.
 
-  alias Knocker.{Connection, Database}
+  alias Knocker.{Connection, Database, FileIdentity}
 
-  # Longer, so that what runs beside it gets the core: right after a change there is work to do.
-  @look_ms 2
-  @patience_ms 250
+  # While a commit is on its way: written, but not synced and visible yet.
+  @step_ms 1
+  @steps_for_ms 50
+  # A look in between even where the kernel tells; file systems of virtual machines may not.
+  @look_ms 250
+  # Where the kernel does not tell.
+  @often_ms 4
+  @often_for_ms 2_000
+  @seldom_ms 25
+  # Whether the file is still the one at its path.
+  @file_ms 250
 
   @doc "A process that sends `:knocker_changed` to its worker, and exits where the database fails."
   @spec start_link(Knocker.Hooks.t()) :: pid()
@@ -18,48 +27,90 @@ defmodule Knocker.Watch do
   end
 
   @doc "Whether news are wanted."
-  def look(watch, wanted), do: send(watch, {:wanted, wanted})
+  def want(watch, wanted), do: send(watch, {:wanted, wanted})
 
   defp watch(hooks, worker) do
     case Database.open(hooks) do
       {:ok, connection, generation} ->
         # What was committed between the last claim and the first look is no change to this watch.
         send(worker, :knocker_changed)
-        version = version(connection)
-        loop(%{hooks: hooks, worker: worker, connection: connection, generation: generation, version: version, wanted: true, file_at: now_ms()})
+        now = now_ms()
+
+        loop(%{
+          hooks: hooks,
+          worker: worker,
+          connection: connection,
+          generation: generation,
+          version: version(connection),
+          kernel: kernel(hooks),
+          wanted: true,
+          # Until when it looks in short steps, and often.
+          steps_until: now,
+          often_until: now + @often_for_ms,
+          file_at: now
+        })
 
       {:error, error} ->
         exit({:shutdown, error})
     end
   end
 
+  defp kernel(%{options: %{driver: driver, path: path}}) do
+    with true <- function_exported?(driver, :watch, 1),
+         {:ok, watch} <- driver.watch(FileIdentity.log_of(path)) do
+      watch
+    else
+      _none -> nil
+    end
+  end
+
   defp loop(state) do
     receive do
       {:wanted, wanted} -> loop(%{state | wanted: wanted})
+      :written -> loop(look(%{state | steps_until: now_ms() + @steps_for_ms}))
     after
-      if(state.wanted, do: @look_ms, else: @patience_ms) -> state |> look_at_file() |> look_at_version() |> loop()
+      pause(state) -> state |> look_at_file() |> look() |> loop()
+    end
+  end
+
+  defp pause(%{wanted: false}), do: @file_ms
+
+  defp pause(state) do
+    now = now_ms()
+
+    cond do
+      now < state.steps_until -> @step_ms
+      state.kernel -> @look_ms
+      now < state.often_until -> @often_ms
+      true -> @seldom_ms
     end
   end
 
   defp look_at_file(state) do
-    if now_ms() >= state.file_at do
+    now = now_ms()
+
+    if now >= state.file_at do
       with {:error, error} <- Database.refuse_former(state.hooks, state.generation), do: exit({:shutdown, error})
-      %{state | file_at: now_ms() + @patience_ms}
+      %{state | file_at: now + @file_ms}
     else
       state
     end
   end
 
-  defp look_at_version(%{wanted: false} = state), do: state
+  defp look(%{wanted: false} = state), do: state
 
-  defp look_at_version(state) do
+  defp look(state) do
+    # Before the look, so that what is written behind it is told.
+    if state.kernel, do: state.hooks.options.driver.arm(state.kernel)
+
     case version(state.connection) do
       version when version == state.version ->
         state
 
       version ->
         send(state.worker, :knocker_changed)
-        %{state | version: version}
+        now = now_ms()
+        %{state | version: version, steps_until: now, often_until: now + @often_for_ms}
     end
   end
 

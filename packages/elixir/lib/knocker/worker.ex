@@ -293,7 +293,7 @@ defmodule Knocker.Worker do
 
   defp look(state) do
     wanted = free(state) > 0
-    if wanted != state.looking, do: Watch.look(state.watch, wanted)
+    if wanted != state.looking, do: Watch.want(state.watch, wanted)
     %{state | looking: wanted}
   end
 

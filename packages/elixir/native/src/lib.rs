@@ -7,6 +7,8 @@ use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, InterruptHandle, LoadExtensionGuard, OpenFlags, ffi};
 use rustler::{Atom, Binary, Encoder, Env, Error, NewBinary, NifResult, Resource, ResourceArc, Term, TermType};
 
+mod watch;
+
 mod atoms {
     rustler::atoms! { ok, error, nil, blob, code, message }
 }

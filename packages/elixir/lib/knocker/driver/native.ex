@@ -43,6 +43,12 @@ defmodule Knocker.Driver.Native do
   @impl true
   def interrupt({db, _patience}), do: Nif.interrupt(db)
 
+  @impl true
+  def watch(path), do: Nif.watch(path, self())
+
+  @impl true
+  def arm(watch), do: Nif.arm(watch)
+
   defp alone do
     if Application.spec(:exqlite) || :code.is_loaded(Exqlite.Sqlite3NIF) do
       refused("exqlite is among the loaded applications, and two SQLite libraries in one process drop each other's locks: use Knocker.Driver.Exqlite")

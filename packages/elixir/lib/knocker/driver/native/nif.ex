@@ -25,4 +25,6 @@ defmodule Knocker.Driver.Native.Nif do
   def in_transaction(_db), do: :erlang.nif_error(:not_loaded)
   def load_extension(_db, _path, _entry), do: :erlang.nif_error(:not_loaded)
   def interrupt(_db), do: :erlang.nif_error(:not_loaded)
+  def watch(_path, _pid), do: :erlang.nif_error(:not_loaded)
+  def arm(_watch), do: :erlang.nif_error(:not_loaded)
 end
