@@ -4,7 +4,7 @@ LIBRARY_NAME := $(if $(filter Darwin,$(shell uname -s)),libknocker.dylib,$(if $(
 # One release build, shared by every suite. The checkout's own folder unless the environment says otherwise.
 export CARGO_TARGET_DIR ?= $(CURDIR)/target
 LIBRARY := $(CARGO_TARGET_DIR)/release/$(LIBRARY_NAME)
-SUITES := test-setup test-rust test-oracles test-python test-oldest-sqlite test-node test-bun test-go test-ruby test-elixir test-interop
+SUITES := test-setup test-rust test-release test-oracles test-python test-oldest-sqlite test-node test-bun test-go test-ruby test-elixir test-interop
 # Where rustup puts cargo, also before a new shell looks there.
 export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 
@@ -30,6 +30,9 @@ test-setup: ## The installing of tools, on machines that lack some
 
 test-rust: tools-test build ## Core, command and conformance through the loaded library
 	KNOCKER_EXTENSION=$(LIBRARY) cargo test
+
+test-release: tools-test build ## What a release is checked with: each wrong library is refused
+	KNOCKER_EXTENSION=$(LIBRARY) release/run-tests
 
 test-crashes: tools-test build ## 10,000 simulated power cuts, on sound and on failing disks
 	KNOCKER_EXTENSION=$(LIBRARY) KNOCKER_CRASH_STATES=10000 cargo test -p knocker-conformance --test crashes -- --nocapture
@@ -82,6 +85,7 @@ lint: tools-test build ## Formats, lints and types: Rust, Python, JavaScript, Ty
 	cargo fmt --all --check
 	cargo clippy --all-targets -- -D warnings
 	cargo clippy -p knocker-extension -p knocker-recorder -- -D warnings
+	cd release/check && cargo fmt --check && cargo clippy --all-targets -- -D warnings
 	cargo run -q -p knocker-contract -- --check
 	extension/contract/generate/run --check
 	KNOCKER_EXTENSION=$(LIBRARY) packages/python/run-lint

@@ -93,7 +93,7 @@ const HANDLERS: &[(&str, Handler)] = &[
 pub(crate) fn register(conn: &Connection, session: &Session) -> rusqlite::Result<()> {
     let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DIRECTONLY;
     // Without a store, which reads the file: packages ask whatever the file is.
-    conn.create_scalar_function("knocker_version", 0, flags, |_| Ok(knocker_core::VERSION))?;
+    conn.create_scalar_function("knocker_version", 0, flags, |_| Ok(knocker_core::version()))?;
     for signature in signatures::FUNCTIONS.iter().filter(|signature| signature.name != "knocker_version") {
         let (_, handler) = *HANDLERS.iter().find(|(name, _)| *name == signature.name).expect("each function has a handler");
         let fewest = signature.required.len();

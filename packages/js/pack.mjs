@@ -9,7 +9,7 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 
-import { checkMachine, platformOf, platforms } from "../../release/platforms.mjs";
+import { platformOf, platforms } from "../../release/platforms.mjs";
 
 const packages = fileURLToPath(new URL("./", import.meta.url));
 const repository = fileURLToPath(new URL("../../", import.meta.url));
@@ -36,15 +36,12 @@ function pack(folder, out) {
 }
 
 function packPlatform(name, library, program, out) {
-  const platform = platformOf(name);
-  const { os, cpu, libc, file } = platform;
-  const command = os === "win32" ? "knocker.exe" : "knocker";
+  const { os, cpu, libc, file, program: command } = platformOf(name);
   const folder = mkdtempSync(join(tmpdir(), "knocker-pack-"));
   for (const [from, to] of [
     [library, file],
     [program, command],
   ]) {
-    checkMachine(from, platform);
     cpSync(from, join(folder, to));
   }
   chmodSync(join(folder, command), 0o755);

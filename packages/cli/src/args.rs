@@ -23,7 +23,7 @@ Times are UTC. Where a time is wanted, give RFC 3339 (2026-01-31T12:00:00Z), a d
 
 /// Receive webhooks durably in SQLite: inspect and operate the inbox.
 #[derive(Parser)]
-#[command(name = "knocker", version, after_help = EXIT_CODES, propagate_version = false)]
+#[command(name = "knocker", version = knocker_core::version(), after_help = EXIT_CODES, propagate_version = false)]
 pub struct Cli {
     #[command(subcommand)]
     pub command: Command,

@@ -61,9 +61,9 @@ def build_sdist(sdist_directory: str, config_settings: Settings = None) -> str:
     version = next(line.removeprefix("Version: ") for line in metadata.decode().splitlines() if line.startswith("Version: "))
     name = f"knocker_sqlite-{version}"
     files = {"PKG-INFO": metadata, **{licence: (WORKSPACE / licence).read_bytes() for licence in LICENCES}}
-    for path in _tracked(PACKAGE, "."):
+    for path in tracked(PACKAGE, "."):
         files[path] = (PACKAGE / path).read_bytes()
-    for path in _tracked(WORKSPACE, *RUST_SOURCES):
+    for path in tracked(WORKSPACE, *RUST_SOURCES):
         files[f"rust/{path}"] = (WORKSPACE / path).read_bytes()
     here = files["pyproject.toml"].decode()
     if MANIFEST_PATH not in here:
@@ -85,7 +85,7 @@ def _metadata() -> bytes:
         return (Path(folder) / prepare_metadata_for_build_wheel(folder) / "METADATA").read_bytes()
 
 
-def _tracked(folder: Path, *paths: str) -> list[str]:
+def tracked(folder: Path, *paths: str) -> list[str]:
     listed = subprocess.run(["git", "ls-files", "-z", "--", *paths], cwd=folder, check=True, capture_output=True, text=True).stdout
     return [path for path in listed.split("\0") if path and (folder / path).is_file()]
 

@@ -15,7 +15,7 @@ export function platformPackages(platform = process.platform, arch: string = pro
     const libcs = existsSync(`/lib/ld-musl-${machine}.so.1`) ? ["musl", "gnu"] : ["gnu", "musl"];
     return libcs.map((libc) => `@knocker/lib-linux-${arch}-${libc}`);
   }
-  return [platform === "win32" ? `@knocker/lib-win32-${arch}-msvc` : `@knocker/lib-${platform}-${arch}`];
+  return [`@knocker/lib-${platform}-${arch}`];
 }
 
 /** The path of a file in the platform package that npm installed; undefined where there is none. */
