@@ -33,11 +33,14 @@ def _js(name: str, program: str) -> Participant:
 def all_participants() -> list[Participant]:
     built = os.environ
     python = ["python3", str(HERE / "python/participant.py")]
+    elixir = ["elixir", "-pa", built["INTEROP_ELIXIR"], str(HERE / "elixir/participant.exs")]
     return [
         Participant("python", python, {"PYTHONPATH": str(ROOT / "packages/python/src")}),
         _js("node", built["INTEROP_NODE"]),
         _js("bun", built["INTEROP_BUN"]),
         Participant("go", [built["INTEROP_GO"]]),
+        Participant("ruby", ["ruby", "-I", str(ROOT / "packages/ruby/lib"), str(HERE / "ruby/participant.rb")]),
+        Participant("elixir", elixir, {"ELIXIR_ERL_OPTIONS": "+fnu"}),
         Participant("sql", ["python3", str(HERE / "sql/participant.py")], packaged=False),
         Participant("command", ["python3", str(HERE / "command/participant.py")], handles=False, packaged=False),
     ]
