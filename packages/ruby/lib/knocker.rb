@@ -59,8 +59,6 @@ require "knocker/hooks"
 #     stripe.on("checkout.session.completed") { |event, tx| tx.execute("INSERT INTO orders (id) VALUES (?)", [event.key]) }
 #     run hooks.rack
 module Knocker
-  @opened = ObjectSpace::WeakMap.new
-
   class << self
     # Opens the webhooks of a SQLite file, and creates what is missing in it.
     #
@@ -84,12 +82,8 @@ module Knocker
       logger = Logger.new($stderr, level: :warn, progname: "knocker") if logger.nil?
       database = Database.new(path, synchronous: synchronous, busy_timeout_s: busy_timeout_s, extension: extension, clock: clock,
                                     logger: logger || nil)
-      Hooks.new(database, http, failure_hooks).tap { |hooks| @opened[hooks] = true }
+      Hooks.new(database, http, failure_hooks)
     end
-
-    # @return [Array<Hooks>] those that were opened in this process and are still in use, for `knocker-worker`
-    # @api private
-    def opened = @opened.keys
 
     # @param explicit [String, Pathname, nil]
     # @return [String] the absolute path of the library: `explicit`, else `KNOCKER_EXTENSION`, else the one inside this gem

@@ -98,9 +98,10 @@ class ReceiveTest < KnockerTest
   def test_a_caller_that_is_killed_holds_up_nobody
     inbox = open_inbox(busy_timeout_s: PATIENCE_S)
     answers = while_locked do
-      threads = Array.new(6) { |n| Thread.new { inbox.ingest("{}", valid: true, key: n.to_s).outcome } }
-      wait_until("all of them") { threads.all?(&:stop?) }
       # The first leads, the others wait for it.
+      threads = Array.new(6) do |n|
+        Thread.new { inbox.ingest("{}", valid: true, key: n.to_s).outcome }.tap { |thread| wait_until("it") { thread.stop? } }
+      end
       threads[1].kill
       threads[2].raise(Timeout::Error)
       threads[2].report_on_exception = false

@@ -28,7 +28,7 @@ module Knocker
       return complain("there is no file #{@files.first}") unless File.file?(@files.first)
 
       load_app(File.expand_path(@files.first))
-      hooks = Knocker.opened.select { |one| one.endpoints.each_value.any? { |endpoint| !endpoint.handlers.empty? } }
+      hooks = Hooks.opened.select { |one| one.endpoints.each_value.any? { |endpoint| !endpoint.handlers.empty? } }
       return complain("#{@files.first} opened no hooks that have handlers") if hooks.empty?
 
       @processes == 1 ? work(hooks) : supervise(hooks)

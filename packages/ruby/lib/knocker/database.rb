@@ -61,8 +61,9 @@ module Knocker
       start
       Forks.prepare(self)
       connection { nil }
-    rescue SQLite3::Exception => e
-      raise DriverErrors.translate(e)
+    rescue StandardError => e
+      Forks.forget(self)
+      raise DriverErrors.translate(e) || e
     end
 
     # Another file, opened as this one.
@@ -187,6 +188,7 @@ module Knocker
 
       @closed = false
       @writer = Writer.new(self)
+      Forks.prepare(self)
       connection { nil }
     end
 
@@ -195,6 +197,7 @@ module Knocker
       return if @closed
 
       @closed = true
+      Forks.forget(self)
       return if @pid != Process.pid || @forked
 
       @writer.close

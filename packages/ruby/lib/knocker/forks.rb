@@ -8,7 +8,7 @@ module Knocker
   # while nobody uses them, and opened again where they are needed, on both sides. Where that is not possible, because a worker runs, the child
   # is refused with an error that says what to do.
   module Forks
-    @known = ObjectSpace::WeakMap.new
+    @known = []
     @lock = Mutex.new
 
     # Every way to fork in Ruby comes by here.
@@ -24,11 +24,14 @@ module Knocker
     private_constant :Hook
 
     class << self
-      # Tells it of every fork from here on.
-      def prepare(database) = @lock.synchronize { @known[database] = true }
+      # Tells it of every fork from here on, until it is closed.
+      def prepare(database) = @lock.synchronize { @known |= [database] }
+
+      # It has nothing open any more.
+      def forget(database) = @lock.synchronize { @known -= [database] }
 
       # @return [Array<Database>] those that are told
-      def known = @lock.synchronize { @known.keys }
+      def known = @lock.synchronize { @known }
     end
 
     Process.singleton_class.prepend(Hook)

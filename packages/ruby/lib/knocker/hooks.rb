@@ -8,6 +8,20 @@ module Knocker
     include Reads
     include Operations
 
+    @open = []
+    @lock = Mutex.new
+
+    class << self
+      # @return [Array<Hooks>] those of this process that are not closed, for `knocker-worker`
+      # @api private
+      def opened = @lock.synchronize { @open.dup }
+
+      # @api private
+      def note(hooks, open:)
+        @lock.synchronize { open ? @open |= [hooks] : @open -= [hooks] }
+      end
+    end
+
     # @return [Database]
     # @api private
     attr_reader :database
@@ -26,6 +40,7 @@ module Knocker
       @workers = []
       @lock = Mutex.new
       database.declare_again << method(:declare_again)
+      Hooks.note(self, open: true)
     end
 
     # @return [Hash{String => Endpoint}] the endpoints of this process by name
@@ -60,6 +75,7 @@ module Knocker
     # @return [Worker]
     def worker(concurrency: 1, poll: 1.0, lease_s: 60, on_error: nil, on_dead: nil)
       @database.open_again
+      Hooks.note(self, open: true)
       hooks = FailureHooks.new(on_error: on_error, on_dead: on_dead).or_else(@failure_hooks)
       worker = Worker.new(@database, @endpoints, concurrency: concurrency, poll: poll, lease_s: lease_s, hooks: hooks)
       @lock.synchronize { @workers << worker }
@@ -82,6 +98,7 @@ module Knocker
     def close
       stop_workers
       @database.close
+      Hooks.note(self, open: false)
       nil
     end
 
