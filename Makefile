@@ -8,7 +8,7 @@ SUITES := test-setup test-rust test-release test-oracles test-python test-oldest
 # Where rustup puts cargo, also before a new shell looks there.
 export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 
-.PHONY: help demo build test $(SUITES) test-next test-crashes bench lint contract docs fmt tools-demo tools-test
+.PHONY: help demo build test package $(SUITES) test-next test-crashes bench lint contract docs fmt tools-demo tools-test
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -71,6 +71,9 @@ test-elixir: tools-test build ## The Elixir package, on its native driver
 
 test-interop: tools-test build ## Every pair of runtimes on one file
 	KNOCKER_EXTENSION=$(LIBRARY) extension/conformance/interop/run-tests
+
+package: tools-test ## Every registry's artifact, of the platforms that release/build has built
+	release/package $(CARGO_TARGET_DIR)/packages
 
 bench: tools-test build ## Measure, as ratios against a baseline in the same run
 	cargo build --release -p knocker-bench
