@@ -84,7 +84,7 @@ bench: tools-test build ## Measure, as ratios against a baseline in the same run
 	-KNOCKER_EXTENSION=$(LIBRARY) packages/go/run-bench
 	-KNOCKER_EXTENSION=$(LIBRARY) packages/elixir/run-bench
 
-lint: tools-test build ## Formats, lints and types: Rust, Python, JavaScript, TypeScript, Go and Elixir
+lint: tools-test build ## Formats, lints and types: Rust, Python, JavaScript, TypeScript, Go, Ruby and Elixir
 	cargo fmt --all --check
 	cargo clippy --all-targets -- -D warnings
 	cargo clippy -p knocker-extension -p knocker-recorder -- -D warnings

@@ -249,4 +249,39 @@ def signatures(contract: Contract) -> str:
         text += f"    def self.read: (Hash[String, untyped] values) -> {record['name']}\n  end\n"
     for argument in contract.generated_arguments():
         text += f"\n  module {argument['name']}\n    KEYS: Hash[Symbol, Symbol]\n  end\n"
+    for owner, kind in (("Operations", "module"), ("Hooks", "class"), ("Endpoint", "class")):
+        text += f"\n  {kind} {owner}\n" + "".join(keyword_method(contract, *one) for one in METHODS if one[0] == owner) + "  end\n"
     return text + "end\n"
+
+
+# The methods that take an argument of the contract as keywords: where they stand, what comes before, and what comes back.
+METHODS = [
+    ("Operations", "update_endpoint", ["String | Symbol name"], "EndpointSettings", "Integer"),
+    ("Operations", "replay_where", [], "BulkFilter", "BulkResult"),
+    ("Operations", "requeue_where", [], "BulkFilter", "BulkResult"),
+    ("Operations", "ignore_where", [], "BulkFilter", "BulkResult"),
+    ("Operations", "prune_events", [], "PruneEventsFilter", "PruneResult"),
+    ("Operations", "prune_deliveries", [], "PruneDeliveriesFilter", "PruneResult"),
+    ("Operations", "retention", ["?String? endpoint"], "RetentionSettings", "RetentionPolicy"),
+    ("Hooks", "endpoint", ["String | Symbol name", "?secrets: secrets"], "EndpointSettings", "Endpoint"),
+    ("Endpoint", "ingest", ["String body", "valid: bool"], "IngestFields", "Receipt"),
+]
+
+
+def keyword_type(contract: Contract, key: Named) -> str:
+    kind = {"time": "moment", "headers": "headers", "object": "Hash[untyped, untyped]", "number": "Numeric"}.get(key["type"])
+    if key["type"] in contract.lists:
+        kind = "(Symbol | String)"
+    elif key["type"] in contract.arguments:
+        kind = "Hash[Symbol | String, untyped]"
+    elif key.get("unit") == "seconds":
+        kind = "duration"
+    kind = kind or RBS[key["type"]]
+    return f"({kind} | _Each[{kind}] | nil)" if key.get("list") else f"{kind}?"
+
+
+def keyword_method(contract: Contract, owner: str, name: str, first: list[str], argument: str, result: str) -> str:
+    given = [part.split(":")[0].strip("?") for part in first if ":" in part] + (["endpoint"] if name == "retention" else [])
+    keys = [key for key in contract.arguments[argument]["keys"] if key["name"] not in given]
+    parts = [*first, *(f"?{key['name']}: {keyword_type(contract, key)}" for key in keys)]
+    return f"    def {name}: (\n      " + ",\n      ".join(parts) + f"\n    ) -> {result}\n"
