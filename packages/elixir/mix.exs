@@ -23,11 +23,13 @@ defmodule Knocker.MixProject do
   # Knocker needs none of them. In the published package hex takes those that an application has; in a checkout they are taken where KNOCKER_DEPS says from where:
   # `hex`, or a folder that has each of them in a folder of its name. The suites that are about them run then, on exqlite.
   defp deps(nil), do: if(File.exists?("hex_metadata.config") and Code.ensure_loaded?(Hex), do: optional(), else: [])
-  defp deps("hex"), do: Enum.map(optional(), fn {name, requirement, _} -> {name, requirement} end) ++ [{:ecto_sqlite3, ">= 0.17.0"}]
+
+  defp deps("hex"),
+    do: Enum.map(optional(), fn {name, requirement, _} -> {name, requirement} end) ++ [{:ecto_sqlite3, ">= 0.17.0"}, {:bandit, "~> 1.12"}]
 
   defp deps(folder) do
-    for name <- [:telemetry, :elixir_make, :db_connection, :decimal, :mime, :plug_crypto, :exqlite, :plug, :ecto, :ecto_sql, :ecto_sqlite3] do
-      {name, path: Path.join(folder, Atom.to_string(name)), override: true}
+    for name <- folder |> File.ls!() |> Enum.sort(), File.exists?(Path.join([folder, name, "mix.exs"])) do
+      {String.to_atom(name), path: Path.join(folder, name), override: true}
     end
   end
 

@@ -387,7 +387,8 @@ defmodule Knocker.BodyConsumedError do
     code: "body_consumed",
     family: :setup,
     retryable: false,
-    hint: "Let Plug.Parsers keep the raw bytes, with `body_reader: {Knocker.Plug.BodyReader, :read_body, []}`, or mount the route before it."
+    hint:
+      "Let Plug.Parsers keep the raw bytes, with `body_reader: {Knocker.Plug.BodyReader, :read_body, [[under: \"/webhooks\"]]}`, or mount the route before it."
 end
 
 defmodule Knocker.Errors do

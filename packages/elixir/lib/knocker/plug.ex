@@ -15,6 +15,8 @@ if Code.ensure_loaded?(Plug.Conn) do
           body_reader: {Knocker.Plug.BodyReader, :read_body, [[under: "/webhooks"]]},
           json_decoder: Phoenix.json_library()
 
+    Under Bandit take 1.12 or newer: before, it read a body in chunks to its end, however long, whatever limit it was given.
+
     A body that something else has read is answered 500 at once, and the log says why (`body_consumed`).
     """
 
@@ -36,7 +38,7 @@ if Code.ensure_loaded?(Plug.Conn) do
 
     @impl true
     def call(conn, %{hooks: hooks, endpoint: endpoint}) do
-      head = %{method: conn.method, target: target(conn), headers: conn.req_headers, scheme: conn.scheme, peer: peer(conn)}
+      head = %{method: conn.method, target: target(conn), headers: headers(conn), scheme: conn.scheme, peer: peer(conn)}
       {answer, conn} = HTTP.respond(hooks, endpoint || HTTP.name_of(conn.request_path), head, conn, &read/3)
 
       answer.headers
@@ -50,6 +52,17 @@ if Code.ensure_loaded?(Plug.Conn) do
     defp target(%{request_path: path, query_string: ""}), do: path
     defp target(%{request_path: path, query_string: query}), do: path <> "?" <> query
 
+    # HTTP/2 says its host in another place, and tests with Plug.Test say it there alone.
+    defp headers(conn) do
+      if conn.host in [nil, ""] or List.keymember?(conn.req_headers, "host", 0),
+        do: conn.req_headers,
+        else: [{"host", conn.host <> port(conn)} | conn.req_headers]
+    end
+
+    defp port(%{scheme: :https, port: 443}), do: ""
+    defp port(%{scheme: :http, port: 80}), do: ""
+    defp port(%{port: port}), do: ":#{port}"
+
     # Who is at the other end of the connection, whatever somebody says of whom it sends for.
     defp peer(conn) do
       case Plug.Conn.get_peer_data(conn).address do
@@ -59,13 +72,9 @@ if Code.ensure_loaded?(Plug.Conn) do
     end
 
     # HTTP/2 has streams to end, and no such header.
-    defp close(conn, true) do
-      if Plug.Conn.get_http_protocol(conn) in [:"HTTP/1", :"HTTP/1.0", :"HTTP/1.1"],
-        do: Plug.Conn.put_resp_header(conn, "connection", "close"),
-        else: conn
-    end
+    defp close(conn, wanted), do: if(wanted and http_1?(conn), do: Plug.Conn.put_resp_header(conn, "connection", "close"), else: conn)
 
-    defp close(conn, false), do: conn
+    defp http_1?(conn), do: Plug.Conn.get_http_protocol(conn) in [:"HTTP/1", :"HTTP/1.0", :"HTTP/1.1"]
 
     defp read(conn, limit, timeout_ms) do
       case BodyReader.kept(conn) do
