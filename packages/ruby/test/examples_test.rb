@@ -67,8 +67,7 @@ class ExamplesTest < KnockerTest
   end
 
   def working(file, &)
-    code = "require ARGV.first; HOOKS.work"
-    running(Gem.ruby, "-e", code, File.join(EXAMPLES, file), &)
+    running(Gem.ruby, File.expand_path("../exe/knocker-worker", __dir__), "--processes", "2", File.join(EXAMPLES, file), &)
   end
 
   def test_the_quick_start
@@ -99,8 +98,7 @@ class ExamplesTest < KnockerTest
 
   def test_rails_in_one_file
     shop("rails_app.ru") do
-      code = "load ARGV.first; WEBHOOKS.work"
-      running(Gem.ruby, "-e", code, File.join(EXAMPLES, "rails_app.ru")) { wait_until("the order") { rows(@path, "SELECT 1 FROM orders").any? } }
+      working("rails_app.ru") { wait_until("the order") { rows(@path, "SELECT 1 FROM orders").any? } }
     end
   end
 

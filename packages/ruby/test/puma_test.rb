@@ -65,7 +65,8 @@ class PumaTest < KnockerTest
   def test_a_parser_in_front_that_reads_the_body_does_no_harm
     serving("-t", "5:5") do |server|
       request = push("1")
-      form = Knocker::WebhookRequest.new(request.body, headers: Knocker::Headers.pairs(request.headers) + [["Content-Type", "application/x-www-form-urlencoded"]])
+      headers = Knocker::Headers.pairs(request.headers) + [["Content-Type", "application/x-www-form-urlencoded"]]
+      form = Knocker::WebhookRequest.new(request.body, headers: headers)
       assert_equal "200", server.post("/parsed/github", form).code
     end
     assert_equal push("1").body, @hooks.event(1).body

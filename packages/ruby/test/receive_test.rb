@@ -58,7 +58,7 @@ class ReceiveTest < KnockerTest
         e.code
       end
     end
-    assert_equal [:accepted] * 5 + ["invalid_argument"], answers
+    assert_equal ([:accepted] * 5) + ["invalid_argument"], answers
   end
 
   def test_waiting_for_the_write_lock_leaves_the_interpreter_to_other_threads

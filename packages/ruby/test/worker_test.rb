@@ -178,7 +178,9 @@ class TransactionTest < KnockerTest
 
   def test_tx_is_the_gems_own_database
     kinds = nil
-    attempt { |_event, tx| kinds = [tx.is_a?(SQLite3::Database), tx.get_first_value("SELECT 1"), tx.query("SELECT 2").to_a, tx.execute_batch("SELECT 3;")] }
+    attempt do |_event, tx|
+      kinds = [tx.is_a?(SQLite3::Database), tx.get_first_value("SELECT 1"), tx.query("SELECT 2").to_a, tx.execute_batch("SELECT 3;")]
+    end
     assert_equal [true, 1, [[2]]], kinds.first(3)
   end
 
@@ -214,7 +216,11 @@ class TransactionTest < KnockerTest
   end
 
   def test_a_thread_of_the_handlers_own_is_refused
-    result = attempt { |_event, tx| Thread.new { tx.execute("INSERT INTO orders VALUES ('elsewhere')") }.tap { |thread| thread.report_on_exception = false }.join }
+    result = attempt do |_event, tx|
+      thread = Thread.new { tx.execute("INSERT INTO orders VALUES ('elsewhere')") }
+      thread.report_on_exception = false
+      thread.join
+    end
     assert_kind_of Knocker::UsageError, result.error
     assert_empty orders
   end

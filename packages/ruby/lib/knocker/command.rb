@@ -39,7 +39,9 @@ module Knocker
     def options
       OptionParser.new(USAGE) do |parser|
         parser.separator("FILE opens the hooks and registers the handlers: config/environment.rb of Rails, a config.ru, or a file of your own.")
-        parser.on("-c", "--concurrency N", Integer, "handlers that run at once in a process, each in a thread (1)") { |n| @settings[:concurrency] = n }
+        parser.on("-c", "--concurrency N", Integer, "handlers that run at once in a process, each in a thread (1)") do |n|
+          @settings[:concurrency] = n
+        end
         parser.on("-p", "--processes N", Integer, "processes (1); handlers that compute run beside each other in these alone") { |n| @processes = n }
         parser.on("--poll SECONDS", Float, "looks at the file so often even if nothing told it to (1)") { |s| @settings[:poll] = s }
         parser.on("--lease SECONDS", Integer, "lease of a job, extended while its handler runs (60)") { |s| @settings[:lease_s] = s }
