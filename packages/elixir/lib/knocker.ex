@@ -48,8 +48,7 @@ defmodule Knocker do
       id: Keyword.get(options, :name, __MODULE__),
       # A function, so that no report of a supervisor prints the secrets among them.
       start: {Hooks, :start_link, [fn -> options end]},
-      type: :supervisor,
-      restart: :transient
+      type: :supervisor
     }
   end
 
@@ -58,8 +57,9 @@ defmodule Knocker do
   def start_link(options), do: Hooks.start_link(fn -> options end)
 
   @doc """
-  Ends the workers of these hooks as their supervisor does, commits what is queued, and closes the file. A handler that waited for it would wait for itself:
-  there, start a process for it. Using the hooks afterwards is a `Knocker.ClosedError`.
+  Ends the workers of these hooks as their supervisor does, commits what is queued, and closes the file: of hooks that were started by `start_link/1`. A
+  supervisor ends its own, and would start these again. A handler that waited for it would wait for itself: there, start a process for it. Using the hooks
+  afterwards is a `Knocker.ClosedError`.
   """
   @spec close(hooks()) :: :ok
   def close(hooks) do

@@ -57,11 +57,11 @@ defmodule Knocker.Checkpoints do
     :ok
   end
 
-  defp due_at(hooks), do: :ets.lookup_element(hooks.table, :checkpoint_due_at, 2)
+  defp due_at(hooks), do: Hooks.known(hooks, :checkpoint_due_at) || @log_pages
 
   @impl true
   def init(hooks) do
-    :ets.insert(hooks.table, {:checkpoint_due_at, @log_pages})
+    Hooks.note(hooks, :checkpoint_due_at, @log_pages)
     {:ok, %__MODULE__{hooks: hooks}}
   end
 
@@ -111,7 +111,7 @@ defmodule Knocker.Checkpoints do
         do: (state.factor + grown / written) |> Kernel./(2) |> max(@least_factor) |> min(@most_factor),
         else: state.factor
 
-    :ets.insert(state.hooks.table, {:checkpoint_due_at, @log_pages / factor})
+    Hooks.note(state.hooks, :checkpoint_due_at, @log_pages / factor)
     # A log that was moved completely begins anew.
     %{state | factor: factor, in_log: if(moved == in_log, do: 0, else: in_log)}
   end

@@ -19,9 +19,9 @@ defmodule Knocker.Database do
   @doc "Whether the path leads to another file than the open one, or to none: what is written to the open one would be lost. The next use opens what is there then."
   @spec refuse_replaced(Hooks.t()) :: :ok | {:error, Exception.t()}
   def refuse_replaced(hooks) do
-    case :ets.lookup(hooks.table, :file) do
-      [{:file, known, _log}] -> if FileIdentity.of(hooks.options.path) == known, do: :ok, else: Hooks.call(hooks, __MODULE__, :replaced)
-      [] -> :ok
+    case Hooks.known(hooks, :file) do
+      {known, _log} -> if FileIdentity.of(hooks.options.path) == known, do: :ok, else: Hooks.call(hooks, __MODULE__, :replaced)
+      nil -> :ok
     end
   end
 
@@ -48,13 +48,13 @@ defmodule Knocker.Database do
   end
 
   defp open_the_file(hooks) do
-    if :ets.member(hooks.table, :file), do: :ok, else: Hooks.call(hooks, __MODULE__, :open_the_file)
+    if Hooks.known(hooks, :file), do: :ok, else: Hooks.call(hooks, __MODULE__, :open_the_file)
   end
 
   defp connect(hooks, generation) do
     path = hooks.options.path
     # A file is made only where there has been none: one that is gone may be on its way back.
-    is_first = generation == 0 and not :ets.member(hooks.table, :file)
+    is_first = generation == 0 and Hooks.known(hooks, :file) == nil
 
     case Connection.open(path, is_first, hooks.options) do
       {:ok, connection} ->
@@ -72,13 +72,12 @@ defmodule Knocker.Database do
 
   # While a connection is open, the log stays the same file.
   defp note_log(hooks) do
-    case :ets.lookup(hooks.table, :file) do
-      [{:file, known, _log}] -> if FileIdentity.of(hooks.options.path) == known, do: note(hooks, known)
-      [] -> :ok
-    end
+    with {known, _log} <- Hooks.known(hooks, :file),
+         ^known <- FileIdentity.of(hooks.options.path),
+         do: note(hooks, known)
   end
 
-  defp note(hooks, identity), do: :ets.insert(hooks.table, {:file, identity, FileIdentity.of(FileIdentity.log_of(hooks.options.path))})
+  defp note(hooks, identity), do: Hooks.note(hooks, :file, {identity, FileIdentity.of(FileIdentity.log_of(hooks.options.path))})
 
   @doc "Runs a function with a connection, which is kept for the next one."
   @spec run(Hooks.t(), (Connection.t() -> result)) :: result | {:error, Exception.t()} when result: term()
@@ -153,7 +152,7 @@ defmodule Knocker.Database do
   def init(hooks) do
     Process.flag(:trap_exit, true)
     # After a crash, it is looked at anew.
-    :ets.delete(hooks.table, :file)
+    Hooks.forget(hooks, :file)
     state = %__MODULE__{hooks: hooks}
 
     case opened(state) do
@@ -169,10 +168,10 @@ defmodule Knocker.Database do
   end
 
   def handle_call(:replaced, _from, %{hooks: hooks} = state) do
-    with [{:file, known, log}] <- :ets.lookup(hooks.table, :file),
+    with {known, log} <- Hooks.known(hooks, :file),
          found when found != known <- FileIdentity.of(hooks.options.path) do
       what = if found, do: "replaced by another file", else: "removed"
-      :ets.delete(hooks.table, :file)
+      Hooks.forget(hooks, :file)
       Hooks.add_number(hooks, :generation, 1)
       error = replaced(hooks, "#{what} while it was open")
       Logger.error(error.message, knocker_code: error.code)
@@ -221,7 +220,7 @@ defmodule Knocker.Database do
     end
   end
 
-  defp opened_if_needed(state), do: if(:ets.member(state.hooks.table, :file), do: {:ok, state}, else: opened(state))
+  defp opened_if_needed(state), do: if(Hooks.known(state.hooks, :file), do: {:ok, state}, else: opened(state))
 
   defp close_idle(state) do
     Enum.each(state.idle, &Connection.close/1)

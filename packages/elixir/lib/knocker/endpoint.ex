@@ -31,15 +31,20 @@ defmodule Knocker.Endpoint do
   # What this virtual machine knows of an endpoint that was declared here.
   @spec known(Hooks.t(), String.t()) :: {:ok, map()} | {:error, Exception.t()}
   def known(hooks, name) do
-    case :ets.lookup(hooks.table, key(name)) do
-      [{_key, known}] -> {:ok, known}
-      [] -> {:error, unknown(name)}
+    case Hooks.known(hooks, key(name)) do
+      nil -> {:error, unknown(name)}
+      known -> {:ok, known}
     end
   end
 
   @doc false
   @spec all(Hooks.t()) :: [{String.t(), map()}]
-  def all(hooks), do: hooks.table |> :ets.match({{:endpoint, :"$1"}, :"$2"}) |> Enum.map(&List.to_tuple/1) |> Enum.sort()
+  def all(hooks) do
+    hooks.table |> :ets.match({{:endpoint, :"$1"}, :"$2"}) |> Enum.map(&List.to_tuple/1) |> Enum.sort()
+  rescue
+    # These hooks are closed.
+    ArgumentError -> []
+  end
 
   @doc false
   @spec handled(Hooks.t()) :: [String.t()]
@@ -70,7 +75,7 @@ defmodule Knocker.Endpoint do
 
   defp keep(hooks, name, known) do
     with {:ok, limit} <- stored_limit(hooks, name) do
-      :ets.insert(hooks.table, {key(name), Map.put(known, :max_body_bytes, limit)})
+      Hooks.note(hooks, key(name), Map.put(known, :max_body_bytes, limit))
       {:ok, %__MODULE__{hooks: hooks.name, name: name}}
     end
   end
@@ -137,7 +142,7 @@ defmodule Knocker.Endpoint do
   def stored_limit(hooks, name) do
     case Database.rows(hooks, "SELECT max_body_bytes FROM knocker_endpoints WHERE name = ?", [name]) do
       {:ok, [[limit]]} ->
-        with {:ok, known} <- known(hooks, name), do: :ets.insert(hooks.table, {key(name), %{known | max_body_bytes: limit}})
+        with {:ok, known} <- known(hooks, name), do: Hooks.note(hooks, key(name), %{known | max_body_bytes: limit})
         {:ok, limit}
 
       {:ok, []} ->

@@ -40,7 +40,8 @@ defmodule Knocker.Hooks do
     # Those behind one that ends hold what it gave them.
     Supervisor.init(
       [{Database, hooks}, {Checkpoints, hooks}, {Judges, hooks}, {Writer, hooks}, {Declarations, {hooks, endpoints}}],
-      strategy: :rest_for_one
+      strategy: :rest_for_one,
+      max_restarts: 10
     )
   end
 
@@ -68,6 +69,33 @@ defmodule Knocker.Hooks do
     GenServer.call(process(hooks, module), message, :infinity)
   catch
     :exit, _reason -> closed(hooks.name)
+  end
+
+  @doc "What is known under a key, or nil; nothing is of hooks that are closed."
+  @spec known(t(), term()) :: term() | nil
+  def known(hooks, key) do
+    case :ets.lookup(hooks.table, key) do
+      [{_key, value}] -> value
+      [] -> nil
+    end
+  rescue
+    ArgumentError -> nil
+  end
+
+  @spec note(t(), term(), term()) :: :ok
+  def note(hooks, key, value) do
+    :ets.insert(hooks.table, {key, value})
+    :ok
+  rescue
+    ArgumentError -> :ok
+  end
+
+  @spec forget(t(), term()) :: :ok
+  def forget(hooks, key) do
+    :ets.delete(hooks.table, key)
+    :ok
+  rescue
+    ArgumentError -> :ok
   end
 
   for {name, index} <- Enum.with_index(@numbers, 1) do

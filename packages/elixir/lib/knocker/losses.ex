@@ -17,14 +17,13 @@ defmodule Knocker.Losses do
     kind = {:loss, endpoint, receipt.outcome, receipt.reason}
     now = System.monotonic_time(:millisecond)
 
-    case :ets.lookup(hooks.table, kind) do
-      [{_kind, next, _untold}] when now < next ->
-        :ets.update_counter(hooks.table, kind, {3, 1})
-        :ok
+    case Hooks.known(hooks, kind) do
+      {next, untold} when now < next ->
+        Hooks.note(hooks, kind, {next, untold + 1})
 
       found ->
-        untold = with [{_kind, _next, untold}] <- found, do: untold, else: (_none -> 0)
-        :ets.insert(hooks.table, {kind, now + @pause_ms, 0})
+        untold = if found, do: elem(found, 1), else: 0
+        Hooks.note(hooks, kind, {now + @pause_ms, 0})
         Logger.warning(line(endpoint, receipt, size, limit, untold), knocker_endpoint: endpoint, knocker_outcome: receipt.outcome)
     end
   end

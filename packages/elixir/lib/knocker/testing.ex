@@ -44,7 +44,7 @@ defmodule Knocker.Testing do
     name = {__MODULE__, make_ref()}
     # A commit that no power cut must survive.
     defaults = [name: name, database: file, clock: Clock.function(clock), synchronous: :normal]
-    hooks = ExUnit.Callbacks.start_supervised!({Knocker, Keyword.merge(defaults, options)}, id: name)
+    hooks = ExUnit.Callbacks.start_supervised!({Knocker, Keyword.merge(defaults, options)}, id: name, restart: :temporary)
     true = is_pid(hooks)
     # Callbacks run in the reverse order, after the hooks are closed.
     ExUnit.Callbacks.on_exit(fn -> File.rm_rf!(folder) end)

@@ -1,0 +1,69 @@
+defmodule Knocker.Child do
+  @moduledoc false
+  # Other virtual machines: processes of the operating system, which work on a file of a test's and can be killed.
+
+  @doc "Starts one that evaluates a call, and gives its port and the id of its process. What it prints comes in lines."
+  def start(code) do
+    paths = Enum.flat_map([:knocker, :ex_unit], &["-pa", to_string(:code.lib_dir(&1, :ebin))])
+    script = "{:ok, _} = Application.ensure_all_started(:knocker); Logger.configure(level: :none); IO.puts(System.pid()); #{code}"
+    executable = System.find_executable("elixir")
+    port = Port.open({:spawn_executable, executable}, [:binary, :exit_status, {:line, 1_000}, args: paths ++ ["-e", script]])
+    %{port: port, pid: line(port)}
+  end
+
+  @doc "The next line."
+  def line(%{port: port}), do: line(port)
+
+  def line(port) do
+    receive do
+      {^port, {:data, {:eol, line}}} -> line
+      {^port, {:exit_status, status}} -> raise "the other process ended with #{status}"
+    end
+  end
+
+  @doc "Kills it with SIGKILL, waits for its end, and gives the lines that it printed before."
+  def kill(%{port: port, pid: pid}) do
+    System.cmd("kill", ["-9", pid])
+    rest(port, [])
+  end
+
+  defp rest(port, lines) do
+    receive do
+      {^port, {:data, {:eol, line}}} -> rest(port, [line | lines])
+      {^port, {:data, {:noeol, _torn}}} -> rest(port, lines)
+      {^port, {:exit_status, _killed}} -> Enum.reverse(lines)
+    end
+  end
+
+  @doc "Receives until it is killed, and prints the keys of what was acknowledged; works on it beside."
+  def receive_and_work(path, first) do
+    handler = fn event, tx -> Knocker.execute(tx, "INSERT INTO done (key) VALUES (?)", [event.key]) end
+    {:ok, _pid} = Knocker.start_link(name: :inbox, database: path, endpoints: [inbox: [handler: handler]])
+    {:ok, _pid} = Knocker.Worker.start_link(hooks: :inbox, concurrency: 2)
+    for lane <- 1..4, do: spawn_link(fn -> receive_on(first, lane) end)
+    Process.sleep(:infinity)
+  end
+
+  defp receive_on(first, lane) do
+    for n <- Stream.iterate(1, &(&1 + 1)) do
+      key = "#{first}-#{lane}-#{n}"
+      {:ok, %{outcome: :accepted}} = Knocker.ingest(Knocker.endpoint(:inbox, :inbox), [valid: true, type: "order", key: key], "{}")
+      IO.puts(key)
+    end
+  end
+
+  @doc "Ingests one event for each line that it reads."
+  def receive_when_asked(path) do
+    {:ok, _pid} = Knocker.start_link(name: :inbox, database: path, endpoints: [inbox: []])
+    IO.puts("ready")
+    receive_next(1)
+  end
+
+  defp receive_next(n) do
+    if IO.gets("") != :eof do
+      {:ok, _receipt} = Knocker.ingest(Knocker.endpoint(:inbox, :inbox), [valid: true, type: "order", key: "other-#{n}"], "{}")
+      IO.puts("received")
+      receive_next(n + 1)
+    end
+  end
+end
