@@ -18,7 +18,7 @@ defmodule Knocker.MixProject do
     ]
   end
 
-  def application, do: [mod: {Knocker.Application, []}, extra_applications: [:logger, :crypto]]
+  def application, do: [mod: {Knocker.Application, []}, extra_applications: [:logger, :crypto] ++ if(Mix.env() == :test, do: [:inets], else: [])]
 
   # Knocker needs none of them. In the published package hex takes those that an application has; in a checkout they are taken where KNOCKER_DEPS says from where:
   # `hex`, or a folder that has each of them in a folder of its name. The suites that are about them run then, on exqlite.
