@@ -8,7 +8,7 @@ SUITES := test-setup test-rust test-release test-oracles test-python test-oldest
 # Where rustup puts cargo, also before a new shell looks there.
 export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 
-.PHONY: help demo build test package $(SUITES) test-next test-crashes bench lint contract docs fmt tools-demo tools-test
+.PHONY: help demo build test package $(SUITES) test-next test-crashes bench lint lint-go contract docs fmt tools-demo tools-test
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -96,6 +96,9 @@ lint: tools-test build ## Formats, lints and types: Rust, Python, JavaScript, Ty
 	packages/go/run-lint
 	packages/ruby/run-lint
 	packages/elixir/run-lint
+
+lint-go: ## golangci-lint, staticcheck and every platform's go vet; not part of make lint
+	packages/go/run-linters
 
 contract: tools-test ## Write the contract of the core, and what each package has of it; lint checks both
 	cargo run -q -p knocker-contract

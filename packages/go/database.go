@@ -356,7 +356,7 @@ func whyNotOpened(path string, err error) error {
 	if !errors.Is(err, ErrIO) {
 		return err
 	}
-	reason := ""
+	var reason string
 	folder := filepath.Dir(path)
 	if found, statErr := os.Stat(path); statErr == nil && found.IsDir() {
 		reason = path + " is a folder"

@@ -136,7 +136,7 @@ func (c *conn) rows(sql string, arguments ...driver.Value) (all [][]driver.Value
 	for {
 		row := make([]driver.Value, width)
 		switch err := found.Next(row); {
-		case err == io.EOF:
+		case errors.Is(err, io.EOF):
 			return all, nil
 		case err != nil:
 			return nil, translate(err)

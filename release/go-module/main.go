@@ -103,7 +103,7 @@ func workspaceVersion() (string, error) {
 	}
 	found := regexp.MustCompile(`(?m)^version = "([^"]+)"`).FindSubmatch(manifest)
 	if found == nil {
-		return "", errors.New("Cargo.toml names no version")
+		return "", errors.New("no version in Cargo.toml")
 	}
 	return "v" + string(found[1]), nil
 }

@@ -120,7 +120,7 @@ func (s Server) run(t *testing.T, one httpCase, endpoints map[string]json.RawMes
 			return err
 		}
 	}
-	var handler http.Handler = hooks.Handler()
+	handler := hooks.Handler()
 	if one.ReadsBody {
 		inner := handler
 		handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -138,7 +138,7 @@ func (s Server) run(t *testing.T, one httpCase, endpoints map[string]json.RawMes
 	other, err := send2(address, one.Steps)
 	if err == nil && one.Database == "" {
 		// A request that is answered once everything before it has been seen.
-		err = fence(t, hooks, address)
+		err = fence(hooks, address)
 	}
 	undo()
 	if err != nil {
@@ -254,7 +254,7 @@ func listen(t *testing.T, handler http.Handler) string {
 	return listener.Addr().String()
 }
 
-func fence(t *testing.T, hooks *knocker.Hooks, address string) error {
+func fence(hooks *knocker.Hooks, address string) error {
 	if _, err := hooks.Endpoint("fence", knocker.Provider("token"), knocker.Secrets("test-token")); err != nil {
 		return err
 	}
