@@ -304,6 +304,7 @@ module Knocker
         changed.notify if changed.wait_for_waiting(WATCH_S) && watch.wait(WATCH_S)
       end
     ensure
+      watch&.close
       @database.give_back(connection) if connection
     end
 
