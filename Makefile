@@ -82,6 +82,7 @@ bench: tools-test build ## Measure, as ratios against a baseline in the same run
 	-KNOCKER_EXTENSION=$(LIBRARY) packages/js/node/run-bench
 	-KNOCKER_EXTENSION=$(LIBRARY) packages/js/bun/run-bench
 	-KNOCKER_EXTENSION=$(LIBRARY) packages/go/run-bench
+	-KNOCKER_EXTENSION=$(LIBRARY) packages/ruby/run-bench
 	-KNOCKER_EXTENSION=$(LIBRARY) packages/elixir/run-bench
 
 lint: tools-test build ## Formats, lints and types: Rust, Python, JavaScript, TypeScript, Go, Ruby and Elixir

@@ -22,6 +22,7 @@ rate = Requests.rate(connections, total) do |number|
   head = +""
   head << socket.readpartial(4096) until head.include?("\r\n\r\n")
   raise "answered #{head[0, 100]}" unless head.start_with?("HTTP/1.1 200")
+
   # The server ends some connections after a number of requests.
   if head.match?(/^connection: close/i)
     socket.close

@@ -45,8 +45,8 @@ module Requests
   def median(values) = values.sort[values.size / 2]
 
   # Measures two things by turns, so that what disturbs one disturbs the other.
-  def compare(rounds)
-    pairs = Array.new(rounds) { yield }
+  def compare(rounds, &block)
+    pairs = Array.new(rounds, &block)
     [median(pairs.map(&:first)), median(pairs.map(&:last)), median(pairs.map { |ours, theirs| ours / theirs })]
   end
 end

@@ -43,9 +43,11 @@ class Serving
   def library = File.expand_path("../lib", __dir__)
 
   def serving(options, by_hand)
-    environment = { "RUBYLIB" => library, "BENCH_DATABASE" => File.join(@folder, "serving-#{@round += 1}.db"), "BENCH_BY_HAND" => by_hand ? "yes" : nil }
+    environment = { "RUBYLIB" => library, "BENCH_DATABASE" => File.join(@folder, "serving-#{@round += 1}.db"),
+                    "BENCH_BY_HAND" => by_hand ? "yes" : nil }
     output, written = IO.pipe
-    pid = spawn(environment, RbConfig.ruby, "-S", "puma", "--bind", "tcp://127.0.0.1:0", *options, File.join(__dir__, "app.ru"), out: written, err: written)
+    command = [RbConfig.ruby, "-S", "puma", "--bind", "tcp://127.0.0.1:0", *options, File.join(__dir__, "app.ru")]
+    pid = spawn(environment, *command, out: written, err: written)
     written.close
     said = +""
     Timeout.timeout(60) { said << output.readpartial(4096) until ready?(said, options) }

@@ -50,7 +50,7 @@ class LibraryTest < KnockerTest
     ingest(inbox)
     db = SQLite3::Database.new(@path)
     Knocker.load(db)
-    assert_equal [["order", "received"]], db.execute("SELECT type, status FROM knocker_events").map(&:to_a)
+    assert_equal [%w[order received]], db.execute("SELECT type, status FROM knocker_events").map(&:to_a)
     db.close
   end
 
