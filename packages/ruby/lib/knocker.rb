@@ -59,6 +59,8 @@ require "knocker/hooks"
 #     stripe.on("checkout.session.completed") { |event, tx| tx.execute("INSERT INTO orders (id) VALUES (?)", [event.key]) }
 #     run hooks.rack
 module Knocker
+  autoload :ActiveRecord, "knocker/active_record"
+
   class << self
     # Opens the webhooks of a SQLite file, and creates what is missing in it.
     #

@@ -26,18 +26,21 @@ class RailsTest < Minitest::Test
     FileUtils.remove_entry(@folder)
   end
 
-  def rails(*arguments, **environment)
+  def environment(**more)
     lib = File.expand_path("../lib", __dir__)
-    environment = { "RUBYLIB" => lib, "RUBYOPT" => "-W0", "STRIPE_WEBHOOK_SECRET" => "whsec_test" }.merge(environment.transform_keys(&:to_s))
-    output, status = Open3.capture2e(environment, Gem.ruby, "bin/rails", *arguments, chdir: @folder)
+    { "RUBYLIB" => lib, "RUBYOPT" => "-W0", "STRIPE_WEBHOOK_SECRET" => "whsec_test", **more.transform_keys(&:to_s) }
+  end
+
+  def rails(*arguments, **more)
+    output, status = Open3.capture2e(environment(**more), Gem.ruby, "bin/rails", *arguments, chdir: @folder)
     assert status.success?, "rails #{arguments.first}: #{output[0, 800]}"
     output
   end
 
-  def runner(code, **environment)
+  def runner(code, **more)
     script = File.join(@folder, "run.rb")
     File.write(script, SIGNED + code)
-    rails("runner", script, **environment)
+    rails("runner", script, **more)
   end
 
   def read(path) = File.read(File.join(@folder, path))
@@ -67,6 +70,21 @@ class RailsTest < Minitest::Test
      "in SQL: #{Knocker::VERSION}"].each { |wanted| assert_includes output, wanted }
     assert_equal 2, output.scan('orders: ["cs_evt_1"]').size
     refute_includes output, "order cs_evt_2 is committed"
+  end
+
+  def test_the_worker_loads_the_app
+    declare
+    rails("db:migrate")
+    runner('puts deliver("evt_1").status')
+    output = File.join(@folder, "worker.log")
+    pid = spawn(environment, Gem.ruby, File.expand_path("../exe/knocker-worker", __dir__), "config/environment.rb",
+                chdir: @folder, %i[out err] => output, pgroup: true)
+    Timeout.timeout(120, nil, "the order never came") { sleep(0.05) until File.read(output).include?("order cs_evt_1 is committed") }
+    Process.kill(:TERM, pid)
+    assert Process.wait2(pid).last.success?, File.read(output)
+    pid = nil
+  ensure
+    Process.kill(:KILL, -pid) if pid
   end
 
   def test_the_tables_of_knocker_are_no_part_of_the_schema_in_either_format

@@ -2,7 +2,7 @@
 
 require "English"
 require "optparse"
-require "knocker"
+require "knocker/contract"
 
 module Knocker
   # `knocker-worker FILE`: loads the file in which an app opens its hooks and registers its handlers, and handles events until a signal ends it.
@@ -57,12 +57,16 @@ module Knocker
       2
     end
 
+    # The app loads Knocker, which looks whether it is at home in Rails.
     def load_app(file)
-      return require(file) unless file.end_with?(".ru")
-
-      require "rack"
-      require "rack/builder"
-      Rack::Builder.parse_file(file)
+      if file.end_with?(".ru")
+        require "rack"
+        require "rack/builder"
+        Rack::Builder.parse_file(file)
+      else
+        require(file)
+      end
+      require "knocker"
     end
 
     # Handles events until a signal comes, then finishes what runs and gives back the rest.

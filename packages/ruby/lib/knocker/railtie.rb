@@ -4,8 +4,6 @@ require "rails/railtie"
 
 # With Rails, models of ActiveRecord are at home in handlers.
 module Knocker
-  autoload :ActiveRecord, "knocker/active_record"
-
   # What Rails needs to know: Knocker's tables are no part of the app's schema, and its functions are there in SQL.
   class Railtie < ::Rails::Railtie
     initializer "knocker.active_record" do
