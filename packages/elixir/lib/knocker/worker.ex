@@ -361,11 +361,7 @@ defmodule Knocker.Worker do
   end
 
   defp claimed(state, {:ok, due, jobs, lost}) do
-    for {event, error, dead} <- lost do
-      AttemptReport.failed(state.hooks, event, Errors.new("lease_lost", error), "lost")
-      if dead, do: AttemptReport.dead(state.hooks, event, error)
-    end
-
+    tell_lost(state, lost)
     jobs = Enum.reject(jobs, &HeldLeases.given_up?(state.held, &1))
     for job <- jobs, do: HeldLeases.hold(state.held, job)
     state = %{state | due: due, ready: Enum.reduce(jobs, state.ready, &:queue.in(&1, &2))}
@@ -373,6 +369,13 @@ defmodule Knocker.Worker do
   end
 
   defp claimed(state, {:error, error}), do: failed(state, error)
+
+  defp tell_lost(state, lost) do
+    for {event, error, dead} <- lost do
+      AttemptReport.failed(state.hooks, event, Errors.new("lease_lost", error), "lost")
+      if dead, do: AttemptReport.dead(state.hooks, event, error)
+    end
+  end
 
   defp nothing_claimed(%{drain: nil, news: true} = state), do: go_on(state)
   defp nothing_claimed(%{drain: nil} = state), do: set_timer(look(state))
@@ -541,8 +544,16 @@ defmodule Knocker.Worker do
 
   defp wait_for_claim(%{claiming: reference, claims: claims} = state) do
     receive do
-      {^reference, _result} -> %{state | claiming: nil}
-      {:EXIT, ^claims, _reason} -> %{state | claiming: nil}
+      # What was claimed is given back; what was found lost is in the file, and told nobody else.
+      {^reference, {:ok, _due, _jobs, lost}} ->
+        tell_lost(state, lost)
+        %{state | claiming: nil}
+
+      {^reference, {:error, _error}} ->
+        %{state | claiming: nil}
+
+      {:EXIT, ^claims, _reason} ->
+        %{state | claiming: nil}
     end
   end
 
