@@ -1,0 +1,14 @@
+if Code.ensure_loaded?(Plug.Router) do
+  defmodule Shop.Router do
+    use Plug.Router
+
+    plug(:match)
+    plug(:dispatch)
+
+    forward("/webhooks", to: Knocker.Plug, init_opts: [hooks: Shop.Hooks])
+
+    match _ do
+      send_resp(conn, 404, "not found")
+    end
+  end
+end
