@@ -119,6 +119,26 @@ class WorkerTest < KnockerTest
     assert_empty(statuses.reject { |status, attempts| [[:handled, 1], [:received, 0]].include?([status, attempts]) })
   end
 
+  def test_a_process_that_ends_finishes_what_runs_and_gives_back_the_rest
+    3.times { |n| ingest(@inbox, n.to_s) }
+    script = <<~RUBY
+      require "knocker"
+      hooks = Knocker.open(#{@path.dump})
+      begun = Queue.new
+      hooks.endpoint("inbox").on("order") do
+        begun.push(true)
+        sleep(0.05)
+      end
+      hooks.start_worker
+      begun.pop
+      exit
+    RUBY
+    assert system({ "RUBYLIB" => File.expand_path("../lib", __dir__) }, RbConfig.ruby, "-e", script)
+    left = @hooks.events.map { |event| [event.status, event.attempts] }.uniq
+    assert_includes left, [:handled, 1]
+    assert_empty left - [[:handled, 1], [:received, 0]]
+  end
+
   def test_a_handler_may_stop_its_worker
     worker = nil
     @inbox.on("order") { worker.stop }

@@ -28,6 +28,8 @@ module Knocker
       return complain("there is no file #{@files.first}") unless File.file?(@files.first)
 
       load_app(File.expand_path(@files.first))
+      # Not before: what Knocker has for Rails it brings where Rails is there.
+      require "knocker"
       hooks = Hooks.opened.select { |one| one.endpoints.each_value.any? { |endpoint| !endpoint.handlers.empty? } }
       return complain("#{@files.first} opened no hooks that have handlers") if hooks.empty?
 

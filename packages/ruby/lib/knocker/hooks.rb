@@ -10,6 +10,8 @@ module Knocker
 
     @open = []
     @lock = Mutex.new
+    # What a process that ends has leased would wait until the leases run out, and count as attempts.
+    at_exit { Hooks.opened.each(&:stop_workers) }
 
     class << self
       # @return [Array<Hooks>] those of this process that are not closed, for `knocker-worker`
