@@ -2,6 +2,7 @@ defmodule Knocker.MixProject do
   use Mix.Project
 
   @version "0.1.0"
+  @source "https://github.com/knocker/knocker"
 
   def project do
     [
@@ -10,6 +11,10 @@ defmodule Knocker.MixProject do
       elixir: "~> 1.14",
       elixirc_paths: if(Mix.env() == :test, do: ["lib", "test/support"], else: ["lib"]),
       start_permanent: Mix.env() == :prod,
+      description:
+        "Durable webhooks for applications on SQLite: verified, stored, deduped, and handled later, in one transaction with what a handler writes.",
+      package: package(),
+      source_url: @source,
       # Builds the native driver where the configuration says so.
       compilers: Mix.compilers() ++ [:knocker_native],
       deps: deps(System.get_env("KNOCKER_DEPS")),
@@ -20,9 +25,20 @@ defmodule Knocker.MixProject do
 
   def application, do: [mod: {Knocker.Application, []}, extra_applications: [:logger, :crypto] ++ if(Mix.env() == :test, do: [:inets], else: [])]
 
+  # What build-hex puts into the package, beside the libraries in priv.
+  defp package do
+    [
+      licenses: ["MIT", "Apache-2.0"],
+      links: %{"GitHub" => @source},
+      files: ~w(lib native/src native/Cargo.toml native/Cargo.lock checksum-*.exs mix.exs .formatter.exs README*.md LICENSE-MIT LICENSE-APACHE)
+    ]
+  end
+
   # Knocker needs none of them. In the published package hex takes those that an application has; in a checkout they are taken where KNOCKER_DEPS says from where:
-  # `hex`, or a folder that has each of them in a folder of its name. The suites that are about them run then, on exqlite.
+  # `hex`, or a folder that has each of them in a folder of its name. The suites that are about them run then, on exqlite. `optional` is for build-hex.
   defp deps(nil), do: if(File.exists?("hex_metadata.config") and Code.ensure_loaded?(Hex), do: optional(), else: [])
+
+  defp deps("optional"), do: optional()
 
   defp deps("hex"),
     do: Enum.map(optional(), fn {name, requirement, _} -> {name, requirement} end) ++ [{:ecto_sqlite3, ">= 0.17.0"}, {:bandit, "~> 1.12"}]
@@ -38,6 +54,7 @@ defmodule Knocker.MixProject do
       {:exqlite, ">= 0.26.0", optional: true},
       {:jason, "~> 1.2", optional: true},
       {:plug, "~> 1.14", optional: true},
+      {:rustler_precompiled, "~> 0.8", optional: true},
       {:telemetry, "~> 1.0", optional: true}
     ]
   end

@@ -1,6 +1,6 @@
 defmodule Knocker.Library do
   @moduledoc """
-  Where the loadable library is: a path that you name, `KNOCKER_EXTENSION`, or the one that this package carries in `priv/<target>/`.
+  Where the loadable library is: a path that you name, `KNOCKER_EXTENSION`, or the one that this package carries in `priv`.
   """
 
   alias Knocker.Errors
@@ -31,25 +31,26 @@ defmodule Knocker.Library do
     if File.regular?(path), do: {:ok, path}, else: {:error, Errors.new("library_not_found", "this package carries no #{file()} for #{target()}")}
   end
 
-  @doc "The platform, as the folders of `priv` are named after it: `x86_64-linux-gnu`, `aarch64-macos`."
+  @doc "The platform, as the folders of `priv` are named after it: `linux-x64-gnu`, `darwin-arm64`."
   @spec target() :: String.t()
-  def target do
-    [processor | rest] = :system_architecture |> :erlang.system_info() |> List.to_string() |> String.split("-")
+  def target, do: target(:os.type(), List.to_string(:erlang.system_info(:system_architecture)), System.get_env("PROCESSOR_ARCHITECTURE", ""))
 
-    case :os.type() do
-      {:win32, _name} -> "x86_64-windows"
-      {:unix, :darwin} -> "#{processor}-macos"
-      {:unix, name} -> "#{processor}-#{name}-#{if List.last(rest) =~ "musl", do: "musl", else: "gnu"}"
+  @doc false
+  # A name of release/platforms.json. Erlang says no processor on Windows, and the system does.
+  @spec target({atom(), atom()}, String.t(), String.t()) :: String.t()
+  def target({:win32, _name}, _architecture, processor), do: "win32-" <> cpu(processor)
+  def target({:unix, :darwin}, architecture, _processor), do: "darwin-" <> cpu(architecture)
+  def target({:unix, name}, architecture, _processor), do: "#{name}-#{cpu(architecture)}-#{if architecture =~ "musl", do: "musl", else: "gnu"}"
+
+  defp cpu(architecture) do
+    cond do
+      architecture =~ ~r/^(x86_64|amd64)/i -> "x64"
+      architecture =~ ~r/^(aarch64|arm64)/i -> "arm64"
+      true -> architecture |> String.split("-") |> hd()
     end
   end
 
-  defp file do
-    case :os.type() do
-      {:win32, _name} -> "knocker.dll"
-      {:unix, :darwin} -> "libknocker.dylib"
-      {:unix, _name} -> "libknocker.so"
-    end
-  end
+  defp file, do: Knocker.Contract.library_file(:os.type())
 
   @doc false
   # What follows a hyphen does not count.

@@ -2,8 +2,12 @@ defmodule Knocker.Driver.Native do
   @moduledoc """
   A SQLite of Knocker's own, for applications without exqlite.
 
-  It is native code, which `mix compile.knocker_native` builds with cargo where the application says so:
+  It is native code, and an application says in its configuration how it comes to it:
 
+      # Fetched from the release of this version. Needs {:rustler_precompiled, "~> 0.8"} among the dependencies.
+      config :knocker, native: :precompiled
+
+      # Built with cargo, by `mix compile`.
       config :knocker, native: :build
 
   It refuses to open anything where exqlite is among the loaded applications: two SQLite libraries in one process drop each other's
@@ -59,7 +63,9 @@ defmodule Knocker.Driver.Native do
 
   defp loaded do
     with false <- Nif.loaded(), {:error, why} <- Nif.load() do
-      refused("the native driver is not there (#{why}): set `config :knocker, native: :build`, with cargo in the PATH, and compile knocker again")
+      refused(
+        "the native driver is not there (#{why}): set `config :knocker, native: :precompiled` or `:build`, and compile knocker again, or add exqlite to the dependencies"
+      )
     else
       _ -> :ok
     end

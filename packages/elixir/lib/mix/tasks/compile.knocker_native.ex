@@ -13,7 +13,11 @@ defmodule Mix.Tasks.Compile.KnockerNative do
 
   defp build do
     target = System.get_env("CARGO_TARGET_DIR", Path.expand("native/target"))
-    cargo = System.find_executable("cargo") || Mix.raise("cargo is not in the PATH: install Rust (https://rustup.rs), or use Knocker.Driver.Exqlite")
+
+    cargo =
+      System.find_executable("cargo") ||
+        Mix.raise("cargo is not in the PATH: install Rust (https://rustup.rs), take `config :knocker, native: :precompiled`, or use exqlite")
+
     arguments = ["build", "--release", "--locked", "--quiet", "--manifest-path", "native/Cargo.toml", "--target-dir", target]
 
     case System.cmd(cargo, arguments, stderr_to_stdout: true, into: IO.stream()) do
