@@ -20,8 +20,8 @@ The same concept has the same name in SQL, in Rust and in each package, in that 
 Four things that are easily confused have four names: a signature's **verdict** (`Verdict`), what a handler says (`Decision`), how one attempt ended (`AttemptResult`), and what became
 of a delivery (`DeliveryOutcome`).
 
-Go says settings and options as functions (`knocker.MaxAttempts(5)`, `knocker.Force()`), and has no types of their names. Ruby has no package yet; its names follow
-from the rules. Elixir's calls are functions of `Knocker`, whose first argument is the name of the hooks.
+Go says settings and options as functions (`knocker.MaxAttempts(5)`, `knocker.Force()`), and has no types of their names. Ruby says words as
+Symbols (`Knocker::EVENT_STATUSES` lists those of `EventStatus`), and settings and filters as keywords (`Knocker::BulkFilter::KEYS`). Elixir's calls are functions of `Knocker`, whose first argument is the name of the hooks.
 """
 
 COLUMNS = ["what", "SQL", "Rust", "Python", "JavaScript", "Go", "Ruby", "Elixir", "meaning"]

@@ -9,10 +9,10 @@ module Knocker
     RETRYABLE = false
     HINT = ""
 
-    # The error of a code. One that this version does not know is a {SqliteError} with that code.
+    # The error of a code. One that this version does not know is an error of this class with that code.
     # @return [Error]
     def self.for(code, sentence)
-      ERRORS.fetch(code) { SqliteError }.new(sentence, code: code)
+      ERRORS.fetch(code) { Error }.new(sentence, code: code)
     end
 
     # The stable name of the failure.
