@@ -40,6 +40,7 @@ test-crashes: tools-test build ## 10,000 simulated power cuts, on sound and on f
 	KNOCKER_EXTENSION=$(LIBRARY) KNOCKER_CRASH_STATES=1000 packages/js/node/run-crashes
 	KNOCKER_EXTENSION=$(LIBRARY) KNOCKER_CRASH_STATES=1000 packages/js/bun/run-crashes
 	KNOCKER_EXTENSION=$(LIBRARY) KNOCKER_CRASH_STATES=1000 packages/go/run-crashes
+	KNOCKER_EXTENSION=$(LIBRARY) KNOCKER_CRASH_STATES=1000 packages/ruby/run-crashes
 
 test-oracles: tools-test build ## Cross-checks against the providers' own libraries
 	KNOCKER_EXTENSION=$(LIBRARY) extension/conformance/oracles/run-tests

@@ -90,3 +90,9 @@ fn javascript() {
 fn go() {
     check("driver.go");
 }
+
+#[test]
+#[ignore = "run by packages/ruby/run-crashes"]
+fn ruby() {
+    check("driver.rb");
+}

@@ -34,6 +34,9 @@ module Knocker
       @log_pages = 0
     end
 
+    # @return [Boolean] whether nothing is to be acknowledged now
+    def trouble? = !@trouble.nil?
+
     # To be called with the error of a failed write.
     #
     # @return [Boolean] whether it is one that ends the trust in what was written before
