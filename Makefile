@@ -70,7 +70,7 @@ test-ruby: tools-test build ## The Ruby package
 test-elixir: tools-test build ## The Elixir package, on its native driver
 	KNOCKER_EXTENSION=$(LIBRARY) packages/elixir/run-tests
 
-test-interop: tools-test build ## Every pair of runtimes on one file
+test-interop: tools-test build ## Every pair of runtimes on one file, all of them together, and other versions
 	KNOCKER_EXTENSION=$(LIBRARY) extension/conformance/interop/run-tests
 
 package: tools-test ## Every registry's artifact, of the platforms that release/build has built

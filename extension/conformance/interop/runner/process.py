@@ -34,11 +34,12 @@ class RefusedError(Exception):
         self.code, self.says = code, says
 
 
-def until(condition: Callable[[], Any], what: str) -> Any:
+def until(condition: Callable[[], Any], what: str | Callable[[], str]) -> Any:
     """Waits for a state, however long it takes within `PATIENCE_S`."""
     end = time.monotonic() + PATIENCE_S
     while not (value := condition()):
-        assert time.monotonic() < end, f"waited {PATIENCE_S:.0f} s for: {what}"
+        if time.monotonic() > end:
+            raise AssertionError(f"waited {PATIENCE_S:.0f} s for {what if isinstance(what, str) else what()}")
         threading.Event().wait(LOOK_S)
     return value
 
