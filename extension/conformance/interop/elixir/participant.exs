@@ -72,7 +72,8 @@ defmodule Participant do
   defp list("attempts"), do: Knocker.attempts(@hooks)
   defp list("endpoints"), do: Knocker.stored_endpoints(@hooks)
 
-  defp start(child), do: DynamicSupervisor.start_child(@supervisor, child)
+  # What is closed is not started again by itself.
+  defp start(child), do: DynamicSupervisor.start_child(@supervisor, Supervisor.child_spec(child, restart: :temporary))
 
   defp handle(event, tx) do
     %{"plan" => plan, "order" => order} = JSON.decode!(event.body)
