@@ -30,7 +30,8 @@ defmodule Knocker.MixProject do
     [
       licenses: ["MIT", "Apache-2.0"],
       links: %{"GitHub" => @source},
-      files: ~w(lib native/src native/Cargo.toml native/Cargo.lock checksum-*.exs mix.exs .formatter.exs README*.md LICENSE-MIT LICENSE-APACHE)
+      files:
+        ~w(lib native/src native/build.rs native/Cargo.toml native/Cargo.lock checksum-*.exs mix.exs .formatter.exs README*.md LICENSE-MIT LICENSE-APACHE)
     ]
   end
 
