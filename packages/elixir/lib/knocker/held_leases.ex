@@ -11,6 +11,8 @@ defmodule Knocker.HeldLeases do
 
   def new(hooks, worker, lease_s), do: %__MODULE__{hooks: hooks, worker: worker, lease_s: lease_s, table: :ets.new(__MODULE__, [:public])}
 
+  def close(held), do: :ets.delete(held.table)
+
   @doc "The ids of the jobs held."
   def ids(held), do: for([id] <- :ets.match(held.table, {{:held, :"$1"}, :_}), do: id)
 

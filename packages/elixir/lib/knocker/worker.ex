@@ -179,8 +179,7 @@ defmodule Knocker.Worker do
 
   defp start_minding(state) do
     Logger.info("worker #{state.name} started, #{state.options.concurrency} at once")
-    Process.send_after(self(), :extend, div(state.options.lease_s * 1_000, @extensions))
-    %{state | watch: Watch.start_link(state.hooks), retain_at: now_ms() + @retain_ms}
+    %{extend_later(state) | watch: Watch.start_link(state.hooks), looking: true, news: true, retain_at: now_ms() + @retain_ms}
   end
 
   @impl true
@@ -199,12 +198,7 @@ defmodule Knocker.Worker do
     if state.hooks && state.watch == nil, do: {:noreply, %{state | watch: Watch.start_link(state.hooks), looking: true}}, else: {:noreply, state}
   end
 
-  def handle_info(:extend, %{hooks: nil} = state), do: {:noreply, state}
-
-  def handle_info(:extend, state) do
-    Process.send_after(self(), :extend, div(state.options.lease_s * 1_000, @extensions))
-    {:noreply, extend(state)}
-  end
+  def handle_info({:extend, held}, %{held: held} = state), do: {:noreply, state |> extend_later() |> extend()}
 
   def handle_info({reference, result}, %{claiming: reference} = state) when is_reference(reference),
     do: {:noreply, claimed(%{state | claiming: nil}, result)}
@@ -415,6 +409,11 @@ defmodule Knocker.Worker do
     state
   end
 
+  defp extend_later(state) do
+    Process.send_after(self(), {:extend, state.held}, div(state.options.lease_s * 1_000, @extensions))
+    state
+  end
+
   defp extend(%{extending: nil} = state) do
     %{hooks: hooks, held: held, retain_at: retain_at} = state
     retain = now_ms() >= retain_at
@@ -480,10 +479,12 @@ defmodule Knocker.Worker do
   defp leave_hooks(state) do
     state = cancel_timer(state)
     for pid <- [state.watch, state.claims, state.extends | Map.keys(state.runners)], is_pid(pid), do: end_process(pid)
+    if state.held, do: HeldLeases.close(state.held)
 
     %{
       state
       | hooks: nil,
+        held: nil,
         monitor: nil,
         claims: nil,
         extends: nil,
