@@ -18,6 +18,7 @@ defmodule Knocker.MixProject do
       # Builds the native driver where the configuration says so.
       compilers: Mix.compilers() ++ [:knocker_native],
       deps: deps(System.get_env("KNOCKER_DEPS")),
+      docs: docs(),
       # What is used where an application has it, and never needed.
       xref: [exclude: [Exqlite.Sqlite3, Exqlite.Sqlite3NIF, JSON, Jason, :telemetry, Plug.Conn, Ecto.Migrator]]
     ]
@@ -57,6 +58,32 @@ defmodule Knocker.MixProject do
       {:plug, "~> 1.14", optional: true},
       {:rustler_precompiled, "~> 0.8", optional: true},
       {:telemetry, "~> 1.0", optional: true}
+    ]
+  end
+
+  # For ex_doc: a page for each concept, in the order in which one meets them.
+  defp docs do
+    [
+      main: "readme",
+      extras: ["README.md"],
+      groups_for_modules: [
+        "Receiving and handling": [
+          Knocker,
+          Knocker.Endpoint,
+          Knocker.WebhookRequest,
+          Knocker.Handler,
+          Knocker.Event,
+          Knocker.EventDelivery,
+          Knocker.Transaction,
+          Knocker.Worker
+        ],
+        "HTTP and databases": [Knocker.Plug, Knocker.Plug.BodyReader, Knocker.HTTP, Knocker.Ecto, ~r/^Knocker\.Driver/, Knocker.Library],
+        Testing: ~r/^Knocker\.Testing/,
+        "A worker of one's own": [Knocker.Leases, Knocker.Job, Knocker.Failure],
+        "Settings and filters": ~r/(Settings|Fields|Filter|Options)$/,
+        Errors: ~r/Errors?$/,
+        "What comes back": ~r/^Knocker\.[A-Z]\w+$/
+      ]
     ]
   end
 end
