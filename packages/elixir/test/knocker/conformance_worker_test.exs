@@ -4,7 +4,7 @@ defmodule Knocker.ConformanceWorkerTest do
 
   import Knocker.ConformanceData
 
-  alias Knocker.{Leases, LogCapture, Scenario, Scripted, Testing}
+  alias Knocker.{Child, Leases, LogCapture, Scenario, Scripted, Testing}
 
   @moduletag timeout: 120_000
   @moduletag capture_log: true
@@ -146,9 +146,8 @@ defmodule Knocker.ConformanceWorkerTest do
 
   defp dies(story, name) do
     given = Knocker.JSON.encode!(%{path: story.path, now: now(story), app: given(story, name), worker: story.way == :worker})
-    paths = Enum.flat_map([:knocker, :ex_unit], &["-pa", to_string(:code.lib_dir(&1, :ebin))])
-    script = "Application.ensure_all_started(:knocker); Knocker.Scripted.die(hd(System.argv()))"
-    {output, status} = System.cmd("elixir", paths ++ ["-e", script, given], stderr_to_stdout: true)
+    script = "{:ok, _} = Application.ensure_all_started(:knocker); Knocker.Scripted.die(hd(System.argv()))"
+    {output, status} = System.cmd("elixir", Child.paths() ++ ["-e", script, given], stderr_to_stdout: true)
     assert status == 128 + 9, "it did not die: #{output}"
   end
 

@@ -4,11 +4,16 @@ defmodule Knocker.Child do
 
   @doc "Starts one that evaluates a call, and gives its port and the id of its process. What it prints comes in lines."
   def start(code) do
-    paths = Enum.flat_map([:knocker, :ex_unit], &["-pa", to_string(:code.lib_dir(&1, :ebin))])
     script = "{:ok, _} = Application.ensure_all_started(:knocker); Logger.configure(level: :none); IO.puts(System.pid()); #{code}"
     executable = System.find_executable("elixir")
-    port = Port.open({:spawn_executable, executable}, [:binary, :exit_status, {:line, 1_000}, args: paths ++ ["-e", script]])
+    port = Port.open({:spawn_executable, executable}, [:binary, :exit_status, {:line, 1_000}, args: paths() ++ ["-e", script]])
     %{port: port, pid: line(port)}
+  end
+
+  @doc "Arguments that let another one find what this one has."
+  def paths do
+    built = Path.wildcard(Path.join(Mix.Project.build_path(), "lib/*/ebin"))
+    Enum.flat_map([to_string(:code.lib_dir(:ex_unit, :ebin)) | built], &["-pa", &1])
   end
 
   @doc "The next line."
