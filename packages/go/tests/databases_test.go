@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"sync"
 	"testing"
 
 	"github.com/jmoiron/sqlx"
@@ -94,9 +95,12 @@ func TestLibrariesWriteInTheTransactionOfTheEvent(t *testing.T) {
 	}
 }
 
+// register is done once in a process, as an application does.
+var register = sync.OnceValue(func() error { return knocker.Register("sqlite3_knocker") })
+
 func TestAPoolOfTheApplicationIsShared(t *testing.T) {
 	noLeaks(t)
-	if err := knocker.Register("sqlite3_knocker"); err != nil {
+	if err := register(); err != nil {
 		t.Fatal(err)
 	}
 	isError(t, "registered twice", knocker.Register("sqlite3_knocker"), knocker.ErrUsage)
