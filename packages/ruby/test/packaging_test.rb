@@ -120,7 +120,7 @@ class PackagingTest < Minitest::Test
   def test_the_source_gem_builds_the_library_with_cargo
     # Quicker to compile than what is released; what is tested is that the sources are complete.
     quick = { "CARGO_PROFILE_RELEASE_LTO" => "off", "CARGO_PROFILE_RELEASE_CODEGEN_UNITS" => "16", "CARGO_PROFILE_RELEASE_OPT_LEVEL" => "0",
-              "CARGO_TARGET_DIR" => ENV.fetch("KNOCKER_TEST_GEM_TARGET"), "PATH" => ENV.fetch("PATH") }
+              "CARGO_TARGET_DIR" => ENV.fetch("KNOCKER_TEST_GEM_TARGET") { File.join(@folder, "target") }, "PATH" => ENV.fetch("PATH") }
     %w[RUSTUP_HOME CARGO_HOME].zip(%w[.rustup .cargo]) { |name, folder| quick[name] = ENV[name] || File.join(Dir.home, folder) }
     output, status = install(build, **quick)
     assert status.success?, output

@@ -19,6 +19,7 @@ class RailsTest < Minitest::Test
   def setup
     @folder = Dir.mktmpdir("knocker-rails-")
     FileUtils.cp_r("#{APP}/.", @folder)
+    File.write(File.join(@folder, "Procfile.dev"), "web: bin/rails server\n")
     rails("generate", "knocker:install")
   end
 
@@ -53,6 +54,7 @@ class RailsTest < Minitest::Test
 
   def test_the_generated_app_receives_and_its_models_are_committed_with_the_event
     assert_includes read("config/routes.rb"), 'mount WEBHOOKS.rack => "/webhooks"'
+    assert_equal "web: bin/rails server\nwebhooks: bundle exec knocker-worker config/environment.rb\n", read("Procfile.dev")
     declare
     rails("db:migrate")
     output = runner(<<~RUBY)
