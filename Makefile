@@ -5,10 +5,12 @@ LIBRARY_NAME := $(if $(filter Darwin,$(shell uname -s)),libknocker.dylib,$(if $(
 export CARGO_TARGET_DIR ?= $(CURDIR)/target
 LIBRARY := $(CARGO_TARGET_DIR)/release/$(LIBRARY_NAME)
 SUITES := test-setup test-rust test-release test-oracles test-python test-oldest-sqlite test-node test-bun test-go test-ruby test-elixir test-interop
+# Linux runs, or at least links, each of these.
+PLATFORMS ?= linux-x64-gnu linux-x64-musl linux-arm64-gnu win32-x64 darwin-arm64
 # Where rustup puts cargo, also before a new shell looks there.
 export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 
-.PHONY: help demo build test package $(SUITES) test-next test-crashes bench lint lint-go contract docs fmt tools-demo tools-test
+.PHONY: help demo build test package $(SUITES) test-next test-crashes platforms package-test bench lint lint-go contract docs fmt tools-demo tools-test tools-package
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -73,8 +75,15 @@ test-elixir: tools-test build ## The Elixir package, on its native driver
 test-interop: tools-test build ## Every pair of runtimes on one file, all of them together, and other versions
 	KNOCKER_EXTENSION=$(LIBRARY) extension/conformance/interop/run-tests
 
-package: tools-test ## Every registry's artifact, of the platforms that release/build has built
+platforms: tools-package ## Library and command for the platforms in PLATFORMS, by default those that can be built here
+	release/build $(PLATFORMS)
+
+package: tools-test ## Every registry's artifact, of the platforms that make platforms has built
+	@[ -d $(CARGO_TARGET_DIR)/platforms ] || $(MAKE) --no-print-directory platforms
 	release/package $(CARGO_TARGET_DIR)/packages
+
+package-test: tools-package ## Run the packed artifacts and the conformance data of each platform, as far as this machine can
+	release/package-test $(CARGO_TARGET_DIR)/packages
 
 bench: tools-test build ## Measure, as ratios against a baseline in the same run
 	cargo build --release -p knocker-bench
@@ -119,6 +128,9 @@ fmt: tools-test build ## Format all of it
 
 tools-demo:
 	@release/setup demo
+
+tools-package:
+	@release/setup package
 
 tools-test:
 	@release/setup test
