@@ -175,6 +175,23 @@ class ActiveRecordTest < KnockerTest
     assert_equal ["committed"], keys
   end
 
+  def test_idle_connections_are_closed_before_a_fork_and_work_again_on_both_sides
+    skip "looks at files as Linux shows them" unless File.exist?("/proc/self/fd")
+    other = Thread.new { Order.count }
+    assert_equal [0, 0], [Order.count, other.value]
+    open_files = -> { Dir["/proc/self/fd/*"].count { |fd| File.symlink?(fd) && File.readlink(fd).start_with?(@path) } }
+    assert_operator open_files.call, :>, 0
+    assert_equal [:returned, 0], in_child(&open_files)
+    # What the child writes is there, since the parent's connections are new ones too.
+    assert_equal [:returned, 1], in_child { Order.create!(customer: @customer, key: "of the child") && Order.count }
+    assert_equal ["of the child"], keys
+    Order.transaction do
+      Order.create!(customer: @customer, key: "of the parent")
+      in_child { nil }
+    end
+    assert_equal ["of the child", "of the parent"], keys
+  end
+
   def test_only_a_file_of_sqlite_will_do
     error = assert_raises(Knocker::UsageError) do
       ActiveRecord::Base.establish_connection(adapter: "sqlite3", database: ":memory:")

@@ -30,6 +30,7 @@ module Knocker
     # @return [Hooks] the same
     def self.attach(hooks, record = ::ActiveRecord::Base)
       hooks.database.around_handlers = Handlers.new(record)
+      (@idle ||= {})[record] ||= Idle.new(record).tap { |idle| Forks.prepare(idle) }
       hooks
     end
 
@@ -112,6 +113,27 @@ module Knocker
       end
     end
 
+    # The idle connections to the file, closed before a fork for the reason that {Forks} has. ActiveRecord opens others when it needs them; one
+    # in a transaction is the app's own matter.
+    class Idle
+      def initialize(record)
+        @record = record
+      end
+
+      def before_fork
+        pool = @record.connection_pool
+        own = pool.active_connection?
+        pool.release_connection if own&.open_transactions&.zero?
+        pool.flush!
+      rescue ::ActiveRecord::ActiveRecordError
+        # It is configured no more.
+        nil
+      end
+
+      def after_fork_in_parent; end
+      def after_fork_in_child; end
+    end
+
     # Sets up each attempt: what the worker calls around the handlers.
     class Handlers
       def initialize(record)
@@ -174,6 +196,6 @@ module Knocker
         raise UsageError, "the hooks are on #{there}, and #{@record.name} is on #{named}: open both on the same file"
       end
     end
-    private_constant :Adapter, :Pool, :Connections, :Handlers
+    private_constant :Adapter, :Pool, :Connections, :Idle, :Handlers
   end
 end
