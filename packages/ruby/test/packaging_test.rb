@@ -81,6 +81,19 @@ class PackagingTest < Minitest::Test
     assert_includes output, "answered 200\ndrained [:handled], orders [[\"evt_1\"]]"
   end
 
+  # As in an app of Rails: Bundler requires what is in the Gemfile.
+  def assert_works_in_a_bundle
+    File.write(File.join(@folder, "Gemfile"), %(source "https://rubygems.org"\ngem "knocker-sqlite"\n))
+    output, status = apart(Gem.ruby, "-S", "bundle", "install", "--local")
+    assert status.success?, output
+    output, status = apart(Gem.ruby, "-rbundler/setup", "-e", "Bundler.require; puts Knocker.open('app.db').stats.endpoints.size")
+    assert status.success?, output
+    assert_equal "1", output.strip
+    output, status = apart(Gem.ruby, "-S", "bundle", "exec", "knocker-worker", "--version")
+    assert status.success?, output
+    assert_equal Knocker::VERSION, output.strip
+  end
+
   def this_platform
     cpu = { "x86_64" => "x64", "aarch64" => "arm64", "arm64" => "arm64" }.fetch(RbConfig::CONFIG["host_cpu"])
     case RbConfig::CONFIG["host_os"]
@@ -100,6 +113,7 @@ class PackagingTest < Minitest::Test
     output, status = install(gem)
     assert status.success?, output
     assert_works
+    assert_works_in_a_bundle
   end
 
   def test_a_gem_for_musl_needs_a_rubygems_that_tells_it_from_one_for_glibc
