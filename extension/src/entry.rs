@@ -17,6 +17,10 @@ const OLDEST_SQLITE: c_int = 3_038_000;
 /// would be called through the first one's functions.
 static HOST: AtomicPtr<ffi::sqlite3_api_routines> = AtomicPtr::new(ptr::null_mut());
 
+// Zig's linker ignores the list of exports that the compiler hands it for this target; what an object file asks for itself it does.
+#[cfg(all(windows, target_env = "gnu", target_abi = "llvm"))]
+std::arch::global_asm!(".section .drectve,\"yn\"", ".ascii \" -export:sqlite3_knocker_init\"", ".text");
+
 /// Called by SQLite when the extension is loaded. Registers functions and modules on this connection; writes nothing to the database.
 ///
 /// # Safety

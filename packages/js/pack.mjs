@@ -20,8 +20,8 @@ const LICENSES = ["LICENSE-MIT", "LICENSE-APACHE"];
 
 /** Facts that every package repeats. */
 function common(source) {
-  const { version, license } = source;
-  return { version, license };
+  const { version, license, repository, bugs } = source;
+  return { version, license, repository, bugs };
 }
 
 function pack(folder, out) {
@@ -62,7 +62,8 @@ function packPlatform(name, library, program, out) {
 function packPackage(name, out) {
   const { devDependencies: _dev, scripts: _scripts, ...source } = read(name);
   const folder = mkdtempSync(join(tmpdir(), "knocker-pack-"));
-  for (const part of ["bin", "dist", "README.md"]) cpSync(join(packages, name, part), join(folder, part), { recursive: true });
+  for (const part of ["bin", "dist"]) cpSync(join(packages, name, part), join(folder, part), { recursive: true });
+  writeFileSync(join(folder, "README.md"), execFileSync(join(repository, "release/readme"), [join(packages, name, "README.md")]));
   const optionalDependencies = Object.fromEntries(platforms.map((platform) => [`@knocker/lib-${platform.name}`, source.version]));
   writeFileSync(join(folder, "package.json"), JSON.stringify({ ...source, ...common(source), optionalDependencies }, null, 2));
   pack(folder, out);

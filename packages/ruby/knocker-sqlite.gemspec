@@ -13,7 +13,14 @@ Gem::Specification.new do |spec|
   spec.authors = ["The Knocker authors"]
   spec.licenses = %w[MIT Apache-2.0]
   spec.required_ruby_version = ">= 3.1"
-  spec.metadata = { "rubygems_mfa_required" => "true" }
+  spec.homepage = "https://github.com/knocker/knocker"
+  spec.metadata = {
+    "source_code_uri" => "#{spec.homepage}/tree/main/packages/ruby",
+    "documentation_uri" => "#{spec.homepage}/tree/main/docs",
+    "changelog_uri" => "#{spec.homepage}/blob/main/CHANGELOG.md",
+    "bug_tracker_uri" => "#{spec.homepage}/issues",
+    "rubygems_mfa_required" => "true"
+  }
 
   spec.files = Dir["{lib,sig,exe}/**/*", "README.md", "LICENSE-*"].select { |path| File.file?(path) }
   spec.bindir = "exe"

@@ -29,6 +29,14 @@ func fill(folder string, libraries map[string]library) error {
 			return err
 		}
 	}
+	// The package page shows it, where a link into this repository leads nowhere.
+	readme, err := exec.Command(filepath.Join(source, "release", "readme"), filepath.Join(source, "packages", "go", "README.md")).Output()
+	if err != nil {
+		return fmt.Errorf("release/readme: %w", err)
+	}
+	if err := os.WriteFile(filepath.Join(folder, "README.md"), readme, 0o644); err != nil {
+		return err
+	}
 	for _, licence := range []string{"LICENSE-MIT", "LICENSE-APACHE"} {
 		if err := copyFile(filepath.Join(source, licence), filepath.Join(folder, licence)); err != nil {
 			return err

@@ -18,7 +18,7 @@ import sys
 import tarfile
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -60,7 +60,7 @@ def build_sdist(sdist_directory: str, config_settings: Settings = None) -> str:
     metadata = _metadata()
     version = next(line.removeprefix("Version: ") for line in metadata.decode().splitlines() if line.startswith("Version: "))
     name = f"knocker_sqlite-{version}"
-    files = {"PKG-INFO": metadata, **{licence: (WORKSPACE / licence).read_bytes() for licence in LICENCES}}
+    files = {"PKG-INFO": with_readme(metadata), **{licence: (WORKSPACE / licence).read_bytes() for licence in LICENCES}}
     for path in tracked(PACKAGE, "."):
         files[path] = (PACKAGE / path).read_bytes()
     for path in tracked(WORKSPACE, *RUST_SOURCES):
@@ -68,6 +68,7 @@ def build_sdist(sdist_directory: str, config_settings: Settings = None) -> str:
     here = files["pyproject.toml"].decode()
     if MANIFEST_PATH not in here:
         raise RuntimeError(f"pyproject.toml does not say {MANIFEST_PATH}")
+    files["README.md"] = readme()
     files["pyproject.toml"] = here.replace(MANIFEST_PATH, 'manifest-path = "rust/packages/cli/Cargo.toml"').encode()
     target = Path(sdist_directory) / f"{name}.tar.gz"
     # The same files give the same bytes: no time stamps, no owners.
@@ -83,6 +84,18 @@ def build_sdist(sdist_directory: str, config_settings: Settings = None) -> str:
 def _metadata() -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         return (Path(folder) / prepare_metadata_for_build_wheel(folder) / "METADATA").read_bytes()
+
+
+def with_readme(metadata: bytes) -> bytes:
+    """The metadata, whose description is the README of the checkout, with that of the index."""
+    head, separator, _ = metadata.partition(b"\n\n")
+    return head + separator + readme()
+
+
+def readme() -> bytes:
+    """The README as the index shows it, where a link into the repository leads nowhere."""
+    script = WORKSPACE / "release" / "readme"
+    return subprocess.run([sys.executable, str(script), str(PACKAGE / "README.md")], check=True, capture_output=True).stdout
 
 
 def tracked(folder: Path, *paths: str) -> list[str]:
@@ -117,9 +130,19 @@ def _copied(*pairs: tuple[Path, Path]) -> Iterator[None]:
             target.unlink(missing_ok=True)
 
 
+def _tell(sentence: str) -> None:
+    """To the person who waits: pip keeps what a build prints to itself, so it goes to the terminal too, where there is one."""
+    print(sentence, file=sys.stderr, flush=True)
+    with suppress(OSError), open("/dev/tty", "w") as terminal:
+        print(f"\n{sentence}", file=terminal, flush=True)
+
+
 def _library() -> Path:
     if built := os.environ.get("KNOCKER_LIBRARY"):
         return Path(built)
+    _tell(
+        "knocker-sqlite: there is no wheel for this platform, so cargo compiles the library and then the command; this takes some minutes"
+    )
     # Alone, because cargo unifies features over what one command builds: see Cargo.toml.
     subprocess.run(["cargo", "build", "--release", "--locked", "-p", "knocker-extension"], cwd=WORKSPACE, check=True)
     target = os.environ.get("CARGO_TARGET_DIR") or WORKSPACE / "target"

@@ -44,6 +44,8 @@ def write_wheel(out: Path, metadata: Path, platform: dict[str, Any], built: Path
         if path.is_file():
             files[f"{metadata.name}/{path.relative_to(metadata).as_posix()}"] = path.read_bytes()
     tag = f"py3-none-{platform['wheel']}"
+    description = f"{metadata.name}/METADATA"
+    files[description] = knocker_build.with_readme(files[description])
     wheel = f"{metadata.name}/WHEEL"
     files[wheel] = re.sub(rb"(?m)^Tag: .*$", f"Tag: {tag}".encode(), files[wheel])
     record = f"{metadata.name}/RECORD"

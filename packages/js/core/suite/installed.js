@@ -21,7 +21,10 @@ const CHECKOUT = JSON.parse(readFileSync(join(examples, "payloads/stripe-checkou
 /** Packs the package and this platform's library; returns the tarballs. Those of a release are in the folder that KNOCKER_TEST_TARBALLS names. */
 function pack(name) {
   const packed = process.env.KNOCKER_TEST_TARBALLS;
-  if (packed) return readdirSync(packed).map((file) => join(packed, file)).filter((file) => new RegExp(`knocker-(${name}|lib-linux-x64-gnu)-[0-9]`).test(file));
+  if (packed)
+    return readdirSync(packed)
+      .map((file) => join(packed, file))
+      .filter((file) => new RegExp(`knocker-(${name}|lib-linux-x64-gnu)-[0-9]`).test(file));
   const out = folder();
   const packer = join(workspace, "pack.mjs");
   const platform = `${process.platform}-${process.arch}${process.platform === "linux" ? "-gnu" : ""}`;
