@@ -34,8 +34,7 @@ class ByHand
 
   def connect
     db = SQLite3::Database.new(@path)
-    # As the gem's busy_handler_timeout does it.
-    db.busy_handler { sleep(0.001) }
+    db.busy_timeout = 30_000
     db.execute("PRAGMA journal_mode = WAL")
     db.execute("PRAGMA synchronous = FULL")
     db
