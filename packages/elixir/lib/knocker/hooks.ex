@@ -51,7 +51,8 @@ defmodule Knocker.Hooks do
 
   def fetch(name) do
     case Registry.lookup(Knocker.Registry, name) do
-      [{_pid, %__MODULE__{table: table} = hooks}] when table != nil -> {:ok, hooks}
+      # The registry forgets somewhat later than a process ends.
+      [{pid, %__MODULE__{table: table} = hooks}] when table != nil -> if Process.alive?(pid), do: {:ok, hooks}, else: closed(name)
       _none -> closed(name)
     end
   end
