@@ -12,7 +12,8 @@ defmodule Knocker.Transaction do
   @enforce_keys [:attempt, :reference, :begun]
   defstruct [:attempt, :reference, :begun]
 
-  @opaque t :: %__MODULE__{attempt: pid(), reference: reference(), begun: :atomics.atomics_ref()}
+  @typedoc "What is in it is Knocker's own."
+  @type t :: %__MODULE__{attempt: pid(), reference: reference(), begun: :atomics.atomics_ref()}
 
   @doc false
   @spec new() :: t()
