@@ -14,7 +14,7 @@ defmodule Knocker.JSON.Decoder do
     {:no_json, rest} -> raise ArgumentError, "no JSON at byte #{byte_size(text) - byte_size(rest)}"
   end
 
-  defp blank(<<byte, rest::binary>>) when byte in ' \t\r\n', do: blank(rest)
+  defp blank(<<byte, rest::binary>>) when byte in ~c" \t\r\n", do: blank(rest)
   defp blank(rest), do: rest
 
   defp value(<<?", rest::binary>>), do: string(rest, rest, 0, [])
@@ -111,7 +111,7 @@ defmodule Knocker.JSON.Decoder do
 
   # Nearly every number is a whole one, and needs no regular expression.
   defp whole(<<digit, rest::binary>>, all, sum) when digit in ?0..?9 and is_integer(sum), do: whole(rest, all, sum * 10 + digit - ?0)
-  defp whole(<<next, _::binary>>, all, _sum) when next in '.eE', do: any_number(all)
+  defp whole(<<next, _::binary>>, all, _sum) when next in ~c".eE", do: any_number(all)
   defp whole(_rest, all, nil), do: any_number(all)
   defp whole(rest, _all, sum), do: {sum, rest}
 

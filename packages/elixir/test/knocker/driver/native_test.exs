@@ -20,12 +20,12 @@ defmodule Knocker.Driver.NativeTest do
   end
 
   test "is the driver where there is no exqlite" do
-    unless Code.ensure_loaded?(Exqlite.Sqlite3), do: assert(Knocker.Driver.default() == Knocker.Driver.Native)
+    if not Code.ensure_loaded?(Exqlite.Sqlite3), do: assert(Knocker.Driver.default() == Knocker.Driver.Native)
   end
 
   test "refuses to open anything beside exqlite", %{path: path} do
-    if :code.where_is_file('exqlite.app') == :non_existing do
-      :ok = :application.load({:application, :exqlite, vsn: '0', modules: [], registered: [], applications: []})
+    if :code.where_is_file(~c"exqlite.app") == :non_existing do
+      :ok = :application.load({:application, :exqlite, vsn: ~c"0", modules: [], registered: [], applications: []})
       on_exit(fn -> :application.unload(:exqlite) end)
     end
 

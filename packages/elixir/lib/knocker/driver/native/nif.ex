@@ -38,7 +38,7 @@ else
     @spec load() :: :ok | {:error, String.t()}
     def load do
       with priv when is_list(priv) <- :code.priv_dir(:knocker),
-           :ok <- :erlang.load_nif(priv ++ '/native/libknocker_native', 0) do
+           :ok <- :erlang.load_nif(priv ++ ~c"/native/libknocker_native", 0) do
         :ok
       else
         # Another process was faster.
