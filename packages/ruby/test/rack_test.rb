@@ -24,7 +24,8 @@ class RackTest < KnockerTest
   end
 
   def env(body, **more)
-    { "REQUEST_METHOD" => "POST", "PATH_INFO" => "/token", "CONTENT_LENGTH" => body.bytesize.to_s, "rack.input" => StringIO.new(body), **HEADERS, **more }
+    { "REQUEST_METHOD" => "POST", "PATH_INFO" => "/token", "CONTENT_LENGTH" => body.bytesize.to_s, "rack.input" => StringIO.new(body), **HEADERS,
+      **more }
   end
 
   def test_it_keeps_to_the_rules_of_rack
