@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
+import queue
+import threading
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +47,7 @@ BULK: list[tuple[str, dict[str, Any]]] = [
     ("ignore_where", {"status": "dead", "dry_run": True}),
 ]
 UNKNOWN = 999_999
+PAIRS_AT_ONCE = 3
 
 
 class Pair:
@@ -99,8 +102,9 @@ class Pair:
         until(lambda: self.statuses() == {"ignored"}, "the command to ignore all events")
         assert self.second.ask("rest") == len(self.events()), "each event is ignored once"
         self.first.ask("work", lease_s=LEASE_S)
-        self.first.ask("go")
         self.second.ask("replay_where", filter={"status": "ignored"})
+        assert self.first.held.get(timeout=PATIENCE_S) == "evt_held"
+        self.first.ask("go")
         self.settle()
         self.first.ask("rest")
 
@@ -110,9 +114,10 @@ class Pair:
         self.first.ask("ignore_where", filter={"status": "received"})
         assert self.statuses() == {"ignored"}
         self.second.ask("work", lease_s=LEASE_S)
-        self.second.ask("go")
         for event in self.events():
             self.first.ask("replay", event_id=event)
+        assert self.second.held.get(timeout=PATIENCE_S) == "evt_held"
+        self.second.ask("go")
         self.settle()
         self.second.ask("rest")
 
@@ -194,28 +199,56 @@ def story() -> list[webhooks.Webhook]:
     return [*made[:HALF], made[1], webhooks.forged(made[0]), *made[HALF:]]
 
 
+def rounds(everybody: list[Participant]) -> list[tuple[Participant, Participant]]:
+    """All ordered pairs, in an order in which those that stand near each other have nobody in common in the same part."""
+    count = len(everybody)
+    return [(everybody[at], everybody[(at + by) % count]) for by in range(1, count) for at in range(count)]
+
+
+class Processes:
+    """One process a participant, which goes from file to file, for one pair at a time."""
+
+    def __init__(self, everybody: list[Participant], folder: Path) -> None:
+        self.folder = folder
+        self.locks = {one.name: threading.Lock() for one in everybody}
+        self.of = {one.name: one.start(folder) for one in everybody}
+
+    def replace(self, one: Participant) -> None:
+        self.of[one.name].kill()
+        self.of[one.name] = one.start(self.folder)
+
+
 def run_all(everybody: list[Participant], folder: Path) -> tuple[list[str], dict[str, str]]:
     """The problems, and the SQLite of each participant that wrote rows."""
     told, problems, versions = story(), [], {}
-    reference: Any = None
-    done: set[tuple[str, str]] = set()
-    # One process to receive and one to work, which go from file to file.
-    receivers, workers = ({one.name: one.start(folder) for one in everybody} for _ in range(2))
-    for first, second in itertools.permutations(everybody, 2):
+    receivers, workers = Processes(everybody, folder), Processes(everybody, folder)
+
+    def run_one(pair: tuple[Participant, Participant]) -> dict[str, Any] | None:
+        first, second = pair
         file = folder / f"{first.name}-{second.name}.db"
-        try:
-            found = run(receivers[first.name], workers[second.name], (not first.handles, not second.handles), file, told)
-            reference = reference or found
-            same(found, reference, "compared with the first pair")
-            done.add((first.name, second.name))
-            versions.update(tables.read(file, "SELECT DISTINCT participant, sqlite FROM written"))
-        except (AssertionError, RefusedError) as problem:
-            problems.append(f"{first.name} and {second.name}: {problem}")
-            for one, processes in ((first, receivers), (second, workers)):
-                processes[one.name].kill()
-                processes[one.name] = one.start(folder)
-    for process in [*receivers.values(), *workers.values()]:
+        with receivers.locks[first.name], workers.locks[second.name]:
+            try:
+                found = run(receivers.of[first.name], workers.of[second.name], (not first.handles, not second.handles), file, told)
+                versions.update(tables.read(file, "SELECT DISTINCT participant, sqlite FROM written"))
+                return found
+            except (AssertionError, RefusedError, queue.Empty) as problem:
+                problems.append(f"{first.name} and {second.name}: {problem!r}")
+                receivers.replace(first)
+                workers.replace(second)
+                return None
+
+    order = rounds(everybody)
+    with ThreadPoolExecutor(PAIRS_AT_ONCE) as pool:
+        found_by_pair = dict(zip([(first.name, second.name) for first, second in order], pool.map(run_one, order), strict=True))
+    for process in [*receivers.of.values(), *workers.of.values()]:
         process.kill()
+    done: set[tuple[str, str]] = set()
+    reference = next((found for found in found_by_pair.values() if found), None)
+    for names, found in found_by_pair.items():
+        if found and (places := tables.differences(found, reference)):
+            problems.append(f"{' and '.join(names)} differ from the first pair:\n  " + "\n  ".join(places))
+        elif found:
+            done.add(names)
     show(everybody, done)
     wanted = len(everybody) * (len(everybody) - 1)
     print(f"{len(done)} of {wanted} pairs", flush=True)

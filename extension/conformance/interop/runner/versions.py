@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import queue
 import sqlite3
 import subprocess
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -31,18 +33,22 @@ def run_all(everybody: list[Participant], folder: Path) -> list[str]:
         ("an older library", lambda one, at: an_older_library(one, at, older)),
         ("a newer library", lambda one, at: a_newer_library(one, at, newer)),
     ]
-    problems, rows = [], []
-    for about, check in checks:
-        row = [about]
-        for one in everybody:
-            at = folder / f"{about} {one.name}"
-            at.mkdir()
-            try:
-                row.append(check(one, at))
-            except (AssertionError, RefusedError) as problem:
-                row.append("WRONG")
-                problems.append(f"{about}, {one.name}: {problem}")
-        rows.append(row)
+    problems = []
+
+    def run_one(asked: tuple[str, Callable[[Participant, Path], str], Participant]) -> str:
+        about, check, one = asked
+        at = folder / f"{about} {one.name}"
+        at.mkdir()
+        try:
+            return check(one, at)
+        except (AssertionError, RefusedError, queue.Empty) as problem:
+            problems.append(f"{about}, {one.name}: {problem!r}")
+            return "WRONG"
+
+    with ThreadPoolExecutor(pairs.PAIRS_AT_ONCE) as pool:
+        cells = list(pool.map(run_one, [(about, check, one) for about, check in checks for one in everybody]))
+    count = len(everybody)
+    rows = [[about, *cells[at * count : (at + 1) * count]] for at, (about, _) in enumerate(checks)]
     first = max(len(row[0]) for row in rows)
     print(" " * first + "".join(one.name.rjust(12) for one in everybody))
     for about, *cells in rows:
