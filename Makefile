@@ -50,7 +50,7 @@ test-oracles: tools-test build ## Cross-checks against the providers' own librar
 test-python: tools-test build ## The Python package, its wheel and its examples
 	KNOCKER_EXTENSION=$(LIBRARY) packages/python/run-tests
 
-test-oldest-sqlite: tools-test build ## The conformance data on SQLite 3.38, with the schema trusted and not
+test-oldest-sqlite: tools-test build ## The conformance data on SQLite 3.38, with the schema trusted and not, and a file beside SQLite 3.31
 	KNOCKER_EXTENSION=$(LIBRARY) extension/conformance/oldest-sqlite/run-tests
 
 test-node: tools-test build ## The Node package, its tarballs and its examples

@@ -81,7 +81,7 @@ impl Store {
     }
 
     /// Drops the tables of a copied schema that never held a row, so that they are made as they should be: a tool that copies a schema in terms of
-    /// its own, such as Rails' `schema.rb`, loses the unique names, the checks and the strict types.
+    /// its own, such as Rails' `schema.rb`, loses the unique names and the checks.
     fn drop_empty_copy(&self) -> Result<()> {
         if self.version_of_tables()? == 0 {
             return Ok(());
@@ -167,7 +167,10 @@ impl Store {
 
 /// Every table that must be there.
 fn tables() -> impl Iterator<Item = &'static str> {
-    MIGRATIONS.iter().flat_map(|migration| created(migration)).map(|(_, name)| name).chain(QUEUE_TABLES)
+    // A migration that makes a table anew names it again.
+    let mut seen = HashSet::new();
+    let own = MIGRATIONS.iter().flat_map(|migration| created(migration)).map(|(_, name)| name).filter(move |name| seen.insert(*name));
+    own.chain(QUEUE_TABLES)
 }
 
 /// Kind and name of what a file of SQL creates, in order.

@@ -35,6 +35,14 @@ fn count(store: &Store, view: &str) -> i64 {
     store.conn().query_row(&format!("SELECT count(*) FROM {view}"), [], |row| row.get(0)).unwrap()
 }
 
+/// The last id that each table has given.
+fn last_ids(store: &Store) -> Vec<(String, i64)> {
+    let sql = "SELECT name, seq FROM sqlite_sequence WHERE name GLOB '_knocker_*' ORDER BY name";
+    let mut statement = store.conn().prepare(sql).unwrap();
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+    rows.map(Result::unwrap).collect()
+}
+
 #[test]
 fn a_stored_file_of_every_version_upgrades_to_the_schema_of_a_new_one_and_works_on() {
     let folder = TempDir::new().unwrap();
@@ -46,12 +54,16 @@ fn a_stored_file_of_every_version_upgrades_to_the_schema_of_a_new_one_and_works_
         assert_eq!(old.schema_version().unwrap(), version);
         let before = ["knocker_events", "knocker_deliveries", "knocker_attempts", "knocker_prunes"].map(|view| count(&old, view));
         assert!(before.iter().all(|&rows| rows > 0), "version {version}: the stored file has rows of every kind");
+        // As where the newest rows have been pruned.
+        old.conn().execute_batch("UPDATE sqlite_sequence SET seq = seq + 100").unwrap();
+        let ids = last_ids(&old);
 
         assert_eq!(old.bootstrap(NOW).unwrap(), VERSION);
 
         assert_eq!(objects(&old), objects(&new), "version {version}");
         let after = ["knocker_events", "knocker_deliveries", "knocker_attempts", "knocker_prunes"].map(|view| count(&old, view));
         assert_eq!(after, before, "version {version}: no row is lost");
+        assert_eq!(last_ids(&old), ids, "version {version}: no id is given twice");
         let integrity: String = old.conn().query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
         assert_eq!(integrity, "ok");
 
@@ -179,7 +191,7 @@ fn a_copied_schema_without_its_version_is_taken_for_what_it_is() {
 
 #[test]
 fn an_empty_copy_in_other_words_is_made_anew_and_one_with_rows_is_kept() {
-    // What Rails' schema.rb leaves: every table and index, without checks, unique columns, strict types, views and triggers.
+    // What Rails' schema.rb leaves: every table and index, without checks, unique columns, views and triggers.
     let folder = TempDir::new().unwrap();
     let original = file(&folder, "original.db");
     original.bootstrap(NOW).unwrap();

@@ -124,10 +124,10 @@ def uvicorn(app: str, folder: Path, **environment: str) -> Iterator[Server]:
 
 
 @contextmanager
-def gunicorn(app: str, folder: Path, **environment: str) -> Iterator[Server]:
+def gunicorn(app: str, folder: Path, *options: str, **environment: str) -> Iterator[Server]:
     """gunicorn with threads serving ``module:app``."""
     port = free_port()
-    command = ["-m", "gunicorn", app, "--bind", f"127.0.0.1:{port}", "--threads", "8", "--no-control-socket"]
+    command = ["-m", "gunicorn", app, "--bind", f"127.0.0.1:{port}", "--threads", "8", "--no-control-socket", *options]
     with serving(command, port, "Booting worker", folder, **environment) as server:
         yield server
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 import weakref
-from typing import Any
+from typing import Any, Protocol
 
 from knocker.change_news import ChangeNews
 from knocker.connection import DriverName, Synchronous
@@ -19,6 +20,16 @@ from knocker.writer import Writer
 
 # On top of the time that a call may wait for the write lock.
 _FORK_MARGIN_S = 1.0
+
+
+class Restful(Protocol):
+    """What works on the file by itself and comes to rest for a fork."""
+
+    def rest(self, patience_s: float) -> bool:
+        """Comes to an end for now and closes its connections; returns whether it has."""
+
+    def go_on(self) -> None:
+        """Ends the rest."""
 
 
 class Database(Connections):
@@ -40,6 +51,8 @@ class Database(Connections):
         self._writer: Writer | None = None
         self._ended = False
         self._came_to_rest = True
+        self.workers: weakref.WeakSet[Restful] = weakref.WeakSet()
+        """Whatever works on the file by itself, with connections of its own."""
         prepare_for_forks(self)
         with self.connection():
             pass
@@ -91,6 +104,10 @@ class Database(Connections):
 
     def before_fork(self) -> None:
         """Closes what is open, once nobody uses it. Connections that were given away cannot be: then nobody is kept waiting either."""
+        deadline = time.monotonic() + self.busy_timeout_s + _FORK_MARGIN_S
+        # First, because handlers may need everything else to come to their end.
+        for worker in list(self.workers):
+            worker.rest(max(0.0, deadline - time.monotonic()))
         self._kept = [connection for connection in list(self._given) if _is_open(connection)]
         patience_s = 0.0 if self._kept or self._closed else self.busy_timeout_s + _FORK_MARGIN_S
         # In this order, because a judge may have to open a connection, for which it passes the gate.
@@ -105,13 +122,15 @@ class Database(Connections):
         self._kept = []
         self.judges.go_on()
         self.gate.open()
+        for worker in list(self.workers):
+            worker.go_on()
 
     def after_fork_in_child(self) -> None:
         """Begins again without the parent's threads, and refuses where a connection is the parent's: it is kept alive and not closed,
         because closing the child's copy would touch files that the parent works on."""
         if not self._came_to_rest:
             _OF_PARENTS.append((self._kept, self._idle, self._writer, self.judges))
-            what = "a worker, or a connection from hooks.database.connect()," if self._kept else "a call that did not end in time"
+            what = "a handler, or a connection from hooks.database.connect()," if self._kept else "a call that did not end in time"
             self._forked = self._forked or f"{what} was using {self.path} when this process was forked"
         self._kept = []
         self.gate = UseGate()
@@ -120,6 +139,7 @@ class Database(Connections):
         self._is_opening = False
         self._idle = []
         self._given = weakref.WeakSet()
+        self.workers = weakref.WeakSet()
         self._writer = None
         self.changed = ChangeNews()
         self.judges = Judges(self)

@@ -2,8 +2,9 @@
 
 A child inherits SQLite's memory of the parent's locks, but not the locks: with a connection open in the parent it would wait for ever for a
 writer that it does not have, or work on a write-ahead log that others believe unused and remove. So before a fork the connections are
-closed while nobody uses them, and opened again where they are needed, on both sides. Where that is not possible, because a worker runs or
-the app has connections of its own from here, the child is refused with an error that says what to do.
+closed while nobody uses them, those of workers included, and opened again where they are needed, on both sides. Where that is not possible,
+because a handler goes on for longer than anybody waits or the app has connections of its own from here, the child is refused with an error
+that says what to do.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What the SQL of a handler would do to the worker's transaction or to its connection."""
+"""What a statement of somebody else's would do to a transaction or to its connection."""
 
 from __future__ import annotations
 
@@ -17,6 +17,14 @@ _READS = re.compile(
     re.IGNORECASE,
 )
 
+# What begins a transaction itself, or needs none.
+_NEEDS_NONE = re.compile(
+    rf"(?:;|{_GAP})*(?:select|values|explain|pragma|begin|commit|end|rollback|attach|detach|vacuum|with)\b", re.IGNORECASE | re.DOTALL
+)
+_MAY_WRITE = re.compile(
+    r"\b(?:insert|update|delete|replace)\b|\bknocker_(?!stats|next_due|version|verify|sign|judge|attest)\w+\s*\(", re.IGNORECASE
+)
+
 ENDS_TRANSACTION = "a handler must not end its transaction: leave COMMIT and ROLLBACK to the worker, and raise an exception to roll back"
 
 
@@ -30,3 +38,8 @@ def sets_pragma(sql: object) -> bool:
     """Whether the statement sets something that outlives its transaction."""
     pragma = _PRAGMA.match(sql) if isinstance(sql, str) else None
     return pragma is not None and any(sign in pragma["rest"] for sign in "=(") and not _READS.search(pragma["rest"])
+
+
+def only_reads(sql: str) -> bool:
+    """Whether the statement needs no transaction for what it writes. Of one that may write, as a word in it says, this is not so."""
+    return _NEEDS_NONE.match(sql) is not None and not _MAY_WRITE.search(sql)

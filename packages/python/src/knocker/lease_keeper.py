@@ -184,7 +184,7 @@ class LeaseKeeper:
                 self._held.clear()
             return self._claiming.leases.release()
 
-    def close(self) -> None:
-        """Closes the connections."""
+    def disconnect(self) -> None:
+        """Closes the connections until they are needed again."""
         self._claiming.close()
         self._extending.close()

@@ -11,7 +11,9 @@ from typing import Any
 from knocker import module_sqlite
 from knocker.contract import ENTRY_POINT, LIBRARY_FILES, VERSION
 from knocker.driver_errors import load_failure, translate
-from knocker.errors import CannotLoadError, LibraryNotFoundError, LibraryTooOldError
+from knocker.errors import CannotLoadError, LibraryNotFoundError, LibraryTooOldError, UnsupportedSqliteError
+
+_OLDEST_SQLITE = (3, 38, 0)
 
 
 def loadable_path(explicit: str | os.PathLike[str] | None = None) -> str:
@@ -39,15 +41,24 @@ def load(connection: Any, path: str | os.PathLike[str] | None = None) -> None:
     refuses (``unsupported_sqlite``, ``second_sqlite``) or the file fails.
     """
     library = loadable_path(path)
+    name = f"{type(connection).__module__}.{type(connection).__qualname__}"
+    if name.startswith("aiosqlite."):
+        raise CannotLoadError(
+            f"the SQLite of {name} lives in a thread of its own: connect(…, factory=Loaded) makes it of a class, "
+            "`class Loaded(sqlite3.Connection)`, whose __init__ ends with `knocker.load(self)`"
+        )
     if hasattr(connection, "enable_load_extension"):
         _load_through_driver(connection, library)
     elif isinstance(connection, sqlite3.Connection):
         try:
             module_sqlite.load(connection, library, ENTRY_POINT)
         except module_sqlite.UnreachableError as error:
+            if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
+                # What the library itself would say, could it be loaded: another way to load it would not help.
+                needs = f"this program's SQLite is {sqlite3.sqlite_version}, Knocker needs {'.'.join(map(str, _OLDEST_SQLITE))}"
+                raise UnsupportedSqliteError(needs) from error
             raise CannotLoadError(f"{error}. {advice()}") from error
     else:
-        name = f"{type(connection).__module__}.{type(connection).__qualname__}"
         raise CannotLoadError(f"{name} is no connection of sqlite3, apsw or pysqlite3; pass the driver's own connection")
     require_version(connection, library)
 

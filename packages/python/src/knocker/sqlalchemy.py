@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 import sys
 from collections.abc import Callable
 from contextvars import ContextVar
 from functools import lru_cache
-from typing import Any, TypeVar, overload
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from sqlalchemy import Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 
 from knocker.errors import UsageError
+from knocker.handler_sql import only_reads
 from knocker.library import load
 from knocker.shared_connection import SharedConnection, attempt_of
 from knocker.tables import is_knockers
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncEngine
 
 AnySession = TypeVar("AnySession", bound=Session)
 
@@ -79,23 +84,50 @@ def include_object(object: Any, name: str | None, type_: str, reflected: bool, c
     return not is_knockers(table or "")
 
 
-def install(engine: Engine, extension: str | os.PathLike[str] | None = None) -> Engine:
-    """Makes every new connection of the engine (driver pysqlite) load Knocker, and every transaction begin with ``BEGIN IMMEDIATE``.
+_AnyEngine = TypeVar("_AnyEngine", bound="Engine | AsyncEngine")
 
-    The driver's own transaction handling is turned off: it begins none for ``SELECT knocker_…()``, so that a session which starts with one
-    would commit it alone. The file gets WAL mode, ``synchronous=FULL`` and foreign keys, as :func:`knocker.open` sets them. Connections
-    that are open already are not touched. Returns the engine.
+
+def install(engine: _AnyEngine, extension: str | os.PathLike[str] | None = None) -> _AnyEngine:
+    """Makes every new connection of the engine load Knocker, and every transaction begin with ``BEGIN IMMEDIATE`` before its first write.
+
+    The engine is one of the driver pysqlite, or an ``AsyncEngine`` of aiosqlite. The driver's own transaction handling is turned off: it
+    begins none for ``SELECT knocker_…()``, so that a session which starts with one would commit it alone. What only reads begins none
+    and holds up nobody; reads that come before the first write are not of its transaction, as with the driver alone. Where they must
+    be, execute ``BEGIN IMMEDIATE`` first. The file gets WAL mode, ``synchronous=FULL`` and foreign keys, as :func:`knocker.open` sets
+    them. Connections that are open already are not touched. Returns the engine.
     """
+    synchronous = getattr(engine, "sync_engine", engine)
 
-    def connected(connection: Any, _: object) -> None:
+    def prepare(connection: Any) -> None:
         connection.isolation_level = None
         load(connection, extension)
         for pragma in ("busy_timeout = 5000", "journal_mode = WAL", "synchronous = FULL", "foreign_keys = ON"):
             connection.execute(f"PRAGMA {pragma}").fetchall()
 
-    def begun(connection: Any) -> None:
-        connection.exec_driver_sql("BEGIN IMMEDIATE")
+    def connecting(dialect: Any, record: Any, arguments: Any, options: dict[str, Any]) -> None:
+        # The connection lives in a thread of aiosqlite's, which makes it of this class.
+        factory = options.get("factory", sqlite3.Connection)
 
-    event.listen(engine, "connect", connected)
-    event.listen(engine, "begin", begun)
+        class Prepared(factory):  # type: ignore[misc, valid-type]
+            def __init__(self, *arguments: Any, **named: Any) -> None:
+                super().__init__(*arguments, **named)
+                prepare(self)
+
+        options["factory"] = Prepared
+
+    def executing(connection: Connection, cursor: Any, statement: str, parameters: Any, context: Any, many: bool) -> None:
+        raw = connection.connection.driver_connection
+        if (
+            raw is not None
+            and not raw.in_transaction
+            and not only_reads(statement)
+            and connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT"
+        ):
+            cursor.execute("BEGIN IMMEDIATE")
+
+    if synchronous is engine:
+        event.listen(engine, "connect", lambda connection, record: prepare(connection))
+    else:
+        event.listen(synchronous, "do_connect", connecting)
+    event.listen(synchronous, "before_cursor_execute", executing)
     return engine

@@ -27,6 +27,7 @@ from knocker.handler_connection import handler_class
 from knocker.lease_keeper import LONGEST_LEASE_S, LeaseKeeper
 from knocker.leases import Leases
 from knocker.lost_attempts import LostAttempt
+from knocker.rest import Rest
 from knocker.stop_signals import stopped_by_signals
 from knocker.transaction import HandlerTransaction
 from knocker.watch import FileWatch
@@ -75,6 +76,7 @@ class Worker:
         self._stopping = threading.Event()
         self._ending = threading.Lock()
         self._pid = os.getpid()
+        self._rest = Rest()
         self._keeper: LeaseKeeper | None = None
         self._threads: list[threading.Thread] = []
         self._runners: list[threading.Thread] = []
@@ -85,7 +87,7 @@ class Worker:
     @property
     def is_running(self) -> bool:
         """Whether it was started and not stopped."""
-        return self._keeper is not None and not self._stopping.is_set()
+        return self._keeper is not None and not self._stopping.is_set() and self._pid == os.getpid()
 
     def start(self) -> None:
         """Starts the threads and returns."""
@@ -103,6 +105,7 @@ class Worker:
         keeper = self._keeper = LeaseKeeper(self._database, self.name, self._lease_s, self._endpoints, self._tell_lost)
         self._runners = [self._thread(f"handler-{n}", self._handle, keeper) for n in range(self._concurrency)]
         self._threads = [self._thread("watch", self._watch), self._thread("leases", self._keep, keeper), *self._runners]
+        self._database.workers.add(self)
         for thread in self._threads:
             thread.start()
         logger.info("worker started", extra={"worker": self.name, "concurrency": self._concurrency})
@@ -133,7 +136,7 @@ class Worker:
             finally:
                 for thread in self._threads:
                     thread.join()
-                keeper.close()
+                keeper.disconnect()
                 self._background.close()
 
     def _is_inside(self) -> bool:
@@ -153,6 +156,24 @@ class Worker:
             # Nothing is lost: they run out, and another worker takes them.
             logger.warning("leases not given back, they run out: %s", error, extra={"worker": self.name, "code": error.code})
             return 0
+
+    def rest(self, patience_s: float) -> bool:
+        """For a fork: lets the running handlers finish, closes every connection, and returns whether that was done in time. To be followed
+        by :meth:`go_on`."""
+        keeper = self._keeper
+        if keeper is None or self._pid != os.getpid():
+            return True
+        self._rest.want()
+        self._database.changed.notify()
+        # A handler that forks would wait for itself.
+        if self._is_inside() or not self._rest.begun(patience_s):
+            return False
+        keeper.disconnect()
+        return True
+
+    def go_on(self) -> None:
+        """Ends a rest."""
+        self._rest.end()
 
     def __enter__(self) -> Worker:
         return self
@@ -199,7 +220,7 @@ class Worker:
                 pass
         finally:
             self._release(keeper)
-            keeper.close()
+            keeper.disconnect()
             self._background.close()
         return done
 
@@ -290,8 +311,8 @@ class Worker:
     def _handle(self, keeper: LeaseKeeper) -> None:
         changed = self._database.changed
         generation = self._database.generation
-        with self._attempts(keeper) as runner:
-            while not self._stopping.is_set():
+        with self._rest.work(), self._attempts(keeper) as runner:
+            while self._goes_on():
                 self._database.refuse_former(generation)
                 # Looked at before the database is: a receipt that comes in between is not slept through.
                 seen = changed.changes
@@ -310,14 +331,21 @@ class Worker:
                     # The connection may be what is broken; the next round has another one.
                     return
 
+    def _goes_on(self) -> bool:
+        return not self._stopping.is_set() and not self._rest.wanted
+
     def _watch(self) -> None:
+        with self._rest.work():
+            self._watch_until_rest()
+
+    def _watch_until_rest(self) -> None:
         changed = self._database.changed
         generation = self._database.generation
         watch = FileWatch(self._database.connect(), self._database.wal_path())
         # What was committed between the last claim and the first look is no change to this watch.
         changed.notify()
         try:
-            while not self._stopping.is_set():
+            while self._goes_on():
                 self._database.refuse_former(generation)
                 # A worker whose threads are all busy has no use for news.
                 if changed.wait_for_waiting(_WATCH_S) and watch.wait(_WATCH_S):
@@ -331,11 +359,12 @@ class Worker:
         pause_s = self._lease_s / _EXTENSIONS
         while not self._stopping.wait(pause_s):
             pause_s = self._lease_s / _EXTENSIONS
-            try:
-                keeper.extend()
-            except BusyError as error:
-                logger.warning("leases not extended, trying again", extra={"worker": self.name, "error": str(error)})
-                pause_s = min(pause_s, _PAUSE_S)
+            with self._rest.work():
+                try:
+                    keeper.extend()
+                except BusyError as error:
+                    logger.warning("leases not extended, trying again", extra={"worker": self.name, "error": str(error)})
+                    pause_s = min(pause_s, _PAUSE_S)
             if time.monotonic() >= next_pass:
                 self._database.call("knocker_retain")
                 next_pass = time.monotonic() + _RETAIN_S
