@@ -1,12 +1,13 @@
 defmodule Knocker.Driver.Patience do
   @moduledoc false
   # SQLite waits for a lock within its call, on one of the ten schedulers that Erlang has for such calls: ten connections that wait would keep the one that
-  # holds the lock from giving it back. So SQLite is told not to wait, and a process does, with the pauses that SQLite makes.
+  # holds the lock from giving it back. So SQLite is told not to wait, and a process does. Its pauses are shorter than
+  # SQLite's, of which the longest are a hundred milliseconds: those who take turns at the lock would leave it idle.
 
   alias Knocker.Driver
 
-  @pauses_ms [1, 2, 5, 10, 15, 20, 25, 25, 25, 50, 50]
-  @longest_pause_ms 100
+  @pauses_ms [1, 1, 1, 2, 2, 3, 5]
+  @longest_pause_ms 10
   @busy 5
   # Of a transaction that has read what another has changed since: waiting does not help.
   @busy_snapshot 517
