@@ -12,6 +12,11 @@ stripe.on("checkout.session.completed", (event, tx) => {
 
 const app = express();
 app.post("/webhooks/stripe", stripe.express());
-app.listen(process.env.PORT ?? 3000);
+const server = app.listen(process.env.PORT ?? 3000);
 
 hooks.work();
+
+process.once("SIGTERM", async () => {
+  server.close();
+  await hooks.close();
+});
