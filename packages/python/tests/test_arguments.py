@@ -123,4 +123,4 @@ def test_what_is_no_request_is_named(hooks: knocker.Hooks, given: Any) -> None:
             call(given)
     for coroutine in (github.areceive(given), github.averify(given)):
         with pytest.raises(knocker.UsageError, match=words):
-            asyncio.run(coroutine)  # type: ignore[arg-type]
+            asyncio.run(coroutine)

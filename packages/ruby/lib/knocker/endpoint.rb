@@ -68,7 +68,7 @@ module Knocker
     # @return [Receipt]
     # @raise [Error] where nothing could be stored
     def receive(request)
-      receipt = stored("knocker_judge", request.to_json, request.body, @secrets.of(request))
+      receipt = stored("knocker_judge", "knocker_receive", request.to_json, request.body, @secrets.of(request))
       @refusals.tell(@name, receipt, request, @max_body_bytes)
       receipt
     end
@@ -81,7 +81,7 @@ module Knocker
     def ingest(body, valid:, **fields)
       fields = fields.merge(headers: Headers.pairs(fields[:headers])) if fields[:headers]
       given = Arguments.json("fields", IngestFields, { valid: valid, **fields })
-      receipt = stored("knocker_attest", given, WebhookRequest.raw(body))
+      receipt = stored("knocker_attest", "knocker_ingest", given, WebhookRequest.raw(body))
       @refusals.tell(@name, receipt, nil, @max_body_bytes)
       receipt
     end
@@ -146,13 +146,16 @@ module Knocker
       @database.rows(sql, [provider.to_s]).any? { |row| row.first == 1 }
     end
 
-    # Has it judged outside of any transaction, and what was found stored in the writer's.
-    def stored(judge, *arguments)
+    # Has it judged outside of any transaction, and what was found stored in the writer's; both by one function where nobody else is there.
+    def stored(judge, whole, *arguments)
       AttemptTransaction.refuse_waiting(@database.path, "a receipt of #{@name.inspect}")
       tries = 0
       begin
-        judgement = @database.judge.call(judge, @name, *arguments, @database.now)
-        Receipt.read(JSON.parse(@database.writer.call("knocker_store", @name, judgement, @database.now)))
+        result = @database.writer.call_made(whole, [@name, *arguments, @database.now]) do
+          judgement = @database.judge.call(judge, @name, *arguments, @database.now)
+          ["knocker_store", [@name, judgement, @database.now]]
+        end
+        Receipt.read(JSON.parse(result))
       rescue StaleJudgementError, FileReplacedError
         (tries += 1) < TRIES ? retry : raise
       end

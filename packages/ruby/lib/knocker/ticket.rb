@@ -20,12 +20,16 @@ module Knocker
     # @return [Exception, nil] what became of it instead
     attr_accessor :error
 
-    def initialize(function, arguments)
+    # @param alone [Boolean] whether the function has a transaction of its own, which nothing else is to share
+    def initialize(function, arguments, alone: false)
       @function = function
+      @alone = alone
       @arguments = arguments
       @size = arguments.sum { |argument| argument.is_a?(String) ? argument.bytesize : 0 }
       @queued_at = Clock.monotonic
     end
+
+    def alone? = @alone
 
     # Undoes an answer.
     def reset

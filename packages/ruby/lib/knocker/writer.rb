@@ -33,11 +33,25 @@ module Knocker
     def call(function, *arguments)
       ticket = Ticket.new(function, arguments)
       Thread.handle_interrupt(Connection::UNINTERRUPTED) do
-        lead(ticket) if leads?(ticket) || asked_to_lead?(ticket)
+        if leads?(ticket)
+          wait_for_company
+          lead(ticket)
+        elsif asked_to_lead?(ticket)
+          lead(ticket)
+        end
       end
-      raise ticket.error if ticket.error
+      answer_of(ticket)
+    end
 
-      ticket.result
+    # As {#call} for what the block gives: a function and an array of its arguments, which take work to be made. Who finds nobody else has the work
+    # and the write done by one function, with a short transaction of its own.
+    def call_made(whole, arguments, &make)
+      @database.refuse_closed
+      ticket = Thread.handle_interrupt(Connection::UNINTERRUPTED) { lead_at_once(whole, arguments, &make) }
+      return answer_of(ticket) if ticket
+
+      function, made = yield
+      call(function, *made)
     end
 
     # Waits until what is queued is committed, and closes the connection.
@@ -57,6 +71,40 @@ module Knocker
     end
 
     private
+
+    def answer_of(ticket)
+      raise ticket.error if ticket.error
+
+      ticket.result
+    end
+
+    # Leads where nobody does; nil where somebody leads.
+    def lead_at_once(whole, arguments)
+      return unless leads_alone?
+
+      begin
+        wait_for_company
+        ticket = accompanied? ? Ticket.new(*yield) : Ticket.new(whole, arguments, alone: true)
+      ensure
+        pass_on if ticket.nil?
+      end
+      @lock.synchronize { @waiting.unshift(ticket) }
+      lead(ticket)
+      ticket
+    end
+
+    def leads_alone?
+      @lock.synchronize do
+        raise ClosedError, Database::CLOSED if @closed
+
+        !@led && (@led = true)
+      end
+    end
+
+    def accompanied? = @lock.synchronize { @waiting.any? }
+
+    # Whoever is on the way here comes in before the commit, which nobody can beside it: SQLite works under the interpreter's lock.
+    def wait_for_company = Thread.pass
 
     # Joins those who wait; true where nobody leads.
     def leads?(ticket)
@@ -84,8 +132,6 @@ module Knocker
     end
 
     def lead(ticket)
-      # Whoever is on the way here comes in before the commit, which nobody can beside it: SQLite works under the interpreter's lock.
-      Thread.pass
       @database.gate.use do
         group = write(ticket)
         answer(group, but: ticket)
@@ -127,7 +173,7 @@ module Knocker
         return group unless begun
 
         perform_group(group)
-        @connection.exec("COMMIT")
+        @connection.exec("COMMIT") unless ticket.alone?
         # In the file that is gone it is nowhere.
         @database.refuse_former(@generation)
       rescue StandardError => e
@@ -180,7 +226,7 @@ module Knocker
       patience_s = @database.busy_timeout_s
       connection = connected
       connection.patience_s = [0.001, ticket.queued_at + patience_s - Clock.monotonic].max
-      connection.exec("BEGIN IMMEDIATE")
+      connection.exec("BEGIN IMMEDIATE") unless ticket.alone?
       true
     rescue SQLite3::BusyException => e
       give_up(DriverErrors.translate(e), Clock.monotonic - patience_s + SLACK_S)
@@ -204,6 +250,7 @@ module Knocker
         size += ticket.size
         group << ticket
         perform(ticket, group)
+        break if ticket.alone?
       end
     end
 
@@ -217,7 +264,7 @@ module Knocker
       known = ticket.error = DriverErrors.translate(e)
       # It is not the call's own: what the disk has of this transaction is not known, or the connection never writes.
       raise if known.is_a?(IoError) || known.is_a?(ReadOnlyError)
-      return if @connection.transaction?
+      return if ticket.alone? || @connection.transaction?
 
       # A full disk ends the whole transaction: what was done before in it is gone as well.
       group.each { |earlier| earlier.error ||= DriverErrors.again(known) }
