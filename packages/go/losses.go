@@ -47,5 +47,9 @@ func (l *losses) tell(endpoint string, receipt *Receipt, size, maxBodyBytes int6
 	untold := l.untold[kind]
 	delete(l.untold, kind)
 	l.mu.Unlock()
-	l.log.Warn("a request was not taken", append(what, "outcome", receipt.Outcome, "untold", untold)...)
+	what = append(what, "outcome", receipt.Outcome)
+	if untold > 0 {
+		what = append(what, "untold", untold)
+	}
+	l.log.Warn("a request was not taken", what...)
 }

@@ -53,6 +53,16 @@ class CommandTest < KnockerTest
     end
   end
 
+  def test_it_says_for_whom_it_works
+    File.open(File.join(@folder, "said"), "w+") do |said|
+      running(app, err: said) do |pid|
+        wait_until("a line") { File.read(said.path).end_with?("\n") }
+        assert_equal "knocker-worker: handles the events of inbox until it is told to stop (Ctrl-C, SIGTERM)\n", File.read(said.path)
+        assert_equal 0, stop(pid).exitstatus
+      end
+    end
+  end
+
   def test_mistakes_are_named
     assert_includes refused, "name one file"
     assert_includes refused("nowhere.rb"), "there is no file nowhere.rb"
@@ -77,8 +87,8 @@ class CommandTest < KnockerTest
 
   def command(*arguments) = [{ "RUBYLIB" => LIBRARY }, RbConfig.ruby, EXE, *arguments]
 
-  def running(*arguments)
-    pid = spawn(*command(*arguments), pgroup: true)
+  def running(*arguments, **streams)
+    pid = spawn(*command(*arguments), pgroup: true, **streams)
     yield pid
   ensure
     begin

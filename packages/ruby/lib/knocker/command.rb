@@ -30,9 +30,10 @@ module Knocker
       load_app(File.expand_path(@files.first))
       # Not before: what Knocker has for Rails it brings where Rails is there.
       require "knocker"
-      hooks = Hooks.opened.select { |one| one.endpoints.each_value.any? { |endpoint| !endpoint.handlers.empty? } }
+      hooks = Hooks.opened.select { |one| handled(one).any? }
       return complain("#{@files.first} opened no hooks that have handlers") if hooks.empty?
 
+      warn "knocker-worker: handles the events of #{hooks.flat_map { |one| handled(one) }.join(", ")} until it is told to stop (Ctrl-C, SIGTERM)"
       @processes == 1 ? work(hooks) : supervise(hooks)
     end
 
@@ -53,6 +54,9 @@ module Knocker
         end
       end
     end
+
+    # The names of the endpoints that have handlers.
+    def handled(hooks) = hooks.endpoints.reject { |_name, endpoint| endpoint.handlers.empty? }.keys
 
     def complain(problem)
       warn "knocker-worker: #{problem}", USAGE

@@ -13,7 +13,9 @@ defmodule Knocker.Driver.Exqlite do
   def open(path, options \\ []) do
     if Code.ensure_loaded?(Sqlite3),
       do: Server.start(path, Keyword.get(options, :create, true), Keyword.get(options, :busy_timeout_ms, 5_000)),
-      else: {:error, Failure.misuse("exqlite is not there: add {:exqlite, \">= 0.26.0\"} to the dependencies, or use Knocker.Driver.Native")}
+      else:
+        {:error,
+         Failure.misuse("knocker: cannot_load: exqlite is not there: add {:exqlite, \">= 0.26.0\"} to the dependencies, or use Knocker.Driver.Native")}
   end
 
   @impl true

@@ -71,5 +71,6 @@ defmodule Knocker.Driver.Native do
     end
   end
 
-  defp refused(message), do: {:error, %{code: @misuse, message: message}}
+  # Named as the library names its own errors.
+  defp refused(message), do: {:error, %{code: @misuse, message: "knocker: cannot_load: #{message}"}}
 end

@@ -23,13 +23,21 @@ defmodule Knocker.Driver.NativeTest do
     if not Code.ensure_loaded?(Exqlite.Sqlite3), do: assert(Knocker.Driver.default() == Knocker.Driver.Native)
   end
 
+  test "exqlite's driver says that there is no exqlite", %{path: path} do
+    if not Code.ensure_loaded?(Exqlite.Sqlite3) do
+      assert {:error, failure} = Knocker.Driver.Exqlite.open(path, [])
+      assert %Knocker.CannotLoadError{message: "exqlite is not there" <> _advice} = Knocker.Errors.from_sqlite(failure)
+    end
+  end
+
   test "refuses to open anything beside exqlite", %{path: path} do
     if :code.where_is_file(~c"exqlite.app") == :non_existing do
       :ok = :application.load({:application, :exqlite, vsn: ~c"0", modules: [], registered: [], applications: []})
       on_exit(fn -> :application.unload(:exqlite) end)
     end
 
-    assert {:error, %{code: 21, message: message}} = @driver.open(path, [])
-    assert message =~ "Knocker.Driver.Exqlite"
+    assert {:error, failure} = @driver.open(path, [])
+    assert %Knocker.CannotLoadError{message: "exqlite is among the loaded applications" <> advice} = Knocker.Errors.from_sqlite(failure)
+    assert advice =~ "Knocker.Driver.Exqlite"
   end
 end
