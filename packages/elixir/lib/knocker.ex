@@ -14,7 +14,7 @@ defmodule Knocker do
   which raise.
   """
 
-  alias Knocker.{BulkResult, Database, Endpoint, EndpointSettings, Errors, Hooks, IngestFields, JSON, OwnLock, PruneResult, Receipt}
+  alias Knocker.{Arguments, BulkResult, Database, Endpoint, EndpointSettings, Errors, Hooks, IngestFields, JSON, OwnLock, PruneResult, Receipt}
   alias Knocker.{ReplayedDelivery, RetentionPass, RetentionPolicy, Stats, Telemetry, Transaction, Transition, Verdict, WebhookRequest, Worker}
 
   @typedoc "The name that hooks were started with."
@@ -45,10 +45,12 @@ defmodule Knocker do
   """
   def child_spec(options) do
     %{
-      id: Keyword.get(options, :name, __MODULE__),
+      id: options |> Arguments.keywords("the options of Knocker") |> Keyword.get(:name, __MODULE__),
       # A function, so that no report of a supervisor prints the secrets among them.
       start: {Hooks, :start_link, [fn -> options end]},
-      type: :supervisor
+      # Hooks that were closed stay closed.
+      restart: :transient,
+      shutdown: :infinity
     }
   end
 
@@ -57,8 +59,8 @@ defmodule Knocker do
   def start_link(options), do: Hooks.start_link(fn -> options end)
 
   @doc """
-  Ends the workers of these hooks as their supervisor does, commits what is queued, and closes the file: of hooks that were started by `start_link/1`. A
-  supervisor ends its own, and would start these again. A handler that waited for it would wait for itself: there, start a process for it. Using the hooks
+  Ends the workers of these hooks as their supervisor does, commits what is queued, and closes the file. A supervisor does not start them again, nor their
+  workers: `Supervisor.restart_child/2` does. Hooks that fail are started again, as its other children are. A handler that waited for it would wait for itself: there, start a process for it. Using the hooks
   afterwards is a `Knocker.ClosedError`.
   """
   @spec close(hooks()) :: :ok
@@ -67,7 +69,7 @@ defmodule Knocker do
          [{pid, _hooks}] <- Registry.lookup(Knocker.Registry, found.name) do
       Hooks.put_number(found, :closing, 1)
       Worker.stop_all(found)
-      Supervisor.stop(pid)
+      GenServer.stop(pid)
     end
 
     :ok
@@ -87,7 +89,7 @@ defmodule Knocker do
 
   @doc "Names an endpoint of these hooks, for `receive/2`, `ingest/3`, `verify/2` and `sign/3`."
   @spec endpoint(hooks(), atom() | String.t()) :: Endpoint.t()
-  def endpoint(hooks, name), do: %Endpoint{hooks: hooks, name: to_string(name)}
+  def endpoint(hooks, name), do: %Endpoint{hooks: hooks, name: Arguments.endpoint(name)}
 
   @doc """
   Creates or updates an endpoint, as `endpoints:` of the hooks do. The settings are the whole truth: what is left out gets its default; `enabled` alone keeps
@@ -117,7 +119,7 @@ defmodule Knocker do
   stored, but for a caller that is killed while it waits.
   """
   @spec receive(Endpoint.t(), WebhookRequest.t()) :: result(Receipt.t())
-  def receive(%Endpoint{} = endpoint, %WebhookRequest{} = request) do
+  def receive(%Endpoint{} = endpoint, request) do
     began = System.monotonic_time()
 
     with {:ok, receipt} <- Endpoint.receive(endpoint, request) do
@@ -175,7 +177,7 @@ defmodule Knocker do
   """
   @spec drain(hooks(), keyword()) :: result([Knocker.Attempted.t()])
   def drain(hooks, options \\ []) do
-    {limit, options} = Keyword.pop(options, :limit, 10_000)
+    {limit, options} = options |> Arguments.keywords("the options of drain") |> Keyword.pop(:limit, 10_000)
     Worker.drain(hooks, limit, options)
   end
 
@@ -230,14 +232,14 @@ defmodule Knocker do
   @doc "Changes the given settings of an endpoint of the file and no others. Error: `Knocker.UnknownEndpointError`."
   @spec update_endpoint(hooks(), atom() | String.t(), EndpointSettings.t()) :: :ok | {:error, Exception.t()}
   def update_endpoint(hooks, name, settings) do
-    name = to_string(name)
-    given = Map.new(settings)
+    name = Arguments.endpoint(name)
+    given = EndpointSettings.to_map(settings)
 
     with {:ok, hooks} <- Hooks.fetch(hooks),
-         :ok <- if(is_map_key(given, :secrets) or is_map_key(given, :handler), do: unstored(), else: :ok),
+         :ok <- if(is_map_key(given, "secrets") or is_map_key(given, "handler"), do: unstored(), else: :ok),
          :ok <- OwnLock.refuse(hooks),
          {:ok, [_stored]} <- Database.rows(hooks, "SELECT 1 FROM knocker_endpoints WHERE name = ?", [name]),
-         {:ok, _id} <- Database.call(hooks, "knocker_endpoint", [name, json(EndpointSettings, settings)]) do
+         {:ok, _id} <- Database.call(hooks, "knocker_endpoint", [name, JSON.encode!(given)]) do
       :ok
     else
       {:ok, []} -> {:error, Endpoint.unknown(name)}

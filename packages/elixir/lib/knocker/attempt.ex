@@ -20,6 +20,7 @@ defmodule Knocker.Attempt do
     :generation,
     :lease_ms,
     :renew,
+    :opened,
     :job,
     :tx,
     :handler,
@@ -35,7 +36,7 @@ defmodule Knocker.Attempt do
 
   @doc """
   Tells its owner of each attempt `{:attempted, pid, job, status, error, took_ms}`, and of a job that it could not begin `{:unstarted, pid, job, error}`.
-  `renew` extends the leases of the worker over a connection that has the write lock.
+  `renew` extends the leases of the worker over a connection that has the write lock; `opened` is told of the connection, for who interrupts it.
   """
   def start_link(arguments), do: GenServer.start_link(__MODULE__, Map.put(arguments, :owner, self()))
 
@@ -77,6 +78,7 @@ defmodule Knocker.Attempt do
 
       with {:ok, connection, generation} <- Database.open(state.hooks),
            :ok <- writable(connection) do
+        state.opened.(connection)
         {:ok, %{state | connection: connection, generation: generation}}
       end
     end
@@ -111,11 +113,15 @@ defmodule Knocker.Attempt do
   defp start_handlers(%{hooks: hooks, tx: tx, job: job}, handlers) do
     attempt = self()
 
-    spawn_link(fn ->
+    run = fn ->
       OwnLock.enter(hooks, tx)
       Process.put(:"$callers", [attempt])
       send(attempt, {:handlers, tx.reference, in_order(handlers, job.event, tx, :unwanted)})
-    end)
+    end
+
+    # A handler may cut the link, and nothing would be heard of its end.
+    {handler, _monitor} = :erlang.spawn_opt(run, [:link, :monitor])
+    handler
   end
 
   defp in_order([], _event, _tx, result), do: result
@@ -216,7 +222,7 @@ defmodule Knocker.Attempt do
   def handle_info({:handlers, reference, result}, %{tx: %{reference: reference}} = state), do: {:noreply, handled(%{state | handler: nil}, result)}
 
   # It ended without a result: something killed it.
-  def handle_info({:EXIT, pid, reason}, %{handler: pid} = state) do
+  def handle_info({:DOWN, _monitor, :process, pid, reason}, %{handler: pid} = state) do
     {:noreply, handled(%{state | handler: nil}, ended_by(reason, state.killed))}
   end
 

@@ -12,6 +12,7 @@ defmodule Knocker.Connection do
 
   @entry_point "sqlite3_knocker_init"
   @wal_pause_ms 5
+  @values "SQLite takes nil, integers of 64 bits, floats, texts and {:blob, bytes}; write 1 and 0 for booleans, and times as text or integers"
 
   @doc "Opens a file in WAL mode with foreign keys on and Knocker loaded. A file is made only where `create` says so."
   @spec open(Path.t(), boolean(), Options.t()) :: {:ok, t()} | {:error, Exception.t()}
@@ -114,8 +115,31 @@ defmodule Knocker.Connection do
   @doc "Every row of a statement."
   @spec rows(t(), String.t(), [value()]) :: {:ok, [[value()]]} | {:error, Exception.t()}
   def rows(connection, sql, arguments \\ []) do
-    with {:error, error} <- connection.driver.execute(connection.db, sql, arguments), do: {:error, translate(error)}
+    with :ok <- check(sql, arguments),
+         {:error, error} <- connection.driver.execute(connection.db, sql, arguments),
+         do: {:error, translate(error)}
   end
+
+  # What a driver raises of wrong arguments has all of them in its stack trace, and a secret may be among them.
+  defp check(sql, arguments) do
+    cond do
+      not (is_binary(sql) and String.valid?(sql)) -> invalid("a statement is a text in UTF-8")
+      not proper?(arguments) -> invalid("the parameters of a statement are a list")
+      position = Enum.find_index(arguments, &(not value?(&1))) -> invalid("parameter #{position + 1}: #{@values}")
+      true -> :ok
+    end
+  end
+
+  defp value?(value) when is_binary(value) or is_float(value) or is_nil(value), do: true
+  defp value?(value) when is_integer(value), do: value in -0x8000_0000_0000_0000..0x7FFF_FFFF_FFFF_FFFF
+  defp value?({:blob, bytes}), do: is_binary(bytes)
+  defp value?(_other), do: false
+
+  defp proper?([]), do: true
+  defp proper?([_value | rest]), do: proper?(rest)
+  defp proper?(_tail), do: false
+
+  defp invalid(message), do: {:error, Errors.new("invalid_argument", message)}
 
   @doc "Runs a function between BEGIN IMMEDIATE and COMMIT, and takes back what it did where it fails."
   @spec in_transaction(t(), (() -> {:ok, result} | {:error, Exception.t()})) :: {:ok, result} | {:error, Exception.t()} when result: term()
@@ -150,6 +174,10 @@ defmodule Knocker.Connection do
     exec(connection, "ROLLBACK")
     :ok
   end
+
+  @doc "Ends the statement that another process runs."
+  @spec interrupt(t()) :: :ok
+  def interrupt(connection), do: connection.driver.interrupt(connection.db)
 
   @doc "How long the connection waits for locks."
   @spec waits(t(), non_neg_integer()) :: :ok | {:error, Exception.t()}

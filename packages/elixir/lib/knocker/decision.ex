@@ -71,7 +71,13 @@ defmodule Knocker.Decision do
   @doc "An error's own text; of Knocker's errors without the code."
   @spec message(Exception.t()) :: String.t()
   def message(%{code: _code, message: message}) when is_binary(message), do: message
-  def message(error), do: Exception.message(error)
+
+  def message(error) do
+    Exception.message(error)
+  catch
+    # Elixir itself takes only what message/1 raises.
+    kind, _reason -> "#{inspect(error.__struct__)}, and its message/1 ended with #{kind}"
+  end
 
   defp error(message, reason), do: %HandlerError{message: message, reason: reason}
 

@@ -3,8 +3,8 @@ defmodule Knocker.Endpoint do
   A name in the URL, who may send there, and the handlers of what arrives. `Knocker.endpoint/2` names one, and `Knocker.endpoint/3` declares one.
   """
 
-  alias Knocker.{Connection, Database, EndpointSettings, Errors, Handlers, Hooks, IngestFields, Judges, JSON, OwnLock, Options, Receipt, Verdict}
-  alias Knocker.{WebhookRequest, Writer}
+  alias Knocker.{Connection, Database, EndpointSettings, Errors, Handlers, Hooks, IngestFields, InvalidArgumentError, Judges}
+  alias Knocker.{JSON, OwnLock, Options, Receipt, UsageError, Verdict, WebhookRequest, Writer}
 
   @enforce_keys [:hooks, :name]
   defstruct [:hooks, :name]
@@ -54,12 +54,19 @@ defmodule Knocker.Endpoint do
   # Stores the settings, and keeps secrets and handlers for this virtual machine.
   @spec declare(Hooks.t(), atom() | String.t(), settings()) :: {:ok, t()} | {:error, Exception.t()}
   def declare(hooks, name, settings) do
-    with {:ok, name, own, settings} <- read(name, settings) do
-      config = settings |> EndpointSettings.to_map() |> whole() |> JSON.encode!()
+    with {:ok, name, own, settings} <- read(name, settings),
+         {:ok, settings} <- stored(name, settings) do
+      config = settings |> whole() |> JSON.encode!()
 
       with {:ok, _id} <- Database.call(hooks, "knocker_endpoint", [name, config]),
            do: keep(hooks, name, Map.put(own, :config, config))
     end
+  end
+
+  defp stored(name, settings) do
+    {:ok, EndpointSettings.to_map(settings)}
+  rescue
+    error in [UsageError, InvalidArgumentError] -> {:error, %{error | message: "endpoint #{name}: #{error.message}"}}
   end
 
   @doc false
@@ -108,7 +115,16 @@ defmodule Knocker.Endpoint do
 
   defp read(name, settings) when is_atom(name) and name not in [nil, true, false], do: read(Atom.to_string(name), settings)
 
-  defp read(name, settings) when is_binary(name) and (is_list(settings) or is_map(settings)) do
+  defp read(name, settings) when is_binary(name) do
+    if Keyword.keyword?(settings) or (is_map(settings) and not is_struct(settings)),
+      do: read_settings(name, settings),
+      # Not what they are instead, which may be a secret.
+      else: usage("endpoint #{inspect(name)}: its settings are a keyword list or a map")
+  end
+
+  defp read(_name, _settings), do: usage("the name of an endpoint is an atom or a text")
+
+  defp read_settings(name, settings) do
     {own, settings} = settings |> Map.new() |> Map.split([:secrets, :handler])
 
     with {:ok, secrets} <- secrets_of(name, own[:secrets]),
@@ -117,8 +133,6 @@ defmodule Knocker.Endpoint do
     end
   end
 
-  defp read(name, _settings), do: usage("an endpoint has a name and a list of settings: #{inspect(name)}")
-
   # A function, because states and tables are printed and functions are not.
   defp secrets_of(_name, find) when is_function(find, 1), do: {:ok, find}
 
@@ -126,11 +140,15 @@ defmodule Knocker.Endpoint do
     secrets = List.wrap(given)
 
     cond do
-      not Enum.all?(secrets, &is_binary/1) -> usage("endpoint #{name}: secrets: is a text, a list of texts, or a function of the request")
+      not texts?(secrets) -> usage("endpoint #{name}: secrets: is a text, a list of texts, or a function of the request")
       Enum.any?(secrets, &(String.trim(&1) == "")) -> usage("endpoint #{name}: a secret is empty: is the environment variable set?")
       true -> {:ok, fn _request -> secrets end}
     end
   end
+
+  defp texts?([]), do: true
+  defp texts?([text | rest]), do: is_binary(text) and String.valid?(text) and texts?(rest)
+  defp texts?(_no_list), do: false
 
   @doc false
   @spec limit(Hooks.t(), String.t()) :: {:ok, non_neg_integer()} | {:error, Exception.t()}
@@ -158,7 +176,8 @@ defmodule Knocker.Endpoint do
   def receive(%{hooks: hooks, name: name}, request) do
     with {:ok, hooks} <- Hooks.fetch(hooks),
          {:ok, known} <- known(hooks, name),
-         {:ok, secrets} <- find_secrets(known, request) do
+         :ok <- WebhookRequest.check(request),
+         {:ok, secrets} <- find_secrets(known, name, request) do
       store(hooks, name, "knocker_judge", WebhookRequest.head(request), request.body, [secrets])
     end
   end
@@ -166,7 +185,9 @@ defmodule Knocker.Endpoint do
   @doc false
   @spec ingest(t(), keyword() | map(), binary()) :: {:ok, Receipt.t()} | {:error, Exception.t()}
   def ingest(%{hooks: hooks, name: name}, fields, body) do
-    with {:ok, hooks} <- Hooks.fetch(hooks), do: store(hooks, name, "knocker_attest", fields |> IngestFields.to_map() |> JSON.encode!(), body, [])
+    with {:ok, hooks} <- Hooks.fetch(hooks),
+         :ok <- if(is_binary(body), do: :ok, else: {:error, Errors.new("invalid_argument", "the body is a binary")}),
+         do: store(hooks, name, "knocker_attest", fields |> IngestFields.to_map() |> JSON.encode!(), body, [])
   end
 
   # It is judged outside of any transaction, and what was found stored in the writer's.
@@ -182,11 +203,12 @@ defmodule Knocker.Endpoint do
     end
   end
 
-  defp find_secrets(known, request) do
-    case known.secrets.(request) do
-      nil -> {:ok, "[]"}
-      found -> {:ok, found |> List.wrap() |> JSON.encode!()}
-    end
+  defp find_secrets(known, name, request) do
+    secrets = List.wrap(known.secrets.(request))
+
+    if texts?(secrets),
+      do: {:ok, JSON.encode!(secrets)},
+      else: usage("endpoint #{name}: the function of secrets: gives a text, a list of texts, or nil, and gave something else")
   end
 
   @doc false
@@ -194,7 +216,8 @@ defmodule Knocker.Endpoint do
   def verify(%{hooks: hooks, name: name}, request) do
     with {:ok, hooks} <- Hooks.fetch(hooks),
          {:ok, known} <- known(hooks, name),
-         {:ok, secrets} <- find_secrets(known, request),
+         :ok <- WebhookRequest.check(request),
+         {:ok, secrets} <- find_secrets(known, name, request),
          {:ok, provider, options} <- provider_of(hooks, name),
          head = WebhookRequest.head(request),
          arguments = [provider, options, head, {:blob, request.body}, secrets, Options.now(hooks.options)],
@@ -207,6 +230,7 @@ defmodule Knocker.Endpoint do
   @spec sign(t(), WebhookRequest.t(), String.t()) :: {:ok, WebhookRequest.t()} | {:error, Exception.t()}
   def sign(%{hooks: hooks, name: name}, request, secret) do
     with {:ok, hooks} <- Hooks.fetch(hooks),
+         :ok <- WebhookRequest.check(request),
          {:ok, provider, options} <- provider_of(hooks, name),
          do: sign_as(hooks, provider, options, request, secret)
   end

@@ -14,6 +14,9 @@ defmodule Knocker.Handlers do
 
   defp all([], read), do: {:ok, Enum.reverse(read)}
 
+  # A list that ends in something else.
+  defp all(improper, _read) when not is_list(improper), do: all([improper], [])
+
   defp all([one | rest], read) do
     case one(one) do
       {:ok, handler} -> all(rest, [handler | read])
@@ -35,7 +38,8 @@ defmodule Knocker.Handlers do
       else: {:error, "#{inspect(module)} has no handle_event/2"}
   end
 
-  defp function_of(other), do: {:error, "#{inspect(other)} is no module with handle_event/2, and no function of event and tx"}
+  # Not what it is instead, which may be a secret.
+  defp function_of(_other), do: {:error, "is a module with handle_event/2, a function of event and tx, or a list of those"}
 
   defp check(""), do: {:error, "name a type, a prefix with .*, or *"}
   defp check("*"), do: :ok

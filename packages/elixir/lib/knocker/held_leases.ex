@@ -2,7 +2,7 @@ defmodule Knocker.HeldLeases do
   @moduledoc false
   # The jobs that one worker holds, in a table of its own: the processes that run handlers extend them too, where they keep the write lock.
 
-  alias Knocker.{LeaseCalls, Options}
+  alias Knocker.{Connection, LeaseCalls, Options}
 
   defstruct [:hooks, :worker, :lease_s, :table]
 
@@ -21,6 +21,15 @@ defmodule Knocker.HeldLeases do
   def let_go(held, job_id), do: :ets.delete(held.table, {:held, job_id})
 
   def forget_all(held), do: :ets.delete_all_objects(held.table)
+
+  @doc "The connection of the calling process, which runs handlers."
+  def opened(held, connection), do: :ets.insert(held.table, {{:connection, self()}, connection})
+
+  @doc "Ends the statement that this process runs, if it runs one."
+  def interrupt(held, pid) do
+    for {_key, connection} <- :ets.lookup(held.table, {:connection, pid}), do: Connection.interrupt(connection)
+    :ok
+  end
 
   @doc "The verdict on that attempt could not be written: it is not taken again before its lease has run out and counts as an attempt."
   def give_up(held, job) do

@@ -3,11 +3,10 @@ defmodule Knocker.Hooks do
   # The webhooks of one SQLite file in one virtual machine: a supervisor with a process for each thing that only one may do at a time. What all of them
   # and every caller need to know stands in the registry, under the name of the hooks.
 
-  use Supervisor
-
-  alias Knocker.{Checkpoints, Database, Declarations, Errors, Judges, Options, Writer}
+  alias Knocker.{Checkpoints, Database, Declarations, Errors, Judges, Keeper, Options, Writer}
 
   @enforce_keys [:name, :options, :table, :numbers]
+  @derive {Inspect, only: [:name]}
   defstruct [:name, :options, :table, :numbers]
 
   @typedoc "Settings, a table of what is known of file and endpoints, and numbers that change often (see `Knocker.Hooks.number/2`)."
@@ -18,27 +17,28 @@ defmodule Knocker.Hooks do
   @doc "A function that gives the options, so that no report of a supervisor prints the secrets among them."
   @spec start_link((() -> keyword())) :: {:ok, pid()} | {:error, term()}
   def start_link(options) when is_function(options, 0) do
-    {own, given} = Keyword.split(options.(), [:name, :endpoints])
-    name = Keyword.get(own, :name, Knocker)
-
-    with {:ok, read} <- Options.read(given) do
+    with {:ok, given} <- keywords(options.()),
+         {own, given} = Keyword.split(given, [:name, :endpoints]),
+         {:ok, read} <- Options.read(given) do
+      name = Keyword.get(own, :name, Knocker)
       hooks = %__MODULE__{name: name, options: read, table: nil, numbers: :atomics.new(length(@numbers), signed: true)}
       endpoints = Keyword.get(own, :endpoints, [])
 
-      case Supervisor.start_link(__MODULE__, {hooks, fn -> endpoints end}, name: {:via, Registry, {Knocker.Registry, name, hooks}}) do
-        {:error, {:shutdown, {:failed_to_start_child, _child, error}}} -> {:error, error}
+      case GenServer.start_link(Keeper, {hooks, fn -> endpoints end}, name: {:via, Registry, {Knocker.Registry, name, hooks}}) do
+        {:error, {:shutdown, error}} -> {:error, error}
         other -> other
       end
     end
   end
 
-  @impl true
-  def init({hooks, endpoints}) do
-    # It belongs to this process, and outlives those that it supervises.
-    hooks = %{hooks | table: :ets.new(__MODULE__, [:public, read_concurrency: true])}
-    Registry.update_value(Knocker.Registry, hooks.name, fn _without_table -> hooks end)
+  defp keywords(given),
+    do: if(Keyword.keyword?(given), do: {:ok, given}, else: {:error, Errors.new("usage", "the options of Knocker are a keyword list")})
+
+  @doc false
+  @spec start_processes(t(), (() -> term())) :: Supervisor.on_start()
+  def start_processes(hooks, endpoints) do
     # Those behind one that ends hold what it gave them.
-    Supervisor.init(
+    Supervisor.start_link(
       [{Database, hooks}, {Checkpoints, hooks}, {Judges, hooks}, {Writer, hooks}, {Declarations, {hooks, endpoints}}],
       strategy: :rest_for_one,
       max_restarts: 10

@@ -118,7 +118,14 @@ defmodule Knocker.HTTP do
 
   defp store(hooks, name, head, url, {body, truncated}, {size, limit}) do
     headers = for {name, value} <- head.headers, do: {WebhookRequest.latin(name), WebhookRequest.latin(value)}
-    request = %WebhookRequest{method: head.method, url: WebhookRequest.latin(url), headers: headers, body: body, truncated: truncated}
+
+    request = %WebhookRequest{
+      method: WebhookRequest.latin(head.method),
+      url: WebhookRequest.latin(url),
+      headers: headers,
+      body: body,
+      truncated: truncated
+    }
 
     case Knocker.receive(%Endpoint{hooks: hooks.name, name: name}, request) do
       {:ok, receipt} ->

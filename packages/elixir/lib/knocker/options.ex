@@ -22,6 +22,9 @@ defmodule Knocker.Options do
 
   @type t :: %__MODULE__{}
 
+  # What a timer of Erlang's takes.
+  @longest_ms 0xFFFF_FFFF
+
   @given [
     :database,
     :extension,
@@ -42,10 +45,9 @@ defmodule Knocker.Options do
   def read(given) do
     with :ok <- refuse_unknown(given),
          {:ok, path} <- path_of(given[:database]),
-         {:ok, extension} <- Library.path(given[:extension]),
+         {:ok, extension} <- extension_of(given[:extension]),
+         {:ok, driver} <- driver_of(given[:driver]),
          {:ok, proxies} <- proxies_of(given[:trusted_proxies] || []) do
-      driver = given[:driver] || Knocker.Driver.default()
-
       given
       |> Keyword.drop([:database])
       |> Keyword.merge(path: path, extension: extension, driver: driver, trusted_proxies: proxies)
@@ -62,8 +64,19 @@ defmodule Knocker.Options do
   end
 
   defp path_of(path) when path in [nil, "", ":memory:"], do: usage("database: needs the path of a file; Knocker.Testing makes one in tests")
-  defp path_of(path) when is_binary(path), do: {:ok, Path.expand(path)}
-  defp path_of(path), do: usage("database: is the path of a file, not #{inspect(path)}")
+  defp path_of(path), do: if(path?(path), do: {:ok, Path.expand(path)}, else: usage("database: is the path of a file, a text in UTF-8"))
+
+  defp path?(path), do: is_binary(path) and String.valid?(path) and not String.contains?(path, <<0>>)
+
+  defp extension_of(given), do: if(given == nil or path?(given), do: Library.path(given), else: usage("extension: is the path of the library"))
+
+  defp driver_of(nil), do: {:ok, Knocker.Driver.default()}
+
+  defp driver_of(driver) do
+    if is_atom(driver) and Code.ensure_loaded?(driver) and function_exported?(driver, :execute, 3),
+      do: {:ok, driver},
+      else: usage("driver: is a module that is a Knocker.Driver")
+  end
 
   defp check(options) do
     cond do
@@ -79,11 +92,13 @@ defmodule Knocker.Options do
     end
   end
 
-  defp natural?(value), do: is_integer(value) and value >= 0
+  defp natural?(value), do: is_integer(value) and value in 0..@longest_ms
   defp function_or_nil?(value, arity), do: is_nil(value) or is_function(value, arity)
 
+  defp base_url?(url) when not is_binary(url), do: false
+
   defp base_url?(url) do
-    case URI.parse(url) do
+    case if(String.valid?(url), do: URI.parse(url)) do
       %URI{scheme: scheme, host: host, query: nil, fragment: nil} when scheme in ["http", "https"] and host not in [nil, ""] -> true
       _other -> false
     end
@@ -91,6 +106,7 @@ defmodule Knocker.Options do
 
   defp proxies_of(given), do: collect(List.wrap(given), [])
 
+  defp collect(given, _done) when not is_list(given), do: usage("trusted_proxies: is a list of addresses, networks and :unix")
   defp collect([], done), do: {:ok, Enum.reverse(done)}
   defp collect([:unix | rest], done), do: collect(rest, [:unix | done])
 
@@ -102,7 +118,8 @@ defmodule Knocker.Options do
         _other -> {"", nil}
       end
 
-    with {:ok, parsed} <- :inet.parse_strict_address(to_charlist(address)),
+    with true <- String.valid?(address),
+         {:ok, parsed} <- :inet.parse_strict_address(to_charlist(address)),
          bits = Knocker.HTTP.Host.bits(parsed),
          {length, ""} <- Integer.parse(length || Integer.to_string(bit_size(bits))),
          true <- length in 0..bit_size(bits) do
@@ -113,7 +130,7 @@ defmodule Knocker.Options do
     end
   end
 
-  defp collect([other | _rest], _done), do: usage("trusted_proxies: #{inspect(other)} is no address, no network and not :unix")
+  defp collect([_other | _rest], _done), do: usage("trusted_proxies: is a list of addresses, networks and :unix")
 
   defp prefix_of(prefix, size), do: {prefix, size}
 
@@ -125,6 +142,7 @@ defmodule Knocker.Options do
     case clock.() do
       %DateTime{} = moment -> DateTime.to_unix(moment, :millisecond)
       milliseconds when is_integer(milliseconds) -> milliseconds
+      _other -> raise Errors.new("usage", "clock: gives a DateTime, or Unix milliseconds")
     end
   end
 

@@ -3,6 +3,7 @@ defmodule Knocker.Reads do
   # Lists of what is stored, as streams with a cursor on the id: no row is read that nobody asked for, and no statement stays open between two pages.
 
   alias Knocker.{
+    Arguments,
     AttemptRecord,
     Database,
     DeliveryRecord,
@@ -22,12 +23,12 @@ defmodule Knocker.Reads do
 
   def events(hooks, filters) do
     where(filters, [:status, :endpoint, :type, :key, :since, :until, :body], fn
-      {:status, status} -> one_of("status", status)
-      {:endpoint, name} -> equal("endpoint", to_string(name))
-      {:type, type} -> of_type(type)
-      {:key, key} -> equal("key", key)
-      {:since, at} -> {"received_at >= ?", [milliseconds(at)]}
-      {:until, at} -> {"received_at < ?", [milliseconds(at)]}
+      {:status, status} -> one_of(:status, status)
+      {:endpoint, name} -> equal("endpoint", Arguments.endpoint(name))
+      {:type, type} -> of_type(text(:type, type))
+      {:key, key} -> equal("key", text(:key, key))
+      {:since, at} -> {"received_at >= ?", [milliseconds(:since, at)]}
+      {:until, at} -> {"received_at < ?", [milliseconds(:until, at)]}
       {:body, _read} -> nil
     end)
     |> pages(hooks, "knocker_events", EventRecord, filters)
@@ -35,11 +36,11 @@ defmodule Knocker.Reads do
 
   def deliveries(hooks, filters) do
     where(filters, [:outcome, :endpoint, :event_id, :since, :until, :body], fn
-      {:outcome, outcome} -> one_of("outcome", outcome)
-      {:endpoint, name} -> equal("endpoint", to_string(name))
-      {:event_id, id} -> {"id IN (SELECT delivery_id FROM knocker_event_deliveries WHERE event_id = ?)", [id]}
-      {:since, at} -> {"received_at >= ?", [milliseconds(at)]}
-      {:until, at} -> {"received_at < ?", [milliseconds(at)]}
+      {:outcome, outcome} -> one_of(:outcome, outcome)
+      {:endpoint, name} -> equal("endpoint", Arguments.endpoint(name))
+      {:event_id, id} -> {"id IN (SELECT delivery_id FROM knocker_event_deliveries WHERE event_id = ?)", [whole(:event_id, id)]}
+      {:since, at} -> {"received_at >= ?", [milliseconds(:since, at)]}
+      {:until, at} -> {"received_at < ?", [milliseconds(:until, at)]}
       {:body, _read} -> nil
     end)
     |> pages(hooks, "knocker_deliveries", DeliveryRecord, filters)
@@ -47,11 +48,11 @@ defmodule Knocker.Reads do
 
   def attempts(hooks, filters) do
     where(filters, [:result, :endpoint, :event_id, :since, :until], fn
-      {:result, result} -> one_of("result", result)
-      {:endpoint, name} -> equal("endpoint", to_string(name))
-      {:event_id, id} -> equal("event_id", id)
-      {:since, at} -> {"finished_at >= ?", [milliseconds(at)]}
-      {:until, at} -> {"finished_at < ?", [milliseconds(at)]}
+      {:result, result} -> one_of(:result, result)
+      {:endpoint, name} -> equal("endpoint", Arguments.endpoint(name))
+      {:event_id, id} -> equal("event_id", whole(:event_id, id))
+      {:since, at} -> {"finished_at >= ?", [milliseconds(:since, at)]}
+      {:until, at} -> {"finished_at < ?", [milliseconds(:until, at)]}
     end)
     |> pages(hooks, "knocker_attempts", AttemptRecord, filters)
   end
@@ -61,7 +62,8 @@ defmodule Knocker.Reads do
   def policies(hooks, filters), do: filters |> where([], & &1) |> pages(hooks, "knocker_policies", PolicyRecord, filters)
 
   def event_deliveries(hooks, filters) do
-    conditions = for {key, id} when key in [:event_id, :delivery_id] <- filters, do: {"#{key} = ?", [id]}
+    filters = Arguments.keywords(filters, "filters")
+    conditions = for {key, id} when key in [:event_id, :delivery_id] <- filters, do: {"#{key} = ?", [whole(key, id)]}
 
     if conditions == [] or length(conditions) != length(filters) do
       {:error, Errors.new("usage", "event_deliveries: name an event (event_id:) or a delivery (delivery_id:)")}
@@ -71,13 +73,15 @@ defmodule Knocker.Reads do
     end
   end
 
-  def event(hooks, id), do: one(hooks, "knocker_events", EventRecord, id, Errors.new("unknown_event", "there is no event #{id}"))
-  def delivery(hooks, id), do: one(hooks, "knocker_deliveries", DeliveryRecord, id, Errors.new("unknown_delivery", "there is no delivery #{id}"))
+  def event(hooks, id), do: one(hooks, "knocker_events", EventRecord, id, &Errors.new("unknown_event", "there is no event #{&1}"))
+  def delivery(hooks, id), do: one(hooks, "knocker_deliveries", DeliveryRecord, id, &Errors.new("unknown_delivery", "there is no delivery #{&1}"))
+
+  defp one(_hooks, _view, _record, id, _missing) when not is_integer(id), do: {:error, Errors.new("invalid_argument", "an id is a whole number")}
 
   defp one(hooks, view, record, id, missing) do
     case rows(hooks, "SELECT #{record.columns()} FROM #{view} WHERE id = ?", [id]) do
       {:ok, [row]} -> {:ok, record.from_row(row)}
-      {:ok, []} -> {:error, missing}
+      {:ok, []} -> {:error, missing.(id)}
       failed -> failed
     end
   end
@@ -86,7 +90,7 @@ defmodule Knocker.Reads do
 
   # The conditions of a list. A misspelt filter must not look like one that matches everything.
   defp where(filters, keys, condition) do
-    case Enum.find(filters, fn {key, _value} -> key not in keys and key not in @page_keys end) do
+    case filters |> Arguments.keywords("filters") |> Enum.find(fn {key, _value} -> key not in keys and key not in @page_keys end) do
       nil ->
         for {key, value} <- filters, key in keys, value != nil, made = condition.({key, value}), do: made
 
@@ -97,8 +101,15 @@ defmodule Knocker.Reads do
 
   defp equal(column, value), do: {"#{column} = ?", [value]}
 
-  defp one_of(column, words),
-    do: {"#{column} IN (SELECT value FROM json_each(?))", [words |> List.wrap() |> Enum.map(&to_string/1) |> JSON.encode!()]}
+  defp one_of(column, words) do
+    words = List.wrap(words)
+    if not words?(words), do: invalid(column, "is a name, or a list of names")
+    {"#{column} IN (SELECT value FROM json_each(?))", [JSON.encode!(words)]}
+  end
+
+  defp words?([]), do: true
+  defp words?([word | rest]), do: (is_atom(word) or (is_binary(word) and String.valid?(word))) and words?(rest)
+  defp words?(_no_list), do: false
 
   defp of_type("*"), do: nil
 
@@ -111,14 +122,26 @@ defmodule Knocker.Reads do
     end
   end
 
-  defp milliseconds(%DateTime{} = at), do: DateTime.to_unix(at, :millisecond)
-  defp milliseconds(at) when is_integer(at), do: at
+  defp milliseconds(_key, %DateTime{} = at), do: DateTime.to_unix(at, :millisecond)
+  defp milliseconds(_key, at) when is_integer(at), do: at
+  defp milliseconds(key, _other), do: invalid(key, "is a DateTime, or Unix milliseconds")
+
+  defp text(_key, text) when is_binary(text), do: text
+  defp text(key, _other), do: invalid(key, "is a text")
+
+  defp whole(_key, number) when is_integer(number), do: number
+  defp whole(key, _other), do: invalid(key, "is a whole number")
+
+  # Not what it is instead, which may be anything.
+  defp invalid(key, what), do: raise(Errors.new("invalid_argument", "#{key}: #{what}"))
 
   defp sql([]), do: ""
   defp sql(conditions), do: " WHERE " <> Enum.map_join(conditions, " AND ", &elem(&1, 0))
   defp values(conditions), do: Enum.flat_map(conditions, &elem(&1, 1))
 
   defp pages(conditions, hooks, view, record, filters) do
+    for key <- [:after, :limit], given = filters[key], do: whole(key, given)
+    if filters[:limit] && filters[:limit] < 0, do: invalid(:limit, "is a number of rows")
     {order, beyond} = if filters[:newest_first], do: {"DESC", "<"}, else: {"ASC", ">"}
     # The body is the last column, and unread where nobody asked for it.
     columns = if filters[:body], do: record.columns(), else: String.replace_suffix(record.columns(), ", body", ", NULL")

@@ -58,12 +58,15 @@ defmodule Knocker.Transaction do
   @doc false
   def over, do: {:error, Errors.new("closed", "tx is of one attempt, and that attempt is over: do not keep it beyond the handler")}
 
-  # White space and comments, and the first words of a statement.
-  @first ~r/\A(?:\s|;|--[^\n]*(?:\n|\z)|\/\*.*?\*\/)*([a-z]+)(?:\s+([a-z]+))?(?:\s+([a-z]+))?/si
+  # White space, to which SQLite counts a byte order mark, and comments, and the first words of a statement.
+  @first ~r/\A(?:\s|;|\xEF\xBB\xBF|--[^\n]*(?:\n|\z)|\/\*.*?\*\/)*([a-z]+)(?:\s+([a-z]+))?(?:\s+([a-z]+))?/si
 
   @doc false
   # What would end the transaction is the worker's, and what changes the connection is noted.
   @spec check(String.t()) :: :ok | :alters | {:error, Exception.t()}
+  # The connection says that it is no statement.
+  def check(sql) when not is_binary(sql), do: :ok
+
   def check(sql) do
     case @first |> Regex.run(sql) |> words() do
       [word | _rest] when word in ["COMMIT", "END"] ->

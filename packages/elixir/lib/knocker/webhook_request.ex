@@ -5,7 +5,7 @@ defmodule Knocker.WebhookRequest do
   URL and headers are text in UTF-8. What stands in the head of a request as bytes beyond ASCII is characters of Latin-1, as `Knocker.Plug` reads it.
   """
 
-  alias Knocker.JSON
+  alias Knocker.{Arguments, Errors, JSON}
 
   defstruct method: "POST", url: nil, headers: [], body: "", truncated: false
 
@@ -21,6 +21,28 @@ defmodule Knocker.WebhookRequest do
           body: binary(),
           truncated: boolean()
         }
+
+  @doc false
+  # A request of one's own making may be anything, and what encodes it would print it.
+  @spec check(t()) :: :ok | {:error, Exception.t()}
+  def check(%__MODULE__{} = request) do
+    cond do
+      not text?(request.method) -> invalid("method is a text")
+      not (is_nil(request.url) or text?(request.url)) -> invalid("url is a text in UTF-8")
+      not headers?(request.headers) -> invalid("headers are pairs of texts in UTF-8, or a map")
+      not is_binary(request.body) -> invalid("body is a binary")
+      not is_boolean(request.truncated) -> invalid("truncated is true or false")
+      true -> :ok
+    end
+  end
+
+  def check(_other), do: {:error, Errors.new("invalid_argument", "a request is a Knocker.WebhookRequest")}
+
+  defp headers?([]), do: true
+  defp headers?([{name, value} | rest]), do: text?(name) and text?(value) and headers?(rest)
+  defp headers?(map), do: is_map(map) and Arguments.json?(map)
+  defp text?(value), do: is_binary(value) and String.valid?(value)
+  defp invalid(message), do: {:error, Errors.new("invalid_argument", "a request's " <> message)}
 
   @doc false
   # The request argument of the SQL functions.

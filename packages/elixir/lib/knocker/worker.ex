@@ -23,7 +23,7 @@ defmodule Knocker.Worker do
 
   use GenServer
 
-  alias Knocker.{Attempt, AttemptReport, Attempted, ChangeNews, Checkpoints, Connection, Endpoint, Errors, HeldLeases, Hooks, LeaseCalls}
+  alias Knocker.{Arguments, Attempt, AttemptReport, Attempted, ChangeNews, Checkpoints, Connection, Endpoint, Errors, HeldLeases, Hooks, LeaseCalls}
   alias Knocker.{LostAttempts, Options, Watch, WorkerConnection}
 
   require Logger
@@ -44,6 +44,8 @@ defmodule Knocker.Worker do
   @longest_lease_s 24 * 3600
   # Before the supervisor loses its patience.
   @kill_margin_ms 1_000
+  # How long a handler that was killed may be in a statement of its own.
+  @statement_margin_ms 250
 
   defstruct [
     :name,
@@ -70,6 +72,8 @@ defmodule Knocker.Worker do
 
   @doc false
   def child_spec(options) do
+    options = Arguments.keywords(options, "the options of Knocker.Worker")
+
     %{
       id: Keyword.get(options, :id, {__MODULE__, options[:hooks]}),
       start: {__MODULE__, :start_link, [options]},
@@ -89,7 +93,8 @@ defmodule Knocker.Worker do
   # Handles all that is due now and gives the attempts in order.
   @spec drain(term(), pos_integer(), keyword()) :: {:ok, [Attempted.t()]} | {:error, Exception.t()}
   def drain(hooks, limit, options) do
-    with {:ok, _hooks} <- Hooks.fetch(hooks),
+    with :ok <- if(positive?(limit), do: :ok, else: usage("limit: is a number of attempts")),
+         {:ok, _hooks} <- Hooks.fetch(hooks),
          {:ok, read} <- read(Keyword.put(options, :hooks, hooks)) do
       {:ok, pid} = GenServer.start(__MODULE__, {read, %{caller: self(), limit: limit, done: [], result: nil}})
       reference = Process.monitor(pid)
@@ -108,8 +113,10 @@ defmodule Knocker.Worker do
   @defaults [concurrency: 1, lease_s: 60, poll_ms: 1_000, shutdown_ms: 30_000]
 
   defp read(options) do
-    read = Keyword.merge(@defaults, options)
+    if Keyword.keyword?(options), do: @defaults |> Keyword.merge(options) |> check(), else: usage("the options of Knocker.Worker are a keyword list")
+  end
 
+  defp check(read) do
     cond do
       not Keyword.has_key?(read, :hooks) -> usage("Knocker.Worker needs hooks:, the name of its hooks")
       unknown = Enum.find(Keyword.keys(read), &(&1 not in [:hooks, :id | Keyword.keys(@defaults)])) -> usage("there is no option #{inspect(unknown)}")
@@ -121,7 +128,8 @@ defmodule Knocker.Worker do
     end
   end
 
-  defp positive?(value), do: is_integer(value) and value > 0
+  # What a timer of Erlang's takes.
+  defp positive?(value), do: is_integer(value) and value in 1..0xFFFF_FFFF
   defp usage(message), do: {:error, Errors.new("usage", message)}
 
   @doc false
@@ -306,6 +314,7 @@ defmodule Knocker.Worker do
         hooks: state.hooks,
         worker: state.name,
         lease_ms: state.options.lease_s * 1_000,
+        opened: fn connection -> HeldLeases.opened(held, connection) end,
         renew: fn connection -> HeldLeases.renew(held, connection, &send(worker, {:lost, &1})) end
       })
 
@@ -532,8 +541,9 @@ defmodule Knocker.Worker do
         {:unstarted, pid, _job, _error} -> wait_for_runners(%{state | runners: Map.put(state.runners, pid, nil)}, deadline, killed)
         {:EXIT, pid, _reason} -> wait_for_runners(%{state | runners: Map.delete(state.runners, pid)}, deadline, killed)
       after
-        if(killed, do: :infinity, else: max(0, deadline - now_ms())) ->
-          for {pid, job} when job != nil <- state.runners, do: Attempt.kill(pid)
+        if(killed, do: @statement_margin_ms, else: max(0, deadline - now_ms())) ->
+          end_handler = if killed, do: &HeldLeases.interrupt(state.held, &1), else: &Attempt.kill/1
+          for {pid, job} when job != nil <- state.runners, do: end_handler.(pid)
           wait_for_runners(state, deadline, true)
       end
     else

@@ -19,7 +19,10 @@ defmodule Knocker.Writer do
   # Calls that came within this time of each other give up together.
   @giving_up_slack_ms 20
 
-  defstruct [:hooks, :connection, :generation, waiting: []]
+  # How often it is looked whether more is counted than waits.
+  @recount_ms 1_000
+
+  defstruct [:hooks, :connection, :generation, waiting: [], surplus: {0, 0}]
 
   defmodule Ticket do
     @moduledoc false
@@ -60,6 +63,7 @@ defmodule Knocker.Writer do
     # What waited for a former writer was answered by its end.
     Hooks.put_number(hooks, :waiting_calls, 0)
     Hooks.put_number(hooks, :waiting_bytes, 0)
+    recount_later()
     {:ok, %__MODULE__{hooks: hooks}}
   end
 
@@ -68,7 +72,29 @@ defmodule Knocker.Writer do
     do: {:noreply, serve(%{state | waiting: [%Ticket{from: from, call: call, size: size, queued_at: queued_at}]})}
 
   @impl true
+  # A caller that is killed after it was counted and before it has sent leaves its count behind, and a server may kill the process of each connection that its
+  # peer gives up. With an empty mailbox, what is counted twice in a row is that; who is on the way just now is not there for so long.
+  def handle_info(:recount, state) do
+    recount_later()
+    {:noreply, %{state | surplus: recounted(state.hooks, state.surplus, Process.info(self(), :message_queue_len))}}
+  end
+
   def handle_info(_stray, state), do: {:noreply, state}
+
+  defp recount_later, do: Process.send_after(self(), :recount, @recount_ms)
+
+  defp recounted(hooks, {calls, bytes}, {:message_queue_len, 0}),
+    do: {recounted(hooks, :waiting_calls, calls), recounted(hooks, :waiting_bytes, bytes)}
+
+  defp recounted(_hooks, _surplus, {:message_queue_len, _waiting}), do: {0, 0}
+
+  defp recounted(hooks, name, before) when is_atom(name) do
+    case Hooks.number(hooks, name) do
+      now when now > 0 and before > 0 -> Hooks.add_number(hooks, name, -min(now, before))
+      now when now < 0 and before < 0 -> Hooks.add_number(hooks, name, -max(now, before))
+      now -> now
+    end
+  end
 
   @impl true
   def terminate(_reason, state) do

@@ -6,6 +6,12 @@ defmodule Knocker.WorkerTest do
   @moduletag capture_log: true
   @moduletag timeout: 60_000
 
+  defmodule ThrowingError do
+    defexception [:message]
+    @impl true
+    def message(_error), do: throw(:no_text)
+  end
+
   # Hooks on a file of the test's own with one endpoint.
   defp open(context, handler, options \\ []) do
     schema = "CREATE TABLE orders (id INTEGER PRIMARY KEY)"
@@ -95,6 +101,71 @@ defmodule Knocker.WorkerTest do
       assert errors["killed"] =~ "killed"
       assert errors["linked"] =~ "broken"
       for _n <- 1..5, do: assert_receive({:error, _id, %{__exception__: true}})
+    end
+
+    test "a handler that nobody is linked with any more, and an exception without a text, are failed attempts as well", context do
+      ends = %{
+        "unlinked" => fn tx -> Process.unlink(tx.attempt) && Process.exit(self(), :kill) end,
+        "killed by another" => fn _tx -> (handler = self()) && spawn(fn -> Process.exit(handler, :kill) end) && Process.sleep(:infinity) end,
+        "normal" => fn _tx -> Process.exit(self(), :normal) && Process.sleep(:infinity) end,
+        "shutdown" => fn _tx -> exit(:shutdown) end,
+        "no text" => fn _tx -> raise ThrowingError end,
+        "no text returned" => fn _tx -> {:error, %ThrowingError{}} end,
+        "messages" => fn tx -> for(to <- [self(), tx.attempt], _n <- 1..3, do: send(to, :stray)) && {:error, "strays"} end
+      }
+
+      %{hooks: hooks} = open(context, fn event, tx -> insert(event, tx) && ends[event.type].(tx) end)
+      for {type, _end} <- ends, do: ingest(hooks, type)
+      assert Enum.map(Testing.drain(hooks), & &1.status) == List.duplicate(:failed, map_size(ends))
+      assert Testing.rows!(hooks, "SELECT id FROM orders") == []
+      for _n <- 1..map_size(ends), do: assert_receive({:error, _id, %{__exception__: true}})
+    end
+
+    test "a statement without sense is the handler's error, and not the end of its process", context do
+      wrong = [
+        [true],
+        [:paid],
+        [~D[2026-01-01]],
+        [%{}],
+        [Integer.pow(2, 63)],
+        [{:blob, 1}],
+        [1 | 2],
+        :none
+      ]
+
+      %{hooks: hooks} =
+        open(context, fn event, tx ->
+          for parameters <- wrong,
+              do: assert({:error, %Knocker.InvalidArgumentError{}} = Knocker.execute(tx, "INSERT INTO orders VALUES (?)", parameters))
+
+          for sql <- [nil, :commit, 'COMMIT', "SELECT '\xff'"], do: assert({:error, %Knocker.InvalidArgumentError{}} = Knocker.execute(tx, sql))
+          # SQLite takes a byte order mark for white space.
+          for sql <- ["COMMIT", "\uFEFFCOMMIT", " ;\uFEFF/* */ END"], do: assert({:error, %Knocker.UsageError{}} = Knocker.execute(tx, sql))
+          insert(event, tx)
+        end)
+
+      id = ingest(hooks)
+      assert [%{status: :handled}] = Testing.drain(hooks)
+      assert Testing.rows!(hooks, "SELECT id FROM orders") == [[id]]
+    end
+
+    test "a statement without end is ended with its worker", context do
+      test = self()
+
+      %{hooks: hooks} =
+        open(context, fn _event, tx ->
+          send(test, :begun)
+          Knocker.execute(tx, "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT count(*) FROM n")
+        end)
+
+      id = ingest(hooks)
+      worker = work(hooks, shutdown_ms: 1)
+      assert_receive :begun, 20_000
+      monitor = Process.monitor(worker)
+      Process.unlink(worker)
+      Process.exit(worker, :shutdown)
+      assert_receive {:DOWN, ^monitor, :process, ^worker, _reason}, 30_000
+      assert status(hooks, id) == :failed
     end
 
     test "an error's stored text holds no body", context do

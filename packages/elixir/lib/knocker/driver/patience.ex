@@ -12,10 +12,8 @@ defmodule Knocker.Driver.Patience do
   # Of a transaction that has read what another has changed since: waiting does not help.
   @busy_snapshot 517
 
-  @type result :: {:ok, [[Driver.value()]]} | {:error, Driver.failure()}
-
   @doc "Makes the attempt until no other connection is in its way, or the time is over. Within a transaction there is one, since SQLite would not wait either."
-  @spec wait(non_neg_integer(), (() -> result()), (() -> boolean())) :: result()
+  @spec wait(non_neg_integer(), (() -> result), (() -> boolean())) :: result when result: {:error, Driver.failure()} | tuple()
   def wait(milliseconds, attempt, in_transaction?) do
     with {:error, failure} = failed <- attempt.() do
       if busy?(failure) and milliseconds > 0 and not in_transaction?.(),

@@ -40,27 +40,21 @@ defmodule Knocker.Driver.Exqlite.Server do
   def handle_call(:conn, _from, state), do: {:reply, state.conn, state}
 
   def handle_call({:execute, sql, parameters}, _from, state) do
-    case Statements.fetch(state.statements, state.conn, sql) do
-      {:ok, statement, statements} -> {:reply, patiently(state, statement, parameters), %{state | statements: statements}}
-      {:error, failure} -> {:reply, {:error, failure}, state}
+    # To be prepared, a statement may need the schema, and that another connection gives the file back.
+    case patiently(state, fn -> Statements.fetch(state.statements, state.conn, sql) end) do
+      {:ok, statement, statements} ->
+        {:reply, patiently(state, fn -> run(state.conn, statement, parameters) end), %{state | statements: statements}}
+
+      {:error, failure} ->
+        {:reply, {:error, failure}, state}
     end
   end
 
   def handle_call({:wait, milliseconds}, _from, state), do: {:reply, :ok, %{state | patience_ms: milliseconds}}
 
-  # SQL may load nothing but this.
-  def handle_call({:load_extension, path, entry}, _from, state) do
-    with :ok <- Sqlite3.enable_load_extension(state.conn, true),
-         {:ok, statement} <- Sqlite3.prepare(state.conn, "SELECT load_extension(?1, ?2)") do
-      result = run(state.conn, statement, [path, entry])
-      _ = Sqlite3.release(state.conn, statement)
-      {:reply, with({:ok, _rows} <- result, do: :ok), state}
-    else
-      {:error, reason} -> {:reply, {:error, Failure.of(reason)}, state}
-    end
-  after
-    Sqlite3.enable_load_extension(state.conn, false)
-  end
+  # It waits as well: for a connection that is about to close the file, say.
+  def handle_call({:load_extension, path, entry}, _from, state),
+    do: {:reply, with({:ok, _rows} <- patiently(state, fn -> load(state.conn, path, entry) end), do: :ok), state}
 
   def handle_call(:close, _from, state), do: {:stop, :normal, :ok, state}
 
@@ -75,11 +69,22 @@ defmodule Knocker.Driver.Exqlite.Server do
     Sqlite3.close(state.conn)
   end
 
-  defp patiently(state, statement, parameters) do
-    Patience.wait(state.patience_ms, fn -> run(state.conn, statement, parameters) end, fn ->
-      Sqlite3.transaction_status(state.conn) == {:ok, :transaction}
-    end)
+  # SQL may load nothing but this.
+  defp load(conn, path, entry) do
+    with :ok <- Sqlite3.enable_load_extension(conn, true),
+         {:ok, statement} <- Sqlite3.prepare(conn, "SELECT load_extension(?1, ?2)") do
+      result = run(conn, statement, [path, entry])
+      _ = Sqlite3.release(conn, statement)
+      result
+    else
+      {:error, reason} -> {:error, Failure.of(reason)}
+    end
+  after
+    Sqlite3.enable_load_extension(conn, false)
   end
+
+  defp patiently(state, attempt),
+    do: Patience.wait(state.patience_ms, attempt, fn -> Sqlite3.transaction_status(state.conn) == {:ok, :transaction} end)
 
   defp run(conn, statement, parameters) do
     with :ok <- Sqlite3.bind(statement, parameters),
