@@ -76,6 +76,11 @@ defmodule Knocker.PackagingTest do
     assert terms |> List.keyfind("requirements", 0) |> elem(1) |> Enum.all?(&({"optional", true} in &1))
   end
 
+  # Mix compiles a dependency no second time where the application adds another one.
+  test "what is for another package is compiled without it, for applications that add it later" do
+    for module <- [Knocker.Plug, Knocker.Plug.BodyReader, Knocker.Ecto, Knocker.Driver.Exqlite], do: assert(Code.ensure_loaded?(module))
+  end
+
   test "a library of no platform is refused", %{tmp_dir: folder} do
     assert {output, status} =
              System.cmd(Path.join(@package, "build-hex"), [folder, "vax=#{System.fetch_env!("KNOCKER_EXTENSION")}"], stderr_to_stdout: true)
