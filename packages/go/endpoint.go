@@ -106,6 +106,9 @@ func newEndpoint(d *database, name string, given []EndpointOption) (*Endpoint, e
 			}
 		}
 	}
+	if err := o.requireSecret(d, name); err != nil {
+		return nil, err
+	}
 	config, err := json.Marshal(o.settings)
 	if err != nil {
 		return nil, usage("endpoint %s: %v", name, err)
@@ -116,6 +119,22 @@ func newEndpoint(d *database, name string, given []EndpointOption) (*Endpoint, e
 	}
 	_, err = e.readMaxBodyBytes()
 	return e, err
+}
+
+// requireSecret refuses what could only refuse: a provider that verifies by a secret, without one.
+func (o *endpointOptions) requireSecret(d *database, name string) error {
+	provider, ok := o.settings["provider"].(string)
+	if !ok || o.findSecrets != nil || len(o.secrets) > 0 {
+		return nil
+	}
+	found, err := d.rows(context.Background(), "SELECT needs_secret FROM knocker_providers WHERE ? IN (SELECT name UNION ALL SELECT value FROM json_each(aliases))", provider)
+	if err != nil {
+		return err
+	}
+	if len(found) > 0 && found[0][0] == int64(1) {
+		return usage("endpoint %s: %s needs a secret, and there is none: give it with Secrets or SecretsFunc", name, provider)
+	}
+	return nil
 }
 
 func existingEndpoint(d *database, name string, given []EndpointOption) (*Endpoint, error) {

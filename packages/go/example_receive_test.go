@@ -25,9 +25,12 @@ func ExampleHooks_Endpoint() {
 	fmt.Println(stripe.Name())
 	_, err = hooks.Endpoint("other", knocker.Provider("stripe"), knocker.Secrets(""))
 	fmt.Println(err)
+	_, err = hooks.Endpoint("other", knocker.Provider("stripe"))
+	fmt.Println(err)
 	// Output:
 	// stripe
 	// knocker: usage: endpoint other: a secret is empty: is the environment variable set?
+	// knocker: usage: endpoint other: stripe needs a secret, and there is none: give it with Secrets or SecretsFunc
 }
 
 func ExampleHooks_ExistingEndpoint() {

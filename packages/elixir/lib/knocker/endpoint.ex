@@ -55,13 +55,27 @@ defmodule Knocker.Endpoint do
   @spec declare(Hooks.t(), atom() | String.t(), settings()) :: {:ok, t()} | {:error, Exception.t()}
   def declare(hooks, name, settings) do
     with {:ok, name, own, settings} <- read(name, settings),
-         {:ok, settings} <- stored(name, settings) do
+         {:ok, settings} <- stored(name, settings),
+         :ok <- require_secret(hooks, name, own, settings) do
       config = settings |> whole() |> JSON.encode!()
 
       with {:ok, _id} <- Database.call(hooks, "knocker_endpoint", [name, config]),
            do: keep(hooks, name, Map.put(own, :config, config))
     end
   end
+
+  @needs_secret "SELECT needs_secret FROM knocker_providers WHERE ?1 IN (SELECT name UNION ALL SELECT value FROM json_each(aliases))"
+
+  # A provider that verifies by a secret could, without one, only refuse.
+  defp require_secret(hooks, name, %{secret?: false}, %{"provider" => provider}) when is_binary(provider) do
+    case Database.rows(hooks, @needs_secret, [provider]) do
+      {:ok, [[1]]} -> usage("endpoint #{name}: #{provider} needs a secret, and there is none: give it with secrets:")
+      {:ok, _other} -> :ok
+      failed -> failed
+    end
+  end
+
+  defp require_secret(_hooks, _name, _own, _settings), do: :ok
 
   defp stored(name, settings) do
     {:ok, EndpointSettings.to_map(settings)}
@@ -129,7 +143,7 @@ defmodule Knocker.Endpoint do
 
     with {:ok, secrets} <- secrets_of(name, own[:secrets]),
          {:ok, handlers} <- Handlers.of(own[:handler]) do
-      {:ok, name, %{secrets: secrets, handlers: handlers}, settings}
+      {:ok, name, %{secrets: secrets, secret?: is_function(own[:secrets]) or List.wrap(own[:secrets]) != [], handlers: handlers}, settings}
     end
   end
 

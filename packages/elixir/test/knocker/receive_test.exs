@@ -140,6 +140,13 @@ defmodule Knocker.ReceiveTest do
       assert {:error, %Knocker.UsageError{message: message}} = Knocker.endpoint(hooks, :stripe, provider: "stripe", secrets: [""])
       assert message =~ "is the environment variable set?"
       assert {:error, %Knocker.UnknownProviderError{}} = Knocker.endpoint(hooks, :other, provider: "strip")
+
+      for secrets <- [nil, []] do
+        assert {:error, %Knocker.UsageError{message: "endpoint other: stripe needs a secret, and there is none" <> _advice}} =
+                 Knocker.endpoint(hooks, :other, provider: "stripe", secrets: secrets)
+      end
+
+      assert {:ok, _endpoint} = Knocker.endpoint(hooks, :other, provider: "stripe", secrets: fn _request -> nil end)
       assert {:error, %Knocker.InvalidArgumentError{message: message}} = Knocker.endpoint(hooks, :other, max_atempts: 3)
       assert message =~ "max_attempts"
       assert {:error, %Knocker.UsageError{}} = Knocker.endpoint(hooks, :other, handler: [{"invoice*", fn _, _ -> :ok end}])
