@@ -82,4 +82,39 @@ class RackTest < KnockerTest
     urls = @hooks.deliveries.map(&:url)
     assert_equal (["https://hooks.example/token"] * 4) + (["http://shop.example/token"] * 3), urls
   end
+
+  # Servers and what stands in front of an app give texts in encodings of their own, and strangers give bytes that are in none.
+  def test_whatever_stands_in_a_request_is_an_answer_and_no_exception
+    app = token_hooks(trusted_proxies: ["10.0.0.0/8"]).rack
+    texts = ["\xff/token", "/\xff\0/token".b, "/token".encode("UTF-16LE"), "/token".encode("UTF-16"), "\x83".dup.force_encoding("Shift_JIS"),
+             "http://\xff/token", "a\r\nb", "", nil]
+    %w[
+      REQUEST_METHOD SCRIPT_NAME PATH_INFO QUERY_STRING REQUEST_URI CONTENT_LENGTH CONTENT_TYPE REMOTE_ADDR HTTPS HTTP_HOST HTTP_X_OTHER
+      HTTP_X_FORWARDED_PROTO HTTP_X_FORWARDED_HOST
+    ].product(texts).each do |name, text|
+      status, = app.call(env("{}", "REMOTE_ADDR" => "10.0.0.1", name => text).freeze)
+      assert_includes [200, 400, 401, 404, 405], status, "#{name} #{text.inspect}"
+    end
+    assert_equal "", @log.string.lines.grep(/ERROR/).join
+    assert_equal 200, app.call(env("{}", nil => "x", 1 => "y"))[0]
+  end
+
+  # A pattern that begins anew at each slash would take seconds for the second one, for which a stranger pays nothing.
+  def test_a_path_of_slashes
+    app = token_hooks.rack
+    ["/token#{"/" * 200_000}", "#{"/" * 200_000}token"].each do |path|
+      # The endpoint is found; its core finds the URL too long.
+      assert_equal 401, app.call(env("{}", "PATH_INFO" => path))[0]
+      assert_equal 401, app.call(env("{}", "PATH_INFO" => path, "REQUEST_URI" => path))[0]
+    end
+  end
+
+  def test_an_input_whose_pieces_are_in_several_encodings
+    token_hooks
+    pieces = ["\xff\xfe".b, "é"]
+    input = Object.new
+    input.define_singleton_method(:read) { |*| pieces.shift }
+    @token.call(env("", "CONTENT_LENGTH" => "4", "rack.input" => input))
+    assert_equal "\xff\xfe\xc3\xa9".b, @hooks.deliveries(with_body: true).first.body
+  end
 end

@@ -126,6 +126,36 @@ class ReceiveTest < KnockerTest
     assert_equal %w[follower leader], @hooks.events.map(&:key).sort
   end
 
+  # Memory that runs out, say, or a stack that is as deep as it goes: it meets whoever leads, and the others as well.
+  def test_a_leader_whose_commit_fails_beyond_all_errors_leaves_nobody_waiting
+    inbox = open_inbox(busy_timeout_s: PATIENCE_S)
+    failing = true
+    @hooks.database.define_singleton_method(:open) do |**settings|
+      super(**settings).tap do |connection|
+        connection.define_singleton_method(:exec) do |sql|
+          raise NoMemoryError if sql == "COMMIT" && failing
+
+          super(sql)
+        end
+      end
+    end
+    @hooks.database.writer.disconnect
+    answers = while_locked do
+      Array.new(5) do |n|
+        Thread.new do
+          ingest(inbox, n.to_s)
+        rescue NoMemoryError, Knocker::Error => e
+          e.class
+        end
+      end
+    end
+    # The first one was alone, and needed no commit of a group.
+    assert_equal [Knocker::IoError, NoMemoryError], answers.grep(Class).uniq.sort_by(&:name)
+    assert_equal answers.grep(Integer).size, @hooks.events.count
+    failing = false
+    assert_kind_of Integer, ingest(inbox, "after")
+  end
+
   def test_settings_that_another_process_changes_count_at_once
     inbox = open_inbox
     assert_equal :accepted, inbox.ingest("{}", valid: true).outcome

@@ -71,15 +71,18 @@ module Knocker
 
     # @return [Exception, nil] what they raised. `exit` and the like end a handler, not the worker; a signal is meant for the process
     def run_handlers(event, handlers)
+      pid = Process.pid
       attempt = @transaction.start
       around(event) { attempt.run { handlers.each { |handler| handler.call(event, @transaction.tx) } } }
       raise UsageError, AttemptTransaction::ENDED if attempt.ended?
 
       nil
     rescue Exception => e # rubocop:disable Lint/RescueException
-      raise if e.is_a?(SignalException)
+      raise if AttemptReport.signal?(e)
 
       explained(e, attempt)
+    ensure
+      Forks.end_child(e) if Process.pid != pid
     end
 
     # What else is to be set up for handlers, such as an ActiveRecord on their connection.

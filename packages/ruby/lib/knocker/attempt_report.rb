@@ -22,6 +22,10 @@ module Knocker
 
   # What is said about one attempt, which begins when this is made: log lines that name the event, and the hooks.
   class AttemptReport
+    # A signal comes to the main thread; in another one it is code of the app that raises its exception.
+    # @return [Boolean] whether it is one that is meant for the process
+    def self.signal?(error) = error.is_a?(SignalException) && Thread.current == Thread.main
+
     def initialize(event, hooks, logger)
       @event = event
       @hooks = hooks
@@ -55,7 +59,7 @@ module Knocker
     def call(name, hook, *arguments)
       hook&.call(*arguments)
     rescue Exception => e # rubocop:disable Lint/RescueException -- whatever it is, the attempt is still to be recorded
-      raise if e.is_a?(SignalException)
+      raise if AttemptReport.signal?(e)
 
       log(:error, "#{name} failed", e)
     end
@@ -73,7 +77,9 @@ module Knocker
     def place(error)
       return "" if error.is_a?(Error) || error.is_a?(Decision) || error.backtrace.nil?
 
-      " at #{error.backtrace.first}"
+      " at #{Refusals.line(error.backtrace.first.to_s)}"
+    rescue Exception # rubocop:disable Lint/RescueException -- classes of the app may do anything when they are asked
+      ""
     end
   end
 end

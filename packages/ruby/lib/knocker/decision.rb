@@ -4,6 +4,9 @@ module Knocker
   # What a handler can raise to say how its event goes on; its own writes are rolled back.
   class Decision < StandardError
     DEFAULT_REASON = "the handler decided so"
+    # As Ruby has it, whatever a class has made of it.
+    CLASS_NAME = Module.instance_method(:name)
+    private_constant :CLASS_NAME
 
     # @return [String] what is stored with the event
     attr_reader :reason
@@ -16,7 +19,7 @@ module Knocker
 
     # @return [String] a text that the database takes, whatever the value is. An exception is shown with the name of its class
     def self.text(value)
-      name = value.class.name || "an error"
+      name = CLASS_NAME.bind_call(value.class) || "an error"
       text = said(value)
       text = text.empty? || text == name ? name : "#{name}: #{text}" if value.is_a?(Exception)
       text.empty? ? name : text
@@ -28,7 +31,7 @@ module Knocker
       text = (value.respond_to?(:original_message) ? value.original_message : value).to_s
       text = text.dup.force_encoding(Encoding::UTF_8) if text.encoding == Encoding::BINARY
       text.encode(Encoding::UTF_8, invalid: :replace, undef: :replace).scrub { |bytes| bytes.bytes.map { |byte| format("\\x%02x", byte) }.join }
-    rescue StandardError
+    rescue Exception # rubocop:disable Lint/RescueException -- whatever a class of the app does here, the attempt is still to be recorded
       ""
     end
     private_class_method :said

@@ -30,6 +30,18 @@ module Knocker
       # It has nothing open any more.
       def forget(database) = @lock.synchronize { @known -= [database] }
 
+      # Ends a process that was forked inside a handler and came out of it: the worker and its connection are the parent's. At once, since what is
+      # to be done at the end of a process would touch them.
+      #
+      # @param raised [Exception, nil] what it came out with
+      def end_child(raised)
+        status = raised.nil? ? 0 : 1
+        raised.is_a?(SystemExit) ? status = raised.status : raised && warn(raised.full_message)
+        [$stdout, $stderr].each(&:flush)
+      ensure
+        exit!(status)
+      end
+
       # @return [Array<Database>] those that are told
       def known = @lock.synchronize { @known }
     end

@@ -36,7 +36,7 @@ module Knocker
 
     # What senders say: a line break in it must not make a line of its own.
     # @return [String]
-    def self.line(text) = text.match?(/[[:cntrl:]]/) ? text.inspect : text
+    def self.line(text) = !text.valid_encoding? || text.match?(/[[:cntrl:]]/) ? text.inspect : text
 
     private
 

@@ -15,6 +15,8 @@ module Knocker
     attr_accessor :news
     # @return [Boolean] whether its caller was asked to lead a group
     attr_accessor :leads
+    # @return [Boolean] whether its caller was answered
+    attr_accessor :answered
     # @return [Object] what the function returned
     attr_accessor :result
     # @return [Exception, nil] what became of it instead

@@ -40,6 +40,7 @@ module Knocker
       @path = path
       @now_ms = now_ms
       @thread = Thread.current
+      @pid = Process.pid
       @statements = []
       @after_commit = []
       @depth = 0
@@ -58,6 +59,7 @@ module Knocker
     # To be called before each use of the connection: begins the transaction, or refuses one that is over.
     def use(sql)
       raise ClosedError, OVER if @over
+      raise ForkedError, "tx is of the process that runs the handler, and this one was forked from it" unless Process.pid == @pid
       raise UsageError, "tx is of the thread that runs the handler: let that one write" unless Thread.current == @thread
 
       HandlerSql.refuse_end(sql)

@@ -43,7 +43,8 @@ module Knocker
       @stopping = Stopping.new
       @ending = Mutex.new
       @keeper = nil
-      @threads = @runners = []
+      @runners = []
+      @helpers = []
     end
 
     # @return [Boolean] whether it was started and not stopped
@@ -65,7 +66,7 @@ module Knocker
 
       @stopping.set
       @database.changed.notify
-      return if @threads.include?(Thread.current) || @draining == Thread.current
+      return if Thread.current.thread_variable_get(:knocker_worker).equal?(self) || @draining == Thread.current
 
       @ending.synchronize { wind_up }
     end
@@ -151,13 +152,14 @@ module Knocker
 
     def launch
       @keeper = keeper = LeaseKeeper.new(@database, @name, @lease_s, @endpoints, method(:tell_lost))
-      @runners = Array.new(@concurrency) { |n| thread("handler-#{n}") { handle(keeper) } }
-      @threads = [*@runners, thread("watch") { watch }, thread("leases") { keep(keeper) }]
+      @concurrency.times { |n| start_thread(@runners, "handler-#{n}") { handle(keeper) } }
+      start_thread(@helpers, "watch") { watch }
+      start_thread(@helpers, "leases") { keep(keeper) }
       @database.logger&.info("worker #{@name} started, concurrency #{@concurrency}")
     end
 
     def wind_up
-      @runners.each(&:join)
+      join_all(@runners)
       keeper = @keeper
       @keeper = nil
       return if keeper.nil?
@@ -166,7 +168,7 @@ module Knocker
         released = release(keeper)
         @database.logger&.info("worker #{@name} stopped, #{released} jobs given back")
       ensure
-        @threads.each(&:join)
+        join_all(@helpers)
         keeper.close
       end
     end
@@ -195,8 +197,24 @@ module Knocker
       false
     end
 
-    def thread(name, &)
-      Thread.new { guard(&) }.tap { |thread| thread.name = "knocker-#{name}" }
+    # Starts a thread of the list. One that is killed, as by a handler, has another one in its place.
+    def start_thread(list, name, &part)
+      list << Thread.new do
+        Thread.current.name = "knocker-#{name}"
+        Thread.current.thread_variable_set(:knocker_worker, self)
+        ended = false
+        guard(&part)
+        ended = true
+      ensure
+        start_thread(list, name, &part) unless ended || @stopping.set?
+      end
+    end
+
+    # Waits for all of the list, also for those that come meanwhile.
+    def join_all(list)
+      while (alive = list.find(&:alive?))
+        alive.join
+      end
     end
 
     # Runs a thread's part again after whatever ended it, until the worker stops.
@@ -210,7 +228,7 @@ module Knocker
         rescue FileReplacedError
           # It is logged once, where it was noticed; the next round is on the file that is there then.
           @stopping.wait_for(BEATEN_S)
-        rescue StandardError => e
+        rescue Exception => e # rubocop:disable Lint/RescueException -- whatever it is, who is waited for must go on
           tell_trouble(DriverErrors.translate(e) || e)
           @stopping.wait_for(PAUSE_S)
         end
@@ -223,7 +241,7 @@ module Knocker
 
       # Of the file or its disk: where this code was says nothing.
       place = error.is_a?(Error) ? "" : " at #{error.backtrace&.first}"
-      @database.logger&.error("worker thread failed, starting it again: #{Refusals.line(error.message)}#{place}")
+      @database.logger&.error("worker thread failed, starting it again: #{Refusals.line(Decision.text(error))}#{place}")
     end
 
     # A connection for handlers, and what runs them on it.
@@ -271,6 +289,9 @@ module Knocker
       changed = @database.changed
       # Looked at before the database is: a receipt that comes in between is not slept through.
       seen = changed.changes
+      # And the end after that, which is a change as well: what came before would be slept through.
+      return true if @stopping.set?
+
       job = keeper.take(changed.waiting) { changed.notify }
       if job.nil?
         due_s = keeper.due_ms.nil? ? @poll_s : [keeper.due_ms / 1000.0, BEATEN_S].max

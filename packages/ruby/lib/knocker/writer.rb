@@ -132,13 +132,26 @@ module Knocker
     end
 
     def lead(ticket)
+      group = []
       @database.gate.use do
-        group = write(ticket)
+        write(ticket, group)
         answer(group, but: ticket)
         checkpoint(group)
       end
+    rescue Exception => e # rubocop:disable Lint/RescueException -- whatever it is, nobody may wait for ever
+      abandon(group, e, but: ticket)
+      raise
     ensure
       pass_on
+    end
+
+    # Answers those who were taken, if they were not yet. What became of their writes is not known; who sends again finds what is there.
+    def abandon(group, error, but:)
+      @lock.synchronize { @waiting.delete(but) }
+      @connection&.roll_back
+      left = group.reject { |ticket| ticket.equal?(but) || ticket.answered }
+      left.each { |ticket| ticket.error ||= IoError.new("the commit ended with #{error.class}") }
+      answer(left)
     end
 
     def pass_on
@@ -155,7 +168,10 @@ module Knocker
     end
 
     def answer(group, but: nil)
-      group.each { |ticket| ticket.news.push(:answered) unless ticket.equal?(but) || ticket.news.nil? }
+      group.each do |ticket|
+        ticket.answered = true
+        ticket.news.push(:answered) unless ticket.equal?(but) || ticket.news.nil?
+      end
     end
 
     def checkpoint(group)
@@ -164,13 +180,12 @@ module Knocker
       @database.checkpoints.committed(@connection, group.size, group.sum(&:size))
     end
 
-    # Commits a group of those who wait, and returns those who are to be answered.
-    def write(ticket, reopened: false)
-      group = []
+    # Commits a group of those who wait, and fills in those who are to be answered.
+    def write(ticket, group, reopened: false)
       begun = false
       begin
         begun = begin_for(ticket)
-        return group unless begun
+        return unless begun
 
         perform_group(group)
         @connection.exec("COMMIT") unless ticket.alone?
@@ -180,7 +195,6 @@ module Knocker
         return undone(ticket, group, e, begun, reopened)
       end
       @database.changed.notify
-      group
     end
 
     # Nothing could be begun, or COMMIT failed: nobody's write is there.
@@ -193,19 +207,18 @@ module Knocker
         # Perhaps only the connection is: it came up so, and the file has been put right since.
         disconnect
         put_back(group)
-        return write(ticket, reopened: true)
+        return write(ticket, group, reopened: true)
       end
       group.each { |one| one.error ||= known ? DriverErrors.again(known) : error }
       @database.doubt(known) if known && begun
       disconnect if known.is_a?(ReadOnlyError) || known.is_a?(FileReplacedError)
-      group
     end
 
     def take_all = @lock.synchronize { @waiting.slice!(0..) }
 
     def put_back(group)
       group.each(&:reset)
-      @lock.synchronize { @waiting.unshift(*group) }
+      @lock.synchronize { @waiting.unshift(*group.slice!(0..)) }
     end
 
     # The writing connection, to the file that is at the path now, and in a state to be trusted.

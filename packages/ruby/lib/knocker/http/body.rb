@@ -39,7 +39,7 @@ module Knocker
 
       # The length of the body as its header announces it; nil where there is no header.
       def announced_length
-        text = @env["CONTENT_LENGTH"].to_s
+        text = @env["CONTENT_LENGTH"].to_s.b
         return nil if text.empty?
 
         # A header that was sent twice arrives joined.
@@ -68,7 +68,7 @@ module Knocker
           chunk = input.read([CHUNK, wanted - body.bytesize].min)
           break if chunk.nil? || chunk.empty?
 
-          body << chunk
+          body << chunk.b
         end
         body
       end

@@ -32,7 +32,7 @@ module Knocker
       def receive(endpoint, env, target)
         url = @settings.external_url(env, target)
         body, truncated = Body.new(env).read(endpoint)
-        request = WebhookRequest.new(body, headers: headers(env), method: env["REQUEST_METHOD"], url: latin(url), truncated: truncated)
+        request = WebhookRequest.new(body, headers: headers(env), method: latin(env["REQUEST_METHOD"].to_s), url: latin(url), truncated: truncated)
         Answers.of_receipt(endpoint.receive(request))
       rescue BadHost
         Answers::BAD_HOST
@@ -48,7 +48,7 @@ module Knocker
       def headers(env)
         found = []
         env.each do |key, value|
-          next unless key.start_with?("HTTP_") && value.is_a?(String)
+          next unless value.is_a?(String) && key.is_a?(String) && key.start_with?("HTTP_")
 
           found << [key[5..].tr("_", "-").downcase, latin(value)] unless key == "HTTP_VERSION" && value.start_with?("HTTP/")
         end

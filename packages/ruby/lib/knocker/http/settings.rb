@@ -73,10 +73,11 @@ module Knocker
       end
 
       # Of several values the last is the one that the trusted peer itself has added.
-      def last(value) = value.to_s.rpartition(",").last.strip
+      def last(value) = value.to_s.b.rpartition(",").last.strip
 
       def checked(host)
-        raise BadHost unless host && host.size <= LONGEST_HOST && host.b.match?(HOST)
+        host = host.to_s.b
+        raise BadHost unless host.size <= LONGEST_HOST && host.match?(HOST)
 
         host
       end
@@ -87,7 +88,7 @@ module Knocker
         return false if @networks.empty?
 
         # What a listener for both families calls an IPv4 peer.
-        address = IPAddr.new(peer).native
+        address = IPAddr.new(peer.b).native
         @networks.any? { |network| network.family == address.family && network.include?(address) }
       rescue IPAddr::Error
         false

@@ -13,12 +13,12 @@ module Knocker
       # Path and query as they were sent where the server tells (puma and unicorn do), else put together again.
       # @return [String]
       def of(env)
-        raw = (env["REQUEST_URI"] || "").to_s
+        raw = env["REQUEST_URI"].to_s.b
         return origin_form(raw) if raw.start_with?("/") || raw.match?(%r{\Ahttps?://}i)
 
-        path = "#{env["SCRIPT_NAME"]}#{env["PATH_INFO"]}".b.gsub(ESCAPED) { |byte| format("%%%02X", byte.ord) }
+        path = (env["SCRIPT_NAME"].to_s.b + env["PATH_INFO"].to_s.b).gsub(ESCAPED) { |byte| format("%%%02X", byte.ord) }
         path = "/" if path.empty?
-        query = env["QUERY_STRING"].to_s
+        query = env["QUERY_STRING"].to_s.b
         query.empty? ? path : "#{path}?#{query}"
       end
 
@@ -27,14 +27,12 @@ module Knocker
       # Some servers unescape PATH_INFO and some don't; in the path as it was sent an escaped slash parts nothing.
       # @return [String]
       def endpoint_name(env, target)
-        path = env["PATH_INFO"].to_s
+        inside = without_slashes_behind(env["PATH_INFO"].to_s.b)
         sent = last_part(target.partition("?").first)
         unescaped = unescape(sent)
-        inside = path.sub(%r{/+\z}, "").b
         # Where something in front has written the path anew, that counts.
-        return unescaped if !path.delete("/").empty? && (inside.end_with?(sent.b) || inside.end_with?(unescaped.b))
-
-        unescape(last_part(path))
+        name = !inside.empty? && (inside.end_with?(sent) || inside.end_with?(unescaped)) ? unescaped : unescape(last_part(inside))
+        name.force_encoding(Encoding::UTF_8)
       end
 
       # Proxies may send the absolute form, with a scheme and a host before them.
@@ -48,9 +46,12 @@ module Knocker
         rest[begins] == "/" ? rest[begins..] : "/#{rest[begins..]}"
       end
 
-      def last_part(path) = path.sub(%r{/+\z}, "").rpartition("/").last
+      def last_part(path) = without_slashes_behind(path).rpartition("/").last
 
-      def unescape(text) = text.b.gsub(/%\h\h/n) { |escape| escape[1, 2].hex.chr }.force_encoding(Encoding::UTF_8)
+      # Looked for from the end: a pattern would look at a path of slashes once for each of them.
+      def without_slashes_behind(path) = path[0, (path.rindex(%r{[^/]}) || -1) + 1]
+
+      def unescape(text) = text.gsub(/%\h\h/n) { |escape| escape[1, 2].hex.chr }
     end
   end
 end
