@@ -206,6 +206,10 @@ func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseco
 func loadInto(raw *sqlite3.SQLiteConn, library string) error {
 	if err := raw.LoadExtension(library, entryPoint); err != nil {
 		known := translate(err)
+		if codeOf(known) == "" {
+			// Of what fails here the driver gives SQLite's text alone.
+			known = errorFromSQLite(int(sqlite3.ErrError), err.Error(), err)
+		}
 		if errors.Is(known, ErrSQLite) {
 			return newError("cannot_load", "the library "+library+" could not be loaded: "+err.Error(), err)
 		}

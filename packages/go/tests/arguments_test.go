@@ -4,6 +4,9 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -40,6 +43,22 @@ func TestNilArgumentsAreErrorsAndNoPanics(t *testing.T) {
 		t.Run(name, func(t *testing.T) { isError(t, name, call(), knocker.ErrUsage) })
 	}
 	equal(t, "events", eventStatuses(t, hooks), nil)
+}
+
+func TestALibraryThatIsNotThereOrIsNoneIsNamed(t *testing.T) {
+	folder := t.TempDir()
+	none := filepath.Join(folder, "none.so")
+	_, err := knocker.Open(knockertest.File(t), knocker.Extension(none))
+	isError(t, "no file", err, knocker.ErrLibraryNotFound)
+	text := filepath.Join(folder, "text.so")
+	if err := os.WriteFile(text, []byte("no library"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err = knocker.Open(knockertest.File(t), knocker.Extension(text))
+	isError(t, "a text", err, knocker.ErrCannotLoad)
+	if !strings.Contains(err.Error(), text) {
+		t.Error(err)
+	}
 }
 
 func TestAnOptionThatIsNilSaysNothing(t *testing.T) {
