@@ -60,12 +60,13 @@ defmodule Knocker do
 
   @doc """
   Ends the workers of these hooks as their supervisor does, commits what is queued, and closes the file. A supervisor does not start them again, nor their
-  workers: `Supervisor.restart_child/2` does. Hooks that fail are started again, as its other children are. A handler that waited for it would wait for itself: there, start a process for it. Using the hooks
+  workers: `Supervisor.restart_child/2` does. Hooks that fail are started again, as its other children are. A handler that waited for it would wait for itself, which is a `Knocker.UsageError`: there, start a process for it. Using the hooks
   afterwards is a `Knocker.ClosedError`.
   """
   @spec close(hooks()) :: :ok
   def close(hooks) do
     with {:ok, found} <- Hooks.fetch(hooks),
+         :ok <- OwnLock.refuse_end(found),
          [{pid, _hooks}] <- Registry.lookup(Knocker.Registry, found.name) do
       Hooks.put_number(found, :closing, 1)
       Worker.stop_all(found)

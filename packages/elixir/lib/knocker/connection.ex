@@ -123,7 +123,8 @@ defmodule Knocker.Connection do
   # What a driver raises of wrong arguments has all of them in its stack trace, and a secret may be among them.
   defp check(sql, arguments) do
     cond do
-      not (is_binary(sql) and String.valid?(sql)) -> invalid("a statement is a text in UTF-8")
+      # SQLite takes no more than what is before a NUL.
+      not (is_binary(sql) and String.valid?(sql) and :binary.match(sql, <<0>>) == :nomatch) -> invalid("a statement is a text in UTF-8, without NUL")
       not proper?(arguments) -> invalid("the parameters of a statement are a list")
       position = Enum.find_index(arguments, &(not value?(&1))) -> invalid("parameter #{position + 1}: #{@values}")
       true -> :ok

@@ -8,6 +8,18 @@ defmodule Knocker.OwnLock do
   @spec enter(Hooks.t(), Transaction.t()) :: term()
   def enter(hooks, tx), do: Process.put(__MODULE__, {hooks.name, tx})
 
+  @doc "Raises in the process of a handler: who ends the hooks waits for their handlers."
+  @spec refuse_end(Hooks.t()) :: :ok
+  def refuse_end(hooks) do
+    case Process.get(__MODULE__) do
+      {name, _tx} when name == hooks.name ->
+        raise Errors.new("usage", "a handler cannot close its own hooks, which wait for it: start a process that does")
+
+      _none ->
+        :ok
+    end
+  end
+
   @doc "An error in the process of a handler that has begun its transaction."
   @spec refuse(Hooks.t()) :: :ok | {:error, Exception.t()}
   def refuse(hooks) do

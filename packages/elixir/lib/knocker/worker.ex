@@ -240,7 +240,7 @@ defmodule Knocker.Worker do
   end
 
   # Who asked for a drain does not wait any more.
-  def handle_info({:DOWN, _monitor, :process, _pid, _reason}, state), do: {:stop, :normal, state}
+  def handle_info({:DOWN, _monitor, :process, _pid, _reason}, %{drain: drain} = state) when drain != nil, do: {:stop, :normal, state}
 
   def handle_info({:EXIT, pid, reason}, state), do: {:noreply, ended(state, pid, reason)}
   def handle_info(_stray, state), do: {:noreply, state}
@@ -469,7 +469,7 @@ defmodule Knocker.Worker do
       Map.has_key?(state.runners, pid) ->
         {job, runners} = Map.pop(state.runners, pid)
         if job, do: HeldLeases.give_up(state.held, job)
-        Logger.error("a process of the worker ended: #{inspect(reason)}")
+        Logger.error("a process of the worker ended: #{inspect(reason, limit: 10, printable_limit: 500)}")
         failed(%{state | runners: runners}, Errors.new("closed", "the attempt's process ended"))
 
       pid == state.watch ->
@@ -477,8 +477,11 @@ defmodule Knocker.Worker do
         Process.send_after(self(), :watch, if(match?({:shutdown, %{code: "file_replaced"}}, reason), do: @least_look_ms, else: @pause_ms))
         %{state | watch: nil}
 
+      # Whatever it was may happen again at once.
       pid in [state.claims, state.extends] and state.hooks != nil ->
-        state |> leave_hooks() |> start()
+        Logger.error("a connection of the worker ended: #{inspect(reason, limit: 10, printable_limit: 500)}")
+        if state.drain, do: send(self(), :close), else: Process.send_after(self(), :start, @pause_ms)
+        leave_hooks(state)
 
       true ->
         state
@@ -487,6 +490,8 @@ defmodule Knocker.Worker do
 
   defp leave_hooks(state) do
     state = cancel_timer(state)
+    # Their end is no news any more.
+    Process.demonitor(state.monitor, [:flush])
     for pid <- [state.watch, state.claims, state.extends | Map.keys(state.runners)], is_pid(pid), do: end_process(pid)
     if state.held, do: HeldLeases.close(state.held)
 

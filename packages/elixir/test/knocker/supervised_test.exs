@@ -64,6 +64,27 @@ defmodule Knocker.SupervisedTest do
     assert Process.alive?(tree)
   end
 
+  test "a worker that lost a process of its own outlives its hooks all the same", %{options: options, test: name} do
+    broken = :counters.new(2, [])
+
+    clock = fn ->
+      if :counters.get(broken, 1) == 1, do: :counters.add(broken, 2, 1) && raise("the clock stands"), else: System.os_time(:millisecond)
+    end
+
+    tree = supervise([{Knocker, [clock: clock] ++ options}, {Knocker.Worker, hooks: name}], max_restarts: 5)
+    :counters.put(broken, 1, 1)
+    until(fn -> :counters.get(broken, 2) > 0 end)
+    :counters.put(broken, 1, 0)
+    {:ok, %{outcome: :accepted}} = Knocker.receive(Knocker.endpoint(name, :token), request("1"))
+    assert_receive {:handled, "1"}, 20_000
+    {Knocker.Worker, worker} = List.keyfind(for({{kind, _name}, pid, _, _} <- Supervisor.which_children(tree), do: {kind, pid}), Knocker.Worker, 0)
+    [{hooks, _}] = Registry.lookup(Knocker.Registry, name)
+    Process.exit(hooks, :kill)
+    until(fn -> match?({:ok, %{outcome: :accepted}}, Knocker.receive(Knocker.endpoint(name, :token), request("2"))) end)
+    assert_receive {:handled, "2"}, 20_000
+    assert Process.alive?(worker)
+  end
+
   test "a name is one pair of hooks', and a file may be under two", %{options: options, test: name} do
     {:ok, pid} = Knocker.start_link(options)
     assert {:error, {:already_started, ^pid}} = Knocker.start_link(options)

@@ -46,6 +46,28 @@ defmodule Knocker.WorkerTest do
     end
   end
 
+  test "a worker whose own processes crash does not hurry to crash again, and a drain says so", context do
+    clock = :counters.new(2, [])
+
+    now = fn ->
+      :counters.add(clock, 1, 1)
+      if :counters.get(clock, 2) == 1, do: raise("the clock stands"), else: System.os_time(:millisecond)
+    end
+
+    %{hooks: hooks} = open(context, fn _event, _tx -> :ok end, clock: now)
+    id = ingest(hooks)
+    :counters.put(clock, 2, 1)
+    :counters.put(clock, 1, 0)
+    assert {:error, %Knocker.ClosedError{}} = Knocker.drain(hooks)
+    # Twice at least, and a pause lies between.
+    began = System.monotonic_time(:millisecond)
+    work(hooks)
+    until(fn -> :counters.get(clock, 1) >= 3 end)
+    assert System.monotonic_time(:millisecond) - began > 500
+    :counters.put(clock, 2, 0)
+    until(fn -> status(hooks, id) == :handled end)
+  end
+
   describe "what a handler says" do
     test "decides how the event goes on, and only success keeps its writes", context do
       results = %{
@@ -138,7 +160,9 @@ defmodule Knocker.WorkerTest do
           for parameters <- wrong,
               do: assert({:error, %Knocker.InvalidArgumentError{}} = Knocker.execute(tx, "INSERT INTO orders VALUES (?)", parameters))
 
-          for sql <- [nil, :commit, 'COMMIT', "SELECT '\xff'"], do: assert({:error, %Knocker.InvalidArgumentError{}} = Knocker.execute(tx, sql))
+          for sql <- [nil, :commit, 'COMMIT', "SELECT '\xff'", "SELECT 1\0; COMMIT"],
+              do: assert({:error, %Knocker.InvalidArgumentError{}} = Knocker.execute(tx, sql))
+
           # SQLite takes a byte order mark for white space.
           for sql <- ["COMMIT", "\uFEFFCOMMIT", " ;\uFEFF/* */ END"], do: assert({:error, %Knocker.UsageError{}} = Knocker.execute(tx, sql))
           insert(event, tx)
@@ -147,6 +171,13 @@ defmodule Knocker.WorkerTest do
       id = ingest(hooks)
       assert [%{status: :handled}] = Testing.drain(hooks)
       assert Testing.rows!(hooks, "SELECT id FROM orders") == [[id]]
+    end
+
+    test "a handler that closes its own hooks is told, and does not wait for itself", context do
+      %{hooks: hooks} = open(context, fn _event, _tx -> Knocker.close(context.test) end, name: context.test)
+      id = ingest(hooks)
+      assert [%{status: :failed, error: %Knocker.UsageError{}}] = Testing.drain(hooks)
+      assert status(hooks, id) == :failed
     end
 
     test "a statement without end is ended with its worker", context do
