@@ -60,6 +60,10 @@ class LibraryTest < KnockerTest
     error = assert_raises(Knocker::IoError) { open_hooks(@folder) }
     assert_includes error.message, "is a folder"
     assert_raises(Knocker::CorruptError) { open_hooks(File.join(@folder, "text").tap { |file| File.write(file, "no database" * 100) }) }
+    slip = assert_raises(Knocker::UsageError) { open_hooks.endpoint("stripe", provider: "stripe", secret: "whsec_test") }
+    assert_includes slip.message, "there is no secret, did you mean secrets?"
+    none = assert_raises(Knocker::UsageError) { open_hooks.endpoint("stripe", provider: "stripe") }
+    assert_includes none.message, "stripe needs a secret, and there is none"
     assert_raises(Knocker::UsageError) { open_hooks(synchronous: :off) }
     assert_raises(Knocker::UsageError) { open_hooks(public_url: "shop.example") }
     assert_raises(Knocker::UsageError) { open_hooks(trusted_proxies: ["no address"]) }

@@ -141,9 +141,18 @@ defmodule Knocker.Endpoint do
   defp read_settings(name, settings) do
     {own, settings} = settings |> Map.new() |> Map.split([:secrets, :handler])
 
-    with {:ok, secrets} <- secrets_of(name, own[:secrets]),
+    with :ok <- no_slip(name, settings),
+         {:ok, secrets} <- secrets_of(name, own[:secrets]),
          {:ok, handlers} <- Handlers.of(own[:handler]) do
       {:ok, name, %{secrets: secrets, secret?: is_function(own[:secrets]) or List.wrap(own[:secrets]) != [], handlers: handlers}, settings}
+    end
+  end
+
+  # The core, which names the settings that there are, knows neither.
+  defp no_slip(name, settings) do
+    case Enum.find([secret: :secrets, handlers: :handler], fn {slip, _meant} -> Map.has_key?(settings, slip) end) do
+      {slip, meant} -> usage("endpoint #{name}: there is no #{slip}:, did you mean #{meant}:?")
+      nil -> :ok
     end
   end
 

@@ -141,6 +141,9 @@ defmodule Knocker.ReceiveTest do
       assert message =~ "is the environment variable set?"
       assert {:error, %Knocker.UnknownProviderError{}} = Knocker.endpoint(hooks, :other, provider: "strip")
 
+      assert {:error, %Knocker.UsageError{message: message}} = Knocker.endpoint(hooks, :other, provider: "stripe", secret: "whsec_test")
+      assert message == "endpoint other: there is no secret:, did you mean secrets:?"
+
       for secrets <- [nil, []] do
         assert {:error, %Knocker.UsageError{message: "endpoint other: stripe needs a secret, and there is none" <> _advice}} =
                  Knocker.endpoint(hooks, :other, provider: "stripe", secrets: secrets)

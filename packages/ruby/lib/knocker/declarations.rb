@@ -34,6 +34,9 @@ module Knocker
     # Says every setting but `enabled`: the core keeps what is not named, and so it does with the parts of the backoff.
     # @return [String]
     def config(settings)
+      # `secrets` is none of the settings, among which the near ones are looked for.
+      raise UsageError, "settings: there is no secret, did you mean secrets?" if settings.key?(:secret)
+
       given = settings.dup
       given.delete(:enabled) if given[:enabled].nil?
       if given[:backoff].respond_to?(:to_h)
