@@ -156,6 +156,26 @@ class ReceiveTest < KnockerTest
     assert_kind_of Integer, ingest(inbox, "after")
   end
 
+  def test_a_thread_that_is_killed_while_it_opens_a_connection_leaves_none_open
+    inbox = open_inbox
+    opened = Thread::Queue.new
+    go = Thread::Queue.new
+    @hooks.database.define_singleton_method(:open) { |**settings| super(**settings).tap { |connection| opened.push(connection) && go.pop } }
+    # What is idle is in use here, so that the threads open others.
+    kept = @hooks.database.connection do
+      [-> { ingest(inbox) }, -> { @hooks.stats }].map do |use|
+        thread = Thread.new(&use)
+        connection = opened.pop
+        thread.kill
+        go.push(true)
+        thread.join
+        connection
+      end
+    end
+    @hooks.close
+    assert(kept.all? { |connection| connection.db.closed? })
+  end
+
   def test_settings_that_another_process_changes_count_at_once
     inbox = open_inbox
     assert_equal :accepted, inbox.ingest("{}", valid: true).outcome

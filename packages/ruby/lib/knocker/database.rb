@@ -103,22 +103,10 @@ module Knocker
       open_connection(database_class)
     end
 
-    # Runs the block with a connection, which is kept for the next one. Not to be nested.
-    def connection
-      @gate.use do
-        refuse_replaced
-        generation, connection = idle_connection
-        keep = true
-        begin
-          yield connection
-        rescue StandardError => e
-          # One that came up read-only stays so, whatever becomes of the file.
-          keep = false if DriverErrors.translate(e).is_a?(ReadOnlyError)
-          raise
-        ensure
-          put_aside(connection, generation, keep)
-        end
-      end
+    # Runs the block with a connection, which is kept for the next one. Not to be nested. An interrupt comes after it: between two lines here it
+    # would leave a connection open that nobody has.
+    def connection(&)
+      Thread.handle_interrupt(Connection::UNINTERRUPTED) { use_connection(&) }
     end
 
     # Runs one SQL function in a transaction of its own, with the clock as its last argument.
@@ -245,6 +233,23 @@ module Knocker
       @checkpoints = Checkpoints.new(@busy_timeout_s, @logger)
       @judge = Judge.new(self)
       @writer = Writer.new(self)
+    end
+
+    def use_connection
+      @gate.use do
+        refuse_replaced
+        generation, connection = idle_connection
+        keep = true
+        begin
+          yield connection
+        rescue StandardError => e
+          # One that came up read-only stays so, whatever becomes of the file.
+          keep = false if DriverErrors.translate(e).is_a?(ReadOnlyError)
+          raise
+        ensure
+          put_aside(connection, generation, keep)
+        end
+      end
     end
 
     def call_once(function, arguments)

@@ -14,9 +14,12 @@ module Knocker
 
     # @return [Object] the result of an SQL function that only reads
     def call(function, *arguments)
-      @database.gate.use do
-        @database.refuse_closed
-        @lock.synchronize { connected.call(function, *arguments) }
+      # An interrupt comes after it: in the middle it would leave the gate or a connection that was just opened.
+      Thread.handle_interrupt(Connection::UNINTERRUPTED) do
+        @database.gate.use do
+          @database.refuse_closed
+          @lock.synchronize { connected.call(function, *arguments) }
+        end
       end
     rescue SQLite3::Exception => e
       known = DriverErrors.translate(e)
