@@ -211,6 +211,16 @@ class ReceiveTest < KnockerTest
     assert_raises(Knocker::UsageError) { endpoint.on("order", 7) }
   end
 
+  def test_what_is_of_another_kind_is_refused_with_words
+    inbox = open_inbox
+    [
+      -> { Knocker.open(nil) }, -> { Knocker.open(1) }, -> { Knocker.open("a\0b") }, -> { Knocker.open(@path, clock: 5) },
+      -> { inbox.receive(nil) }, -> { inbox.receive("{}") }, -> { inbox.receive(Knocker::WebhookRequest.new("", headers: nil)) },
+      -> { inbox.ingest("", valid: true, headers: 1) }, -> { Knocker::Headers.new(nil) }, -> { Knocker::Retry.new(after: Float::NAN) },
+      -> { @hooks.retention("inbox", delete_handled_after_s: Float::INFINITY) }, -> { @hooks.update_endpoint("inbox", backoff: 5) }
+    ].each { |call| assert_raises(Knocker::UsageError, &call) }
+  end
+
   def test_secrets_are_in_nothing_that_is_shown
     secret = "a-secret-of-this-test"
     hooks = open_hooks

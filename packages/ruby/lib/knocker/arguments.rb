@@ -21,6 +21,8 @@ module Knocker
 
     # @return [Hash] what was given, with numbers for moments and durations
     def plain(name, kind, given)
+      raise UsageError, "#{name} is a Hash, not #{given.class}" unless given.is_a?(Hash)
+
       given.to_h do |key, value|
         meaning = kind::KEYS.fetch(key.to_sym) { raise UsageError, unknown(name, key, kind::KEYS.keys) }
         [key, value.nil? ? nil : argument(key, meaning, value)]
@@ -39,10 +41,10 @@ module Knocker
 
     # A number, or a duration of ActiveSupport. `to_f` of a text would make 0 of a mistake.
     def seconds(key, value)
-      return value if value.is_a?(Integer) || value.is_a?(Float)
+      return value if value.is_a?(Integer) || (value.is_a?(Float) && value.finite?)
       raise UsageError, "#{key} must be a number of seconds, not #{value.inspect}" unless number?(value)
 
-      value.to_f
+      value.to_f.tap { |exact| raise UsageError, "#{key} must be a number of seconds, not #{value.inspect}" unless exact.finite? }
     end
 
     # A fraction is refused, because less than a second would be none.

@@ -47,7 +47,9 @@ module Knocker
         raise UsageError, "busy_timeout_s must be a number of seconds, not #{busy_timeout_s.inspect}"
       end
 
-      @path = File.expand_path(path)
+      raise UsageError, "the clock is a function that returns Unix milliseconds, not #{clock.class}" unless clock.nil? || clock.respond_to?(:call)
+
+      @path = Opening.path(path)
       @synchronous = synchronous
       @busy_timeout_s = busy_timeout_s
       @extension = extension

@@ -68,6 +68,8 @@ module Knocker
     # @return [Receipt]
     # @raise [Error] where nothing could be stored
     def receive(request)
+      raise UsageError, "receive takes a Knocker::WebhookRequest, not #{request.class}" unless request.is_a?(WebhookRequest)
+
       receipt = stored("knocker_judge", "knocker_receive", request.to_json, request.body, @secrets.of(request))
       @refusals.tell(@name, receipt, request, @max_body_bytes)
       receipt

@@ -33,6 +33,15 @@ module Knocker
       raise
     end
 
+    # @return [String] the absolute path of a file
+    def path(given)
+      raise UsageError, "the file is named by a String or a Pathname, not #{given.class}" unless given.is_a?(String) || given.respond_to?(:to_path)
+
+      File.expand_path(given)
+    rescue ArgumentError, EncodingError => e
+      raise UsageError, "the file: #{e.message}"
+    end
+
     def opened(path, create, database_class)
       database_class.new(path, flags: READ_WRITE | URI_FLAG | (create ? CREATE : 0))
     rescue SQLite3::Exception => e

@@ -19,6 +19,7 @@ module Knocker
     # Yields each name and value, a repeated one several times.
     def self.pairs(headers)
       return to_enum(:pairs, headers).to_a unless block_given?
+      raise UsageError, "headers are a Hash, or an Array of names and values, not #{headers.class}" unless headers.respond_to?(:each)
 
       headers.each do |name, value|
         value.is_a?(Array) ? value.each { |one| yield name.to_s, one } : yield(name.to_s, value)
