@@ -12,12 +12,20 @@ defmodule Knocker.Connection do
 
   @entry_point "sqlite3_knocker_init"
   @wal_pause_ms 5
+  @cannot_open 14
   @values "SQLite takes nil, integers of 64 bits, floats, texts and {:blob, bytes}; write 1 and 0 for booleans, and times as text or integers"
 
   @doc "Opens a file in WAL mode with foreign keys on and Knocker loaded. A file is made only where `create` says so."
   @spec open(Path.t(), boolean(), Options.t()) :: {:ok, t()} | {:error, Exception.t()}
   def open(path, create, options) do
-    case options.driver.open(path, busy_timeout_ms: options.busy_timeout_ms, create: create) do
+    opened =
+      case :file.read_file_info(path, [:raw]) do
+        # SQLite follows links by recursion, for longer than the stack of a dirty scheduler bears, which ends the virtual machine.
+        {:error, :eloop} -> {:error, %{code: @cannot_open, message: "unable to open database file: its links lead in a circle"}}
+        _file_or_none -> options.driver.open(path, busy_timeout_ms: options.busy_timeout_ms, create: create)
+      end
+
+    case opened do
       {:ok, db} ->
         connection = %__MODULE__{driver: options.driver, db: db}
 

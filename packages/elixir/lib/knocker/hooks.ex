@@ -37,6 +37,15 @@ defmodule Knocker.Hooks do
   @doc false
   @spec start_processes(t(), (() -> term())) :: Supervisor.on_start()
   def start_processes(hooks, endpoints) do
+    # Those of hooks that were killed may still be about to end, and have the names until then.
+    for module <- [Database, Checkpoints, Judges, Writer], former = GenServer.whereis(process(hooks, module)) do
+      monitor = Process.monitor(former)
+
+      receive do
+        {:DOWN, ^monitor, :process, _pid, _reason} -> :ok
+      end
+    end
+
     # Those behind one that ends hold what it gave them.
     Supervisor.start_link(
       [{Database, hooks}, {Checkpoints, hooks}, {Judges, hooks}, {Writer, hooks}, {Declarations, {hooks, endpoints}}],

@@ -3,6 +3,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use rusqlite::limits::Limit;
 use rusqlite::types::{ToSqlOutput, ValueRef};
 use rusqlite::{Connection, InterruptHandle, LoadExtensionGuard, OpenFlags, ffi};
 use rustler::{Atom, Binary, Encoder, Env, Error, NewBinary, NifResult, Resource, ResourceArc, Term, TermType};
@@ -15,6 +16,10 @@ mod atoms {
 
 /// Statements that a connection keeps prepared: a worker's whole loop with room for the application's own.
 const STATEMENTS: usize = 64;
+
+/// How deep an expression is, and how many parts a compound SELECT has. SQLite goes into both by recursion, and its own limits (1000 and 500) are too much
+/// for the 320 KiB of stack that a dirty scheduler of Erlang's has: they ended the whole virtual machine at some 600 and 400.
+const DEPTH: [(Limit, i32); 2] = [(Limit::SQLITE_LIMIT_EXPR_DEPTH, 400), (Limit::SQLITE_LIMIT_COMPOUND_SELECT, 250)];
 
 /// A connection. Processes use it one after the other, and any may interrupt it; what Erlang forgets to close is closed when its last reference is gone.
 struct Database {
@@ -77,6 +82,9 @@ fn open<'a>(env: Env<'a>, path: &str, create: bool) -> Term<'a> {
         // Who waits for a lock does so in Elixir.
         connection.busy_timeout(Duration::ZERO)?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS);
+        for (limit, most) in DEPTH {
+            connection.set_limit(limit, most)?;
+        }
         Ok(connection)
     });
     match opened {

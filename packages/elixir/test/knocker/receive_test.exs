@@ -135,6 +135,15 @@ defmodule Knocker.ReceiveTest do
       assert {:error, %Knocker.LibraryNotFoundError{}} = Knocker.start_link(name: context.test, database: "app.db", extension: "/none.so")
     end
 
+    test "in a path whose links lead in a circle", context do
+      path = Path.join(System.tmp_dir!(), "circle-#{System.pid()}-#{System.unique_integer([:positive])}.db")
+      File.ln_s!(path, path)
+      on_exit(fn -> File.rm!(path) end)
+      Process.flag(:trap_exit, true)
+      assert {:error, %Knocker.IoError{message: message}} = Knocker.start_link(name: context.test, database: path)
+      assert message =~ "circle"
+    end
+
     test "in endpoints", context do
       %{hooks: hooks} = open(context)
       assert {:error, %Knocker.UsageError{message: message}} = Knocker.endpoint(hooks, :stripe, provider: "stripe", secrets: [""])
