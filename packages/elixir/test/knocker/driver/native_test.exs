@@ -9,19 +9,6 @@ defmodule Knocker.Driver.NativeTest do
   end
 
   # Connections of many processes wait for one another on the dirty schedulers, and the others go on.
-  test "what goes deeper than the stack of a dirty scheduler is an error, and not the end of the virtual machine" do
-    path = Path.join(System.tmp_dir!(), "deep-#{System.pid()}.db")
-    {:ok, db} = Knocker.Driver.Native.open(path)
-    on_exit(fn -> File.rm!(path) end)
-
-    for {part, most} <- [{"+1", 290}, {" UNION ALL SELECT 1", 190}] do
-      assert {:ok, _rows} = Knocker.Driver.Native.execute(db, "SELECT 1" <> String.duplicate(part, most), [])
-      assert {:error, %{code: 1}} = Knocker.Driver.Native.execute(db, "SELECT 1" <> String.duplicate(part, 900), [])
-    end
-
-    Knocker.Driver.Native.close(db)
-  end
-
   test "many processes write at once, each with its own connection", %{db: db, path: path} do
     rows!(db, "PRAGMA journal_mode = WAL")
     rows!(db, "CREATE TABLE orders (id INTEGER PRIMARY KEY) STRICT")
