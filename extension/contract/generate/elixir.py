@@ -22,7 +22,7 @@ SPELLING = Spelling(
 HINTS = {
     "library_not_found": "Set KNOCKER_EXTENSION to the path of libknocker, or take it from the hex package, which has it for the usual platforms.",
     "cannot_load": "Use exqlite, or `config :knocker, native: :precompiled`, and a library that was built for this platform.",
-    "body_consumed": "Let Plug.Parsers keep the raw bytes, with `body_reader: {Knocker.Plug.BodyReader, :read_body, [[under: \"/webhooks\"]]}`, or mount the route before it.",
+    "body_consumed": 'Let Plug.Parsers keep the raw bytes, with `body_reader: {Knocker.Plug.BodyReader, :read_body, [[under: "/webhooks"]]}`, or mount the route before it.',
 }
 
 TYPES = {
