@@ -4,6 +4,7 @@ defmodule Knocker.ConformanceWorkerTest do
 
   import Knocker.ConformanceData
 
+  import Knocker.Waiting, only: [until: 1]
   alias Knocker.{Child, Leases, LogCapture, Scenario, Scripted, Testing}
 
   @moduletag timeout: 120_000
@@ -122,15 +123,6 @@ defmodule Knocker.ConformanceWorkerTest do
   end
 
   defp due?(story, app), do: not Knocker.closing?(app.name) and {:ok, 0} == Leases.next_due(story.observer, "nobody", [app.endpoint])
-
-  defp until(condition) do
-    unless condition.() do
-      receive do
-      after
-        1 -> until(condition)
-      end
-    end
-  end
 
   # Each failed attempt is a warning, each dead event an error, and there is nothing else but what the case names.
   defp check_log(app, beside) do

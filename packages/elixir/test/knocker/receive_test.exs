@@ -1,6 +1,7 @@
 defmodule Knocker.ReceiveTest do
   use ExUnit.Case, async: true
 
+  import Knocker.Waiting, only: [until: 1]
   alias Knocker.{Hooks, Testing, WebhookRequest}
 
   @moduletag capture_log: true
@@ -11,15 +12,6 @@ defmodule Knocker.ReceiveTest do
     do: Testing.setup(context, Keyword.merge([endpoints: [token: [provider: "token", secrets: ["test-token"]]]], options))
 
   defp request(body, token \\ "test-token"), do: %WebhookRequest{url: "/webhooks/token", headers: [{"X-Webhook-Token", token}], body: body}
-
-  defp until(condition) do
-    unless condition.() do
-      receive do
-      after
-        1 -> until(condition)
-      end
-    end
-  end
 
   test "many processes at once, each with its own receipt", context do
     %{hooks: hooks} = open(context)

@@ -1,6 +1,7 @@
 defmodule Knocker.SupervisedTest do
   use ExUnit.Case, async: true
 
+  import Knocker.Waiting, only: [until: 1]
   alias Knocker.{Hooks, Testing, WebhookRequest}
 
   @moduletag capture_log: true
@@ -23,15 +24,6 @@ defmodule Knocker.SupervisedTest do
   end
 
   defp request(body), do: %WebhookRequest{url: "/", headers: [{"x-webhook-token", "test-token"}], body: body}
-
-  defp until(condition) do
-    unless condition.() do
-      receive do
-      after
-        1 -> until(condition)
-      end
-    end
-  end
 
   defp running(tree), do: for({_id, pid, _type, _modules} <- Supervisor.which_children(tree), is_pid(pid), do: pid)
 

@@ -1,6 +1,7 @@
 defmodule Knocker.WorkerTest do
   use ExUnit.Case, async: true
 
+  import Knocker.Waiting, only: [until: 1]
   alias Knocker.{Child, Testing, Worker}
 
   @moduletag capture_log: true
@@ -36,15 +37,6 @@ defmodule Knocker.WorkerTest do
   end
 
   defp insert(event, tx), do: Knocker.execute(tx, "INSERT INTO orders VALUES (?)", [event.id])
-
-  defp until(condition) do
-    unless condition.() do
-      receive do
-      after
-        1 -> until(condition)
-      end
-    end
-  end
 
   test "a worker whose own processes crash does not hurry to crash again, and a drain says so", context do
     clock = :counters.new(2, [])

@@ -4,6 +4,7 @@ defmodule Knocker.Scripted do
 
   import ExUnit.Assertions, only: [flunk: 1]
 
+  import Knocker.Waiting, only: [until: 1]
   alias Knocker.{Driver, Errors, Scenario, Testing}
 
   defmodule TextlessError do
@@ -173,17 +174,6 @@ defmodule Knocker.Scripted do
     error -> {:error, error}
   catch
     kind, reason -> {:error, {kind, reason}}
-  end
-
-  defp until(condition) do
-    unless condition.() do
-      receive do
-      after
-        1 -> until(condition)
-      end
-    end
-
-    :ok
   end
 
   # A text of the data, which may be one of a kind that JSON cannot hold.
