@@ -192,6 +192,16 @@ class ActiveRecordTest < KnockerTest
     assert_equal ["of the child", "of the parent"], keys
   end
 
+  def test_children_write_models_beside_a_worker_of_their_parent
+    @inbox.on("order") { |event| Order.create!(customer: @customer, key: event.key) }
+    worker = @hooks.start_worker
+    ingest(@inbox, "1")
+    wait_until("the order") { keys == ["1"] }
+    assert_equal [:returned, 2], in_child { ingest(@inbox, "2") && Order.create!(customer: @customer, key: "of the child") && Order.where(key: ["1", "of the child"]).count }
+    wait_until("the other order") { keys.sort == ["1", "2", "of the child"] }
+    worker.stop
+  end
+
   def test_only_a_file_of_sqlite_will_do
     error = assert_raises(Knocker::UsageError) do
       ActiveRecord::Base.establish_connection(adapter: "sqlite3", database: ":memory:")

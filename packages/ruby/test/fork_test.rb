@@ -48,17 +48,80 @@ class ForkTest < KnockerTest
     assert_equal %w[0 1], orders
   end
 
-  def test_a_child_of_a_process_with_a_worker_is_refused_and_told_why
+  def test_a_child_of_a_process_with_a_running_worker_goes_on_without_it
+    inbox = open_inbox(busy_timeout_s: PATIENCE_S)
+    parent = Process.pid
+    inbox.on("*") { |event, tx| tx.execute("INSERT INTO orders VALUES (?)", ["#{event.key} in #{Process.pid}"]) }
+    worker = @hooks.start_worker(concurrency: 2)
+    keys = ["before"]
+    ingest(inbox, "before")
+    8.times do |child|
+      mine = Array.new(5) { |n| "#{child}-#{n}" }
+      keys.concat(mine)
+      assert_equal [:returned, [false, nil]], in_child { mine.each { |key| ingest(inbox, key) } && [worker.running?, @hooks.close] }
+    end
+    assert_predicate worker, :running?
+    wait_until("the orders") { orders.size == keys.size }
+    assert_equal keys.map { |key| "#{key} in #{parent}" }.sort, orders.sort
+    assert_equal [["ok"]], @hooks.database.rows("PRAGMA integrity_check")
+    worker.stop
+  end
+
+  def test_a_child_may_start_a_worker_of_its_own_beside_its_parents
+    inbox = open_inbox(busy_timeout_s: PATIENCE_S)
+    inbox.on("of-parent") { |event, tx| tx.execute("INSERT INTO orders VALUES (?)", [event.key]) }
+    worker = @hooks.start_worker
+    kind, ended = in_child do
+      handled = Queue.new
+      inbox.on("*") { |event| handled.push(event.key) }
+      own = @hooks.start_worker
+      ingest(inbox, "1", type: "of-child")
+      handled.pop.tap { own.stop }
+    end
+    assert_equal [:returned, "1"], [kind, ended]
+    worker.stop
+  end
+
+  def test_a_child_of_a_process_whose_handler_does_not_end_is_told_what_to_do
+    inbox = open_inbox(busy_timeout_s: 0.1)
+    entered = Queue.new
+    leave = Queue.new
+    inbox.on("order") { entered.push(true) && leave.pop }
+    ingest(inbox)
+    worker = @hooks.start_worker
+    entered.pop
+    [-> { ingest(inbox) }, -> { @hooks.stats }, -> { @hooks.start_worker }, -> { @hooks.database.connect }].each do |use|
+      kind, said = in_child(&use)
+      assert_equal :raised, kind
+      assert_includes said, "Knocker::ForkedError: forked: a handler"
+    end
+    leave.push(true)
+    # Neither the parent nor its worker notice.
+    wait_until("the event") { @hooks.stats.events.handled == 1 }
+    assert_equal [:returned, 2], in_child { ingest(inbox, "2") }
+    worker.stop
+  end
+
+  def test_a_handler_that_forks_does_not_wait_for_itself
+    inbox = open_inbox(busy_timeout_s: PATIENCE_S * 10)
+    said = Queue.new
+    inbox.on("order") { said.push(in_child { @hooks.stats }) }
+    ingest(inbox)
+    worker = @hooks.start_worker
+    kind, error = Timeout.timeout(PATIENCE_S) { said.pop }
+    assert_equal :raised, kind
+    assert_includes error, "Knocker::ForkedError"
+    wait_until("the event") { @hooks.stats.events.handled == 1 }
+    worker.stop
+  end
+
+  def test_a_fork_that_the_system_refuses_leaves_the_worker_running
     inbox = open_inbox
     inbox.on("order") { |event, tx| tx.execute("INSERT INTO orders VALUES (?)", [event.key]) }
     worker = @hooks.start_worker
-    kind, said = in_child { ingest(inbox) }
-    assert_equal :raised, kind
-    assert_includes said, "Knocker::ForkedError"
-    assert_includes said, "a worker was using"
-    # Neither the parent nor its worker notice.
-    ingest(inbox, "parent")
-    wait_until("the order") { orders == ["parent"] }
+    assert_raises(Errno::EAGAIN) { Knocker::Forks.around_fork { raise Errno::EAGAIN } }
+    ingest(inbox, "after")
+    wait_until("the order") { orders == ["after"] }
     worker.stop
   end
 

@@ -74,10 +74,30 @@ class PumaTest < KnockerTest
 
   def test_a_cluster_that_preloads_the_app
     keys = keys_of(100)
-    serving(*CLUSTER, SHOP_WORKS: "yes") do |server|
+    serving(*CLUSTER, SHOP_WORKS: "after the fork") do |server|
       wait_until("both processes") { Array.new(20) { server.get("/pid") }.uniq.size == 2 }
       assert_equal keys.sort, send_all(server, keys).sort
       wait_until("the orders") { orders.size == keys.size }
+    end
+    assert_equal keys.sort, orders.sort
+    assert_equal({ handled: keys.size }, @hooks.events.map(&:status).tally)
+    assert_equal [["ok"]], @hooks.database.rows("PRAGMA integrity_check")
+  end
+
+  def test_a_worker_that_was_started_while_the_app_loads_works_beside_children_that_come_and_go
+    keys = keys_of(160)
+    serving(*CLUSTER, SHOP_WORKS: "before the fork") do |server|
+      8.times do |round|
+        before = nil
+        wait_until("a process") { before = pid_of(server) }
+        Process.kill(round.even? ? :TERM : :KILL, Integer(before))
+        some = keys[round * 20, 20]
+        # A connection may go to the process that ends: as a provider does, again.
+        wait_until("the acknowledgements") { (some -= send_all(server, some)).empty? }
+        wait_until("both processes") { Array.new(20) { pid_of(server) }.compact.uniq.then { |pids| pids.size == 2 && !pids.include?(before) } }
+      end
+      wait_until("the orders") { orders.size == keys.size }
+      refute_includes server.output, "forked"
     end
     assert_equal keys.sort, orders.sort
     assert_equal({ handled: keys.size }, @hooks.events.map(&:status).tally)

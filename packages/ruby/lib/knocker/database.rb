@@ -1,5 +1,7 @@
 # frozen_string_literal: true
 
+require "set"
+
 module Knocker
   # One SQLite file in one process: a writer with group commit, a judge beside it, and connections for everything else. Thread-safe. Connections
   # are opened when they are first needed, in the process that needs them.
@@ -36,6 +38,8 @@ module Knocker
     attr_reader :logger
     # @return [#call, nil] what handlers run in: called with the event, tx and a block
     attr_accessor :around_handlers
+    # @return [Set<Worker>] those that run, which come to rest for a fork
+    attr_reader :workers
     # @return [Array<#call>] what is to be called when another file has been opened
     attr_reader :declare_again
 
@@ -195,8 +199,12 @@ module Knocker
       close_idle
     end
 
-    # In the parent: closes what is open, once nobody uses it. Connections that were given away cannot be: then nobody is kept waiting either.
+    # In the parent: brings the workers to rest and closes what is open, once nobody uses it. Connections that were given away cannot be: then
+    # nobody is kept waiting either.
     def before_fork
+      give_up_at = Clock.monotonic + @busy_timeout_s + FORK_MARGIN_S
+      # First, because handlers may need everything else to come to their end.
+      @workers.to_a.each { |worker| worker.rest([0, give_up_at - Clock.monotonic].max) }
       given = @lock.synchronize { @given.any? }
       @rested = @gate.close(given || @closed ? 0 : @busy_timeout_s + FORK_MARGIN_S) && !given
       return unless @rested
@@ -207,15 +215,18 @@ module Knocker
     end
 
     # Goes on.
-    def after_fork_in_parent = @gate.open
+    def after_fork_in_parent
+      @gate.open
+      @workers.to_a.each(&:go_on)
+    end
 
     # Begins again without the parent's threads, and refuses where a connection is the parent's: it is kept alive and not closed, because closing
     # the child's copy would touch files that the parent works on.
     def after_fork_in_child
       unless @rested
         @kept << [@given, @idle, @writer, @judge]
-        what = @given.any? ? "a worker was using" : "a call that did not end in time was using"
-        @forked ||= "#{what} #{@path} when this process was forked"
+        what = @given.any? ? "a handler" : "a call that did not end in time"
+        @forked ||= "#{what} was using #{@path} when this process was forked"
       end
       start
     end
@@ -231,6 +242,7 @@ module Knocker
       @idle = []
       @given = []
       @gate = UseGate.new
+      @workers = Set.new
       @changed = ChangeNews.new
       @checkpoints = Checkpoints.new(@busy_timeout_s, @logger)
       @judge = Judge.new(self)

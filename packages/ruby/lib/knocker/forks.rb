@@ -5,20 +5,17 @@ module Knocker
   #
   # A child inherits SQLite's memory of the parent's locks, but not the locks: with a connection open in the parent it would wait for ever for a
   # writer that it does not have, or work on a write-ahead log that others believe unused and remove. So before a fork the connections are closed
-  # while nobody uses them, and opened again where they are needed, on both sides. Where that is not possible, because a worker runs, the child
-  # is refused with an error that says what to do.
+  # while nobody uses them, and opened again where they are needed, on both sides; workers come to rest meanwhile. Where that is not possible,
+  # because a handler does not end in time or forks itself, the child is refused with an error that says what to do.
   module Forks
     @known = []
     @lock = Mutex.new
+    @forking = Mutex.new
 
     # Every way to fork in Ruby comes by here.
     module Hook
       def _fork
-        resting = Forks.known
-        resting.each(&:before_fork)
-        child = super
-        resting.each(&(child.zero? ? :after_fork_in_child : :after_fork_in_parent))
-        child
+        Forks.around_fork { super }
       end
     end
     private_constant :Hook
@@ -42,8 +39,19 @@ module Knocker
         exit!(status)
       end
 
-      # @return [Array<Database>] those that are told
-      def known = @lock.synchronize { @known }
+      # Forks with the block, one thread at a time: who goes on after one fork would be in the way of the next.
+      def around_fork
+        @forking.synchronize do
+          resting = @lock.synchronize { @known }
+          begin
+            resting.each(&:before_fork)
+            child = yield
+          ensure
+            # Also where the wait was interrupted, or the system has no room for another process.
+            resting.each(&(child&.zero? ? :after_fork_in_child : :after_fork_in_parent))
+          end
+        end
+      end
     end
 
     Process.singleton_class.prepend(Hook)

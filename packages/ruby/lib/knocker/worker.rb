@@ -41,6 +41,7 @@ module Knocker
       @lease_s = lease_s
       @pid = Process.pid
       @stopping = Stopping.new
+      @rest = Rest.new
       @ending = Mutex.new
       @keeper = nil
       @runners = []
@@ -48,7 +49,7 @@ module Knocker
     end
 
     # @return [Boolean] whether it was started and not stopped
-    def running? = !@keeper.nil? && !@stopping.set?
+    def running? = !@keeper.nil? && !@stopping.set? && @pid == Process.pid
 
     # Starts the threads and returns.
     # @return [self]
@@ -66,10 +67,32 @@ module Knocker
 
       @stopping.set
       @database.changed.notify
-      return if Thread.current.thread_variable_get(:knocker_worker).equal?(self) || @draining == Thread.current
+      return if inside? || @draining == Thread.current
 
       @ending.synchronize { wind_up }
     end
+
+    # For a fork: lets the running handlers finish and closes every connection. To be followed by {#go_on}.
+    #
+    # @api private
+    # @return [Boolean] whether that was done in time
+    def rest(patience_s)
+      keeper = @keeper
+      return true if keeper.nil? || @pid != Process.pid
+
+      @rest.want
+      @database.changed.notify
+      # A handler that forks would wait for itself.
+      return false if inside? || !@rest.begun?(patience_s)
+
+      keeper.close
+      true
+    end
+
+    # Ends a rest.
+    #
+    # @api private
+    def go_on = @rest.end
 
     # Works until SIGTERM or SIGINT, or until {#stop} is called in another thread. To be called in the main thread, which gets the signals.
     def run
@@ -136,6 +159,11 @@ module Knocker
     end
     private_constant :Stopping
 
+    # Whether this is one of the worker's own threads.
+    def inside? = Thread.current.thread_variable_get(:knocker_worker).equal?(self)
+
+    def goes_on? = !@stopping.set? && !@rest.wanted?
+
     def whole(name, value, most)
       return if value.is_a?(Integer) && value.between?(1, most)
 
@@ -152,8 +180,9 @@ module Knocker
 
     def launch
       @keeper = keeper = LeaseKeeper.new(@database, @name, @lease_s, @endpoints, method(:tell_lost))
-      @concurrency.times { |n| start_thread(@runners, "handler-#{n}") { handle(keeper) } }
-      start_thread(@helpers, "watch") { watch }
+      @database.workers.add(self)
+      @concurrency.times { |n| start_thread(@runners, "handler-#{n}") { @rest.work { handle(keeper) } } }
+      start_thread(@helpers, "watch") { @rest.work { watch } }
       start_thread(@helpers, "leases") { keep(keeper) }
       @database.logger&.info("worker #{@name} started, concurrency #{@concurrency}")
     end
@@ -170,6 +199,7 @@ module Knocker
       ensure
         join_all(@helpers)
         keeper.close
+        @database.workers.delete(self)
       end
     end
 
@@ -276,7 +306,7 @@ module Knocker
     def handle(keeper)
       generation = @database.generation
       with_attempts(keeper) do |runner|
-        until @stopping.set?
+        while goes_on?
           @database.refuse_former(generation)
           # The connection may be what is broken; the next round has another one.
           return unless work_once(keeper, runner)
@@ -289,8 +319,8 @@ module Knocker
       changed = @database.changed
       # Looked at before the database is: a receipt that comes in between is not slept through.
       seen = changed.changes
-      # And the end after that, which is a change as well: what came before would be slept through.
-      return true if @stopping.set?
+      # And the end or a rest after that, which is a change as well: what came before would be slept through.
+      return true unless goes_on?
 
       job = keeper.take(changed.waiting) { changed.notify }
       if job.nil?
@@ -319,7 +349,7 @@ module Knocker
       watch = FileWatch.new(connection, @database.log_path)
       # What was committed between the last claim and the first look is no change to this watch.
       changed.notify
-      until @stopping.set?
+      while goes_on?
         @database.refuse_former(generation)
         # A worker whose threads are all busy has no use for news.
         changed.notify if changed.wait_for_waiting(WATCH_S) && watch.wait(WATCH_S)
@@ -334,7 +364,7 @@ module Knocker
       next_pass = Clock.monotonic + RETAIN_S
       pause_s = @lease_s.fdiv(EXTENSIONS)
       until @stopping.wait_for(pause_s)
-        pause_s = extend(keeper)
+        pause_s = @rest.work { extend(keeper) }
         next if Clock.monotonic < next_pass
 
         @database.call("knocker_retain")

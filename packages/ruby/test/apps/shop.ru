@@ -6,6 +6,7 @@ require "knocker"
 HOOKS = Knocker.open(ENV.fetch("SHOP_DATABASE"))
 github = HOOKS.endpoint("github", provider: "github", secrets: ["test-secret"])
 github.on("push") { |event, tx| tx.execute("INSERT INTO orders VALUES (?)", [event.key]) }
+HOOKS.start_worker if ENV["SHOP_WORKS"] == "before the fork"
 
 map("/webhooks") { run HOOKS.rack }
 map("/pid") { run ->(_env) { [200, { "content-type" => "text/plain" }, [Process.pid.to_s]] } }
