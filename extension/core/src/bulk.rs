@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::arguments::Arguments;
+use crate::chunks::Chunks;
 use crate::conditions::Conditions;
 use crate::error::{Error, Result};
 use crate::forms::{Kind, form};
@@ -47,13 +48,16 @@ pub struct BulkResult {
     pub dry_run: bool,
 }
 
-impl Store {
-    /// Replays, requeues or ignores the events that meet the filter, oldest first, in one transaction.
-    ///
-    /// # Errors
-    /// `invalid_argument` for a filter that names nothing or a status that the action does not leave; `bad_state` where an event in a status that
-    /// takes force is not in it any more; `unknown_endpoint`.
-    pub fn operate_where(&self, action: Action, filter: &str, now: i64) -> Result<BulkResult> {
+/// What a filter says, read and checked.
+struct Selection {
+    conditions: Conditions,
+    endpoint: Option<String>,
+    bounds: Bounds,
+    options: ActionOptions,
+}
+
+impl Selection {
+    fn read(action: Action, filter: &str) -> Result<Self> {
         let given = Arguments::parse("filter", filter, &FILTER)?;
         if !["status", "endpoint", "type", "since", "until"].iter().any(|key| given.is_set(key)) {
             return Err(Error::invalid("filter: say which events: status, endpoint, type, since or until is required"));
@@ -74,7 +78,6 @@ impl Store {
         if let Some(pattern) = given.text("type")? {
             conditions.add_type(&pattern);
         }
-        let endpoint = given.text("endpoint")?;
         // By the time alone: a clock that was wrong for a while has left rows out of order.
         if let Some(since) = given.whole("since")? {
             conditions.add("received_at >= {}", since);
@@ -82,24 +85,63 @@ impl Store {
         if let Some(until) = given.whole("until")? {
             conditions.add("received_at < {}", until);
         }
-        let work = |mut conditions: Conditions| {
-            if let Some(name) = &endpoint {
-                conditions.add("endpoint_id = {}", self.find_endpoint(name)?.id);
-            }
-            let (ids, more) = self.select_ids("_knocker_events", &conditions, bounds.limit)?;
-            let mut changed = 0;
-            if !bounds.dry_run {
-                for &id in &ids {
-                    changed += i64::from(self.operate_within(action, id, None, &options, now)?.changed);
-                }
-            }
-            Ok(BulkResult { matched: ids.len() as i64, changed, more, dry_run: bounds.dry_run })
-        };
-        if bounds.dry_run {
-            self.require_schema()?;
-            work(conditions)
-        } else {
-            self.write(|| work(conditions))
+        Ok(Self { conditions, endpoint: given.text("endpoint")?, bounds, options })
+    }
+
+    /// The events, oldest first, and whether there are more. From here on the conditions name the endpoint too.
+    fn find(&mut self, store: &Store) -> Result<(Vec<i64>, bool)> {
+        if let Some(name) = self.endpoint.take() {
+            self.conditions.add("endpoint_id = {}", store.find_endpoint(&name)?.id);
         }
+        store.select_ids("_knocker_events", &self.conditions, self.bounds.limit)
+    }
+}
+
+impl Store {
+    /// Replays, requeues or ignores the events that meet the filter, oldest first, in one transaction.
+    ///
+    /// # Errors
+    /// `invalid_argument` for a filter that names nothing or a status that the action does not leave; `bad_state` where an event in a status that
+    /// takes force is not in it any more; `unknown_endpoint`.
+    pub fn operate_where(&self, action: Action, filter: &str, now: i64) -> Result<BulkResult> {
+        let mut selection = Selection::read(action, filter)?;
+        if selection.bounds.dry_run {
+            return self.foresee(selection);
+        }
+        self.write(|| {
+            let (ids, more) = selection.find(self)?;
+            let mut changed = 0;
+            for &id in &ids {
+                changed += i64::from(self.operate_within(action, id, None, &selection.options, now)?.changed);
+            }
+            Ok(BulkResult { matched: ids.len() as i64, changed, more, dry_run: false })
+        })
+    }
+
+    /// As [`Store::operate_where`], in transactions of a few events each. The events are looked for without the write lock; one that does not meet
+    /// the filter any more when its turn comes is passed over. Where the work is ended early, `more` is true and the same call goes on.
+    ///
+    /// # Errors
+    /// Those of [`Store::operate_where`]. What earlier transactions did stays done.
+    pub fn operate_where_in_chunks(&self, action: Action, filter: &str, now: i64, chunks: &mut Chunks) -> Result<BulkResult> {
+        let mut selection = Selection::read(action, filter)?;
+        if selection.bounds.dry_run {
+            return self.foresee(selection);
+        }
+        self.require_schema()?;
+        let (ids, more) = selection.find(self)?;
+        let mut changed = 0;
+        let work = |id| {
+            changed += i64::from(self.operate_within(action, id, None, &selection.options, now)?.changed);
+            Ok(())
+        };
+        let done = self.in_chunks("_knocker_events", &selection.conditions, &ids, chunks, work, || Ok(()))?;
+        Ok(BulkResult { matched: done as i64, changed, more: more || done < ids.len(), dry_run: false })
+    }
+
+    fn foresee(&self, mut selection: Selection) -> Result<BulkResult> {
+        self.require_schema()?;
+        let (ids, more) = selection.find(self)?;
+        Ok(BulkResult { matched: ids.len() as i64, changed: 0, more, dry_run: true })
     }
 }

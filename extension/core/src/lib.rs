@@ -27,6 +27,7 @@ mod arguments;
 pub mod attempt;
 pub mod backoff;
 pub mod bulk;
+pub mod chunks;
 pub mod claim;
 pub mod conditions;
 #[cfg(feature = "contract")]

@@ -10,7 +10,7 @@
 //! | `claim.rs`, `due.rs` | `claim`, `next_due`; what can be claimed, and when |
 //! | `attempt.rs`, `expiry.rs` | `handled`, `failed`, `skipped`, `extend`, `release`; leases that ran out |
 //! | `lifecycle.rs`, `queue.rs` | `transition`, which moves event and job; the `…job…`, `…lease…` and `enqueue` that it is made of |
-//! | `operate.rs`, `bulk.rs` | `operate`, `replay_delivery`, `…event_state…`; `operate_where` |
+//! | `operate.rs`, `bulk.rs`, `chunks.rs` | `operate`, `replay_delivery`, `…event_state…`; `operate_where…`; many rows in small transactions |
 //! | `prune.rs`, `retention.rs`, `selection.rs` | `prune_…`, `delete_…`; `retention`, `retain`; which rows |
 //! | `stats.rs`, `minutes.rs` | `stats`; the figures of the last hour |
 

@@ -18,6 +18,7 @@ Exit codes:
   2  wrong usage, or a destructive call that nobody confirmed
   3  the database, endpoint, event, delivery or file is not there
   4  busy or unreachable: the same command may succeed later
+  130  interrupted (Ctrl-C): what was done is whole, and the hint says how to go on
 
 Times are UTC. Where a time is wanted, give RFC 3339 (2026-01-31T12:00:00Z), a date, or an age (90s, 15m, 2h, 7d, 4w).";
 

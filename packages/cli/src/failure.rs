@@ -21,6 +21,8 @@ pub enum Exit {
     NotFound = 3,
     /// The same command may succeed later.
     Retry = 4,
+    /// Long work was interrupted between two chunks.
+    Interrupted = 130,
 }
 
 /// Why a command did not succeed.

@@ -19,6 +19,7 @@ mod options;
 mod output;
 mod post;
 mod printable;
+mod progress;
 mod providers;
 mod prune;
 mod retention;

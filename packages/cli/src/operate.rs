@@ -1,6 +1,7 @@
 //! `knocker replay`, `requeue` and `ignore`: one event by its id, or many by a filter.
 
 use knocker_core::bulk::BulkResult;
+use knocker_core::chunks::Chunks;
 use knocker_core::operate::{Action, ActionOptions};
 
 use crate::confirm::Consent;
@@ -8,6 +9,7 @@ use crate::context::Context;
 use crate::failure::{Failure, Result};
 use crate::filter::{Filter, Period};
 use crate::printable::count;
+use crate::progress::{Unit, in_chunks};
 
 /// Which events, where no id is given.
 #[derive(clap::Args)]
@@ -153,8 +155,10 @@ fn operate_many(context: &Context, action: Action, selection: &Selection) -> Res
         }
         consent.obtain(&format!("{} {}?", verb.imperative, count(foreseen.matched, "event")))?;
     }
-    let result = context.store()?.operate_where(action, &filter.to_json(false), context.now)?;
-    report(context, verb.past, &result)
+    let work = |chunks: &mut Chunks| Ok(context.store()?.operate_where_in_chunks(action, &filter.to_json(false), context.now, chunks)?);
+    let (result, ended) = in_chunks(verb.present, Unit::Items("event"), work)?;
+    report(context, verb.past, &result)?;
+    ended
 }
 
 struct Verb {

@@ -8,6 +8,7 @@ mod events;
 mod init;
 mod operate;
 mod output;
+mod progress;
 mod providers;
 mod prune;
 mod retention;
