@@ -10,7 +10,7 @@ PLATFORMS ?= linux-x64-gnu linux-x64-musl linux-arm64-gnu win32-x64
 # Where rustup puts cargo, also before a new shell looks there.
 export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 
-.PHONY: help demo build test package $(SUITES) test-next test-crashes platforms package-test bench lint lint-go contract docs fmt tools-demo tools-test tools-package
+.PHONY: help demo build test package $(SUITES) test-next test-crashes platforms package-test bench lint lint-go deny contract docs fmt tools-demo tools-test tools-package
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -110,6 +110,9 @@ lint: tools-test build ## Formats, lints and types: Rust, Python, JavaScript, Ty
 
 lint-go: ## golangci-lint, staticcheck and every platform's go vet; not part of make lint
 	packages/go/run-linters
+
+deny: ## Licences, bans and sources of every crate; advisories too where DENY says so; not part of make lint
+	release/deny $(DENY)
 
 contract: tools-test ## Write the contract of the core, and what each package has of it; lint checks both
 	cargo run -q -p knocker-contract
