@@ -142,6 +142,26 @@ impl Store {
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
+    /// Jobs newer than this one, oldest first, as their ids with the events they are of: what was received since, and what was put back.
+    ///
+    /// # Errors
+    /// Those of a failing database.
+    pub fn jobs_after(&self, job_id: i64, limit: i64) -> Result<Vec<(i64, i64)>> {
+        let sql = format!("SELECT {JOB_COLUMNS} FROM main._honker_live WHERE id > ?1 AND queue GLOB 'knocker:*' ORDER BY id LIMIT ?2");
+        let mut statement = self.conn().prepare_cached(&sql)?;
+        let jobs = statement.query_map((job_id, limit), |row| read_job(row).map(|job| (job.id, job.event_id)))?;
+        Ok(jobs.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// The id of the newest job that there is; 0 where there is none.
+    ///
+    /// # Errors
+    /// Those of a failing database.
+    pub fn newest_job(&self) -> Result<i64> {
+        let mut statement = self.conn().prepare_cached("SELECT coalesce(max(id), 0) FROM main._honker_live")?;
+        Ok(statement.query_row([], |row| row.get(0))?)
+    }
+
     /// Removes a job that is done, or that an operator takes away.
     pub(crate) fn remove_job(&self, job_id: i64) -> Result<()> {
         self.run("DELETE FROM main._honker_live WHERE id = ?1", [job_id])?;

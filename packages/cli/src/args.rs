@@ -9,7 +9,7 @@ use clap_complete::Shell;
 
 use crate::context::Context;
 use crate::failure::Result;
-use crate::{deliveries, demo, endpoint, events, init, operate, providers, prune, retention, send, show, stats, verify};
+use crate::{deliveries, demo, endpoint, events, init, operate, providers, prune, retention, send, show, stats, tail, verify};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -71,6 +71,11 @@ pub enum Command {
     Show(show::Command),
     /// Count events and receipts, by endpoint
     Stats,
+    /// Tell what happens while it happens: receipts, attempts and what moves events
+    ///
+    /// It follows the file across all processes, and goes on with the new one where the file is replaced. Each row is told once, in the order of its
+    /// id. End it with Ctrl-C.
+    Tail(tail::Args),
     /// Run the handlers again, also for events that were handled
     Replay(operate::ReplayArgs),
     /// Put failed, dead or ignored events back in the queue
@@ -122,6 +127,7 @@ impl Command {
             Command::Deliveries(args) => deliveries::run(context, args),
             Command::Show(command) => show::run(context, command),
             Command::Stats => stats::run(context),
+            Command::Tail(args) => tail::run(context, args),
             Command::Replay(args) => operate::replay(context, args),
             Command::Requeue(args) => operate::requeue(context, args),
             Command::Ignore(args) => operate::ignore(context, args),

@@ -12,6 +12,7 @@ mod events;
 mod failure;
 mod filter;
 mod init;
+mod live;
 mod lookup;
 mod moment;
 mod operate;
@@ -28,7 +29,10 @@ mod secrets;
 mod send;
 mod show;
 mod stats;
+mod stop;
 mod table;
+mod tail;
+mod tint;
 mod usage;
 mod verify;
 

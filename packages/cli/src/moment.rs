@@ -61,6 +61,14 @@ pub fn show(at: i64) -> String {
     }
 }
 
+/// `12:00:05.250`, for lines that are read while they come.
+pub fn clock(at: i64) -> String {
+    match Timestamp::from_millisecond(at) {
+        Ok(timestamp) => timestamp.strftime("%H:%M:%S%.3f").to_string(),
+        Err(_) => at.to_string(),
+    }
+}
+
 /// `2026-01-31 12:00:05 UTC (3 minutes ago)`.
 pub fn show_with_age(at: i64, now: i64) -> String {
     format!("{} UTC ({})", show(at), relative(at, now))
@@ -116,5 +124,6 @@ mod tests {
         assert_eq!(show_with_age(NOW, NOW + 180_000), "2026-01-01 00:00:00 UTC (3 minutes ago)");
         assert_eq!(relative(NOW + 1000, NOW), "in 1 second");
         assert_eq!(duration(999), "999 ms");
+        assert_eq!(clock(NOW + 5250), "00:00:05.250");
     }
 }

@@ -25,7 +25,7 @@ pub const DELIVERY_COLUMNS: &str = "id, endpoint, outcome, event_id, reason, det
      body_sha256, received_at";
 
 /// A row with its column names, in the order of the columns.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct Row(Vec<(String, Value)>);
 
 impl Row {
@@ -47,6 +47,12 @@ impl Row {
     /// Adds a column.
     pub fn push(&mut self, column: &str, value: Value) {
         self.0.push((column.to_owned(), value));
+    }
+
+    /// This row with the columns of another one behind its own.
+    pub fn followed_by(mut self, other: &Row) -> Self {
+        self.0.extend_from_slice(&other.0);
+        self
     }
 }
 

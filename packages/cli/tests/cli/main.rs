@@ -16,4 +16,5 @@ mod send;
 mod show;
 mod stats;
 mod support;
+mod tail;
 mod verify;
