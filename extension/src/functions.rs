@@ -1,7 +1,6 @@
 //! The scalar functions: each reads its arguments, calls one method of the store, and returns a number or JSON.
 
 use knocker_core::attempt::FailedOptions;
-use knocker_core::claim::{ClaimFilter, DueFilter};
 use knocker_core::ingest::IngestFields;
 use knocker_core::operate::{Action, ActionOptions};
 use knocker_core::providers::{self, Secrets};
@@ -41,7 +40,7 @@ const HANDLERS: &[(&str, Handler)] = &[
     ("knocker_sign", |_, args| sign(args)),
     ("knocker_claim", |store, args| {
         let (filter, now) = args.option_and_now(3)?;
-        let filter = filter.map(ClaimFilter::parse).transpose()?.unwrap_or_default();
+        let filter = filter.map(|text| store.claim_filter(text)).transpose()?.unwrap_or_default();
         let leased = store.claim(args.text(0)?, args.whole(1)?, args.whole(2)?, &filter, now)?;
         Ok(Value::Integer(leased))
     }),
@@ -62,7 +61,7 @@ const HANDLERS: &[(&str, Handler)] = &[
     ("knocker_release", |store, args| Ok(Value::Integer(store.release(args.text(0)?, args.now(1)?)?))),
     ("knocker_next_due", |store, args| {
         let (filter, now) = args.option_and_now(0)?;
-        let filter = filter.map(DueFilter::parse).transpose()?.unwrap_or_default();
+        let filter = filter.map(|text| store.due_filter(text)).transpose()?.unwrap_or_default();
         Ok(store.next_due(&filter, now)?.map_or(Value::Null, Value::Integer))
     }),
     ("knocker_replay", |store, args| operate(store, args, Action::Replay)),

@@ -3,7 +3,8 @@
 use serde::Serialize;
 
 use crate::arguments::Arguments;
-use crate::claim::{check_lease, check_worker};
+use crate::claim::check_lease;
+use crate::claim_filter::check_worker;
 use crate::due::LONGEST_DELAY_S;
 use crate::error::{Code, Error, Result};
 use crate::forms::{Kind, form};

@@ -4,13 +4,15 @@
 //! that takes its process down takes nothing else with it. A worker that is busy passes over suspects at first; in the end neither a suspect
 //! nor anything else waits for ever, see [`PATIENCE_S`].
 
-use crate::arguments::Arguments;
+use std::sync::Arc;
+
+use crate::claim_filter::check_worker;
+pub use crate::claim_filter::{ClaimFilter, DueFilter};
 use crate::due::{Candidate, LONGEST_LEASE_S, Waiting};
-use crate::endpoint::queue_name;
 use crate::error::{Error, Result};
-use crate::forms::{Kind, form};
 use crate::lifecycle::{Happening, JobMove, Moving};
 use crate::queue::{Standing, seconds};
+use crate::queues::Queues;
 use crate::store::Store;
 
 /// Jobs that one claim buries at most, and leases that are over that it settles at most.
@@ -19,58 +21,6 @@ const MOST_BURIED: i64 = 1000;
 const PATIENCE_S: i64 = 60;
 /// How long it is due before it is leased beside what a worker holds: handlers that run for hours must not keep all else from being claimed.
 const LONGEST_PATIENCE_S: i64 = 600;
-
-form! {
-    /// Which jobs a worker takes.
-    CLAIM_FILTER = "ClaimFilter" {
-        /// Those of these endpoints; left out: of all.
-        "endpoints": Kind::Texts;
-    }
-}
-
-form! {
-    /// Whose next claim is asked about.
-    DUE_FILTER = "DueFilter" {
-        /// Those of these endpoints; left out: of all.
-        "endpoints": Kind::Texts;
-        /// The name of the worker; left out: of one that holds nothing.
-        "worker": Kind::Text;
-    }
-}
-
-/// Which endpoints a worker takes jobs of; `None` for all.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ClaimFilter {
-    /// Names of endpoints.
-    pub endpoints: Option<Vec<String>>,
-}
-
-impl ClaimFilter {
-    /// Reads `{"endpoints": […]}`.
-    pub fn parse(json: &str) -> Result<Self> {
-        let given = Arguments::parse("filter", json, &CLAIM_FILTER)?;
-        Ok(Self { endpoints: given.texts("endpoints")? })
-    }
-}
-
-/// What `next_due` is asked about.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct DueFilter {
-    /// Which endpoints.
-    pub claim: ClaimFilter,
-    /// Whose claim; `None` for a worker that holds nothing.
-    pub worker: Option<String>,
-}
-
-impl DueFilter {
-    /// Reads `{"endpoints": […], "worker": …}`.
-    pub fn parse(json: &str) -> Result<Self> {
-        let given = Arguments::parse("filter", json, &DUE_FILTER)?;
-        let worker = given.text("worker")?;
-        worker.as_deref().map(check_worker).transpose()?;
-        Ok(Self { claim: ClaimFilter { endpoints: given.texts("endpoints")? }, worker })
-    }
-}
 
 /// What a worker gets next.
 enum Turn {
@@ -81,6 +31,22 @@ enum Turn {
 }
 
 impl Store {
+    /// What [`ClaimFilter::parse`] reads of this text, read once for all calls with the same one.
+    ///
+    /// # Errors
+    /// `invalid_argument`.
+    pub fn claim_filter(&self, json: &str) -> Result<Arc<ClaimFilter>> {
+        self.claim_filters.read(json, ClaimFilter::parse)
+    }
+
+    /// What [`DueFilter::parse`] reads of this text, read once for all calls with the same one.
+    ///
+    /// # Errors
+    /// `invalid_argument`.
+    pub fn due_filter(&self, json: &str) -> Result<Arc<DueFilter>> {
+        self.due_filters.read(json, DueFilter::parse)
+    }
+
     /// Leases up to `limit` due jobs to `worker` for `lease_s` seconds and returns how many.
     ///
     /// Leases that are over are settled on the way: their jobs wait as after a failure, or are dead together with their events.
@@ -112,7 +78,7 @@ impl Store {
         })
     }
 
-    fn claim_ordinary(&self, worker: &str, limit: i64, lease_s: i64, queues: &[String], now: i64) -> Result<i64> {
+    fn claim_ordinary(&self, worker: &str, limit: i64, lease_s: i64, queues: &Queues, now: i64) -> Result<i64> {
         let mut leased = 0;
         let mut buried = 0;
         // A round that only buried exhausted jobs is followed by another, so that they never hide what is due behind them. Their number
@@ -132,9 +98,9 @@ impl Store {
         Ok(leased)
     }
 
-    fn settle_ended_leases(&self, queues: &[String], now: i64) -> Result<()> {
+    fn settle_ended_leases(&self, queues: &Queues, now: i64) -> Result<()> {
         let mut room = MOST_BURIED;
-        for queue in queues {
+        for queue in &*self.queues_with_ended_leases(queues, now)? {
             for job in self.ended_leases(queue, room, now)? {
                 room -= 1;
                 if self.event_owns_job(job.event_id, job.id)? {
@@ -150,22 +116,14 @@ impl Store {
         Ok(())
     }
 
-    fn turn(&self, worker: &str, queues: &[String], now: i64) -> Result<Turn> {
+    fn turn(&self, worker: &str, queues: &Queues, now: i64) -> Result<Turn> {
         if !self.has_suspects()? {
             return Ok(Turn::Ordinary);
         }
         if self.holds_suspect(worker, now)? {
             return Ok(Turn::Nothing);
         }
-        let mut first: Option<Candidate> = None;
-        for queue in queues {
-            if let Some(suspect) = self.first_suspect(queue, now)?
-                && first.as_ref().is_none_or(|first| suspect.precedes(first))
-            {
-                first = Some(suspect);
-            }
-        }
-        let Some(suspect) = first else { return Ok(Turn::Ordinary) };
+        let Some(suspect) = self.first_suspect_of(queues, now)? else { return Ok(Turn::Ordinary) };
         let waited_s = seconds(now) - suspect.run_at;
         if !self.is_busy(worker, now)? {
             let others = self.due_candidates(queues, 1, now)?;
@@ -193,18 +151,15 @@ impl Store {
             Some(worker) if self.has_suspects()? && self.is_busy(worker, now)? => self.next_for_busy(&queues, now)?,
             _ => self.first_waiting(&queues, Waiting::All, now)?,
         });
-        for queue in &queues {
-            // Nothing is earlier than now.
-            if next.0.is_some_and(|at| at <= seconds(now)) {
-                break;
-            }
-            next.take(self.next_lease_end(queue, now)?);
+        // Nothing is earlier than now.
+        if next.0.is_none_or(|at| at > seconds(now)) {
+            next.take(self.first_lease_end(&queues, now)?);
         }
         Ok(next.0.map(|at| (at.saturating_mul(1000) - now).max(0)))
     }
 
     /// When a worker that holds something gets something more, if it goes on holding it.
-    fn next_for_busy(&self, queues: &[String], now: i64) -> Result<Option<i64>> {
+    fn next_for_busy(&self, queues: &Queues, now: i64) -> Result<Option<i64>> {
         let mut next = Earliest(self.first_waiting(queues, Waiting::Ordinary, now)?);
         let Some(due) = self.first_waiting(queues, Waiting::Suspects, now)? else { return Ok(next.0) };
         if seconds(now) - due > PATIENCE_S {
@@ -212,38 +167,6 @@ impl Store {
         }
         next.take(Some(due + LONGEST_PATIENCE_S + 1));
         Ok(next.0)
-    }
-
-    fn first_waiting(&self, queues: &[String], whose: Waiting, now: i64) -> Result<Option<i64>> {
-        let mut first = Earliest(None);
-        for queue in queues {
-            first.take(self.next_waiting(queue, whose, now)?);
-        }
-        Ok(first.0)
-    }
-
-    fn queues(&self, filter: &ClaimFilter) -> Result<Vec<String>> {
-        match &filter.endpoints {
-            Some(names) => {
-                let mut names: Vec<&String> = names.iter().collect();
-                names.sort_unstable();
-                names.dedup();
-                Ok(names.into_iter().map(|name| queue_name(name)).collect())
-            }
-            None => Ok(self.endpoint_names()?.iter().map(|(_, name)| queue_name(name)).collect()),
-        }
-    }
-
-    fn due_candidates(&self, queues: &[String], limit: i64, now: i64) -> Result<Vec<Candidate>> {
-        let mut due = Vec::new();
-        for queue in queues {
-            due.extend(self.candidates(queue, limit, now)?);
-        }
-        if queues.len() > 1 {
-            due.sort_unstable_by_key(|candidate| (-candidate.priority, candidate.run_at, candidate.job.id));
-            due.truncate(limit as usize);
-        }
-        Ok(due)
     }
 
     /// Leases the job, or buries it where it has no attempt left or no event. Returns whether it was leased.
@@ -271,13 +194,6 @@ impl Store {
         let sql = "SELECT EXISTS (SELECT 1 FROM main._knocker_events WHERE id = ?1 AND job_id = ?2)";
         Ok(self.conn().prepare_cached(sql)?.query_row((event_id, job_id), |row| row.get(0))?)
     }
-}
-
-pub(crate) fn check_worker(worker: &str) -> Result<()> {
-    if worker.is_empty() || worker.len() > 255 {
-        return Err(Error::invalid("worker: must be a name of 1 to 255 bytes, different for each worker"));
-    }
-    Ok(())
 }
 
 pub(crate) fn check_lease(lease_s: i64) -> Result<()> {

@@ -15,7 +15,7 @@ use crate::request::{self, WebhookResponse};
 use crate::retention::{self, RetentionPass, RetentionPolicy};
 use crate::stats::Stats;
 use crate::words::words;
-use crate::{claim, ingest, settings};
+use crate::{claim_filter, ingest, settings};
 
 pub use crate::lifecycle::{AttemptResult, EventStatus};
 pub use crate::providers::Reason;
@@ -87,8 +87,8 @@ pub static FORMS: &[&Form] = &[
     &settings::BACKOFF,
     &request::FORM,
     &ingest::FIELDS,
-    &claim::CLAIM_FILTER,
-    &claim::DUE_FILTER,
+    &claim_filter::CLAIM_FILTER,
+    &claim_filter::DUE_FILTER,
     &attempt::FAIL_OPTIONS,
     &operate::ACTION_OPTIONS,
     &bulk::FILTER,

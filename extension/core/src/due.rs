@@ -16,9 +16,9 @@ pub(crate) const LONGEST_DELAY_S: i64 = 2_592_000;
 /// Clocks are put right by a little all the time.
 const SLACK_S: i64 = 60;
 /// No lease by the right clock ends later than this from now.
-const FURTHEST_LEASE_S: i64 = LONGEST_LEASE_S + SLACK_S;
+pub(crate) const FURTHEST_LEASE_S: i64 = LONGEST_LEASE_S + SLACK_S;
 /// Nor is a retry due later; a tenth is for the jitter.
-const FURTHEST_DUE_S: i64 = LONGEST_DELAY_S + LONGEST_DELAY_S / 10 + SLACK_S;
+pub(crate) const FURTHEST_DUE_S: i64 = LONGEST_DELAY_S + LONGEST_DELAY_S / 10 + SLACK_S;
 
 /// A job that can be claimed now. The order of the fields after `id` is the order of the queue.
 #[derive(Debug, Clone, PartialEq, Eq)]

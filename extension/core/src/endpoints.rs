@@ -61,6 +61,7 @@ impl Store {
         for status in EventStatus::NAMES {
             self.run("INSERT INTO main._knocker_counts (endpoint_id, status, n) VALUES (?1, ?2, 0)", (id, status))?;
         }
+        self.index_many_queues()?;
         Ok(id)
     }
 

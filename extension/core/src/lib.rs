@@ -29,6 +29,7 @@ pub mod backoff;
 pub mod bulk;
 pub mod chunks;
 pub mod claim;
+mod claim_filter;
 pub mod conditions;
 #[cfg(feature = "contract")]
 pub mod contract;
@@ -49,6 +50,7 @@ pub mod operate;
 pub mod providers;
 pub mod prune;
 mod queue;
+mod queues;
 pub mod receipt;
 pub mod receive;
 pub mod refusals;

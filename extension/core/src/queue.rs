@@ -1,4 +1,4 @@
-//! The queue on Honker's tables `_honker_live` and `_honker_dead`: this file moves jobs, and `due.rs` looks for those that can be claimed. No
+//! The queue on Honker's tables `_honker_live` and `_honker_dead`: this file moves jobs, and `due.rs` and `queues.rs` look for those that can be claimed. No
 //! other Rust file speaks to them. The views, triggers and indexes over them are part of the schema.
 //!
 //! The rules are those of honker-core 0.5.0 (`honker_ops.rs`), and a differential test holds this file to them. The statements are our own

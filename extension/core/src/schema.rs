@@ -69,6 +69,7 @@ impl Store {
             }
             self.require_tables()?;
             self.conn().execute_batch(&with_views_in_one_line(OBJECTS))?;
+            self.index_many_queues()?;
             Ok(VERSION)
         })
     }
@@ -131,7 +132,8 @@ impl Store {
 
     fn is_complete(&self) -> Result<bool> {
         let there = self.names()?;
-        Ok(tables().chain(created(OBJECTS).map(|(_, name)| name)).all(|name| there.contains(name)))
+        let is_complete = tables().chain(created(OBJECTS).map(|(_, name)| name)).all(|name| there.contains(name));
+        Ok(is_complete && (there.contains("_knocker_live_due") || !self.has_many_endpoints()?))
     }
 
     /// The names of all that the file has.

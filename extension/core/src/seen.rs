@@ -16,6 +16,9 @@ static CHANGES: AtomicU64 = AtomicU64::new(0);
 /// stored, and the refusal makes everybody in this process read them again.
 const SEEN_FOR: Duration = Duration::from_secs(1);
 
+/// So many endpoints are remembered, of those that were asked for last.
+const MOST_SEEN: usize = 1_000;
+
 /// An endpoint as it was read last.
 #[derive(Debug)]
 struct Seen {
@@ -56,7 +59,15 @@ impl SeenEndpoints {
             return Ok(seen.endpoint.clone());
         }
         let endpoint = Arc::new(Endpoint::from_row(id, name, text)?);
-        self.0.borrow_mut().insert(name.to_owned(), Seen { endpoint: endpoint.clone(), changes, read_at });
+        let mut seen = self.0.borrow_mut();
+        if seen.len() >= MOST_SEEN {
+            // Half of them at once, so that not every further one pays for the search.
+            let mut times: Vec<Instant> = seen.values().map(|seen| seen.read_at).collect();
+            let (_, median, _) = times.select_nth_unstable(MOST_SEEN / 2);
+            let median = *median;
+            seen.retain(|_, seen| seen.read_at > median);
+        }
+        seen.insert(name.to_owned(), Seen { endpoint: endpoint.clone(), changes, read_at });
         Ok(endpoint)
     }
 

@@ -7,7 +7,7 @@
 //! | `schema.rs` | bootstrap, and whether the file's schema is this build's |
 //! | `endpoints.rs` | `endpoint…`, `find_endpoint` |
 //! | `receive.rs`, `refusals.rs` | `receive`, `ingest`, `judge`, `attest`, `store`; what is refused |
-//! | `claim.rs`, `due.rs` | `claim`, `next_due`; what can be claimed, and when |
+//! | `claim.rs`, `due.rs`, `queues.rs` | `claim`, `next_due`; what can be claimed and when, in one queue and in many |
 //! | `attempt.rs`, `expiry.rs` | `handled`, `failed`, `skipped`, `extend`, `release`; leases that ran out |
 //! | `lifecycle.rs`, `queue.rs` | `transition`, which moves event and job; the `…job…`, `…lease…` and `enqueue` that it is made of |
 //! | `operate.rs`, `bulk.rs`, `chunks.rs` | `operate`, `replay_delivery`, `…event_state…`; `operate_where…`; many rows in small transactions |
@@ -18,6 +18,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use rusqlite::{CachedStatement, Connection, ErrorCode, Params};
 
+use crate::claim_filter::{ClaimFilter, DueFilter, LastRead};
 use crate::error::{Code, Error, Result};
 use crate::seen::SeenEndpoints;
 
@@ -29,13 +30,15 @@ pub struct Store {
     conn: Connection,
     /// Parsed configurations by name. An entry is used only if its text equals the stored one, see `receive`.
     pub(crate) seen: SeenEndpoints,
+    pub(crate) claim_filters: LastRead<ClaimFilter>,
+    pub(crate) due_filters: LastRead<DueFilter>,
 }
 
 impl Store {
     /// Takes over a connection. Nothing is written.
     pub fn new(conn: Connection) -> Self {
         conn.set_prepared_statement_cache_capacity(KEPT_STATEMENTS);
-        Self { conn, seen: SeenEndpoints::default() }
+        Self { conn, seen: SeenEndpoints::default(), claim_filters: LastRead::default(), due_filters: LastRead::default() }
     }
 
     /// The connection, for reads of the views and for the caller's own statements.

@@ -58,7 +58,7 @@ fn works(store: &Store, ids: &mut Vec<i64>) {
     let fields = IngestFields::parse(r#"{"valid": true}"#).unwrap();
     store.endpoint("restored", "{}", NOW).unwrap();
     ids.push(store.ingest("restored", &fields, b"{}", NOW).unwrap().event_id.unwrap());
-    let only = ClaimFilter { endpoints: Some(vec!["restored".into()]) };
+    let only = ClaimFilter::of(["restored"]);
     assert_eq!(store.claim("w", 1, 60, &only, NOW).unwrap(), 1);
     let job: i64 = store.conn().query_row("SELECT job_id FROM knocker_jobs WHERE worker = 'w'", [], |row| row.get(0)).unwrap();
     store.handled(job, "w", 1, NOW).unwrap();
