@@ -198,6 +198,10 @@ class Endpoint:
         """Logs that the body of a request was not complete in time."""
         self._refusals.tell_too_slow(self.name, received, timeout_s)
 
+    def tell_short(self, received: int, announced: int) -> None:
+        """Logs that the body of a request ended before its end."""
+        self._refusals.tell_short(self.name, received, announced)
+
     def _told(self, receipt: Receipt, request: WebhookRequest | None = None) -> Receipt:
         self._refusals.tell(self.name, receipt, request, self.max_body_bytes)
         return receipt

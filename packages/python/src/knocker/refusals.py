@@ -46,14 +46,20 @@ class Refusals:
         self._warn(endpoint, reason, text, untold, fields)
 
     def tell_too_slow(self, endpoint: str, received: int, timeout_s: float) -> None:
-        """Logs that a body was not complete in time. Not every server lets it be seen that something in front has read all of it."""
-        untold = self._due(endpoint, "too_slow")
-        if untold is None:
-            return
-        text = f"{received} bytes of the body came in {timeout_s:g} s"
-        if received == 0:
-            text = f"no byte of the body came in {timeout_s:g} s: the sender is slow, or something in front of Knocker read the body"
-        self._warn(endpoint, "too_slow", text, untold, {"endpoint": endpoint, "reason": "too_slow", "detail": text, "untold": untold})
+        """Logs that a body was not complete in time."""
+        self._tell_of_body(endpoint, "too_slow", f"{received} bytes of the body came in {timeout_s:g} s")
+
+    def tell_short(self, endpoint: str, received: int, announced: int) -> None:
+        """Logs that a body ended before its end. Not every server lets it be seen that something in front has read the rest."""
+        text = (
+            f"the body ended after {received} of {announced} bytes: the sender has gone, or something in front of Knocker read some of it"
+        )
+        self._tell_of_body(endpoint, "short_body", text)
+
+    def _tell_of_body(self, endpoint: str, reason: str, text: str) -> None:
+        untold = self._due(endpoint, reason)
+        if untold is not None:
+            self._warn(endpoint, reason, text, untold, {"endpoint": endpoint, "reason": reason, "detail": text, "untold": untold})
 
     @staticmethod
     def _warn(endpoint: str, reason: str, text: str, untold: int, fields: dict[str, object]) -> None:

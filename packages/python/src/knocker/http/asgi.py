@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Awaitable, Callable, MutableMapping
-from typing import Any
+from typing import Any, TypeVar
 
-from knocker.errors import BodyConsumedError
 from knocker.http.answer import BAD_HOST, BAD_LENGTH, NOT_FOUND, TOO_SLOW, Answer, for_method, of_error, of_receipt
-from knocker.http.body import AbortedError, BadLengthError, announced_length, was_received
+from knocker.http.body import AbortedError, BadLengthError, announced_length, consumed, patience_of, silent, was_received
 from knocker.http.host import BadHostError
 from knocker.http.receiver import Receiver
 from knocker.http.route import below, endpoint_name
@@ -22,6 +21,8 @@ Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Asgi = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+T = TypeVar("T")
 
 
 class _TooSlow(Exception):  # noqa: N818 - an outcome, never raised to a caller
@@ -89,37 +90,34 @@ class AsgiApp:
             return ", ".join(value for name, value in headers if name == wanted) or None
 
         url = self._url(scope, header)
-        announced = announced_length(header("content-length"))
-        if announced == 0 or (announced is None and header("transfer-encoding") is None and scope.get("http_version", "").startswith("1")):
+        announced, chunked = announced_length(header("content-length")), header("transfer-encoding") is not None
+        if announced == 0 or (announced is None and not chunked and scope.get("http_version", "").startswith("1")):
             # There is no body, whatever has looked for one before.
             return WebhookRequest(b"", headers, scope["method"], url)
-        if was_received(receive):
-            raise _consumed()
+        taken = was_received(receive)
+        if taken:
+            raise consumed()
         body = bytearray()
-        reading = self._read(endpoint, announced or 0, receive, body)
         try:
-            if sys.version_info >= (3, 11):
-                async with asyncio.timeout(self._settings.body_timeout_s):
-                    truncated = await reading
-            else:
-                truncated = await asyncio.wait_for(reading, self._settings.body_timeout_s)
+            truncated = await _within(self._settings.body_timeout_s, self._read(endpoint, announced or 0, receive, body, taken is None))
         except (TimeoutError, asyncio.TimeoutError) as error:
             endpoint.tell_too_slow(len(body), self._settings.body_timeout_s)
             raise _TooSlow from error
-        if announced and not body and not truncated:
+        if announced and len(body) < announced and not truncated and not chunked:
             # The server holds senders to what they announce: something in front has taken it.
-            raise _consumed()
+            raise consumed()
         return WebhookRequest(bytes(body), headers, scope["method"], url, truncated)
 
-    async def _read(self, endpoint: Receiver, announced: int, receive: Receive, body: bytearray) -> bool:
-        """Reads the body, or its beginning and true where it is larger than the endpoint takes."""
+    async def _read(self, endpoint: Receiver, announced: int, receive: Receive, body: bytearray, in_doubt: bool) -> bool:
+        """Reads the body, or its beginning and true where it is larger than the endpoint takes. ``in_doubt`` is whether there is one."""
         limit = endpoint.max_body_bytes
         if announced > limit:
             limit = await asyncio.to_thread(endpoint.read_max_body_bytes)
             if announced > limit:
                 return True
         while True:
-            message = await receive()
+            message = await (self._first(receive) if in_doubt else receive())
+            in_doubt = False
             if message["type"] == "http.disconnect":
                 raise AbortedError
             body += message.get("body", b"")
@@ -130,6 +128,13 @@ class AsgiApp:
                     return True
             if not message.get("more_body", False):
                 return False
+
+    async def _first(self, receive: Receive) -> Message:
+        patience_s = patience_of(self._settings.body_timeout_s)
+        try:
+            return await _within(patience_s, receive())
+        except (TimeoutError, asyncio.TimeoutError) as error:
+            raise silent(patience_s) from error
 
     def _url(self, scope: Scope, header: Callable[[str], str | None]) -> str:
         sent = _sent_path(scope)
@@ -158,8 +163,11 @@ def _sent_path(scope: Scope) -> str | None:
     return origin_form(raw_path.decode("latin-1").partition("?")[0]) if raw_path else None
 
 
-def _consumed() -> BodyConsumedError:
-    return BodyConsumedError("something in front of Knocker read the body of this request, so no signature can be checked")
+async def _within(seconds: float, awaitable: Awaitable[T]) -> T:
+    if sys.version_info >= (3, 11):
+        async with asyncio.timeout(seconds):
+            return await awaitable
+    return await asyncio.wait_for(awaitable, seconds)
 
 
 async def _respond(send: Send, answer: Answer) -> None:

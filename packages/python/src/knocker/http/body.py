@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
+import socket
 from typing import Any
+
+from knocker.errors import BodyConsumedError
 
 # A body of more digits than this is larger than anything that is taken; Python refuses to read numbers of thousands of them.
 _MOST_DIGITS = 18
@@ -14,6 +18,24 @@ class BadLengthError(Exception):
 
 class AbortedError(Exception):
     """The body ended before its end: the sender went away."""
+
+
+_SILENCE_S = 5.0
+
+
+def patience_of(body_timeout_s: float) -> float:
+    """How long the first byte of a body, which follows the head, is waited for where it cannot be seen whether something in front took it."""
+    return min(_SILENCE_S, body_timeout_s / 2)
+
+
+def consumed() -> BodyConsumedError:
+    """The error where it can be seen."""
+    return BodyConsumedError("something in front of Knocker read the body of this request, so no signature can be checked")
+
+
+def silent(waited_s: float) -> BodyConsumedError:
+    """The error where it cannot."""
+    return BodyConsumedError(f"no byte of the body came in {waited_s:g} s: most likely something in front of Knocker has read it")
 
 
 def announced_length(text: str | None) -> int | None:
@@ -31,21 +53,35 @@ def announced_length(text: str | None) -> int | None:
     return int(length[-_MOST_DIGITS:]) if len(length.lstrip("0")) <= _MOST_DIGITS else 10**_MOST_DIGITS
 
 
-def was_received(receive: Any) -> bool:
-    """Whether something in front has taken the whole body from this ASGI server, which then says nothing more until the sender goes away.
+def was_received(receive: Any) -> bool | None:
+    """Whether something in front has taken the body, or some of it, from this ASGI server, which would say nothing more until the sender is
+    gone. None where the server, or a wrapper around it, does not let it be seen."""
+    giver = getattr(receive, "__self__", None)
+    news = getattr(giver, "message_event", None)
+    if news is not None:
+        # uvicorn's, which holds what has come and was not taken yet.
+        return not news.is_set() and getattr(giver, "more_body", True) is False and not getattr(giver, "body", True)
+    put = getattr(giver, "_unfinished_tasks", None)
+    if put is not None and isinstance(giver, asyncio.Queue):
+        # hypercorn's and daphne's: a queue counts what was ever put into it.
+        return bool(put > giver.qsize())
+    return None
 
-    Only uvicorn lets that be seen; elsewhere such a request ends as one that is too slow.
-    """
-    cycle = getattr(receive, "__self__", None)
-    news = getattr(cycle, "message_event", None)
-    return news is not None and not news.is_set() and getattr(cycle, "more_body", True) is False and not getattr(cycle, "body", True)
 
-
-def was_read(stream: Any) -> bool:
-    """Whether something in front has read from this WSGI input. Only gunicorn, and servers that keep bodies in files, let that be seen."""
+def was_read(stream: Any, announced: int | None) -> bool | None:
+    """Whether something in front has read from this WSGI input. None where the server does not let it be seen: only gunicorn, and servers
+    that keep bodies in files, do."""
     reader = getattr(stream, "reader", None)
     if reader is not None:
         # Of a body with a length what is left of it, of one in chunks what takes them apart.
-        return getattr(reader, "length", None) == 0 or getattr(reader, "parser", True) is None
+        left = getattr(reader, "length", None)
+        return (announced is not None and left is not None and left < announced) or getattr(reader, "parser", True) is None
     seekable = getattr(stream, "seekable", None)
-    return bool(seekable is not None and seekable() and stream.tell() > 0)
+    return stream.tell() > 0 if seekable is not None and seekable() else None
+
+
+def socket_of(stream: Any) -> Any:
+    """The connection that this WSGI input reads from, of the standard library's server and of those made from it, where a read of a body that
+    was taken before waits until the sender goes away; None elsewhere."""
+    connection = getattr(getattr(stream, "raw", None), "_sock", None)
+    return connection if isinstance(connection, socket.socket) else None

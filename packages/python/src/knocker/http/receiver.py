@@ -23,5 +23,8 @@ class Receiver(Protocol):
     def tell_too_slow(self, received: int, timeout_s: float) -> None:
         """Told that a body was not complete in time."""
 
+    def tell_short(self, received: int, announced: int) -> None:
+        """Told that a body ended before its end."""
+
     async def areceive(self, request: WebhookRequest) -> Receipt:
         """As ``receive``, for coroutines."""

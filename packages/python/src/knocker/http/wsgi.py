@@ -6,9 +6,8 @@ from collections.abc import Callable, Iterable
 from http import HTTPStatus
 from typing import Any
 
-from knocker.errors import BodyConsumedError
 from knocker.http.answer import ABORTED, BAD_HOST, BAD_LENGTH, NO_LENGTH, NOT_FOUND, Answer, for_method, of_error, of_receipt
-from knocker.http.body import AbortedError, BadLengthError, announced_length, was_read
+from knocker.http.body import AbortedError, BadLengthError, announced_length, consumed, patience_of, silent, socket_of, was_read
 from knocker.http.host import BadHostError
 from knocker.http.receiver import Receiver
 from knocker.http.route import below, endpoint_name
@@ -59,7 +58,7 @@ class WsgiApp:
         headers = _headers(environ)
         try:
             url = self._url(environ, Headers(headers))
-            body, truncated = _read(endpoint, environ)
+            body, truncated = _read(endpoint, environ, patience_of(self._settings.body_timeout_s))
             request = WebhookRequest(body, headers, environ["REQUEST_METHOD"], url, truncated)
             return of_receipt(endpoint.receive(request))
         except AbortedError:
@@ -90,32 +89,57 @@ def _headers(environ: Environ) -> list[tuple[str, str]]:
     return headers
 
 
-def _read(endpoint: Receiver, environ: Environ) -> tuple[bytes, bool]:
+def _read(endpoint: Receiver, environ: Environ, patience_s: float) -> tuple[bytes, bool]:
     """The body, or its beginning and true where it is larger than the endpoint takes."""
     announced = announced_length(environ.get("CONTENT_LENGTH"))
     if announced == 0 or (announced is None and not environ.get("wsgi.input_terminated")):
         return b"", False
-    if (announced or environ.get("HTTP_TRANSFER_ENCODING")) and was_read(environ["wsgi.input"]):
-        raise BodyConsumedError("something in front of Knocker read the body of this request, so no signature can be checked")
+    stream, comes = environ["wsgi.input"], bool(announced or environ.get("HTTP_TRANSFER_ENCODING"))
+    taken = was_read(stream, announced) if comes else False
+    if taken:
+        raise consumed()
     limit = endpoint.max_body_bytes
     if announced is not None and announced > limit:
         limit = endpoint.read_max_body_bytes()
         if announced > limit:
             return b"", True
     wanted = limit + 1 if announced is None else announced
+    if taken is None:
+        _await_first(stream, patience_s)
     body = bytearray()
     while len(body) < wanted:
         try:
-            chunk = environ["wsgi.input"].read(min(_CHUNK, wanted - len(body)))
+            chunk = stream.read(min(_CHUNK, wanted - len(body)))
         except Exception as error:
             # Each server has exceptions of its own for what a sender does wrong in its body.
             raise AbortedError from error
         if not chunk:
             break
         body += chunk
+    if not body and taken is None:
+        # Hardly a sender that announces a body and sends nothing of it.
+        raise consumed()
     if announced is not None and len(body) < announced:
+        endpoint.tell_short(len(body), announced)
         raise AbortedError
     return bytes(body), len(body) > limit
+
+
+def _await_first(stream: Any, patience_s: float) -> None:
+    """Waits for the first byte where a read of a body that was taken would wait until the sender goes away."""
+    connection = socket_of(stream)
+    if connection is None:
+        return
+    usual = connection.gettimeout()
+    connection.settimeout(patience_s)
+    try:
+        stream.peek(1)
+    except TimeoutError as error:
+        raise silent(patience_s) from error
+    except OSError as error:
+        raise AbortedError from error
+    finally:
+        connection.settimeout(usual)
 
 
 def _phrase(status: int) -> str:
