@@ -280,11 +280,21 @@ func (e *Endpoint) secretsOf(ctx context.Context, request *WebhookRequest) (stri
 	if e.findSecrets == nil {
 		return e.secrets, nil
 	}
-	found, err := e.findSecrets(ctx, request)
+	found, err := e.foundSecrets(ctx, request)
 	if err != nil {
 		return "", readable(err)
 	}
 	return jsonOf(found), nil
+}
+
+// foundSecrets is what the application's function gives. One that panics is the application's mistake, of which its sender gets to know the status.
+func (e *Endpoint) foundSecrets(ctx context.Context, request *WebhookRequest) (found []string, err error) {
+	defer func() {
+		if value := recover(); value != nil {
+			found, err = nil, panicError(value)
+		}
+	}()
+	return e.findSecrets(ctx, request)
 }
 
 func jsonOf(secrets []string) string {

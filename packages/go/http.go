@@ -3,6 +3,7 @@ package knocker
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/netip"
@@ -31,8 +32,9 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		// Chunks without a byte: none were sent, or something in front of the endpoint has read them, which cannot be told apart.
 		plain(w, http.StatusLengthRequired, "send a content-length")
 		return
-	case err == nil && len(body) == 0 && r.ContentLength > 0 && !truncated:
-		e.refuse(w, r, newError("body_consumed", "something in front of the endpoint has read the body of the request", nil))
+	case err == nil && int64(len(body)) < r.ContentLength && !truncated, errors.Is(err, http.ErrBodyReadAfterClose):
+		// The server holds senders to what they announce.
+		e.refuse(w, r, newError("body_consumed", "something in front of the endpoint has read the body of the request, or some of it", nil))
 		return
 	case err == nil:
 	case isTimeout(err):
@@ -125,8 +127,13 @@ func (e *Endpoint) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	if code := codeOf(err); code != "" {
 		log.Error("receipt not stored", "endpoint", e.name, "code", code, "error", messageOf(err))
 	} else if r.Context().Err() == nil {
-		// Of the application's own function of secrets, most likely: its message may hold one.
-		log.Error("receipt not stored", "endpoint", e.name, "code", "internal")
+		// Of the application's own function of secrets, most likely: its message may hold one, its type and the places in the code do not.
+		what := []any{"endpoint", e.name, "code", "internal", "type", fmt.Sprintf("%T", err)}
+		var panicked *PanicError
+		if errors.As(err, &panicked) {
+			what = append(what, "stack", string(panicked.Stack))
+		}
+		log.Error("receipt not stored", what...)
 	}
 	if errors.Is(err, ErrDatabase) || errors.Is(err, ErrStaleJudgement) || errors.Is(err, ErrClosed) || r.Context().Err() != nil {
 		w.Header().Set("Retry-After", retryAfter)

@@ -189,7 +189,8 @@ func TestASenderThatGoesAwayAfterItsBodyIsStored(t *testing.T) {
 }
 
 func TestAFunctionOfSecretsThatPanicsEndsItsRequestAlone(t *testing.T) {
-	hooks := open(t)
+	said := &journal{}
+	hooks := open(t, knocker.Logger(said.logger()))
 	endpoint := must[*knocker.Endpoint](t)(hooks.Endpoint("github", knocker.Provider("github"), knocker.SecretsFunc(
 		func(_ context.Context, request *knocker.WebhookRequest) ([]string, error) {
 			switch request.Header.Get("X-Tenant") {
@@ -204,9 +205,13 @@ func TestAFunctionOfSecretsThatPanicsEndsItsRequestAlone(t *testing.T) {
 		})))
 	address := serve(t, hooks.Handler())
 	for range 20 {
-		connection := dial(t, address)
-		_, _ = io.WriteString(connection, "POST /webhooks/github HTTP/1.1\r\nHost: example.com\r\nX-Tenant: panics\r\nContent-Length: 2\r\n\r\n{}")
-		_, _ = io.Copy(io.Discard, connection)
+		head := "POST /webhooks/github HTTP/1.1\r\nHost: example.com\r\nX-Tenant: panics\r\nContent-Length: 2\r\n\r\n{}"
+		if status, body := answerTo(t, dial(t, address), head); status != http.StatusInternalServerError || body != "internal error: nothing was stored" {
+			t.Errorf("answered %d %q", status, body)
+		}
+	}
+	if !strings.Contains(said.String(), "code=internal") || !strings.Contains(said.String(), "http_test.go") || strings.Contains(said.String(), "no such tenant") {
+		t.Errorf("the log says %s", said.String())
 	}
 	for _, tenant := range []string{"empty", "none"} {
 		// What anybody could sign.
@@ -219,6 +224,32 @@ func TestAFunctionOfSecretsThatPanicsEndsItsRequestAlone(t *testing.T) {
 	}
 	if receive(t, endpoint, 1).Outcome != knocker.ReceiptAccepted {
 		t.Error("a good request is not accepted after them")
+	}
+}
+
+func TestABodyThatSomethingInFrontHasReadIsTheApplicationsMistake(t *testing.T) {
+	hooks := open(t)
+	endpoint := github(t, hooks)
+	request := must[*knocker.WebhookRequest](t)(endpoint.Sign(&knocker.WebhookRequest{Body: []byte(`{"n": 1}`)}, secret))
+	for name, read := range map[string]func(*http.Request){
+		"whole":  func(r *http.Request) { _, _ = io.ReadAll(r.Body) },
+		"a part": func(r *http.Request) { _, _ = io.ReadFull(r.Body, make([]byte, 3)) },
+		"closed": func(r *http.Request) { _ = r.Body.Close() },
+		"parsed": func(r *http.Request) {
+			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+			_ = r.ParseForm()
+		},
+	} {
+		address := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			read(r)
+			hooks.Handler().ServeHTTP(w, r)
+		}))
+		if status := post(t, http.DefaultClient, "http://"+address+"/webhooks/github", request); status != http.StatusInternalServerError {
+			t.Errorf("%s: answered %d", name, status)
+		}
+	}
+	if stored := eventStatuses(t, hooks); len(stored) != 0 {
+		t.Errorf("stored %v", stored)
 	}
 }
 

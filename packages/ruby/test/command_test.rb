@@ -68,6 +68,7 @@ class CommandTest < KnockerTest
     assert_includes refused("nowhere.rb"), "there is no file nowhere.rb"
     assert_includes refused(write("empty.rb", "")), "opened no hooks that have handlers"
     assert_includes refused("--what"), "invalid option: --what"
+    assert_includes refused("nowhere.rb", "RUBYOPT" => "-W0"), "there is no file nowhere.rb"
   end
 
   private
@@ -85,7 +86,7 @@ class CommandTest < KnockerTest
     RUBY
   end
 
-  def command(*arguments) = [{ "RUBYLIB" => LIBRARY }, RbConfig.ruby, EXE, *arguments]
+  def command(*arguments, **environment) = [{ "RUBYLIB" => LIBRARY, **environment }, RbConfig.ruby, EXE, *arguments]
 
   def running(*arguments, **streams)
     pid = spawn(*command(*arguments), pgroup: true, **streams)
@@ -105,8 +106,8 @@ class CommandTest < KnockerTest
 
   def children_of(pid) = File.read("/proc/#{pid}/task/#{pid}/children").split.map(&:to_i)
 
-  def refused(*arguments)
-    _, errors, status = Open3.capture3(*command(*arguments))
+  def refused(*arguments, **environment)
+    _, errors, status = Open3.capture3(*command(*arguments, **environment))
     assert_equal 2, status.exitstatus
     errors
   end

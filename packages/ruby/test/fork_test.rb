@@ -69,16 +69,18 @@ class ForkTest < KnockerTest
 
   def test_a_child_may_start_a_worker_of_its_own_beside_its_parents
     inbox = open_inbox(busy_timeout_s: PATIENCE_S)
-    inbox.on("of-parent") { |event, tx| tx.execute("INSERT INTO orders VALUES (?)", [event.key]) }
+    inbox.on("order") { |event, tx| tx.execute("INSERT INTO orders VALUES (?)", [event.key]) }
+    # The parent's has no handlers for it, and claims none of its events.
+    of_child = @hooks.endpoint("of-child")
     worker = @hooks.start_worker
-    kind, ended = in_child do
+    result = in_child do
       handled = Queue.new
-      inbox.on("*") { |event| handled.push(event.key) }
+      of_child.on("*") { |event| handled.push(event.key) }
       own = @hooks.start_worker
-      ingest(inbox, "1", type: "of-child")
+      ingest(of_child, "1")
       handled.pop.tap { own.stop }
     end
-    assert_equal [:returned, "1"], [kind, ended]
+    assert_equal [:returned, "1"], result
     worker.stop
   end
 
@@ -95,7 +97,7 @@ class ForkTest < KnockerTest
       assert_equal :raised, kind
       assert_includes said, "Knocker::ForkedError: forked: a handler"
     end
-    leave.push(true)
+    leave.close
     # Neither the parent nor its worker notice.
     wait_until("the event") { @hooks.stats.events.handled == 1 }
     assert_equal [:returned, 2], in_child { ingest(inbox, "2") }

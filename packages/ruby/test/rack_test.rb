@@ -55,6 +55,12 @@ class RackTest < KnockerTest
     assert_equal 200, app.call(env("{}", "rack.input" => Once.new(StringIO.new("{}")))).first
     assert_equal 500, app.call(env("{}", "rack.input" => Once.new(read))).first
     assert_includes @log.string, "body_consumed"
+    @log.truncate(0)
+    assert_equal 500, app.call(env("{}", "rack.input" => StringIO.new("{}").tap(&:close))).first
+    assert_includes @log.string, "body_consumed"
+    half = StringIO.new('{"half": 1}').tap { |input| input.read(5) }
+    assert_equal 400, app.call(env('{"half": 1}', "rack.input" => Once.new(half))).first
+    assert_includes @log.string, "something in front of Knocker read some of it"
     # What Rails keeps of a body that it has read.
     assert_equal 200, app.call(env("{}", "rack.input" => Once.new(read), "RAW_POST_DATA" => "{}")).first
     assert_equal ["{}"], @hooks.deliveries(with_body: true).map(&:body).uniq

@@ -33,7 +33,7 @@ module Knocker
       hooks = Hooks.opened.select { |one| handled(one).any? }
       return complain("#{@files.first} opened no hooks that have handlers") if hooks.empty?
 
-      warn "knocker-worker: handles the events of #{hooks.flat_map { |one| handled(one) }.join(", ")} until it is told to stop (Ctrl-C, SIGTERM)"
+      say "knocker-worker: handles the events of #{hooks.flat_map { |one| handled(one) }.join(", ")} until it is told to stop (Ctrl-C, SIGTERM)"
       @processes == 1 ? work(hooks) : supervise(hooks)
     end
 
@@ -59,9 +59,12 @@ module Knocker
     def handled(hooks) = hooks.endpoints.reject { |_name, endpoint| endpoint.handlers.empty? }.keys
 
     def complain(problem)
-      warn "knocker-worker: #{problem}", USAGE
+      say "knocker-worker: #{problem}", USAGE
       2
     end
+
+    # What warnings are said with says nothing under `ruby -W0`.
+    def say(*lines) = $stderr.write("#{lines.join("\n")}\n")
 
     # The app loads Knocker, which looks whether it is at home in Rails.
     def load_app(file)
@@ -118,7 +121,7 @@ module Knocker
       @children.delete(child)
       return if @ending
 
-      warn "knocker-worker: process #{child} ended (#{$CHILD_STATUS}), starting another one"
+      say "knocker-worker: process #{child} ended (#{$CHILD_STATUS}), starting another one"
       sleep(PAUSE_S)
       @children << start(hooks) unless @ending
     end

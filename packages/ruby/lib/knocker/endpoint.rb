@@ -101,6 +101,10 @@ module Knocker
       Verdict.read(JSON.parse(verdict))
     end
 
+    # Logs that the body of a request ended before its end.
+    # @api private
+    def tell_short(received, announced) = @refusals.tell_short(@name, received, announced)
+
     # A Rack app that receives for this endpoint at every path.
     def call(env) = @rack.call(env)
 

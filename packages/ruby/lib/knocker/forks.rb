@@ -33,7 +33,7 @@ module Knocker
       # @param raised [Exception, nil] what it came out with
       def end_child(raised)
         status = raised.nil? ? 0 : 1
-        raised.is_a?(SystemExit) ? status = raised.status : raised && warn(raised.full_message)
+        raised.is_a?(SystemExit) ? status = raised.status : raised && $stderr.write(raised.full_message)
         [$stdout, $stderr].each(&:flush)
       ensure
         exit!(status)

@@ -30,8 +30,16 @@ module Knocker
       text = receipt.detail.to_s
       # A provider that never retries does not send the event again.
       text = "#{size_of(request)} bytes or more, max_body_bytes is #{max_body_bytes}" if receipt.outcome == :too_large
-      more = untold.positive? ? " (#{untold} more since the last warning)" : ""
-      @logger&.warn("endpoint #{endpoint}: request refused: #{reason}: #{Refusals.line(text)}#{more}")
+      warn(endpoint, reason, text, untold)
+    end
+
+    # Logs that a body ended before its end. Not every server lets it be seen that something in front has read the rest.
+    def tell_short(endpoint, received, announced)
+      untold = due(endpoint, :short_body)
+      return if untold.nil?
+
+      text = "the body ended after #{received} of #{announced} bytes: the sender has gone, or something in front of Knocker read some of it"
+      warn(endpoint, :short_body, text, untold)
     end
 
     # What senders say: a line break in it must not make a line of its own.
@@ -39,6 +47,11 @@ module Knocker
     def self.line(text) = !text.valid_encoding? || text.match?(/[[:cntrl:]]/) ? text.inspect : text
 
     private
+
+    def warn(endpoint, reason, text, untold)
+      more = untold.positive? ? " (#{untold} more since the last warning)" : ""
+      @logger&.warn("endpoint #{endpoint}: request refused: #{reason}: #{Refusals.line(text)}#{more}")
+    end
 
     # How many were not told since the last line, or nil where it is too early for another.
     def due(endpoint, reason)

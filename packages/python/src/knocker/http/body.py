@@ -24,7 +24,7 @@ _SILENCE_S = 5.0
 
 
 def patience_of(body_timeout_s: float) -> float:
-    """How long the first byte of a body, which follows the head, is waited for where it cannot be seen whether something in front took it."""
+    """How long the first byte of a body is waited for where it cannot be seen whether something in front took it. It follows the head."""
     return min(_SILENCE_S, body_timeout_s / 2)
 
 
@@ -81,7 +81,7 @@ def was_read(stream: Any, announced: int | None) -> bool | None:
 
 
 def socket_of(stream: Any) -> Any:
-    """The connection that this WSGI input reads from, of the standard library's server and of those made from it, where a read of a body that
-    was taken before waits until the sender goes away; None elsewhere."""
+    """The connection that this WSGI input reads from, of the standard library's server and of those made from it, where a read of a body
+    that was taken before waits until the sender goes away; None elsewhere."""
     connection = getattr(getattr(stream, "raw", None), "_sock", None)
     return connection if isinstance(connection, socket.socket) else None

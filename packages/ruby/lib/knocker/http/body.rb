@@ -31,7 +31,7 @@ module Knocker
           return ["".b, true] if announced > limit
         end
         body = contents(announced || (limit + 1))
-        refuse_short(body, announced) if announced && body.bytesize < announced
+        refuse_short(endpoint, body, announced) if announced && body.bytesize < announced
         [body, body.bytesize > limit]
       end
 
@@ -58,6 +58,8 @@ module Knocker
         kept = @env["RAW_POST_DATA"]
         body.empty? && kept.is_a?(String) ? kept.b : body
       rescue IOError, SystemCallError, ArgumentError => e
+        raise consumed if input.respond_to?(:closed?) && input.closed?
+
         # Each server has exceptions of its own for what a sender does wrong in its body.
         raise Aborted, e.message
       end
@@ -73,11 +75,15 @@ module Knocker
         body
       end
 
-      def refuse_short(body, announced)
-        raise Aborted unless body.empty? && announced.positive?
+      def refuse_short(endpoint, body, announced)
+        # Hardly a sender that announces a body and sends nothing of it.
+        raise consumed if body.empty? && announced.positive?
 
-        raise BodyConsumedError, "something in front of Knocker read the body of this request, so no signature can be checked"
+        endpoint.tell_short(body.bytesize, announced)
+        raise Aborted
       end
+
+      def consumed = BodyConsumedError.new("something in front of Knocker read the body of this request, so no signature can be checked")
     end
   end
 end
