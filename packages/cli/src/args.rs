@@ -9,7 +9,9 @@ use clap_complete::Shell;
 
 use crate::context::Context;
 use crate::failure::Result;
-use crate::{deliveries, demo, endpoint, events, init, operate, providers, prune, retention, send, show, stats, tail, verify};
+use crate::{
+    deliveries, demo, endpoint, events, forward, init, listen, operate, providers, prune, retention, send, show, stats, tail, verify,
+};
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -95,6 +97,14 @@ pub enum Command {
     Verify(verify::Args),
     /// Sign a payload as a provider would and POST it
     Send(send::Args),
+    /// Receive on a port for local development: store, show and pass on what comes in
+    ///
+    /// The database and the endpoint are created where they are not there. Without --db and KNOCKER_DB the file is knocker.db.
+    Listen(listen::Args),
+    /// Send stored or new deliveries to another URL, such as the app on a developer's machine
+    ///
+    /// From a server to your machine: `ssh host knocker --db app.db forward --stdout --since 1h | knocker forward --stdin URL`.
+    Forward(forward::Args),
     /// List the providers, or describe one
     Providers(providers::Args),
     /// Print the completion script of a shell
@@ -136,6 +146,8 @@ impl Command {
             Command::Retain => retention::retain(context),
             Command::Verify(args) => verify::run(context, args),
             Command::Send(args) => send::run(context, args),
+            Command::Listen(args) => listen::run(context, args),
+            Command::Forward(args) => forward::run(context, args),
             Command::Providers(args) => providers::run(context, args),
             Command::Completions { shell } => completions(*shell),
         }

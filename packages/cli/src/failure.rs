@@ -43,6 +43,11 @@ impl Failure {
         Self { exit, message: message.into(), hint: hint.into() }
     }
 
+    /// What was wrong.
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+
     /// A wrong command line.
     pub fn usage(message: impl Into<String>, hint: impl Into<Cow<'static, str>>) -> Self {
         Self::new(Exit::Usage, message, hint)

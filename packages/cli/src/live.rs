@@ -12,6 +12,7 @@ use rusqlite::config::DbConfig;
 
 use crate::database;
 use crate::failure::Result;
+use crate::file_id::FileId;
 
 /// How long to wait between two looks.
 pub const BETWEEN_LOOKS: Duration = Duration::from_millis(100);
@@ -101,21 +102,4 @@ fn reader(path: &Path) -> Result<Store> {
     store.conn().pragma_update(None, "query_only", true)?;
     store.conn().set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
     Ok(store)
-}
-
-/// Which file it is, whatever its name. Windows replaces no file that is open.
-#[derive(Debug, PartialEq, Eq)]
-struct FileId(u64, u64);
-
-impl FileId {
-    #[cfg(unix)]
-    fn of(path: &Path) -> Option<Self> {
-        use std::os::unix::fs::MetadataExt;
-        std::fs::metadata(path).ok().map(|file| Self(file.dev(), file.ino()))
-    }
-
-    #[cfg(not(unix))]
-    fn of(path: &Path) -> Option<Self> {
-        path.exists().then_some(Self(0, 0))
-    }
 }

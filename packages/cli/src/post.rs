@@ -28,6 +28,13 @@ pub struct Signed {
     body: Vec<u8>,
 }
 
+impl Signed {
+    /// Whether it has a header of this name.
+    pub fn has_header(&self, name: &str) -> bool {
+        self.headers.iter().any(|(known, _)| known.eq_ignore_ascii_case(name))
+    }
+}
+
 /// What the receiver said.
 #[derive(Debug)]
 pub struct Answer {
@@ -52,6 +59,19 @@ pub fn sign(provider: &Provider, options: &Options, unsigned: Unsigned, secret: 
     })
 }
 
+/// Leaves the request as it is.
+pub fn unsigned(unsigned: Unsigned) -> Signed {
+    let Unsigned { method, url, headers, body } = unsigned;
+    let headers = headers.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+    Signed { method: method.to_owned(), url: url.to_owned(), headers, body: body.to_vec() }
+}
+
+/// The bytes of a header value: a letter a byte, as it was received, where it can be that.
+fn bytes(value: &str) -> Vec<u8> {
+    let latin: Result<Vec<u8>, _> = value.chars().map(u8::try_from).collect();
+    latin.unwrap_or_else(|_| value.as_bytes().to_vec())
+}
+
 /// Sends the request once. Redirects are not followed, as providers do not follow them either.
 pub fn send(signed: &Signed, timeout: Duration) -> Result<Answer> {
     let agent = ureq::Agent::config_builder()
@@ -65,7 +85,7 @@ pub fn send(signed: &Signed, timeout: Duration) -> Result<Answer> {
         .new_agent();
     let mut request = http::Request::builder().method(signed.method.as_str()).uri(&signed.url);
     for (name, value) in &signed.headers {
-        request = request.header(name, value);
+        request = request.header(name, bytes(value));
     }
     let request = request.body(&signed.body[..]).map_err(|error| {
         // The error names what is wrong, never a value, which may be a credential.

@@ -31,6 +31,11 @@ impl SecretArgs {
         Ok(())
     }
 
+    /// Whether a source was named, so that nobody is asked.
+    pub fn any(&self) -> bool {
+        !self.secret_env.is_empty() || !self.secret_file.is_empty()
+    }
+
     /// Every secret.
     pub fn read_all(&self) -> Result<Vec<Zeroizing<String>>> {
         let mut secrets = Vec::new();

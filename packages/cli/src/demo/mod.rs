@@ -3,27 +3,28 @@
 
 mod expect;
 mod file;
-mod receiver;
 mod story;
 mod webhooks;
 mod worker;
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
-use std::sync::mpsc;
+use std::sync::mpsc::{self, Sender};
 use std::time::{Duration, Instant};
 
+use knocker_core::Store;
+use knocker_core::providers::{self, Secrets};
 use knocker_core::store::system_now;
-use knocker_core::{Store, providers};
 
 use crate::context::Context;
 use crate::database;
 use crate::failure::{Exit, Failure, Result};
 use crate::post::{self, Unsigned};
+use crate::receiver::{Arrival, Inbox, Receiver, Site};
 
 use expect::Expectations;
-use receiver::Receiver;
 use story::Story;
-use webhooks::Webhook;
+use webhooks::{GITHUB_SECRET, SLACK_SECRET, STRIPE_SECRET, Webhook};
 use worker::Worker;
 
 /// Where the demo's database goes without `--db`.
@@ -38,7 +39,7 @@ pub fn run(context: &Context) -> Result {
     file::set_up(&store, system_now())?;
 
     let (wake, woken) = mpsc::channel();
-    let receiver = Receiver::start(database::open(path)?, wake)?;
+    let receiver = Receiver::start(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), inbox(path, wake)?)?;
     let worker = Worker::start(database::open(path)?, woken)?;
 
     let story = Story::new(&context.out, path);
@@ -58,6 +59,27 @@ pub fn run(context: &Context) -> Result {
     let expectations = expect::compare(&store, path, &webhooks, &statuses)?;
     story.outcome(&store, &expectations, started.elapsed())?;
     conclude(&expectations)
+}
+
+/// The inbox of the receiver. A message goes to `wake` for each accepted webhook.
+fn inbox(path: &Path, wake: Sender<()>) -> Result<Inbox> {
+    let told = move |arrival: Arrival| {
+        if arrival.receipt.is_ok_and(|receipt| receipt.outcome.name() == "accepted") {
+            // Without a worker the event waits in the file.
+            let _ = wake.send(());
+        }
+    };
+    Ok(Inbox::new(Site::default(), (database::open(path)?, path.to_owned()), |endpoint| Ok(secrets(endpoint)), told))
+}
+
+fn secrets(endpoint: &str) -> Secrets {
+    let secret = match endpoint {
+        "github" => Some(GITHUB_SECRET),
+        "slack" => Some(SLACK_SECRET),
+        "stripe" => Some(STRIPE_SECRET),
+        _ => None,
+    };
+    Secrets::from_strings(secret)
 }
 
 /// Sends a webhook as its provider would, and returns the status of the answer.

@@ -1,0 +1,111 @@
+use std::io::{BufRead, BufReader, Lines};
+use std::process::{Child, ChildStdout, Command, Stdio};
+
+use serde_json::{Value, json};
+
+use crate::forward::app;
+use crate::support::{SECRET, command, run};
+
+const PAYLOAD: &str = "{\"id\": \"evt_1\",  \"type\": \"invoice.paid\"}\n";
+
+/// A `knocker listen` that runs.
+struct Listening {
+    child: Child,
+    lines: Lines<BufReader<ChildStdout>>,
+    url: String,
+    first: Value,
+}
+
+impl Listening {
+    fn start(folder: &tempfile::TempDir, args: &[&str]) -> Self {
+        let mut command = command(&["--json", "listen", "stripe", "--port", "0"]);
+        let mut child = command.args(args).env("HOOK_SECRET", SECRET).current_dir(folder).stdout(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let first: Value = serde_json::from_str(&lines.next().unwrap().unwrap()).unwrap();
+        Self { child, lines, url: first["url"].as_str().unwrap().to_owned(), first }
+    }
+
+    fn next(&mut self) -> Value {
+        serde_json::from_str(&self.lines.next().unwrap().unwrap()).unwrap()
+    }
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn send(url: &str) -> i32 {
+    let mut send = command(&["send", "stripe", url, "-", "--secret-env", "HOOK_SECRET", "--timeout", "10m"]);
+    run(send.env("HOOK_SECRET", SECRET), PAYLOAD.as_bytes()).code
+}
+
+#[test]
+fn a_first_webhook_needs_no_file_no_endpoint_and_no_app() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut listening = Listening::start(&folder, &["--secret-env", "HOOK_SECRET"]);
+    assert_eq!((&listening.first["db"], &listening.first["verified"]), (&json!("knocker.db"), &json!(true)));
+    assert_eq!(send(&listening.url), 0);
+    let received = listening.next();
+    assert_eq!((&received["kind"], &received["receipt"]["outcome"]), (&json!("receipt"), &json!("accepted")));
+    assert_eq!(send(&listening.url), 0);
+    assert_eq!(listening.next()["receipt"]["outcome"], "duplicate");
+    assert_eq!(send(&format!("{}/no", listening.url)), 1);
+
+    let db = folder.path().join("knocker.db");
+    let events = run(&mut command(&["--db", db.to_str().unwrap(), "--json", "events"]), b"").ok().json();
+    assert_eq!((&events["type"], &events["deliveries"]), (&json!("invoice.paid"), &json!(2)));
+}
+
+#[test]
+fn the_app_gets_each_request_as_it_came() {
+    let folder = tempfile::tempdir().unwrap();
+    let (url, got) = app(&["200 OK", "500 Oops"]);
+    let mut listening = Listening::start(&folder, &["--secret-env", "HOOK_SECRET", "--to", &url]);
+    assert_eq!(send(&listening.url), 0);
+    let told = [listening.next(), listening.next()];
+    assert!(told.iter().any(|line| line["kind"] == "forward" && line["status"] == 200), "{told:?}");
+    let got = got.recv().unwrap();
+    assert_eq!(got.body, PAYLOAD.as_bytes());
+    assert!(got.headers.first("stripe-signature").is_some());
+    // What the app says is the app's: the sender has its answer from the inbox.
+    assert_eq!(send(&listening.url), 0);
+    let told = [listening.next(), listening.next()];
+    assert!(told.iter().any(|line| line["kind"] == "forward" && line["status"] == 500), "{told:?}");
+}
+
+#[test]
+fn without_a_secret_it_says_that_nothing_is_verified() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut listening = Listening::start(&folder, &[]);
+    assert_eq!(listening.first["verified"], false);
+    assert_eq!(send(&listening.url), 1);
+    assert_eq!(listening.next()["receipt"]["reason"], "no_secret");
+    let mut people = command(&["listen", "stripe", "--port", "0"]).current_dir(&folder).stdout(Stdio::piped()).spawn().unwrap();
+    let lines: Vec<String> = BufReader::new(people.stdout.take().unwrap()).lines().map_while(Result::ok).take(5).collect();
+    assert!(lines.iter().any(|line| line.contains("NOTHING")) && lines.iter().any(|line| line.contains("--secret-env")), "{lines:?}");
+    people.kill().unwrap();
+    people.wait().unwrap();
+}
+
+#[test]
+fn what_it_cannot_do_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let listen = |args: &[&str]| run(command(&["listen"]).args(args).current_dir(&folder), b"");
+    listen(&["orders"]).fails(2, "no endpoint \"orders\", and no provider \"orders\"", "--provider");
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = taken.local_addr().unwrap().port().to_string();
+    listen(&["stripe", "--port", &port]).fails(1, "cannot listen on 127.0.0.1", "--port");
+}
+
+#[test]
+#[cfg(unix)]
+fn ctrl_c_ends_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut listening = Listening::start(&folder, &["--secret-env", "HOOK_SECRET"]);
+    let id = listening.child.id().to_string();
+    assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
+    assert_eq!(listening.child.wait().unwrap().code(), Some(0));
+}
