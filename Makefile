@@ -10,7 +10,7 @@ PLATFORMS ?= linux-x64-gnu linux-x64-musl linux-arm64-gnu win32-x64
 # Where rustup puts cargo, also before a new shell looks there.
 export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 
-.PHONY: help demo build test package $(SUITES) test-next test-crashes platforms package-test bench lint lint-go deny contract docs fmt tools-demo tools-test tools-package
+.PHONY: help demo build test package $(SUITES) test-next test-crashes test-packages platforms package-test package-twice bench lint lint-go deny contract docs fmt tools-demo tools-test tools-package
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -82,8 +82,17 @@ package: tools-test ## Every registry's artifact, of the platforms that make pla
 	@[ -d $(CARGO_TARGET_DIR)/platforms ] || $(MAKE) --no-print-directory platforms
 	release/package $(CARGO_TARGET_DIR)/packages
 
+# Not one of SUITES: .ci/run runs it after them, when the command and the conformance runner are built.
+test-packages: tools-test build ## Pack this machine's platform from the release build, and install each artifact in an empty place
+	cargo build --release -p knocker-cli
+	release/package --here $(CARGO_TARGET_DIR)/packages-here
+	release/package-test --here $(CARGO_TARGET_DIR)/packages-here
+
 package-test: tools-package ## Run the packed artifacts and the conformance data of each platform, as far as this machine can
 	release/package-test $(CARGO_TARGET_DIR)/packages
+
+package-twice: tools-test ## Build and pack the commit in two folders, and compare every artifact
+	release/package-twice $(PLATFORMS)
 
 bench: tools-test build ## Measure, as ratios against a baseline in the same run
 	cargo build --release -p knocker-bench

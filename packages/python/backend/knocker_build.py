@@ -17,10 +17,11 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 import maturin
 
@@ -51,7 +52,7 @@ def prepare_metadata_for_build_wheel(metadata_directory: str, config_settings: S
 
 
 def build_wheel(wheel_directory: str, config_settings: Settings = None, metadata_directory: str | None = None) -> str:
-    with _staged_licences(), _staged_library():
+    with _shown() if IN_SDIST else nullcontext(), _staged_licences(), _staged_library():
         return str(maturin.build_wheel(wheel_directory, config_settings, metadata_directory))
 
 
@@ -130,19 +131,50 @@ def _copied(*pairs: tuple[Path, Path]) -> Iterator[None]:
             target.unlink(missing_ok=True)
 
 
-def _tell(sentence: str) -> None:
-    """To the person who waits: pip keeps what a build prints to itself, so it goes to the terminal too, where there is one."""
-    print(sentence, file=sys.stderr, flush=True)
-    with suppress(OSError), open("/dev/tty", "w") as terminal:
-        print(f"\n{sentence}", file=terminal, flush=True)
+@contextmanager
+def _shown() -> Iterator[None]:
+    """Tells the person who waits what cargo compiles: pip keeps what a build prints to itself, so it goes to the terminal too, where there is one."""
+    try:
+        terminal = open("/dev/tty", "w")
+    except OSError:
+        yield
+        return
+    print(
+        "\nknocker-sqlite: there is no wheel for this platform, so cargo compiles the library and then the command; this takes some minutes",
+        file=terminal,
+        flush=True,
+    )
+    kept = os.dup(2)
+    out, into = os.pipe()
+    os.dup2(into, 2)
+    os.close(into)
+    # Ends where nobody holds the other end of the pipe any more.
+    passing = threading.Thread(target=_pass_on, args=(out, kept, terminal))
+    passing.start()
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        passing.join()
+        os.close(kept)
+        terminal.close()
+
+
+def _pass_on(out: int, kept: int, terminal: TextIO) -> None:
+    """Writes each line where it was meant to go; on the terminal the newest stands in the place of the one before."""
+    with open(out, "rb") as lines:
+        for line in lines:
+            os.write(kept, line)
+            # The last column is that of pip's own sign of life, which wipes out what stands before it.
+            room = max(shutil.get_terminal_size().columns - 2, 1)
+            terminal.write(f"\r\033[K{line.decode(errors='replace').strip()[:room]} ")
+            terminal.flush()
+    terminal.write("\r\033[K")
 
 
 def _library() -> Path:
     if built := os.environ.get("KNOCKER_LIBRARY"):
         return Path(built)
-    _tell(
-        "knocker-sqlite: there is no wheel for this platform, so cargo compiles the library and then the command; this takes some minutes"
-    )
     # Alone, because cargo unifies features over what one command builds: see Cargo.toml.
     subprocess.run(["cargo", "build", "--release", "--locked", "-p", "knocker-extension"], cwd=WORKSPACE, check=True)
     target = os.environ.get("CARGO_TARGET_DIR") or WORKSPACE / "target"

@@ -1,4 +1,5 @@
-//! `knocker-release-check VERSION FOLDER`: each folder in FOLDER has the name of a platform and holds its library and its command.
+//! `knocker-release-check [--any-glibc] VERSION FOLDER`: each folder in FOLDER has the name of a platform and holds its library and its command.
+//! `--any-glibc` is for what a machine builds for itself.
 
 use std::error::Error;
 use std::path::Path;
@@ -21,11 +22,18 @@ fn main() -> ExitCode {
 
 /// Whether all of it may be released. Says why where it may not.
 fn run() -> Result<bool, Box<dyn Error>> {
-    let arguments: Vec<String> = env::args().skip(1).collect();
+    let mut arguments: Vec<String> = env::args().skip(1).collect();
+    let any_glibc = arguments.first().is_some_and(|first| first == "--any-glibc");
+    if any_glibc {
+        arguments.remove(0);
+    }
     let [version, folder] = arguments.as_slice() else {
-        return Err("usage: knocker-release-check VERSION FOLDER".into());
+        return Err("usage: knocker-release-check [--any-glibc] VERSION FOLDER".into());
     };
-    let platforms = Platform::read_all(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../platforms.json"))?;
+    let mut platforms = Platform::read_all(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../platforms.json"))?;
+    if any_glibc {
+        platforms.iter_mut().for_each(|platform| platform.glibc = None);
+    }
     let mut good = true;
     let mut checked = 0;
     for entry in fs::read_dir(folder)? {
