@@ -19,7 +19,7 @@ import tarfile
 import tempfile
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -133,31 +133,30 @@ def _copied(*pairs: tuple[Path, Path]) -> Iterator[None]:
 
 @contextmanager
 def _shown() -> Iterator[None]:
-    """Tells the person who waits what cargo compiles: pip keeps what a build prints to itself, so it goes to the terminal too, where there is one."""
-    try:
-        terminal = open("/dev/tty", "w")
-    except OSError:
-        yield
-        return
-    print(
-        "\nknocker-sqlite: there is no wheel for this platform, so cargo compiles the library and then the command; this takes some minutes",
-        file=terminal,
-        flush=True,
-    )
-    kept = os.dup(2)
-    out, into = os.pipe()
-    os.dup2(into, 2)
-    os.close(into)
-    # Ends where nobody holds the other end of the pipe any more.
-    passing = threading.Thread(target=_pass_on, args=(out, kept, terminal))
-    passing.start()
-    try:
-        yield
-    finally:
-        os.dup2(kept, 2)
-        passing.join()
-        os.close(kept)
-        terminal.close()
+    """Tells the person who waits what cargo compiles. pip keeps what a build prints to itself: it goes to the terminal too."""
+    with ExitStack() as until_built:
+        try:
+            terminal = until_built.enter_context(open("/dev/tty", "w"))
+        except OSError:
+            yield
+            return
+        terminal.write(
+            "\nknocker-sqlite: there is no wheel for this platform, so cargo compiles the library and the command. That takes minutes.\n"
+        )
+        terminal.flush()
+        kept = os.dup(2)
+        out, into = os.pipe()
+        os.dup2(into, 2)
+        os.close(into)
+        # Ends where nobody holds the other end of the pipe any more.
+        passing = threading.Thread(target=_pass_on, args=(out, kept, terminal))
+        passing.start()
+        try:
+            yield
+        finally:
+            os.dup2(kept, 2)
+            passing.join()
+            os.close(kept)
 
 
 def _pass_on(out: int, kept: int, terminal: TextIO) -> None:
