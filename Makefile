@@ -10,7 +10,7 @@ PLATFORMS ?= linux-x64-gnu linux-x64-musl linux-arm64-gnu win32-x64
 # Where rustup puts cargo, also before a new shell looks there.
 export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 
-.PHONY: help demo build test package $(SUITES) test-next test-crashes test-packages platforms package-test package-twice bench lint lint-go deny contract docs fmt tools-demo tools-test tools-package
+.PHONY: help demo build test package $(SUITES) test-next test-crashes test-packages platforms package-test package-twice bench lint lint-go lint-deploy deny contract docs fmt tools-demo tools-test tools-package
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -122,6 +122,9 @@ lint-go: ## golangci-lint, staticcheck and every platform's go vet; not part of 
 
 deny: ## Licences, bans and sources of every crate; advisories too where DENY says so; not part of make lint
 	release/deny $(DENY)
+
+lint-deploy: ## The Dockerfiles and the examples of deploying, with the tools that read them; not part of make lint
+	examples/deploy/lint
 
 contract: tools-test ## Write the contract of the core, and what each package has of it; lint checks both
 	cargo run -q -p knocker-contract

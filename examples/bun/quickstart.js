@@ -9,9 +9,14 @@ stripe.on("checkout.session.completed", (event, tx) => {
   tx.query("INSERT INTO orders (id) VALUES (?) ON CONFLICT DO NOTHING").run(event.json().data.object.id);
 });
 
-Bun.serve({
+const server = Bun.serve({
   port: process.env.PORT ?? 3000,
   routes: { "/webhooks/stripe": { POST: stripe.fetch } },
 });
 
 hooks.work();
+
+process.once("SIGTERM", async () => {
+  await server.stop();
+  await hooks.close();
+});

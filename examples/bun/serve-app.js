@@ -1,7 +1,7 @@
 // The shop behind Bun.serve: `bun serve-app.js`, and `bunx knocker-worker shop.js` beside it.
 import { hooks } from "./shop.js";
 
-Bun.serve({
+const server = Bun.serve({
   port: process.env.PORT ?? 3000,
   routes: {
     // Every endpoint of the shop, by the last segment of the path.
@@ -11,4 +11,9 @@ Bun.serve({
       return Response.json({ waiting: events.received + events.failed, dead: events.dead });
     },
   },
+});
+
+process.once("SIGTERM", async () => {
+  await server.stop();
+  await hooks.close();
 });

@@ -14,4 +14,9 @@ app.get("/health", async (request, response) => {
   response.json({ waiting: events.received + events.failed, dead: events.dead });
 });
 
-app.listen(process.env.PORT ?? 3000);
+const server = app.listen(process.env.PORT ?? 3000);
+
+process.once("SIGTERM", async () => {
+  server.close();
+  await hooks.close();
+});

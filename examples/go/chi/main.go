@@ -4,7 +4,6 @@ package main
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"log"
 	"net/http"
@@ -16,8 +15,6 @@ import (
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
 
-	"github.com/knocker/knocker-go"
-
 	"example.com/shop/shop"
 )
 
@@ -26,7 +23,7 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	server := &http.Server{Addr: ":" + cmp.Or(os.Getenv("PORT"), "3000"), Handler: router(webhooks.Hooks), ReadHeaderTimeout: 10 * time.Second}
+	server := &http.Server{Addr: ":" + cmp.Or(os.Getenv("PORT"), "3000"), Handler: router(webhooks), ReadHeaderTimeout: 10 * time.Second}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	ended := make(chan error, 1)
@@ -42,17 +39,10 @@ func main() {
 	}
 }
 
-func router(hooks *knocker.Hooks) http.Handler {
+func router(webhooks *shop.Shop) http.Handler {
 	r := chi.NewRouter()
 	r.Use(middleware.Recoverer)
-	r.Handle("/webhooks/{endpoint}", hooks.Handler())
-	r.Get("/health", func(w http.ResponseWriter, request *http.Request) {
-		stats, err := hooks.Stats(request.Context())
-		if err != nil {
-			http.Error(w, "no database", http.StatusServiceUnavailable)
-			return
-		}
-		_ = json.NewEncoder(w).Encode(map[string]int64{"waiting": stats.Events.Received + stats.Events.Failed, "dead": stats.Events.Dead})
-	})
+	r.Handle("/webhooks/{endpoint}", webhooks.Handler())
+	r.Get("/health", webhooks.Health)
 	return r
 }

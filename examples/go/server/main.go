@@ -33,6 +33,7 @@ func run() error {
 
 	mux := http.NewServeMux()
 	mux.Handle("/webhooks/", webhooks.Handler())
+	mux.HandleFunc("GET /health", webhooks.Health)
 	server := &http.Server{Addr: ":" + cmp.Or(os.Getenv("PORT"), "3000"), Handler: mux, ReadHeaderTimeout: 10 * time.Second}
 	served := make(chan error, 1)
 	go func() { served <- server.ListenAndServe() }()

@@ -3,7 +3,9 @@ package shop
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
+	"net/http"
 	"os"
 
 	"github.com/knocker/knocker-go"
@@ -38,6 +40,16 @@ func Open(path string, options ...knocker.Option) (*Shop, error) {
 	github.On("push", build)
 	github.On("ping", func(context.Context, *knocker.Tx, *knocker.Event) error { return knocker.Ignore("GitHub says hello") })
 	return &Shop{hooks, stripe, github}, nil
+}
+
+// Health answers what an orchestrator asks: 200 and what waits where the file can be read.
+func (s *Shop) Health(w http.ResponseWriter, request *http.Request) {
+	stats, err := s.Stats(request.Context())
+	if err != nil {
+		http.Error(w, "no database", http.StatusServiceUnavailable)
+		return
+	}
+	_ = json.NewEncoder(w).Encode(map[string]int64{"waiting": stats.Events.Received + stats.Events.Failed, "dead": stats.Events.Dead})
 }
 
 func order(ctx context.Context, tx *knocker.Tx, event *knocker.Event) error {
