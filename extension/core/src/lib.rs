@@ -39,6 +39,7 @@ mod endpoints;
 pub mod error;
 mod expiry;
 pub mod forms;
+pub mod health;
 pub mod ingest;
 mod item_rows;
 pub mod judgement;

@@ -130,10 +130,22 @@ impl Store {
         Err(Error::new(Code::SchemaIncomplete, format!("tables of this schema are missing: {}", missing.join(", "))))
     }
 
-    fn is_complete(&self) -> Result<bool> {
+    /// Kind (`TABLE`, `INDEX`, `TRIGGER` or `VIEW`) and name of what this build's schema has and the file has not.
+    ///
+    /// # Errors
+    /// Those of a failing database.
+    pub fn missing_objects(&self) -> Result<Vec<(&'static str, &'static str)>> {
         let there = self.names()?;
-        let is_complete = tables().chain(created(OBJECTS).map(|(_, name)| name)).all(|name| there.contains(name));
-        Ok(is_complete && (there.contains("_knocker_live_due") || !self.has_many_endpoints()?))
+        let all = tables().map(|name| ("TABLE", name)).chain(created(OBJECTS));
+        let mut missing: Vec<_> = all.filter(|(_, name)| !there.contains(*name)).collect();
+        if missing.is_empty() && !there.contains("_knocker_live_due") && self.has_many_endpoints()? {
+            missing.push(("INDEX", "_knocker_live_due"));
+        }
+        Ok(missing)
+    }
+
+    fn is_complete(&self) -> Result<bool> {
+        Ok(self.missing_objects()?.is_empty())
     }
 
     /// The names of all that the file has.

@@ -12,6 +12,7 @@
 //! | `lifecycle.rs`, `queue.rs` | `transition`, which moves event and job; the `…job…`, `…lease…` and `enqueue` that it is made of |
 //! | `operate.rs`, `bulk.rs`, `chunks.rs` | `operate`, `replay_delivery`, `…event_state…`; `operate_where…`; many rows in small transactions |
 //! | `prune.rs`, `retention.rs`, `selection.rs` | `prune_…`, `delete_…`; `retention`, `retain`; which rows |
+//! | `health.rs` | `lease_health`, `disagreements`, `reconcile` |
 //! | `stats.rs`, `minutes.rs` | `stats`; the figures of the last hour |
 
 use std::time::{SystemTime, UNIX_EPOCH};

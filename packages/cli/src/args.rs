@@ -10,7 +10,8 @@ use clap_complete::Shell;
 use crate::context::Context;
 use crate::failure::Result;
 use crate::{
-    deliveries, demo, endpoint, events, forward, init, listen, operate, providers, prune, retention, send, show, stats, tail, verify,
+    backup, deliveries, demo, doctor, endpoint, events, forward, init, listen, operate, providers, prune, restore, retention, send, show,
+    stats, tail, verify,
 };
 
 const EXIT_CODES: &str = "\
@@ -20,6 +21,7 @@ Exit codes:
   2  wrong usage, or a destructive call that nobody confirmed
   3  the database, endpoint, event, delivery or file is not there
   4  busy or unreachable: the same command may succeed later
+  10, 11  doctor found warnings, or errors
   130  interrupted (Ctrl-C): what was done is whole, and the hint says how to go on
 
 Times are UTC. Where a time is wanted, give RFC 3339 (2026-01-31T12:00:00Z), a date, or an age (90s, 15m, 2h, 7d, 4w).";
@@ -78,6 +80,12 @@ pub enum Command {
     /// It follows the file across all processes, and goes on with the new one where the file is replaced. Each row is told once, in the order of its
     /// id. End it with Ctrl-C.
     Tail(tail::Args),
+    /// Tell what is wrong with the file and what to do; for monitoring, by exit code
+    Doctor(doctor::Args),
+    /// Copy the file while it is in use
+    Backup(backup::Args),
+    /// Check a backup, or put it in the place of the file
+    Restore(restore::Args),
     /// Run the handlers again, also for events that were handled
     Replay(operate::ReplayArgs),
     /// Put failed, dead or ignored events back in the queue
@@ -138,6 +146,9 @@ impl Command {
             Command::Show(command) => show::run(context, command),
             Command::Stats => stats::run(context),
             Command::Tail(args) => tail::run(context, args),
+            Command::Doctor(args) => doctor::run(context, args),
+            Command::Backup(args) => backup::run(context, args),
+            Command::Restore(args) => restore::run(context, args),
             Command::Replay(args) => operate::replay(context, args),
             Command::Requeue(args) => operate::requeue(context, args),
             Command::Ignore(args) => operate::ignore(context, args),

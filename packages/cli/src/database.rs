@@ -29,6 +29,13 @@ pub fn open_to_read(path: &Path) -> Result<Store> {
     Ok(store)
 }
 
+/// Opens a database whose schema may lack something.
+pub fn open_to_repair(path: &Path) -> Result<Store> {
+    let store = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    make_durable(&store)?;
+    Ok(store)
+}
+
 /// Opens a database that need not exist. The schema is the caller's to create.
 pub fn create(path: &Path) -> Result<Store> {
     let store = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE)?;
@@ -52,7 +59,7 @@ fn make_durable(store: &Store) -> Result {
     Ok(())
 }
 
-fn require_file(path: &Path) -> Result {
+pub fn require_file(path: &Path) -> Result {
     if path.exists() {
         return Ok(());
     }

@@ -21,6 +21,10 @@ pub enum Exit {
     NotFound = 3,
     /// The same command may succeed later.
     Retry = 4,
+    /// The doctor found warnings, and told them.
+    FoundWarnings = 10,
+    /// The doctor found errors, and told them.
+    FoundErrors = 11,
     /// Long work was interrupted between two chunks.
     Interrupted = 130,
 }
@@ -43,6 +47,11 @@ impl Failure {
         Self { exit, message: message.into(), hint: hint.into() }
     }
 
+    /// An exit code of which the output has told the reason.
+    pub fn told(exit: Exit) -> Self {
+        Self::new(exit, "", "")
+    }
+
     /// What was wrong.
     pub fn message(&self) -> &str {
         &self.message
@@ -61,7 +70,7 @@ impl Failure {
 
     /// Writes `error: …` and `hint: …` to stderr.
     pub fn report(&self, color: ColorChoice) {
-        if self.exit == Exit::ReaderGone {
+        if matches!(self.exit, Exit::ReaderGone | Exit::FoundWarnings | Exit::FoundErrors) {
             return;
         }
         let mut stderr = AutoStream::new(io::stderr().lock(), color);

@@ -1,12 +1,14 @@
 //! The `knocker` command: sets up, inspects and operates a webhook inbox in a SQLite database, and shows it at work (`knocker demo`).
 
 mod args;
+mod backup;
 mod captured;
 mod confirm;
 mod context;
 mod database;
 mod deliveries;
 mod demo;
+mod doctor;
 mod endpoint;
 mod events;
 mod failure;
@@ -27,6 +29,7 @@ mod progress;
 mod providers;
 mod prune;
 mod receiver;
+mod restore;
 mod retention;
 mod rows;
 mod secrets;

@@ -24,7 +24,6 @@ static LISTENING: Once = Once::new();
 #[derive(Debug, Clone, Copy)]
 pub enum Unit {
     /// Bytes, shown as sizes.
-    #[allow(dead_code)]
     Bytes,
     /// Things with this name, such as `event`.
     Items(&'static str),
@@ -61,7 +60,6 @@ impl Progress {
     }
 
     /// So much more is done.
-    #[allow(dead_code)]
     pub fn advance(&self, done: u64) {
         self.bar.inc(done);
     }

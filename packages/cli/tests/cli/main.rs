@@ -1,8 +1,11 @@
 //! The command as its users meet it: the real binary, its exit codes, its output and its files.
 
+mod backup;
 mod completions;
 mod deliveries;
 mod demo;
+mod doctor;
+mod doctor_rows;
 mod endpoint;
 mod events;
 mod forward;

@@ -1,0 +1,135 @@
+//! `knocker restore`: checks a backup, and puts it in the place of the file.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use knocker_core::{Store, schema};
+use rusqlite::Connection;
+use serde_json::json;
+
+use crate::backup::{Partial, check, open_unchanged, unwritable};
+use crate::context::Context;
+use crate::doctor::{holders, with_suffix};
+use crate::failure::{Exit, Failure, Result};
+use crate::moment;
+use crate::printable::count;
+
+/// So many ids are left out after those of the backup: what was received since then, and is lost, had some of them.
+const SKIPPED_IDS: i64 = 1_000_000;
+
+#[derive(clap::Args)]
+pub struct Args {
+    /// The backup
+    file: PathBuf,
+
+    /// Only tell what is in it and whether it is whole
+    #[arg(long)]
+    check: bool,
+
+    /// Replace the file of --db, which is kept beside it under another name
+    #[arg(long)]
+    overwrite: bool,
+
+    /// Tell what would happen and change nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+pub fn run(context: &Context, args: &Args) -> Result {
+    check(&args.file)?;
+    let store = open_unchanged(&args.file)?;
+    let found = Contents::read(&store)?;
+    if args.check {
+        if context.out.json() {
+            return context.out.document(
+                &json!({"file": args.file, "schema_version": found.version, "events": found.events, "newest_at": found.newest_at}),
+            );
+        }
+        return context.out.line(format_args!("{} is whole: {}", args.file.display(), found.told(context.now)));
+    }
+    let to = context.db_path()?;
+    let kept = prepare(&to, args, context.now)?;
+    if !args.dry_run {
+        replace(&args.file, &to, kept.as_deref())?;
+    }
+    if context.out.json() {
+        return context
+            .out
+            .document(&json!({"file": to, "kept": kept, "events": found.events, "newest_at": found.newest_at, "dry_run": args.dry_run}));
+    }
+    let verb = if args.dry_run { "dry run: would restore" } else { "restored" };
+    context.out.line(format_args!("{verb} {}: {}", to.display(), found.told(context.now)))?;
+    if let Some(kept) = kept {
+        let verb = if args.dry_run { "would be" } else { "is" };
+        context.out.line(format_args!("the file that was there {verb} {}", kept.display()))?;
+    }
+    let handled = "events that were handled since are handled again; what came since is lost here: have providers send it again";
+    context.out.line(format_args!("{handled}\nids go on {SKIPPED_IDS} further, so that none that was seen outside is given twice"))
+}
+
+/// Refuses what cannot be taken back; returns where the present file will be kept.
+fn prepare(to: &Path, args: &Args, now: i64) -> Result<Option<PathBuf>> {
+    let users = holders(to);
+    if !users.is_empty() {
+        let message = format!("{} is open in {}", to.display(), users.join(", "));
+        return Err(Failure::new(Exit::Failed, message, "Stop these processes first: what they write would be lost."));
+    }
+    if !to.exists() {
+        return Ok(None);
+    }
+    if !args.overwrite {
+        let hint = "Add --overwrite: the file is kept beside it under another name.";
+        return Err(Failure::new(Exit::Failed, format!("{} is there already", to.display()), hint));
+    }
+    Ok(Some(with_suffix(to, &format!(".before-restore-{}", moment::show(now).replace([' ', ':'], "-")))))
+}
+
+fn replace(from: &Path, to: &Path, kept: Option<&Path>) -> Result {
+    let partial = Partial::beside(to)?;
+    fs::copy(from, &partial.0).map_err(|error| unwritable(&partial.0, &error))?;
+    let conn = Connection::open(&partial.0)?;
+    conn.execute_batch("PRAGMA journal_mode = DELETE")?;
+    conn.execute("UPDATE sqlite_sequence SET seq = seq + ?1 WHERE name GLOB '_knocker_*' OR name = '_honker_live'", [SKIPPED_IDS])?;
+    conn.close().map_err(|(_, error)| error)?;
+    if let Some(kept) = kept {
+        for suffix in ["-wal", "-shm", ""] {
+            let (now, then) = (with_suffix(to, suffix), with_suffix(kept, suffix));
+            if now.exists() {
+                fs::rename(&now, &then).map_err(|error| unwritable(&then, &error))?;
+            }
+        }
+    }
+    partial.into_place(to)
+}
+
+/// What a backup holds.
+struct Contents {
+    version: i64,
+    events: i64,
+    newest_at: Option<i64>,
+}
+
+impl Contents {
+    fn read(store: &Store) -> Result<Self> {
+        let version = store.schema_version()?;
+        if version == 0 || version > schema::VERSION {
+            let message = format!("it has schema version {version}; this command knows versions 1 to {}", schema::VERSION);
+            return Err(Failure::new(Exit::Failed, message, "Compare the path; a newer version's backup wants a newer command."));
+        }
+        let number = |sql: &str| store.conn().query_row(sql, [], |row| row.get(0));
+        Ok(Self {
+            version,
+            events: number("SELECT coalesce(sum(n), 0) FROM _knocker_counts")?,
+            newest_at: store.conn().query_row(
+                "SELECT (SELECT received_at FROM _knocker_deliveries ORDER BY id DESC LIMIT 1)",
+                [],
+                |row| row.get(0),
+            )?,
+        })
+    }
+
+    fn told(&self, now: i64) -> String {
+        let newest = self.newest_at.map_or("no delivery".into(), |at| format!("the newest delivery of {}", moment::show_with_age(at, now)));
+        format!("schema {}, {}, {newest}", self.version, count(self.events, "event"))
+    }
+}

@@ -1,0 +1,231 @@
+//! What `knocker doctor` tells of the file, its log and the processes on it.
+
+use std::fs;
+
+use knocker_core::schema::VERSION;
+use rusqlite::Connection;
+use serde_json::Value;
+
+use crate::support::{HOUR, Inbox, Ran, knocker};
+
+/// The codes of the machine that the tests run on, which differ.
+const MACHINE: [&str; 6] =
+    ["network_file_system", "memory_file_system", "container_file_system", "read_only_file_system", "disk_full", "disk_filling"];
+
+/// What the doctor found, but for the machine.
+pub fn findings(ran: &Ran) -> Vec<Value> {
+    let found = ran.json()["findings"].as_array().unwrap().clone();
+    found.into_iter().filter(|finding| !MACHINE.contains(&finding["code"].as_str().unwrap())).collect()
+}
+
+/// The one finding, which has this code and severity and says this.
+#[track_caller]
+pub fn only(ran: &Ran, code: &str, severity: &str, what: &str, cure: &str) {
+    let found = findings(ran);
+    assert_eq!(found.len(), 1, "{found:#?}");
+    has(&found[0], code, severity, what, cure);
+}
+
+#[track_caller]
+pub fn has(finding: &Value, code: &str, severity: &str, what: &str, cure: &str) {
+    assert_eq!((&finding["code"], &finding["severity"]), (&code.into(), &severity.into()), "{finding:#}");
+    assert!(finding["what"].as_str().unwrap().contains(what), "{finding:#}");
+    assert!(finding["cure"].as_str().unwrap().contains(cure), "{finding:#}");
+}
+
+pub fn doctor(inbox: &Inbox) -> Ran {
+    inbox.knocker(&["--json", "doctor"])
+}
+
+#[test]
+fn a_healthy_inbox_is_told_to_be_so_and_stays_as_it_is() {
+    let inbox = Inbox::with_orders();
+    let first = inbox.receive(r#"{"id": "evt_1", "type": "order.created"}"#, HOUR / 60);
+    assert_eq!(first, Some(1));
+    let before = fs::read(inbox.path("inbox.db-wal")).unwrap();
+    let ran = doctor(&inbox);
+    assert_eq!(findings(&ran), [] as [Value; 0]);
+    assert_eq!(ran.stderr, "");
+    let facts = &ran.json()["facts"];
+    assert_eq!(facts["schema"], format!("version {VERSION}; the file was last written by SQLite {}", rusqlite::version()));
+    assert!(facts["size"].as_str().unwrap().contains("pages of 4096 bytes"), "{facts:#}");
+    assert_eq!(fs::read(inbox.path("inbox.db-wal")).unwrap(), before);
+}
+
+#[test]
+fn a_log_that_a_killed_process_left_is_not_touched() {
+    let inbox = Inbox::with_orders();
+    for suffix in ["", "-wal"] {
+        fs::copy(inbox.path(&format!("inbox.db{suffix}")), inbox.path(&format!("left.db{suffix}"))).unwrap();
+    }
+    let left = || (fs::read(inbox.path("left.db")).unwrap(), fs::read(inbox.path("left.db-wal")).unwrap());
+    let before = left();
+    let ran = knocker(&["--db", inbox.path("left.db").to_str().unwrap(), "--json", "doctor"]);
+    assert_eq!(findings(&ran), [] as [Value; 0]);
+    assert_eq!(left(), before);
+}
+
+#[test]
+fn a_person_reads_code_and_cure_and_a_program_the_exit_code() {
+    let inbox = Inbox::with_orders();
+    inbox.store.conn().execute_batch("DROP TRIGGER _knocker_job_moved; DROP INDEX _knocker_events_dead").unwrap();
+    let ran = inbox.knocker(&["doctor"]);
+    assert_eq!((ran.code, ran.stderr.as_str()), (11, ""));
+    assert!(
+        ran.stdout
+            .contains("error objects_missing: missing of the schema, without rows of their own: _knocker_events_dead, _knocker_job_moved"),
+        "{}",
+        ran.stdout
+    );
+    assert!(ran.stdout.contains("doctor --repair"), "{}", ran.stdout);
+    only(&doctor(&inbox), "objects_missing", "error", "_knocker_job_moved", "doctor --repair");
+
+    let dry = inbox.knocker(&["--json", "doctor", "--repair", "--dry-run"]);
+    assert_eq!((dry.code, &dry.json()["would_repair"]), (11, &serde_json::json!(["objects_missing"])));
+    let repaired = inbox.knocker(&["--json", "doctor", "--repair", "--backup-to", inbox.path("before.db").to_str().unwrap()]);
+    assert_eq!(repaired.json()["repaired"], serde_json::json!(["objects_missing"]));
+    assert_eq!(findings(&repaired), [] as [Value; 0]);
+    assert!(inbox.path("before.db").exists());
+}
+
+#[test]
+fn a_dropped_table_is_named_and_not_made_up_by_a_repair() {
+    let inbox = Inbox::with_events();
+    inbox.store.conn().execute_batch("DROP TABLE _knocker_attempts").unwrap();
+    for command in [&["--json", "doctor"][..], &["--json", "doctor", "--repair"]] {
+        let ran = inbox.knocker(command);
+        assert_eq!(ran.code, 11);
+        only(&ran, "tables_missing", "error", "_knocker_attempts", "restore BACKUP");
+    }
+}
+
+#[test]
+fn other_files_and_other_versions_are_told_apart() {
+    let inbox = Inbox::with_orders();
+    let of = |name: &str| knocker(&["--db", inbox.path(name).to_str().unwrap(), "--json", "doctor"]);
+    fs::write(inbox.path("text.db"), "these are no pages of a database, however long the text is".repeat(100)).unwrap();
+    only(&of("text.db"), "unreadable", "error", "not a database", "restore BACKUP");
+    Connection::open(inbox.path("other.db")).unwrap().execute_batch("PRAGMA journal_mode = WAL; CREATE TABLE t (a)").unwrap();
+    only(&of("other.db"), "no_schema", "error", "no schema of Knocker", "init");
+    of("nowhere.db").fails(3, "no database file", "init");
+
+    let versions = |sql: &str| inbox.store.conn().execute_batch(sql).unwrap();
+    versions(&format!("INSERT INTO _knocker_schema VALUES ({}, 0)", VERSION + 1));
+    only(&doctor(&inbox), "schema_newer", "error", "newer Knocker", "Upgrade");
+    versions(&format!("DELETE FROM _knocker_schema WHERE version >= {VERSION}"));
+    only(&doctor(&inbox), "schema_older", "error", &format!("version {}", VERSION - 1), "init");
+}
+
+#[test]
+fn damaged_pages_are_found_by_the_long_check() {
+    let inbox = Inbox::with_orders();
+    inbox.receive_many(200);
+    let damaged = inbox.path("damaged.db");
+    inbox.store.conn().execute_batch(&format!("VACUUM INTO '{}'", damaged.display())).unwrap();
+    assert_eq!(inbox.knocker(&["--json", "doctor", "--integrity"]).json()["repaired"], serde_json::json!([]));
+    let conn = Connection::open(&damaged).unwrap();
+    conn.execute_batch("PRAGMA journal_mode = WAL").unwrap();
+    let sql = "SELECT rootpage FROM sqlite_schema WHERE name = '_knocker_deliveries'";
+    let root = conn.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap() as usize;
+    conn.close().unwrap();
+    let mut bytes = fs::read(&damaged).unwrap();
+    // The first child of the root says that it is of no kind that there is.
+    let child = u32::from_be_bytes(bytes[(root - 1) * 4096 + 8..(root - 1) * 4096 + 12].try_into().unwrap()) as usize;
+    bytes[(child - 1) * 4096] = 0xee;
+    fs::write(&damaged, bytes).unwrap();
+    let ran = knocker(&["--db", damaged.to_str().unwrap(), "--json", "doctor", "--integrity"]);
+    let found = findings(&ran);
+    assert_eq!(ran.code, 11);
+    has(&found[0], "damaged", "error", "damaged in", ".recover");
+}
+
+#[test]
+fn a_journal_other_than_wal_is_told() {
+    let inbox = Inbox::with_orders();
+    let mode: String = inbox.store.conn().query_row("PRAGMA journal_mode = DELETE", [], |row| row.get(0)).unwrap();
+    assert_eq!(mode, "delete");
+    let ran = doctor(&inbox);
+    assert_eq!(ran.code, 10);
+    only(&ran, "not_wal", "warning", "delete", "journal_mode = WAL");
+}
+
+/// Fills the log with this many pages and leaves it there.
+fn fill_log(conn: &Connection, pages: i64) {
+    conn.execute_batch("PRAGMA wal_autocheckpoint = 0; CREATE TABLE IF NOT EXISTS filler (bytes BLOB)").unwrap();
+    conn.execute("INSERT INTO filler VALUES (randomblob(?1))", [pages * 4096]).unwrap();
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_process_that_holds_the_log_is_named() {
+    let inbox = Inbox::with_orders();
+    let reader = Connection::open(inbox.path("inbox.db")).unwrap();
+    reader.execute_batch("BEGIN; SELECT count(*) FROM _knocker_events").unwrap();
+    fill_log(inbox.store.conn(), 1500);
+    let ran = doctor(&inbox);
+    assert_eq!(ran.code, 10);
+    let id = std::process::id();
+    only(&ran, "wal_held", "warning", &format!("({id}) reads a state of the file"), &format!("kill {id}"));
+    assert!(ran.json()["facts"]["open_in"].as_str().unwrap().contains(&format!("({id})")));
+}
+
+#[test]
+fn a_log_that_nobody_checkpoints_is_copied_into_the_file_by_a_repair() {
+    let inbox = Inbox::with_orders();
+    fill_log(inbox.store.conn(), 12_000);
+    only(&doctor(&inbox), "wal_not_checkpointed", "warning", "no process runs checkpoints", "doctor --repair");
+    let repaired = inbox.knocker(&["--json", "doctor", "--repair"]);
+    assert_eq!((repaired.code, findings(&repaired)), (0, vec![]), "{}", repaired.stdout);
+    assert_eq!(fs::metadata(inbox.path("inbox.db-wal")).unwrap().len(), 0);
+}
+
+#[test]
+fn a_log_that_was_large_once_gives_its_room_back_but_not_beside_litestream() {
+    let inbox = Inbox::with_orders();
+    let log = || fs::metadata(inbox.path("inbox.db-wal")).unwrap().len();
+    fill_log(inbox.store.conn(), 17_000);
+    inbox.store.conn().execute_batch("PRAGMA wal_checkpoint(PASSIVE); DELETE FROM filler; VACUUM; PRAGMA wal_checkpoint(PASSIVE)").unwrap();
+    fs::create_dir(inbox.path(".inbox.db-litestream")).unwrap();
+    only(&doctor(&inbox), "wal_large", "note", "that large once", "doctor --repair");
+    inbox.knocker(&["--json", "doctor", "--repair", "--backup-to", inbox.path("a.db").to_str().unwrap()]);
+    assert!(log() > 64 << 20);
+    fs::remove_dir(inbox.path(".inbox.db-litestream")).unwrap();
+    inbox.knocker(&["--json", "doctor", "--repair", "--backup-to", inbox.path("b.db").to_str().unwrap()]);
+    assert_eq!(log(), 0);
+}
+
+#[test]
+fn free_pages_are_told() {
+    let inbox = Inbox::with_orders();
+    fill_log(inbox.store.conn(), 17_000);
+    inbox.store.conn().execute_batch("DELETE FROM filler; PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
+    only(&doctor(&inbox), "free_pages", "note", "are free pages", "VACUUM");
+}
+
+#[cfg(unix)]
+#[test]
+fn permissions_that_cannot_be_right_are_told() {
+    use std::os::unix::fs::PermissionsExt;
+    let inbox = Inbox::with_orders();
+    let mode = |path: &str, mode: u32| fs::set_permissions(inbox.path(path), fs::Permissions::from_mode(mode)).unwrap();
+    mode("inbox.db", 0o666);
+    only(&doctor(&inbox), "world_writable", "warning", "mode 666", "chmod o-w");
+    mode("inbox.db", 0o444);
+    has(&findings(&doctor(&inbox))[0], "not_writable", "error", "the file", "chmod u+w");
+    mode("inbox.db", 0o600);
+    fs::hard_link(inbox.path("inbox.db"), inbox.path("second.db")).unwrap();
+    only(&doctor(&inbox), "hard_links", "error", "2 names", "samefile");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_process_on_a_file_that_was_replaced_is_named_with_a_way_to_save_its_rows() {
+    let inbox = Inbox::with_orders();
+    inbox.store.conn().execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
+    // As an editor or a deploy replaces a file: another one gets the name.
+    fs::copy(inbox.path("inbox.db"), inbox.path("new.db")).unwrap();
+    fs::rename(inbox.path("new.db"), inbox.path("inbox.db")).unwrap();
+    let found = findings(&doctor(&inbox));
+    let id = std::process::id();
+    has(&found[0], "file_replaced", "error", &format!("({id}) works on a file that was at this path"), &format!("cp /proc/{id}/fd/"));
+}
