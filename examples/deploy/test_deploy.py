@@ -36,7 +36,11 @@ def sent_to_the_build(runtime: str, path: str) -> bool:
     taken = False
     for rule in (EXAMPLES / runtime / ".dockerignore").read_text().split():
         pattern = rule.removeprefix("!").removeprefix("**/")
-        if fnmatch.fnmatch(path, pattern) or path.startswith(f"{pattern}/") or ("**/" in rule and fnmatch.fnmatch(Path(path).name, pattern)):
+        if (
+            fnmatch.fnmatch(path, pattern)
+            or path.startswith(f"{pattern}/")
+            or ("**/" in rule and fnmatch.fnmatch(Path(path).name, pattern))
+        ):
             taken = rule.startswith("!")
     return taken
 
@@ -90,7 +94,9 @@ class Images(unittest.TestCase):
 
     def test_the_examples_read_the_settings_that_are_given(self):
         for runtime in RUNTIMES:
-            sources = "".join(path.read_text() for path in (EXAMPLES / runtime).rglob("*") if path.suffix in {".py", ".js", ".go", ".rb", ".ex"})
+            sources = "".join(
+                path.read_text() for path in (EXAMPLES / runtime).rglob("*") if path.suffix in {".py", ".js", ".go", ".rb", ".ex"}
+            )
             for name in ("SHOP_DB", *SECRETS):
                 with self.subTest(runtime, name=name):
                     self.assertIn(name, sources)
