@@ -204,6 +204,15 @@ impl Store {
         Ok(Some(format!("{full}; this one was only counted{act}{advice}")))
     }
 
+    /// How many refused receipts of an endpoint were only counted in the last hour, as more are not stored.
+    ///
+    /// # Errors
+    /// `unknown_endpoint`, and those of a failing database.
+    pub fn only_counted(&self, endpoint: &str, now: i64) -> Result<i64> {
+        let endpoint = self.find_endpoint(endpoint)?;
+        Ok(self.last_hour(endpoint.id, now)?.limited)
+    }
+
     /// What is kept of each kind: outcome and reason.
     fn kept_refusals(&self, endpoint_id: i64) -> Result<Vec<Kind>> {
         let sql = "SELECT outcome, reason, n, bytes FROM main._knocker_refusals WHERE endpoint_id = ?1";

@@ -73,6 +73,8 @@ pub enum Command {
     /// Show one event or one delivery with everything that belongs to it
     #[command(subcommand)]
     Show(show::Command),
+    /// Tell the story of one webhook: what happened, why, what happens next, and what to type
+    Why(crate::why::Args),
     /// Count events and receipts, by endpoint
     Stats,
     /// Tell what happens while it happens: receipts, attempts and what moves events
@@ -144,6 +146,7 @@ impl Command {
             Command::Events(args) => events::run(context, args),
             Command::Deliveries(args) => deliveries::run(context, args),
             Command::Show(command) => show::run(context, command),
+            Command::Why(args) => crate::why::run(context, args),
             Command::Stats => stats::run(context),
             Command::Tail(args) => tail::run(context, args),
             Command::Doctor(args) => doctor::run(context, args),

@@ -42,6 +42,7 @@ mod tail;
 mod tint;
 mod usage;
 mod verify;
+mod why;
 
 use std::process::ExitCode;
 

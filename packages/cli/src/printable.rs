@@ -53,9 +53,9 @@ pub fn size(bytes: i64) -> String {
 
 /// A number with its noun: `1 event`, `2 events`.
 pub fn count(number: i64, noun: &str) -> String {
-    let plural = match noun {
-        "delivery" => "deliveries".into(),
-        noun => format!("{noun}s"),
+    let plural = match noun.strip_suffix("delivery") {
+        Some(before) => format!("{before}deliveries"),
+        None => format!("{noun}s"),
     };
     format!("{number} {}", if number == 1 { noun } else { &plural })
 }

@@ -50,6 +50,10 @@ pub(crate) static ADYEN: Provider = Provider {
     },
     success: Reply::Text(200, "[accepted]"),
     types: Types::Some(&["AUTHORISATION", "CAPTURE", "REFUND", "CHARGEBACK", "REPORT_AVAILABLE", "balancePlatform.transfer.updated"]),
+    trouble: &[(
+        Reason::BadSignature,
+        "the secret is the HMAC key (hex) of this webhook in the Customer Area; test and live have different ones, and a new key takes some minutes to be used",
+    )],
     ..Provider::BASE
 };
 

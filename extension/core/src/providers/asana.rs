@@ -8,6 +8,7 @@ use super::provider::{Handshake, Provider, Scheme};
 use super::redelivery::{DAY, Grain, Proof, Redelivery, Repeat, Retries};
 use super::secrets::Secrets;
 use super::types::Types;
+use super::verdict::Reason;
 use super::verdict::{Outcome, Verdict};
 use crate::request::WebhookResponse;
 
@@ -40,6 +41,7 @@ pub(crate) static ASANA: Provider = Provider {
         ..Handshake::NONE
     },
     types: Types::Some(&["task.added", "task.changed", "task.deleted", "project.changed", "story.added"]),
+    trouble: &[(Reason::NoSecret, "Asana's first request brings the secret: read X-Hook-Secret in the stored handshake")],
     ..Provider::BASE
 };
 

@@ -7,6 +7,7 @@ use super::provider::{Provider, Scheme};
 use super::receiving::Receiving;
 use super::redelivery::{Grain, Proof, Redelivery, Repeat, Retries};
 use super::types::Types;
+use super::verdict::Reason;
 
 pub(crate) static BITBUCKET: Provider = Provider {
     name: "bitbucket",
@@ -60,6 +61,7 @@ pub(crate) static BITBUCKET: Provider = Provider {
         "pullrequest:comment_reopened",
         "project:updated",
     ]),
+    trouble: &[(Reason::MissingHeader, "Bitbucket signs only where the webhook has a secret")],
     ..Provider::BASE
 };
 

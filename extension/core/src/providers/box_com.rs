@@ -13,6 +13,7 @@ use super::provider::{CustomScheme, Provider, Scheme};
 use super::redelivery::{Grain, HOUR, Proof, Redelivery, Repeat, Retries};
 use super::secrets::Secrets;
 use super::types::Types;
+use super::verdict::Reason;
 use super::verdict::Signed;
 use crate::error::Result;
 
@@ -41,6 +42,7 @@ pub(crate) static BOX: Provider = Provider {
     },
     samples: &[Sample::Uuid("BOX-DELIVERY-ID")],
     types: Types::Some(&["FILE.UPLOADED", "FILE.DOWNLOADED", "FILE.DELETED", "FOLDER.CREATED", "COMMENT.CREATED"]),
+    trouble: &[(Reason::BadSignature, "the primary or secondary signature key of the app signs, and not its client secret")],
     ..Provider::BASE
 };
 

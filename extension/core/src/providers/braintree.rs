@@ -51,6 +51,10 @@ pub(crate) static BRAINTREE: Provider = Provider {
         "transaction_settled",
         "check",
     ]),
+    trouble: &[(
+        Reason::BadSignature,
+        "a secret is `public|private`, the two API keys of the merchant; sandbox and production have different ones",
+    )],
     ..Provider::BASE
 };
 

@@ -5,6 +5,7 @@ use super::engine::signature::SignatureScheme;
 use super::provider::{Provider, Scheme};
 use super::redelivery::{Grain, Proof, Redelivery, Repeat, Retries};
 use super::types::Types;
+use super::verdict::Reason;
 
 pub(crate) static CAL_COM: Provider = Provider {
     name: "cal-com",
@@ -23,6 +24,7 @@ pub(crate) static CAL_COM: Provider = Provider {
         note: "a custom payload template without createdAt says nothing of when, so each receipt is a new event",
     },
     types: Types::Some(&["BOOKING_CREATED", "BOOKING_RESCHEDULED", "BOOKING_CANCELLED", "MEETING_ENDED", "FORM_SUBMITTED"]),
+    trouble: &[(Reason::MissingHeader, "Cal.com signs only where the webhook has a secret")],
     ..Provider::BASE
 };
 

@@ -4,6 +4,7 @@ use super::options::OptionSpec;
 use super::provider::{Provider, Scheme};
 use super::svix;
 use super::types::Types;
+use super::verdict::Reason;
 
 pub(crate) static CLERK: Provider = Provider {
     name: "clerk",
@@ -15,6 +16,10 @@ pub(crate) static CLERK: Provider = Provider {
     redelivery: svix::REDELIVERY,
     samples: svix::SAMPLES,
     types: Types::Some(&["user.created", "user.updated", "user.deleted", "session.created", "organizationMembership.created"]),
+    trouble: &[(
+        Reason::BadSignature,
+        "the secret is the `whsec_…` text of this endpoint, and no secret key (`sk_…`); development and production instances have different ones",
+    )],
     ..Provider::BASE
 };
 

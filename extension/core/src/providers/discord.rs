@@ -12,6 +12,7 @@ use super::options::OptionSpec;
 use super::provider::{Handshake, Provider, Reply, Scheme};
 use super::redelivery::{Grain, MINUTE, Proof, Redelivery, Repeat, Retries};
 use super::types::Types;
+use super::verdict::Reason;
 use crate::request::WebhookResponse;
 
 pub(crate) static DISCORD: Provider = Provider {
@@ -49,6 +50,7 @@ pub(crate) static DISCORD: Provider = Provider {
     },
     success: Reply::Choose(acknowledge),
     types: Types::Some(&["2", "3", "4", "5", "APPLICATION_AUTHORIZED", "ENTITLEMENT_CREATE"]),
+    trouble: &[(Reason::BadSignature, "the secret is the application's public key in hex (General Information), and no bot token")],
     ..Provider::BASE
 };
 

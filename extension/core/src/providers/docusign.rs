@@ -6,6 +6,7 @@ use super::engine::signature::{Form, SignatureScheme};
 use super::provider::{Provider, Scheme};
 use super::redelivery::{Grain, Proof, Redelivery, Repeat, Retries};
 use super::types::Types;
+use super::verdict::Reason;
 
 pub(crate) static DOCUSIGN: Provider = Provider {
     name: "docusign",
@@ -38,6 +39,10 @@ pub(crate) static DOCUSIGN: Provider = Provider {
         "envelope-voided",
         "recipient-completed",
     ]),
+    trouble: &[
+        (Reason::MissingHeader, "DocuSign signs only where the Connect configuration includes an HMAC signature"),
+        (Reason::BadSignature, "the secret is one of the account's Connect keys; demo and production have different ones"),
+    ],
     ..Provider::BASE
 };
 

@@ -8,6 +8,7 @@ use super::provider::{Handshake, Provider, Scheme};
 use super::redelivery::{Grain, Proof, Redelivery, Repeat, Retries};
 use super::secrets::Secrets;
 use super::types::Types;
+use super::verdict::Reason;
 use super::verdict::{Outcome, Verdict};
 use crate::request::WebhookResponse;
 
@@ -30,6 +31,7 @@ pub(crate) static DROPBOX: Provider = Provider {
     },
     handshake: Handshake { about: "GET challenge: 200 with the challenge as text", unsigned: Some(answer_challenge), ..Handshake::NONE },
     types: Types::All(&[]),
+    trouble: &[(Reason::BadSignature, "the secret is the app secret, and no access token")],
     ..Provider::BASE
 };
 

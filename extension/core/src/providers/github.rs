@@ -7,6 +7,7 @@ use super::provider::{Provider, Scheme};
 use super::receiving::{MIB, Receiving};
 use super::redelivery::{Grain, Proof, Redelivery, Repeat, Retries};
 use super::types::Types;
+use super::verdict::Reason;
 
 pub(crate) static GITHUB: Provider = Provider {
     name: "github",
@@ -111,6 +112,10 @@ pub(crate) static GITHUB: Provider = Provider {
         "workflow_job",
         "workflow_run",
     ]),
+    trouble: &[
+        (Reason::MissingHeader, "GitHub signs only where the webhook has a secret: set one in its settings"),
+        (Reason::BadSignature, "the secret is the one in the settings of this webhook (of the app, for a GitHub App), and no access token"),
+    ],
     ..Provider::BASE
 };
 

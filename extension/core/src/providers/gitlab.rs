@@ -15,6 +15,7 @@ use super::redelivery::{Grain, Proof, Redelivery, Repeat, Retries};
 use super::secrets::Secrets;
 use super::standard_webhooks::WEBHOOK;
 use super::types::Types;
+use super::verdict::Reason;
 use super::verdict::Signed;
 use crate::error::Result;
 
@@ -73,6 +74,10 @@ pub(crate) static GITLAB: Provider = Provider {
         "Subgroup Hook",
         "System Hook",
     ]),
+    trouble: &[
+        (Reason::MissingHeader, "GitLab sends X-Gitlab-Token only where the webhook has a secret token"),
+        (Reason::BadSignature, "a secret token and a signing token (`whsec_…`) are two settings of the webhook; give the one that it uses"),
+    ],
     ..Provider::BASE
 };
 

@@ -61,6 +61,7 @@ pub(crate) static HUBSPOT: Provider = Provider {
         "deal.creation",
         "deal.propertyChange",
     ]),
+    trouble: &[(Reason::BadSignature, "the secret is the app's client secret, and the signed URL is the target URL as HubSpot has it")],
     ..Provider::BASE
 };
 

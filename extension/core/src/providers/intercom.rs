@@ -9,6 +9,7 @@ use super::provider::{Handshake, Provider, Scheme};
 use super::redelivery::{Grain, Proof, Redelivery, Repeat, Retries};
 use super::secrets::Secrets;
 use super::types::Types;
+use super::verdict::Reason;
 use super::verdict::{Outcome, Verdict};
 use crate::request::WebhookResponse;
 
@@ -42,6 +43,7 @@ pub(crate) static INTERCOM: Provider = Provider {
         "user.created",
         "ping",
     ]),
+    trouble: &[(Reason::BadSignature, "the secret is the client secret of the app that subscribed, and no access token")],
     ..Provider::BASE
 };
 

@@ -7,6 +7,7 @@ use super::provider::{Provider, Scheme};
 use super::receiving::{MIB, Receiving};
 use super::redelivery::{Grain, MINUTE, Proof, Redelivery, Repeat, Retries};
 use super::types::Types;
+use super::verdict::Reason;
 
 pub(crate) static JIRA: Provider = Provider {
     name: "jira",
@@ -36,6 +37,7 @@ pub(crate) static JIRA: Provider = Provider {
     },
     samples: &[Sample::Uuid("X-Atlassian-Webhook-Identifier")],
     types: Types::Some(&["jira:issue_created", "jira:issue_updated", "jira:issue_deleted", "comment_created", "sprint_started"]),
+    trouble: &[(Reason::MissingHeader, "Jira signs only where the webhook has a secret")],
     ..Provider::BASE
 };
 

@@ -6,6 +6,7 @@ use super::engine::signature::SignatureScheme;
 use super::provider::{Provider, Scheme};
 use super::redelivery::{Grain, Proof, Redelivery, Repeat, Retries};
 use super::types::Types;
+use super::verdict::Reason;
 
 pub(crate) static LEMON_SQUEEZY: Provider = Provider {
     name: "lemon-squeezy",
@@ -44,6 +45,7 @@ pub(crate) static LEMON_SQUEEZY: Provider = Provider {
         "subscription_payment_success",
         "license_key_created",
     ]),
+    trouble: &[(Reason::BadSignature, "the secret is the signing secret of this webhook; test mode has its own webhooks")],
     ..Provider::BASE
 };
 

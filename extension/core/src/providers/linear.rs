@@ -17,6 +17,7 @@ use super::provider::{CustomScheme, Provider, Scheme};
 use super::redelivery::{Grain, HOUR, MINUTE, Proof, Redelivery, Repeat, Retries};
 use super::secrets::Secrets;
 use super::types::Types;
+use super::verdict::Reason;
 use super::verdict::Signed;
 use crate::error::Result;
 use crate::request::Request;
@@ -50,6 +51,7 @@ pub(crate) static LINEAR: Provider = Provider {
     },
     samples: &[Sample::Text("Linear-Event", "Issue"), Sample::Uuid("Linear-Delivery")],
     types: Types::Some(&["Issue", "Comment", "Project", "Cycle", "IssueLabel"]),
+    trouble: &[(Reason::BadSignature, "the secret is the signing secret on the page of this webhook, and no API key")],
     ..Provider::BASE
 };
 

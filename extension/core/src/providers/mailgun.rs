@@ -19,6 +19,7 @@ use super::receiving::{MIB, Receiving};
 use super::redelivery::{self, Grain, HOUR, Redelivery, Repeat, Retries};
 use super::secrets::Secrets;
 use super::types::Types;
+use super::verdict::Reason;
 use super::verdict::{Item, Signed};
 use crate::error::Result;
 
@@ -46,6 +47,7 @@ pub(crate) static MAILGUN: Provider = Provider {
         note: "the token is what the signature covers; attempts of half a day ago verify still, so there is no tolerance by default",
     },
     types: Types::Some(&["accepted", "delivered", "failed", "opened", "clicked", "unsubscribed", "complained"]),
+    trouble: &[(Reason::BadSignature, "the secret is the HTTP webhook signing key of the account, and no API key")],
     ..Provider::BASE
 };
 

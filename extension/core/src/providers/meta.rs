@@ -50,6 +50,10 @@ pub(crate) static META: Provider = Provider {
     },
     redaction: Redaction { query: &["hub.verify_token"], ..Redaction::NONE },
     types: Types::Some(&["page.feed", "page.message", "whatsapp_business_account.messages", "instagram.comments"]),
+    trouble: &[
+        (Reason::BadSignature, "the app secret signs, and neither an access token nor the verify token does"),
+        (Reason::NotAllowed, "the verify token in the app's dashboard must be the option verify_token of this endpoint"),
+    ],
     ..Provider::BASE
 };
 

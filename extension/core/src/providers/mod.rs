@@ -16,6 +16,7 @@
 //! # Ok::<(), knocker_core::error::Error>(())
 //! ```
 
+mod advice;
 pub(crate) mod engine;
 mod options;
 mod provider;
@@ -92,6 +93,7 @@ mod xero;
 mod zendesk;
 mod zoom;
 
+pub use engine::timestamp::signed_distance_s;
 #[cfg(feature = "contract")]
 pub use options::OptionSpec;
 pub use options::Options;

@@ -10,6 +10,7 @@ use super::provider::{Handshake, Provider, Scheme};
 use super::redelivery::{DAY, Grain, Proof, Redelivery, Repeat, Retries};
 use super::secrets::Secrets;
 use super::types::Types;
+use super::verdict::Reason;
 use super::verdict::{Outcome, Verdict};
 use crate::request::WebhookResponse;
 
@@ -37,6 +38,7 @@ pub(crate) static NOTION: Provider = Provider {
         ..Handshake::NONE
     },
     types: Types::Some(&["page.created", "page.content_updated", "page.properties_updated", "page.deleted", "comment.created"]),
+    trouble: &[(Reason::NoSecret, "Notion's first request brings the secret: read verification_token in the stored handshake")],
     ..Provider::BASE
 };
 

@@ -7,6 +7,7 @@ use super::provider::{Provider, Scheme};
 use super::redelivery::{DAY, Grain, Proof, Redelivery, Repeat, Retries};
 use super::standard_webhooks::WEBHOOK;
 use super::types::Types;
+use super::verdict::Reason;
 
 pub(crate) static OPENAI: Provider = Provider {
     name: "openai",
@@ -32,6 +33,10 @@ pub(crate) static OPENAI: Provider = Provider {
         "fine_tuning.job.succeeded",
         "realtime.call.incoming",
     ]),
+    trouble: &[(
+        Reason::BadSignature,
+        "the secret is the `whsec_…` text that was shown when the webhook was made, and no API key (`sk-…`)",
+    )],
     ..Provider::BASE
 };
 

@@ -8,6 +8,7 @@ use super::options::OptionSpec;
 use super::provider::{Provider, Scheme};
 use super::redelivery::{DAY, Grain, Proof, Redelivery, Repeat, Retries};
 use super::types::Types;
+use super::verdict::Reason;
 
 pub(crate) static PADDLE: Provider = Provider {
     name: "paddle",
@@ -42,6 +43,10 @@ pub(crate) static PADDLE: Provider = Provider {
         "subscription.canceled",
         "customer.created",
     ]),
+    trouble: &[(
+        Reason::BadSignature,
+        "the secret is the key of this notification destination (`pdl_ntfset_…`), and no API key; sandbox and live have different ones",
+    )],
     ..Provider::BASE
 };
 

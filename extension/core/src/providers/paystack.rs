@@ -7,6 +7,7 @@ use super::engine::signature::SignatureScheme;
 use super::provider::{Provider, Scheme};
 use super::redelivery::{DAY, Grain, Proof, Redelivery, Repeat, Retries};
 use super::types::Types;
+use super::verdict::Reason;
 
 pub(crate) static PAYSTACK: Provider = Provider {
     name: "paystack",
@@ -45,6 +46,10 @@ pub(crate) static PAYSTACK: Provider = Provider {
         "subscription.create",
         "customeridentification.success",
     ]),
+    trouble: &[(
+        Reason::BadSignature,
+        "the secret key signs: `sk_test_…` what comes from test mode, `sk_live_…` what comes from live mode",
+    )],
     ..Provider::BASE
 };
 

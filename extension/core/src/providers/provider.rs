@@ -53,6 +53,8 @@ pub struct Provider {
     pub(crate) failure: Reply,
     pub(crate) redaction: Redaction,
     pub(crate) samples: &'static [Sample],
+    /// What usually makes it refuse a request, where that is its own matter: `advice.rs` knows the rest.
+    pub(crate) trouble: &'static [(Reason, &'static str)],
 }
 
 /// How a request proves itself.
@@ -156,6 +158,7 @@ impl Provider {
         failure: Reply::Text(401, "invalid signature"),
         redaction: Redaction::NONE,
         samples: &[],
+        trouble: &[],
     };
 
     /// Reads options: a JSON object, or an empty text or `null` for the defaults. An unknown key, a wrong type and a value out of range are
@@ -232,7 +235,7 @@ impl Provider {
     }
 
     /// What is signed, or, where nothing is, what a request says.
-    fn signed_parts(&self) -> &'static [Part<'static>] {
+    pub(crate) fn signed_parts(&self) -> &'static [Part<'static>] {
         match &self.scheme {
             Scheme::Signature(scheme) => scheme.signed,
             Scheme::Token(_) => &[Part::Body],

@@ -6,6 +6,7 @@ use super::engine::signature::SignatureScheme;
 use super::provider::{Provider, Scheme};
 use super::redelivery::{DAY, Grain, Proof, Redelivery, Repeat, Retries};
 use super::types::Types;
+use super::verdict::Reason;
 
 pub(crate) static RAZORPAY: Provider = Provider {
     name: "razorpay",
@@ -35,6 +36,10 @@ pub(crate) static RAZORPAY: Provider = Provider {
         "refund.processed",
         "subscription.charged",
     ]),
+    trouble: &[(
+        Reason::BadSignature,
+        "the secret is the one typed in when the webhook was made, and not the API key's; test mode and live mode have their own webhooks",
+    )],
     ..Provider::BASE
 };
 

@@ -4,6 +4,7 @@ use super::options::OptionSpec;
 use super::provider::{Provider, Scheme};
 use super::svix;
 use super::types::Types;
+use super::verdict::Reason;
 
 pub(crate) static RESEND: Provider = Provider {
     name: "resend",
@@ -23,6 +24,7 @@ pub(crate) static RESEND: Provider = Provider {
         "email.clicked",
         "contact.created",
     ]),
+    trouble: &[(Reason::BadSignature, "the secret is the `whsec_…` text of this webhook, and no API key (`re_…`)")],
     ..Provider::BASE
 };
 

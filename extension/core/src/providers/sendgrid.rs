@@ -10,6 +10,7 @@ use super::options::OptionSpec;
 use super::provider::{Provider, Scheme};
 use super::redelivery::{DAY, Grain, Proof, Redelivery, Repeat, Retries};
 use super::types::Types;
+use super::verdict::Reason;
 
 pub(crate) static SENDGRID: Provider = Provider {
     name: "sendgrid",
@@ -59,6 +60,10 @@ pub(crate) static SENDGRID: Provider = Provider {
         "group_resubscribe",
         "account_status_change",
     ]),
+    trouble: &[
+        (Reason::MissingHeader, "SendGrid signs only where the signed event webhook is switched on"),
+        (Reason::BadSignature, "the secret is the verification key (a public key) of the signed event webhook"),
+    ],
     ..Provider::BASE
 };
 

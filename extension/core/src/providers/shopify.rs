@@ -10,6 +10,7 @@ use super::provider::{CustomScheme, Provider, Scheme};
 use super::redelivery::{Grain, HOUR, Proof, Redelivery, Repeat, Retries};
 use super::secrets::Secrets;
 use super::types::Types;
+use super::verdict::Reason;
 use super::verdict::Signed;
 use crate::error::Result;
 
@@ -47,6 +48,10 @@ pub(crate) static SHOPIFY: Provider = Provider {
     },
     samples: &[Sample::Text("X-Shopify-Topic", "orders/create"), Sample::Uuid("X-Shopify-Webhook-Id")],
     types: Types::Some(&["orders/create", "orders/paid", "orders/cancelled", "products/update", "customers/create", "app/uninstalled"]),
+    trouble: &[(
+        Reason::BadSignature,
+        "an app's webhooks are signed with its client secret; those made in the admin under Notifications with the secret that stands there",
+    )],
     ..Provider::BASE
 };
 

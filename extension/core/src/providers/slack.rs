@@ -12,6 +12,7 @@ use super::provider::{Handshake, Provider, Scheme};
 use super::redelivery::{Grain, MINUTE, Proof, Redelivery, Repeat, Retries};
 use super::secrets::Secrets;
 use super::types::Types;
+use super::verdict::Reason;
 use super::verdict::{Item, Outcome, Verdict};
 use crate::request::WebhookResponse;
 
@@ -49,6 +50,10 @@ pub(crate) static SLACK: Provider = Provider {
         ..Handshake::NONE
     },
     types: Types::Some(&["message", "app_mention", "reaction_added", "block_actions", "view_submission", "/your-command"]),
+    trouble: &[(
+        Reason::BadSignature,
+        "the secret is the app's signing secret (Basic Information), and not its verification token, client secret or a bot token (`xoxb-…`)",
+    )],
     ..Provider::BASE
 };
 

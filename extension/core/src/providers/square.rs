@@ -8,6 +8,7 @@ use super::options::OptionSpec;
 use super::provider::{Provider, Scheme};
 use super::redelivery::{DAY, Grain, Proof, Redelivery, Repeat, Retries};
 use super::types::Types;
+use super::verdict::Reason;
 
 pub(crate) static SQUARE: Provider = Provider {
     name: "square",
@@ -37,6 +38,10 @@ pub(crate) static SQUARE: Provider = Provider {
         "customer.created",
         "invoice.payment_made",
     ]),
+    trouble: &[(
+        Reason::BadSignature,
+        "the secret is the signature key of this webhook subscription, and the notification URL is signed exactly as it stands there; sandbox and production have different ones",
+    )],
     ..Provider::BASE
 };
 

@@ -15,6 +15,7 @@ use super::provider::{CustomScheme, Provider, Scheme};
 use super::redelivery::{Grain, Proof, Redelivery, Repeat, Retries};
 use super::secrets::Secrets;
 use super::types::Types;
+use super::verdict::Reason;
 use super::verdict::Signed;
 use crate::error::Result;
 
@@ -37,6 +38,10 @@ pub(crate) static STANDARD_WEBHOOKS: Provider = Provider {
     },
     samples: &[Sample::Id("webhook-id", "msg_")],
     types: Types::Some(&["user.created", "invoice.paid"]),
+    trouble: &[(
+        Reason::BadSignature,
+        "the secret is the `whsec_…` text of this endpoint, prefix and all; what stands behind the prefix is base64, so a shortened one is another key",
+    )],
     ..Provider::BASE
 };
 

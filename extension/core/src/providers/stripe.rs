@@ -8,6 +8,7 @@ use super::options::OptionSpec;
 use super::provider::{Provider, Scheme};
 use super::redelivery::{DAY, Grain, Proof, Redelivery, Repeat, Retries};
 use super::types::Types;
+use super::verdict::Reason;
 
 pub(crate) static STRIPE: Provider = Provider {
     name: "stripe",
@@ -40,6 +41,13 @@ pub(crate) static STRIPE: Provider = Provider {
         "payment_intent.succeeded",
         "charge.refunded",
     ]),
+    trouble: &[
+        (
+            Reason::BadSignature,
+            "the secret is this endpoint's own signing secret, the whole `whsec_…` text, and no API key (`sk_…`); test mode and live mode have different ones, and `stripe listen` prints another one for what it forwards",
+        ),
+        (Reason::TimestampOutOfTolerance, "Stripe signs each attempt anew, so a genuine retry is never old"),
+    ],
     ..Provider::BASE
 };
 

@@ -12,6 +12,7 @@ use super::redelivery::{Grain, Proof, Redelivery, Repeat, Retries};
 use super::secrets::Secrets;
 use super::standard_webhooks::{WEBHOOK, WEBHOOK_HEADERS, shared_secret, sign_either, verify_either};
 use super::types::Types;
+use super::verdict::Reason;
 use super::verdict::Signed;
 use crate::error::Result;
 
@@ -39,6 +40,7 @@ pub(crate) static SVIX: Provider = Provider {
     redelivery: REDELIVERY,
     samples: SAMPLES,
     types: Types::Some(&["user.created", "invoice.paid"]),
+    trouble: &[(Reason::BadSignature, "the secret is the `whsec_…` text of this endpoint in the Svix dashboard, and no API key")],
     ..Provider::BASE
 };
 

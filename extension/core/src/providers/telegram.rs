@@ -9,6 +9,7 @@ use super::redact::Redaction;
 use super::redelivery::{Grain, Proof, Redelivery, Repeat, Retries};
 use super::types::Types;
 use super::verdict::Item;
+use super::verdict::Reason;
 
 pub(crate) static TELEGRAM: Provider = Provider {
     name: "telegram",
@@ -53,6 +54,10 @@ pub(crate) static TELEGRAM: Provider = Provider {
         "removed_chat_boost",
         "managed_bot",
     ]),
+    trouble: &[
+        (Reason::MissingHeader, "Telegram sends the header only where setWebhook was called with secret_token"),
+        (Reason::BadSignature, "the secret is the secret_token that setWebhook was called with, and not the bot's token"),
+    ],
     ..Provider::BASE
 };
 

@@ -11,6 +11,7 @@ use super::options::OptionSpec;
 use super::provider::{Handshake, Provider, Scheme};
 use super::redelivery::{Grain, Proof, Redelivery, Repeat, Retries};
 use super::types::Types;
+use super::verdict::Reason;
 
 pub(crate) static TRELLO: Provider = Provider {
     name: "trello",
@@ -36,6 +37,10 @@ pub(crate) static TRELLO: Provider = Provider {
     },
     handshake: Handshake { about: "HEAD: 200", unsigned: Some(answer_head), ..Handshake::NONE },
     types: Types::Some(&["createCard", "updateCard", "deleteCard", "commentCard", "addMemberToCard"]),
+    trouble: &[(
+        Reason::BadSignature,
+        "the secret is the application's (OAuth) secret, and the callback URL is signed exactly as the webhook was created with it",
+    )],
     ..Provider::BASE
 };
 

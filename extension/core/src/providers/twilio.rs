@@ -92,6 +92,10 @@ pub(crate) static TWILIO: Provider = Provider {
         "onMessageAdded",
         "com.twilio.messaging.message.sent",
     ]),
+    trouble: &[(
+        Reason::BadSignature,
+        "the primary auth token of the account that owns the number signs, and not an API key or a subaccount's parent",
+    )],
     ..Provider::BASE
 };
 

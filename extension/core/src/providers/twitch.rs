@@ -14,6 +14,7 @@ use super::provider::{Handshake, Provider, Scheme};
 use super::redelivery::{Grain, Proof, Redelivery, Repeat, Retries};
 use super::types::Types;
 use super::verdict::Item;
+use super::verdict::Reason;
 use crate::request::WebhookResponse;
 
 pub(crate) static TWITCH: Provider = Provider {
@@ -63,6 +64,7 @@ pub(crate) static TWITCH: Provider = Provider {
         "drop.entitlement.grant",
         "revocation",
     ]),
+    trouble: &[(Reason::BadSignature, "the secret is the one that this subscription was made with: an older subscription keeps its own")],
     ..Provider::BASE
 };
 

@@ -6,6 +6,7 @@ use super::engine::signature::{Form, SignatureScheme};
 use super::provider::{Provider, Scheme};
 use super::redelivery::{Grain, HOUR, Proof, Redelivery, Repeat, Retries};
 use super::types::Types;
+use super::verdict::Reason;
 
 pub(crate) static TYPEFORM: Provider = Provider {
     name: "typeform",
@@ -27,6 +28,7 @@ pub(crate) static TYPEFORM: Provider = Provider {
         note: "",
     },
     types: Types::All(&["form_response", "form_response_partial"]),
+    trouble: &[(Reason::MissingHeader, "Typeform signs only where the webhook has a secret")],
     ..Provider::BASE
 };
 

@@ -9,6 +9,7 @@ use super::provider::{Handshake, Provider, Scheme};
 use super::redelivery::{Grain, Proof, Redelivery, Repeat, Retries};
 use super::secrets::Secrets;
 use super::types::Types;
+use super::verdict::Reason;
 use super::verdict::{Outcome, Verdict};
 use crate::request::WebhookResponse;
 
@@ -40,6 +41,7 @@ pub(crate) static WOOCOMMERCE: Provider = Provider {
     handshake: Handshake { about: "unsigned form webhook_id=<number>: 200", unsigned: Some(answer_ping), ..Handshake::NONE },
     samples: &[Sample::Text("X-WC-Webhook-Topic", "order.created"), Sample::Id("X-WC-Webhook-Delivery-ID", "")],
     types: Types::Some(&["order.created", "order.updated", "product.created", "customer.created", "coupon.deleted"]),
+    trouble: &[(Reason::BadSignature, "the secret is the one on the page of this webhook, and no consumer secret (`cs_…`)")],
     ..Provider::BASE
 };
 

@@ -8,6 +8,7 @@ use super::options::OptionSpec;
 use super::provider::{Provider, Scheme};
 use super::redelivery::{DAY, Grain, Proof, Redelivery, Repeat, Retries};
 use super::types::Types;
+use super::verdict::Reason;
 
 pub(crate) static WORKOS: Provider = Provider {
     name: "workos",
@@ -31,6 +32,7 @@ pub(crate) static WORKOS: Provider = Provider {
         note: "its own library refuses timestamps older than tolerance_s, so attempts must be signed anew",
     },
     types: Types::Some(&["user.created", "user.updated", "dsync.user.created", "dsync.group.user_added", "connection.activated"]),
+    trouble: &[(Reason::BadSignature, "the secret is the signing secret of this endpoint, and no API key (`sk_…`)")],
     ..Provider::BASE
 };
 

@@ -6,6 +6,7 @@ use super::engine::signature::SignatureScheme;
 use super::provider::{Provider, Reply, Scheme};
 use super::redelivery::{DAY, Grain, Proof, Redelivery, Repeat, Retries};
 use super::types::Types;
+use super::verdict::Reason;
 
 pub(crate) static XERO: Provider = Provider {
     name: "xero",
@@ -30,6 +31,7 @@ pub(crate) static XERO: Provider = Provider {
     // Intent to receive: 200 for a good signature, 401 for a bad one, both without a body.
     failure: Reply::Text(401, ""),
     types: Types::Some(&["CONTACT.CREATE", "CONTACT.UPDATE", "INVOICE.CREATE", "INVOICE.UPDATE"]),
+    trouble: &[(Reason::BadSignature, "the secret is the webhook signing key of the app, and not its client secret")],
     ..Provider::BASE
 };
 

@@ -47,6 +47,10 @@ pub(crate) static ZENDESK: Provider = Provider {
         "zen:event-type:ticket.comment_added",
         "zen:event-type:user.created",
     ]),
+    trouble: &[(
+        Reason::BadSignature,
+        "the secret is the signing secret of this webhook; a test sent before it is saved is signed with the test secret of Zendesk's documentation",
+    )],
     ..Provider::BASE
 };
 

@@ -12,6 +12,7 @@ use super::options::OptionSpec;
 use super::provider::{Handshake, Provider, Scheme};
 use super::redelivery::{Grain, MINUTE, Proof, Redelivery, Repeat, Retries};
 use super::types::Types;
+use super::verdict::Reason;
 use crate::request::WebhookResponse;
 
 pub(crate) static ZOOM: Provider = Provider {
@@ -42,6 +43,7 @@ pub(crate) static ZOOM: Provider = Provider {
         ..Handshake::NONE
     },
     types: Types::Some(&["meeting.started", "meeting.ended", "meeting.participant_joined", "recording.completed", "webinar.started"]),
+    trouble: &[(Reason::BadSignature, "the secret is the app's secret token, and not its former verification token")],
     ..Provider::BASE
 };
 

@@ -23,3 +23,4 @@ mod stats;
 mod support;
 mod tail;
 mod verify;
+mod why;

@@ -140,15 +140,27 @@ impl Future {
         let tolerance_ms = tolerance_s.saturating_mul(1000);
         let refuse = |direction: &str, distance_ms: i64| {
             let seconds = distance_ms / 1000;
-            let detail = format!("the signed timestamp is {seconds} s {direction}, {tolerance_s} s are allowed");
+            let detail = format!("{FAR}{seconds} s {direction}, {tolerance_s} s are allowed");
             Err(Refusal::new(Reason::TimestampOutOfTolerance, detail))
         };
         match self {
-            _ if age_ms > tolerance_ms => refuse("old", age_ms),
-            Future::Tolerated if age_ms.saturating_neg() > tolerance_ms => refuse("in the future", age_ms.saturating_neg()),
+            _ if age_ms > tolerance_ms => refuse(OLD, age_ms),
+            Future::Tolerated if age_ms.saturating_neg() > tolerance_ms => refuse(AHEAD, age_ms.saturating_neg()),
             _ => Ok(()),
         }
     }
+}
+
+const FAR: &str = "the signed timestamp is ";
+const OLD: &str = "old";
+const AHEAD: &str = "in the future";
+
+/// The seconds from a signed timestamp to the clock that judged it, as the detail of its refusal says them: more than 0 where it was old, less
+/// where it lay in the future.
+pub fn signed_distance_s(detail: &str) -> Option<i64> {
+    let (seconds, rest) = detail.strip_prefix(FAR)?.split_once(" s ")?;
+    let seconds: i64 = seconds.parse().ok()?;
+    if rest.starts_with(AHEAD) { Some(-seconds) } else { rest.starts_with(OLD).then_some(seconds) }
 }
 
 /// `YYYY-MM-DDTHH:MM:SS[.fraction](Z|±HH[:]MM)`, and none of the shorter forms that ISO 8601 has besides: one of these may begin another, and no
@@ -239,6 +251,18 @@ mod tests {
         assert_eq!(Unit::Seconds.parse_at(Joint::Separated, "17672256001"), Some(17_672_256_001_000));
         assert_eq!(Unit::Seconds.format_at(Joint::Touching, 17_000), "0000000017");
         assert_eq!(Unit::Seconds.format_at(Joint::Separated, 17_000), "17");
+    }
+
+    #[test]
+    fn the_distance_is_read_from_what_a_refusal_says() {
+        let request = crate::request::Request::parse("{}", b"").unwrap();
+        let options = crate::providers::find("slack").unwrap().options("").unwrap();
+        let context = Context { options: &options, request: &request, now_ms: 1_767_225_600_000 };
+        for distance in [301, 7200, -301] {
+            let refusal = Future::Tolerated.check(&context, Unit::Seconds, context.now_ms - distance * 1000).unwrap_err();
+            assert_eq!(signed_distance_s(&refusal.detail), Some(distance), "{}", refusal.detail);
+        }
+        assert_eq!(signed_distance_s("no secret produces this signature"), None);
     }
 
     #[test]
