@@ -10,7 +10,7 @@ PLATFORMS ?= linux-x64-gnu linux-x64-musl linux-arm64-gnu win32-x64
 # Where rustup puts cargo, also before a new shell looks there.
 export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 
-.PHONY: help demo build test package $(SUITES) test-next test-crashes test-packages platforms package-test package-twice bench lint lint-go lint-deploy deny contract docs fmt tools-demo tools-test tools-package
+.PHONY: help demo build test package $(SUITES) test-next test-crashes test-packages platforms package-test package-twice bench lint lint-go lint-deploy lint-workflows dist dist-check deny contract docs fmt tools-demo tools-test tools-package
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -119,6 +119,15 @@ lint: tools-test build ## Formats, lints and types: Rust, Python, JavaScript, Ty
 
 lint-go: ## golangci-lint, staticcheck and every platform's go vet; not part of make lint
 	packages/go/run-linters
+
+lint-workflows: ## actionlint, shellcheck and zizmor over the workflows; not part of make lint
+	release/lint-workflows
+
+dist: ## Write the release workflow anew from dist-workspace.toml, with cargo-dist
+	release/dist
+
+dist-check: ## Whether cargo-dist would write what is committed; test-release compares without it
+	release/dist --check
 
 deny: ## Licences, bans and sources of every crate; advisories too where DENY says so; not part of make lint
 	release/deny $(DENY)
