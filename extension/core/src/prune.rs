@@ -1,8 +1,12 @@
 //! Pruning: explicit, bounded, oldest first, audited.
 
+use std::cell::Cell;
+use std::collections::{BTreeSet, HashSet};
+
 use serde::Serialize;
 
 use crate::arguments::Arguments;
+use crate::chunks::Chunks;
 use crate::conditions::Conditions;
 use crate::error::{Error, Result};
 use crate::forms::{Kind, Preset, form};
@@ -127,35 +131,125 @@ pub(crate) struct DeliverySelection {
     pub end: Option<i64>,
 }
 
+impl EventSelection {
+    fn conditions(&self) -> Conditions {
+        let mut conditions = Conditions::default();
+        conditions.add_one_of("status", &self.statuses);
+        if let Some(end) = self.end {
+            conditions.add("id < {}", end);
+        }
+        conditions.add("coalesce(ended_at, received_at) < {}", self.cutoff);
+        conditions.add(
+            "NOT EXISTS (SELECT 1 FROM main._knocker_redeliveries r WHERE r.event_id = _knocker_events.id AND r.received_at >= {})",
+            self.cutoff,
+        );
+        if let Some(endpoint_id) = self.endpoint_id {
+            conditions.add("endpoint_id = {}", endpoint_id);
+        }
+        if let Some(pattern) = &self.event_type {
+            conditions.add_type(pattern);
+        }
+        conditions
+    }
+}
+
+impl DeliverySelection {
+    fn conditions(&self) -> Conditions {
+        let mut conditions = Conditions::default();
+        // What created no event: refused and repeated ones, and valid empty batches. Uses _knocker_deliveries_loose.
+        conditions.add_plain("first_event_id IS NULL");
+        if let Some(outcomes) = &self.outcomes {
+            conditions.add_one_of("outcome", outcomes);
+        }
+        if let Some(end) = self.end {
+            conditions.add("id < {}", end);
+        }
+        conditions.add("received_at < {}", self.cutoff);
+        conditions.add_plain(
+            "NOT EXISTS (SELECT 1 FROM main._knocker_redeliveries r JOIN main._knocker_events e ON e.id = r.event_id
+                         WHERE r.delivery_id = _knocker_deliveries.id AND e.status IN ('received', 'processing', 'failed'))",
+        );
+        if let Some(endpoint_id) = self.endpoint_id {
+            conditions.add("endpoint_id = {}", endpoint_id);
+        }
+        conditions
+    }
+}
+
+/// What a prune is about, read and checked.
+struct Request {
+    kind: PruneKind,
+    bounds: Bounds,
+    endpoint: Option<String>,
+    selection: Selection,
+    /// The age of the prune records that go too.
+    audits: Option<i64>,
+}
+
+enum Selection {
+    Events(EventSelection),
+    Deliveries(DeliverySelection),
+}
+
+impl Selection {
+    fn table(&self) -> &'static str {
+        match self {
+            Selection::Events(_) => "_knocker_events",
+            Selection::Deliveries(_) => "_knocker_deliveries",
+        }
+    }
+
+    fn conditions(&self) -> Conditions {
+        match self {
+            Selection::Events(selection) => selection.conditions(),
+            Selection::Deliveries(selection) => selection.conditions(),
+        }
+    }
+
+    fn set_endpoint(&mut self, id: i64) {
+        match self {
+            Selection::Events(selection) => selection.endpoint_id = Some(id),
+            Selection::Deliveries(selection) => selection.endpoint_id = Some(id),
+        }
+    }
+}
+
+impl Request {
+    fn of_events(filter: &str, now: i64) -> Result<Self> {
+        let given = Arguments::parse("filter", filter, &EVENT_FILTER)?;
+        let cutoff = cutoff(&given, now)?;
+        let statuses = given.choices("status")?.unwrap_or_default();
+        let selection = EventSelection { cutoff, statuses, endpoint_id: None, event_type: given.text("type")?, end: None };
+        Ok(Self {
+            kind: PruneKind::Events,
+            bounds: Bounds::of(&given)?,
+            endpoint: given.text("endpoint")?,
+            selection: Selection::Events(selection),
+            audits: given.boolean("audits")?.unwrap_or(false).then_some(cutoff),
+        })
+    }
+
+    fn of_deliveries(filter: &str, now: i64) -> Result<Self> {
+        let given = Arguments::parse("filter", filter, &DELIVERY_FILTER)?;
+        let selection =
+            DeliverySelection { cutoff: cutoff(&given, now)?, outcomes: given.choices("outcome")?, endpoint_id: None, end: None };
+        Ok(Self {
+            kind: PruneKind::Deliveries,
+            bounds: Bounds::of(&given)?,
+            endpoint: given.text("endpoint")?,
+            selection: Selection::Deliveries(selection),
+            audits: None,
+        })
+    }
+}
+
 impl Store {
     /// Deletes ended events with their attempts and the deliveries that no other event needs.
     ///
     /// # Errors
     /// `invalid_argument`, `unknown_endpoint`, and the errors of a failing database.
     pub fn prune_events(&self, filter: &str, now: i64) -> Result<PruneResult> {
-        let given = Arguments::parse("filter", filter, &EVENT_FILTER)?;
-        let bounds = Bounds::of(&given)?;
-        let cutoff = cutoff(&given, now)?;
-        let statuses = given.choices("status")?.unwrap_or_default();
-        let audits = given.boolean("audits")?.unwrap_or(false);
-        let event_type = given.text("type")?;
-        let endpoint = given.text("endpoint")?;
-        self.prune(
-            &bounds,
-            || {
-                let endpoint_id = endpoint.as_deref().map(|name| self.find_endpoint(name)).transpose()?.map(|endpoint| endpoint.id);
-                let selection = EventSelection { cutoff, statuses, endpoint_id, event_type, end: None };
-                let (mut pruned, mut more) = self.delete_events(&selection, bounds.limit)?;
-                if audits {
-                    let (audits, left) = self.delete_audits(cutoff, bounds.limit)?;
-                    pruned.audits = audits;
-                    more |= left;
-                }
-                Ok((PruneKind::Events, pruned, more))
-            },
-            filter,
-            now,
-        )
+        self.prune(Request::of_events(filter, now)?, filter, now)
     }
 
     /// Deletes deliveries that no event needs as its payload.
@@ -163,41 +257,145 @@ impl Store {
     /// # Errors
     /// `invalid_argument`, `unknown_endpoint`, and the errors of a failing database.
     pub fn prune_deliveries(&self, filter: &str, now: i64) -> Result<PruneResult> {
-        let given = Arguments::parse("filter", filter, &DELIVERY_FILTER)?;
-        let bounds = Bounds::of(&given)?;
-        let cutoff = cutoff(&given, now)?;
-        let outcomes = given.choices("outcome")?;
-        let endpoint = given.text("endpoint")?;
-        self.prune(
-            &bounds,
-            || {
-                let endpoint_id = endpoint.as_deref().map(|name| self.find_endpoint(name)).transpose()?.map(|endpoint| endpoint.id);
-                let selection = DeliverySelection { cutoff, outcomes, endpoint_id, end: None };
-                let (pruned, more) = self.delete_loose_deliveries(&selection, bounds.limit)?;
-                Ok((PruneKind::Deliveries, pruned, more))
-            },
-            filter,
-            now,
-        )
+        self.prune(Request::of_deliveries(filter, now)?, filter, now)
     }
 
-    /// Runs a prune in one transaction with its record; a dry run does the same and takes it back.
-    fn prune(
-        &self,
-        bounds: &Bounds,
-        work: impl FnOnce() -> Result<(PruneKind, Pruned, bool)>,
-        filter: &str,
-        now: i64,
-    ) -> Result<PruneResult> {
-        if bounds.dry_run {
-            let (_, pruned, more) = self.rehearse(work)?;
-            return Ok(PruneResult { prune_id: None, pruned, more, dry_run: true });
+    /// As [`Store::prune_events`], in transactions of a few events each with one record. Where the work is ended early, `more` is true and the same
+    /// call goes on.
+    ///
+    /// # Errors
+    /// Those of [`Store::prune_events`]. What earlier transactions deleted is gone, and recorded.
+    pub fn prune_events_in_chunks(&self, filter: &str, now: i64, chunks: &mut Chunks) -> Result<PruneResult> {
+        self.prune_in_chunks(Request::of_events(filter, now)?, filter, now, chunks)
+    }
+
+    /// As [`Store::prune_deliveries`], in transactions of a few deliveries each with one record.
+    ///
+    /// # Errors
+    /// Those of [`Store::prune_deliveries`]. What earlier transactions deleted is gone, and recorded.
+    pub fn prune_deliveries_in_chunks(&self, filter: &str, now: i64, chunks: &mut Chunks) -> Result<PruneResult> {
+        self.prune_in_chunks(Request::of_deliveries(filter, now)?, filter, now, chunks)
+    }
+
+    /// Runs a prune in one transaction with its record.
+    fn prune(&self, mut request: Request, filter: &str, now: i64) -> Result<PruneResult> {
+        if request.bounds.dry_run {
+            return self.foresee_prune(request);
         }
         self.write(|| {
-            let (kind, pruned, more) = work()?;
-            let prune_id = Some(self.record_prune(kind, filter, &pruned, now)?);
+            let (ids, mut more) = self.find_prunable(&mut request)?;
+            let mut pruned = Pruned::default();
+            for id in ids {
+                pruned += self.delete_selected(&request.selection, id)?;
+            }
+            if let Some(cutoff) = request.audits {
+                let (audits, left) = self.delete_audits(cutoff, request.bounds.limit)?;
+                pruned.audits = audits;
+                more |= left;
+            }
+            let prune_id = Some(self.record_prune(request.kind, filter, &pruned, now)?);
             Ok(PruneResult { prune_id, pruned, more, dry_run: false })
         })
+    }
+
+    fn prune_in_chunks(&self, mut request: Request, filter: &str, now: i64, chunks: &mut Chunks) -> Result<PruneResult> {
+        if request.bounds.dry_run {
+            return self.foresee_prune(request);
+        }
+        self.require_schema()?;
+        let (ids, mut more) = self.find_prunable(&mut request)?;
+        let pruned = Cell::new(Pruned::default());
+        let add = |went: Pruned| {
+            let mut sum = pruned.get();
+            sum += went;
+            pruned.set(sum);
+        };
+        let record = Cell::new(None);
+        let keep = || {
+            match record.get() {
+                None => record.set(Some(self.record_prune(request.kind, filter, &pruned.get(), now)?)),
+                Some(id) => self.correct_prune(id, &pruned.get())?,
+            }
+            Ok(())
+        };
+        let delete = |id| self.delete_selected(&request.selection, id).map(add);
+        let done = self.in_chunks(request.selection.table(), &request.selection.conditions(), &ids, chunks, delete, keep)?;
+        more |= done < ids.len();
+        if let (Some(cutoff), true) = (request.audits, done == ids.len()) {
+            let mut old = Conditions::default();
+            old.add("pruned_at < {}", cutoff);
+            let (ids, left) = self.select_ids("_knocker_prunes", &old, request.bounds.limit)?;
+            let delete = |id| {
+                let audits = self.run("DELETE FROM main._knocker_prunes WHERE id = ?1", [id])?;
+                add(Pruned { audits, ..Pruned::default() });
+                Ok(())
+            };
+            let done = self.in_chunks("_knocker_prunes", &old, &ids, chunks, delete, keep)?;
+            more |= left || done < ids.len();
+        }
+        // A prune that matched nothing is recorded too.
+        if record.get().is_none() {
+            self.write(keep)?;
+        }
+        Ok(PruneResult { prune_id: record.get(), pruned: pruned.get(), more, dry_run: false })
+    }
+
+    /// What would go, from reads alone: nobody waits for the write lock because of it.
+    fn foresee_prune(&self, mut request: Request) -> Result<PruneResult> {
+        self.require_schema()?;
+        let (ids, mut more) = self.find_prunable(&mut request)?;
+        let mut pruned = match request.selection {
+            Selection::Events(_) => self.foresee_events(&ids)?,
+            Selection::Deliveries(_) => Pruned { deliveries: ids.len() as i64, ..Pruned::default() },
+        };
+        if let Some(cutoff) = request.audits {
+            let sql = "SELECT count(*) FROM (SELECT 1 FROM main._knocker_prunes WHERE pruned_at < ?1 LIMIT ?2)";
+            let found: i64 = self.conn().prepare_cached(sql)?.query_row((cutoff, request.bounds.limit + 1), |row| row.get(0))?;
+            pruned.audits = found.min(request.bounds.limit);
+            more |= found > request.bounds.limit;
+        }
+        Ok(PruneResult { prune_id: None, pruned, more, dry_run: true })
+    }
+
+    /// What goes with these events: their attempts, and the deliveries of which no other event needs one.
+    fn foresee_events(&self, ids: &[i64]) -> Result<Pruned> {
+        let going: HashSet<i64> = ids.iter().copied().collect();
+        let mut pruned = Pruned { events: ids.len() as i64, ..Pruned::default() };
+        let mut deliveries = BTreeSet::new();
+        for &id in ids {
+            let sql = "SELECT count(*) FROM main._knocker_attempts WHERE event_id = ?1";
+            pruned.attempts += self.conn().prepare_cached(sql)?.query_row([id], |row| row.get::<_, i64>(0))?;
+            deliveries.extend(self.deliveries_of_event(id)?);
+        }
+        for delivery_id in deliveries {
+            // A link outlives its delivery.
+            let there = self.conn().prepare_cached("SELECT 1 FROM main._knocker_deliveries WHERE id = ?1")?.exists([delivery_id])?;
+            if there && self.events_of_delivery(delivery_id)?.iter().all(|event_id| going.contains(event_id)) {
+                pruned.deliveries += 1;
+            }
+        }
+        Ok(pruned)
+    }
+
+    /// The ids, oldest first, and whether there are more. From here on the selection knows the endpoint.
+    fn find_prunable(&self, request: &mut Request) -> Result<(Vec<i64>, bool)> {
+        if let Some(name) = &request.endpoint {
+            request.selection.set_endpoint(self.find_endpoint(name)?.id);
+        }
+        self.select_ids(request.selection.table(), &request.selection.conditions(), request.bounds.limit)
+    }
+
+    fn delete_selected(&self, selection: &Selection, id: i64) -> Result<Pruned> {
+        match selection {
+            Selection::Events(_) => self.delete_event(id),
+            Selection::Deliveries(_) => Ok(Pruned { deliveries: self.delete_delivery(id)?, ..Pruned::default() }),
+        }
+    }
+
+    fn correct_prune(&self, id: i64, pruned: &Pruned) -> Result<()> {
+        let sql = "UPDATE main._knocker_prunes SET events = ?2, deliveries = ?3, attempts = ?4, audits = ?5 WHERE id = ?1";
+        self.run(sql, (id, pruned.events, pruned.deliveries, pruned.attempts, pruned.audits))?;
+        Ok(())
     }
 
     pub(crate) fn record_prune(&self, kind: PruneKind, filter: &str, pruned: &Pruned, now: i64) -> Result<i64> {
@@ -209,23 +407,7 @@ impl Store {
 
     /// Deletes the selected events; returns what went and whether the limit left more.
     pub(crate) fn delete_events(&self, selection: &EventSelection, limit: i64) -> Result<(Pruned, bool)> {
-        let mut conditions = Conditions::default();
-        conditions.add_one_of("status", &selection.statuses);
-        if let Some(end) = selection.end {
-            conditions.add("id < {}", end);
-        }
-        conditions.add("coalesce(ended_at, received_at) < {}", selection.cutoff);
-        conditions.add(
-            "NOT EXISTS (SELECT 1 FROM main._knocker_redeliveries r WHERE r.event_id = _knocker_events.id AND r.received_at >= {})",
-            selection.cutoff,
-        );
-        if let Some(endpoint_id) = selection.endpoint_id {
-            conditions.add("endpoint_id = {}", endpoint_id);
-        }
-        if let Some(pattern) = &selection.event_type {
-            conditions.add_type(pattern);
-        }
-        let (ids, more) = self.select_ids("_knocker_events", &conditions, limit)?;
+        let (ids, more) = self.select_ids("_knocker_events", &selection.conditions(), limit)?;
         let mut pruned = Pruned::default();
         for id in ids {
             pruned += self.delete_event(id)?;
@@ -271,24 +453,7 @@ impl Store {
 
     /// Deletes deliveries that are no event's payload. A repeated one stays while its event is under way: its body may be wanted.
     pub(crate) fn delete_loose_deliveries(&self, selection: &DeliverySelection, limit: i64) -> Result<(Pruned, bool)> {
-        let mut conditions = Conditions::default();
-        // What created no event: refused and repeated ones, and valid empty batches. Uses _knocker_deliveries_loose.
-        conditions.add_plain("first_event_id IS NULL");
-        if let Some(outcomes) = &selection.outcomes {
-            conditions.add_one_of("outcome", outcomes);
-        }
-        if let Some(end) = selection.end {
-            conditions.add("id < {}", end);
-        }
-        conditions.add("received_at < {}", selection.cutoff);
-        conditions.add_plain(
-            "NOT EXISTS (SELECT 1 FROM main._knocker_redeliveries r JOIN main._knocker_events e ON e.id = r.event_id
-                         WHERE r.delivery_id = _knocker_deliveries.id AND e.status IN ('received', 'processing', 'failed'))",
-        );
-        if let Some(endpoint_id) = selection.endpoint_id {
-            conditions.add("endpoint_id = {}", endpoint_id);
-        }
-        let (ids, more) = self.select_ids("_knocker_deliveries", &conditions, limit)?;
+        let (ids, more) = self.select_ids("_knocker_deliveries", &selection.conditions(), limit)?;
         let mut pruned = Pruned::default();
         for id in ids {
             pruned.deliveries += self.delete_delivery(id)?;

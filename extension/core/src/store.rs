@@ -72,13 +72,6 @@ impl Store {
             work()
         })
     }
-
-    /// As [`Store::write`], and takes back what was done: what is told is what would happen.
-    pub(crate) fn rehearse<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
-        let _taken_back = Scope::open(&self.conn)?;
-        self.require_schema()?;
-        work()
-    }
 }
 
 /// A transaction or a savepoint. What was done in it is taken back when it is dropped while open, be it by an error or by a panic.

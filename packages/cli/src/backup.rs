@@ -9,6 +9,7 @@ use rusqlite::backup::{Backup, StepResult};
 use rusqlite::{Connection, OpenFlags};
 use serde_json::json;
 
+use crate::beside::with_suffix;
 use crate::context::Context;
 use crate::failure::{Exit, Failure, Result};
 use crate::printable::size;
@@ -145,7 +146,7 @@ impl Partial {
         let done = || -> io::Result<()> {
             File::options().write(true).open(&self.0)?.sync_all()?;
             for suffix in ["-wal", "-shm"] {
-                match fs::remove_file(crate::doctor::with_suffix(to, suffix)) {
+                match fs::remove_file(with_suffix(to, suffix)) {
                     Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
                     _ => {}
                 }
@@ -163,7 +164,7 @@ impl Partial {
 impl Drop for Partial {
     fn drop(&mut self) {
         for suffix in ["", "-journal", "-wal", "-shm"] {
-            let _ = fs::remove_file(crate::doctor::with_suffix(&self.0, suffix));
+            let _ = fs::remove_file(with_suffix(&self.0, suffix));
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod args;
 mod backup;
+mod beside;
 mod captured;
 mod confirm;
 mod context;

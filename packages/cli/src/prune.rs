@@ -2,6 +2,7 @@
 
 use clap::{ArgGroup, Args, Subcommand};
 use knocker_core::Store;
+use knocker_core::chunks::Chunks;
 use knocker_core::prune::PruneResult;
 
 use crate::confirm::Consent;
@@ -10,6 +11,7 @@ use crate::failure::Result;
 use crate::filter::Filter;
 use crate::moment;
 use crate::printable::count;
+use crate::progress::{Unit, in_chunks};
 
 /// What to delete.
 #[derive(Subcommand)]
@@ -77,29 +79,31 @@ pub struct DeliveryArgs {
     outcome: Vec<String>,
 }
 
-type Prune = fn(&Store, &str, i64) -> knocker_core::Result<PruneResult>;
+type Prune = fn(&Store, &str, i64, &mut Chunks) -> knocker_core::Result<PruneResult>;
 
 pub fn run(context: &Context, command: &Command) -> Result {
     let mut filter = Filter::default();
     match command {
         Command::Events(args) => {
             filter.set_list("status", &args.status).set("type", args.event_type.clone()).set("audits", args.audits.then_some(true));
-            prune(context, &args.bounds, filter, Store::prune_events)
+            prune(context, &args.bounds, filter, Unit::Items("event"), Store::prune_events_in_chunks)
         }
         Command::Deliveries(args) => {
             filter.set_list("outcome", &args.outcome);
-            prune(context, &args.bounds, filter, Store::prune_deliveries)
+            prune(context, &args.bounds, filter, Unit::Items("delivery"), Store::prune_deliveries_in_chunks)
         }
     }
 }
 
-fn prune(context: &Context, bounds: &Bounds, mut filter: Filter, prune: Prune) -> Result {
+fn prune(context: &Context, bounds: &Bounds, mut filter: Filter, unit: Unit, prune: Prune) -> Result {
     filter
         .set("older_than_s", bounds.older_than)
         .set("before", bounds.before)
         .set("endpoint", bounds.endpoint.clone())
         .set("limit", bounds.limit);
-    let foreseen = || -> Result<PruneResult> { Ok(prune(&context.reader()?, &filter.to_json(true), context.now)?) };
+    let run =
+        |store: Store, dry_run| in_chunks("deleting", unit, |chunks| Ok(prune(&store, &filter.to_json(dry_run), context.now, chunks)?));
+    let foreseen = || -> Result<PruneResult> { Ok(run(context.reader()?, true)?.0) };
     if bounds.dry_run {
         return report(context, &foreseen()?);
     }
@@ -111,7 +115,9 @@ fn prune(context: &Context, bounds: &Bounds, mut filter: Filter, prune: Prune) -
         }
         consent.obtain(&format!("Delete {} for good?", counts(&foreseen)))?;
     }
-    report(context, &prune(&context.store()?, &filter.to_json(false), context.now)?)
+    let (result, ended) = run(context.store()?, false)?;
+    report(context, &result)?;
+    ended
 }
 
 fn report(context: &Context, result: &PruneResult) -> Result {

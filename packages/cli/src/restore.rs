@@ -8,8 +8,9 @@ use rusqlite::Connection;
 use serde_json::json;
 
 use crate::backup::{Partial, check, open_unchanged, unwritable};
+use crate::beside::with_suffix;
 use crate::context::Context;
-use crate::doctor::{holders, with_suffix};
+use crate::doctor::holders;
 use crate::failure::{Exit, Failure, Result};
 use crate::moment;
 use crate::printable::count;

@@ -18,7 +18,6 @@ use crate::table::{Table, faint, text as cell};
 use finding::{Finding, Severity};
 use reading::Reading;
 use reading::files::Files;
-pub use reading::files::with_suffix;
 use reading::processes::Holder;
 
 #[derive(clap::Args)]

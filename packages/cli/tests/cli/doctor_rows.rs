@@ -45,7 +45,8 @@ fn an_event_whose_job_somebody_deleted_is_put_back_by_a_repair() {
     only(&doctor(&inbox), "event_without_job", "error", "will see 1 open event, for lack of a job", "doctor --repair");
     let repaired = inbox.knocker(&["--json", "doctor", "--repair"]);
     assert_eq!((repaired.code, &repaired.json()["repaired"]), (0, &json!(["event_without_job"])));
-    assert_eq!(inbox.store.claim("w", 10, 60, &ClaimFilter::default(), inbox.now).unwrap(), 2);
+    // Put back after the inbox was made.
+    assert_eq!(inbox.store.claim("w", 10, 60, &ClaimFilter::default(), inbox.now + HOUR).unwrap(), 2);
 }
 
 #[test]
@@ -69,7 +70,8 @@ fn jobs_that_disagree_with_their_events_are_put_right() {
     let repaired = inbox.knocker(&["--json", "doctor", "--repair"]);
     assert_eq!(findings(&repaired), [] as [Value; 0]);
     assert_eq!([1, 2, 3].map(|id| inbox.status(id)), ["received", "handled", "received"]);
-    assert_eq!(inbox.store.claim("w", 10, 60, &ClaimFilter::default(), inbox.now).unwrap(), 2);
+    // Put back after the inbox was made.
+    assert_eq!(inbox.store.claim("w", 10, 60, &ClaimFilter::default(), inbox.now + HOUR).unwrap(), 2);
 }
 
 #[test]

@@ -78,3 +78,32 @@ fn wrong_usage_is_refused() {
     }
     assert_eq!(inbox.count("knocker_events"), 4);
 }
+
+#[test]
+fn a_large_prune_is_done_in_small_transactions_with_one_record() {
+    let inbox = Inbox::with_orders();
+    inbox.receive_many(2000);
+    let conn = inbox.store.conn();
+    conn.execute_batch("DELETE FROM _honker_live; UPDATE _knocker_events SET status = 'handled', job_id = NULL, ended_at = 0").unwrap();
+    let prune = ["prune", "events", "--older-than", "1h", "-n", "1500"];
+    let dry = inbox.knocker(&[&prune[..], &["--dry-run"]].concat()).ok().stdout;
+    assert_eq!(dry, "dry run: 1500 events, 1500 deliveries would be deleted\nmore is that old: run it again, or raise --limit\n");
+    let done = inbox.knocker(&[&prune[..], &["--yes"]].concat()).ok().stdout;
+    assert_eq!(done, "deleted 1500 events, 1500 deliveries\nmore is that old: run it again, or raise --limit\n");
+    let recorded = "SELECT count(*), max(events), max(deliveries) FROM knocker_prunes";
+    let recorded: (i64, i64, i64) = conn.query_row(recorded, [], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?))).unwrap();
+    assert_eq!(recorded, (1, 1500, 1500));
+}
+
+#[test]
+fn a_dry_run_foresees_what_goes_and_takes_no_lock() {
+    let inbox = Inbox::with_events();
+    inbox.receive(r#"{"id": "evt_1", "type": "order.created"}"#, 2 * HOUR);
+    inbox.receive(r#"{"id": "evt_3", "type": "order.paid"}"#, 2 * HOUR);
+    let prune = ["prune", "events", "--older-than", "0s", "--status", "handled,dead"];
+    inbox.store.conn().execute_batch("BEGIN IMMEDIATE").unwrap();
+    let dry = inbox.knocker(&[&prune[..], &["--dry-run"]].concat()).ok().stdout;
+    inbox.store.conn().execute_batch("COMMIT").unwrap();
+    assert_eq!(dry, "dry run: 2 events, 4 deliveries, 2 attempts would be deleted\n");
+    assert_eq!(inbox.knocker(&[&prune[..], &["--yes"]].concat()).ok().stdout, "deleted 2 events, 4 deliveries, 2 attempts\n");
+}

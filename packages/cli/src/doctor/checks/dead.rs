@@ -19,7 +19,8 @@ pub fn check(reading: &Reading) -> Vec<Finding> {
         .iter()
         .take(REASONS)
         .map(|dead| {
-            let (endpoint, reason) = (text(&dead.endpoint), shortened(&text(&dead.reason), 120));
+            let reason = if dead.reason.is_empty() { "(no reason)" } else { &dead.reason };
+            let (endpoint, reason) = (text(&dead.endpoint), shortened(&text(reason), 120));
             let verb = if dead.events == 1 { "is" } else { "are" };
             let what = format!(
                 "{} of {endpoint} {verb} dead: {reason} (newest: event {}, {})",

@@ -1,8 +1,9 @@
 //! The file, its log, its index and their folder.
 
-use std::ffi::OsString;
 use std::fs::{self, Metadata};
-use std::path::{Path, PathBuf};
+use std::path::Path;
+
+use crate::beside::with_suffix;
 
 /// A file as its folder knows it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -38,13 +39,6 @@ impl Files {
             litestream: path.with_file_name(format!(".{name}-litestream")).is_dir(),
         })
     }
-}
-
-/// `inbox.db-wal` for `inbox.db`.
-pub fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = OsString::from(path);
-    name.push(suffix);
-    name.into()
 }
 
 #[cfg(unix)]

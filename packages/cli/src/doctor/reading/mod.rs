@@ -11,9 +11,10 @@ use std::path::{Path, PathBuf};
 
 use knocker_core::Store;
 
+use crate::beside::with_suffix;
 use crate::failure::Result;
 use database::Database;
-use files::{Files, with_suffix};
+use files::Files;
 use mount::Mount;
 use processes::Holder;
 use rows::Rows;
