@@ -40,6 +40,7 @@ pub mod error;
 mod expiry;
 pub mod forms;
 pub mod health;
+pub mod import;
 pub mod ingest;
 mod item_rows;
 pub mod judgement;

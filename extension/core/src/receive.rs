@@ -118,7 +118,7 @@ impl Store {
         }
     }
 
-    fn store_judgement(&self, endpoint: &str, judgement: &Judgement, now: i64) -> Result<Receipt> {
+    pub(crate) fn store_judgement(&self, endpoint: &str, judgement: &Judgement, now: i64) -> Result<Receipt> {
         self.write(|| {
             let endpoint = self.find_endpoint(endpoint)?;
             judgement.require_current(&endpoint).inspect_err(|_| settings_changed())?;
@@ -220,7 +220,7 @@ impl Store {
         Ok(self.conn().last_insert_rowid())
     }
 
-    fn link_redelivery(&self, event_id: i64, delivery_id: i64, span: Option<&Range<usize>>, now: i64) -> Result<()> {
+    pub(crate) fn link_redelivery(&self, event_id: i64, delivery_id: i64, span: Option<&Range<usize>>, now: i64) -> Result<()> {
         // A batch may name one event twice; the first place is as good as the second.
         let sql = "INSERT OR IGNORE INTO main._knocker_redeliveries (event_id, delivery_id, received_at, item_start, item_length)
                    VALUES (?1, ?2, ?3, ?4, ?5)";

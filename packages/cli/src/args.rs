@@ -103,6 +103,10 @@ pub enum Command {
     ///
     /// It deletes what a stored policy says, and does not ask: it is made for timers.
     Retain,
+    /// Write deliveries with their events as JSON lines, redacted unless asked
+    Export(crate::transfer::export::Args),
+    /// Take over the lines of an export; what is here already is left alone
+    Import(crate::transfer::import::Args),
     /// Check the signature of a captured HTTP request
     Verify(verify::Args),
     /// Sign a payload as a provider would and POST it
@@ -158,6 +162,8 @@ impl Command {
             Command::Prune(command) => prune::run(context, command),
             Command::Retention(args) => retention::run(context, args),
             Command::Retain => retention::retain(context),
+            Command::Export(args) => crate::transfer::export::run(context, args),
+            Command::Import(args) => crate::transfer::import::run(context, args),
             Command::Verify(args) => verify::run(context, args),
             Command::Send(args) => send::run(context, args),
             Command::Listen(args) => listen::run(context, args),

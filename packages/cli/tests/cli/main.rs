@@ -22,5 +22,6 @@ mod show;
 mod stats;
 mod support;
 mod tail;
+mod transfer;
 mod verify;
 mod why;

@@ -1,0 +1,5 @@
+//! `knocker export` and `knocker import`: deliveries with their events as JSON lines, and back.
+
+pub mod export;
+pub mod import;
+mod line;
