@@ -8,7 +8,7 @@ if Code.ensure_loaded?(Plug.Router) do
     forward("/webhooks", to: Knocker.Plug, init_opts: [hooks: Shop.Hooks])
 
     get "/health" do
-      %{events: events} = Knocker.stats(Shop.Hooks)
+      {:ok, %{events: events}} = Knocker.stats(Shop.Hooks)
       send_resp(conn, 200, ~s({"waiting":#{events.received + events.failed},"dead":#{events.dead}}))
     end
 
