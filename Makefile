@@ -10,7 +10,7 @@ PLATFORMS ?= linux-x64-gnu linux-x64-musl linux-arm64-gnu win32-x64
 # Where rustup puts cargo, also before a new shell looks there.
 export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 
-.PHONY: help demo build test package $(SUITES) test-next test-crashes test-packages platforms package-test package-twice bench lint lint-go lint-deploy lint-workflows dist dist-check deny contract docs fmt tools-demo tools-test tools-package
+.PHONY: help demo build test package $(SUITES) test-next test-litestream test-crashes test-packages platforms package-test package-twice bench lint lint-go lint-deploy lint-workflows dist dist-check deny contract docs fmt tools-demo tools-test tools-package
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -74,6 +74,10 @@ test-elixir: tools-test build ## The Elixir package, on its native driver
 
 test-interop: tools-test build ## Every pair of runtimes on one file, all of them together, and other versions
 	KNOCKER_EXTENSION=$(LIBRARY) extension/conformance/interop/run-tests
+
+test-litestream: tools-test ## The command beside Litestream on one file
+	GOBIN=$(CURDIR)/target/litestream go install github.com/benbjohnson/litestream/cmd/litestream@v0.3.13
+	KNOCKER_LITESTREAM=$(CURDIR)/target/litestream/litestream cargo test -p knocker-cli --test cli litestream -- --ignored
 
 platforms: tools-package ## Library and command for the platforms in PLATFORMS, by default those that can be built here
 	release/build $(PLATFORMS)

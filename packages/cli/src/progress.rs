@@ -13,9 +13,9 @@ use crate::failure::{Exit, Failure, Result};
 use crate::printable::count;
 
 /// How long one transaction of many goes on taking rows: an fsync comes on top, and all of it stays far below 50 ms.
-pub const BUDGET: Duration = Duration::from_millis(8);
+pub const BUDGET: Duration = Duration::from_millis(5);
 /// The pause between two such transactions. A writer that finds the file locked looks again after 1, 2, 5, 10 ms and so on: it finds it free.
-pub const PAUSE: Duration = Duration::from_millis(8);
+pub const PAUSE: Duration = Duration::from_millis(5);
 /// Set by the first SIGINT, SIGTERM or SIGHUP while work is under way.
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 static LISTENING: Once = Once::new();

@@ -1,6 +1,7 @@
 //! `knocker restore`: checks a backup, and puts it in the place of the file.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use knocker_core::{Store, schema};
@@ -14,7 +15,10 @@ use crate::doctor::holders;
 use crate::failure::{Exit, Failure, Result};
 use crate::moment;
 use crate::printable::count;
+use crate::progress::{Progress, Unit};
 
+/// Bytes that are copied between two looks at an interrupt.
+const STEP: usize = 4 << 20;
 /// So many ids are left out after those of the backup: what was received since then, and is lost, had some of them.
 const SKIPPED_IDS: i64 = 1_000_000;
 
@@ -87,10 +91,12 @@ fn prepare(to: &Path, args: &Args, now: i64) -> Result<Option<PathBuf>> {
 
 fn replace(from: &Path, to: &Path, kept: Option<&Path>) -> Result {
     let partial = Partial::beside(to)?;
-    fs::copy(from, &partial.0).map_err(|error| unwritable(&partial.0, &error))?;
+    copy_bytes(from, &partial.0)?;
     let conn = Connection::open(&partial.0)?;
     conn.execute_batch("PRAGMA journal_mode = DELETE")?;
     conn.execute("UPDATE sqlite_sequence SET seq = seq + ?1 WHERE name GLOB '_knocker_*' OR name = '_honker_live'", [SKIPPED_IDS])?;
+    // The end of the last connection leaves a file without a log.
+    conn.pragma_update(None, "journal_mode", "WAL")?;
     conn.close().map_err(|(_, error)| error)?;
     if let Some(kept) = kept {
         for suffix in ["-wal", "-shm", ""] {
@@ -101,6 +107,25 @@ fn replace(from: &Path, to: &Path, kept: Option<&Path>) -> Result {
         }
     }
     partial.into_place(to)
+}
+
+/// A backup is one file, which nobody writes to.
+fn copy_bytes(from: &Path, to: &Path) -> Result {
+    let unreadable = |error: &io::Error| Failure::unreadable("the backup", error);
+    let mut source = File::open(from).map_err(|error| unreadable(&error))?;
+    let mut target = File::create(to).map_err(|error| unwritable(to, &error))?;
+    let total = source.metadata().map_err(|error| unreadable(&error))?.len();
+    let progress = Progress::start("restoring", Unit::Bytes, Some(total));
+    let mut buffer = vec![0; STEP];
+    loop {
+        let read = source.read(&mut buffer).map_err(|error| unreadable(&error))?;
+        if read == 0 {
+            return Ok(());
+        }
+        target.write_all(&buffer[..read]).map_err(|error| unwritable(to, &error))?;
+        progress.advance(read as u64);
+        progress.checkpoint("Nothing was replaced; run the same command again.")?;
+    }
 }
 
 /// What a backup holds.

@@ -107,7 +107,8 @@ fn a_restored_file_gives_no_id_twice_and_keeps_the_former_file() {
     assert!(!to.exists());
     restore(&[]).ok();
     let store = Store::new(Connection::open(&to).unwrap());
-    store.conn().pragma_update(None, "journal_mode", "WAL").unwrap();
+    let mode: String = store.conn().query_row("PRAGMA journal_mode", [], |row| row.get(0)).unwrap();
+    assert_eq!(mode, "wal");
     let ids = |store: &Store| -> (i64, i64) {
         let fields = r#"{"valid": true, "type": "order.created", "key": "after"}"#;
         let fields = knocker_core::ingest::IngestFields::parse(fields).unwrap();

@@ -229,3 +229,24 @@ fn a_process_on_a_file_that_was_replaced_is_named_with_a_way_to_save_its_rows() 
     let id = std::process::id();
     has(&found[0], "file_replaced", "error", &format!("({id}) works on a file that was at this path"), &format!("cp /proc/{id}/fd/"));
 }
+
+/// On a small file system of its own in memory, where mounting is permitted.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_full_disk_is_told_with_a_cure() {
+    let inbox = Inbox::empty();
+    let folder = inbox.path("small");
+    fs::create_dir(&folder).unwrap();
+    let (folder, program) = (folder.display(), env!("CARGO_BIN_EXE_knocker"));
+    let knocker = format!("{program} --db {folder}/inbox.db");
+    let script = format!("mount -t tmpfs -o size=8m none {folder} && {knocker} init >&2 && {knocker} --json doctor");
+    let output = std::process::Command::new("unshare").args(["-rm", "sh", "-c", &script]).output().unwrap();
+    if output.stdout.is_empty() {
+        println!("mounting is not permitted here: {}", String::from_utf8_lossy(&output.stderr));
+        return;
+    }
+    assert_eq!(output.status.code(), Some(11));
+    let found: Value = serde_json::from_slice(&output.stdout).unwrap();
+    has(&found["findings"][0], "disk_full", "error", "the disk is full, or nearly: 7.", "prune events --older-than 30d --dry-run");
+    has(&found["findings"][1], "memory_file_system", "warning", "tmpfs", "Move the file");
+}

@@ -11,6 +11,7 @@ mod events;
 mod forward;
 mod init;
 mod listen;
+mod litestream;
 mod operate;
 mod output;
 mod progress;
