@@ -101,6 +101,7 @@ package-twice: tools-test ## Build and pack the commit in two folders, and compa
 bench: tools-test build ## Measure, as ratios against a baseline in the same run
 	cargo build --release -p knocker-bench
 	KNOCKER_EXTENSION=$(LIBRARY) $(CARGO_TARGET_DIR)/release/knocker-bench
+	-packages/cli/run-bench
 	-KNOCKER_EXTENSION=$(LIBRARY) packages/python/run-bench
 	-KNOCKER_EXTENSION=$(LIBRARY) packages/js/node/run-bench
 	-KNOCKER_EXTENSION=$(LIBRARY) packages/js/bun/run-bench

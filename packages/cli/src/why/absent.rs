@@ -1,10 +1,12 @@
 //! What is not there: whether it can have come at all, and what came instead.
 
 use knocker_core::Store;
+use knocker_core::stats::EventCounts;
 use serde_json::Value;
 
 use super::around::{DELIVERIES, nearest_accepted, refused_between};
 use super::delivery::compared_with_accepted;
+use super::pace::slow_handlers;
 use super::request;
 use super::story::{Story, quoted};
 use crate::context::Context;
@@ -168,6 +170,18 @@ fn limits(context: &Context, store: &Store, endpoint: Option<&str>, story: &mut 
     let stats = store.stats(context.now)?;
     for figures in stats.endpoints.iter().filter(|figures| endpoint.is_none_or(|name| figures.endpoint == name)) {
         let name = &figures.endpoint;
+        if endpoint.is_some() {
+            let EventCounts { received, processing, failed, handled, dead, ignored } = figures.events;
+            let waited =
+                figures.oldest_waiting_ms.map(|ms| format!("; the oldest has been due for {}", moment::duration(ms))).unwrap_or_default();
+            story.cause(format!(
+                "Its events: {received} received, {processing} processing, {failed} failed, {handled} handled, {dead} dead, {ignored} ignored{waited}."
+            ));
+            if dead > 0 {
+                story.command(context, &format!("events --endpoint {} --status dead", quoted(name)), "which ones are dead, and of what");
+            }
+            story.causes.extend(slow_handlers(store.conn(), name)?);
+        }
         let counted = store.only_counted(name, context.now)?;
         if counted > 0 {
             story.cause(format!("{} of {name} in the last hour were only counted, as more are not kept (limited): a flood of refused requests. What was genuine among them has no row.", count(counted, "refused receipt")));

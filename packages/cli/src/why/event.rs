@@ -42,7 +42,7 @@ pub fn story(context: &Context, store: &Store, id: i64) -> Result<Story> {
     if let Some(slowest) = slowest {
         let whole = |column| slowest.whole(column).unwrap_or_default();
         let handler = Handler { endpoint: endpoint(&event), event_type: event.text("type") };
-        story.causes.extend(handler.slowdown(store.conn(), whole("id"), whole("duration_ms"), whole("finished_at"))?);
+        story.causes.extend(handler.slow_attempt(store.conn(), whole("id"), whole("duration_ms"), whole("finished_at"))?);
     }
     story.command(context, &format!("show event {id}"), "its rows and its body");
     Ok(story)

@@ -1,5 +1,7 @@
 //! How long attempts take: whether a handler is slower than it was a day before, and since when.
 
+use std::fmt;
+
 use rusqlite::Connection;
 
 use super::around::ATTEMPTS;
@@ -7,6 +9,9 @@ use crate::failure::Result;
 use crate::moment;
 
 const HOUR_MS: i64 = 3_600_000;
+const DAY_MS: i64 = 24 * HOUR_MS;
+/// Of so many types of an endpoint the pace is told.
+const TYPES: i64 = 10;
 /// Among how many attempts those that tell a pace are looked for, and how many are needed.
 const SAMPLE: i64 = 500;
 const LEAST: usize = 5;
@@ -22,34 +27,89 @@ pub struct Handler<'a> {
     pub event_type: Option<&'a str>,
 }
 
+/// How long attempts took, in milliseconds.
+#[derive(Clone, Copy)]
+struct Pace(i64);
+
+impl Pace {
+    /// Whether this is much slower.
+    fn is_passed_by(self, ms: i64) -> bool {
+        ms >= self.0 * FACTOR && ms - self.0 >= NOTABLE_MS
+    }
+}
+
+impl fmt::Display for Handler<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        write!(f, "{} of {}", self.event_type.unwrap_or("events without a type"), self.endpoint)
+    }
+}
+
+/// Which handlers of an endpoint are slower than they were a day before their last attempt.
+pub fn slow_handlers(conn: &Connection, endpoint: &str) -> Result<Vec<String>> {
+    let sql = format!(
+        "SELECT type, max(id), max(finished_at) FROM
+           (SELECT a.id, a.endpoint, a.finished_at, e.type FROM knocker_attempts a JOIN knocker_events e ON e.id = a.event_id
+            ORDER BY a.id DESC LIMIT {SAMPLE})
+         WHERE endpoint = ?1 GROUP BY type LIMIT {TYPES}"
+    );
+    let mut statement = conn.prepare(&sql)?;
+    let mut rows = statement.query([endpoint])?;
+    let mut sentences = Vec::new();
+    while let Some(row) = rows.next()? {
+        let event_type: Option<String> = row.get(0)?;
+        let handler = Handler { endpoint, event_type: event_type.as_deref() };
+        sentences.extend(handler.slow_now(conn, row.get(1)?, row.get(2)?)?);
+    }
+    Ok(sentences)
+}
+
 impl Handler<'_> {
     /// A sentence where an attempt took much longer than such attempts did a day before.
-    pub fn slowdown(&self, conn: &Connection, attempt_id: i64, took_ms: i64, finished_at: i64) -> Result<Option<String>> {
-        let then = finished_at - 24 * HOUR_MS;
-        let Some(former) = self
-            .median_before(conn, ATTEMPTS.id_at(conn, then)?)?
-            .map_or_else(|| self.first_median(conn, attempt_id), |ms| Ok(Some(ms)))?
-        else {
-            return Ok(None);
-        };
-        let slow = |ms: i64| ms >= former * FACTOR && ms - former >= NOTABLE_MS;
-        if !slow(took_ms) {
+    pub fn slow_attempt(&self, conn: &Connection, attempt_id: i64, took_ms: i64, finished_at: i64) -> Result<Option<String>> {
+        let Some(former) = self.former(conn, attempt_id, finished_at)? else { return Ok(None) };
+        if !former.is_passed_by(took_ms) {
             return Ok(None);
         }
+        let took = format!("This attempt took {}; a day before, {} took {} (median)", shown(took_ms), self, shown(former.0));
         let recent = self.median_before(conn, attempt_id + 1)?.unwrap_or(took_ms);
-        let took = format!("This attempt took {}; a day before, attempts of this handler took {} (median)", shown(took_ms), shown(former));
-        if !slow(recent) {
+        if !former.is_passed_by(recent) {
             return Ok(Some(format!("{took}, and those around it take {} still: this one alone was slow.", shown(recent))));
         }
-        // The last ones before each full hour.
+        Ok(Some(format!("{took}: {}", self.since(conn, former, finished_at)?)))
+    }
+
+    /// A sentence where the last attempts took much longer than those of a day before.
+    fn slow_now(&self, conn: &Connection, last_id: i64, finished_at: i64) -> Result<Option<String>> {
+        let Some(former) = self.former(conn, last_id, finished_at)? else { return Ok(None) };
+        let recent = self.median_before(conn, last_id + 1)?.filter(|&recent| former.is_passed_by(recent));
+        let Some(recent) = recent else { return Ok(None) };
+        let since = self.since(conn, former, finished_at)?;
+        Ok(Some(format!(
+            "The last attempts of {self} took {}; a day before they took {} (median): {since}",
+            shown(recent),
+            shown(former.0)
+        )))
+    }
+
+    /// The pace of a day before, or the first that there was.
+    fn former(&self, conn: &Connection, attempt_id: i64, finished_at: i64) -> Result<Option<Pace>> {
+        let then = self.median_before(conn, ATTEMPTS.id_at(conn, finished_at - DAY_MS)?)?;
+        Ok(match then {
+            None => self.first_median(conn, attempt_id)?,
+            then => then,
+        }
+        .map(Pace))
+    }
+
+    /// Since when it is slower: by the last attempts before each full hour of the day.
+    fn since(&self, conn: &Connection, former: Pace, finished_at: i64) -> Result<String> {
         for hour in 1..=24 {
-            let at = then + hour * HOUR_MS;
-            if self.median_before(conn, ATTEMPTS.id_at(conn, at)?)?.is_some_and(slow) {
-                let since = moment::show(at);
-                return Ok(Some(format!("{took}: the handler got slower, by {since} at the latest. What was deployed or changed then?")));
+            let at = finished_at - DAY_MS + hour * HOUR_MS;
+            if self.median_before(conn, ATTEMPTS.id_at(conn, at)?)?.is_some_and(|ms| former.is_passed_by(ms)) {
+                return Ok(format!("the handler got slower, by {} at the latest. What was deployed or changed then?", moment::show(at)));
             }
         }
-        Ok(Some(format!("{took}: the handler got slower in the last hour before it. What was deployed or changed then?")))
+        Ok("the handler got slower in the last hour before it. What was deployed or changed then?".into())
     }
 
     /// The median of the last attempts before an id.
