@@ -13,8 +13,8 @@ use crate::moment;
 use crate::printable::{self, count};
 use crate::rows::{Row, select};
 
-/// Tells it.
-pub fn story(context: &Context, store: &Store, id: i64) -> Result<Story> {
+/// Tells it. Of the events of a batch the one is told whose body has this part.
+pub fn story(context: &Context, store: &Store, id: i64, part: Option<&str>) -> Result<Story> {
     let delivery = find(store, "knocker_deliveries", id)?;
     let name = delivery.text("endpoint").unwrap_or_default();
     let provider = request::provider_of(store, name)?;
@@ -22,7 +22,7 @@ pub fn story(context: &Context, store: &Store, id: i64) -> Result<Story> {
     let mut story = Story::of("delivery", Some(id), Some(name));
     let outcome = delivery.text("outcome").unwrap_or_default();
     match outcome {
-        "accepted" | "duplicate" => return linked(context, store, &delivery, story),
+        "accepted" | "duplicate" => return linked(context, store, &delivery, part, story),
         "invalid" => {
             let reason = delivery.text("reason").unwrap_or("no reason");
             story.headline = format!("Delivery {id} to {name} was refused ({reason}): no event came of it.");
@@ -63,7 +63,7 @@ pub fn events_of(store: &Store, id: i64) -> Result<Vec<i64>> {
 }
 
 /// One that belongs to events.
-fn linked(context: &Context, store: &Store, delivery: &Row, mut story: Story) -> Result<Story> {
+fn linked(context: &Context, store: &Store, delivery: &Row, part: Option<&str>, mut story: Story) -> Result<Story> {
     let id = delivery.whole("id").unwrap_or_default();
     let name = delivery.text("endpoint").unwrap_or_default();
     let is_duplicate = delivery.text("outcome") == Some("duplicate");
@@ -93,7 +93,7 @@ fn linked(context: &Context, store: &Store, delivery: &Row, mut story: Story) ->
             }
         }
     }
-    event::append_events(context, store, id, &mut story)?;
+    event::append_events(context, store, id, part, &mut story)?;
     Ok(story)
 }
 
@@ -157,7 +157,7 @@ pub fn compared_with_accepted(context: &Context, store: &Store, name: &str, id: 
             told(&after)
         )),
         (Some(before), None) => Some(format!(
-            "The last one that was accepted came before it ({}), and none since: where genuine ones are refused now, a secret was changed on one side alone, or a deploy lost it.",
+            "The last one that was accepted came before it ({}), and none soon after it: where genuine ones are refused now, a secret was changed on one side alone, or a deploy lost it.",
             told(&before)
         )),
         (None, Some(after)) => {

@@ -17,6 +17,8 @@ use crate::rows::{EVENT_COLUMNS, Row, select};
 
 /// How many attempts and how many deliveries are told one by one: the first, and the last ones.
 const TOLD: usize = 8;
+/// The largest batch whose parts are looked through.
+const SEARCHED_BATCH: usize = 100;
 /// A lease that is over all the same: no right clock could give it.
 const LONGEST_LEASE_MS: i64 = 86_400_000;
 
@@ -307,19 +309,29 @@ fn ended(context: &Context, store: &Store, event: &Row, status: &str, story: &mu
     Ok(())
 }
 
-/// Tells the story of the events that a delivery belongs to, behind its own.
-pub fn append_events(context: &Context, store: &Store, delivery_id: i64, story: &mut Story) -> Result {
-    let events = delivery::events_of(store, delivery_id)?;
-    if let Some(&first) = events.first() {
-        story.append(self::story(context, store, first)?);
+/// Tells the story of an event of a delivery behind its own: of the first, or of the one whose body has this part, where it is no large batch.
+pub fn append_events(context: &Context, store: &Store, delivery_id: i64, part: Option<&str>, story: &mut Story) -> Result {
+    let mut events = delivery::events_of(store, delivery_id)?;
+    if events.is_empty() {
+        return Ok(());
     }
-    if events.len() > 1 {
-        let others: Vec<_> = events[1..].iter().take(10).map(i64::to_string).collect();
-        story.cause(format!(
-            "It is a batch of {}: this is the first, the others are {}.",
-            count(events.len() as i64, "event"),
-            others.join(", ")
-        ));
+    let mut told = 0;
+    if let Some(part) = part.filter(|_| (2..=SEARCHED_BATCH).contains(&events.len())) {
+        let sql = "SELECT instr(body, CAST(?2 AS BLOB)) > 0 FROM knocker_events WHERE id = ?1";
+        let mut has_part = store.conn().prepare(sql)?;
+        for (index, id) in events.iter().enumerate() {
+            if has_part.query_row((id, part), |row| row.get::<_, Option<bool>>(0))?.unwrap_or(false) {
+                told = index;
+                break;
+            }
+        }
+    }
+    let id = events.remove(told);
+    story.append(self::story(context, store, id)?);
+    if !events.is_empty() {
+        let others: Vec<_> = events.iter().take(10).map(i64::to_string).collect();
+        let number = count(events.len() as i64 + 1, "event");
+        story.cause(format!("It is a batch of {number}: this is event {id}, others are {}.", others.join(", ")));
     }
     Ok(())
 }

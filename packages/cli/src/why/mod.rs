@@ -110,7 +110,7 @@ fn by_id(context: &Context, store: &Store, subject: &[String]) -> Result {
     };
     let story: Story = match subject {
         [kind, number] if kind == "event" => event::story(context, store, id(number)?)?,
-        [kind, number] if kind == "delivery" => delivery::story(context, store, id(number)?)?,
+        [kind, number] if kind == "delivery" => delivery::story(context, store, id(number)?, None)?,
         [number] => {
             let mut story = event::story(context, store, id(number)?)?;
             story.command(context, &format!("why delivery {number}"), "if the number was a delivery's");
@@ -146,7 +146,11 @@ fn search(context: &Context, store: &Store, args: &Args, mark: Mark, said: Strin
         story.tell(context)?;
         return Err(Failure::new(Exit::NotFound, "nothing was found", "The story above says what came instead."));
     };
-    let mut story = delivery::story(context, store, found)?;
+    let part = match mark {
+        Mark::Body(part) => Some(part),
+        Mark::ProviderId(_) => None,
+    };
+    let mut story = delivery::story(context, store, found, part)?;
     if !at_the_end {
         story.command(context, &go_on, "search on: the next older one");
     }

@@ -151,7 +151,7 @@ fn a_wrong_secret_shows_by_what_was_accepted_last() {
         assert_eq!(receive(&inbox, "evt_2", "the new one", age * HOUR, 0), None);
     }
     inbox.knocker(&["why", "delivery", "4"]).ok().says(&[
-        "The last one that was accepted came before it (delivery 1, 5 hours ago), and none since",
+        "The last one that was accepted came before it (delivery 1, 5 hours ago), and none soon after it",
         "a secret was changed on one side alone",
         "Stripe: the secret is this endpoint's own signing secret, the whole `whsec_…` text, and no API key",
         "give the raw bytes",
@@ -310,7 +310,8 @@ fn a_batch_names_its_other_events() {
     let inbox = Inbox::empty();
     inbox.store.endpoint("gocardless", r#"{"provider": "gocardless"}"#, inbox.now).unwrap();
     inbox.receive_signed("gocardless", br#"{"events": [{"id": "EV1"}, {"id": "EV2"}]}"#);
-    inbox.knocker(&["why", "delivery", "1"]).ok().says(&["became event 1", "a batch of 2 events: this is the first, the others are 2"]);
+    inbox.knocker(&["why", "delivery", "1"]).ok().says(&["became event 1", "a batch of 2 events: this is event 1, others are 2"]);
+    inbox.knocker(&["why", "--body-contains", "EV2"]).ok().says(&["Event 2 of gocardless", "this is event 2, others are 1"]);
 }
 
 #[test]
