@@ -65,6 +65,24 @@ impl Store {
         Ok(())
     }
 
+    /// The last sixty minutes over all endpoints, the oldest first; the last one is not over.
+    ///
+    /// # Errors
+    /// Those of a failing database.
+    pub fn minutes(&self, now: i64) -> Result<Vec<Tally>> {
+        let first = minute(now) - RING + 1;
+        let mut minutes = vec![Tally::default(); RING as usize];
+        let sql = "SELECT minute, receipts, refused, failures FROM main._knocker_minutes WHERE minute BETWEEN ?1 AND ?1 + 59";
+        let mut statement = self.conn().prepare_cached(sql)?;
+        let mut rows = statement.query([first])?;
+        while let Some(row) = rows.next()? {
+            let at: i64 = row.get(0)?;
+            minutes[(at - first) as usize] +=
+                Tally { receipts: row.get(1)?, refused: row.get(2)?, failures: row.get(3)?, ..Tally::default() };
+        }
+        Ok(minutes)
+    }
+
     /// The sum of this minute and the 59 before it. Minutes that lie ahead, because the clock was set back, count as well: a limit does not begin
     /// anew with the clock. The ring forgets them within an hour.
     pub(crate) fn last_hour(&self, endpoint_id: i64, now: i64) -> Result<Tally> {

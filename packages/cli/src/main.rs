@@ -41,6 +41,7 @@ mod stop;
 mod table;
 mod tail;
 mod tint;
+mod top;
 mod transfer;
 mod usage;
 mod verify;

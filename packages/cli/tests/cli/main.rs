@@ -23,6 +23,7 @@ mod show;
 mod stats;
 mod support;
 mod tail;
+mod top;
 mod transfer;
 mod verify;
 mod why;

@@ -1,0 +1,52 @@
+//! The terminal: taken when the screen begins, and given back however it ends.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use ratatui::DefaultTerminal;
+
+use crate::failure::Result;
+
+/// The terminal while the screen is on it.
+pub struct Screen {
+    terminal: DefaultTerminal,
+    suspended: Arc<AtomicBool>,
+}
+
+impl Screen {
+    /// Takes the terminal. A panic gives it back before it is told.
+    pub fn enter() -> Result<Self> {
+        let suspended = Arc::<AtomicBool>::default();
+        #[cfg(unix)]
+        signal_hook::flag::register(signal_hook::consts::SIGTSTP, suspended.clone())?;
+        Ok(Self { terminal: ratatui::try_init()?, suspended })
+    }
+
+    /// Draws.
+    pub fn draw(&mut self, draw: impl FnOnce(&mut ratatui::Frame)) -> Result {
+        self.terminal.draw(draw)?;
+        Ok(())
+    }
+
+    /// Whether a shell, or somebody by SIGTSTP, wants the process to stop for a while.
+    pub fn is_asked_to_stop(&self) -> bool {
+        self.suspended.swap(false, Ordering::Relaxed)
+    }
+
+    /// Gives the terminal back, stops until the shell continues the process, and takes it again.
+    pub fn suspend(&mut self) -> Result {
+        ratatui::try_restore()?;
+        #[cfg(unix)]
+        signal_hook::low_level::emulate_default_handler(signal_hook::consts::SIGTSTP)?;
+        self.terminal = ratatui::try_init()?;
+        self.terminal.clear()?;
+        Ok(())
+    }
+}
+
+impl Drop for Screen {
+    fn drop(&mut self) {
+        // A terminal that is gone needs nothing.
+        let _ = ratatui::try_restore();
+    }
+}
