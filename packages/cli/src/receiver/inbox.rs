@@ -91,12 +91,17 @@ impl Inbox {
     /// Blocks for the commit: this is a receiver for few senders at a time.
     pub(super) fn store_and_answer(&self, endpoint: &str, request: &request::Request) -> Answer {
         let receipt = self.receive(endpoint, request);
-        let told = receipt.as_ref().map_err(|error| error.as_ref().map_or("internal", |error| error.code().name()));
+        let told = receipt.as_ref().map_err(|failure| match failure {
+            Unstored::Core(error) => error.code().name(),
+            Unstored::FileReplaced => "file_replaced",
+            Unstored::NoSecrets => "internal",
+        });
         (self.told)(Arrival { endpoint, request, receipt: told });
         let response = match receipt {
             Ok(receipt) => receipt.response,
-            Err(Some(error)) => return refuse(error.code()),
-            Err(None) => return internal(),
+            Err(Unstored::Core(error)) => return refuse(error.code()),
+            Err(Unstored::FileReplaced) => return refuse(Code::IoError),
+            Err(Unstored::NoSecrets) => return internal(),
         };
         let mut answer = Response::builder().status(response.status);
         for (name, value) in &response.headers {
@@ -105,14 +110,23 @@ impl Inbox {
         answer.body(Full::from(response.body)).unwrap_or_else(|_| internal())
     }
 
-    fn receive(&self, endpoint: &str, request: &request::Request) -> Result<Receipt, Option<Error>> {
-        let secrets = (self.secrets)(endpoint).map_err(|()| None)?;
+    fn receive(&self, endpoint: &str, request: &request::Request) -> Result<Receipt, Unstored> {
+        let secrets = (self.secrets)(endpoint).map_err(|()| Unstored::NoSecrets)?;
         let store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
         if FileId::of(&self.path) != self.file {
-            return Err(Some(Error::new(Code::IoError, "the database file was removed or replaced")));
+            return Err(Unstored::FileReplaced);
         }
-        store.receive(endpoint, request, &secrets, system_now()).map_err(Some)
+        store.receive(endpoint, request, &secrets, system_now()).map_err(Unstored::Core)
     }
+}
+
+/// Why nothing was stored.
+enum Unstored {
+    Core(Error),
+    /// SQLite would go on writing into a file that nobody finds any more.
+    FileReplaced,
+    /// The program could not tell the secrets.
+    NoSecrets,
 }
 
 /// Nothing was stored, so the sender must not get a 2xx; and no word of the inside goes out.

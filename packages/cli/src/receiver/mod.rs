@@ -1,6 +1,8 @@
 //! An HTTP server whose only handler stores the request and answers what the core says, by the rules of docs/http.md: for the demo and for
 //! `knocker listen`.
 
+#[cfg(test)]
+mod conformance;
 mod head;
 mod inbox;
 
