@@ -4,6 +4,7 @@ import base64
 import hashlib
 import hmac
 import uuid
+import zlib
 from datetime import datetime, timezone
 
 from cryptography.hazmat.primitives import hashes, serialization
@@ -61,3 +62,10 @@ def milliseconds(now):
 
 def iso8601(now):
     return datetime.fromtimestamp(now / 1000, timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def packed(body):
+    """The body as gzip, in one stored block: the same bytes with every library."""
+    size = len(body).to_bytes(2, "little")
+    block = b"\x01" + size + bytes(byte ^ 0xFF for byte in size) + body
+    return b"\x1f\x8b\x08" + bytes(6) + b"\xff" + block + zlib.crc32(body).to_bytes(4, "little") + len(body).to_bytes(4, "little")

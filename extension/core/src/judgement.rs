@@ -146,6 +146,26 @@ impl<'r> Judgement<'r> {
         self
     }
 
+    /// The same with nothing of the request that it was made of.
+    pub(crate) fn into_owned(self) -> Judgement<'static> {
+        fn owned<T: ?Sized + ToOwned>(borrowed: Cow<'_, T>) -> Cow<'static, T> {
+            Cow::Owned(borrowed.into_owned())
+        }
+        Judgement {
+            endpoint: owned(self.endpoint),
+            settings: owned(self.settings),
+            reason: self.reason.map(owned),
+            detail: self.detail.map(owned),
+            provider_event_id: self.provider_event_id.map(owned),
+            provider_delivery_id: self.provider_delivery_id.map(owned),
+            method: owned(self.method),
+            url: owned(self.url),
+            headers: owned(self.headers),
+            body: self.body.map(owned),
+            ..self
+        }
+    }
+
     /// Refuses one that was made for another endpoint or under other settings.
     pub(crate) fn require_current(&self, endpoint: &Endpoint) -> Result<()> {
         if self.endpoint != endpoint.name {

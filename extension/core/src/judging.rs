@@ -11,6 +11,8 @@ use crate::judgement::{Judged, Judgement};
 use crate::providers::engine::digest::sha256_hex;
 use crate::providers::{Item, Outcome, Redacted, Secrets, Verdict};
 use crate::request::{Request, WebhookResponse};
+use crate::unpacked::{as_if_plain, unpacked};
+use crate::verifier::Verifier;
 
 /// The type of the one event that stands for a batch with more items than the endpoint takes.
 const OVERSIZED_BATCH: &str = "knocker.oversized_batch";
@@ -25,9 +27,21 @@ impl<'r> Judgement<'r> {
         if let Some(refused) = Self::unread(endpoint, request) {
             return Ok(refused);
         }
-        let Verdict { outcome, response } = verifier.verify(request, secrets, now);
+        let limit = endpoint.config.max_body_bytes;
+        let Some(text) = unpacked(request, limit) else {
+            return Ok(Self::by(endpoint, verifier, request, verifier.verify(request, secrets, now)));
+        };
+        let plain = as_if_plain(request, &text, limit);
+        // A body is as large as what it says.
+        let judgement = Judgement::unread(endpoint, &plain)
+            .unwrap_or_else(|| Judgement::by(endpoint, verifier, &plain, verifier.verify_packed(&plain, request, secrets, now)));
+        Ok(judgement.into_owned())
+    }
+
+    /// What a verdict makes of the request.
+    fn by(endpoint: &Endpoint, verifier: &Verifier, request: &'r Request, Verdict { outcome, response }: Verdict) -> Self {
         let redacted = verifier.redact(request);
-        Ok(match outcome {
+        match outcome {
             Outcome::Delivery(items) => Self::accepted(endpoint, request, redacted, items, response).with_short_texts(),
             Outcome::Handshake => Self::new(endpoint, request, redacted, Judged::Handshake, response).within_limits(),
             Outcome::Refused { reason, detail } => {
@@ -36,7 +50,7 @@ impl<'r> Judgement<'r> {
                 judgement.detail = Some(detail.into());
                 judgement.within_limits()
             }
-        })
+        }
     }
 
     /// The same for trusted ingress: `fields` state the verdict.

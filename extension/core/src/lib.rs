@@ -65,6 +65,7 @@ pub mod settings;
 pub mod signatures;
 pub mod stats;
 pub mod store;
+mod unpacked;
 mod verifier;
 mod words;
 

@@ -20,8 +20,14 @@ impl Verifier {
         Ok(Self { provider, options })
     }
 
+    /// The verdict on a request whose body is as it was sent.
     pub fn verify(&self, request: &Request, secrets: &Secrets, now: i64) -> Verdict {
-        self.provider.verify(&self.options, request, secrets, now)
+        self.provider.verify_plain(&self.options, request, secrets, now)
+    }
+
+    /// The verdict on one whose body was packed: as if it had not been, and as it was sent.
+    pub fn verify_packed(&self, plain: &Request, sent: &Request, secrets: &Secrets, now: i64) -> Verdict {
+        self.provider.verify_packed(&self.options, plain, sent, secrets, now)
     }
 
     /// The refusal of a method that the provider never sends with.

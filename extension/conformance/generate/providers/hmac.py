@@ -2,7 +2,7 @@
 
 import hashlib
 
-from ..signing import base64_text, iso8601, mac, milliseconds, named, seconds
+from ..signing import base64_text, iso8601, mac, milliseconds, named, packed, seconds
 from ..suite import NOW, URL, Sent, Suite
 
 BODY = b'{"id":7,"event":{"name":"paid"},"empty":"","list":[{"id":"deep"}]}'
@@ -16,6 +16,7 @@ def suite():
     suite.delivery("the defaults", plain, item)
     suite.delivery("hex in capitals, as some senders write it", plain.header("x-signature", mac(secret, BODY).hex().upper()), item)
     suite.delivery("the second of two secrets", plain, item, secrets=["other", "test-secret"])
+    _compressed(suite, secret)
     suite.twice("equal bytes are two events by default", plain, plain, [item], 2)
     suite.twice("equal bytes are one event by the digest", plain, plain, [(None, named(BODY))], 1, options={"id_fallback": "digest"})
     suite.refused("another secret", plain, "bad_signature", secrets=["other"])
@@ -111,3 +112,27 @@ def suite():
     )
     suite.refused("a secret that is not hex", plain, "no_secret", options=raw)
     return suite
+
+
+def _compressed(suite, secret):
+    """Bodies that were compressed after they were signed, or before."""
+    options = {"id_path": "id", "type_path": "event.name"}
+    item = ("paid", "paid:7")
+    gzip = packed(BODY)
+    signed_text, signed_bytes = (Sent(BODY, {"X-Signature": mac(secret, signed).hex()}) for signed in (BODY, gzip))
+    sent = {"text": signed_text.to(body=gzip), "bytes": signed_bytes.to(body=gzip)}
+    for what, request in sent.items():
+        suite.delivery(f"gzip whose {what} is signed", request.header("Content-Encoding", "gzip"), item, options=options)
+        changed = request.header("Content-Encoding", "gzip").to(body=packed(BODY.replace(b"7", b"8")))
+        suite.refused(f"gzip whose {what} is signed, of another text", changed, "bad_signature", options=options)
+    first, again = sent["text"].header("content-encoding", "GZIP"), signed_text
+    suite.twice("compressed and plain are one event", first, again, [item], 1, options=options)
+    digest = {"id_fallback": "digest"}
+    suite.twice("compressed and plain have one digest", first, again, [(None, named(BODY))], 1, options=digest)
+    unpacked = signed_text.header("Content-Encoding", "gzip")
+    suite.delivery("what a server has unpacked and still calls compressed", unpacked, item, options=options)
+    suite.refused("gzip whose text is signed and of which nothing is said", sent["text"], "bad_signature", options=options)
+    suite.delivery("gzip whose bytes are signed and of which nothing is said", sent["bytes"], (None, None))
+    cut = Sent(gzip[:-1], {"X-Signature": mac(secret, gzip[:-1]).hex(), "Content-Encoding": "gzip"})
+    suite.delivery("what cannot be unpacked is what was sent", cut, (None, None))
+    suite.refused("what cannot be unpacked and is not signed", cut.header("X-Signature", mac(secret, BODY).hex()), "bad_signature")

@@ -1,6 +1,6 @@
 """Any shared secret in a header, by options."""
 
-from ..signing import named
+from ..signing import named, packed
 from ..suite import Sent, Suite
 
 BODY = b'{"id":"7","kind":"paid"}'
@@ -32,6 +32,8 @@ def suite():
     options = {"header": "X-Shop-Token", "prefix": "Token ", "id_path": "id", "type_path": "kind"}
     own = Sent(BODY, {"x-shop-token": "Token test-secret"})
     suite.delivery("header, prefix and paths by options", own, ("paid", "paid:7"), options=options)
+    compressed = own.to(body=packed(BODY)).header("Content-Encoding", "gzip")
+    suite.twice("a compressed body", compressed, own, [("paid", "paid:7")], 1, options=options)
     digest = {"id_path": "nothing", "id_fallback": "digest"}
     suite.delivery("identity by the digest", good, (None, named(BODY)), options=digest)
     suite.twice("equal bytes are two events by default", good, good, [item], 2)

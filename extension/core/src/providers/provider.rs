@@ -24,6 +24,7 @@ use super::types::Types;
 use super::verdict::{Outcome, Reason, Redacted, Signed, Verdict};
 use crate::error::{Error, Result};
 use crate::request::{Request, WebhookResponse};
+use crate::unpacked::{as_if_plain, unpacked};
 
 /// One provider: how its requests prove themselves, what they say, and what they expect as the answer. Its JSON has the columns of
 /// `knocker_providers`.
@@ -173,6 +174,36 @@ impl Provider {
 
     /// Whether the request proves itself, what it says, and what to answer. `now_ms` is the clock in Unix milliseconds.
     pub fn verify(&self, options: &Options, request: &Request<'_>, secrets: &Secrets, now_ms: i64) -> Verdict {
+        let limit = self.default_body_limit();
+        match unpacked(request, limit) {
+            Some(text) if text.len() as i64 <= limit => {
+                self.verify_packed(options, &as_if_plain(request, &text, limit), request, secrets, now_ms)
+            }
+            _ => self.verify_plain(options, request, secrets, now_ms),
+        }
+    }
+
+    /// The same of a body that was packed: `plain` is the request as if it had not been, `sent` as it came. Either may be what is signed.
+    pub(crate) fn verify_packed(
+        &self,
+        options: &Options,
+        plain: &Request<'_>,
+        sent: &Request<'_>,
+        secrets: &Secrets,
+        now_ms: i64,
+    ) -> Verdict {
+        let verdict = self.verify_plain(options, plain, secrets, now_ms);
+        if !matches!(verdict.outcome, Outcome::Refused { reason: Reason::BadSignature, .. }) {
+            return verdict;
+        }
+        match self.prove(&Context { options, request: sent, now_ms }, secrets) {
+            Ok(secret) => self.proven(&Context { options, request: plain, now_ms }, secret),
+            Err(_) => verdict,
+        }
+    }
+
+    /// The same of a body as it is.
+    pub(crate) fn verify_plain(&self, options: &Options, request: &Request<'_>, secrets: &Secrets, now_ms: i64) -> Verdict {
         if let Some(verdict) = self.refuse_method(&request.method) {
             return verdict;
         }
@@ -186,15 +217,19 @@ impl Provider {
                 Err(refusal) => self.refuse(&context, secrets, refusal),
             };
         }
-        let secret = match secrets.require().and_then(|()| self.prove(&context, secrets)) {
-            Ok(secret) => secret,
-            Err(refusal) => return self.refuse(&context, secrets, refusal),
-        };
-        if let Some(response) = self.handshake.signed.and_then(|answer| answer(&context, secret)) {
+        match secrets.require().and_then(|()| self.prove(&context, secrets)) {
+            Ok(secret) => self.proven(&context, secret),
+            Err(refusal) => self.refuse(&context, secrets, refusal),
+        }
+    }
+
+    /// What a request says that proved itself with this secret.
+    fn proven(&self, context: &Context, secret: &str) -> Verdict {
+        if let Some(response) = self.handshake.signed.and_then(|answer| answer(context, secret)) {
             return Verdict { outcome: Outcome::Handshake, response };
         }
-        let items = self.event.items(&context, &|body| self.occurrence(&context, body));
-        Verdict { outcome: Outcome::Delivery(items), response: self.success.response(&context) }
+        let items = self.event.items(context, &|body| self.occurrence(context, body));
+        Verdict { outcome: Outcome::Delivery(items), response: self.success.response(context) }
     }
 
     /// The refusal of a method that the provider never sends with, such as the GET of a browser: nobody's event, and no attempt at one.

@@ -52,6 +52,11 @@ export class Hooks<Tx extends object> extends Operator<Tx> {
     return endpoint;
   }
 
+  /** The endpoints of this process by name. */
+  get endpoints(): ReadonlyMap<string, Endpoint<Tx>> {
+    return new Map(this.#endpoints);
+  }
+
   /** All endpoints of this process under one path, by the last segment of the URL: `app.use("/webhooks", hooks.express())`. */
   express(): NodeHandler {
     return routeExpress((name) => this.#endpoints.get(name));

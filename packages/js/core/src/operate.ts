@@ -119,9 +119,9 @@ export class Operator<Tx extends object> {
     return this.inbox.all(sql, eventId, deliveryId).map(readEventDeliveryRecord);
   }
 
-  /** The endpoints in the file, also those that this process did not name. */
-  endpoints(options: ListOptions = {}): AsyncGenerator<EndpointRecord, void, void> {
-    checkObject("endpoints", options, LIST_FILTERS.endpoints);
+  /** The settings of every endpoint in the file, also of those that this process did not name. */
+  storedEndpoints(options: ListOptions = {}): AsyncGenerator<EndpointRecord, void, void> {
+    checkObject("storedEndpoints", options, LIST_FILTERS.endpoints);
     return this.#list("endpoints", readEndpointRecord, {}, options);
   }
 

@@ -1,6 +1,6 @@
 /** For tests of an application: signed requests, a clock that stands still, and the queue worked off at once. */
 
-import { check, checkObject, jsonOf, type Shape, TEXT, TIME, ANYTHING } from "./check.js";
+import { check, checkObject, jsonOf, type Rule, type Shape, TEXT, TIME, ANYTHING } from "./check.js";
 import type { Connection, Driver } from "./driver.js";
 import { loadablePath, loadOn } from "./library.js";
 export { type Attempted, drain, type Drained } from "./drain.js";
@@ -41,11 +41,13 @@ export interface SignOptions {
   headers?: Record<string, string>;
   /** Options of the provider, as the endpoint has them. */
   options?: Record<string, unknown>;
-  /** The time of signing in Unix milliseconds. Default: the system's clock. */
-  now?: number;
+  /** The time of signing in Unix milliseconds, or a clock that tells it. Default: the system's. */
+  now?: number | (() => number);
 }
 
-const SIGN_OPTIONS: Shape = { method: ANYTHING, url: ANYTHING, headers: ANYTHING, options: ANYTHING, now: TIME };
+const TIME_OR_CLOCK: Rule = { what: `${TIME.what}, or a clock`, allows: (value) => typeof value === "function" || TIME.allows(value) };
+
+const SIGN_OPTIONS: Shape = { method: ANYTHING, url: ANYTHING, headers: ANYTHING, options: ANYTHING, now: TIME_OR_CLOCK };
 
 /** A request as the provider would send it: for `endpoint.receive`, `fetch` and every HTTP client. */
 export interface SignedRequest extends WebhookRequest {
@@ -96,7 +98,7 @@ function signOn(
     requestForSql(request),
     bytes,
     secret,
-    now,
+    typeof now === "function" ? now() : now,
   );
   const signed = JSON.parse(row!["signed"] as string) as { headers: Record<string, string>; url: string | null; body: string | null };
   return {

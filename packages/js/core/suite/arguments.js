@@ -68,7 +68,7 @@ export default function refusals(runtime) {
       [({ hooks }) => hooks.deliveries({ after: NaN }), /after must be/],
       [({ hooks }) => hooks.deliveries({ outcome: "handled" }), /outcome must be/],
       [({ hooks }) => hooks.attempts({ eventId: "1" }), /eventId must be a whole number, not "1"/],
-      [({ hooks }) => hooks.endpoints({ status: "dead" }), /unknown key "status"/],
+      [({ hooks }) => hooks.storedEndpoints({ status: "dead" }), /unknown key "status"/],
       [({ hooks }) => hooks.eventDeliveries(), /eventDeliveries: takes an object/],
     ],
     "actions and tidying": [

@@ -76,7 +76,8 @@ export default function operate(runtime) {
         (await collect(hooks.attempts({ result: "handled" }))).map(({ eventId }) => eventId),
         [1],
       );
-      const [endpoint] = await collect(hooks.endpoints());
+      assert.deepEqual([...hooks.endpoints.keys()], ["github"]);
+      const [endpoint] = await collect(hooks.storedEndpoints());
       assert.deepEqual([endpoint.name, endpoint.provider, endpoint.enabled, endpoint.maxAttempts], ["github", "github", true, 10]);
       assert.deepEqual(endpoint.backoff, { baseS: 5, factor: 4, capS: 21600 });
       await hooks.close();

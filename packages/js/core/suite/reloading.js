@@ -123,7 +123,7 @@ export default function reloading(runtime) {
         hooks.query("SELECT note FROM noted").map(({ note }) => note),
         ["real"],
       );
-      assert.ok(Math.abs((await collect(hooks.endpoints()))[0].createdAt - Date.now()) < 86_400_000);
+      assert.ok(Math.abs((await collect(hooks.storedEndpoints()))[0].createdAt - Date.now()) < 86_400_000);
       database.close();
       await hooks.close();
     });

@@ -56,7 +56,7 @@ export default function replaced(runtime) {
       assert.match(error.message, /app\.db was replaced while it was open/);
       await accepted(endpoint, "second");
       assert.deepEqual(keys(path), ["second"]);
-      const [stored] = await collect(hooks.endpoints());
+      const [stored] = await collect(hooks.storedEndpoints());
       assert.deepEqual([stored.name, stored.maxAttempts], ["github", 3]);
       assert.equal((await endpoint.receive(push(runtime, { id: "second" }))).outcome, "duplicate");
       await hooks.close();

@@ -47,7 +47,7 @@ export function operationsOf({ open, testing }, hooks, now) {
   /** The endpoint of this name, whose secrets are those of the last request. */
   const endpointOf = (name) => declared.get(name) ?? hooks.endpoint(name);
 
-  const idOf = async (name) => (await collect(hooks.endpoints())).find((endpoint) => endpoint.name === name).id;
+  const idOf = async (name) => (await collect(hooks.storedEndpoints())).find((endpoint) => endpoint.name === name).id;
 
   /** The data changes endpoints and creates them with one operation. */
   async function endpoint({ name, config }) {
@@ -78,7 +78,7 @@ export function operationsOf({ open, testing }, hooks, now) {
       (id) => hooks.delivery(id),
     ),
     attempts: () => collect(hooks.attempts()),
-    endpoints: () => collect(hooks.endpoints()),
+    endpoints: () => collect(hooks.storedEndpoints()),
     policies: () => collect(hooks.policies()),
     prunes: () => collect(hooks.prunes()),
     // In SQL a flag is a number.

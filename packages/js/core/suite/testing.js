@@ -12,7 +12,7 @@ export default function testing(runtime) {
       const { hooks } = github(runtime, { now: clock });
       const hmac = hooks.endpoint("own", { provider: "hmac", secrets: [SECRET], options: { header: "X-Signature" } });
       for (const body of ['{"a":1}', new TextEncoder().encode('{"a":2}'), { a: 3 }]) {
-        const request = testing.sign("hmac", body, SECRET, { options: { header: "X-Signature" }, url: "/hook", now: clock() });
+        const request = testing.sign("hmac", body, SECRET, { options: { header: "X-Signature" }, url: "/hook", now: clock });
         assert.equal(request.url, "/hook");
         assert.ok(request.headers["X-Signature"]);
         assert.equal((await hmac.receive(request)).outcome, "accepted");
