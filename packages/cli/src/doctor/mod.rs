@@ -91,8 +91,11 @@ fn report(context: &Context, args: &Args, reading: &Reading, findings: &[Finding
     context.out.indented_table(table, "")?;
     for finding in findings {
         let style = Style::new().bold().fg_color(Some(color(finding.severity).into()));
-        context.out.line(format_args!("\n{style}{}{style:#} {}: {}", finding.severity.name(), finding.code.name, text(&finding.what)))?;
-        context.out.line(format_args!("  {}", text(&finding.cure)))?;
+        context.out.line(format_args!("\n{style}{}{style:#} {}", finding.severity.name(), finding.code.name))?;
+        let mut lines = Table::new(&[]);
+        lines.row([cell(&finding.what)]);
+        lines.row([cell(format!("-> {}", finding.cure))]);
+        context.out.indented_table(lines, "  ")?;
     }
     if !repaired.is_empty() {
         let done = if args.dry_run { "dry run: a backup would be made and this repaired" } else { "repaired" };

@@ -19,8 +19,8 @@ fn a_lease_that_ran_out_while_no_worker_runs_is_told_with_its_event() {
     inbox.receive(&body("evt_1"), 3 * HOUR);
     assert_eq!(inbox.store.claim("worker-7", 1, 60, &ClaimFilter::default(), inbox.now - 2 * HOUR).unwrap(), 1);
     let found = findings(&doctor(&inbox));
-    has(&found[0], "leases_over", "warning", "of event 1, 1 hour ago (worker \"worker-7\")", "show event 1");
-    assert!(inbox.knocker(&["show", "event", "1"]).ok().stdout.contains("processing"));
+    has(&found[0], "leases_over", "warning", "of event 1, 1 hour ago (worker \"worker-7\")", "why 1");
+    assert!(inbox.knocker(&["why", "1"]).ok().stdout.contains("worker-7"));
 }
 
 #[test]
@@ -135,7 +135,7 @@ fn dead_events_are_told_by_reason() {
         "1 event of orders is dead: no such order (newest: event 3, 30 minutes ago)",
         "requeue --status dead --endpoint orders --dry-run",
     );
-    assert!(inbox.knocker(&["show", "event", "3"]).ok().stdout.contains("no such order"));
+    assert!(inbox.knocker(&["why", "3"]).ok().stdout.contains("no such order"));
 }
 
 #[test]

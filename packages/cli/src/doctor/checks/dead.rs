@@ -30,7 +30,7 @@ pub fn check(reading: &Reading) -> Vec<Finding> {
             );
             let cure = format!(
                 "Look at one: {}; once the cause is gone: {}",
-                reading.command(&format!("show event {}", dead.newest_id)),
+                reading.command(&format!("why {}", dead.newest_id)),
                 reading.command(&format!("requeue --status dead --endpoint {endpoint} --dry-run"))
             );
             // What died long ago and was left is known.

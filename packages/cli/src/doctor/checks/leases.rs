@@ -23,10 +23,8 @@ pub fn check(reading: &Reading) -> Vec<Finding> {
             moment::relative(since, reading.now),
             leases.worker.as_deref().unwrap_or_default(),
         );
-        let cure = format!(
-            "Start a worker of that endpoint: it takes them up. To look at one: {}",
-            reading.command(&format!("show event {event}"))
-        );
+        let cure =
+            format!("Start a worker of that endpoint: it takes them up. To look at one: {}", reading.command(&format!("why {event}")));
         found.push(LEASES_OVER.found(what, cure));
     }
     for figures in &rows.stats.endpoints {

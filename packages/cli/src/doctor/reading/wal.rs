@@ -5,7 +5,9 @@
 use std::path::Path;
 
 /// The locks of readers on the index lie at this byte and the next four.
+#[cfg(any(target_os = "linux", test))]
 const FIRST_READER: u64 = 123;
+#[cfg(any(target_os = "linux", test))]
 const READERS: usize = 5;
 
 /// A process that reads an older state of the file than the newest, so that the log cannot start over.
