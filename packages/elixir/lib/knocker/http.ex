@@ -86,8 +86,9 @@ defmodule Knocker.HTTP do
   # Chunks without a byte: none were sent, or something in front of the endpoint has read them, which cannot be told apart.
   defp after_reading({:ok, ""}, _hooks, _name, _head, _url, :unknown, _limit), do: plain(411, "send a content-length")
 
-  defp after_reading({:ok, ""}, _hooks, name, _head, _url, length, _limit) when length > 0,
-    do: refused(name, Errors.new("body_consumed", "something in front of the endpoint has read the body of the request"))
+  # The server holds senders to what they announce.
+  defp after_reading({:ok, body}, _hooks, name, _head, _url, length, _limit) when is_integer(length) and byte_size(body) < length,
+    do: refused(name, Errors.new("body_consumed", "something in front of the endpoint has read the body of the request, or some of it"))
 
   defp after_reading({kind, body}, hooks, name, head, url, length, limit) when kind in [:ok, :too_large] do
     size = max(if(is_integer(length), do: length, else: 0), byte_size(body))

@@ -47,6 +47,18 @@ defmodule Knocker.HttpdTest do
     {status, headers, body}
   end
 
+  test "a body of which something has read is the application's mistake", %{hooks: hooks} do
+    headers = [{"host", "localhost"}, {"x-webhook-token", "test-token"}, {"content-length", "8"}]
+    head = %{method: "POST", target: "/webhooks/token", headers: headers, scheme: :http, peer: nil}
+
+    for left <- ["", "the end"] do
+      {answer, _connection} = Knocker.HTTP.respond(hooks, "token", head, nil, fn nil, _limit, _timeout_ms -> {{:ok, left}, nil} end)
+      assert {500, "internal error: nothing was stored"} = {answer.status, answer.body}
+    end
+
+    assert Enum.to_list(Knocker.deliveries(hooks)) == []
+  end
+
   test "many at once share commits, and each has its answer", %{hooks: hooks, port: port} do
     tasks = for n <- 1..40, do: Task.async(fn -> post(port, "/webhooks/token", ~s({"id": #{n}})) end)
     for {status, _headers, _body} <- Task.await_many(tasks, 60_000), do: assert(status == 200)
