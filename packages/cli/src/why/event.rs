@@ -17,6 +17,8 @@ use crate::rows::{EVENT_COLUMNS, Row, select};
 
 /// How many attempts and how many deliveries are told one by one: the first, and the last ones.
 const TOLD: usize = 8;
+/// Among how many dead events those that died of the same are counted.
+const LOOKED_AT: usize = 200;
 /// The largest batch whose parts are looked through.
 const SEARCHED_BATCH: usize = 100;
 /// A lease that is over all the same: no right clock could give it.
@@ -265,14 +267,20 @@ fn dead(context: &Context, store: &Store, event: &Row, attempts: &[Row], story: 
             });
         }
     }
-    let sql = "SELECT count(*) AS n FROM
-                 (SELECT endpoint, reason, type FROM knocker_events WHERE status = 'dead' AND id <> ?1 ORDER BY id DESC LIMIT 1000)
-               WHERE endpoint = ?2 AND reason IS ?3";
-    let alike = select(store.conn(), sql, (id, event.text("endpoint"), event.text("reason")))?.remove(0).whole("n").unwrap_or_default();
+    let sql = format!(
+        "SELECT count(*) AS n FROM
+           (SELECT endpoint, reason FROM knocker_events WHERE status = 'dead' AND id <> ?1 ORDER BY id DESC LIMIT {LOOKED_AT})
+         WHERE endpoint = ?2 AND reason IS ?3"
+    );
+    let alike = select(store.conn(), &sql, (id, event.text("endpoint"), event.text("reason")))?.remove(0).whole("n").unwrap_or_default();
     story.next(kept_until(store, event)?);
     story.command(context, &format!("requeue {id}"), "once the cause is mended: try it again, with all its attempts");
     if alike > 0 {
-        story.cause(format!("{} of {} died of the same.", count(alike, "other event"), endpoint(event)));
+        story.cause(format!(
+            "{} of {} among the newest {LOOKED_AT} dead ones died of the same.",
+            count(alike, "other event"),
+            endpoint(event)
+        ));
         let filter = format!("requeue --status dead --endpoint {} --dry-run", quoted(endpoint(event)));
         story.command(context, &filter, "all dead ones of the endpoint; without --dry-run it is done");
     }

@@ -59,6 +59,13 @@ fn a_dead_event_tells_its_error_and_how_it_is_put_back() {
         "It is kept for ever: no retention policy is about it.",
         "requeue 3\n",
     ]);
+    let dead = FailedOptions { dead: true, ..FailedOptions::default() };
+    let job = claim(&inbox, 4, 60, 0);
+    inbox.store.failed(job, "worker-1", "no such order", 9, &dead, inbox.now).unwrap();
+    inbox.knocker(&["why", "3"]).ok().says(&[
+        "1 other event of orders among the newest 200 dead ones died of the same.",
+        "requeue --status dead --endpoint orders --dry-run",
+    ]);
     inbox.knocker(&["requeue", "3"]).ok();
     inbox.knocker(&["why", "3"]).ok().says(&["Event 3 (order.paid) of orders was put back and waits for its next attempt."]);
 }
