@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::ops::ControlFlow;
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use knocker_core::chunks::Chunks;
@@ -97,6 +97,7 @@ impl Progress {
 /// somebody interrupted it.
 pub fn in_chunks<T>(doing: &'static str, unit: Unit, work: impl FnOnce(&mut Chunks) -> Result<T>) -> Result<(T, Result)> {
     let progress = Progress::start(doing, unit, Some(0));
+    let mut begun = Instant::now();
     let mut between = |done: usize, total: usize| {
         progress.set(done as u64, total as u64);
         if done == total {
@@ -105,7 +106,9 @@ pub fn in_chunks<T>(doing: &'static str, unit: Unit, work: impl FnOnce(&mut Chun
         if progress.interrupted() {
             return ControlFlow::Break(());
         }
-        std::thread::sleep(PAUSE);
+        // On a slow disk the pause is as long as the transaction was, so that others have half of the time in any case.
+        std::thread::sleep(begun.elapsed().max(PAUSE));
+        begun = Instant::now();
         ControlFlow::Continue(())
     };
     let result = work(&mut Chunks { budget: BUDGET, between: &mut between })?;
