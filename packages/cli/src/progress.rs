@@ -16,6 +16,8 @@ use crate::printable::count;
 pub const BUDGET: Duration = Duration::from_millis(5);
 /// The pause between two such transactions. A writer that finds the file locked looks again after 1, 2, 5, 10 ms and so on: it finds it free.
 pub const PAUSE: Duration = Duration::from_millis(5);
+/// The first transaction seems as long as the search before it.
+const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 /// Set by the first SIGINT, SIGTERM or SIGHUP while work is under way.
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 static LISTENING: Once = Once::new();
@@ -107,7 +109,7 @@ pub fn in_chunks<T>(doing: &'static str, unit: Unit, work: impl FnOnce(&mut Chun
             return ControlFlow::Break(());
         }
         // On a slow disk the pause is as long as the transaction was, so that others have half of the time in any case.
-        std::thread::sleep(begun.elapsed().max(PAUSE));
+        std::thread::sleep(begun.elapsed().clamp(PAUSE, LONGEST_PAUSE));
         begun = Instant::now();
         ControlFlow::Continue(())
     };
