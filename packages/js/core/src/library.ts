@@ -1,6 +1,6 @@
 /** Where the loadable library is, and how it gets onto a connection. */
 
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { resolve } from "node:path";
 
@@ -11,11 +11,19 @@ import { knockerError } from "./errors.js";
 /** The npm packages that may hold the library for this platform, the likelier first. */
 export function platformPackages(platform = process.platform, arch: string = process.arch): string[] {
   if (platform === "linux") {
-    const machine = { x64: "x86_64", arm64: "aarch64" }[arch] ?? arch;
-    const libcs = existsSync(`/lib/ld-musl-${machine}.so.1`) ? ["musl", "gnu"] : ["gnu", "musl"];
+    const libcs = isMusl() ? ["musl", "gnu"] : ["gnu", "musl"];
     return libcs.map((libc) => `@knocker/lib-linux-${arch}-${libc}`);
   }
   return [`@knocker/lib-${platform}-${arch}`];
+}
+
+/** Whether this process runs on musl. What a machine has besides says nothing: glibc's may have musl for its compiler. */
+function isMusl(): boolean {
+  try {
+    return readFileSync("/proc/self/maps", "latin1").includes("/ld-musl-");
+  } catch {
+    return false;
+  }
 }
 
 /** The path of a file in the platform package that npm installed; undefined where there is none. */

@@ -36,6 +36,12 @@ export default function loading(runtime) {
       assert.match(bare.hint, /KNOCKER_EXTENSION/);
     });
 
+    it("looks first for the library of the libc that this process runs on, whatever else the machine has", async () => {
+      const libc = process.report.getReport().header.glibcVersionRuntime ? "gnu" : "musl";
+      const { message } = await failure(() => withExtension(undefined, () => knocker.loadablePath()));
+      assert.match(message, new RegExp(`is set, and @knocker/lib-linux-${process.arch}-${libc} and `));
+    });
+
     it("loads on a connection of the application, twice without harm, and writes nothing", () => {
       const database = openRaw(file());
       knocker.load(database);
