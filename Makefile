@@ -145,7 +145,7 @@ contract: tools-test ## Write the contract of the core, and what each package ha
 	extension/contract/generate/run
 
 docs: tools-demo ## Write the generated pages of docs/; test-rust checks them
-	KNOCKER_WRITE_DOCS=1 cargo test -p knocker-core --test provider_page --test lifecycle_page
+	KNOCKER_WRITE_DOCS=1 cargo test -p knocker-core --test provider_page --test lifecycle_page --test metrics_page
 
 fmt: tools-test build ## Format all of it
 	cargo fmt --all

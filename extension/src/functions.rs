@@ -2,6 +2,7 @@
 
 use knocker_core::attempt::FailedOptions;
 use knocker_core::ingest::IngestFields;
+use knocker_core::metrics::MetricsFormat;
 use knocker_core::operate::{Action, ActionOptions};
 use knocker_core::providers::{self, Secrets};
 use knocker_core::request::Request;
@@ -86,6 +87,11 @@ const HANDLERS: &[(&str, Handler)] = &[
     }),
     ("knocker_retain", |store, args| to_json(&store.retain(args.now(0)?)?)),
     ("knocker_stats", |store, args| to_json(&store.stats(args.now(0)?)?)),
+    ("knocker_metrics", |store, args| {
+        let (format, receives, now) = args.options_and_now(0)?;
+        let format = format.map(MetricsFormat::parse).transpose()?.unwrap_or(MetricsFormat::Prometheus);
+        Ok(Value::Text(store.metrics(format, receives, now)?))
+    }),
 ];
 
 /// Registers every function, once for each number of arguments that it takes.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use knocker_core::Code;
 use knocker_core::error::{Family, RESULT_CODES};
+use knocker_core::metrics;
 use knocker_core::providers::{self, OptionSpec};
 use knocker_core::signatures::{FUNCTIONS, Gives, Parameter, Takes};
 use serde::Serialize;
@@ -81,6 +82,26 @@ fn argument(parameter: &Parameter, optional: bool) -> FunctionArgument {
         Takes::Time => "time",
     };
     FunctionArgument { name: parameter.name, takes, optional, unit: types::unit(parameter.name), about: parameter.about.trim().to_owned() }
+}
+
+/// What a package needs to know of the metrics, which the core writes.
+#[derive(Serialize)]
+pub struct Metrics {
+    formats: Vec<MetricsFormat>,
+    /// The bounds between which a package counts how long its receipts took, in microseconds.
+    receive_bounds_us: &'static [i64],
+}
+
+#[derive(Serialize)]
+struct MetricsFormat {
+    name: &'static str,
+    content_type: &'static str,
+}
+
+/// The formats and the bounds.
+pub fn metrics() -> Metrics {
+    let format = |format: &metrics::MetricsFormat| MetricsFormat { name: format.name(), content_type: format.content_type() };
+    Metrics { formats: metrics::MetricsFormat::ALL.iter().map(format).collect(), receive_bounds_us: &metrics::RECEIVE_BOUNDS_US }
 }
 
 /// Codes and what they belong to.

@@ -31,6 +31,7 @@ pub struct Contract {
     arguments: Vec<arguments::Argument>,
     functions: Vec<catalogue::Function>,
     views: Vec<views::View>,
+    metrics: catalogue::Metrics,
     errors: catalogue::Errors,
     providers: Vec<catalogue::Provider>,
 }
@@ -50,6 +51,7 @@ pub fn contract() -> Contract {
         records,
         arguments: arguments::arguments(),
         functions: catalogue::functions(),
+        metrics: catalogue::metrics(),
         errors: catalogue::errors(),
         providers: catalogue::providers(),
     }

@@ -9,7 +9,7 @@ use crate::due::LONGEST_DELAY_S;
 use crate::error::{Code, Error, Result};
 use crate::forms::{Kind, form};
 use crate::lifecycle::{AttemptResult, EventStatus, Happening, JobMove, Moving};
-use crate::minutes::Tally;
+use crate::minutes::Counter;
 use crate::queue::{Job, seconds_up};
 use crate::settings::Unhandled;
 use crate::store::Store;
@@ -182,9 +182,9 @@ impl Store {
             EventStatus::Dead => AttemptResult::Dead,
             _ => AttemptResult::Failed,
         };
-        self.record_attempt(&Attempt { error: reason, duration_ms: Some(duration_ms), ..Attempt::of(job, result, worker, now) })?;
+        // First what writes much in one statement: SQLite keeps what pages were before it, and again where another statement has written them.
         self.transition(happening, Moving::with(job), reason, to, now)?;
-        Ok(())
+        self.record_attempt(&Attempt { error: reason, duration_ms: Some(duration_ms), ..Attempt::of(job, result, worker, now) })
     }
 
     pub(crate) fn record_attempt(&self, attempt: &Attempt) -> Result<()> {
@@ -204,11 +204,11 @@ impl Store {
                 attempt.finished_at,
             ),
         )?;
-        Ok(())
+        self.count_attempt(attempt)
     }
 
     pub(crate) fn count_failure(&self, endpoint_id: i64, now: i64) -> Result<()> {
-        self.count_minute(endpoint_id, Tally { failures: 1, ..Tally::default() }, now)
+        self.count_minute(endpoint_id, &[Counter::Failures], now)
     }
 
     fn require_lease(&self, job_id: i64, worker: &str) -> Result<Job> {

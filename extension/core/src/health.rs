@@ -147,8 +147,10 @@ impl Store {
                 self.run("UPDATE main._honker_live SET attempts = attempts WHERE id = ?1", [id])?;
             }
             if found.miscounted != 0 {
+                // The rows with a colon count attempts.
                 let count = "UPDATE main._knocker_counts SET n = (SELECT count(*) FROM main._knocker_events e
-                               WHERE e.endpoint_id = _knocker_counts.endpoint_id AND e.status = _knocker_counts.status)";
+                               WHERE e.endpoint_id = _knocker_counts.endpoint_id AND e.status = _knocker_counts.status)
+                             WHERE status NOT GLOB '*:*'";
                 self.run(count, [])?;
             }
             Ok(())

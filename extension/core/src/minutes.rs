@@ -1,11 +1,79 @@
-//! The ring of sixty minutes: what an endpoint took, refused and failed in the last hour.
+//! The ring of sixty minutes: what an endpoint took, refused and failed in the last hour. What a minute held is added to the totals when its place is
+//! used again, so that both together are what was ever counted, for one statement a receipt.
 
 use serde::Serialize;
 
 use crate::error::Result;
+use crate::providers::Reason;
 use crate::store::Store;
+use crate::words::words;
 
 const RING: i64 = 60;
+
+words! {
+    /// What a minute counts: its columns.
+    pub(crate) enum Counter {
+        /// HTTP receipts, refused ones included.
+        Receipts = "receipts",
+        /// Those without an event: invalid, too large, disabled, limited, and handshakes.
+        Refused = "refused",
+        /// Failed attempts.
+        Failures = "failures",
+        /// Refused receipts that were only counted.
+        Limited = "limited",
+        /// Those that were stored as too large.
+        TooLarge = "too_large",
+        /// Those that were stored as a handshake that brings a secret.
+        Handshakes = "handshakes",
+        /// Receipts whose events were there already.
+        Duplicates = "duplicates",
+        /// Stored handshakes, whatever they bring.
+        Greetings = "greetings",
+        /// Those that were stored because the endpoint is disabled.
+        Disabled = "disabled",
+        /// Refused for this reason, also where it was only counted, as all that follow.
+        MissingHeader = "refused_missing_header",
+        /// The same.
+        MalformedHeader = "refused_malformed_header",
+        /// The same.
+        BadSignature = "refused_bad_signature",
+        /// The same.
+        TimestampOutOfTolerance = "refused_timestamp_out_of_tolerance",
+        /// The same.
+        MalformedBody = "refused_malformed_body",
+        /// The same.
+        NoSecret = "refused_no_secret",
+        /// The same.
+        NotAllowed = "refused_not_allowed",
+        /// By trusted ingress, which gave no reason.
+        Unspecified = "refused_unspecified",
+        /// Since the body is too large.
+        RefusedTooLarge = "refused_too_large",
+        /// Since the endpoint is disabled.
+        RefusedDisabled = "refused_disabled",
+    }
+}
+
+impl Counter {
+    /// The one of a reason.
+    pub fn of_reason(reason: Option<&str>) -> Self {
+        match reason.and_then(Reason::from_name) {
+            Some(Reason::MissingHeader) => Self::MissingHeader,
+            Some(Reason::MalformedHeader) => Self::MalformedHeader,
+            Some(Reason::BadSignature) => Self::BadSignature,
+            Some(Reason::TimestampOutOfTolerance) => Self::TimestampOutOfTolerance,
+            Some(Reason::MalformedBody) => Self::MalformedBody,
+            Some(Reason::NoSecret) => Self::NoSecret,
+            Some(Reason::NotAllowed) => Self::NotAllowed,
+            None => Self::Unspecified,
+        }
+    }
+
+    /// The column's reason, where it is that of a reason.
+    pub fn reason(self) -> Option<&'static str> {
+        self.name().strip_prefix("refused_")
+    }
+}
 
 /// What happened in the last hour, or in one minute of it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -45,23 +113,41 @@ fn minute(now: i64) -> i64 {
 }
 
 impl Store {
-    /// Adds to this minute. A slot that still holds an earlier minute starts anew; one that lies ahead, because the clock was set back, goes on.
-    pub(crate) fn count_minute(&self, endpoint_id: i64, tally: Tally, now: i64) -> Result<()> {
-        let sql =
-            "INSERT INTO main._knocker_minutes (endpoint_id, slot, minute, receipts, refused, failures, limited, too_large, handshakes)
-                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)
-                   ON CONFLICT (endpoint_id, slot) DO UPDATE SET
-                     receipts = excluded.receipts + iif(minute >= excluded.minute, receipts, 0),
-                     refused = excluded.refused + iif(minute >= excluded.minute, refused, 0),
-                     failures = excluded.failures + iif(minute >= excluded.minute, failures, 0),
-                     limited = excluded.limited + iif(minute >= excluded.minute, limited, 0),
-                     too_large = excluded.too_large + iif(minute >= excluded.minute, too_large, 0),
-                     handshakes = excluded.handshakes + iif(minute >= excluded.minute, handshakes, 0),
-                     minute = excluded.minute";
+    /// Adds one to each of these in this minute. A slot that still holds an earlier minute starts anew; one that lies ahead, because the clock was set
+    /// back, goes on.
+    pub(crate) fn count_minute(&self, endpoint_id: i64, counters: &[Counter], now: i64) -> Result<()> {
         let minute = minute(now);
-        let Tally { receipts, refused, failures, limited, too_large, handshakes } = tally;
         let slot = minute.rem_euclid(RING);
-        self.run(sql, (endpoint_id, slot, minute, receipts, refused, failures, limited, too_large, handshakes))?;
+        let mut sql = String::with_capacity(256);
+        sql.push_str("UPDATE main._knocker_minutes SET minute = ?3");
+        for counter in counters {
+            for part in [", ", counter.name(), " = ", counter.name(), " + 1"] {
+                sql.push_str(part);
+            }
+        }
+        sql.push_str(" WHERE endpoint_id = ?1 AND slot = ?2 AND minute >= ?3");
+        if self.run(&sql, (endpoint_id, slot, minute))? == 0 {
+            self.turn_over(endpoint_id, slot)?;
+            let columns = Counter::NAMES.join(", ");
+            let values: Vec<&str> = Counter::ALL.iter().map(|counter| if counters.contains(counter) { "1" } else { "0" }).collect();
+            let sql = format!(
+                "INSERT OR REPLACE INTO main._knocker_minutes (endpoint_id, slot, minute, {columns}) VALUES (?1, ?2, ?3, {})",
+                values.join(", ")
+            );
+            self.run(&sql, (endpoint_id, slot, minute))?;
+        }
+        Ok(())
+    }
+
+    /// Adds what a slot holds to the totals.
+    fn turn_over(&self, endpoint_id: i64, slot: i64) -> Result<()> {
+        let sql = format!("SELECT {} FROM main._knocker_minutes WHERE endpoint_id = ?1 AND slot = ?2", Counter::NAMES.join(", "));
+        let mut statement = self.conn().prepare_cached(&sql)?;
+        let mut rows = statement.query((endpoint_id, slot))?;
+        let Some(row) = rows.next()? else { return Ok(()) };
+        for (at, counter) in Counter::ALL.iter().enumerate() {
+            self.add_to_total(endpoint_id, counter.name(), row.get(at)?)?;
+        }
         Ok(())
     }
 

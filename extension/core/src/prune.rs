@@ -12,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::forms::{Kind, Preset, form};
 use crate::selection::{Bounds, DEFAULT_LIMIT, MAX_LIMIT};
 use crate::store::Store;
+use crate::totals::OF_NO_ENDPOINT;
 use crate::words::words;
 
 form! {
@@ -402,7 +403,13 @@ impl Store {
         let sql = "INSERT INTO main._knocker_prunes (kind, filter, events, deliveries, attempts, audits, pruned_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
         let values = (kind.name(), filter, pruned.events, pruned.deliveries, pruned.attempts, pruned.audits, now);
         self.run(sql, values)?;
-        Ok(self.conn().last_insert_rowid())
+        let prune_id = self.conn().last_insert_rowid();
+        let name = format!("prunes_{}", kind.name());
+        let counts = [(name.as_str(), 1), ("pruned_events", pruned.events), ("pruned_deliveries", pruned.deliveries)];
+        for (name, n) in counts.into_iter().chain([("pruned_attempts", pruned.attempts), ("pruned_audits", pruned.audits)]) {
+            self.add_to_total(OF_NO_ENDPOINT, name, n)?;
+        }
+        Ok(prune_id)
     }
 
     /// Deletes the selected events; returns what went and whether the limit left more.

@@ -5,6 +5,7 @@
 //! because Honker's claim looks through the whole backlog for exhausted jobs each time, and prepares its SQL on each call.
 //! Honker counts in whole seconds: a lease is valid up to and including its last second, a delay is rounded up.
 
+use rusqlite::types::ValueRef;
 use rusqlite::{OptionalExtension, Row};
 
 use crate::error::Result;
@@ -43,23 +44,44 @@ impl Standing {
     }
 }
 
-/// The columns that [`Job`] reads. A payload that is not ours gives no event id, and the caller buries the job.
-pub(crate) const JOB_COLUMNS: &str = "id, iif(json_valid(payload), payload ->> '$.event_id', NULL), iif(json_valid(payload), payload ->> '$.delivery_id', NULL), \
-     attempts, max_attempts, worker_id, claim_expires_at";
+/// The columns that [`Job`] reads.
+pub(crate) const JOB_COLUMNS: &str = "id, payload, attempts, max_attempts, worker_id, claim_expires_at";
 /// How many they are.
-pub(crate) const JOB_COLUMN_COUNT: usize = 7;
+pub(crate) const JOB_COLUMN_COUNT: usize = 6;
 
 pub(crate) fn read_job(row: &Row) -> rusqlite::Result<Job> {
+    let payload = Payload::read(row.get_ref(1)?);
     Ok(Job {
         id: row.get(0)?,
-        // A payload of another client may hold anything; an id that does not exist is what is then looked for.
-        event_id: row.get(1).unwrap_or(-1),
-        delivery_id: row.get(2).unwrap_or(None),
-        attempts: row.get(3)?,
-        max_attempts: row.get(4)?,
-        worker: row.get(5)?,
-        leased_until: row.get(6)?,
+        event_id: payload.event_id,
+        delivery_id: payload.delivery_id,
+        attempts: row.get(2)?,
+        max_attempts: row.get(3)?,
+        worker: row.get(4)?,
+        leased_until: row.get(5)?,
     })
+}
+
+/// What a job is about.
+struct Payload {
+    event_id: i64,
+    delivery_id: Option<i64>,
+}
+
+impl Payload {
+    /// One of another client may hold anything; an id that does not exist is what is then looked for, and the caller buries the job.
+    fn read(payload: ValueRef) -> Self {
+        // Whatever stands there: as in `knocker_jobs`, a number is what counts.
+        #[derive(Default, serde::Deserialize)]
+        #[serde(default)]
+        struct Known {
+            event_id: serde_json::Value,
+            delivery_id: serde_json::Value,
+        }
+        let bytes = payload.as_bytes().unwrap_or_default();
+        let known: Known = serde_json::from_slice(bytes).unwrap_or_default();
+        Self { event_id: known.event_id.as_i64().unwrap_or(-1), delivery_id: known.delivery_id.as_i64() }
+    }
 }
 
 /// Milliseconds to Honker's seconds, rounded down: what is due at this moment.

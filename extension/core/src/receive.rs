@@ -10,7 +10,7 @@ use crate::error::{Code, Result};
 use crate::ingest::IngestFields;
 use crate::judgement::{Judged, Judgement};
 use crate::lifecycle::{EventStatus, Happening};
-use crate::minutes::Tally;
+use crate::minutes::Counter;
 use crate::providers::{Item, Secrets};
 use crate::receipt::{Receipt, ReceiptOutcome, ReceivedEvent};
 use crate::request::Request;
@@ -133,7 +133,6 @@ impl Store {
     /// Stores a valid delivery with its events: new ones get a job, known ones are linked.
     fn store_events(&self, endpoint: &Endpoint, judgement: &Judgement, now: i64) -> Result<Receipt> {
         let items = &judgement.items;
-        self.count_minute(endpoint.id, Tally { receipts: 1, ..Tally::default() }, now)?;
         let mut events = Vec::with_capacity(items.len());
         for item in items {
             events.push(self.insert_or_find_event(endpoint.id, item, now)?);
@@ -142,6 +141,11 @@ impl Store {
         // Ascending, because they were inserted one after the other under the write lock.
         let range = created.next().map(|first| (first, created.next_back().unwrap_or(first)));
         let outcome = if range.is_none() && !events.is_empty() { ReceiptOutcome::Duplicate } else { ReceiptOutcome::Accepted };
+        let counters: &[Counter] = match outcome {
+            ReceiptOutcome::Duplicate => &[Counter::Receipts, Counter::Duplicates],
+            _ => &[Counter::Receipts],
+        };
+        self.count_minute(endpoint.id, counters, now)?;
         let delivery_id = self.insert_delivery(endpoint.id, judgement, outcome, range, now)?;
         let queue = endpoint.queue();
         for (event, item) in events.iter().zip(items) {

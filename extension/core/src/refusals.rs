@@ -8,7 +8,7 @@
 use crate::endpoint::Endpoint;
 use crate::error::Result;
 use crate::judgement::{Judged, Judgement};
-use crate::minutes::Tally;
+use crate::minutes::{Counter, Tally};
 use crate::providers::{self, Provider};
 use crate::receipt::{Receipt, ReceiptOutcome};
 use crate::request::WebhookResponse;
@@ -128,16 +128,24 @@ impl Store {
     pub(crate) fn store_refusal(&self, endpoint: &Endpoint, judgement: &Judgement, now: i64) -> Result<Receipt> {
         let room = Room::of(&endpoint.config, judgement.outcome.told().name());
         let limited = self.limit_reached(endpoint, judgement, room, now)?;
-        let stored = i64::from(limited.is_none());
-        let tally = Tally {
-            receipts: 1,
-            refused: 1,
-            limited: 1 - stored,
-            too_large: if room == Room::TooLarge { stored } else { 0 },
-            handshakes: if room == Room::Handshakes { stored } else { 0 },
-            ..Tally::default()
-        };
-        self.count_minute(endpoint.id, tally, now)?;
+        let mut counters = vec![Counter::Receipts, Counter::Refused];
+        counters.extend(match judgement.outcome {
+            Judged::Invalid => Some(Counter::of_reason(judgement.reason.as_deref())),
+            Judged::TooLarge => Some(Counter::RefusedTooLarge),
+            Judged::Disabled => Some(Counter::RefusedDisabled),
+            _ => None,
+        });
+        match (judgement.outcome, limited.is_some()) {
+            (_, true) => counters.push(Counter::Limited),
+            (Judged::TooLarge, _) => counters.push(Counter::TooLarge),
+            (Judged::Disabled, _) => counters.push(Counter::Disabled),
+            (Judged::Handshake, _) => {
+                counters.push(Counter::Greetings);
+                counters.extend((room == Room::Handshakes).then_some(Counter::Handshakes));
+            }
+            _ => {}
+        }
+        self.count_minute(endpoint.id, &counters, now)?;
         let nothing_but = |outcome, response| Receipt {
             delivery_id: None,
             outcome,

@@ -176,6 +176,10 @@ parameters! {
     DELIVERIES_FILTER = "filter", Takes::Form("PruneDeliveriesFilter");
     /// How long rows are kept.
     POLICY = "policy", Takes::Form("RetentionSettings");
+    /// `prometheus`, which is the default, or `openmetrics`.
+    METRICS_FORMAT = "format", Takes::Text;
+    /// What the receipts of this process took, as the text of a JSON object by endpoint.
+    RECEIVES = "receives", Takes::Text;
 }
 
 functions! {
@@ -237,4 +241,6 @@ functions! {
     "knocker_retain" [] [NOW] => Record("RetentionPass");
     /// Counts by endpoint and status, the age of what waits, the last hour, and the size of the file.
     "knocker_stats" [] [NOW] => Record("Stats");
+    /// The metrics of the file as the text that a monitoring system reads.
+    "knocker_metrics" [] [METRICS_FORMAT, RECEIVES, NOW] => Text;
 }

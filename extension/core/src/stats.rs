@@ -117,7 +117,7 @@ impl Store {
         Ok(stats)
     }
 
-    fn configured_endpoints(&self) -> Result<Vec<(i64, String, EndpointSettings)>> {
+    pub(crate) fn configured_endpoints(&self) -> Result<Vec<(i64, String, EndpointSettings)>> {
         let mut statement = self.conn().prepare_cached("SELECT id, name, config FROM main._knocker_endpoints ORDER BY id")?;
         let mut rows = statement.query([])?;
         let mut endpoints = Vec::new();

@@ -15,6 +15,7 @@
 //! | `prune.rs`, `retention.rs`, `selection.rs` | `prune_…`, `delete_…`; `retention`, `retain`; which rows |
 //! | `health.rs` | `lease_health`, `disagreements`, `reconcile` |
 //! | `stats.rs`, `minutes.rs` | `stats`; the figures of the last hour |
+//! | `metrics.rs`, `totals.rs`, `durations.rs` | `metrics`; what was ever counted, and how long attempts took |
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -25,7 +26,7 @@ use crate::error::{Code, Error, Result};
 use crate::seen::SeenEndpoints;
 
 /// Room for every statement of this crate, so that none is prepared twice.
-const KEPT_STATEMENTS: usize = 128;
+const KEPT_STATEMENTS: usize = 192;
 
 /// Knocker on one database connection.
 pub struct Store {

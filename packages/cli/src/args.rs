@@ -76,7 +76,7 @@ pub enum Command {
     /// Tell the story of one webhook: what happened, why, what happens next, and what to type
     Why(crate::why::Args),
     /// Count events and receipts, by endpoint
-    Stats,
+    Stats(stats::Args),
     /// Tell what happens while it happens: receipts, attempts and what moves events
     ///
     /// It follows the file across all processes, and goes on with the new one where the file is replaced. Each row is told once, in the order of its
@@ -155,7 +155,7 @@ impl Command {
             Command::Deliveries(args) => deliveries::run(context, args),
             Command::Show(command) => show::run(context, command),
             Command::Why(args) => crate::why::run(context, args),
-            Command::Stats => stats::run(context),
+            Command::Stats(args) => stats::run(context, args),
             Command::Tail(args) => tail::run(context, args),
             Command::Top => top::run(context),
             Command::Doctor(args) => doctor::run(context, args),

@@ -145,7 +145,7 @@ impl Contents {
         let number = |sql: &str| store.conn().query_row(sql, [], |row| row.get(0));
         Ok(Self {
             version,
-            events: number("SELECT coalesce(sum(n), 0) FROM _knocker_counts")?,
+            events: number("SELECT coalesce(sum(n), 0) FROM _knocker_counts WHERE status NOT GLOB '*:*'")?,
             newest_at: store.conn().query_row(
                 "SELECT (SELECT received_at FROM _knocker_deliveries ORDER BY id DESC LIMIT 1)",
                 [],

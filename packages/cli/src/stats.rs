@@ -1,5 +1,6 @@
 //! `knocker stats`.
 
+use knocker_core::metrics::MetricsFormat;
 use knocker_core::stats::{EndpointStats, EventCounts, Stats};
 
 use crate::context::Context;
@@ -7,8 +8,19 @@ use crate::failure::Result;
 use crate::table::{Table, alarming, number, optional, text};
 use crate::{moment, printable};
 
-pub fn run(context: &Context) -> Result {
+/// Flags of `stats`.
+#[derive(clap::Args)]
+pub struct Args {
+    /// Print every metric as the text that Prometheus reads (docs/metrics.md)
+    #[arg(long, conflicts_with = "json")]
+    prometheus: bool,
+}
+
+pub fn run(context: &Context, args: &Args) -> Result {
     let store = context.reader()?;
+    if args.prometheus {
+        return context.out.raw(store.metrics(MetricsFormat::Prometheus, None, context.now)?.as_bytes());
+    }
     let stats = store.stats(context.now)?;
     if context.out.json() {
         return context.out.document(&stats);

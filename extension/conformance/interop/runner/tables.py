@@ -60,10 +60,18 @@ def normalised(file: Path) -> dict[str, Rows]:
         has_numbers = name in ("_knocker_attempts",) or name.startswith("_honker_")
         kept = [{column: _kept(column, value) for column, value in row.items() if not _varies(column, has_numbers)} for row in rows]
         tables[name] = sorted(kept, key=repr)
+    # What was counted is in the minutes until they are over, and in the totals from then on.
     figures: dict[int, Counter[str]] = {}
     for row in tables["_knocker_minutes"]:
         figures.setdefault(row.pop("endpoint_id"), Counter()).update(row)
+    for total in tables.pop("_knocker_totals"):
+        figures.setdefault(total["endpoint_id"], Counter())[total["name"]] += total["n"]
     tables["_knocker_minutes"] = [{"endpoint_id": endpoint, **counts} for endpoint, counts in sorted(figures.items())]
+    # Of attempts, by how long they took.
+    counted: Counter[tuple[int, str]] = Counter()
+    for row in tables["_knocker_counts"]:
+        counted[row["endpoint_id"], row["status"].partition(":")[0]] += row["n"]
+    tables["_knocker_counts"] = [{"endpoint_id": endpoint, "status": name, "n": n} for (endpoint, name), n in sorted(counted.items())]
     return tables
 
 

@@ -27,3 +27,18 @@ fn a_program_gets_the_figures_of_the_contract() {
 fn without_endpoints_it_says_how_to_make_one() {
     assert!(Inbox::empty().knocker(&["stats"]).ok().stdout.contains("knocker endpoint add"));
 }
+
+#[test]
+fn a_monitoring_system_gets_the_metrics() {
+    let inbox = Inbox::with_events();
+    let text = inbox.knocker(&["stats", "--prometheus"]).ok().stdout;
+    for line in [
+        "# TYPE knocker_receipts_total counter",
+        "knocker_receipts_total{endpoint=\"orders\",outcome=\"accepted\"} 4",
+        "knocker_attempts_total{endpoint=\"orders\",result=\"failed\"} 1",
+        "knocker_handler_duration_seconds_bucket{endpoint=\"orders\",le=\"0.01\"} 2",
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line} is not in {text}");
+    }
+    inbox.knocker(&["stats", "--prometheus", "--json"]).fails(2, "--json", "--prometheus");
+}

@@ -119,7 +119,9 @@ impl Rows {
 }
 
 fn traffic(conn: &Connection, now: i64) -> Result<Vec<Traffic>> {
-    let sql = "SELECT p.id, p.name, p.enabled, p.created_at, (SELECT coalesce(sum(n), 0) FROM _knocker_counts c WHERE c.endpoint_id = p.id)
+    // The rows with a colon count attempts.
+    let sql = "SELECT p.id, p.name, p.enabled, p.created_at,
+                 (SELECT coalesce(sum(n), 0) FROM _knocker_counts c WHERE c.endpoint_id = p.id AND c.status NOT GLOB '*:*')
                FROM _knocker_endpoints p ORDER BY p.id";
     let mut statement = conn.prepare(sql)?;
     let mut rows = statement.query([])?;
