@@ -96,6 +96,11 @@ def constants(contract: Contract) -> str:
     names = {"linux": "linux", "macos": "darwin", "windows": "win32"}
     pairs = "".join(f'    "{names[system]}": "{name}",\n' for system, name in library["files"].items())
     text += f'\nLIBRARY_FILES = {{\n{pairs}}}\n"""The library\'s file name by ``sys.platform``."""\n'
+    metrics = contract.data["metrics"]
+    formats = "".join(f'    "{one["name"]}": "{one["content_type"]}",\n' for one in metrics["formats"])
+    text += f'\nMETRICS_CONTENT_TYPES = {{\n{formats}}}\n"""What a response says of the formats of metrics."""\n'
+    bounds = ", ".join(str(bound) for bound in metrics["receive_bounds_us"])
+    text += f'\nRECEIVE_BOUNDS_US = ({bounds})\n"""The bounds between which it is counted how long receipts took, in microseconds."""\n'
     pairs = "".join(f'    {result}: "{code}",\n' for result, code in result_codes(contract))
     text += f'\nRESULT_CODES = {{\n{pairs}}}\n"""The codes that SQLite\'s primary result codes stand for; every other one is ``sqlite_error``."""\n'
     return text

@@ -98,6 +98,11 @@ def constants(contract: Contract) -> str:
     results = sorted((int(result), code) for result, code in contract.data["errors"]["result_codes"].items())
     text += "export const RESULT_CODES: Readonly<Record<number, string>> = {\n"
     text += "".join(f'  {result}: "{code}",\n' for result, code in results) + "};\n"
+    metrics = contract.data["metrics"]
+    text += "\n" + comment("What a response says of the formats of metrics.") + "export const METRICS_CONTENT_TYPES = {\n"
+    text += "".join(f'  {one["name"]}: "{one["content_type"]}",\n' for one in metrics["formats"]) + "} as const;\n"
+    text += "\n" + comment("The bounds between which it is counted how long receipts took, in microseconds.")
+    text += array("RECEIVE_BOUNDS_US", map(str, metrics["receive_bounds_us"]), "")
     text += "\n" + comment("Names of arguments that JavaScript writes in another way, as messages of the library have them.")
     names = {key["name"] for argument in contract.arguments.values() for key in argument["keys"]}
     names |= {argument["name"] for function in contract.data["functions"] for argument in function["arguments"]}

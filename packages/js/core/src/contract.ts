@@ -27,6 +27,15 @@ export const RESULT_CODES: Readonly<Record<number, string>> = {
   26: "corrupt",
 };
 
+/** What a response says of the formats of metrics. */
+export const METRICS_CONTENT_TYPES = {
+  prometheus: "text/plain; version=0.0.4; charset=utf-8",
+  openmetrics: "application/openmetrics-text; version=1.0.0; charset=utf-8",
+} as const;
+
+/** The bounds between which it is counted how long receipts took, in microseconds. */
+export const RECEIVE_BOUNDS_US = [500, 1000, 2500, 5000, 10000, 25000, 50000, 100000, 250000, 500000, 1000000, 2500000, 5000000];
+
 /** Names of arguments that JavaScript writes in another way, as messages of the library have them. */
 export const ARGUMENT_NAMES: readonly string[] = [
   "audits_s",

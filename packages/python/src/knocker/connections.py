@@ -42,7 +42,7 @@ CLOSED = "these hooks are closed; `with hooks:`, or a worker that is started, op
 
 _KEPT_CONNECTIONS = 8
 # They wait for nobody.
-_READING = frozenset({"knocker_stats", "knocker_next_due"})
+_READING = frozenset({"knocker_stats", "knocker_metrics", "knocker_next_due"})
 
 
 class Connections:

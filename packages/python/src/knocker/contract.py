@@ -16,6 +16,15 @@ LIBRARY_FILES = {
 }
 """The library's file name by ``sys.platform``."""
 
+METRICS_CONTENT_TYPES = {
+    "prometheus": "text/plain; version=0.0.4; charset=utf-8",
+    "openmetrics": "application/openmetrics-text; version=1.0.0; charset=utf-8",
+}
+"""What a response says of the formats of metrics."""
+
+RECEIVE_BOUNDS_US = (500, 1000, 2500, 5000, 10000, 25000, 50000, 100000, 250000, 500000, 1000000, 2500000, 5000000)
+"""The bounds between which it is counted how long receipts took, in microseconds."""
+
 RESULT_CODES = {
     5: "busy",
     6: "busy",

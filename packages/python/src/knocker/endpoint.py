@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
@@ -18,6 +19,7 @@ from knocker.handlers import Handler, Handlers
 from knocker.http.asgi import AsgiApp
 from knocker.http.settings import HttpSettings
 from knocker.http.wsgi import WsgiApp
+from knocker.metrics import ReceiveDurations
 from knocker.own_lock import refuse_waiting
 from knocker.records import Receipt, Verdict
 from knocker.refusals import Refusals
@@ -44,6 +46,7 @@ class Endpoint:
         database: Database,
         http: HttpSettings,
         refusals: Refusals,
+        durations: ReceiveDurations,
         name: str,
         secrets: Secrets,
         settings: EndpointSettings | None,
@@ -53,6 +56,7 @@ class Endpoint:
         self._database = database
         self._http = http
         self._refusals = refusals
+        self._durations = durations
         self._secrets = EndpointSecrets(name, secrets)
         self._declared: Callable[[], None] | None = None
         if settings is not None:
@@ -208,28 +212,36 @@ class Endpoint:
 
     def _stored(self, judge: str, *arguments: Value) -> Receipt:
         """Has it judged outside of any transaction, and what was found stored in the writer's."""
+        started_ns = time.perf_counter_ns()
         for tries_left in reversed(range(_TRIES)):
             ticket = self._ticket(judge, arguments)
             wait = ticket.block()
             self._database.judges.judge(ticket)
             try:
-                return Receipt.read(json.loads(wait()))
+                receipt = Receipt.read(json.loads(wait()))
             except _CHANGED:
                 if not tries_left:
                     raise
+            else:
+                self._durations.add(self.name, started_ns)
+                return receipt
         raise AssertionError
 
     async def _astored(self, judge: str, *arguments: Value) -> Receipt:
         """As :meth:`_stored`, for coroutines. A cancelled caller's receipt may still be stored."""
+        started_ns = time.perf_counter_ns()
         for tries_left in reversed(range(_TRIES)):
             ticket = self._ticket(judge, arguments)
             future = ticket.awaited()
             self._database.judges.judge(ticket)
             try:
-                return Receipt.read(json.loads(await future))
+                receipt = Receipt.read(json.loads(await future))
             except _CHANGED:
                 if not tries_left:
                     raise
+            else:
+                self._durations.add(self.name, started_ns)
+                return receipt
         raise AssertionError
 
     def _ticket(self, judge: str, arguments: tuple[Value, ...]) -> Ticket:

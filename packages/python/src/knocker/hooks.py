@@ -20,6 +20,7 @@ from knocker.http.asgi import Asgi, AsgiApp
 from knocker.http.settings import HttpSettings
 from knocker.http.wsgi import Wsgi, WsgiApp
 from knocker.leases import Leases
+from knocker.metrics import ReceiveDurations, metrics_asgi, metrics_wsgi
 from knocker.operate import Operations
 from knocker.refusals import Refusals
 from knocker.reloads import ends_with_its_module
@@ -39,6 +40,7 @@ class Hooks(Operations):
         self._failure_hooks = failure_hooks
         # The database is another one in a test.
         self._refusals = Refusals(lambda: self.database.current_ms())
+        self.receive_durations = ReceiveDurations()
         self._endpoints: dict[str, Endpoint] = {}
         self._workers: weakref.WeakSet[Worker] = weakref.WeakSet()
         database.declare_again.append(self._declare_again)
@@ -75,7 +77,7 @@ class Hooks(Operations):
     def _add(self, name: str, secrets: Secrets, settings: EndpointSettings | None) -> Endpoint:
         if name in self._endpoints:
             raise UsageError(f"endpoint {name!r} is there already: hooks.endpoints[{name!r}]")
-        endpoint = Endpoint(self.database, self._http, self._refusals, name, secrets, settings)
+        endpoint = Endpoint(self.database, self._http, self._refusals, self.receive_durations, name, secrets, settings)
         self._endpoints[name] = endpoint
         return endpoint
 
@@ -96,6 +98,14 @@ class Hooks(Operations):
     def wsgi(self, mount: str = "", otherwise: Wsgi | None = None) -> WsgiApp:
         """A WSGI app that receives at ``/<endpoint>``. With ``otherwise`` it wraps that app: what is not below ``mount`` goes there."""
         return WsgiApp(self._endpoints.get, self._http, mount, otherwise)
+
+    def metrics_asgi(self) -> Asgi:
+        """An ASGI app that answers with :meth:`metrics`: mount it where only your monitoring comes by."""
+        return metrics_asgi(lambda openmetrics: self.metrics(openmetrics=openmetrics))
+
+    def metrics_wsgi(self) -> Wsgi:
+        """A WSGI app that does."""
+        return metrics_wsgi(lambda openmetrics: self.metrics(openmetrics=openmetrics))
 
     def worker(
         self,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from knocker.arguments import row_id, to_argument, type_pattern
 from knocker.filters import BulkFilter, PruneDeliveriesFilter, PruneEventsFilter, RetentionSettings
+from knocker.metrics import ReceiveDurations
 from knocker.reads import Reads
 from knocker.records import BulkResult, PruneResult, ReplayedDelivery, RetentionPass, RetentionPolicy, Stats, Transition
 from knocker.settings import EndpointSettings
@@ -22,6 +23,9 @@ class Operations(Reads):
     Errors: :class:`~knocker.UnknownEventError`, :class:`~knocker.UnknownDeliveryError`, :class:`~knocker.BadStateError` where the event is
     in a state that the action does not leave, :class:`~knocker.InvalidArgumentError`, and those of a failing database.
     """
+
+    receive_durations: ReceiveDurations
+    """How long the receipts of this process took, for its metrics."""
 
     def update_endpoint(self, name: str, **settings: Unpack[EndpointSettings]) -> int:
         """Changes the named settings of an endpoint and no others, such as ``enabled=False``; None puts a default back. Returns its id.
@@ -93,6 +97,14 @@ class Operations(Reads):
     def stats(self) -> Stats:
         """Counts by endpoint and status, the age of what waits, the last hour, and the size of the file."""
         return Stats.read(json.loads(self.database.call("knocker_stats")))
+
+    def metrics(self, *, openmetrics: bool = False) -> str:
+        """Every metric as the text that Prometheus reads, or as OpenMetrics: see ``docs/metrics.md``.
+
+        :meth:`~knocker.Hooks.metrics_asgi` and :meth:`~knocker.Hooks.metrics_wsgi` serve it.
+        """
+        metrics_format = "openmetrics" if openmetrics else "prometheus"
+        return str(self.database.call("knocker_metrics", metrics_format, self.receive_durations.to_json()))
 
     def _transition(self, function: str, event_id: int, *arguments: str | None) -> Transition:
         result = json.loads(self.database.call(function, row_id("event_id", event_id), *arguments))

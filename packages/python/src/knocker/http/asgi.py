@@ -65,7 +65,7 @@ class AsgiApp:
     async def _http(self, inside: str | None, scope: Scope, receive: Receive, send: Send) -> None:
         endpoint = self._find(endpoint_name(inside, _sent_path(scope))) if inside is not None else None
         if endpoint is None:
-            return await _respond(send, for_method(NOT_FOUND, scope["method"]))
+            return await respond(send, for_method(NOT_FOUND, scope["method"]))
         try:
             request = await self._request(endpoint, scope, receive)
             answer = of_receipt(await endpoint.areceive(request))
@@ -80,7 +80,7 @@ class AsgiApp:
             answer = TOO_SLOW
         except Exception as error:
             answer = of_error(endpoint.name, error)
-        return await _respond(send, for_method(answer, scope["method"]))
+        return await respond(send, for_method(answer, scope["method"]))
 
     async def _request(self, endpoint: Receiver, scope: Scope, receive: Receive) -> WebhookRequest:
         headers = [(name.decode("latin-1"), value.decode("latin-1")) for name, value in scope["headers"]]
@@ -170,7 +170,8 @@ async def _within(seconds: float, awaitable: Awaitable[T]) -> T:
     return await asyncio.wait_for(awaitable, seconds)
 
 
-async def _respond(send: Send, answer: Answer) -> None:
+async def respond(send: Send, answer: Answer) -> None:
+    """Sends the answer."""
     headers = [(name.encode("latin-1"), value.encode("latin-1")) for name, value in answer.headers]
     await send({"type": "http.response.start", "status": answer.status, "headers": headers})
     await send({"type": "http.response.body", "body": answer.body})

@@ -43,7 +43,7 @@ class WsgiApp:
         if inside is None and self._otherwise is not None:
             return self._otherwise(environ, start_response)
         answer = for_method(self._answer(inside, environ), environ["REQUEST_METHOD"])
-        start_response(f"{answer.status} {_phrase(answer.status)}", list(answer.headers))
+        start(start_response, answer)
         return [answer.body]
 
     def _answer(self, inside: str | None, environ: Environ) -> Answer:
@@ -78,6 +78,11 @@ class WsgiApp:
             peer=environ.get("REMOTE_ADDR"),
             header=headers.get,
         )
+
+
+def start(start_response: StartResponse, answer: Answer) -> None:
+    """Sends the head of the answer."""
+    start_response(f"{answer.status} {_phrase(answer.status)}", list(answer.headers))
 
 
 def _headers(environ: Environ) -> list[tuple[str, str]]:
