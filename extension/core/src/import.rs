@@ -8,7 +8,6 @@ use crate::error::{Error, Result};
 use crate::ingest::IngestFields;
 use crate::judgement::{Judged, Judgement};
 use crate::lifecycle::{EventStatus, Happening, JobMove, Moving};
-use crate::minutes::Tally;
 use crate::providers::engine::digest::sha256_hex;
 use crate::receipt::ReceiptOutcome;
 use crate::store::Store;
@@ -115,7 +114,7 @@ impl Store {
     /// Receives it now, and then puts it where it stood, at its own times: it is no receipt of this hour.
     fn import_event(&self, endpoint: &Endpoint, judgement: &Judgement, imported: &Imported, now: i64) -> Result<()> {
         let receipt = self.store_judgement(&endpoint.name, judgement, now)?;
-        self.count_minute(endpoint.id, Tally { receipts: -1, ..Tally::default() }, now)?;
+        self.uncount_receipt(endpoint.id, now)?;
         let event_id = receipt.event_id.expect("an accepted request has an event");
         self.run("UPDATE main._knocker_deliveries SET received_at = ?2 WHERE id = ?1", (receipt.delivery_id, imported.received_at))?;
         self.run("UPDATE main._knocker_events SET received_at = ?2 WHERE id = ?1", (event_id, imported.received_at))?;

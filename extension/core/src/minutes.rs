@@ -139,6 +139,13 @@ impl Store {
         Ok(())
     }
 
+    /// Takes back a receipt that has just been counted in this minute, in the same transaction: an import is none.
+    pub(crate) fn uncount_receipt(&self, endpoint_id: i64, now: i64) -> Result<()> {
+        let sql = "UPDATE main._knocker_minutes SET receipts = receipts - 1 WHERE endpoint_id = ?1 AND slot = ?2";
+        self.run(sql, (endpoint_id, minute(now).rem_euclid(RING)))?;
+        Ok(())
+    }
+
     /// Adds what a slot holds to the totals.
     fn turn_over(&self, endpoint_id: i64, slot: i64) -> Result<()> {
         let sql = format!("SELECT {} FROM main._knocker_minutes WHERE endpoint_id = ?1 AND slot = ?2", Counter::NAMES.join(", "));
