@@ -148,8 +148,9 @@ export class Endpoint<Tx extends object> {
     const { find, list } = this.#secrets;
     checkRequest("receive", request);
     const secrets = find ? this.#found(await find(secretsRequest(request))) : list;
+    const started = performance.now();
     return this.#inbox.judge(["knocker_judge", "knocker_receive"], this.#receiveArguments(request, secrets), (result) =>
-      this.#received(result, request),
+      this.#received(result, started, request),
     );
   }
 
@@ -162,7 +163,8 @@ export class Endpoint<Tx extends object> {
       throw knockerError("usage", "receiveSync cannot wait for a `secrets` function that returns a promise: use receive");
     }
     const given = this.#receiveArguments(request, find ? this.#found(found as SecretsOfRequest) : list);
-    return this.#received(this.#inbox.callSync("knocker_receive", ...given), request);
+    const started = performance.now();
+    return this.#received(this.#inbox.callSync("knocker_receive", ...given), started, request);
   }
 
   /**
@@ -193,10 +195,11 @@ export class Endpoint<Tx extends object> {
     checkObject("ingest", fields, INGEST_FIELDS);
     const given = toSql("ingest", fields);
     if (fields.headers) given["headers"] = headersForSql(fields.headers);
+    const started = performance.now();
     return this.#inbox.judge(
       ["knocker_attest", "knocker_ingest"],
       [this.name, jsonOf("ingest", given), bodyForSql("ingest", body)],
-      (result) => this.#received(result),
+      (result) => this.#received(result, started),
     );
   }
 
@@ -236,8 +239,9 @@ export class Endpoint<Tx extends object> {
   }
 
   /** A receipt, which the log is told of where it is a refusal. */
-  #received(result: SqlValue, request?: WebhookRequest): Receipt {
+  #received(result: SqlValue, started: number, request?: WebhookRequest): Receipt {
     const receipt = readReceipt(resultOf(result));
+    this.#inbox.receiveDurations.add(this.name, started);
     this.#inbox.refusals.tell(this.name, receipt, request, () => this.maxBodyBytes());
     return receipt;
   }

@@ -5,6 +5,7 @@ import { Endpoint, type EndpointOptions } from "./endpoint.js";
 import type { NodeHandler } from "./http/express.js";
 import type { FastifyPlugin } from "./http/fastify.js";
 import type { HonoHandler } from "./http/hono.js";
+import { serveMetrics, serveMetricsExpress } from "./http/metrics.js";
 import { routeExpress, routeFastify, routeFetch, routeHono } from "./http/router.js";
 import { knockerError } from "./errors.js";
 import { Leases } from "./leases.js";
@@ -73,6 +74,14 @@ export class Hooks<Tx extends object> extends Operator<Tx> {
   /** The same for Fastify: `app.register(hooks.fastify(), { prefix: "/webhooks" })`. */
   fastify(): FastifyPlugin {
     return routeFastify((name) => this.#endpoints.get(name));
+  }
+
+  /** `metrics()` for everything that speaks fetch: `app.get("/metrics", (c) => hooks.metricsFetch(c.req.raw))`. For your monitoring alone. */
+  readonly metricsFetch = serveMetrics(this);
+
+  /** `metrics()` for Node's http and Express: `app.get("/metrics", hooks.metricsExpress())`. For your monitoring alone. */
+  metricsExpress(): NodeHandler {
+    return serveMetricsExpress(this, (error) => this.inbox.telling.error(error));
   }
 
   /** Starts a worker in this thread. It runs until it is stopped. */

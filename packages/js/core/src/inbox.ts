@@ -6,6 +6,7 @@ import { type KnockerError, knockerError } from "./errors.js";
 import { InboxFile } from "./inbox-file.js";
 import { Link } from "./link.js";
 import type { OpenOptions } from "./options.js";
+import { ReceiveDurations } from "./metrics.js";
 import { endOnReload } from "./reload.js";
 import { holdsLock, isInHandlerOf } from "./running.js";
 import { Refusals } from "./refusals.js";
@@ -16,6 +17,8 @@ import { Writer } from "./writer.js";
 export class Inbox<Db extends object> extends InboxFile<Db> {
   readonly writer: Writer;
   readonly refusals: Refusals;
+  /** How long the receipts of this process took, for its metrics. */
+  readonly receiveDurations = new ReceiveDurations();
   readonly #closers = new Set<() => unknown>();
   readonly #listeners = new Set<() => void>();
   #rivalNoticed = false;

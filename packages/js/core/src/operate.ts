@@ -1,6 +1,6 @@
 /** What operators do: look, repeat, give up, tidy. The rules are those of the SQL functions of the same names. */
 
-import { check, checkId, checkObject, checkParameters, type Shape, TEXT } from "./check.js";
+import { check, checkId, checkObject, checkParameters, FLAG, type Shape, TEXT } from "./check.js";
 import { changeOf } from "./configuration.js";
 import type { SqlValue } from "./driver.js";
 import { knockerError } from "./errors.js";
@@ -64,6 +64,8 @@ const FUNCTION_NAME = {
   what: "the name of a function, knocker_…",
   allows: (value: unknown) => typeof value === "string" && /^knocker_[a-z_]+$/.test(value),
 };
+
+const METRICS_OPTIONS: Shape = { openmetrics: FLAG };
 
 /** The options argument of an action on one event. */
 function actionOptions(where: string, options: ActionOptions): string {
@@ -228,6 +230,16 @@ export class Operator<Tx extends object> {
   async stats(): Promise<Stats> {
     const result = this.inbox.all("SELECT knocker_stats(?) AS result", this.inbox.now())[0]!["result"];
     return readStats(resultOf(result));
+  }
+
+  /**
+   * Every metric as the text that Prometheus reads, or as OpenMetrics: see docs/metrics.md. `metricsFetch` and `metricsExpress()` serve it.
+   */
+  async metrics(options: { openmetrics?: boolean } = {}): Promise<string> {
+    checkObject("metrics", options, METRICS_OPTIONS);
+    const format = options.openmetrics ? "openmetrics" : "prometheus";
+    const sql = "SELECT knocker_metrics(?, ?, ?) AS result";
+    return this.inbox.all(sql, format, JSON.stringify(this.inbox.receiveDurations), this.inbox.now())[0]!["result"] as string;
   }
 
   /**

@@ -1,0 +1,4 @@
+import metrics from "@knocker/core/suite/metrics.js";
+import { runtime } from "./runtime.js";
+
+metrics(runtime);
