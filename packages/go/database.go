@@ -23,6 +23,7 @@ type database struct {
 	checkpoints *checkpoints
 	judges      *judges
 	writer      *writer
+	receives    receiveDurations
 	// declareAgain is called when another file has been opened.
 	declareAgain func(*conn) error
 

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 var errNoRequest = usage("the request is nil")
@@ -249,6 +250,7 @@ func (e *Endpoint) store(ctx context.Context, judge, head string, body []byte, m
 		return nil, err
 	}
 	defer d.using.Done()
+	began := time.Now()
 	for tries := storingTries; ; tries-- {
 		judgement, err := d.judges.judge(ctx, len(head)+len(body), judge, append([]driver.Value{e.name, head, body}, append(more[:len(more):len(more)], d.now())...)...)
 		if err != nil {
@@ -266,6 +268,7 @@ func (e *Endpoint) store(ctx context.Context, judge, head string, body []byte, m
 		if err := json.Unmarshal([]byte(stored.(string)), &receipt); err != nil {
 			return nil, err
 		}
+		d.receives.add(e.name, time.Since(began))
 		return &receipt, nil
 	}
 }

@@ -111,6 +111,10 @@ def constants(contract: Contract) -> str:
     # As `:os.type/0` names them; the last one stands for all others.
     systems = {"windows": "{:win32, _name}", "macos": "{:unix, :darwin}", "linux": "_other"}
     clauses = "".join(f"  def library_file({pattern}), do: {quoted(library['files'][system])}\n" for system, pattern in systems.items())
+    metrics = contract.data["metrics"]
+    kinds = " | ".join(f":{one['name']}" for one in metrics["formats"])
+    types = "".join(f"  def metrics_type(:{one['name']}), do: {quoted(one['content_type'])}\n" for one in metrics["formats"])
+    bounds = ", ".join(spelled_number(bound) for bound in metrics["receive_bounds_us"])
     body = f"""  @doc "The version that this package was made with: the library must not be older."
   @spec version() :: String.t()
   def version, do: {quoted(contract.data["version"])}
@@ -121,8 +125,20 @@ def constants(contract: Contract) -> str:
 
   @doc "The library's file name, by the system as `:os.type/0` names it."
   @spec library_file({{atom(), atom()}}) :: String.t()
-{clauses}"""
+{clauses}
+  @doc "What a response says of a format of metrics."
+  @spec metrics_type({kinds}) :: String.t()
+{types}
+  @doc "The bounds between which it is counted how long receipts took, in microseconds."
+  @spec receive_bounds_us() :: [pos_integer()]
+  def receive_bounds_us, do: [{bounds}]
+"""
     return file([module("Contract", "What the library and the package agree on.", body)])
+
+
+def spelled_number(number: int) -> str:
+    """As the formatter has it: numbers of more than five digits in groups."""
+    return f"{number:_}" if number >= 100_000 else str(number)
 
 
 def family(error: Named) -> str:

@@ -43,6 +43,7 @@ def files(contract: Contract) -> dict[str, str]:
         f"{FOLDER}/records_gen.go": records(contract),
         f"{FOLDER}/settings_gen.go": settings(contract),
         f"{FOLDER}/filters_gen.go": filters(contract),
+        f"{FOLDER}/metrics_gen.go": metrics(contract),
     }
 
 
@@ -101,6 +102,23 @@ def spelled_name(name: str) -> str:
 
 
 SPELLING = Spelling(name=spelled_name, method=method, code="", words={"null": "nil"})
+
+
+# --- metrics ---
+
+
+def metrics(contract: Contract) -> str:
+    known = contract.data["metrics"]
+    bounds = known["receive_bounds_us"]
+    out = [HEADER, "\nconst (\n"]
+    longest = max(len(one["name"]) for one in known["formats"])
+    for one in known["formats"]:
+        name = f"{one['name']}Type".ljust(longest + len("Type"))
+        out.append(f"\t{name} = {quoted(one['content_type'])}\n")
+    numbers = ", ".join(map(str, bounds))
+    out.append(")\n\n// receiveBoundsUS are the bounds between which it is counted how long receipts took, in microseconds.\n")
+    out.append(f"var receiveBoundsUS = [{len(bounds)}]int64{{{numbers}}}\n")
+    return "".join(out)
 
 
 # --- errors ---

@@ -83,6 +83,8 @@ def constants(contract: Contract) -> str:
     names = {"linux": "linux", "macos": "darwin", "windows": "windows"}
     file_names = ",\n".join(f'      "{names[system]}" => "{name}"' for system, name in library["files"].items())
     codes = ",\n".join(f'      {result} => "{code}"' for result, code in result_codes(contract))
+    metrics = contract.data["metrics"]
+    types = ",\n".join(f'      {one["name"]}: "{one["content_type"]}"' for one in metrics["formats"])
     return source(
         "  # The version of this package, and the oldest library that it works with.\n"
         f'  VERSION = "{contract.data["version"]}"\n\n'
@@ -91,7 +93,10 @@ def constants(contract: Contract) -> str:
         f'    ENTRY_POINT = "{library["entry_point"]}"\n\n'
         f"    # The library's file name by system.\n    LIBRARY_FILES = {{\n{file_names}\n    }}.freeze\n\n"
         "    # The codes that SQLite's primary result codes stand for; every other one is `sqlite_error`.\n"
-        f"    RESULT_CODES = {{\n{codes}\n    }}.freeze\n  end\n"
+        f"    RESULT_CODES = {{\n{codes}\n    }}.freeze\n\n"
+        f"    # What a response says of the formats of metrics.\n    METRICS_TYPES = {{\n{types}\n    }}.freeze\n\n"
+        "    # The bounds between which it is counted how long receipts took, in microseconds.\n"
+        f"    RECEIVE_BOUNDS_US = [{', '.join(map(str, metrics['receive_bounds_us']))}].freeze\n  end\n"
     )
 
 
@@ -232,7 +237,8 @@ def rbs_type(contract: Contract, field: Named) -> str:
 
 def signatures(contract: Contract) -> str:
     text = f"# {NOTICE}\n\nmodule Knocker\n  VERSION: String\n\n  module Contract\n    ENTRY_POINT: String\n"
-    text += "    LIBRARY_FILES: Hash[String, String]\n    RESULT_CODES: Hash[Integer, String]\n  end\n"
+    text += "    LIBRARY_FILES: Hash[String, String]\n    RESULT_CODES: Hash[Integer, String]\n"
+    text += "    METRICS_TYPES: Hash[Symbol, String]\n    RECEIVE_BOUNDS_US: Array[Integer]\n  end\n"
     text += "\n  ERRORS: Hash[String, singleton(Error)]\n"
     for name, base, _ in contract.classes():
         text += f"\n  class {name}Error < {base_of(base)}\n  end\n"

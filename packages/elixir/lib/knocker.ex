@@ -14,7 +14,22 @@ defmodule Knocker do
   which raise.
   """
 
-  alias Knocker.{Arguments, BulkResult, Database, Endpoint, EndpointSettings, Errors, Hooks, IngestFields, JSON, OwnLock, PruneResult, Receipt}
+  alias Knocker.{
+    Arguments,
+    BulkResult,
+    Database,
+    Endpoint,
+    EndpointSettings,
+    Errors,
+    Hooks,
+    IngestFields,
+    JSON,
+    OwnLock,
+    PruneResult,
+    Receipt,
+    ReceiveDurations
+  }
+
   alias Knocker.{ReplayedDelivery, RetentionPass, RetentionPolicy, Stats, Telemetry, Transaction, Transition, Verdict, WebhookRequest, Worker}
 
   @typedoc "The name that hooks were started with."
@@ -229,6 +244,17 @@ defmodule Knocker do
   @doc "The figures of the file."
   @spec stats(hooks()) :: result(Stats.t())
   def stats(hooks), do: act(hooks, "knocker_stats", [], Stats)
+
+  @doc """
+  Every metric as the text that Prometheus reads, with `openmetrics: true` as OpenMetrics: see docs/metrics.md. `Knocker.Plug.Metrics` serves it.
+  """
+  @spec metrics(hooks(), openmetrics: boolean()) :: result(String.t())
+  def metrics(hooks, options \\ []) do
+    format = if Keyword.get(options, :openmetrics, false), do: "openmetrics", else: "prometheus"
+
+    with {:ok, hooks} <- Hooks.fetch(hooks),
+         do: Database.call(hooks, "knocker_metrics", [format, ReceiveDurations.to_json(hooks)])
+  end
 
   @doc "Changes the given settings of an endpoint of the file and no others. Error: `Knocker.UnknownEndpointError`."
   @spec update_endpoint(hooks(), atom() | String.t(), EndpointSettings.t()) :: :ok | {:error, Exception.t()}

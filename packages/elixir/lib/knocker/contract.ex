@@ -16,4 +16,13 @@ defmodule Knocker.Contract do
   def library_file({:win32, _name}), do: "knocker.dll"
   def library_file({:unix, :darwin}), do: "libknocker.dylib"
   def library_file(_other), do: "libknocker.so"
+
+  @doc "What a response says of a format of metrics."
+  @spec metrics_type(:prometheus | :openmetrics) :: String.t()
+  def metrics_type(:prometheus), do: "text/plain; version=0.0.4; charset=utf-8"
+  def metrics_type(:openmetrics), do: "application/openmetrics-text; version=1.0.0; charset=utf-8"
+
+  @doc "The bounds between which it is counted how long receipts took, in microseconds."
+  @spec receive_bounds_us() :: [pos_integer()]
+  def receive_bounds_us, do: [500, 1000, 2500, 5000, 10000, 25000, 50000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000, 5_000_000]
 end

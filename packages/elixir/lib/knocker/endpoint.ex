@@ -4,7 +4,7 @@ defmodule Knocker.Endpoint do
   """
 
   alias Knocker.{Connection, Database, EndpointSettings, Errors, Handlers, Hooks, IngestFields, InvalidArgumentError, Judges}
-  alias Knocker.{JSON, OwnLock, Options, Receipt, UsageError, Verdict, WebhookRequest, Writer}
+  alias Knocker.{JSON, OwnLock, Options, Receipt, ReceiveDurations, UsageError, Verdict, WebhookRequest, Writer}
 
   @enforce_keys [:hooks, :name]
   defstruct [:hooks, :name]
@@ -213,8 +213,17 @@ defmodule Knocker.Endpoint do
          do: store(hooks, name, "knocker_attest", fields |> IngestFields.to_map() |> JSON.encode!(), body, [])
   end
 
+  defp store(hooks, name, function, head, body, more) do
+    began = System.monotonic_time()
+
+    with {:ok, receipt} <- store(hooks, name, function, head, body, more, @storing_tries) do
+      ReceiveDurations.add(hooks, name, began)
+      {:ok, receipt}
+    end
+  end
+
   # It is judged outside of any transaction, and what was found stored in the writer's.
-  defp store(hooks, name, function, head, body, more, tries \\ @storing_tries) do
+  defp store(hooks, name, function, head, body, more, tries) do
     with :ok <- OwnLock.refuse(hooks),
          arguments = [name, head, {:blob, body} | more] ++ [Options.now(hooks.options)],
          {:ok, judgement} <- Judges.judge(hooks, byte_size(head) + byte_size(body), function, arguments),

@@ -30,5 +30,14 @@ module Knocker
       14 => "io_error",
       26 => "corrupt"
     }.freeze
+
+    # What a response says of the formats of metrics.
+    METRICS_TYPES = {
+      prometheus: "text/plain; version=0.0.4; charset=utf-8",
+      openmetrics: "application/openmetrics-text; version=1.0.0; charset=utf-8"
+    }.freeze
+
+    # The bounds between which it is counted how long receipts took, in microseconds.
+    RECEIVE_BOUNDS_US = [500, 1000, 2500, 5000, 10000, 25000, 50000, 100000, 250000, 500000, 1000000, 2500000, 5000000].freeze
   end
 end

@@ -13,7 +13,7 @@ module Knocker
     # On top of the time that a call may wait for the write lock.
     FORK_MARGIN_S = 1.0
     # Functions that take no write lock.
-    READING = %w[knocker_stats knocker_next_due].freeze
+    READING = %w[knocker_stats knocker_metrics knocker_next_due].freeze
     private_constant :KEPT, :FORK_MARGIN_S, :READING
 
     # @return [String] the absolute path
@@ -38,6 +38,8 @@ module Knocker
     attr_reader :logger
     # @return [#call, nil] what handlers run in: called with the event, tx and a block
     attr_accessor :around_handlers
+    # @return [ReceiveDurations] how long the receipts of this process took
+    attr_reader :receive_durations
     # @return [Set<Worker>] those that run, which come to rest for a fork
     attr_reader :workers
     # @return [Array<#call>] what is to be called when another file has been opened
@@ -60,6 +62,7 @@ module Knocker
       @clock = clock
       @logger = logger
       @declare_again = []
+      @receive_durations = ReceiveDurations.new
       @file = OpenFile.new(@path)
       @generation = 0
       @closed = false

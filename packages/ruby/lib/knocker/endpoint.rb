@@ -156,11 +156,13 @@ module Knocker
     def stored(judge, whole, *arguments)
       AttemptTransaction.refuse_waiting(@database.path, "a receipt of #{@name.inspect}")
       tries = 0
+      began = ReceiveDurations.now
       begin
         result = @database.writer.call_made(whole, [@name, *arguments, @database.now]) do
           judgement = @database.judge.call(judge, @name, *arguments, @database.now)
           ["knocker_store", [@name, judgement, @database.now]]
         end
+        @database.receive_durations.add(@name, began)
         Receipt.read(JSON.parse(result))
       rescue StaleJudgementError, FileReplacedError
         (tries += 1) < TRIES ? retry : raise

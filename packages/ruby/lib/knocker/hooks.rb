@@ -67,6 +67,11 @@ module Knocker
     # @return [#call]
     def rack = Http::RackApp.new(->(name) { @endpoints[name] }, @http, @database.logger)
 
+    # A Rack app that serves {#metrics}: `mount hooks.metrics_rack => "/metrics"`. It tells the names of your endpoints and how busy they are, so mount
+    # it where only your monitoring comes by.
+    # @return [#call]
+    def metrics_rack = Http::MetricsApp.new(self, @database.logger)
+
     # A worker that is not started.
     #
     # @param concurrency [Integer] how many handlers run at once, each in a thread with its own connection

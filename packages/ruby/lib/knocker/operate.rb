@@ -77,6 +77,12 @@ module Knocker
     # @return [Stats]
     def stats = Stats.read(JSON.parse(@database.call("knocker_stats")))
 
+    # Every metric as the text that Prometheus reads, or as OpenMetrics: see docs/metrics.md. {Hooks#metrics_rack} serves it.
+    # @return [String]
+    def metrics(openmetrics: false)
+      @database.call("knocker_metrics", openmetrics ? "openmetrics" : "prometheus", @database.receive_durations.to_json)
+    end
+
     private
 
     def transition(function, event_id, *arguments)

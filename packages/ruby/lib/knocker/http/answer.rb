@@ -12,7 +12,7 @@ module Knocker
     module Answers
       TEXT = "text/plain; charset=utf-8"
       RETRY_AFTER_S = 5
-      private_constant :TEXT, :RETRY_AFTER_S
+      private_constant :TEXT
 
       module_function
 
