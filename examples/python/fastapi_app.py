@@ -6,6 +6,7 @@ from shop import hooks
 
 app = FastAPI()
 app.mount("/webhooks", hooks.asgi())
+app.mount("/metrics", hooks.metrics_asgi())
 
 
 @app.get("/health")
