@@ -11,7 +11,9 @@ use serde_json::json;
 
 use crate::beside::with_suffix;
 use crate::context::Context;
+use crate::doctor::holders;
 use crate::failure::{Exit, Failure, Result};
+use crate::file_id;
 use crate::printable::size;
 use crate::progress::{Progress, Unit};
 
@@ -39,7 +41,7 @@ pub fn run(context: &Context, args: &Args) -> Result {
     let bytes: i64 = store.conn().query_row(sql, [], |row| row.get(0))?;
     drop(store);
     if args.dry_run {
-        refuse_to_overwrite(&args.file, args.overwrite)?;
+        refuse_to_overwrite(&path, &args.file, args.overwrite)?;
     } else {
         copy(&path, &args.file, args.overwrite)?;
     }
@@ -52,17 +54,26 @@ pub fn run(context: &Context, args: &Args) -> Result {
 
 /// Copies the file as it is at one moment, checks the copy, and has it on the disk before it gets its name. Writers go on meanwhile.
 pub fn copy(from: &Path, to: &Path, overwrite: bool) -> Result {
-    refuse_to_overwrite(to, overwrite)?;
+    refuse_to_overwrite(from, to, overwrite)?;
     let partial = Partial::beside(to)?;
     copy_pages(from, &partial.0)?;
-    check(&partial.0)?;
+    check(&partial.0, "the copy", "The source is damaged as well: `knocker doctor --integrity` tells where.")?;
     partial.into_place(to)
 }
 
-fn refuse_to_overwrite(to: &Path, overwrite: bool) -> Result {
+/// What processes have open is no place for a copy: they would go on with a file that has no name any more, and lose what they write.
+fn refuse_to_overwrite(from: &Path, to: &Path, overwrite: bool) -> Result {
+    let another = "Name another file: a backup takes the place of none that is in use.";
+    if file_id::same(from, to) {
+        return Err(Failure::usage(format!("{} is the file that is to be backed up", to.display()), another));
+    }
     if to.exists() && !overwrite {
         let hint = "Name another file, or add --overwrite.";
         return Err(Failure::new(Exit::Failed, format!("{} is there already", to.display()), hint));
+    }
+    let users = holders(to);
+    if !users.is_empty() {
+        return Err(Failure::new(Exit::Failed, format!("{} is open in {}", to.display(), users.join(", ")), another));
     }
     Ok(())
 }
@@ -95,15 +106,11 @@ fn copy_pages(from: &Path, to: &Path) -> Result {
     }
 }
 
-/// Opens the copy as its users would and reads every page.
-pub fn check(path: &Path) -> Result {
+/// Opens the copy as its users would and reads every page. `name` is what it is called, `cure` what helps where it is damaged.
+pub fn check(path: &Path, name: &str, cure: &'static str) -> Result {
     let store = open_unchanged(path)?;
-    let said: String = store.conn().query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
-    if said != "ok" {
-        let hint = "The source is damaged as well: `knocker doctor --integrity` tells where.";
-        return Err(Failure::new(Exit::Failed, format!("{} is damaged: {said}", path.display()), hint));
-    }
-    Ok(())
+    let said = store.conn().query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).unwrap_or_else(|error| error.to_string());
+    if said == "ok" { Ok(()) } else { Err(Failure::new(Exit::Failed, format!("{name} is damaged: {said}"), cure)) }
 }
 
 /// Opens a file that nobody else uses, so that not even a log is made beside it.

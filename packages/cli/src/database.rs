@@ -73,7 +73,8 @@ fn require_schema(store: &Store) -> Result {
         0 => Err(Error::new(Code::NotBootstrapped, "this database has no Knocker schema").into()),
         found if found < schema::VERSION => {
             let message = format!("this database has schema version {found}; this command needs {}", schema::VERSION);
-            Err(Error::new(Code::NotBootstrapped, message).into())
+            let hint = "Use the command of the release that the application runs. Or upgrade the application, stop its older processes, which will refuse the file, and migrate it by `knocker init`.";
+            Err(Failure::new(Exit::NotFound, message, hint))
         }
         found if found > schema::VERSION => {
             let message = format!("this database has schema version {found}; this command knows versions up to {}", schema::VERSION);

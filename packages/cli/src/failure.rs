@@ -99,6 +99,9 @@ impl From<Error> for Failure {
             Code::UnknownDelivery => "`knocker deliveries` lists the ids; a pruned delivery is gone.",
             Code::NotBootstrapped => "`knocker init` creates or migrates the schema.",
             Code::SchemaTooNew => "Upgrade this command; the file was migrated by a newer version.",
+            Code::Corrupt => {
+                "Look at the path. `knocker doctor --integrity` tells what is damaged, `knocker restore` puts a backup in its place."
+            }
             code => code.hint(),
         };
         Self::new(exit, error.message(), hint)

@@ -2,6 +2,12 @@
 
 use std::path::Path;
 
+/// Whether both paths lead to one file: by another spelling, a symbolic or a hard link.
+pub fn same(one: &Path, other: &Path) -> bool {
+    let hard_link = cfg!(unix) && FileId::of(one).is_some() && FileId::of(one) == FileId::of(other);
+    hard_link || matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
+}
+
 /// The identity of a file. Windows replaces no file that is open, so there it only tells whether one is there.
 #[derive(Debug, PartialEq, Eq)]
 pub struct FileId(u64, u64);

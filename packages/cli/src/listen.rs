@@ -69,6 +69,7 @@ enum News {
 /// Receives until somebody asks it to end.
 pub fn run(context: &Context, args: &Args) -> Result {
     let stop = Stop::on_signals()?;
+    args.to.as_deref().map_or(Ok(()), post::require_url)?;
     let path = context.db_path().unwrap_or_else(|_| DEFAULT_FILE.into());
     let secrets = if args.secrets.any() { args.secrets.read_all()? } else { Vec::new() };
     let verified = !secrets.is_empty();

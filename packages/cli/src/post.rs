@@ -72,8 +72,19 @@ fn bytes(value: &str) -> Vec<u8> {
     latin.unwrap_or_else(|_| value.as_bytes().to_vec())
 }
 
+/// Refuses what cannot be sent to. What was given is not repeated: without a scheme nobody knows where a password in it would end.
+pub fn require_url(url: &str) -> Result {
+    let scheme = url.split_once("://").map(|(scheme, _)| scheme.to_ascii_lowercase());
+    if matches!(scheme.as_deref(), Some("http" | "https")) {
+        return Ok(());
+    }
+    let hint = "Give an absolute URL such as http://127.0.0.1:3000/stripe.";
+    Err(Failure::usage("the URL cannot be sent to: it does not begin with http:// or https://", hint))
+}
+
 /// Sends the request once. Redirects are not followed, as providers do not follow them either.
 pub fn send(signed: &Signed, timeout: Duration) -> Result<Answer> {
+    require_url(&signed.url)?;
     let agent = ureq::Agent::config_builder()
         .http_status_as_error(false)
         .max_redirects(0)

@@ -13,6 +13,7 @@ use crate::beside::with_suffix;
 use crate::context::Context;
 use crate::doctor::holders;
 use crate::failure::{Exit, Failure, Result};
+use crate::file_id;
 use crate::moment;
 use crate::printable::count;
 use crate::progress::{Progress, Unit};
@@ -41,9 +42,13 @@ pub struct Args {
 }
 
 pub fn run(context: &Context, args: &Args) -> Result {
-    check(&args.file)?;
+    let name = args.file.display().to_string();
+    if !args.check && file_id::same(&args.file, &context.db_path()?) {
+        return Err(Failure::usage(format!("{name} is the file itself"), "Name the backup, and with --db the file whose place it takes."));
+    }
+    check(&args.file, &name, "Take another backup: this one cannot be restored. Nothing was changed.")?;
     let store = open_unchanged(&args.file)?;
-    let found = Contents::read(&store)?;
+    let found = Contents::read(&store, &name)?;
     if args.check {
         if context.out.json() {
             return context.out.document(
@@ -136,10 +141,10 @@ struct Contents {
 }
 
 impl Contents {
-    fn read(store: &Store) -> Result<Self> {
+    fn read(store: &Store, name: &str) -> Result<Self> {
         let version = store.schema_version()?;
         if version == 0 || version > schema::VERSION {
-            let message = format!("it has schema version {version}; this command knows versions 1 to {}", schema::VERSION);
+            let message = format!("{name} has schema version {version}; this command knows versions 1 to {}", schema::VERSION);
             return Err(Failure::new(Exit::Failed, message, "Compare the path; a newer version's backup wants a newer command."));
         }
         let number = |sql: &str| store.conn().query_row(sql, [], |row| row.get(0));

@@ -1,6 +1,6 @@
 //! A wrong command line, told like every other failure: what was wrong, and what to do next.
 
-use clap::error::{Error, ErrorKind};
+use clap::error::{ContextKind, Error, ErrorKind};
 
 use crate::failure::Failure;
 
@@ -21,6 +21,11 @@ pub fn failure(error: &Error) -> Option<Failure> {
         } else if paragraph.starts_with("Usage: ") {
             hints.push(paragraph);
         }
+    }
+    // Whoever comes from a list has a number alone.
+    let unknown = error.get(ContextKind::InvalidSubcommand).map(ToString::to_string);
+    if let Some(id) = unknown.filter(|id| id.parse::<i64>().is_ok() && rendered.contains("Usage: knocker show")) {
+        hints.insert(0, format!("`knocker show event {id}`, or `knocker show delivery {id}`"));
     }
     hints.push("Add --help to see every flag.".into());
     Some(Failure::usage(message, hints.join(". ")))

@@ -89,6 +89,7 @@ pub fn run(context: &Context, args: &Args) -> Result {
     args.secrets.leave_stdin_to(std::path::Path::new(if args.stdin { "-" } else { "" }))?;
     let secret = if args.secrets.any() { Some(args.secrets.read_one()?) } else { None };
     let url = args.url.clone().unwrap_or_default();
+    crate::post::require_url(&url)?;
     let forwarder = Forwarder { url, secret, timeout: Duration::from_secs(args.timeout.max(1) as u64) };
     let mut report = Report::new(context);
     if args.stdin {

@@ -50,8 +50,9 @@ pub fn story(context: &Context, store: &Store, missing: &Missing) -> Result<Stor
         limits(context, store, missing.endpoint, &mut story)?;
     }
     pruned(store, missing.at, &mut story)?;
-    if missing.at.is_none() {
-        story.next("Add --at TIME, when the sender says that it sent it, and --endpoint NAME: then what came around that time is told.");
+    if missing.at.is_none() && known {
+        let endpoint = if missing.endpoint.is_none() { ", and --endpoint NAME" } else { "" };
+        story.next(format!("Add --at TIME, when the sender says that it sent it{endpoint}: then what came around that time is told."));
     }
     story.next("If the sender's own log says 2xx, it was answered by something else: another file, another server, a proxy in between. If it says nothing, it was not sent.");
     Ok(story)

@@ -94,7 +94,9 @@ pub fn run(context: &Context, args: &Args) -> Result {
     if let Some(name) = &args.endpoint {
         let at = args.at.map(|at| format!(" around {} UTC", moment::show(at))).unwrap_or_default();
         let missing = Missing { what: format!("What is known of {name}{at}"), endpoint: Some(name), at: args.at };
-        return absent::story(context, &store, &missing)?.tell(context);
+        absent::story(context, &store, &missing)?.tell(context)?;
+        store.find_endpoint(name)?;
+        return Ok(());
     }
     let hint = "`knocker why event 3`, `knocker why delivery 7`, or --key, --provider-id, --body-contains, or --endpoint with --at.";
     Err(Failure::usage("what is to be explained?", hint))

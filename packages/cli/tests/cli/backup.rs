@@ -70,6 +70,29 @@ fn a_file_that_is_there_is_replaced_only_when_told_with_what_belonged_to_it() {
 }
 
 #[test]
+fn a_file_that_is_in_use_is_never_replaced_by_a_backup() {
+    let inbox = Inbox::with_events();
+    let names = ["inbox.db", "hard.db", "soft.db"].map(|name| inbox.path(name).to_str().unwrap().to_owned());
+    fs::hard_link(&names[0], &names[1]).unwrap();
+    #[cfg(unix)]
+    std::os::unix::fs::symlink(&names[0], &names[2]).unwrap();
+    for name in if cfg!(unix) { &names[..] } else { &names[..1] } {
+        inbox.knocker(&["backup", name, "--overwrite"]).fails(2, "is the file that is to be backed up", "another file");
+        inbox.knocker(&["backup", name, "--overwrite", "--dry-run"]).fails(2, "is the file that is to be backed up", "another file");
+        inbox.knocker(&["restore", name, "--overwrite"]).fails(2, "is the file itself", "Name the backup");
+    }
+    if cfg!(target_os = "linux") {
+        let other = Inbox::with_orders();
+        let to = other.path("inbox.db");
+        let ran = inbox.knocker(&["backup", to.to_str().unwrap(), "--overwrite"]);
+        ran.fails(1, &format!("({})", std::process::id()), "another file");
+    }
+    assert_eq!(count(inbox.store.conn(), "knocker_events"), 4);
+    inbox.receive_many(1);
+    assert_eq!(count(&Connection::open(&names[0]).unwrap(), "knocker_events"), 5);
+}
+
+#[test]
 fn a_copy_that_cannot_be_made_leaves_nothing_behind() {
     let inbox = Inbox::with_events();
     inbox.knocker(&["backup", "/nowhere/copy.db"]).fails(1, "cannot write /nowhere/", "permissions");
@@ -93,7 +116,10 @@ fn a_backup_is_checked_without_a_database() {
     let said = knocker(&["restore", "--check", to.to_str().unwrap()]).ok().stdout;
     assert!(said.contains("is whole: schema 3, 4 events, the newest delivery of "), "{said}");
     fs::write(&to, "no database at all").unwrap();
-    assert_eq!(knocker(&["restore", "--check", to.to_str().unwrap()]).code, 1);
+    let name = to.to_str().unwrap();
+    let damaged = format!("{name} is damaged: ");
+    knocker(&["restore", "--check", name]).fails(1, &damaged, "another backup");
+    inbox.knocker(&["restore", name, "--overwrite"]).fails(1, &damaged, "another backup");
     assert_eq!(knocker(&["restore", "--check", inbox.path("none.db").to_str().unwrap()]).code, 3);
 }
 

@@ -167,6 +167,7 @@ fn what_cannot_be_forwarded_is_said() {
     let nowhere = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let url = format!("http://{nowhere}/");
     inbox.knocker(&["forward", &url, "--delivery", "1"]).fails(4, "did not answer", "listens there");
+    inbox.knocker(&["forward", "localhost:3000/", "--since", "1h"]).fails(2, "does not begin with http://", "absolute URL");
     inbox.knocker(&["forward", &url]).fails(2, "which deliveries?", "--follow");
     inbox.knocker(&["forward", &url, "--delivery", "99"]).fails(3, "no delivery 99", "knocker deliveries");
     let mut stdin = command(&["forward", "--stdin", &url]);

@@ -43,13 +43,15 @@ fn a_missing_file_is_created_by_init_alone() {
 }
 
 #[test]
-fn a_file_without_schema_and_a_newer_one_are_told_apart() {
+fn a_file_without_schema_an_older_and_a_newer_one_are_told_apart() {
     let folder = tempfile::tempdir().unwrap();
     let db = folder.path().join("own.db");
     rusqlite::Connection::open(&db).unwrap().execute_batch("CREATE TABLE t (x)").unwrap();
     knocker(&["--db", db.to_str().unwrap(), "events"]).fails(3, "no Knocker schema", "knocker init");
 
     let inbox = Inbox::empty();
+    inbox.store.conn().execute("DELETE FROM _knocker_schema WHERE version > 1", []).unwrap();
+    inbox.knocker(&["events"]).fails(3, "schema version 1; this command needs", "the command of the release that the application runs");
     inbox.store.conn().execute("INSERT INTO _knocker_schema (version, migrated_at) VALUES (999, 0)", []).unwrap();
     inbox.knocker(&["events"]).fails(1, "schema version 999", "Upgrade");
     inbox.knocker(&["init"]).fails(1, "schema version 999", "Upgrade");
@@ -61,7 +63,7 @@ fn what_is_no_database_is_left_alone() {
     let file = folder.path().join("notes.txt");
     let text = "these are my notes, not a database, and long enough to have a header of their own in the eyes of SQLite\n".repeat(5);
     std::fs::write(&file, &text).unwrap();
-    knocker(&["--db", file.to_str().unwrap(), "init"]).fails(1, "not a database", "integrity_check");
+    knocker(&["--db", file.to_str().unwrap(), "init"]).fails(1, "not a database", "doctor --integrity");
     assert_eq!(std::fs::read_to_string(&file).unwrap(), text);
 }
 

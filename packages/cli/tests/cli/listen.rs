@@ -94,6 +94,7 @@ fn without_a_secret_it_says_that_nothing_is_verified() {
 fn what_it_cannot_do_is_said() {
     let folder = tempfile::tempdir().unwrap();
     let listen = |args: &[&str]| run(command(&["listen"]).args(args).current_dir(&folder), b"");
+    listen(&["stripe", "--to", "localhost:3000/stripe"]).fails(2, "does not begin with http://", "absolute URL");
     listen(&["orders"]).fails(2, "no endpoint \"orders\", and no provider \"orders\"", "--provider");
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();

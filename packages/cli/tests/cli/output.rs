@@ -16,6 +16,7 @@ fn help_tells_the_exit_codes_and_the_version_is_the_product_s() {
 fn a_wrong_command_line_is_two_lines_like_every_failure() {
     for (args, error, hint) in [
         (&["frobnicate"][..], "unrecognized subcommand 'frobnicate'", "--help"),
+        (&["show", "3"], "unrecognized subcommand '3'", "`knocker show event 3`, or `knocker show delivery 3`"),
         (&["event"], "unrecognized subcommand 'event'", "A similar subcommand exists: 'events'"),
         (&["events", "--limt", "3"], "unexpected argument '--limt'", "A similar argument exists: '--limit'"),
         (&["events", "--limit", "x"], "invalid value 'x' for '--limit <LIMIT>'", "--help"),

@@ -173,7 +173,9 @@ fn https_is_not_spoken_to_whom_it_does_not_trust() {
 #[test]
 fn wrong_usage_is_refused_before_anything_is_sent() {
     send("strip", "http://127.0.0.1:1/", &[]).fails(2, "did you mean \"stripe\"?", "knocker providers");
-    send("stripe", "no-url", &[]).fails(2, "no-url cannot be sent to", "absolute URL");
+    for url in ["no-url", "localhost:3000/stripe", "127.0.0.1:1/", "ftp://127.0.0.1:1/"] {
+        send("stripe", url, &[]).fails(2, "cannot be sent to: it does not begin with http://", "absolute URL");
+    }
     send("stripe", "http://127.0.0.1:1/", &["-X", "P UT"]).fails(2, "cannot be sent", "method");
     send("stripe", "http://127.0.0.1:1/", &["--secret-env", "HOOK_SECRET"]).fails(2, "several secrets", "one");
     assert_eq!(send("stripe", "http://127.0.0.1:1/", &["-H", "no colon"]).code, 2);

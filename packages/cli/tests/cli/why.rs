@@ -239,7 +239,7 @@ fn what_is_not_there_says_what_came_instead() {
 
     inbox
         .knocker(&["why", "--endpoint", "paypal"])
-        .ok()
+        .fails(3, "there is no endpoint \"paypal\"", "endpoint list")
         .says(&["There is no endpoint paypal in this file", "The endpoints of this file: stripe."]);
     let early = inbox.knocker(&["why", "--endpoint", "stripe", "--at", "7d"]).ok();
     early.says(&["stripe did not exist then", "Nothing at all came within an hour of"]);
@@ -338,7 +338,7 @@ fn every_command_of_a_story_is_one() {
         receive(&inbox, "evt_1", secret, HOUR, 0);
     }
     for args in [&["why", "1"][..], &["why", "delivery", "2"], &["why", "--endpoint", "stripe"], &["why", "--endpoint", "nobody's"]] {
-        let story = inbox.knocker(&[&["--json"], args].concat()).ok().json();
+        let story = inbox.knocker(&[&["--json"], args].concat()).json();
         for offered in story["commands"].as_array().unwrap() {
             let typed = offered["command"].as_str().unwrap().replace("knocker ", &format!("{} ", env!("CARGO_BIN_EXE_knocker")));
             let help = std::process::Command::new("sh").args(["-c", &format!("{typed} --help")]).output().unwrap();
