@@ -46,6 +46,7 @@ pub fn run(context: &Context, args: &Args) -> Result {
     if !args.check && file_id::same(&args.file, &context.db_path()?) {
         return Err(Failure::usage(format!("{name} is the file itself"), "Name the backup, and with --db the file whose place it takes."));
     }
+    refuse_log(&args.file, &name)?;
     check(&args.file, &name, "Take another backup: this one cannot be restored. Nothing was changed.")?;
     let store = open_unchanged(&args.file)?;
     let found = Contents::read(&store, &name)?;
@@ -75,6 +76,16 @@ pub fn run(context: &Context, args: &Args) -> Result {
     }
     let handled = "events that were handled since are handled again; what came since is lost here: have providers send it again";
     context.out.line(format_args!("{handled}\nids go on {SKIPPED_IDS} further, so that none that was seen outside is given twice"))
+}
+
+/// Refuses the copy of a file in use: what is in its log would be left out.
+fn refuse_log(file: &Path, name: &str) -> Result {
+    let log = with_suffix(file, "-wal");
+    if fs::metadata(&log).is_ok_and(|log| log.len() > 0) {
+        let message = format!("{name} is no backup, but a file with a log beside it ({}), which holds its newest rows", log.display());
+        return Err(Failure::new(Exit::Failed, message, "Make one file of both: knocker --db FILE backup COPY. Nothing was changed."));
+    }
+    Ok(())
 }
 
 /// Refuses what cannot be taken back; returns where the present file will be kept.

@@ -124,6 +124,22 @@ fn a_backup_is_checked_without_a_database() {
 }
 
 #[test]
+fn a_copy_of_a_file_in_use_is_no_backup_while_it_has_a_log() {
+    let inbox = Inbox::with_events();
+    let copy = inbox.path("copied.db");
+    for suffix in ["", "-wal"] {
+        fs::copy(inbox.path(&format!("inbox.db{suffix}")), inbox.path(&format!("copied.db{suffix}"))).unwrap();
+    }
+    assert!(fs::metadata(inbox.path("copied.db-wal")).unwrap().len() > 0);
+    let name = copy.to_str().unwrap();
+    knocker(&["restore", "--check", name]).fails(1, "copied.db-wal", "backup COPY");
+    inbox.knocker(&["restore", name, "--overwrite"]).fails(1, "newest rows", "Nothing was changed");
+    let whole = inbox.path("whole.db");
+    knocker(&["--db", name, "backup", whole.to_str().unwrap()]).ok();
+    assert!(knocker(&["restore", "--check", whole.to_str().unwrap()]).ok().stdout.contains("4 events"));
+}
+
+#[test]
 fn a_restored_file_gives_no_id_twice_and_keeps_the_former_file() {
     let inbox = Inbox::with_events();
     let (copy, to) = (inbox.path("copy.db"), inbox.path("app.db"));
