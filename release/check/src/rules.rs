@@ -24,7 +24,7 @@ pub enum Kind {
 pub fn faults(kind: Kind, bytes: &[u8], platform: &Platform, version: &str) -> Vec<String> {
     match Headers::read(bytes) {
         Ok(headers) => faults_of(kind, &headers, bytes, platform, version),
-        Err(error) => vec![format!("it is neither ELF nor Mach-O nor PE: {error}")],
+        Err(error) => vec![error.to_string()],
     }
 }
 
@@ -38,6 +38,8 @@ pub fn faults_of(kind: Kind, headers: &Headers, bytes: &[u8], platform: &Platfor
     faults.extend(other_version(bytes, version));
     faults.extend(newer_system(headers, platform));
     faults.extend(absent_libraries(headers, platform));
+    faults.extend(search_paths(headers));
+    faults.extend(loading(headers, platform));
     if headers.has_debug_information {
         faults.push("it carries information for debuggers: it is not built with the release profile".into());
     }
@@ -46,6 +48,8 @@ pub fn faults_of(kind: Kind, headers: &Headers, bytes: &[u8], platform: &Platfor
         faults.extend(exports(headers));
         faults.extend(static_libc(headers, platform));
         faults.extend(install_name(headers, platform));
+    } else if exported(headers).contains(&ENTRY_POINT) {
+        faults.push("it is the library, under the name of the command".into());
     }
     faults
 }
@@ -57,6 +61,9 @@ fn other_machine(headers: &Headers, platform: &Platform) -> Option<String> {
         _ => BinaryFormat::Elf,
     };
     let processor = if platform.cpu == "arm64" { Architecture::Aarch64 } else { Architecture::X86_64 };
+    if let Some(kind) = headers.processor_kind {
+        return Some(format!("it is for {kind:?}, and must be for every {processor:?}"));
+    }
     let is = (headers.format, headers.processor);
     (is != (format, processor)).then(|| format!("it is {:?} for {:?}, and must be {format:?} for {processor:?}", is.0, is.1))
 }
@@ -86,6 +93,12 @@ fn newer_system(headers: &Headers, platform: &Platform) -> Option<String> {
         (_, Some(macos)) => ("macOS", headers.macos, macos),
         _ => return None,
     };
+    if platform.glibc.is_some() && !headers.glibc_features.is_empty() {
+        return Some(format!("it needs {} of glibc, and {wanted} must do", headers.glibc_features.join(", ")));
+    }
+    if is.is_none() && platform.macos.is_some() {
+        return Some(format!("it does not say which macOS it is for, and {wanted} must do"));
+    }
     let is: SystemVersion = is?;
     (is > system_version(wanted)).then(|| format!("it needs {what} {}.{}, and {wanted} must do", is.0, is.1))
 }
@@ -109,15 +122,44 @@ fn comes_with(platform: &Platform, name: &str) -> bool {
     }
 }
 
+/// A folder of the machine that built it, from which whoever may write there would be loaded.
+fn search_paths(headers: &Headers) -> Option<String> {
+    let paths = headers.search_paths.join(", ");
+    (!paths.is_empty()).then(|| format!("it looks for libraries in {paths}, and must take the system's"))
+}
+
+/// What a system asks of a file before it loads it.
+fn loading(headers: &Headers, platform: &Platform) -> Option<String> {
+    const PAGE: u64 = 65_536;
+    let is_arm = platform.cpu == "arm64";
+    if headers.has_executable_stack {
+        return Some("it asks for a stack that can be executed, with which hardened systems and glibc 2.41 do not load it".into());
+    }
+    if is_arm && headers.page.is_some_and(|page| page < PAGE) {
+        return Some(format!("it can be loaded with pages of {} bytes, and kernels for arm64 have up to {PAGE}", headers.page?));
+    }
+    (is_arm && platform.os == "darwin" && !headers.is_signed)
+        .then(|| "it is not signed, and macOS on arm64 loads nothing unsigned: codesign --sign -".into())
+}
+
 fn own_sqlite(headers: &Headers, bytes: &[u8]) -> Option<String> {
+    if headers.needs.iter().any(|name| name.contains("sqlite3")) {
+        return Some("it is linked to a SQLite, and must use the one that loads it".into());
+    }
     let has_words = WORDS_OF_SQLITE.iter().any(|words| bytes.windows(words.len()).any(|window| window == words.as_bytes()));
     let has_symbols = headers.symbols.iter().any(|name| name.trim_start_matches('_') == "sqlite3_prepare_v2");
     (has_words || has_symbols)
         .then(|| "it holds a SQLite of its own, and must use the one that loads it: cargo unified features, so build it alone (-p knocker-extension)".into())
 }
 
+/// The names as C has them, before which a Mach-O writes an underscore.
+fn exported(headers: &Headers) -> Vec<&str> {
+    let prefix = if headers.format == BinaryFormat::MachO { "_" } else { "" };
+    headers.exports.iter().map(|name| name.strip_prefix(prefix).unwrap_or(name)).collect()
+}
+
 fn exports(headers: &Headers) -> Option<String> {
-    let names: Vec<&str> = headers.exports.iter().map(|name| name.strip_prefix('_').unwrap_or(name)).collect();
+    let names = exported(headers);
     if !names.contains(&ENTRY_POINT) {
         return Some(format!("it does not export {ENTRY_POINT}"));
     }

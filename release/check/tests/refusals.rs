@@ -11,7 +11,7 @@ use knocker_release_check::headers::Headers;
 use knocker_release_check::platform::Platform;
 use knocker_release_check::rules::{Kind, faults, faults_of};
 use object::write::Object;
-use object::{Architecture, BinaryFormat, Endianness};
+use object::{Architecture, BinaryFormat, Endianness, SubArchitecture};
 use tempfile::TempDir;
 
 /// The version that the file of the built library has.
@@ -138,17 +138,7 @@ fn a_library_without_dynamic_loading_is_refused() {
 
 #[test]
 fn a_dylib_that_only_works_where_it_was_built_is_refused() {
-    let dylib = |install_name: &str, macos| Headers {
-        format: BinaryFormat::MachO,
-        processor: Architecture::Aarch64,
-        exports: vec!["_sqlite3_knocker_init".into()],
-        symbols: Vec::new(),
-        needs: vec!["/usr/lib/libSystem.B.dylib".into()],
-        glibc: None,
-        install_name: Some(install_name.into()),
-        macos: Some(macos),
-        has_debug_information: false,
-    };
+    let dylib = |install_name: &str, macos| Headers { install_name: Some(install_name.into()), macos: Some(macos), ..dylib() };
     let found = |headers| faults_of(Kind::Library, &headers, MARK, &platform("darwin-arm64"), VERSION);
     assert_eq!(found(dylib("@rpath/libknocker.dylib", (11, 0))), Vec::<String>::new());
     assert_eq!(
@@ -161,18 +151,132 @@ fn a_dylib_that_only_works_where_it_was_built_is_refused() {
 #[test]
 fn a_dll_that_needs_a_compilers_library_is_refused() {
     let dll = Headers {
-        format: BinaryFormat::Pe,
-        processor: Architecture::X86_64,
         exports: vec!["sqlite3_knocker_init".into()],
-        symbols: Vec::new(),
         needs: vec!["KERNEL32.dll".into(), "libgcc_s_seh-1.dll".into()],
-        glibc: None,
-        install_name: None,
-        macos: None,
-        has_debug_information: false,
+        ..headers(BinaryFormat::Pe, Architecture::X86_64)
     };
     let found = faults_of(Kind::Library, &dll, MARK, &platform("win32-x64"), VERSION);
     assert_eq!(found, ["it needs libgcc_s_seh-1.dll, which not every win32-x64 has"]);
+}
+
+#[test]
+fn a_file_that_cannot_be_read_is_refused() {
+    // Two processors, of which either could be the wrong one.
+    let mut universal = vec![0xca, 0xfe, 0xba, 0xbe, 0, 0, 0, 2];
+    universal.resize(4096, 0);
+    assert_refused(&library_faults(&universal, &platform("darwin-arm64")), "it is a Mach-O for several processors");
+    assert_refused(&library_faults(b"", &platform("linux-x64-gnu")), "it is neither ELF nor Mach-O nor PE");
+    let library = built();
+    for length in [20, 64, 200, 4096, library.len() / 2, library.len() - 1] {
+        assert_refused(&library_faults(&library[..length], &this_machine()), "its headers cannot be read");
+    }
+    // No sections, and more than there are.
+    for count in [0_u16, 0xfeff] {
+        let mut other = library.clone();
+        other[60..62].copy_from_slice(&count.to_le_bytes());
+        if count == 0 {
+            other[40..48].fill(0);
+        }
+        assert_refused(&library_faults(&other, &this_machine()), "its headers cannot be read");
+    }
+}
+
+#[test]
+fn a_library_under_the_name_of_the_command_is_refused() {
+    assert_eq!(faults(Kind::Program, &built(), &this_machine(), VERSION), ["it is the library, under the name of the command"]);
+}
+
+#[test]
+fn an_entry_point_under_another_name_is_none() {
+    let found = library_faults(&compiled("int _sqlite3_knocker_init(void) { return 0; }", &[]), &this_machine());
+    assert_refused(&found, "it does not export sqlite3_knocker_init");
+}
+
+#[test]
+fn a_library_that_looks_into_folders_of_its_own_is_refused() {
+    for flag in ["-Wl,-rpath,/opt/build/lib,--enable-new-dtags", "-Wl,-rpath,/opt/build/lib,--disable-new-dtags"] {
+        assert_refused(&library_faults(&compiled(ENTRY, &[flag]), &this_machine()), "it looks for libraries in /opt/build/lib");
+    }
+    let dylib = Headers { search_paths: vec!["/opt/build/lib".into()], ..dylib() };
+    assert_refused(&dylib_faults(&dylib), "it looks for libraries in /opt/build/lib");
+}
+
+#[test]
+fn a_library_that_asks_for_an_executable_stack_is_refused() {
+    assert_refused(&library_faults(&compiled(ENTRY, &["-Wl,-z,execstack"]), &this_machine()), "it asks for a stack that can be executed");
+}
+
+#[test]
+fn a_library_that_asks_glibc_for_more_than_a_version_is_refused() {
+    let source =
+        format!("{ENTRY} static int one; int *sqlite3_one = &one; extern int puts(const char *); int two(void) {{ return puts(\"\"); }}");
+    let found = library_faults(&compiled(&source, &["-Wl,-z,pack-relative-relocs"]), &platform("linux-x64-gnu"));
+    assert_refused(&found, "it needs GLIBC_ABI_DT_RELR of glibc, and 2.17 must do");
+}
+
+#[test]
+fn a_library_that_only_some_kernels_of_arm64_load_is_refused() {
+    let of_pages = |page| Headers {
+        exports: vec!["sqlite3_knocker_init".into()],
+        needs: vec!["libc.so.6".into()],
+        page: Some(page),
+        ..headers(BinaryFormat::Elf, Architecture::Aarch64)
+    };
+    let found = |page| faults_of(Kind::Library, &of_pages(page), MARK, &platform("linux-arm64-gnu"), VERSION);
+    assert_eq!(found(65_536), Vec::<String>::new());
+    assert_eq!(found(4096), ["it can be loaded with pages of 4096 bytes, and kernels for arm64 have up to 65536"]);
+}
+
+#[test]
+fn a_dylib_that_not_every_mac_loads_is_refused() {
+    for (headers, because) in [
+        (Headers { processor_kind: Some(SubArchitecture::Arm64E), ..dylib() }, "it is for Arm64E, and must be for every Aarch64"),
+        (Headers { is_signed: false, ..dylib() }, "it is not signed"),
+        (Headers { macos: None, ..dylib() }, "it does not say which macOS it is for"),
+        (Headers { needs: vec!["/usr/lib/libsqlite3.dylib".into()], ..dylib() }, "it is linked to a SQLite"),
+    ] {
+        assert_refused(&dylib_faults(&headers), because);
+    }
+}
+
+/// All that a library must export.
+const ENTRY: &str = "int sqlite3_knocker_init(void) { return 0; }";
+
+/// What a file says that says nothing wrong.
+fn headers(format: BinaryFormat, processor: Architecture) -> Headers {
+    Headers {
+        format,
+        processor,
+        processor_kind: None,
+        exports: Vec::new(),
+        symbols: Vec::new(),
+        needs: Vec::new(),
+        search_paths: Vec::new(),
+        glibc: None,
+        glibc_features: Vec::new(),
+        install_name: None,
+        macos: None,
+        is_signed: false,
+        has_executable_stack: false,
+        page: None,
+        has_debug_information: false,
+    }
+}
+
+/// The library of a Mac.
+fn dylib() -> Headers {
+    Headers {
+        exports: vec!["_sqlite3_knocker_init".into()],
+        needs: vec!["/usr/lib/libSystem.B.dylib".into()],
+        install_name: Some("@rpath/libknocker.dylib".into()),
+        macos: Some((11, 0)),
+        is_signed: true,
+        ..headers(BinaryFormat::MachO, Architecture::Aarch64)
+    }
+}
+
+fn dylib_faults(headers: &Headers) -> Vec<String> {
+    faults_of(Kind::Library, headers, MARK, &platform("darwin-arm64"), VERSION)
 }
 
 /// A shared library of this machine.
