@@ -117,6 +117,46 @@ class ForkTest < KnockerTest
     worker.stop
   end
 
+  def test_a_process_that_becomes_a_daemon_goes_on_with_its_hooks_and_its_worker
+    result = in_child do
+      hooks = Knocker.open(@path, busy_timeout_s: PATIENCE_S)
+      inbox = hooks.endpoint("inbox")
+      handled = Queue.new
+      inbox.on("*") { |event| handled.push([event.key, Process.pid]) }
+      worker = hooks.start_worker
+      before = Process.pid
+      ingest(inbox, "before")
+      handled.pop
+      Process.daemon(true, true)
+      ingest(inbox, "after")
+      key, by = handled.pop
+      [before == Process.pid, key, by == Process.pid, worker.running?].tap { worker.stop }
+    end
+    assert_equal [:returned, [false, "after", true, true]], result
+  end
+
+  def test_a_fork_in_a_trap_goes_by_and_its_child_is_refused
+    inbox = open_inbox
+    ingest(inbox)
+    said = Queue.new
+    before = trap("USR2") do
+      reader, writer = IO.pipe
+      child = fork do
+        # A trap has no locks, a thread has.
+        writer.write(Thread.new { assert_raises(Knocker::ForkedError) { ingest(inbox) } }.value.class.name)
+        exit!(0)
+      end
+      writer.close
+      said.push(reader.read)
+      Process.wait(child)
+    end
+    Process.kill("USR2", Process.pid)
+    assert_equal "Knocker::ForkedError", Timeout.timeout(PATIENCE_S) { said.pop }
+    assert_equal 2, ingest(inbox, "2")
+  ensure
+    trap("USR2", before || "DEFAULT")
+  end
+
   def test_a_fork_that_the_system_refuses_leaves_the_worker_running
     inbox = open_inbox
     inbox.on("order") { |event, tx| tx.execute("INSERT INTO orders VALUES (?)", [event.key]) }

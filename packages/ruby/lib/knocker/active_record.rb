@@ -131,7 +131,7 @@ module Knocker
       end
 
       def after_fork_in_parent; end
-      def after_fork_in_child; end
+      def after_fork_in_child(_moves); end
     end
 
     # Sets up each attempt: what the worker calls around the handlers.

@@ -173,7 +173,7 @@ module Knocker
       raise ClosedError, CLOSED if @closed
       return if @pid == Process.pid
 
-      raise ForkedError, "this process came out of one that had #{@path} open, by another way than Process.fork"
+      raise ForkedError, "this process came out of one that had #{@path} open, by another way than Process.fork outside of a trap"
     end
 
     # @return [String] the write-ahead log that SQLite keeps beside the file
@@ -225,13 +225,17 @@ module Knocker
 
     # Begins again without the parent's threads, and refuses where a connection is the parent's: it is kept alive and not closed, because closing
     # the child's copy would touch files that the parent works on.
-    def after_fork_in_child
+    #
+    # @param moves [Boolean] whether the child is what the parent was, and its workers go on in it
+    def after_fork_in_child(moves)
+      workers = @workers
       unless @rested
         @kept << [@given, @idle, @writer, @judge]
         what = @given.any? ? "a handler" : "a call that did not end in time"
         @forked ||= "#{what} was using #{@path} when this process was forked"
       end
       start
+      workers.each(&:begin_again) if moves && @rested
     end
 
     private

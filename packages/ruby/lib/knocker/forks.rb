@@ -17,6 +17,11 @@ module Knocker
       def _fork
         Forks.around_fork { super }
       end
+
+      # The process goes on as its own child, and so do its workers: there is no parent any more.
+      def daemon(*)
+        Forks.around_fork(moves: true) { super }
+      end
     end
     private_constant :Hook
 
@@ -40,7 +45,12 @@ module Knocker
       end
 
       # Forks with the block, one thread at a time: who goes on after one fork would be in the way of the next.
-      def around_fork
+      #
+      # @param moves [Boolean] whether the child is what the parent was
+      def around_fork(moves: false)
+        # Nobody can be waited for there: the child is refused.
+        return yield if in_trap?
+
         @forking.synchronize do
           resting = @lock.synchronize { @known }
           begin
@@ -48,9 +58,18 @@ module Knocker
             child = yield
           ensure
             # Also where the wait was interrupted, or the system has no room for another process.
-            resting.each(&(child&.zero? ? :after_fork_in_child : :after_fork_in_parent))
+            resting.each { |one| child&.zero? ? one.after_fork_in_child(moves) : one.after_fork_in_parent }
           end
         end
+      end
+
+      private
+
+      # Whether this is the trap of a signal, where no lock can be had.
+      def in_trap?
+        Mutex.new.synchronize { false }
+      rescue ThreadError
+        true
       end
     end
 

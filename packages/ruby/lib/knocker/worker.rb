@@ -39,13 +39,7 @@ module Knocker
       @concurrency = concurrency
       @poll_s = poll
       @lease_s = lease_s
-      @pid = Process.pid
-      @stopping = Stopping.new
-      @rest = Rest.new
-      @ending = Mutex.new
-      @keeper = nil
-      @runners = []
-      @helpers = []
+      prepare
     end
 
     # @return [Boolean] whether it was started and not stopped
@@ -93,6 +87,16 @@ module Knocker
     #
     # @api private
     def go_on = @rest.end
+
+    # Starts the threads in the process that this one has become, after a rest.
+    #
+    # @api private
+    def begin_again
+      return if @stopping.set?
+
+      prepare
+      launch
+    end
 
     # Works until SIGTERM or SIGINT, or until {#stop} is called in another thread. To be called in the main thread, which gets the signals.
     def run
@@ -176,6 +180,17 @@ module Knocker
       return unless @endpoints.each_value.all? { |endpoint| endpoint.handlers.empty? }
 
       raise UsageError, "there are no handlers: require the file that registers them before the worker starts"
+    end
+
+    # What is each process's own.
+    def prepare
+      @pid = Process.pid
+      @stopping = Stopping.new
+      @rest = Rest.new
+      @ending = Mutex.new
+      @keeper = nil
+      @runners = []
+      @helpers = []
     end
 
     def launch
