@@ -96,7 +96,7 @@ def constants(contract: Contract) -> str:
         f"    RESULT_CODES = {{\n{codes}\n    }}.freeze\n\n"
         f"    # What a response says of the formats of metrics.\n    METRICS_TYPES = {{\n{types}\n    }}.freeze\n\n"
         "    # The bounds between which it is counted how long receipts took, in microseconds.\n"
-        f"    RECEIVE_BOUNDS_US = [{', '.join(map(str, metrics['receive_bounds_us']))}].freeze\n  end\n"
+        f"    RECEIVE_BOUNDS_US = [{', '.join(f'{bound:_}' for bound in metrics['receive_bounds_us'])}].freeze\n  end\n"
     )
 
 

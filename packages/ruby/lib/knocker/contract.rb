@@ -38,6 +38,6 @@ module Knocker
     }.freeze
 
     # The bounds between which it is counted how long receipts took, in microseconds.
-    RECEIVE_BOUNDS_US = [500, 1000, 2500, 5000, 10000, 25000, 50000, 100000, 250000, 500000, 1000000, 2500000, 5000000].freeze
+    RECEIVE_BOUNDS_US = [500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000, 5_000_000].freeze
   end
 end
