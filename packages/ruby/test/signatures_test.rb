@@ -19,7 +19,8 @@ class SignaturesTest < KnockerTest
   INNER = { "Knocker::Hooks" => %i[database failure_hooks move_to inspect], "Knocker::Endpoint" => %i[handlers configure declare_again
                                                                                                       read_max_body_bytes move_to tell_short inspect],
             "Knocker::WebhookRequest" => %i[to_json inspect], "Knocker::Headers" => %i[inspect to_s], "Knocker::Reads" => %i[require_endpoint],
-            "Knocker::Error" => [], "Knocker::Leases" => [], "Knocker::Worker" => %i[begin_again go_on rest], "Knocker::Operations" => [], "Knocker::Event" => [],
+            "Knocker::Error" => [], "Knocker::Leases" => [], "Knocker::Worker" => %i[begin_again go_on rest],
+            "Knocker::Operations" => [], "Knocker::Event" => [],
             "Knocker::Record" => [], "Knocker::EventDelivery" => [], "Knocker::Job" => [], "Knocker::Retry" => [], "Knocker::Decision" => [] }.freeze
 
   def definitions
