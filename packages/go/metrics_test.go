@@ -35,7 +35,7 @@ func measured(t *testing.T) (*knocker.Hooks, func()) {
 // samples is what each line says that is not a comment.
 func samples(text string) map[string]string {
 	found := map[string]string{}
-	for line := range strings.SplitSeq(text, "\n") {
+	for _, line := range strings.Split(text, "\n") {
 		if name, value, ok := strings.Cut(line, "} "); ok && !strings.HasPrefix(line, "#") {
 			found[name+"}"] = value
 		}
