@@ -11,9 +11,9 @@ use serde_json::json;
 
 use crate::beside::with_suffix;
 use crate::context::Context;
-use crate::doctor::holders;
 use crate::failure::{Exit, Failure, Result};
 use crate::file_id;
+use crate::in_use::holders;
 use crate::printable::size;
 use crate::progress::{Progress, Unit};
 

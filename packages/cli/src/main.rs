@@ -16,6 +16,7 @@ mod failure;
 mod file_id;
 mod filter;
 mod forward;
+mod in_use;
 mod init;
 mod listen;
 mod live;

@@ -6,19 +6,19 @@ mod integrity;
 mod reading;
 mod repair;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anstyle::{AnsiColor, Style};
 use serde_json::json;
 
 use crate::context::Context;
 use crate::failure::{Exit, Failure, Result};
+use crate::in_use::files::FileFacts;
+use crate::in_use::processes::Holder;
 use crate::printable::{count, size, text};
 use crate::table::{Table, faint, text as cell};
 use finding::{Finding, Severity};
 use reading::Reading;
-use reading::files::Files;
-use reading::processes::Holder;
 
 #[derive(clap::Args)]
 pub struct Args {
@@ -37,13 +37,6 @@ pub struct Args {
     /// Tell what a repair would do and change nothing
     #[arg(long, requires = "repair")]
     dry_run: bool,
-}
-
-/// The other processes that have the file open, as far as the system tells.
-pub fn holders(path: &Path) -> Vec<String> {
-    let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    let Ok(files) = Files::read(&path) else { return Vec::new() };
-    reading::processes::read(&path, &files.database).iter().map(Holder::title).collect()
 }
 
 pub fn run(context: &Context, args: &Args) -> Result {
@@ -126,9 +119,7 @@ fn verdict(findings: &[Finding]) -> String {
 /// What is told of every file, healthy or not.
 fn facts(reading: &Reading) -> Vec<(&'static str, String)> {
     let files = &reading.files;
-    let mode = |facts: &Option<reading::files::FileFacts>| {
-        facts.as_ref().and_then(|facts| facts.mode).map_or("-".into(), |mode| format!("{mode:o}"))
-    };
+    let mode = |facts: &Option<FileFacts>| facts.as_ref().and_then(|facts| facts.mode).map_or("-".into(), |mode| format!("{mode:o}"));
     let mut facts = vec![("file", reading.path.display().to_string())];
     match &reading.database {
         Ok(database) => {
@@ -153,7 +144,7 @@ fn facts(reading: &Reading) -> Vec<(&'static str, String)> {
     );
     facts.push(("permissions", modes));
     if cfg!(target_os = "linux") {
-        let holders: Vec<String> = reading.holders.iter().map(reading::processes::Holder::title).collect();
+        let holders: Vec<String> = reading.holders.iter().map(Holder::title).collect();
         facts.push(("open in", if holders.is_empty() { "no other process that this user may look at".into() } else { holders.join(", ") }));
     }
     facts

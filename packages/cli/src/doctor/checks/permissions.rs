@@ -2,7 +2,7 @@
 
 use crate::doctor::finding::{Code, Finding, Severity};
 use crate::doctor::reading::Reading;
-use crate::doctor::reading::files::FileFacts;
+use crate::in_use::files::FileFacts;
 
 pub const NOT_WRITABLE: Code = Code::new("not_writable", Severity::Error);
 pub const MIXED_OWNERS: Code = Code::new("mixed_owners", Severity::Error);

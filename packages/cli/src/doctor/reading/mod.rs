@@ -1,9 +1,7 @@
 //! What the checks look at, read once.
 
 pub mod database;
-pub mod files;
 pub mod mount;
-pub mod processes;
 pub mod rows;
 pub mod wal;
 
@@ -13,10 +11,10 @@ use knocker_core::Store;
 
 use crate::beside::with_suffix;
 use crate::failure::Result;
+use crate::in_use::files::Files;
+use crate::in_use::processes::{self, Holder};
 use database::Database;
-use files::Files;
 use mount::Mount;
-use processes::Holder;
 use rows::Rows;
 use wal::Reader;
 
