@@ -90,7 +90,9 @@ const operations = {
   stats: () => hooks.stats(),
   async list({ view }) {
     const records = [];
-    for await (const record of hooks[view]()) records.push(record);
+    // What the file has, and not what this process has declared.
+    const list = view === "endpoints" ? "storedEndpoints" : view;
+    for await (const record of hooks[list]()) records.push(record);
     return records;
   },
   close: () => hooks.close(),
