@@ -87,7 +87,6 @@ pub const METHODS: &[(&str, &str, &str)] = &[
     ("knocker_retention", "Hooks", "retention"),
     ("knocker_retain", "Hooks", "retain"),
     ("knocker_stats", "Hooks", "stats"),
-    ("knocker_metrics", "Hooks", "metrics"),
 ];
 
 /// The classes that several others extend.

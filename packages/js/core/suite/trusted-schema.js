@@ -20,7 +20,7 @@ export default function trustedSchema(runtime) {
     assert.equal((await testing.drain(hooks)).handled, 1);
     assert.equal((await hooks.replay(1)).status, "received");
     assert.equal((await testing.drain(hooks)).handled, 1);
-    for (const list of ["events", "deliveries", "attempts", "endpoints", "policies", "prunes"]) await collect(hooks[list]());
+    for (const list of ["events", "deliveries", "attempts", "storedEndpoints", "policies", "prunes"]) await collect(hooks[list]());
     assert.deepEqual([(await hooks.stats()).events.handled, (await hooks.event(1)).deliveries], [1, 2]);
     assert.equal((await hooks.pruneEvents({ olderThanS: 0 })).events, 1);
     await hooks.close();
