@@ -1,6 +1,7 @@
 //! `knocker deliveries`.
 
 use clap::builder::PossibleValuesParser;
+use knocker_core::Store;
 use knocker_core::conditions::Conditions;
 
 use crate::context::Context;
@@ -11,12 +12,12 @@ use crate::rows::{DELIVERY_COLUMNS, List, Row};
 use crate::table::{Table, faint, number, optional, status, text};
 use crate::{moment, printable};
 
-/// Which deliveries.
+/// The flags that choose deliveries, shared by the list and the export.
 #[derive(clap::Args)]
-pub struct Args {
+pub struct Which {
     /// Only deliveries with this outcome; several separated by commas
     #[arg(long, short, value_delimiter = ',', value_parser = PossibleValuesParser::new(OUTCOMES))]
-    outcome: Vec<String>,
+    pub outcome: Vec<String>,
 
     /// Only deliveries of this endpoint
     #[arg(long, short)]
@@ -28,6 +29,33 @@ pub struct Args {
 
     #[command(flatten)]
     period: Period,
+}
+
+impl Which {
+    /// The conditions on the rows, all but the one on the outcome.
+    ///
+    /// # Errors
+    /// Where there is no such endpoint or event.
+    pub fn conditions(&self, store: &Store) -> Result<Conditions> {
+        let mut conditions = Conditions::default();
+        if let Some(name) = &self.endpoint {
+            store.find_endpoint(name)?;
+            conditions.add("endpoint = {}", name.clone());
+        }
+        if let Some(event_id) = self.event {
+            require_event(store, event_id)?;
+            conditions.add("id IN (SELECT delivery_id FROM knocker_event_deliveries WHERE event_id = {})", event_id);
+        }
+        self.period.add_to(&mut conditions);
+        Ok(conditions)
+    }
+}
+
+/// Which deliveries.
+#[derive(clap::Args)]
+pub struct Args {
+    #[command(flatten)]
+    which: Which,
 
     /// At most this many
     #[arg(long, short = 'n', default_value_t = 50, value_parser = clap::value_parser!(i64).range(1..=100_000))]
@@ -40,26 +68,17 @@ pub struct Args {
 
 pub fn run(context: &Context, args: &Args) -> Result {
     let store = context.reader()?;
-    let mut conditions = Conditions::default();
-    if let Some(name) = &args.endpoint {
-        store.find_endpoint(name)?;
-        conditions.add("endpoint = {}", name.clone());
-    }
-    if let Some(event_id) = args.event {
-        require_event(&store, event_id)?;
-        conditions.add("id IN (SELECT delivery_id FROM knocker_event_deliveries WHERE event_id = {})", event_id);
-    }
-    if let Some(since) = args.period.since {
-        conditions.add("received_at >= {}", since);
-    }
-    if let Some(until) = args.period.until {
-        conditions.add("received_at < {}", until);
-    }
+    let mut conditions = args.which.conditions(&store)?;
     if let Some(id) = args.before {
         conditions.add("id < {}", id);
     }
-    let list =
-        List { columns: DELIVERY_COLUMNS, view: "knocker_deliveries", conditions, one_of: ("outcome", &args.outcome), limit: args.limit };
+    let list = List {
+        columns: DELIVERY_COLUMNS,
+        view: "knocker_deliveries",
+        conditions,
+        one_of: ("outcome", &args.which.outcome),
+        limit: args.limit,
+    };
     let deliveries = list.read(store.conn())?;
     if context.out.json() {
         return context.out.documents(&deliveries);

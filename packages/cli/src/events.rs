@@ -48,12 +48,7 @@ pub fn run(context: &Context, args: &Args) -> Result {
     if let Some(pattern) = &args.event_type {
         conditions.add_type(pattern);
     }
-    if let Some(since) = args.period.since {
-        conditions.add("received_at >= {}", since);
-    }
-    if let Some(until) = args.period.until {
-        conditions.add("received_at < {}", until);
-    }
+    args.period.add_to(&mut conditions);
     if let Some(id) = args.before {
         conditions.add("id < {}", id);
     }

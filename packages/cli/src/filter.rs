@@ -1,5 +1,6 @@
 //! The flags that choose rows by endpoint, type and time, shared by lists and bulk actions.
 
+use knocker_core::conditions::Conditions;
 use serde_json::{Map, Value};
 
 use crate::moment;
@@ -19,6 +20,18 @@ pub struct Period {
     /// Received before this time
     #[arg(long, value_name = "TIME", value_parser = moment::parse)]
     pub until: Option<i64>,
+}
+
+impl Period {
+    /// Adds it to the conditions on rows that have `received_at`.
+    pub fn add_to(&self, conditions: &mut Conditions) {
+        if let Some(since) = self.since {
+            conditions.add("received_at >= {}", since);
+        }
+        if let Some(until) = self.until {
+            conditions.add("received_at < {}", until);
+        }
+    }
 }
 
 /// The JSON filter of a core call, built from the flags that were given.

@@ -31,12 +31,7 @@ impl Source {
             require_event(store, event)?;
             conditions.add("id IN (SELECT delivery_id FROM knocker_event_deliveries WHERE event_id = {})", event);
         }
-        if let Some(since) = args.period.since {
-            conditions.add("received_at >= {}", since);
-        }
-        if let Some(until) = args.period.until {
-            conditions.add("received_at < {}", until);
-        }
+        args.period.add_to(&mut conditions);
         if args.delivery.is_empty() {
             conditions.add_one_of("outcome", &args.outcome);
         } else {

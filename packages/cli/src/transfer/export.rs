@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::io::{self, BufWriter, IsTerminal, Write};
 
-use clap::builder::PossibleValuesParser;
 use knocker_core::Store;
 use knocker_core::conditions::Conditions;
 use rusqlite::{CachedStatement, Row};
@@ -12,9 +11,8 @@ use serde_json::{Map, Value};
 
 use super::line::{Event, FORMAT, Line, encoded};
 use crate::context::Context;
+use crate::deliveries::Which;
 use crate::failure::Result;
-use crate::filter::{OUTCOMES, Period};
-use crate::lookup::require_event;
 use crate::printable::{count, size};
 use crate::progress::{Progress, Unit};
 
@@ -26,20 +24,8 @@ const TELLING: [&str; 5] = ["content-encoding", "content-length", "content-type"
 /// Which deliveries.
 #[derive(clap::Args)]
 pub struct Args {
-    /// Only deliveries with this outcome; several separated by commas
-    #[arg(long, short, value_delimiter = ',', value_parser = PossibleValuesParser::new(OUTCOMES))]
-    outcome: Vec<String>,
-
-    /// Only deliveries of this endpoint
-    #[arg(long, short)]
-    endpoint: Option<String>,
-
-    /// Only deliveries of this event
-    #[arg(long, value_name = "ID")]
-    event: Option<i64>,
-
     #[command(flatten)]
-    period: Period,
+    which: Which,
 
     /// Only deliveries after this id: where an export that was interrupted goes on
     #[arg(long, value_name = "ID", default_value_t = 0)]
@@ -62,23 +48,9 @@ pub struct Args {
 
 pub fn run(context: &Context, args: &Args) -> Result {
     let store = context.reader()?;
-    let mut conditions = Conditions::default();
-    if let Some(name) = &args.endpoint {
-        store.find_endpoint(name)?;
-        conditions.add("endpoint = {}", name.clone());
-    }
-    if let Some(event_id) = args.event {
-        require_event(&store, event_id)?;
-        conditions.add("id IN (SELECT delivery_id FROM knocker_event_deliveries WHERE event_id = {})", event_id);
-    }
-    if let Some(since) = args.period.since {
-        conditions.add("received_at >= {}", since);
-    }
-    if let Some(until) = args.period.until {
-        conditions.add("received_at < {}", until);
-    }
-    if !args.outcome.is_empty() {
-        conditions.add_one_of("outcome", &args.outcome);
+    let mut conditions = args.which.conditions(&store)?;
+    if !args.which.outcome.is_empty() {
+        conditions.add_one_of("outcome", &args.which.outcome);
     }
     let export = Export { store: &store, conditions, unredacted: args.unredacted };
     if args.dry_run {
