@@ -17,17 +17,23 @@ use crate::store::Store;
 /// Up to so many queues are asked one by one.
 const FEW: i64 = 64;
 
-/// The waiting jobs of all our queues. A query that says so in the words of the index can use it.
-const EVERYWHERE: &str =
-    "main._honker_live INDEXED BY _knocker_live_due WHERE state = 'pending' AND queue >= 'knocker:' AND queue < 'knocker;'";
+/// What the index holds: the waiting jobs of all our queues. SQLite uses it for a query that says so in the same words.
+macro_rules! waiting {
+    () => {
+        "state = 'pending' AND queue >= 'knocker:' AND queue < 'knocker;'"
+    };
+}
+
+/// The index. Its order is that of the queue.
+const INDEX: &str =
+    concat!("CREATE INDEX IF NOT EXISTS main._knocker_live_due ON _honker_live (priority DESC, run_at, id) WHERE ", waiting!());
+
+/// Where a query finds them.
+const EVERYWHERE: &str = concat!("main._honker_live INDEXED BY _knocker_live_due WHERE ", waiting!());
 
 /// The leased jobs of all our queues.
 const LEASED: &str = "main._honker_live INDEXED BY _honker_live_processing_deadline
      WHERE state = 'processing' AND queue >= 'knocker:' AND queue < 'knocker;'";
-
-/// The index. Its order is that of the queue.
-const INDEX: &str = "CREATE INDEX IF NOT EXISTS main._knocker_live_due ON _honker_live (priority DESC, run_at, id)
-                     WHERE state = 'pending' AND queue >= 'knocker:' AND queue < 'knocker;'";
 
 /// Which queues are looked at.
 pub(crate) struct Queues<'f> {
