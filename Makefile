@@ -112,7 +112,7 @@ bench: tools-test build ## Measure, as ratios against a baseline in the same run
 lint: tools-test build ## Formats, lints and types: Rust, Python, JavaScript, TypeScript, Go, Ruby and Elixir
 	cargo fmt --all --check
 	cargo clippy --all-targets -- -D warnings
-	cargo clippy -p knocker-extension -p knocker-recorder -- -D warnings
+	cargo clippy -p knocker-extension -p knocker-recorder -p knocker-slow-disk -- -D warnings
 	cd release/check && cargo fmt --check && cargo clippy --all-targets -- -D warnings
 	cargo run -q -p knocker-contract -- --check
 	extension/contract/generate/run --check
