@@ -10,7 +10,7 @@ PLATFORMS ?= linux-x64-gnu linux-x64-musl linux-arm64-gnu win32-x64
 # Where rustup puts cargo, also before a new shell looks there.
 export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 
-.PHONY: help demo build test package $(SUITES) test-next test-litestream test-crashes test-packages platforms package-test package-twice bench lint lint-go lint-deploy lint-workflows dist dist-check deny contract docs fmt tools-demo tools-test tools-package
+.PHONY: help demo build test package $(SUITES) test-next test-litestream test-crashes test-packages platforms package-test package-twice bench lint lint-go lint-deploy lint-workflows dist dist-check deny contract docs docs-pages fmt tools-demo tools-test tools-package
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -144,7 +144,10 @@ contract: tools-test ## Write the contract of the core, and what each package ha
 	cargo run -q -p knocker-contract
 	extension/contract/generate/run
 
-docs: tools-demo ## Write the generated pages of docs/; test-rust checks them
+docs: ## Build the documentation site into docs/dist
+	docs/build/site
+
+docs-pages: tools-demo ## Write the pages of docs/ that the core knows; test-rust checks them
 	KNOCKER_WRITE_DOCS=1 cargo test -p knocker-core --test provider_page --test lifecycle_page --test metrics_page
 
 fmt: tools-test build ## Format all of it

@@ -1,4 +1,4 @@
-//! `docs/lifecycle.md` is generated from the code: `make docs` writes it, this test says when it is out of date.
+//! `docs/lifecycle.md` is generated from the code: `make docs-pages` writes it, this test says when it is out of date.
 
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -7,7 +7,7 @@ use knocker_core::lifecycle::{AttemptResult, EventStatus, Happening};
 
 const BEGIN: &str = "# The life of an event
 
-<!-- Written by `make docs` from the code; do not edit. -->
+<!-- Written by `make docs-pages` from the code; do not edit. -->
 
 A valid receipt makes an event, `received`, with a job in the queue. From then on event and job move together, in one transaction, by one function
 ([lifecycle.rs](../extension/core/src/lifecycle.rs)); what plain Honker clients do to the queue is followed by the triggers of the schema. So they never
@@ -55,5 +55,5 @@ fn the_page_is_up_to_date() {
         std::fs::write(&path, page()).unwrap();
     }
     let written = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(written == page(), "docs/lifecycle.md is out of date: run `make docs`");
+    assert!(written == page(), "docs/lifecycle.md is out of date: run `make docs-pages`");
 }

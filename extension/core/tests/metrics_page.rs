@@ -1,4 +1,4 @@
-//! `docs/metrics.md` is generated from the code: `make docs` writes it, this test says when it is out of date.
+//! `docs/metrics.md` is generated from the code: `make docs-pages` writes it, this test says when it is out of date.
 
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -7,7 +7,7 @@ use knocker_core::metrics::{HANDLER_BOUNDS_MS, METRICS, RECEIVE_BOUNDS_US};
 
 const BEGIN: &str = "# Metrics
 
-<!-- Written by `make docs` from the code; do not edit. -->
+<!-- Written by `make docs-pages` from the code; do not edit. -->
 
 What a monitoring system reads of a file: `SELECT knocker_metrics()` gives the text format of Prometheus, `SELECT knocker_metrics('openmetrics')` OpenMetrics 1.0,
 `knocker stats --prometheus` prints the former, and each package has `hooks.metrics()` and a handler that serves it (its README says how).
@@ -51,5 +51,5 @@ fn the_page_is_up_to_date() {
         std::fs::write(&path, page()).unwrap();
     }
     let written = std::fs::read_to_string(&path).unwrap_or_default();
-    assert!(written == page(), "docs/metrics.md is out of date: run `make docs`");
+    assert!(written == page(), "docs/metrics.md is out of date: run `make docs-pages`");
 }

@@ -1,4 +1,4 @@
-//! `docs/providers.md` is generated from the code: `make docs` writes it, this test says when it is out of date.
+//! `docs/providers.md` is generated from the code: `make docs-pages` writes it, this test says when it is out of date.
 
 use std::fmt::Write;
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use serde_json::Value;
 fn page() -> String {
     let mut page = String::from(
         "# Providers\n\n\
-         <!-- Written by `make docs` from the code; do not edit. -->\n\n\
+         <!-- Written by `make docs-pages` from the code; do not edit. -->\n\n\
          What each provider's verification checks, what identifies an occurrence for dedupe, and which options there are. A request with another method than\n\
          the provider's is answered 405 and not stored. The same facts are rows of\n\
          `SELECT * FROM knocker_providers`, and `knocker providers NAME` prints them.\n\n\
@@ -163,5 +163,5 @@ fn the_page_of_providers_says_what_the_code_does() {
     }
     let stored = std::fs::read_to_string(&path).unwrap_or_default();
     let differing = stored.lines().zip(page.lines()).find(|(stored, page)| stored != page);
-    assert!(stored == page, "docs/providers.md is out of date, run `make docs`; first difference: {differing:?}");
+    assert!(stored == page, "docs/providers.md is out of date, run `make docs-pages`; first difference: {differing:?}");
 }

@@ -1,0 +1,4 @@
+// Pages that are made from data.
+export function generated() {
+  return [];
+}
