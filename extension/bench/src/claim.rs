@@ -7,15 +7,24 @@ use crate::database::{NOW, fill, open};
 use crate::hand::{self, run as statement};
 use crate::report::{Bound, Report, alternate, micros, throughput_ratio};
 
-fn claim(conn: &Connection) -> i64 {
-    let mut statement = conn.prepare_cached("SELECT knocker_claim('bench', 10, 60, ?1)").expect("the function is there");
-    statement.query_row([NOW], |row| row.get(0)).expect("claims")
+/// What the jobs of a drain have in common.
+#[derive(Clone, Copy)]
+pub enum Sharing {
+    /// Each has a transaction of its own; ten are claimed at a time.
+    Nothing,
+    /// Thirty-two are claimed at a time and handled in one transaction, each in a savepoint, as the workers of the packages do with a backlog.
+    Commits,
+}
+
+fn claim(conn: &Connection, limit: i64) -> i64 {
+    let mut statement = conn.prepare_cached("SELECT knocker_claim('bench', ?1, 60, ?2)").expect("the function is there");
+    statement.query_row([limit, NOW], |row| row.get(0)).expect("claims")
 }
 
 /// Claims ten and puts them back, so that each round finds the same queue.
 fn claim_and_release(conn: &Connection) {
     statement(conn, "BEGIN IMMEDIATE").expect("begins");
-    assert_eq!(claim(conn), 10);
+    assert_eq!(claim(conn, 10), 10);
     statement(conn, "ROLLBACK").expect("rolls back");
 }
 
@@ -23,25 +32,52 @@ fn write_order(conn: &Connection, event: i64) {
     conn.prepare_cached("INSERT INTO orders (event_id) VALUES (?1)").and_then(|mut order| order.execute([event])).expect("orders");
 }
 
-fn drain(conn: &Connection, jobs: usize) {
-    for _ in 0..jobs / 10 {
-        assert_eq!(claim(conn), 10);
-        let sql = "SELECT job_id, event_id, body FROM knocker_jobs WHERE worker = 'bench'";
-        let read = |row: &rusqlite::Row| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
-        let mut statement_ = conn.prepare_cached(sql).expect("the view is there");
-        let leased: Vec<(i64, i64, Vec<u8>)> = statement_.query_map([], read).and_then(Iterator::collect).expect("reads");
-        for (job, event, body) in leased {
-            assert!(!body.is_empty());
-            statement(conn, "BEGIN IMMEDIATE").expect("begins");
-            write_order(conn, event);
-            let mut handled = conn.prepare_cached("SELECT knocker_handled(?1, 'bench', 1, ?2)").expect("the function is there");
-            handled.query_row([job, NOW], |_| Ok(())).expect("handled");
-            statement(conn, "COMMIT").expect("commits");
-        }
-    }
+/// A table for what the handlers write.
+pub fn orders(conn: &Connection) {
+    conn.execute_batch("CREATE TABLE orders (id INTEGER PRIMARY KEY, event_id INTEGER NOT NULL)").expect("creates");
 }
 
-fn drain_by_hand(conn: &Connection, jobs: usize) {
+type Job = (i64, i64, Vec<u8>);
+
+fn leased(conn: &Connection) -> Vec<Job> {
+    let mut statement =
+        conn.prepare_cached("SELECT job_id, event_id, body FROM knocker_jobs WHERE worker = 'bench'").expect("the view is there");
+    let read = |row: &rusqlite::Row| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+    statement.query_map([], read).and_then(Iterator::collect).expect("reads")
+}
+
+fn handle(conn: &Connection, (job, event, body): &Job, begin: &str, end: &str) {
+    assert!(!body.is_empty());
+    statement(conn, begin).expect("begins");
+    write_order(conn, *event);
+    let mut handled = conn.prepare_cached("SELECT knocker_handled(?1, 'bench', 1, ?2)").expect("the function is there");
+    handled.query_row([job, &NOW], |_| Ok(())).expect("handled");
+    statement(conn, end).expect("ends");
+}
+
+/// Claims and handles `jobs` of them, each with a write of its own.
+pub fn drain(conn: &Connection, jobs: i64, sharing: Sharing) {
+    let mut done = 0;
+    while done < jobs {
+        match sharing {
+            Sharing::Nothing => {
+                done += claim(conn, 10);
+                leased(conn).iter().for_each(|job| handle(conn, job, "BEGIN IMMEDIATE", "COMMIT"));
+            }
+            Sharing::Commits => {
+                done += claim(conn, 32);
+                let jobs = leased(conn);
+                statement(conn, "BEGIN IMMEDIATE").expect("begins");
+                jobs.iter().for_each(|job| handle(conn, job, "SAVEPOINT handler", "RELEASE handler"));
+                statement(conn, "COMMIT").expect("commits");
+            }
+        }
+    }
+    assert_eq!(done, jobs);
+}
+
+/// The same by hand: claims ten, and handles each in a transaction of its own.
+pub fn drain_by_hand(conn: &Connection, jobs: i64) {
     for _ in 0..jobs / 10 {
         for job in hand::claim(conn).expect("claims") {
             hand::handle(conn, job, write_order).expect("handles");
@@ -63,10 +99,10 @@ pub fn run(report: &mut Report) {
     let databases = ["ours.db", "theirs.db"].map(|name| {
         let conn = open(folder.path(), name, "NORMAL");
         fill(&conn, 30_000, "received");
-        conn.execute_batch("CREATE TABLE orders (id INTEGER PRIMARY KEY, event_id INTEGER NOT NULL)").expect("creates");
+        orders(&conn);
         conn
     });
-    let times = alternate(9, 2000, || drain(&databases[0], 2000), || drain_by_hand(&databases[1], 2000));
+    let times = alternate(9, 2000, || drain(&databases[0], 2000, Sharing::Nothing), || drain_by_hand(&databases[1], 2000));
     let ratio = throughput_ratio(times.0, times.1);
     report.row("drain, claim 10, one transaction a job", &micros(times.0), &micros(times.1), ratio, Bound::AtLeast(0.7));
 }

@@ -9,33 +9,44 @@ use crate::report::{Bound, Report, alternate, micros, throughput_ratio};
 
 const BODY: usize = 1024;
 
-fn receive(conn: &Connection, push: &Push) {
+/// Receives one, in a commit of its own unless a transaction is open.
+pub fn receive(conn: &Connection, push: &Push) {
     let secrets = format!("[{SECRET:?}]");
     let mut statement = conn.prepare_cached("SELECT knocker_receive('github', ?1, ?2, ?3, ?4)").expect("the function is there");
     let result: String = statement.query_row((&push.request, &push.body, &secrets, NOW), |row| row.get(0)).expect("receives");
     assert!(result.contains(r#""outcome":"accepted""#), "{result}");
 }
 
-fn receive_by_hand(conn: &Connection, push: &Push) {
+/// The same rows by hand.
+pub fn receive_by_hand(conn: &Connection, push: &Push) {
     statement(conn, "BEGIN IMMEDIATE").expect("begins");
     hand::receive(conn, push).expect("receives");
     statement(conn, "COMMIT").expect("commits");
 }
 
 /// Hands out pushes that no database has seen.
-struct Pushes {
+pub struct Pushes {
     made: Vec<Push>,
     used: usize,
 }
 
 impl Pushes {
-    fn new(conn: &Connection, n: usize) -> Self {
+    pub fn new(conn: &Connection, n: usize) -> Self {
         Self { made: (0..n).map(|n| push(conn, n, BODY)).collect(), used: 0 }
     }
 
-    fn next(&mut self, n: usize) -> &[Push] {
+    pub fn next(&mut self, n: usize) -> &[Push] {
         self.used += n;
         &self.made[self.used - n..self.used]
+    }
+}
+
+/// Thirty-two a commit.
+pub fn batches(pushes: &[Push], conn: &Connection, one: &dyn Fn(&Connection, &Push)) {
+    for batch in pushes.chunks(32) {
+        statement(conn, "BEGIN IMMEDIATE").expect("begins");
+        batch.iter().for_each(|push| one(conn, push));
+        statement(conn, "COMMIT").expect("commits");
     }
 }
 
@@ -58,13 +69,6 @@ pub fn run(report: &mut Report) {
 
     let ours = open(folder.path(), "ours-32.db", "NORMAL");
     let theirs = open(folder.path(), "theirs-32.db", "NORMAL");
-    let batches = |pushes: &[Push], conn: &Connection, one: &dyn Fn(&Connection, &Push)| {
-        for batch in pushes.chunks(32) {
-            statement(conn, "BEGIN IMMEDIATE").expect("begins");
-            batch.iter().for_each(|push| one(conn, push));
-            statement(conn, "COMMIT").expect("commits");
-        }
-    };
     let (mut a, mut b) = (Pushes::new(&ours, 20_480), Pushes::new(&ours, 20_480));
     let by_hand = |conn: &Connection, push: &Push| hand::receive(conn, push).expect("receives");
     let times = alternate(9, 2048, || batches(a.next(2048), &ours, &receive), || batches(b.next(2048), &theirs, &by_hand));

@@ -1,6 +1,7 @@
 //! How measurements are taken and printed.
 
 use std::fmt;
+use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 /// Which side of the bound is good.
@@ -28,14 +29,14 @@ pub struct Report {
 
 impl Report {
     pub fn new() -> Self {
-        println!("{:<58} {:>12} {:>12} {:>7}  bound", "", "knocker", "baseline", "ratio");
+        println!("{:<66} {:>12} {:>12} {:>7}  bound", "", "knocker", "baseline", "ratio");
         Self { missed: Vec::new() }
     }
 
     /// A row with both figures, the ratio and its bound.
     pub fn row(&mut self, name: &str, ours: &str, theirs: &str, ratio: f64, bound: Bound) {
         let verdict = self.judge(name, ratio, bound);
-        println!("{name:<58} {ours:>12} {theirs:>12} {ratio:>7.2}  {bound} {verdict}");
+        println!("{name:<66} {ours:>12} {theirs:>12} {ratio:>7.2}  {bound} {verdict}");
     }
 
     /// Compares a ratio with its bound, and remembers a miss for the end.
@@ -51,12 +52,14 @@ impl Report {
         "MISSED"
     }
 
-    pub fn finish(self) {
+    /// Fails where a bound was missed.
+    pub fn finish(self) -> ExitCode {
         if self.missed.is_empty() {
             println!("\nEvery bound was met.");
-        } else {
-            println!("\nMissed:\n  {}", self.missed.join("\n  "));
+            return ExitCode::SUCCESS;
         }
+        println!("\nMissed:\n  {}", self.missed.join("\n  "));
+        ExitCode::FAILURE
     }
 }
 
