@@ -207,6 +207,8 @@ func (p *play) run(op string, given object) (any, error) {
 		return p.working(op, given)
 	case "select":
 		return p.selected(given)
+	case "metrics":
+		return p.samples()
 	}
 	return p.operating(op, given)
 }
@@ -482,6 +484,23 @@ func (p *play) operating(op string, given object) (any, error) {
 		return p.hooks.ReplayDelivery(p.ctx, args.DeliveryID, args.options()...)
 	}
 	return nil, fmt.Errorf("there is no operation %s", op)
+}
+
+// samples are those of the metrics as they are written, each with its number.
+func (p *play) samples() (any, error) {
+	text, err := p.hooks.Metrics(p.ctx)
+	if err != nil {
+		return nil, err
+	}
+	made := object{}
+	for _, line := range strings.Split(strings.TrimSpace(text), "\n") {
+		if at := strings.LastIndexByte(line, ' '); !strings.HasPrefix(line, "#") {
+			if made[line[:at]], err = strconv.ParseFloat(line[at+1:], 64); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return made, nil
 }
 
 func (p *play) selected(given object) (any, error) {

@@ -1,5 +1,5 @@
 //! Lifecycle scenarios: steps with a clock, each an operation and what it must return. An operation is a function of the contract, whose name it
-//! has without `knocker_`, with the function's arguments; the clock follows as the last one. `jobs` and `select` read views.
+//! has without `knocker_`, with the function's arguments; the clock follows as the last one. `jobs` and `select` read views, `metrics` samples.
 
 use std::collections::BTreeMap;
 
@@ -8,9 +8,11 @@ use base64::prelude::BASE64_STANDARD;
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
+use crate::call;
 use crate::contract::{Contract, Function};
 use crate::database::{Argument, Database, Failure};
 use crate::matching::matches;
+use crate::samples;
 
 /// A file of `lifecycle/`.
 #[derive(Deserialize)]
@@ -112,6 +114,11 @@ impl Run<'_> {
                 let view = args["view"].as_str().expect("a view is named");
                 self.select(view, args.get("where").and_then(Value::as_object).unwrap_or(&Map::new()))
             }
+            "metrics" => {
+                check_names(op, args, &[]);
+                let text = |format| call!(self.database, "knocker_metrics", format, Argument::Null, self.now()).map(|text| text_of(&text));
+                Ok(samples::read(&text("prometheus")?, &text("openmetrics")?).unwrap_or_else(|problem| panic!("{problem}")))
+            }
             _ => {
                 let name = format!("knocker_{op}");
                 let function = self.contract.function(&name).unwrap_or_else(|| panic!("the data files know no operation {op:?}"));
@@ -135,8 +142,12 @@ impl Run<'_> {
         let given = arguments.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
         arguments.truncate(given);
         let mut arguments: Vec<Argument> = arguments.into_iter().map(|argument| argument.unwrap_or(Argument::Null)).collect();
-        arguments.push(Argument::Integer(self.clock.expect("the first step sets the clock")));
+        arguments.push(Argument::Integer(self.now()));
         arguments
+    }
+
+    fn now(&self) -> i64 {
+        self.clock.expect("the first step sets the clock")
     }
 
     fn select(&self, view: &str, conditions: &Map<String, Value>) -> Result<Value, Failure> {
@@ -167,6 +178,13 @@ impl Run<'_> {
             Value::Object(members) => Value::Object(members.iter().map(|(name, member)| (name.clone(), self.resolve(member))).collect()),
             other => other.clone(),
         }
+    }
+}
+
+fn text_of(value: &Argument) -> String {
+    match value {
+        Argument::Text(text) => text.clone(),
+        other => panic!("no text: {other:?}"),
     }
 }
 

@@ -23,6 +23,7 @@ const MIDDLE: &str = "
   copy is as old as the copy, which monitoring systems take for a restart.
 - **What it costs.** The same at any number of events, in proportion to the endpoints. A receipt and a verdict write no page more for it.
 - **Labels** have values from closed lists and the names of endpoints; nothing that a stranger sends makes a series.
+- **Where they cannot be read**, the packages' handlers answer 503 with `Retry-After`, and the cause goes to the log alone; `up` of Prometheus is 0 then.
 - `handled` in `result` is what `knocker_handled` said; the words of `outcome`, `reason`, `status`, `result` and `kind` are those of the views ([sql.md](sql.md)), and `reason` has `too_large`, `disabled` and
   `unspecified` (trusted ingress that gave none) besides. Receipts with an unknown endpoint, and those with a method that the provider never sends with, are not counted.
 - Names and labels here change only with a new major version; new ones may come with any.

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 CONTRACT = json.loads((Path(__file__).resolve().parents[3] / "extension/contract/contract.json").read_text())
-# A function without a method of the package, but a test needs it; and reads, which have views in place of functions.
+# A function without a method of the package, but a test needs it; and reads, which have views and a text in place of records.
 _SIGN = "knocker_sign"
-_READS = {"jobs": {"worker": False}, "select": {"view": False, "where": True}}
+_READS: dict[str, dict[str, bool]] = {"jobs": {"worker": False}, "select": {"view": False, "where": True}, "metrics": {}}
 
 
 def _operations() -> dict[str, dict[str, bool]]:

@@ -45,6 +45,7 @@ class Scenario:
             },
             "retention": self.filtered("retention", "policy"),
             "select": self.select,
+            "metrics": self.metrics,
         }
         assert set(self.operations) == set(OPERATIONS), "an operation of the contract that this package lacks, or one that it does not know"
 
@@ -149,6 +150,11 @@ class Scenario:
             "headers": headers,
             "body": event.body,
         }
+
+    def metrics(self) -> dict[str, float]:
+        """Each sample as it is written, with its number."""
+        samples = (line.rsplit(" ", 1) for line in self.hooks.metrics().splitlines() if not line.startswith("#"))
+        return {sample: float(number) for sample, number in samples}
 
     def select(self, view: str, where: Json = None) -> list[Json]:
         readers: dict[str, Callable[[], Any]] = {

@@ -94,3 +94,11 @@ def test_one_line_serves_them(busy: knocker.Hooks, accept: str, content_type: st
     families = openmetrics_families if content_type.startswith("application") else prometheus_families
     for text in (body, sent[1]["body"]):
         assert of(samples(text.decode(), families), "knocker_receipts_total", endpoint="orders", outcome="accepted") == 2
+
+
+def test_what_cannot_be_read_is_unavailable(busy: knocker.Hooks, caplog: pytest.LogCaptureFixture) -> None:
+    busy.close()
+    told: list[Any] = []
+    body = b"".join(busy.metrics_wsgi()({"REQUEST_METHOD": "GET"}, lambda *args: told.extend(args)))
+    assert (told[0], dict(told[1])["retry-after"], body) == ("503 Service Unavailable", "5", b"try again later")
+    assert "metrics not read, answered 503: " in caplog.text

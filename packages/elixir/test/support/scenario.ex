@@ -169,6 +169,20 @@ defmodule Knocker.Scenario do
     {:ok, Enum.filter(rows, fn row -> Enum.all?(where, fn {column, wanted} -> flag(Map.fetch!(row, column)) == flag(wanted) end) end)}
   end
 
+  def run("metrics", arguments, %{hooks: hooks}) when arguments == %{} do
+    with {:ok, text} <- Knocker.metrics(hooks) do
+      samples = text |> String.split("\n", trim: true) |> Enum.reject(&String.starts_with?(&1, "#"))
+      {:ok, Map.new(samples, &sample/1)}
+    end
+  end
+
+  # Each sample as it is written, with its number.
+  defp sample(line) do
+    {number, written} = line |> String.split(" ") |> List.pop_at(-1)
+    {value, ""} = Float.parse(number)
+    {Enum.join(written, " "), value}
+  end
+
   # A column of a view has numbers where Elixir has booleans.
   defp flag(true), do: 1
   defp flag(false), do: 0

@@ -77,7 +77,7 @@ export class Hooks<Tx extends object> extends Operator<Tx> {
   }
 
   /** `metrics()` for everything that speaks fetch: `app.get("/metrics", (c) => hooks.metricsFetch(c.req.raw))`. For your monitoring alone. */
-  readonly metricsFetch = serveMetrics(this);
+  readonly metricsFetch = serveMetrics(this, (error) => this.inbox.telling.error(error));
 
   /** `metrics()` for Node's http and Express: `app.get("/metrics", hooks.metricsExpress())`. For your monitoring alone. */
   metricsExpress(): NodeHandler {

@@ -58,7 +58,9 @@ export default function metrics(runtime) {
         }
       }
       await hooks.close();
-      assert.equal((await fetch(url)).status, 500);
+      for (const response of [await fetch(url), await hooks.metricsFetch(new Request(url))]) {
+        assert.deepEqual([response.status, response.headers.get("retry-after"), await response.text()], [503, "5", "try again later"]);
+      }
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
     });

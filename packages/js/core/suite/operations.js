@@ -4,7 +4,7 @@ import { readFileSync } from "node:fs";
 
 const { functions } = JSON.parse(readFileSync(new URL("../../../../extension/contract/contract.json", import.meta.url), "utf8"));
 
-/** Arguments by operation. One that is no method of the package, but needed by tests, is `sign`; reads have views in place of functions. */
+/** Arguments by operation. One that is no method of the package, but needed by tests, is `sign`; reads have views, and a text, in place of records. */
 const OPERATIONS = new Map([
   ...functions
     .filter(({ name, method }) => method || name === "knocker_sign")
@@ -12,6 +12,7 @@ const OPERATIONS = new Map([
     .map(({ name, arguments: all }) => [name.replace("knocker_", ""), all.filter((one) => one.name !== "now")]),
   ["jobs", [{ name: "worker" }]],
   ["select", [{ name: "view" }, { name: "where", optional: true }]],
+  ["metrics", []],
 ]);
 
 /** Each operation of the contract has its counterpart in `own`, and there is no other. */

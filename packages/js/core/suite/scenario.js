@@ -133,9 +133,16 @@ export function operationsOf({ open, testing }, hooks, now) {
     retain: () => hooks.retain(),
     stats: () => hooks.stats(),
     select,
+    metrics: async () => samplesOf(await hooks.metrics()),
   };
   checkOperations(operations);
   return operations;
+}
+
+/** Each sample of the text as it is written, with its number. */
+function samplesOf(text) {
+  const samples = text.split("\n").filter((line) => line !== "" && !line.startsWith("#"));
+  return Object.fromEntries(samples.map((line) => [line.slice(0, line.lastIndexOf(" ")), Number(line.slice(line.lastIndexOf(" ") + 1))]));
 }
 
 /** An event as a row of `knocker_jobs` has it. */
@@ -170,7 +177,8 @@ function plain(value) {
   }
   if (Array.isArray(value)) return value.map(plain);
   if (value === null || typeof value !== "object") return value;
-  const snake = (name) => name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+  // The name of a sample is none of the package's.
+  const snake = (name) => (/\W/.test(name) ? name : name.replace(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`));
   return Object.fromEntries(Object.entries(value).map(([name, member]) => [snake(name), AS_THEY_ARE.has(name) ? member : plain(member)]));
 }
 

@@ -10,7 +10,8 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable
 
 from knocker.contract import METRICS_CONTENT_TYPES, RECEIVE_BOUNDS_US
-from knocker.http.answer import Answer, for_method
+from knocker.errors import KnockerError
+from knocker.http.answer import TRY_AGAIN, Answer, for_method, logger
 from knocker.http.asgi import Asgi, Receive, Scope, Send, respond
 from knocker.http.wsgi import Environ, StartResponse, Wsgi, start
 
@@ -64,6 +65,10 @@ def metrics_wsgi(metrics: Callable[[bool], str]) -> Wsgi:
 
 def _answer(metrics: Callable[[bool], str], accept: str) -> Answer:
     openmetrics = _OPENMETRICS in accept
-    body = metrics(openmetrics).encode()
+    try:
+        body = metrics(openmetrics).encode()
+    except KnockerError as error:
+        logger.error("metrics not read, answered 503: %s", error, extra={"code": error.code, "status": 503})
+        return TRY_AGAIN
     content_type = METRICS_CONTENT_TYPES["openmetrics" if openmetrics else "prometheus"]
     return Answer(200, (("content-type", content_type), ("content-length", str(len(body)))), body)

@@ -6,14 +6,15 @@ require "matching"
 
 # The steps of the conformance scenarios, through this package's typed API.
 class Scenario
-  # Arguments by operation, and whether each may be left out: functions that are methods of the packages, and reads, which have views.
+  # Arguments by operation, and whether each may be left out: functions that are methods of the packages, and reads, which have views
+  # and a text.
   OPERATIONS = begin
     called = ConformanceData::CONTRACT["functions"].select { |function| function.key?("method") || function["name"] == "knocker_sign" }
     operations = called.to_h do |function|
       arguments = function["arguments"].reject { |one| one["name"] == "now" }
       [function["name"].delete_prefix("knocker_"), arguments.to_h { |one| [one["name"], one["optional"]] }]
     end
-    operations.merge("jobs" => { "worker" => false }, "select" => { "view" => false, "where" => true }).freeze
+    operations.merge("jobs" => { "worker" => false }, "select" => { "view" => false, "where" => true }, "metrics" => {}).freeze
   end
 
   attr_reader :names
@@ -159,6 +160,12 @@ class Scenario
   def do_select(view:, where: nil)
     rows = Matching.plain(records(view))
     rows.select { |row| (where || {}).all? { |column, value| row.fetch(column) == value } }
+  end
+
+  # Each sample as it is written, with its number.
+  def do_metrics
+    samples = @hooks.metrics.lines(chomp: true).reject { |line| line.start_with?("#") }.map { |line| line.rpartition(" ") }
+    samples.to_h { |sample, _, number| [sample, Float(number)] }
   end
 
   # The view has a number for what is a truth in Ruby.

@@ -37,7 +37,12 @@ export function refuse(receiver: Receiver, error: unknown): WebhookResponse {
   receiver.report(error);
   // An operator may mend a file that fails, and of closed hooks another process takes the next try.
   const passes = error instanceof DatabaseError || error instanceof ClosedError || (error instanceof KnockerError && error.retryable);
-  return passes ? plain(503, "try again later", { "retry-after": String(RETRY_AFTER_S) }) : internalError();
+  return passes ? tryAgain() : internalError();
+}
+
+/** The answer where it may be another one in a while. */
+export function tryAgain(): WebhookResponse {
+  return plain(503, "try again later", { "retry-after": String(RETRY_AFTER_S) });
 }
 
 /** The answer where the application or this package made a mistake. */

@@ -36,6 +36,8 @@ INTERNAL = plain(500, "internal error: nothing was stored")
 NO_LENGTH = plain(411, "send a content-length")
 BAD_HOST = plain(400, "bad host")
 BAD_LENGTH = plain(400, "bad content-length")
+# What fails may be mended, or pass.
+TRY_AGAIN = plain(503, "try again later", ("retry-after", str(_RETRY_AFTER_S)))
 ABORTED = plain(400, "the body ended early")
 TOO_SLOW = plain(408, "the body took too long")
 
@@ -62,7 +64,7 @@ def of_error(endpoint: str, error: Exception) -> Answer:
         return INTERNAL
     # An operator may mend a file that fails, and of closed hooks another process takes the next try.
     passes = error.retryable or isinstance(error, (DatabaseError, ClosedError))
-    answer = plain(503, "try again later", ("retry-after", str(_RETRY_AFTER_S))) if passes else INTERNAL
+    answer = TRY_AGAIN if passes else INTERNAL
     # Its own message is known to hold no secret, and says all: a traceback for each request would hide what else happens.
     message = "endpoint %s: receipt not stored, answered %d: %s"
     logger.error(message, endpoint, answer.status, error, extra={"endpoint": endpoint, "code": error.code, "status": answer.status})
