@@ -2,7 +2,7 @@
 
 use knocker_core::signatures::Signature;
 use knocker_core::store::system_now;
-use knocker_core::{Error, Result};
+use knocker_core::{Code, Error, Result};
 use rusqlite::functions::Context;
 use rusqlite::types::ValueRef;
 
@@ -13,11 +13,13 @@ const LATEST: i64 = 253_402_300_799_999;
 pub(crate) struct Arguments<'c> {
     ctx: &'c Context<'c>,
     signature: &'static Signature,
+    /// Whether the system clock may not be read.
+    strict: bool,
 }
 
 impl<'c> Arguments<'c> {
-    pub fn new(ctx: &'c Context<'c>, signature: &'static Signature) -> Self {
-        Self { ctx, signature }
+    pub fn new(ctx: &'c Context<'c>, signature: &'static Signature, strict: bool) -> Self {
+        Self { ctx, signature, strict }
     }
 
     pub fn text(&self, index: usize) -> Result<&str> {
@@ -41,7 +43,7 @@ impl<'c> Arguments<'c> {
         self.optional_whole(index, name)?.ok_or_else(|| Error::invalid(format!("{name}: must be a whole number, not NULL")))
     }
 
-    fn optional_whole(&self, index: usize, name: &str) -> Result<Option<i64>> {
+    pub fn optional_whole(&self, index: usize, name: &str) -> Result<Option<i64>> {
         match self.get(index) {
             ValueRef::Null => Ok(None),
             ValueRef::Integer(value) => Ok(Some(value)),
@@ -63,6 +65,10 @@ impl<'c> Arguments<'c> {
     /// The optional last argument, or the system clock.
     pub fn now(&self, index: usize) -> Result<i64> {
         match self.optional_whole(index, "now")? {
+            None if self.strict => {
+                let message = format!("{} was called without now on a strict connection", self.signature.name);
+                Err(Error::new(Code::NowRequired, message))
+            }
             None => Ok(system_now()),
             Some(now) if (0..=LATEST).contains(&now) => Ok(now),
             Some(now) => Err(Error::invalid(format!("now: {now} is not a time in Unix milliseconds from 1970 to 9999"))),

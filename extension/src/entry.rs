@@ -51,6 +51,9 @@ fn register(conn: Connection) -> rusqlite::Result<bool> {
     if conn.prepare("SELECT knocker_version()").is_ok() {
         return Ok(false);
     }
+    // That it is not there stays behind as the connection's last error, which `sqlite3_open` takes for its own where this was registered with
+    // `sqlite3_auto_extension`. A statement that reads nothing, and needs no schema, puts it out.
+    conn.prepare("SELECT 1")?;
     let session = Session::default();
     session.register(&conn)?;
     functions::register(&conn, &session)?;

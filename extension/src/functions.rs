@@ -7,7 +7,7 @@ use knocker_core::operate::{Action, ActionOptions};
 use knocker_core::providers::{self, Secrets};
 use knocker_core::request::Request;
 use knocker_core::retention::RetentionPolicy;
-use knocker_core::signatures::{self, Signature};
+use knocker_core::signatures;
 use knocker_core::{Error, Result, Store};
 use rusqlite::Connection;
 use rusqlite::functions::{Context, FunctionFlags};
@@ -17,6 +17,7 @@ use serde_json::json;
 
 use crate::arguments::Arguments;
 use crate::session::Session;
+use crate::strict::Strict;
 
 type Handler = fn(&Store, &Arguments) -> Result<Value>;
 
@@ -96,28 +97,30 @@ const HANDLERS: &[(&str, Handler)] = &[
 
 /// Registers every function, once for each number of arguments that it takes.
 pub(crate) fn register(conn: &Connection, session: &Session) -> rusqlite::Result<()> {
+    let strict = Strict::default();
     let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DIRECTONLY;
     // Without a store, which reads the file: packages ask whatever the file is.
     conn.create_scalar_function("knocker_version", 0, flags, |_| Ok(knocker_core::version()))?;
-    for signature in signatures::FUNCTIONS.iter().filter(|signature| signature.name != "knocker_version") {
+    strict.register(conn, flags)?;
+    for signature in signatures::FUNCTIONS.iter().filter(|signature| !["knocker_version", "knocker_strict"].contains(&signature.name)) {
         let (_, handler) = *HANDLERS.iter().find(|(name, _)| *name == signature.name).expect("each function has a handler");
         let fewest = signature.required.len();
         for arguments in fewest..=fewest + signature.optional.len() {
-            let session = session.clone();
-            conn.create_scalar_function(signature.name, arguments as i32, flags, move |ctx| call(&session, ctx, signature, handler))?;
+            let (session, strict) = (session.clone(), strict.clone());
+            let call = move |ctx: &Context<'_>| call(&session, ctx, &Arguments::new(ctx, signature, strict.on()), handler);
+            conn.create_scalar_function(signature.name, arguments as i32, flags, call)?;
         }
     }
     Ok(())
 }
 
-fn call(session: &Session, ctx: &Context<'_>, signature: &'static Signature, handler: Handler) -> rusqlite::Result<Value> {
-    let args = Arguments::new(ctx, signature);
+fn call(session: &Session, ctx: &Context<'_>, args: &Arguments, handler: Handler) -> rusqlite::Result<Value> {
     // SAFETY: the connection does not own the handle; it lives for this call, or as long as the session, which ends before the handle.
     let connect = || unsafe { Connection::from_handle(ctx.get_connection()?.handle()) };
     match session.store(connect).map_err(Error::from)? {
-        Some(store) => Ok(handler(&store, &args)?),
+        Some(store) => Ok(handler(&store, args)?),
         // A call from inside a call goes on without kept statements.
-        None => Ok(handler(&Store::new(connect()?), &args)?),
+        None => Ok(handler(&Store::new(connect()?), args)?),
     }
 }
 

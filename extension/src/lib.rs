@@ -5,3 +5,4 @@ mod catalogue;
 mod entry;
 mod functions;
 mod session;
+mod strict;

@@ -19,6 +19,9 @@ var (
 	// ErrInvalidArgument: an argument has the wrong type, form or value.
 	ErrInvalidArgument = &Error{Code: "invalid_argument"}
 
+	// ErrNowRequired: the connection is strict, and the call left the time out.
+	ErrNowRequired = &Error{Code: "now_required"}
+
 	// ErrUnknownEndpoint: no endpoint has that name.
 	ErrUnknownEndpoint = &Error{Code: "unknown_endpoint"}
 
@@ -112,6 +115,8 @@ func factsOf(code string) facts {
 	switch code {
 	case "invalid_argument":
 		return facts{"", false, "Correct the argument that the message names."}
+	case "now_required":
+		return facts{"", false, "Pass now, in Unix milliseconds, as the last argument; or call knocker_strict(0) where no statement is replicated."}
 	case "unknown_endpoint":
 		return facts{"not_found", false, "Declare it with Hooks.Endpoint, or correct the name in the URL."}
 	case "unknown_provider":

@@ -118,6 +118,15 @@ impl Database {
         Self { conn, path: path.to_owned(), _folder: None }
     }
 
+    /// A database of its own that no file stands behind, with the schema.
+    pub fn in_memory() -> Self {
+        let conn = Connection::open_in_memory().expect("memory opens");
+        load(&conn).expect("the library loads");
+        let database = Self { conn, path: PathBuf::new(), _folder: None };
+        database.call("knocker_bootstrap", &[]).expect("memory takes the schema");
+        database
+    }
+
     /// The file.
     pub fn path(&self) -> &Path {
         &self.path

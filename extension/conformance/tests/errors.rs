@@ -33,6 +33,7 @@ fn every_code_of_the_table_is_met() {
     let mut met: BTreeSet<String> = MET_ELSEWHERE.map(str::to_owned).into();
     for (code, meet) in [
         ("invalid_argument", invalid_argument as fn() -> Failure),
+        ("now_required", now_required),
         ("unknown_endpoint", unknown_endpoint),
         ("unknown_provider", unknown_provider),
         ("unknown_event", unknown_event),
@@ -62,6 +63,14 @@ fn every_code_of_the_table_is_met() {
 
 fn invalid_argument() -> Failure {
     failure(call!(shop(), "knocker_endpoint", "shop", r#"{"max_attempts": 0}"#, T))
+}
+
+fn now_required() -> Failure {
+    let database = shop();
+    call!(database, "knocker_strict", 1).unwrap();
+    let failure = failure(call!(database, "knocker_claim", "w1", 1, 60));
+    assert!(failure.text.contains("knocker_claim"), "{failure}");
+    failure
 }
 
 fn unknown_endpoint() -> Failure {

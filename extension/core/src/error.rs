@@ -76,6 +76,9 @@ codes! {
     /// An argument has the wrong type, form or value.
     InvalidArgument = "invalid_argument", None, false,
         "Correct the argument that the message names.";
+    /// The connection is strict, and the call left the time out.
+    NowRequired = "now_required", None, false,
+        "Pass now, in Unix milliseconds, as the last argument; or call knocker_strict(0) where no statement is replicated.";
     /// No endpoint has that name.
     UnknownEndpoint = "unknown_endpoint", NotFound, false,
         "Create it with knocker_endpoint(name, config), or correct the name in the URL.",

@@ -120,6 +120,8 @@ macro_rules! functions {
 parameters! {
     /// The moment of the call; left out: the system clock, read once.
     NOW = "now", Takes::Time;
+    /// 1: calls without `now` are refused; 0: they read the system clock.
+    ON = "on", Takes::Whole;
     /// The name of an endpoint.
     ENDPOINT = "endpoint", Takes::Text;
     /// 1 to 64 characters of `a-z A-Z 0-9 _ . -`, and not `.` or `..`.
@@ -185,6 +187,8 @@ parameters! {
 functions! {
     /// The version as text.
     "knocker_version" [] [] => Text;
+    /// Whether this connection refuses calls without `now`, set where an argument is given; 1 or 0.
+    "knocker_strict" [] [ON] => Whole;
     /// Creates or migrates the schema in one transaction and returns its version.
     "knocker_bootstrap" [] [NOW] => Whole;
     /// Creates an endpoint or changes its settings, and returns its id.

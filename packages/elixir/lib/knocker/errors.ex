@@ -10,6 +10,20 @@ defmodule Knocker.InvalidArgumentError do
   use Knocker.Error, code: "invalid_argument", family: nil, retryable: false, hint: "Correct the argument that the message names."
 end
 
+defmodule Knocker.NowRequiredError do
+  @moduledoc """
+  The connection is strict, and the call left the time out.
+
+  Its code is `now_required`.
+  """
+
+  use Knocker.Error,
+    code: "now_required",
+    family: nil,
+    retryable: false,
+    hint: "Pass now, in Unix milliseconds, as the last argument; or call knocker_strict(0) where no statement is replicated."
+end
+
 defmodule Knocker.UnknownEndpointError do
   @moduledoc """
   No endpoint has that name.
@@ -403,6 +417,7 @@ defmodule Knocker.Errors do
 
   @type t ::
           Knocker.InvalidArgumentError.t()
+          | Knocker.NowRequiredError.t()
           | Knocker.UnknownEndpointError.t()
           | Knocker.UnknownProviderError.t()
           | Knocker.UnknownEventError.t()
@@ -435,6 +450,7 @@ defmodule Knocker.Errors do
 
   @classes %{
     "invalid_argument" => Knocker.InvalidArgumentError,
+    "now_required" => Knocker.NowRequiredError,
     "unknown_endpoint" => Knocker.UnknownEndpointError,
     "unknown_provider" => Knocker.UnknownProviderError,
     "unknown_event" => Knocker.UnknownEventError,

@@ -19,6 +19,14 @@ export class InvalidArgumentError extends KnockerError {
   static override readonly hint: string = "Correct the argument that the message names.";
 }
 
+/** The connection is strict, and the call left the time out. */
+export class NowRequiredError extends KnockerError {
+  static override readonly code: string = "now_required";
+  static override readonly retryable: boolean = false;
+  static override readonly hint: string =
+    "Pass now, in Unix milliseconds, as the last argument; or call knocker_strict(0) where no statement is replicated.";
+}
+
 /** No endpoint has that name. */
 export class UnknownEndpointError extends NotFoundError {
   static override readonly code: string = "unknown_endpoint";

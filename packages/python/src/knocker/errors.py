@@ -27,6 +27,7 @@ __all__ = [
     "NoHandlerError",
     "NotBootstrappedError",
     "NotFoundError",
+    "NowRequiredError",
     "ReadOnlyError",
     "SchemaIncompleteError",
     "SchemaTooNewError",
@@ -61,6 +62,14 @@ class InvalidArgumentError(KnockerError):
     code = "invalid_argument"
     retryable = False
     hint = "Correct the argument that the message names."
+
+
+class NowRequiredError(KnockerError):
+    """The connection is strict, and the call left the time out."""
+
+    code = "now_required"
+    retryable = False
+    hint = "Pass now, in Unix milliseconds, as the last argument; or call knocker_strict(0) where no statement is replicated."
 
 
 class UnknownEndpointError(NotFoundError):
@@ -305,6 +314,7 @@ class ForkedError(UsageError):
 
 ERRORS: dict[str, type[KnockerError]] = {
     "invalid_argument": InvalidArgumentError,
+    "now_required": NowRequiredError,
     "unknown_endpoint": UnknownEndpointError,
     "unknown_provider": UnknownProviderError,
     "unknown_event": UnknownEventError,

@@ -21,6 +21,14 @@ module Knocker
     HINT = "Correct the argument that the message names."
   end
 
+  # The connection is strict, and the call left the time out.
+  class NowRequiredError < Error
+    CODE = "now_required"
+    RETRYABLE = false
+    HINT = "Pass now, in Unix milliseconds, as the last argument; or call knocker_strict(0) where no statement is " \
+      "replicated."
+  end
+
   # No endpoint has that name.
   class UnknownEndpointError < NotFoundError
     CODE = "unknown_endpoint"
@@ -232,6 +240,7 @@ module Knocker
   # Every class by its code.
   ERRORS = {
     "invalid_argument" => InvalidArgumentError,
+    "now_required" => NowRequiredError,
     "unknown_endpoint" => UnknownEndpointError,
     "unknown_provider" => UnknownProviderError,
     "unknown_event" => UnknownEventError,
