@@ -21,6 +21,7 @@ export const base = `/${(process.env.DOCS_BASE || "").replace(/^\/|\/$/g, "")}/`
 export const elsewhere = {
   "docs/architecture.md": { slug: "concepts/architecture", description: "What is stored, what happens at a receive and in a job, and when a process dies.", order: 80 },
   "docs/lifecycle.md": { slug: "concepts/lifecycle", description: "The statuses of an event, what moves it between them, and who.", order: 70 },
+  "docs/shared-commits.md": { slug: "concepts/shared-commits", description: "Which events of a backlog share a commit, and what that means for handlers.", order: 75 },
   "docs/providers.md": { slug: "providers/tables", title: "Providers, in tables", description: "What is checked for each provider, its types, identities, retries, sizes and statuses.", order: 1 },
   "docs/migrations.md": { slug: "guides/migrations", description: "Alembic, Django, Drizzle, Kysely, knex, Prisma and Ecto beside Knocker's tables.", order: 70 },
   "docs/backup.md": { slug: "guides/backup", description: "Copies of a file in use, and what holds after a restore; Litestream.", order: 80 },

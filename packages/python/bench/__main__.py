@@ -9,6 +9,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import drains
 import http_load
 import receives
 import soak
@@ -72,6 +73,7 @@ def main(folder: Path) -> int:
     bare, more = receives.overhead(folder)
     print(f"\n{'one bare SQL call, µs':<34}{bare:>9.0f}\n{'endpoint.receive over it, µs':<34}{more:>9.0f}")
     below += print_workers(folder)
+    below += drains.print_drains(folder)
     below += soak.print_soak(folder, free_port())
     for goal in below:
         print(f"below the goal: {goal}")

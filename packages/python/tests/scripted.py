@@ -42,6 +42,8 @@ class App:
         self.dead: list[Json] = []
         self.is_closed = False
         self.kept: Any = None
+        self.ended_before: list[int] = []
+        """For each call of a handler, how many attempts had ended, as others see it."""
         self._clock = clock
         self._hooks_fail = hooks_fail
         self._coroutines = coroutines
@@ -72,6 +74,8 @@ class App:
             call = (number, event.id)
             self._calls[call] = self._calls.get(call, 0) + 1
             script = given["do"] if self._calls[call] == 1 else given.get("then", given["do"])
+            [(ended,)] = self.hooks.database.rows("SELECT count(*) FROM knocker_attempts")
+            self.ended_before.append(ended)
             self._run(script, event, tx)
 
         async def coroutine(event: knocker.Event, tx: Any) -> None:
@@ -85,16 +89,16 @@ class App:
             getattr(self, f"_{kind}")(given, event, tx)
 
     def _write(self, text: str, event: knocker.Event, tx: Any) -> None:
-        tx.execute("INSERT INTO written VALUES (?)", [text])
+        tx.execute("INSERT INTO written VALUES (?)", [_of(event, text)])
 
     def _sql(self, sql: str, event: knocker.Event, tx: Any) -> None:
-        tx.execute(sql).fetchall()
+        tx.execute(_of(event, sql)).fetchall()
 
     def _write_elsewhere(self, text: str, event: knocker.Event, tx: Any) -> None:
         connection = self.hooks.database.connect()
         try:
             connection.execute("PRAGMA busy_timeout = 0").fetchall()
-            connection.execute("INSERT INTO written VALUES (?)", [text]).fetchall()
+            connection.execute("INSERT INTO written VALUES (?)", [_of(event, text)]).fetchall()
         finally:
             connection.close()
 
@@ -136,12 +140,21 @@ class App:
             self._run(given["do"], event, tx)
         assert "code" not in given or getattr(caught.value, "code", None) == given["code"], caught.value
 
+    def _on_event(self, given: Json, event: knocker.Event, tx: Any) -> None:
+        assert set(given) == {"id", "do"}, given
+        if event.id == given["id"]:
+            self._run(given["do"], event, tx)
+
     def _close(self, _: Json, event: knocker.Event, tx: Any) -> None:
         self.is_closed = True
         self.hooks.close()
 
     def _die(self, _: Json, event: knocker.Event, tx: Any) -> None:
         os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _of(event: knocker.Event, text: str) -> str:
+    return text.replace("$event", str(event.id))
 
 
 def _text(given: Json) -> str | None:
@@ -167,7 +180,7 @@ def main() -> None:
     if given["worker"]:
         app.hooks.run_worker()
     else:
-        knocker.testing.drain(app.hooks)
+        knocker.testing.drain(app.hooks, share_commits=given["share_commits"])
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The worker's cases of ``extension/conformance``: each with functions and coroutines, through a drain and through a running worker."""
+"""The worker's cases of ``extension/conformance``: each with functions and coroutines, through drains and through a running worker."""
 
 from __future__ import annotations
 
@@ -23,8 +23,10 @@ from scenario import Scenario
 from scripted import BODY, App, Log
 from test_conformance import cases, name
 
-CASES = cases("worker", "cases")
-WAYS = ("drain", "worker")
+FOLDERS = ("worker", "shared_commits")
+CASES = [case for folder in FOLDERS for case in cases(folder, "cases")]
+# A drain with shared commits, one without, and a worker with them.
+WAYS = ("drain", "apart", "worker")
 KINDS_OF_HANDLERS = ("function", "coroutine")
 RAN: Counter[str] = Counter()
 PATIENCE_S = 60
@@ -38,7 +40,8 @@ def list_of_cases() -> Iterator[None]:
     RAN.clear()
     yield
     ran = [case for case, times in RAN.items() if times == len(WAYS) * len(KINDS_OF_HANDLERS)]
-    write_count("worker", len(ran))
+    for folder in FOLDERS:
+        write_count(folder, len([case for case in ran if case.startswith(f"{folder}/")]))
     print("\n" + "\n".join(ran) + f"\n{len(ran)} worker cases of {len(CASES)}")
 
 
@@ -57,7 +60,7 @@ class Story:
     """The apps of a case on one file, and an observer that looks at it between the steps."""
 
     def __init__(self, path: Path, case: Json, way: str, coroutines: bool, log: Log) -> None:
-        assert set(case) <= {"name", "schema", "endpoint", "handlers", "apps", "hooks_fail", "steps"}, case
+        assert set(case) <= {"name", "schema", "endpoint", "handlers", "apps", "hooks_fail", "only_shared", "steps"}, case
         self._path = path
         self._way = way
         self._coroutines = coroutines
@@ -101,14 +104,17 @@ class Story:
         return self._apps[name]
 
     def _run(self, app: App, expected: Json) -> None:
-        known = {"results", "errors", "dead", "log", "written", "events", "attempts"}
+        known = {"results", "errors", "dead", "log", "written", "events", "attempts", "ended_before"}
         assert set(expected) <= known, expected
         app.errors.clear()
+        app.ended_before.clear()
         app.dead.clear()
         self._log.records.clear()
-        if self._way == "drain":
-            results = [attempt.status for attempt in drain(app.hooks)]
+        if self._way != "worker":
+            before = self._observer.database.rows("SELECT count(*) FROM knocker_attempts")[0][0]
+            results = [attempt.status for attempt in drain(app.hooks, share_commits=self._way == "drain")]
             assert results == expected["results"], app.errors
+            self._check_commits(app, before, expected)
         else:
             self._work(app)
         compare(expected.get("errors", []), app.errors, "errors")
@@ -119,6 +125,13 @@ class Story:
         for view in ("events", "attempts"):
             if view in expected:
                 compare(expected[view], self._scenario.perform({"op": "select", "args": {"view": view}}), view)
+
+    def _check_commits(self, app: App, before: int, expected: Json) -> None:
+        """Coroutines share none, and neither does a worker that is told not to."""
+        if "ended_before" in expected:
+            shares = self._way == "drain" and not self._coroutines
+            wanted = expected["ended_before"] if shares else [before + number for number in range(len(expected["results"]))]
+            assert app.ended_before == wanted, f"handlers began after {app.ended_before} attempts had ended, not {wanted}"
 
     def _work(self, app: App) -> None:
         """A worker at its work, until nothing is due; what it has claimed and not begun is given back when it stops."""
@@ -147,7 +160,7 @@ class Story:
 
     def _dies(self, app: str) -> None:
         given = {"path": str(self._path), "now": self.clock.now_ms, "app": self._given[app]}
-        how = {"worker": self._way == "worker", "coroutines": self._coroutines}
+        how = {"worker": self._way == "worker", "share_commits": self._way != "apart", "coroutines": self._coroutines}
         script = Path(__file__).with_name("scripted.py")
         ended = subprocess.run([sys.executable, script, json.dumps({**given, **how})], capture_output=True, timeout=PATIENCE_S)
         assert ended.returncode == -signal.SIGKILL, ended.stderr.decode()
@@ -159,6 +172,9 @@ class Story:
 def test_worker(
     file: Path, content: Json, case: Json, way: str, kind: str, tmp_path: Path, log: Log, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if case.get("only_shared") and (way == "apart" or kind == "coroutine"):
+        RAN[f"{file.parent.name}/{file.name}: {case['name']}"] += 1
+        return
     # A worker is started and stopped for each look at what is due.
     monkeypatch.setattr(worker_module, "_WATCH_S", 0.005)
     story = Story(tmp_path / "app.db", case, way, kind == "coroutine", log)
@@ -170,7 +186,7 @@ def test_worker(
                 raise AssertionError(f"step {number} ({step}): {problem}") from problem
     finally:
         story.close()
-    RAN[f"worker/{file.name}: {case['name']}"] += 1
+    RAN[f"{file.parent.name}/{file.name}: {case['name']}"] += 1
 
 
 def test_every_case_ran() -> None:

@@ -23,6 +23,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     worker.add_argument("--concurrency", type=int, default=1, help="how many handlers run at once (default: 1)")
     worker.add_argument("--poll", type=float, default=1.0, metavar="SECONDS", help="longest time between looks (default: 1)")
     worker.add_argument("--lease", type=int, default=60, metavar="SECONDS", help="lease of a job (default: 60)")
+    worker.add_argument("--no-share-commits", action="store_true", help="commit each event alone, also of a backlog")
     worker.add_argument("--log-level", default="INFO", choices=["DEBUG", "INFO", "WARNING", "ERROR"])
     commands.add_parser("path", help="print the path of the loadable library")
     return parser.parse_args(argv)
@@ -50,7 +51,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             return 0
         logging.basicConfig(level=arguments.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
         with _find(arguments.hooks) as hooks:
-            hooks.run_worker(concurrency=arguments.concurrency, poll=arguments.poll, lease_s=arguments.lease)
+            hooks.run_worker(
+                concurrency=arguments.concurrency,
+                poll=arguments.poll,
+                lease_s=arguments.lease,
+                share_commits=not arguments.no_share_commits,
+            )
     except KnockerError as error:
         print(f"error: {error}", file=sys.stderr)
         return 1

@@ -27,6 +27,12 @@ def whole(name: str, value: Any, least: int, most: int) -> None:
         raise UsageError(f"{name} must be a whole number from {least} to {most}, not {value!r}")
 
 
+def flag(name: str, value: Any) -> None:
+    """Refuses what is neither true nor false."""
+    if not isinstance(value, bool):
+        raise UsageError(f"{name} must be True or False, not {value!r}")
+
+
 def row_id(name: str, value: Any) -> int:
     """The id of a row. None above all, the usual result of a lookup that found nothing, must not mean any row."""
     whole(name, value, -_LARGEST, _LARGEST)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from knocker.attempt_report import AttemptReport, FailureHooks
@@ -19,6 +20,7 @@ from knocker.handlers import Handler
 from knocker.leases import Job, Leases
 from knocker.loop_gate import LoopBusyError, LoopGate, gate_of
 from knocker.own_lock import explained
+from knocker.pace import Run
 from knocker.transaction import CURRENT, ENDED, AttemptTransaction, HandlerTransaction
 
 T = TypeVar("T")
@@ -55,6 +57,8 @@ class AttemptRunner:
         self._hooks = hooks
         self._renew = renew
         self._renew_after_ms = renew_after_ms
+        self.last_run: Run | None = None
+        """How the handlers of the last attempt ran, None where there were none."""
 
     @property
     def needs_another_connection(self) -> bool:
@@ -64,9 +68,17 @@ class AttemptRunner:
     def run(self, job: Job) -> str:
         """Handles the job and returns what became of it: handled, failed, dead, ignored, lease_lost or, where no result could be written,
         ``unwritten``."""
-        report = AttemptReport(job.event, self._hooks)
+        report = self.report(job.event)
+        return self.concluded(job, report, lambda: self._attempt(job, report))
+
+    def report(self, event: Event) -> AttemptReport:
+        """The account of an attempt that begins."""
+        return AttemptReport(event, self._hooks)
+
+    def concluded(self, job: Job, report: AttemptReport, attempt: Callable[[], str]) -> str:
+        """Does the attempt, or what is left of it, and tells what became of it."""
         try:
-            status = self._attempt(job, report)
+            status = attempt()
         except LeaseLostError as error:
             self._transaction.roll_back()
             status = "lease_lost"
@@ -74,11 +86,15 @@ class AttemptRunner:
         except Exception as error:
             status = UNWRITTEN
             report.failed(error, "result not written, the lease runs out")
+        self.end(job, report, status)
+        return status
+
+    def end(self, job: Job, report: AttemptReport, status: str) -> None:
+        """Tells that it has ended so."""
         if status == "dead":
             report.dead(self._reason(job))
         else:
             report.ended(status)
-        return status
 
     def _reason(self, job: Job) -> str | None:
         """What is stored with the event."""
@@ -91,10 +107,15 @@ class AttemptRunner:
             return None
         return str(found[0][0]) if found else None
 
+    def handlers_of(self, event: Event) -> list[Handler]:
+        """Those that want it."""
+        endpoint = self._endpoints.get(event.endpoint)
+        return endpoint.handlers.matching(event.type) if endpoint is not None else []
+
     def _attempt(self, job: Job, report: AttemptReport) -> str:
         event = job.event
-        endpoint = self._endpoints.get(event.endpoint)
-        handlers = endpoint.handlers.matching(event.type) if endpoint is not None else []
+        self.last_run = None
+        handlers = self.handlers_of(event)
         if not handlers:
             return self._unwanted(job, report)
         raised: BaseException | None = None
@@ -107,18 +128,19 @@ class AttemptRunner:
             self._transaction.roll_back()
             if not isinstance(error, Ignore):
                 report.failed(error)
-        status = self._recorded(job, raised, report)
+        status = self.recorded(job, raised, report)
         if status == "handled":
             for action in after_commit:
                 report.follow(action)
         return status
 
-    def _recorded(self, job: Job, raised: BaseException | None, report: AttemptReport) -> str:
+    def recorded(self, job: Job, raised: BaseException | None, report: AttemptReport) -> str:
+        """Writes the result: that of the handlers' exception, or handled."""
         try:
             if raised is None:
                 self._commit(lambda: self._leases.handled(job.id, report.duration_ms()))
                 return "handled"
-            return self._apart(lambda leases: self._write(leases, job, raised, report.duration_ms()))
+            return self._apart(lambda leases: self.write(leases, job, raised, report.duration_ms()))
         except (LeaseLostError, BusyError):
             raise
         except Exception as error:
@@ -127,7 +149,7 @@ class AttemptRunner:
             text = stored_text(error)
             return self._apart(lambda leases: leases.failed(job.id, text, report.duration_ms()).status)
 
-    def _write(self, leases: Leases, job: Job, error: BaseException, duration_ms: int) -> str:
+    def write(self, leases: Leases, job: Job, error: BaseException, duration_ms: int) -> str:
         """Writes what the handlers' exception says."""
         if not isinstance(error, Decision):
             return leases.failed(job.id, stored_text(error), duration_ms).status
@@ -147,10 +169,14 @@ class AttemptRunner:
 
     def _unwanted(self, job: Job, report: AttemptReport) -> str:
         problem = NoHandlerError(f"no handler for {job.event.type!r}")
-        status = self._commit(lambda: self._leases.failed(job.id, stored_text(problem.message), 0, no_handler=True).status)
+        status = self.commit_verdict(lambda leases: leases.failed(job.id, stored_text(problem.message), 0, no_handler=True).status)
         if status != "ignored":
             report.failed(problem)
         return status
+
+    def commit_verdict(self, write: Callable[[Leases], str]) -> str:
+        """Writes one in a transaction of its own."""
+        return self._commit(lambda: write(self._leases))
 
     def _commit(self, write: Callable[[], T]) -> T:
         """Writes a result in the handlers' transaction, or in one of its own, with the leases that nobody could extend meanwhile."""
@@ -176,17 +202,21 @@ class AttemptRunner:
         while True:
             attempt = self._transaction.start(gate)
             before = CURRENT.set(attempt)
+            started = _Started(self._database.paces.now_ms(), self._database.current_ms())
+            returned = False
             try:
                 for handler in handlers:
                     self._call(handler, event, attempt)
                 for action in attempt.at_return:
                     action()
+                returned = True
             except BaseException as error:
                 # A handler may have made another error of it.
                 if not attempt.conflicted and not isinstance(error, LoopBusyError):
                     raise explained(error, attempt)  # noqa: B904 - mostly the error itself, else with its cause
             finally:
                 CURRENT.reset(before)
+                self._note_run(event, attempt, started, returned)
             if attempt.was_ended:
                 raise UsageError(ENDED)
             if not attempt.conflicted:
@@ -195,10 +225,16 @@ class AttemptRunner:
             gate = self._gate()
             gate.wait_until_free()
 
+    def _note_run(self, event: Event, attempt: AttemptTransaction, started: _Started, returned: bool) -> None:
+        begun_after_ms = attempt.begun_at_ms - started.at if attempt.begun else None
+        # What awaits, or leaves something on the connection, has a transaction of its own.
+        apart = attempt.gate is not None or attempt.sets_pragma or self._transaction.tx.knocker_altered
+        took_ms = self._database.paces.now_ms() - started.on_stopwatch
+        self.last_run = Run(took_ms, begun_after_ms, not returned, apart)
+        self._database.paces.note(event, self.last_run)
+
     def _call(self, handler: Handler, event: Event, attempt: AttemptTransaction) -> None:
-        result = handler(event, self._transaction.tx)
-        if inspect.isasyncgen(result) or (inspect.isgenerator(result) and not inspect.isawaitable(result)):
-            raise UsageError("the handler returned a generator, of which nothing has run: return a value or an awaitable")
+        result = called(handler, event, self._transaction.tx)
         if inspect.isawaitable(result):
             try:
                 attempt.share_loop(self._gate())
@@ -223,3 +259,19 @@ class AttemptRunner:
                 raise RuntimeError(f"the handler raised {error!r}") from error
 
         asyncio.run_coroutine_threadsafe(waiting(), self._loop()).result()
+
+
+@dataclass(frozen=True)
+class _Started:
+    """When the handlers began, on the stopwatch and by the clock."""
+
+    on_stopwatch: float
+    at: int
+
+
+def called(handler: Handler, event: Event, tx: Any) -> Any:
+    """What the handler returns, which may be an awaitable."""
+    result = handler(event, tx)
+    if inspect.isasyncgen(result) or (inspect.isgenerator(result) and not inspect.isawaitable(result)):
+        raise UsageError("the handler returned a generator, of which nothing has run: return a value or an awaitable")
+    return result

@@ -48,11 +48,27 @@ class AttemptReport:
         self._event = event
         self._hooks = hooks
         self._started = time.monotonic()
+        self._stopped: float | None = None
         self._told = False
+        self._held: list[Callable[[], None]] | None = None
 
     def duration_ms(self) -> int:
-        """How long it has taken so far."""
-        return round((time.monotonic() - self._started) * 1000)
+        """How long it has taken so far, or until it was stopped."""
+        return round(((self._stopped or time.monotonic()) - self._started) * 1000)
+
+    def stop(self) -> None:
+        """The handlers have ended; what comes is not their time."""
+        self._stopped = self._stopped or time.monotonic()
+
+    def hold(self) -> None:
+        """Keeps to itself what is to be told, until :meth:`tell`: it is not so before the commit."""
+        self._held = []
+
+    def tell(self) -> None:
+        """Tells what was held back, and from now on at once."""
+        held, self._held = self._held or [], None
+        for action in held:
+            action()
 
     def failed(self, error: BaseException, what: str = "failed") -> None:
         """Logs the error, and tells ``on_error`` unless it knows of an earlier one of this attempt."""
@@ -77,6 +93,9 @@ class AttemptReport:
         self._call("what was to follow the commit", action)
 
     def _call(self, name: str, hook: Callable[..., Any], *arguments: Any) -> None:
+        if self._held is not None:
+            self._held.append(lambda: self._call(name, hook, *arguments))
+            return
         try:
             hook(*arguments)
         # Whatever it raises: the attempt is still to be recorded.
@@ -84,6 +103,9 @@ class AttemptReport:
             self._log(logging.ERROR, f"{name} failed", problem)
 
     def _log(self, level: int, what: str, error: BaseException | None = None, **fields: Any) -> None:
+        if self._held is not None:
+            self._held.append(lambda: self._log(level, what, error, **fields))
+            return
         event = self._event
         about = {"endpoint": event.endpoint, "event_id": event.id, "event_type": event.type, "attempt": event.attempt, **fields}
         # Types are what senders say: a line break in one must not make a line of its own.

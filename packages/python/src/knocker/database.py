@@ -15,6 +15,7 @@ from knocker.errors import ClosedError
 from knocker.file_path import FilePath
 from knocker.forks import prepare_for_forks
 from knocker.judging import Judges
+from knocker.pace import Paces
 from knocker.use_gate import UseGate
 from knocker.writer import Writer
 
@@ -47,6 +48,7 @@ class Database(Connections):
     ) -> None:
         super().__init__(path, synchronous=synchronous, busy_timeout_s=busy_timeout_s, driver=driver, extension=extension, clock=clock)
         self.judges = Judges(self)
+        self.paces = Paces(clock)
         self._kept: list[object] = []
         self._writer: Writer | None = None
         self._ended = False

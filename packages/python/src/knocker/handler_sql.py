@@ -10,6 +10,12 @@ from knocker.errors import UsageError
 _GAP = r"(?:\s|--[^\n]*(?:\n|$)|/\*[^*]*\*+(?:[^/*][^*]*\*+)*/)"
 # `ROLLBACK TO` ends no transaction.
 _ENDS = re.compile(rf"(?:;|{_GAP})*(?:commit|end|rollback(?!{_GAP}+(?:transaction{_GAP}+)?to\b))\b", re.IGNORECASE | re.DOTALL)
+# The savepoint that the worker takes before each handler that shares its transaction with others.
+SAVEPOINT = "knocker_attempt"
+_SAVEPOINT = re.compile(
+    rf"(?:;|{_GAP})*(?:savepoint|release|rollback)\b(?:{_GAP}|\b(?:transaction|to|savepoint)\b)*[\"'`\[]?{SAVEPOINT}\b",
+    re.IGNORECASE | re.DOTALL,
+)
 _PRAGMA = re.compile(rf"(?:;|{_GAP})*pragma\b(?P<rest>.*)", re.IGNORECASE | re.DOTALL)
 # Those that take an argument in parentheses and only read.
 _READS = re.compile(
@@ -30,8 +36,12 @@ ENDS_TRANSACTION = "a handler must not end its transaction: leave COMMIT and ROL
 
 def refuse_end(sql: object) -> None:
     """Raises UsageError for a statement that would end the transaction. Behind others of one text it is noticed only after it has run."""
-    if isinstance(sql, str) and _ENDS.match(sql):
+    if not isinstance(sql, str):
+        return
+    if _ENDS.match(sql):
         raise UsageError(ENDS_TRANSACTION)
+    if SAVEPOINT in sql.lower() and _SAVEPOINT.match(sql):
+        raise UsageError(f"{SAVEPOINT} is the worker's savepoint: take one of another name")
 
 
 def sets_pragma(sql: object) -> bool:

@@ -113,16 +113,26 @@ class Hooks(Operations):
         concurrency: int = 1,
         poll: float = 1.0,
         lease_s: int = 60,
+        share_commits: bool = True,
         on_error: OnError | None = None,
         on_dead: OnDead | None = None,
     ) -> Worker:
         """A worker that is not started. ``concurrency`` is how many handlers run at once, each with its own connection; ``poll`` the
         seconds after which it looks at the file even if nothing told it to; ``lease_s`` the lease of a job, 1 to 86,400 seconds, extended
-        while its handler runs. ``on_error(error, event)`` is called in the worker's thread for each failed attempt, and
+        while its handler runs; ``share_commits=False`` commits each event alone, also where a backlog of quick handlers could share a
+        commit. ``on_error(error, event)`` is called in the worker's thread for each failed attempt, and
         ``on_dead(event, reason)`` for each event that is dead now; by default those of :func:`knocker.open`."""
         self.database.open_again()
         hooks = FailureHooks(on_error, on_dead).or_else(self._failure_hooks)
-        worker = Worker(self.database, self._endpoints, concurrency=concurrency, poll=poll, lease_s=lease_s, hooks=hooks)
+        worker = Worker(
+            self.database,
+            self._endpoints,
+            concurrency=concurrency,
+            poll=poll,
+            lease_s=lease_s,
+            share_commits=share_commits,
+            hooks=hooks,
+        )
         self._workers.add(worker)
         return worker
 
@@ -132,11 +142,14 @@ class Hooks(Operations):
         concurrency: int = 1,
         poll: float = 1.0,
         lease_s: int = 60,
+        share_commits: bool = True,
         on_error: OnError | None = None,
         on_dead: OnDead | None = None,
     ) -> None:
         """Handles events until SIGTERM or SIGINT (in the main thread): then finishes what runs and gives back the rest."""
-        self.worker(concurrency=concurrency, poll=poll, lease_s=lease_s, on_error=on_error, on_dead=on_dead).run()
+        self.worker(
+            concurrency=concurrency, poll=poll, lease_s=lease_s, share_commits=share_commits, on_error=on_error, on_dead=on_dead
+        ).run()
 
     async def arun_worker(
         self,
@@ -144,11 +157,14 @@ class Hooks(Operations):
         concurrency: int = 1,
         poll: float = 1.0,
         lease_s: int = 60,
+        share_commits: bool = True,
         on_error: OnError | None = None,
         on_dead: OnDead | None = None,
     ) -> None:
         """As :meth:`run_worker` on the running event loop, where coroutine handlers run too, until it is cancelled."""
-        await self.worker(concurrency=concurrency, poll=poll, lease_s=lease_s, on_error=on_error, on_dead=on_dead).arun()
+        await self.worker(
+            concurrency=concurrency, poll=poll, lease_s=lease_s, share_commits=share_commits, on_error=on_error, on_dead=on_dead
+        ).arun()
 
     def start_worker(
         self,
@@ -156,11 +172,14 @@ class Hooks(Operations):
         concurrency: int = 1,
         poll: float = 1.0,
         lease_s: int = 60,
+        share_commits: bool = True,
         on_error: OnError | None = None,
         on_dead: OnDead | None = None,
     ) -> Worker:
         """Handles events in threads of this process: ``with hooks.start_worker(): …``, or call ``stop()`` on what it returns."""
-        worker = self.worker(concurrency=concurrency, poll=poll, lease_s=lease_s, on_error=on_error, on_dead=on_dead)
+        worker = self.worker(
+            concurrency=concurrency, poll=poll, lease_s=lease_s, share_commits=share_commits, on_error=on_error, on_dead=on_dead
+        )
         worker.start()
         return worker
 

@@ -6,7 +6,7 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 
 from knocker.connection import Connection, call
 from knocker.database import Database
@@ -14,7 +14,7 @@ from knocker.driver_errors import translate
 from knocker.endpoint import Endpoint
 from knocker.errors import LeaseLostError
 from knocker.event import Event
-from knocker.leases import Job
+from knocker.leases import Job, Leases
 from knocker.lost_attempts import LostAttempt, event_of, last_attempt, lost_since
 from knocker.worker_connection import WorkerConnection
 
@@ -22,7 +22,9 @@ logger = logging.getLogger("knocker.worker")
 
 # How much work is claimed ahead: enough to share a commit among quick handlers, too little to keep jobs from other processes.
 _AHEAD_S = 0.05
-_MOST_AHEAD = 32
+_MOST_CLAIMED = 32
+# A claim takes so many times what the last one has found: a worker that has just begun knows little of how long its handlers take.
+_GROWTH = 2
 # An extension that was on its way when a job was given up.
 _MARGIN_S = 1.0
 LONGEST_LEASE_S = 86_400
@@ -52,7 +54,8 @@ class LeaseKeeper:
         self._renewed_at_ms = database.current_ms()
         self._lost: set[int] = set()
         self._given_up: dict[int, tuple[int, float]] = {}
-        self._usual_s = 1.0
+        self._usual_s: float | None = None
+        self._last_claimed = 0
         self.due_ms: int | None = None
         """Milliseconds until the next job, as of the last :meth:`take` that found none; None where nothing waits."""
 
@@ -79,6 +82,18 @@ class LeaseKeeper:
         with self._lock:
             return self._ready.popleft() if self._ready else None
 
+    def next_ready(self, idle: int, more_came: Callable[[], None]) -> Job | None:
+        """As :meth:`take`, of what is claimed already."""
+        job = self._next()
+        if idle and self._ready:
+            more_came()
+        return job
+
+    @property
+    def has_ready(self) -> bool:
+        """Whether there is more that is claimed already."""
+        return bool(self._ready)
+
     def _forget(self) -> None:
         """The jobs were of a file that is gone, and so are their leases."""
         with self._lock:
@@ -96,26 +111,68 @@ class LeaseKeeper:
         if self.due_ms != 0:
             return []
         self._database.checkpoints.require_sound(connection)
-        ahead = min(_MOST_AHEAD, int(_AHEAD_S / self._usual_s * wanted))
         # One transaction, so that what another worker's claim records is not told here as well.
         with self._claiming.transaction():
             if self._held and self._database.current_ms() - self._renewed_at_ms > self._lease_s * 1000:
                 # Nothing of this process ran for that long, on a machine that slept, say: these are no jobs of a dead worker.
                 self.renew(connection)
-            last = last_attempt(connection)
-            claimed = self._claiming.leases.claim(wanted + ahead, self._lease_s, names)
-            lost = lost_since(connection, last)
+            claimed, lost = self._claim_on(connection, self._claiming.leases, names, self._wanted(wanted))
         if claimed:
-            with self._lock:
-                held = set(self._held)
-            jobs = self._claiming.leases.jobs(without=held)
-            with self._lock:
-                jobs = [job for job in jobs if not self._is_given_up(job)]
-                self._ready.extend(jobs)
-                self._held.update(job.id for job in jobs)
+            self._add(self._claiming.leases)
         if claimed or lost:
             self._claiming.committed(claimed + len(lost))
+        return self._events_of(connection, lost)
+
+    def _wanted(self, needed: int) -> int:
+        """How many to claim where so many are needed at once."""
+        if self._usual_s is None:
+            return needed
+        ahead = int(_AHEAD_S / self._usual_s * needed)
+        return max(needed, min(needed + ahead, _GROWTH * self._last_claimed, _MOST_CLAIMED))
+
+    def _claim_on(self, connection: Connection, leases: Leases, names: list[str], wanted: int) -> tuple[int, list[LostAttempt]]:
+        """To be called in a transaction."""
+        last = last_attempt(connection)
+        claimed = self._last_claimed = leases.claim(wanted, self._lease_s, names)
+        return claimed, lost_since(connection, last)
+
+    def _add(self, leases: Leases) -> None:
+        """What has been claimed is ready."""
+        with self._lock:
+            held = set(self._held)
+        jobs = leases.jobs(without=held)
+        with self._lock:
+            jobs = [job for job in jobs if not self._is_given_up(job)]
+            self._ready.extend(jobs)
+            self._held.update(job.id for job in jobs)
+
+    def _events_of(self, connection: Connection, lost: list[LostAttempt]) -> list[tuple[Event, LostAttempt]]:
         return [(event, attempt) for attempt in lost if (event := event_of(connection, attempt)) is not None]
+
+    def claim_next(self, connection: Connection, leases: Leases) -> Callable[[bool], None]:
+        """Claims what comes next in a transaction of the connection that is about to be committed, and saves a commit of its own. To be
+        called back with whether it was committed. Nothing is claimed where jobs are ready, or where somebody else is claiming."""
+        names = [name for name, endpoint in self._endpoints.items() if len(endpoint.handlers)]
+        if self._ready or not names or self._database.checkpoints.trouble is not None or not self._claiming.try_lock():
+            return lambda _: None
+        try:
+            due = leases.next_due_ms(names) == 0
+            claimed, lost = self._claim_on(connection, leases, names, self._wanted(1)) if due else (0, [])
+        except BaseException:
+            self._claiming.unlock()
+            raise
+
+        def ended(committed: bool) -> None:
+            try:
+                if committed and claimed:
+                    self._add(leases)
+                told = self._events_of(connection, lost) if committed else []
+            finally:
+                self._claiming.unlock()
+            for event, attempt in told:
+                self._tell_lost(event, attempt)
+
+        return ended
 
     def _is_given_up(self, job: Job) -> bool:
         """Whether this is the very attempt whose result could not be written, and not the one after its lease has run out."""
@@ -133,7 +190,8 @@ class LeaseKeeper:
             self._lost.discard(job.id)
             if not written:
                 self._given_up[job.id] = (job.event.attempt, time.monotonic() + self._lease_s + _MARGIN_S)
-            self._usual_s = max(0.0005, 0.8 * self._usual_s + 0.2 * took_s)
+            usual_s = took_s if self._usual_s is None else 0.8 * self._usual_s + 0.2 * took_s
+            self._usual_s = max(0.0005, usual_s)
 
     def extend(self) -> None:
         """Extends every lease held, in one transaction."""
@@ -148,15 +206,16 @@ class LeaseKeeper:
                     connection.execute("COMMIT").fetchall()
             self._extending.committed(1)
 
-    def renew(self, connection: Connection) -> None:
-        """Extends every lease held over a connection that has the write lock.
+    def renew(self, connection: Connection, without: Collection[int] = ()) -> None:
+        """Extends every lease held over a connection that has the write lock, but those of the jobs ``without``: they have a verdict in its
+        transaction.
 
         One that has run out is extended too, as long as nobody has taken the job, and nobody can before the commit. So a handler that keeps
         the lock for longer than its lease loses none of the threads beside it theirs. What another worker or an operator has taken stays
         lost: its result will be refused.
         """
         with self._lock:
-            held = sorted(self._held)
+            held = sorted(self._held.difference(without))
             self._renewed_at_ms = self._database.current_ms()
         lost = set()
         for job_id in held:

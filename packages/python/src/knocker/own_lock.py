@@ -14,7 +14,10 @@ _DEEPEST_CAUSE = 5
 def refuse_waiting(path: str, call: str) -> None:
     """Raises UsageError inside a handler that holds the lock of that file: the call would wait for it in vain."""
     attempt = CURRENT.get()
-    if attempt is not None and attempt.path == path and attempt.holds_lock:
+    if attempt is None or attempt.path != path:
+        return
+    attempt.let_go()
+    if attempt.holds_lock:
         raise UsageError(
             f"{call}: this handler has held the write lock since its first use of tx, and the call would wait for it in vain. "
             "Call it before the first use of tx, or write through tx"
@@ -23,7 +26,7 @@ def refuse_waiting(path: str, call: str) -> None:
 
 def explained(error: BaseException, attempt: AttemptTransaction) -> BaseException:
     """What a handler raised; where a connection of its own has met the lock that it holds itself, in words that say so."""
-    if not attempt.holds_lock or not _says_busy(error):
+    if not attempt.holds_lock or not says_busy(error):
         return error
     known = BusyError(
         f"{stored_text(error)}: this handler has held the write lock of {attempt.path} since its first use of tx, and whatever writes "
@@ -34,7 +37,8 @@ def explained(error: BaseException, attempt: AttemptTransaction) -> BaseExceptio
     return known
 
 
-def _says_busy(error: BaseException) -> bool:
+def says_busy(error: BaseException) -> bool:
+    """Whether a connection that is not Knocker's has met the write lock."""
     at: BaseException | None = error
     for _ in range(_DEEPEST_CAUSE):
         # Knocker's own have words of their own.

@@ -54,11 +54,11 @@ class Attempted:
     error: BaseException | None = field(default=None, compare=False)
 
 
-def drain(hooks: Hooks, limit: int = 10_000) -> list[Attempted]:
+def drain(hooks: Hooks, limit: int = 10_000, *, share_commits: bool = True) -> list[Attempted]:
     """Runs the handlers of all that is due now, in this thread, and returns the attempts in order.
 
     An event whose handler fails is not tried again until its backoff is over: advance the clock, then drain again.
-    Raises :class:`~knocker.UsageError` where something is due even after ``limit`` attempts.
+    Raises :class:`~knocker.UsageError` where something is due even after ``limit`` attempts. ``share_commits`` is the worker's.
     """
     errors: dict[tuple[int, int], BaseException] = {}
     own = hooks.failure_hooks.on_error
@@ -68,7 +68,7 @@ def drain(hooks: Hooks, limit: int = 10_000) -> list[Attempted]:
         if own is not None:
             own(error, event)
 
-    drained = hooks.worker(on_error=on_error).drain_events(limit)
+    drained = hooks.worker(share_commits=share_commits, on_error=on_error).drain_events(limit)
     return [Attempted(event.id, status, event.attempt, errors.get((event.id, event.attempt))) for event, status in drained]
 
 

@@ -27,6 +27,7 @@ OVER = "tx is of one attempt, and that attempt is over: do not keep it, or its c
 ENDED = "the transaction ended before the handlers: leave COMMIT and ROLLBACK to the worker, and pass on errors of a full or failing disk"
 
 T = TypeVar("T")
+AnyAttempt = TypeVar("AnyAttempt", bound="AttemptTransaction")
 
 CURRENT: ContextVar[AttemptTransaction | None] = ContextVar("knocker_attempt", default=None)
 """The attempt whose handler runs here: a task that a handler leaves behind is told from the handlers that follow on its connection."""
@@ -134,6 +135,9 @@ class AttemptTransaction:
             for left in (*self.cursors, *self.blobs):
                 left.close()
 
+    def let_go(self) -> None:
+        """To be called before the handler waits for the write lock elsewhere: what is not its own is not to hold it."""
+
     def leave(self) -> None:
         """Lets others of the loop in: the transaction is over."""
         if self.gate is not None:
@@ -178,37 +182,60 @@ class AttemptTransaction:
                     self.gate.leave(self)
 
 
+def begin_patiently(connection: Any) -> None:
+    """Begins a transaction for a result."""
+    deadline = time.monotonic() + _RESULT_PATIENCE_S
+    while True:
+        try:
+            connection.execute("BEGIN IMMEDIATE").fetchall()
+            return
+        except Exception as error:
+            known = translate(error)
+            if known is None or known.code != "busy" or time.monotonic() >= deadline:
+                raise
+        time.sleep(_PAUSE_S)
+
+
 class HandlerTransaction:
     """The worker's side of ``tx``, a handler connection: one attempt after the other."""
 
     def __init__(self, tx: Any, path: str, now_ms: Callable[[], int]) -> None:
         self.tx = tx
-        self._path = path
+        self.path = path
         self.connection = tx.knocker_unguarded
         self.is_altered = False
         """Whether the attempts so far have left something on the connection, so that the next one is to have another."""
-        self._now_ms = now_ms
+        self.now_ms = now_ms
         self._attempt: AttemptTransaction | None = None
         # What opening it has set is how it is to be.
         tx.knocker_altered = False
 
     def start(self, gate: LoopGate | None) -> AttemptTransaction:
         """Arms ``tx`` for the handlers of an attempt: the next use begins a transaction."""
-        self._attempt = self.tx.knocker_attempt = AttemptTransaction(self.connection, self._path, gate, self._now_ms)
-        return self._attempt
+        return self.arm(AttemptTransaction(self.connection, self.path, gate, self.now_ms))
+
+    def arm(self, attempt: AnyAttempt) -> AnyAttempt:
+        """Makes ``tx`` the one of that attempt."""
+        self._attempt = self.tx.knocker_attempt = attempt
+        return attempt
+
+    def disarm(self) -> None:
+        """The handlers of the attempt have ended, whatever becomes of their transaction."""
+        self._end()
+        self._leave()
 
     @property
     def held_ms(self) -> int:
         """For how long the handlers of this attempt have had the write lock."""
         begun = self._attempt is not None and self._attempt.begun and self.connection.in_transaction
-        return self._now_ms() - self._attempt.begun_at_ms if begun and self._attempt is not None else 0
+        return self.now_ms() - self._attempt.begun_at_ms if begun and self._attempt is not None else 0
 
     def finish(self, write: Callable[[], T]) -> T:
         """Writes the result in the handlers' transaction, or in a new one where they began none, and commits. Returns what it returns."""
         self._end()
         try:
             if not self.connection.in_transaction:
-                self._begin_patiently()
+                begin_patiently(self.connection)
             written = write()
             self.connection.execute("COMMIT").fetchall()
         except BaseException:
@@ -232,18 +259,6 @@ class HandlerTransaction:
             self.roll_back()
         finally:
             self.connection.close()
-
-    def _begin_patiently(self) -> None:
-        deadline = time.monotonic() + _RESULT_PATIENCE_S
-        while True:
-            try:
-                self.connection.execute("BEGIN IMMEDIATE").fetchall()
-                return
-            except Exception as error:
-                known = translate(error)
-                if known is None or known.code != "busy" or time.monotonic() >= deadline:
-                    raise
-            time.sleep(_PAUSE_S)
 
     def _end(self) -> None:
         if self._attempt is not None:

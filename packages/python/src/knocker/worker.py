@@ -9,12 +9,12 @@ import secrets
 import socket
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
-from knocker.arguments import positive, whole
+from knocker.arguments import flag, positive, whole
 from knocker.attempt import UNWRITTEN, AttemptRunner
 from knocker.attempt_report import AttemptReport, FailureHooks
 from knocker.connection import call, is_read_only, rows
@@ -25,9 +25,11 @@ from knocker.event import Event
 from knocker.event_loop import BackgroundLoop, settled
 from knocker.handler_connection import handler_class
 from knocker.lease_keeper import LONGEST_LEASE_S, LeaseKeeper
-from knocker.leases import Leases
+from knocker.leases import Job, Leases
 from knocker.lost_attempts import LostAttempt
 from knocker.rest import Rest
+from knocker.shared_attempts import Ended, SharedAttempts
+from knocker.shared_commit import Moment, SharedCommit
 from knocker.stop_signals import stopped_by_signals
 from knocker.transaction import HandlerTransaction
 from knocker.watch import FileWatch
@@ -61,17 +63,20 @@ class Worker:
         concurrency: int = 1,
         poll: float = 1.0,
         lease_s: int = 60,
+        share_commits: bool = True,
         hooks: FailureHooks,
     ) -> None:
         whole("concurrency", concurrency, 1, _MOST_THREADS)
         whole("lease_s", lease_s, 1, LONGEST_LEASE_S)
         positive("poll", poll)
+        flag("share_commits", share_commits)
         self.name = f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(4)}"
         self._database = database
         self._endpoints = endpoints
         self._concurrency = concurrency
         self._poll_s = poll
         self._lease_s = lease_s
+        self._share_commits = share_commits
         self._hooks = hooks
         self._stopping = threading.Event()
         self._ending = threading.Lock()
@@ -226,17 +231,46 @@ class Worker:
 
     def _drain_on_one_connection(self, keeper: LeaseKeeper, limit: int, done: list[tuple[Event, str]]) -> bool:
         """Returns whether there may be more to do, on another connection."""
-        with self._attempts(keeper) as runner:
+        with self._attempts(keeper) as attempts:
             # A handler that closes the hooks ends the drain after it.
-            while not self._stopping.is_set() and (job := keeper.take(0, self._database.changed.notify)) is not None:
-                if len(done) >= limit:
+            while not self._stopping.is_set():
+                if attempts.uncommitted:
+                    job = keeper.next_ready(0, self._database.changed.notify)
+                else:
+                    job = keeper.take(0, self._database.changed.notify)
+                if job is None and not attempts.uncommitted:
+                    return False
+                if job is not None and len(done) + len(attempts.uncommitted) >= limit:
                     raise UsageError(f"more is due after {limit} attempts: do handlers keep making work for themselves?")
-                status = runner.run(job)
-                done.append((job.event, status))
-                keeper.finished(job, _BEATEN_S, written=status != UNWRITTEN)
-                if status == UNWRITTEN or runner.needs_another_connection:
+                ended = self._attempted(keeper, attempts, job)
+                done.extend((one.job.event, one.status) for one in ended)
+                if self._is_spent(attempts, ended):
                     return True
+            done.extend((one.job.event, one.status) for one in self._attempted(keeper, attempts, None))
         return False
+
+    def _attempted(self, keeper: LeaseKeeper, attempts: SharedAttempts, job: Job | None) -> list[Ended]:
+        """Runs the job, or commits what was run before it, and returns what has ended by that."""
+        ended: list[Ended] = []
+        jobs = [*attempts.uncommitted, *([job] if job is not None else [])]
+        try:
+            ended = attempts.run(job, keeper.has_ready) if job is not None else attempts.commit()
+            if attempts.uncommitted and not keeper.has_ready:
+                ended += attempts.commit(claim_next=self._goes_on())
+        finally:
+            for one in ended:
+                keeper.finished(one.job, one.took_ms / 1000, written=one.status != UNWRITTEN)
+            kept = {one.job.id for one in ended} | {one.id for one in attempts.uncommitted}
+            for lost in jobs:
+                # What has thrown past everything.
+                if lost.id not in kept:
+                    keeper.finished(lost, 0.0, written=False)
+        return ended
+
+    @staticmethod
+    def _is_spent(attempts: SharedAttempts, ended: list[Ended]) -> bool:
+        """Whether there is to be another connection: this one may be what is broken."""
+        return attempts.needs_another_connection or any(one.status == UNWRITTEN for one in ended)
 
     def _thread(self, name: str, target: Any, *arguments: Any) -> threading.Thread:
         return threading.Thread(target=self._guard, args=(target, *arguments), name=f"knocker-{name}", daemon=True)
@@ -265,7 +299,7 @@ class Worker:
                 self._stopping.wait(_PAUSE_S)
 
     @contextmanager
-    def _attempts(self, keeper: LeaseKeeper) -> Iterator[AttemptRunner]:
+    def _attempts(self, keeper: LeaseKeeper) -> Iterator[SharedAttempts]:
         """A connection for handlers, and what runs them on it."""
         generation = self._database.generation
         tx = self._database.connect(connection_class=handler_class(self._database.driver.connection_class))
@@ -275,28 +309,40 @@ class Worker:
             raise ReadOnlyError(f"{self._database.path} can be read only")
         transaction = HandlerTransaction(tx, self._database.path, self._database.current_ms)
 
-        def write(function: str, *arguments: Any) -> Any:
-            # One on a file that is gone would be nowhere.
+        moment = Moment(self._database.now)
+
+        def require_current() -> None:
+            # What is written to a file that is gone would be nowhere.
             self._database.refuse_former(generation)
-            return call(transaction.connection, function, *arguments, self._database.now())
+
+        def write(function: str, *arguments: Any) -> Any:
+            require_current()
+            return call(transaction.connection, function, *arguments, moment())
 
         leases = Leases(
             self.name,
             write,
             lambda sql, parameters: rows(transaction.connection, sql, parameters),
         )
+
+        def renew(without: Collection[int] = ()) -> None:
+            keeper.renew(transaction.connection, without)
+
+        renew_after_ms = self._lease_s * 1000 / _EXTENSIONS
+        runner = AttemptRunner(transaction, leases, self._endpoints, self._handler_loop, self._database, self._hooks, renew, renew_after_ms)
+        shared = SharedCommit(transaction, leases, moment, self._database, require_current, renew, renew_after_ms)
+        attempts = SharedAttempts(
+            runner,
+            transaction,
+            shared,
+            self._database.paces,
+            lambda: keeper.claim_next(transaction.connection, leases),
+            share=self._share_commits,
+        )
         try:
-            yield AttemptRunner(
-                transaction,
-                leases,
-                self._endpoints,
-                self._handler_loop,
-                self._database,
-                self._hooks,
-                lambda: keeper.renew(transaction.connection),
-                self._lease_s * 1000 / _EXTENSIONS,
-            )
+            yield attempts
         finally:
+            attempts.close()
             transaction.close()
 
     def _tell_lost(self, event: Event, lost: LostAttempt) -> None:
@@ -311,25 +357,22 @@ class Worker:
     def _handle(self, keeper: LeaseKeeper) -> None:
         changed = self._database.changed
         generation = self._database.generation
-        with self._rest.work(), self._attempts(keeper) as runner:
+        with self._rest.work(), self._attempts(keeper) as attempts:
             while self._goes_on():
-                self._database.refuse_former(generation)
                 # Looked at before the database is: a receipt that comes in between is not slept through.
                 seen = changed.changes
-                job = keeper.take(changed.waiting, changed.notify)
-                if job is None:
+                if attempts.uncommitted:
+                    job = keeper.next_ready(changed.waiting, changed.notify)
+                else:
+                    self._database.refuse_former(generation)
+                    job = keeper.take(changed.waiting, changed.notify)
+                if job is None and not attempts.uncommitted:
                     due_s = self._poll_s if keeper.due_ms is None else max(keeper.due_ms / 1000, _BEATEN_S)
                     changed.wait(seen, min(self._poll_s, due_s))
                     continue
-                started = time.monotonic()
-                status = UNWRITTEN
-                try:
-                    status = runner.run(job)
-                finally:
-                    keeper.finished(job, time.monotonic() - started, written=status != UNWRITTEN)
-                if status == UNWRITTEN or runner.needs_another_connection:
-                    # The connection may be what is broken; the next round has another one.
+                if self._is_spent(attempts, self._attempted(keeper, attempts, job)):
                     return
+            self._attempted(keeper, attempts, None)
 
     def _goes_on(self) -> bool:
         return not self._stopping.is_set() and not self._rest.wanted

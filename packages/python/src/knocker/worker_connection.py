@@ -42,6 +42,14 @@ class WorkerConnection:
                 self._failed(error)
                 raise
 
+    def try_lock(self) -> bool:
+        """Keeps others from using it, until :meth:`unlock`; false where somebody does now."""
+        return self._lock.acquire(blocking=False)
+
+    def unlock(self) -> None:
+        """Ends :meth:`try_lock`."""
+        self._lock.release()
+
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """What is done in the block is one commit. For those inside :meth:`use`."""

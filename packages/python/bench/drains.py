@@ -1,0 +1,127 @@
+"""A backlog worked off, with shared commits and without, beside a table worked off by hand with one commit a job, on slow disks too.
+
+Each figure is of a process of its own, because the delay of a sync is preloaded into it.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import knocker
+from knocker.request import pairs
+from receives import SECRET, request_of
+
+SLOW_DISK = Path(__file__).resolve().parents[3] / "extension" / "bench" / "slow-disk" / "run"
+DELAYS_MS = (0, 2, 5)
+ROUNDS = 3
+RECEIVERS = 32
+
+
+def by_hand(folder: Path, total: int) -> float:
+    """Events a second: the oldest waiting row, the handler's row and the row's new state in one commit, and the next one."""
+    connection = sqlite3.connect(folder / "hand.db", isolation_level=None)
+    connection.execute("PRAGMA journal_mode = WAL").fetchall()
+    connection.execute("PRAGMA synchronous = FULL").fetchall()
+    connection.execute("CREATE TABLE inbox (id INTEGER PRIMARY KEY, headers TEXT, body BLOB, state TEXT NOT NULL)")
+    connection.execute("CREATE INDEX waiting ON inbox (id) WHERE state = 'waiting'")
+    connection.execute("CREATE TABLE orders (id INTEGER)")
+    connection.execute("BEGIN")
+    for n in range(total):
+        request = request_of(n)
+        connection.execute(
+            "INSERT INTO inbox (headers, body, state) VALUES (?, ?, 'waiting')", [json.dumps(list(pairs(request.headers))), request.body]
+        )
+    connection.execute("COMMIT")
+    started = time.perf_counter()
+    done = 0
+    while (
+        row := connection.execute("SELECT id, headers, body FROM inbox WHERE state = 'waiting' ORDER BY id LIMIT 1").fetchone()
+    ) is not None:
+        json.loads(row[1])
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("INSERT INTO orders VALUES (?)", [row[0]])
+        connection.execute("UPDATE inbox SET state = 'handled' WHERE id = ?", [row[0]])
+        connection.execute("COMMIT")
+        done += 1
+    seconds = time.perf_counter() - started
+    connection.close()
+    if done != total:
+        raise RuntimeError(f"{done} handled of {total}")
+    return total / seconds
+
+
+def by_worker(folder: Path, total: int, concurrency: int = 1, **settings: Any) -> float:
+    """Events a second of a worker, each handler writing one row through ``tx``."""
+    with knocker.open(folder / "worker.db") as hooks:
+        hooks.database.rows("CREATE TABLE orders (id INTEGER)")
+        endpoint = hooks.endpoint("github", provider="github", secrets=[SECRET])
+        requests = [request_of(n) for n in range(total)]
+        threads = [
+            threading.Thread(target=lambda part: [endpoint.receive(r) for r in part], args=(requests[n::RECEIVERS],))
+            for n in range(RECEIVERS)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        left = threading.Semaphore(0)
+
+        @endpoint.on("push")
+        def handler(event: knocker.Event, tx: Any) -> None:
+            tx.execute("INSERT INTO orders VALUES (?)", [event.id])
+            left.release()
+
+        started = time.perf_counter()
+        with hooks.start_worker(concurrency=concurrency, **settings):
+            for _ in range(total):
+                left.acquire()
+        # Stopping waits for the last commit.
+        seconds = time.perf_counter() - started
+        if hooks.stats().events.handled != total:
+            raise RuntimeError("not everything was handled")
+    return total / seconds
+
+
+WAYS: dict[str, Callable[[Path, int], float]] = {
+    "hand": by_hand,
+    "apart": lambda folder, total: by_worker(folder, total, share_commits=False),
+    "shared": by_worker,
+    "shared-4": lambda folder, total: by_worker(folder, total, concurrency=4),
+}
+
+
+def _measured(way: str, folder: Path, total: int, delay_ms: int) -> float:
+    with tempfile.TemporaryDirectory(dir=folder) as own:
+        slow = [str(SLOW_DISK), str(delay_ms * 1000)] if delay_ms else []
+        command = [*slow, sys.executable, __file__, way, own, str(total)]
+        return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+
+
+def print_drains(folder: Path) -> list[str]:
+    """Events handled a second for each delay of a sync, the ways in turn. Returns the goals that were missed."""
+    below: list[str] = []
+    print(f"\n{'events handled/s, syncs delayed by':<36}{'by hand':>10}{'apart':>10}{'shared':>10}{'4 threads':>11}{'shared/hand':>13}")
+    for delay_ms in DELAYS_MS if sys.platform.startswith("linux") else (0,):
+        total = 600 if delay_ms else 4000
+        rounds = [{way: _measured(way, folder, total if way[0] != "s" else 4000, delay_ms) for way in WAYS} for _ in range(ROUNDS)]
+        middle = {way: statistics.median(figures[way] for figures in rounds) for way in WAYS}
+        ratio = statistics.median(figures["shared"] / figures["hand"] for figures in rounds)
+        figures = f"{middle['hand']:>10.0f}{middle['apart']:>10.0f}{middle['shared']:>10.0f}{middle['shared-4']:>11.0f}{ratio:>12.1f}x"
+        print(f"{f'{delay_ms} ms':<36}{figures}")
+        goal = 10 if delay_ms else 1.5
+        below += [f"a backlog at syncs of {delay_ms} ms: {ratio:.1f} times by hand, goal {goal}"] if ratio < goal else []
+    return below
+
+
+if __name__ == "__main__":
+    print(WAYS[sys.argv[1]](Path(sys.argv[2]), int(sys.argv[3])))
