@@ -5,6 +5,9 @@ package knocker
 // contractVersion is the version of the library that this module was written for.
 const contractVersion = "0.1.0"
 
+// oldestSQLite is the oldest SQLite that the library works with.
+const oldestSQLite = "3.38.0"
+
 // What [errors.Is] finds in an [Error]: one code each, but for those that say they are a family.
 var (
 	// ErrNotFound is a family: an id or a name that does not exist.

@@ -43,6 +43,10 @@ func FromDB(db *sql.DB, options ...Option) (*Hooks, error) {
 	var sequence int
 	var name, file string
 	if err := db.QueryRow("PRAGMA database_list").Scan(&sequence, &name, &file); err != nil {
+		if codeOf(err) != "" {
+			// Of Register's driver, which loads the library at the pool's first connection.
+			return nil, err
+		}
 		return nil, newError("usage", "FromDB: this is no open pool of SQLite: "+err.Error(), err)
 	}
 	if file == "" {

@@ -210,10 +210,14 @@ func loadInto(raw *sqlite3.SQLiteConn, library string) error {
 			// Of what fails here the driver gives SQLite's text alone.
 			known = errorFromSQLite(int(sqlite3.ErrError), err.Error(), err)
 		}
-		if errors.Is(known, ErrSQLite) {
-			return newError("cannot_load", "the library "+library+" could not be loaded: "+err.Error(), err)
+		if !errors.Is(known, ErrSQLite) {
+			return known
 		}
-		return known
+		if found, _, _ := sqlite3.Version(); older(found, oldestSQLite) {
+			// What the library itself would say, could it be loaded: another way to load it would not help.
+			return newError("unsupported_sqlite", "this program's SQLite is "+found+", Knocker needs "+oldestSQLite, err)
+		}
+		return newError("cannot_load", "the library "+library+" could not be loaded: "+err.Error(), err)
 	}
 	return nil
 }

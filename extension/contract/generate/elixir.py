@@ -123,6 +123,10 @@ def constants(contract: Contract) -> str:
   @spec entry_point() :: String.t()
   def entry_point, do: {quoted(library["entry_point"])}
 
+  @doc "The oldest SQLite that the library works with."
+  @spec oldest_sqlite() :: String.t()
+  def oldest_sqlite, do: {quoted(library["oldest_sqlite"])}
+
   @doc "The library's file name, by the system as `:os.type/0` names it."
   @spec library_file({{atom(), atom()}}) :: String.t()
 {clauses}

@@ -125,10 +125,10 @@ def metrics(contract: Contract) -> str:
 
 
 def errors(contract: Contract) -> str:
-    version = quoted(contract.data["version"])
+    version, oldest = quoted(contract.data["version"]), quoted(contract.data["library"]["oldest_sqlite"])
     out = [
         HEADER,
-        f"\n// contractVersion is the version of the library that this module was written for.\nconst contractVersion = {version}\n\n// What [errors.Is] finds in an [Error]: one code each, but for those that say they are a family.\nvar (\n",
+        f"\n// contractVersion is the version of the library that this module was written for.\nconst contractVersion = {version}\n\n// oldestSQLite is the oldest SQLite that the library works with.\nconst oldestSQLite = {oldest}\n\n// What [errors.Is] finds in an [Error]: one code each, but for those that say they are a family.\nvar (\n",
     ]
     blocks = []
     for family in contract.families.values():

@@ -93,6 +93,7 @@ def constants(contract: Contract) -> str:
     text += (
         f'\nENTRY_POINT = "{library["entry_point"]}"\n"""The library\'s function that SQLite calls; not every loader derives its name."""\n'
     )
+    text += f'\nOLDEST_SQLITE = "{library["oldest_sqlite"]}"\n"""The oldest SQLite that the library works with."""\n'
     names = {"linux": "linux", "macos": "darwin", "windows": "win32"}
     pairs = "".join(f'    "{names[system]}": "{name}",\n' for system, name in library["files"].items())
     text += f'\nLIBRARY_FILES = {{\n{pairs}}}\n"""The library\'s file name by ``sys.platform``."""\n'

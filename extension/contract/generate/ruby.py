@@ -91,6 +91,7 @@ def constants(contract: Contract) -> str:
         "  # What the library and the package agree on.\n  module Contract\n"
         "    # The library's function that SQLite calls; not every loader derives its name.\n"
         f'    ENTRY_POINT = "{library["entry_point"]}"\n\n'
+        f'    # The oldest SQLite that the library works with.\n    OLDEST_SQLITE = "{library["oldest_sqlite"]}"\n\n'
         f"    # The library's file name by system.\n    LIBRARY_FILES = {{\n{file_names}\n    }}.freeze\n\n"
         "    # The codes that SQLite's primary result codes stand for; every other one is `sqlite_error`.\n"
         f"    RESULT_CODES = {{\n{codes}\n    }}.freeze\n\n"
@@ -236,7 +237,7 @@ def rbs_type(contract: Contract, field: Named) -> str:
 
 
 def signatures(contract: Contract) -> str:
-    text = f"# {NOTICE}\n\nmodule Knocker\n  VERSION: String\n\n  module Contract\n    ENTRY_POINT: String\n"
+    text = f"# {NOTICE}\n\nmodule Knocker\n  VERSION: String\n\n  module Contract\n    ENTRY_POINT: String\n    OLDEST_SQLITE: String\n"
     text += "    LIBRARY_FILES: Hash[String, String]\n    RESULT_CODES: Hash[Integer, String]\n"
     text += "    METRICS_TYPES: Hash[Symbol, String]\n    RECEIVE_BOUNDS_US: Array[Integer]\n  end\n"
     text += "\n  ERRORS: Hash[String, singleton(Error)]\n"

@@ -90,6 +90,8 @@ def constants(contract: Contract) -> str:
     text += f'export const VERSION = "{contract.data["version"]}";\n'
     text += "\n" + comment("The entry point of the library. Named always: not every loader derives it from the file name.")
     text += f'export const ENTRY_POINT = "{library["entry_point"]}";\n'
+    text += "\n" + comment("The oldest SQLite that the library works with.")
+    text += f'export const OLDEST_SQLITE = "{library["oldest_sqlite"]}";\n'
     systems = {"linux": "linux", "macos": "darwin", "windows": "win32"}
     text += "\n" + comment("The file name of the library on each platform.")
     text += "export const LIBRARY_FILES: Partial<Record<NodeJS.Platform, string>> = {\n"

@@ -9,6 +9,7 @@ use crate::records::{List, Word};
 #[derive(Serialize)]
 pub struct Library {
     entry_point: &'static str,
+    oldest_sqlite: &'static str,
     files: Files,
 }
 
@@ -23,6 +24,7 @@ struct Files {
 /// The library of each package.
 pub const LIBRARY: Library = Library {
     entry_point: "sqlite3_knocker_init",
+    oldest_sqlite: "3.38.0",
     files: Files { linux: "libknocker.so", macos: "libknocker.dylib", windows: "knocker.dll" },
 };
 

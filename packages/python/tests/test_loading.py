@@ -92,6 +92,16 @@ def test_a_file_that_is_no_library_gives_the_reason(tmp_path: Path) -> None:
     connection.close()
 
 
+def test_an_old_sqlite_is_named_before_whatever_else_keeps_the_library_out(tmp_path: Path) -> None:
+    wrong = tmp_path / "libknocker.so"
+    wrong.write_text("not a library")
+    connection = sqlite3.connect(":memory:")
+    connection.create_function("sqlite_version", 0, lambda: "3.37.2")
+    with pytest.raises(knocker.UnsupportedSqliteError, match=r"SQLite is 3\.37\.2, Knocker needs 3\.38\.0"):
+        knocker.load(connection, wrong)
+    connection.close()
+
+
 def test_the_path_is_explicit_then_the_environment_then_the_package(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     one, two = tmp_path / "one.so", tmp_path / "two.so"
     one.touch()

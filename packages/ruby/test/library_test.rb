@@ -45,6 +45,22 @@ class LibraryTest < KnockerTest
     assert_includes error.message, file
   end
 
+  def test_an_old_sqlite_is_named_before_whatever_else_keeps_the_library_out
+    file = File.join(@folder, "libknocker.so")
+    File.write(file, "no library")
+    db = SQLite3::Database.new(@path)
+    db.create_function("sqlite_version", 0) { |function| function.result = "3.37.2" }
+    assert_too_old { Knocker.load(db, file) }
+    # A gem that was built without loading lacks the method.
+    db.singleton_class.undef_method(:enable_load_extension)
+    assert_too_old { Knocker.load(db) }
+    db.close
+  end
+
+  def assert_too_old(&)
+    assert_includes assert_raises(Knocker::UnsupportedSqliteError, &).message, "SQLite is 3.37.2, Knocker needs 3.38.0"
+  end
+
   def test_the_apps_own_connection_sees_what_was_received
     inbox = open_inbox
     ingest(inbox)

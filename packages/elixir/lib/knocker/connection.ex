@@ -59,11 +59,20 @@ defmodule Knocker.Connection do
       {:error, error} ->
         case translate(error) do
           %{code: "sqlite_error"} = known ->
-            {:error, Errors.new("cannot_load", "the library #{library} could not be loaded: #{known.message}", known)}
+            {:error, cannot_load(connection, "the library #{library} could not be loaded: #{known.message}", known)}
 
           known ->
             {:error, known}
         end
+    end
+  end
+
+  # Of an old SQLite what the library itself would say, could it be loaded: another way to load it would not help.
+  defp cannot_load(connection, message, cause) do
+    with {:ok, found} <- value(connection, "SELECT sqlite_version()"), true <- Library.older?(found, Contract.oldest_sqlite()) do
+      Errors.new("unsupported_sqlite", "this program's SQLite is #{found}, Knocker needs #{Contract.oldest_sqlite()}", cause)
+    else
+      _new_enough -> Errors.new("cannot_load", message, cause)
     end
   end
 

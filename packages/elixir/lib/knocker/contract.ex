@@ -11,6 +11,10 @@ defmodule Knocker.Contract do
   @spec entry_point() :: String.t()
   def entry_point, do: "sqlite3_knocker_init"
 
+  @doc "The oldest SQLite that the library works with."
+  @spec oldest_sqlite() :: String.t()
+  def oldest_sqlite, do: "3.38.0"
+
   @doc "The library's file name, by the system as `:os.type/0` names it."
   @spec library_file({atom(), atom()}) :: String.t()
   def library_file({:win32, _name}), do: "knocker.dll"

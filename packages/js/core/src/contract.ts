@@ -7,6 +7,9 @@ export const VERSION = "0.1.0";
 /** The entry point of the library. Named always: not every loader derives it from the file name. */
 export const ENTRY_POINT = "sqlite3_knocker_init";
 
+/** The oldest SQLite that the library works with. */
+export const OLDEST_SQLITE = "3.38.0";
+
 /** The file name of the library on each platform. */
 export const LIBRARY_FILES: Partial<Record<NodeJS.Platform, string>> = {
   linux: "libknocker.so",

@@ -5,7 +5,7 @@ import { createRequire } from "node:module";
 import { resolve } from "node:path";
 
 import type { Connection, Driver } from "./driver.js";
-import { ENTRY_POINT, LIBRARY_FILES, VERSION } from "./contract.js";
+import { ENTRY_POINT, LIBRARY_FILES, OLDEST_SQLITE, VERSION } from "./contract.js";
 import { knockerError } from "./errors.js";
 
 /** The npm packages that may hold the library for this platform, the likelier first. */
@@ -66,11 +66,27 @@ export function loadablePath(explicit?: string): string {
 /**
  * Loads the library on a connection. Loading writes nothing; doing it twice is harmless.
  * @throws LibraryTooOldError where it is older than this package and lacks what it reads; a newer one serves it.
+ * @throws UnsupportedSqliteError where this SQLite is too old, whether or not it loads extensions.
  */
 export function loadOn(connection: Connection<unknown>, explicit?: string): void {
   const library = loadablePath(explicit);
-  connection.loadExtension(library, ENTRY_POINT);
+  try {
+    connection.loadExtension(library, ENTRY_POINT);
+  } catch (error) {
+    throw notLoaded(connection, library, error);
+  }
   requireVersion(connection, library);
+}
+
+/** Of an old SQLite what the library itself would say, could it be loaded: another way to load it would not help. */
+function notLoaded(connection: Pick<Connection<unknown>, "all">, library: string, error: unknown): unknown {
+  const { code, message } = error as { code?: unknown; message?: unknown };
+  if (code !== "cannot_load" && code !== "sqlite_error") return error;
+  const found = connection.all("SELECT sqlite_version() AS version")[0]!["version"] as string;
+  if (isOlder(found, OLDEST_SQLITE)) {
+    return knockerError("unsupported_sqlite", `this program's SQLite is ${found}, Knocker needs ${OLDEST_SQLITE}`, error);
+  }
+  return code === "cannot_load" ? error : knockerError("cannot_load", `SQLite cannot load ${library}: ${String(message)}`, error);
 }
 
 /** @throws LibraryTooOldError */

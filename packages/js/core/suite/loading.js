@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { chmodSync } from "node:fs";
+import { chmodSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 import { failure, file, folder, rows, value } from "./workplace.js";
@@ -49,6 +49,14 @@ export default function loading(runtime) {
       assert.match(value(database, "SELECT knocker_version()"), /^\d+\.\d+\.\d+/);
       assert.deepEqual(rows(database, "SELECT name FROM sqlite_schema"), []);
       database.close();
+    });
+
+    it("says which file is no library", async () => {
+      const text = join(folder(), "libknocker.so");
+      writeFileSync(text, "not a library");
+      const error = await failure(() => runtime.open(file(), { extension: text }));
+      assert.ok(error instanceof knocker.CannotLoadError, `${error.code}: ${error.message}`);
+      assert.ok(error.message.includes(text));
     });
 
     it("opens with WAL, full synchronisation and foreign keys", async () => {

@@ -5,8 +5,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
-import { file, folder } from "@knocker/core/suite/workplace.js";
-import { driver } from "./opening.js";
+import { failure, file, folder } from "@knocker/core/suite/workplace.js";
+import { driver, knocker, openRaw } from "./opening.js";
 import { runtime } from "./runtime.js";
 
 const { describe, it } = runtime;
@@ -194,6 +194,15 @@ describe("choosing a driver", () => {
       for (const refusal of refusals) assert.match(refusal, /^second_sqlite: .*another SQLite library.*: Use one SQLite library/);
     });
   }
+
+  it("names an old SQLite before whatever else keeps the library out", async () => {
+    const database = openRaw(file());
+    database.function("sqlite_version", () => "3.37.2");
+    const error = await failure(() => knocker.load(database, fileURLToPath(import.meta.url)));
+    assert.match(error.message, /^this program's SQLite is 3\.37\.2, Knocker needs 3\.38\.0/);
+    assert.equal(error.code, "unsupported_sqlite");
+    database.close();
+  });
 
   if (driver === "node:sqlite") {
     it("explains a DatabaseSync that was opened without allowExtension", async () => {

@@ -9,6 +9,9 @@ VERSION = "0.1.0"
 ENTRY_POINT = "sqlite3_knocker_init"
 """The library's function that SQLite calls; not every loader derives its name."""
 
+OLDEST_SQLITE = "3.38.0"
+"""The oldest SQLite that the library works with."""
+
 LIBRARY_FILES = {
     "linux": "libknocker.so",
     "darwin": "libknocker.dylib",

@@ -9,11 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from knocker import module_sqlite
-from knocker.contract import ENTRY_POINT, LIBRARY_FILES, VERSION
+from knocker.contract import ENTRY_POINT, LIBRARY_FILES, OLDEST_SQLITE, VERSION
 from knocker.driver_errors import load_failure, translate
 from knocker.errors import CannotLoadError, LibraryNotFoundError, LibraryTooOldError, UnsupportedSqliteError
-
-_OLDEST_SQLITE = (3, 38, 0)
 
 
 def loadable_path(explicit: str | os.PathLike[str] | None = None) -> str:
@@ -47,20 +45,36 @@ def load(connection: Any, path: str | os.PathLike[str] | None = None) -> None:
             f"the SQLite of {name} lives in a thread of its own: connect(…, factory=Loaded) makes it of a class, "
             "`class Loaded(sqlite3.Connection)`, whose __init__ ends with `knocker.load(self)`"
         )
+    try:
+        _load_somehow(connection, library, name)
+    except CannotLoadError as error:
+        found = _sqlite_version(connection)
+        if found is not None and _release(found) < _release(OLDEST_SQLITE):
+            # What the library itself would say, could it be loaded: another way to load it would not help.
+            raise UnsupportedSqliteError(f"this program's SQLite is {found}, Knocker needs {OLDEST_SQLITE}") from error
+        raise
+    require_version(connection, library)
+
+
+def _load_somehow(connection: Any, library: str, name: str) -> None:
     if hasattr(connection, "enable_load_extension"):
         _load_through_driver(connection, library)
     elif isinstance(connection, sqlite3.Connection):
         try:
             module_sqlite.load(connection, library, ENTRY_POINT)
         except module_sqlite.UnreachableError as error:
-            if sqlite3.sqlite_version_info < _OLDEST_SQLITE:
-                # What the library itself would say, could it be loaded: another way to load it would not help.
-                needs = f"this program's SQLite is {sqlite3.sqlite_version}, Knocker needs {'.'.join(map(str, _OLDEST_SQLITE))}"
-                raise UnsupportedSqliteError(needs) from error
             raise CannotLoadError(f"{error}. {advice()}") from error
     else:
         raise CannotLoadError(f"{name} is no connection of sqlite3, apsw or pysqlite3; pass the driver's own connection")
-    require_version(connection, library)
+
+
+def _sqlite_version(connection: Any) -> str | None:
+    """That of a driver's connection, None of anything else."""
+    try:
+        ((found,),) = connection.execute("SELECT sqlite_version()").fetchall()
+    except Exception:
+        return None
+    return str(found)
 
 
 def require_version(connection: Any, library: str) -> None:

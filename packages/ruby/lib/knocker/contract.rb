@@ -11,6 +11,9 @@ module Knocker
     # The library's function that SQLite calls; not every loader derives its name.
     ENTRY_POINT = "sqlite3_knocker_init"
 
+    # The oldest SQLite that the library works with.
+    OLDEST_SQLITE = "3.38.0"
+
     # The library's file name by system.
     LIBRARY_FILES = {
       "linux" => "libknocker.so",

@@ -25,12 +25,13 @@ module Knocker
     #
     # @param db [SQLite3::Database]
     # @raise [CannotLoadError] where this SQLite loads no extension, with what to do
+    # @raise [UnsupportedSqliteError] where it is too old, whether or not it loads extensions
     # @raise [LibraryTooOldError] where the library is older than this gem
     # @raise [Error] the core's own where the library refuses
     def load(db, explicit = nil)
       library = path(explicit)
       unless db.respond_to?(:enable_load_extension)
-        raise CannotLoadError, "this build of the sqlite3 gem (#{SQLite3::VERSION}) loads no extensions. #{advice}"
+        raise cannot_load(db, "this build of the sqlite3 gem (#{SQLite3::VERSION}) loads no extensions. #{advice}")
       end
 
       load_into(db, library)
@@ -66,20 +67,29 @@ module Knocker
         statement.step
       end
     rescue SQLite3::Exception => e
-      raise failure(e, library)
+      raise failure(db, e, library)
     ensure
       db.enable_load_extension(false)
     end
     private_class_method :load_into
 
     # The library itself may have failed on the file that is open.
-    def failure(error, library)
+    def failure(db, error, library)
       known = DriverErrors.translate(error)
       return known unless known.is_a?(SqliteError) && known.code == "sqlite_error"
 
-      CannotLoadError.new("SQLite cannot load #{library}: #{error.message}. #{advice}")
+      cannot_load(db, "SQLite cannot load #{library}: #{error.message}. #{advice}")
     end
     private_class_method :failure
+
+    # What the library itself would say of an old SQLite, could it be loaded: another way to load it would not help.
+    def cannot_load(db, sentence)
+      found = db.prepare("SELECT sqlite_version()") { |statement| statement.step.first }
+      return CannotLoadError.new(sentence) unless Gem::Version.new(found) < Gem::Version.new(Contract::OLDEST_SQLITE)
+
+      UnsupportedSqliteError.new("this program's SQLite is #{found}, Knocker needs #{Contract::OLDEST_SQLITE}")
+    end
+    private_class_method :cannot_load
 
     def require_version(db, library)
       found = db.prepare("SELECT knocker_version()") { |statement| statement.step.first }
