@@ -56,6 +56,16 @@ export default function fetching(runtime) {
       await hooks.close();
     });
 
+    it("answers 400 to a body that is shorter than its Content-Length, and stores nothing of it", async () => {
+      const { hooks, endpoint, errors } = github(runtime);
+      const signed = push(runtime);
+      const cut = { ...signed, headers: { ...signed.headers, "content-length": String(Buffer.byteLength(signed.body) + 1) } };
+      const response = await endpoint.fetch(request(cut));
+      assert.deepEqual([response.status, await response.text()], [400, "the body ended early"]);
+      assert.deepEqual([last(hooks), errors.map(({ error }) => error.code)], [undefined, ["body_consumed"]]);
+      await hooks.close();
+    });
+
     it("stores nothing of a body that breaks off", async () => {
       const { hooks, endpoint } = github(runtime);
       const body = new ReadableStream({

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { gzipSync } from "node:zlib";
 
 import { serve as serveHono } from "@hono/node-server";
 import express4 from "express-4";
@@ -41,6 +42,22 @@ for (const [name, express] of [
       }
     });
 
+    it("may have unpacked the bytes that they keep, whatever their length says", async () => {
+      const signed = push(runtime, { body: "{}" });
+      const packed = { ...signed, body: gzipSync("{}"), headers: { ...signed.headers, "content-encoding": "gzip" } };
+      const { answer, delivery } = await behind(express.raw({ type: "*/*" }), packed);
+      assert.deepEqual([answer.status, delivery.outcome], [200, "accepted"]);
+    });
+
+    it("are named where they keep less than was sent, which is stored nowhere", async () => {
+      const cut = (request, response, next) =>
+        express.raw({ type: "*/*" })(request, response, () => ((request.rawBody = request.body.subarray(0, 4)), next()));
+      const { answer, delivery, errors } = await behind(cut, push(runtime));
+      assert.deepEqual([answer.status, answer.body, delivery], [400, "the body ended early", undefined]);
+      assert.match(errors[0].error.message, /ended after 4 of \d+ bytes/);
+      assert.equal(errors[0].error.code, "body_consumed");
+    });
+
     it("are fine where they leave this request alone", async () => {
       const signed = push(runtime);
       const { answer } = await behind(express.json(), { ...signed, headers: { ...signed.headers, "content-type": "text/x-hook" } });
@@ -75,10 +92,14 @@ describe("frameworks around Knocker", () => {
     const app = new Hono();
     app.post("/bytes", async (c, next) => (await c.req.arrayBuffer(), next()), endpoint.hono());
     app.post("/json", async (c, next) => (await c.req.json(), next()), endpoint.hono());
+    app.post("/cut", async (c, next) => ((c.req.bodyCache.arrayBuffer = (await c.req.arrayBuffer()).slice(0, 4)), next()), endpoint.hono());
     const server = await listen(serveHono({ fetch: app.fetch, port: 0, hostname: "127.0.0.1" }));
     assert.equal((await post(server.port, push(runtime), { path: "/bytes" })).status, 200);
     const eaten = await post(server.port, push(runtime), { path: "/json" });
     assert.deepEqual([eaten.status, errors.map(({ error }) => error.code)], [500, ["body_consumed"]]);
+    const cut = await post(server.port, push(runtime), { path: "/cut" });
+    assert.deepEqual([cut.status, errors.map(({ error }) => error.code)], [400, ["body_consumed", "body_consumed"]]);
+    assert.equal(hooks.query("SELECT count(*) AS kept FROM knocker_deliveries")[0].kept, 1);
     await server.close();
     await hooks.close();
   });

@@ -60,6 +60,18 @@ export function notFound(): WebhookResponse {
   return plain(404, "no such endpoint");
 }
 
+/** The answer to a body that ends before its `Content-Length`: its sender tries again. The application is told what may have cut it. */
+export function shortBody(receiver: Receiver, came: number, announced: number): WebhookResponse {
+  const ended = `the body ended after ${came} of ${announced} bytes`;
+  receiver.report(
+    knockerError(
+      "body_consumed",
+      `${ended}: what read and kept it before Knocker kept less, so no signature can be checked, or the sender has gone`,
+    ),
+  );
+  return plain(400, "the body ended early");
+}
+
 /** The most common mistake with webhooks: signatures are over the raw bytes, and a parser has eaten them. */
 export function bodyConsumed(kept = "kept no raw bytes"): KnockerError {
   return knockerError("body_consumed", `a body parser read this request before Knocker and ${kept}, so no signature can be checked`);

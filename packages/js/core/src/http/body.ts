@@ -13,6 +13,15 @@ export interface Body {
   truncated: boolean;
 }
 
+/**
+ * Whether a body is shorter than its `Content-Length`, which is of the compressed form where a parser or a server has unpacked it. A Node or a Bun that
+ * reads it holds senders to that length; what was read and kept by somebody else may have ended early.
+ */
+export function isShort(bytes: ArrayBuffer | Uint8Array, announced: number | undefined, encoding: string | null | undefined): boolean {
+  const unpacked = encoding !== null && encoding !== undefined && encoding !== "" && encoding.toLowerCase() !== "identity";
+  return announced !== undefined && !unpacked && bytes.byteLength < announced;
+}
+
 /** No body. */
 export const NO_BODY: Body = { bytes: new Uint8Array(), truncated: false };
 

@@ -4,8 +4,8 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 
 import type { WebhookResponse } from "../records.js";
 import { knockerError } from "../errors.js";
-import { answer, badHost, bodyConsumed, internalError, type Receiver, refuse } from "./answer.js";
-import { announcedLength, type Body, Gathered, NO_BODY, TOO_LARGE } from "./body.js";
+import { answer, badHost, bodyConsumed, internalError, type Receiver, refuse, shortBody } from "./answer.js";
+import { announcedLength, type Body, Gathered, isShort, NO_BODY, TOO_LARGE } from "./body.js";
 import { externalUrl, partsOf } from "./url.js";
 
 /** A request handler of Node's http and of everything built on it. */
@@ -49,6 +49,11 @@ async function take(receiver: Receiver, request: IncomingMessage): Promise<{ rep
     if (url === undefined) return { reply: badHost(), truncated: false };
     const body = await bodyOf(request, receiver);
     if (!body) return undefined;
+    const { "content-length": length, "content-encoding": encoding, "transfer-encoding": chunks } = request.headers;
+    const announced = announcedLength(length, chunks !== undefined);
+    if (announced !== undefined && !body.truncated && isShort(body.bytes, announced, encoding)) {
+      return { reply: shortBody(receiver, body.bytes.byteLength, announced), truncated: false };
+    }
     const reply = await answer(receiver, {
       method: request.method ?? "POST",
       url,

@@ -2,8 +2,8 @@
 
 import type { HeadersInput } from "../request.js";
 import type { WebhookResponse } from "../records.js";
-import { answer, badHost, bodyConsumed, type Receiver, refuse } from "./answer.js";
-import { announcedLength, type Body, NO_BODY, Gathered, TOO_LARGE } from "./body.js";
+import { answer, badHost, bodyConsumed, type Receiver, refuse, shortBody } from "./answer.js";
+import { announcedLength, type Body, Gathered, isShort, NO_BODY, TOO_LARGE } from "./body.js";
 import { externalUrl, partsOf } from "./url.js";
 
 /** What a framework knows better than its `Request` tells. */
@@ -26,6 +26,10 @@ export async function handleFetch(receiver: Receiver, request: Request, facts: F
     const body = facts.bytes ? { bytes: facts.bytes, truncated: false } : await readBody(request, receiver.maxBodyBytes());
     // Nobody is there to read this answer.
     if (!body) return new Response(null, { status: 400 });
+    const announced = announcedLength(request.headers.get("content-length"), true);
+    if (announced !== undefined && !body.truncated && isShort(body.bytes, announced, request.headers.get("content-encoding"))) {
+      return respond(shortBody(receiver, body.bytes.byteLength, announced));
+    }
     const reply = await answer(receiver, {
       method: request.method,
       url,

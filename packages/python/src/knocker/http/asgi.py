@@ -106,6 +106,9 @@ class AsgiApp:
         if announced and len(body) < announced and not truncated and not chunked:
             # The server holds senders to what they announce: something in front has taken it.
             raise consumed()
+        if chunked and not body and taken is None:
+            # Hardly a sender that announces chunks and sends none: a server that cannot take them apart, or something in front.
+            raise consumed()
         return WebhookRequest(bytes(body), headers, scope["method"], url, truncated)
 
     async def _read(self, endpoint: Receiver, announced: int, receive: Receive, body: bytearray, in_doubt: bool) -> bool:

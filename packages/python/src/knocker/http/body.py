@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import inspect
 import socket
 from typing import Any
 
@@ -33,8 +34,11 @@ def consumed() -> BodyConsumedError:
     return BodyConsumedError("something in front of Knocker read the body of this request, so no signature can be checked")
 
 
-def silent(waited_s: float) -> BodyConsumedError:
-    """The error where it cannot."""
+def silent(waited_s: float, came: int = 0) -> BodyConsumedError:
+    """The error where it cannot; ``came`` is how many bytes did."""
+    if came:
+        cause = "something in front of Knocker has read its beginning, or the sender stalls"
+        return BodyConsumedError(f"after {came} bytes of the body none came in {waited_s:g} s: {cause}")
     return BodyConsumedError(f"no byte of the body came in {waited_s:g} s: most likely something in front of Knocker has read it")
 
 
@@ -68,16 +72,35 @@ def was_received(receive: Any) -> bool | None:
     return None
 
 
+# What these inputs count, from 0 on: of cheroot a body in chunks, of Django's own server one with a length, of gevent and eventlet both.
+_COUNTS = ("bytes_read", "_pos", "position")
+
+
 def was_read(stream: Any, announced: int | None) -> bool | None:
-    """Whether something in front has read from this WSGI input. None where the server does not let it be seen: only gunicorn, and servers
-    that keep bodies in files, do."""
+    """Whether something in front has read from this WSGI input. None where the server does not let it be seen."""
     reader = getattr(stream, "reader", None)
     if reader is not None:
-        # Of a body with a length what is left of it, of one in chunks what takes them apart.
-        left = getattr(reader, "length", None)
-        return (announced is not None and left is not None and left < announced) or getattr(reader, "parser", True) is None
+        # gunicorn's: of a body with a length what is left of it, of one in chunks what takes them apart.
+        return _is_less(getattr(reader, "length", None), announced) or _has_run(getattr(reader, "parser", True))
+    if _is_less(getattr(stream, "remaining", None), announced):
+        # cheroot's, of a body with a length.
+        return True
+    if getattr(stream, "_done", False) or getattr(stream, "_len", 0) > 0 or getattr(stream, "chunk_length", -1) >= 0:
+        # In the middle of a chunk, or behind the last: of Flask's own server, of gevent and of eventlet.
+        return True
+    for count in (getattr(stream, name, None) for name in _COUNTS):
+        if isinstance(count, int):
+            return count > 0
     seekable = getattr(stream, "seekable", None)
     return stream.tell() > 0 if seekable is not None and seekable() else None
+
+
+def _is_less(left: Any, announced: int | None) -> bool:
+    return announced is not None and isinstance(left, int) and left < announced
+
+
+def _has_run(parser: Any) -> bool:
+    return parser is None or (inspect.isgenerator(parser) and inspect.getgeneratorstate(parser) != inspect.GEN_CREATED)
 
 
 def socket_of(stream: Any) -> Any:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
 from typing import Any
 
@@ -109,18 +110,21 @@ def _read(endpoint: Receiver, environ: Environ, patience_s: float) -> tuple[byte
         if announced > limit:
             return b"", True
     wanted = limit + 1 if announced is None else announced
-    if taken is None:
-        _await_first(stream, patience_s)
+    connection = socket_of(stream) if taken is None else None
+    read = stream.read if connection is None else stream.read1
     body = bytearray()
-    while len(body) < wanted:
-        try:
-            chunk = stream.read(min(_CHUNK, wanted - len(body)))
-        except Exception as error:
-            # Each server has exceptions of its own for what a sender does wrong in its body.
-            raise AbortedError from error
-        if not chunk:
-            break
-        body += chunk
+    with _bounded(connection, patience_s):
+        while len(body) < wanted:
+            try:
+                chunk = read(min(_CHUNK, wanted - len(body)))
+            except Exception as error:
+                if connection is not None and isinstance(error, TimeoutError):
+                    raise silent(patience_s, len(body)) from error
+                # Each server has exceptions of its own for what a sender does wrong in its body.
+                raise AbortedError from error
+            if not chunk:
+                break
+            body += chunk
     if not body and taken is None:
         # Hardly a sender that announces a body and sends nothing of it.
         raise consumed()
@@ -130,19 +134,16 @@ def _read(endpoint: Receiver, environ: Environ, patience_s: float) -> tuple[byte
     return bytes(body), len(body) > limit
 
 
-def _await_first(stream: Any, patience_s: float) -> None:
-    """Waits for the first byte where a read of a body that was taken would wait until the sender goes away."""
-    connection = socket_of(stream)
+@contextmanager
+def _bounded(connection: Any, patience_s: float) -> Iterator[None]:
+    """Bounds how long nothing may come, where a read of what was taken would wait until the sender goes away."""
     if connection is None:
+        yield
         return
     usual = connection.gettimeout()
     connection.settimeout(patience_s)
     try:
-        stream.peek(1)
-    except TimeoutError as error:
-        raise silent(patience_s) from error
-    except OSError as error:
-        raise AbortedError from error
+        yield
     finally:
         connection.settimeout(usual)
 
