@@ -135,6 +135,35 @@ class ForkTest < KnockerTest
     assert_equal [:returned, [false, "after", true, true]], result
   end
 
+  def test_a_daemon_waits_for_a_handler_however_long_that_takes
+    result = in_child do
+      log = StringIO.new
+      hooks = Knocker.open(@path, busy_timeout_s: 0.01, logger: Logger.new(log))
+      inbox = hooks.endpoint("inbox")
+      entered = Queue.new
+      leave = Queue.new
+      handled = Queue.new
+      inbox.on("*") do |event|
+        entered.push(true)
+        leave.pop if event.key == "before"
+        handled.push([event.key, Process.pid])
+      end
+      worker = hooks.start_worker
+      before = Process.pid
+      ingest(inbox, "before")
+      entered.pop
+      Thread.new do
+        wait_until("the warning") { log.string.include?("Process.daemon waits") }
+        leave.push(true)
+      end
+      Process.daemon(true, true)
+      ingest(inbox, "after")
+      seen = [handled.pop, handled.pop].map { |key, by| [key, by == before] }
+      [seen, worker.running?].tap { worker.stop }
+    end
+    assert_equal [:returned, [[["before", true], ["after", false]], true]], result
+  end
+
   def test_a_fork_in_a_trap_goes_by_and_its_child_is_refused
     inbox = open_inbox
     ingest(inbox)

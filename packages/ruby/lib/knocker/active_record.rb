@@ -120,7 +120,7 @@ module Knocker
         @record = record
       end
 
-      def before_fork
+      def before_fork(_moves)
         pool = @record.connection_pool
         own = pool.active_connection?
         pool.release_connection if own&.open_transactions&.zero?

@@ -204,10 +204,13 @@ module Knocker
 
     # In the parent: brings the workers to rest and closes what is open, once nobody uses it. Connections that were given away cannot be: then
     # nobody is kept waiting either.
-    def before_fork
+    #
+    # @param moves [Boolean] whether the child is what the parent was: then handlers are waited for as long as they take, since nobody else goes on
+    def before_fork(moves)
       give_up_at = Clock.monotonic + @busy_timeout_s + FORK_MARGIN_S
       # First, because handlers may need everything else to come to their end.
-      @workers.to_a.each { |worker| worker.rest([0, give_up_at - Clock.monotonic].max) }
+      late = @workers.to_a.reject { |worker| worker.rest([0, give_up_at - Clock.monotonic].max) }
+      late.each { |worker| wait_for(worker) } if moves
       given = @lock.synchronize { @given.any? }
       @rested = @gate.close(given || @closed ? 0 : @busy_timeout_s + FORK_MARGIN_S) && !given
       return unless @rested
@@ -239,6 +242,11 @@ module Knocker
     end
 
     private
+
+    def wait_for(worker)
+      @logger&.warn("Process.daemon waits for a handler of worker #{worker.name} to end: the daemon could not use #{@path} otherwise")
+      worker.rest(Float::INFINITY)
+    end
 
     # What is each process's own.
     def start

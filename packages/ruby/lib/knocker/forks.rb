@@ -54,7 +54,7 @@ module Knocker
         @forking.synchronize do
           resting = @lock.synchronize { @known }
           begin
-            resting.each(&:before_fork)
+            resting.each { |one| one.before_fork(moves) }
             child = yield
           ensure
             # Also where the wait was interrupted, or the system has no room for another process.

@@ -43,7 +43,7 @@ module Knocker
           left = give_up_at - Clock.monotonic
           break unless left.positive?
 
-          @changed.wait(@lock, left)
+          @changed.wait(@lock, left.infinite? ? nil : left)
         end
         @working.zero?
       end
