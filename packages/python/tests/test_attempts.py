@@ -303,8 +303,8 @@ def test_logs_are_structured_and_hold_no_body(
     receipt = github.receive(push(1))
     with caplog.at_level(logging.DEBUG, "knocker"):
         drain(hooks)
-    record = next(record for record in caplog.records if record.name == "knocker.worker" and hasattr(record, "status"))
-    assert (record.__dict__["event_id"], record.__dict__["endpoint"], record.__dict__["status"]) == (receipt.event_id, "github", "handled")
+    record = next(record for record in caplog.records if record.name == "knocker.worker" and hasattr(record, "outcome"))
+    assert (record.__dict__["event_id"], record.__dict__["endpoint"], record.__dict__["outcome"]) == (receipt.event_id, "github", "handled")
     assert all('{"n"' not in str(record.__dict__) for record in caplog.records)
 
 

@@ -32,7 +32,7 @@ class Handled(logging.Handler):
         self.ids: queue.Queue[int] = queue.Queue()
 
     def emit(self, record: logging.LogRecord) -> None:
-        if record.__dict__.get("status") == "handled":
+        if record.__dict__.get("outcome") == "handled":
             self.ids.put(record.__dict__["event_id"])
 
 
@@ -40,7 +40,7 @@ class Handled(logging.Handler):
 def handled(caplog: pytest.LogCaptureFixture) -> Iterator[Handled]:
     logger, handler = logging.getLogger("knocker.worker"), Handled()
     logger.addHandler(handler)
-    with caplog.at_level(logging.INFO, "knocker.worker"):
+    with caplog.at_level(logging.DEBUG, "knocker.worker"):
         yield handler
     logger.removeHandler(handler)
 

@@ -73,7 +73,9 @@ class AttemptRunner:
 
     def report(self, event: Event) -> AttemptReport:
         """The account of an attempt that begins."""
-        return AttemptReport(event, self._hooks)
+        report = AttemptReport(event, self._hooks)
+        report.span.start()
+        return report
 
     def concluded(self, job: Job, report: AttemptReport, attempt: Callable[[], str]) -> str:
         """Does the attempt, or what is left of it, and tells what became of it."""
@@ -82,10 +84,10 @@ class AttemptRunner:
         except LeaseLostError as error:
             self._transaction.roll_back()
             status = "lease_lost"
-            report.failed(error, "lease lost, rolled back")
+            report.failed(error, "lease lost, rolled back", status)
         except Exception as error:
             status = UNWRITTEN
-            report.failed(error, "result not written, the lease runs out")
+            report.failed(error, "result not written, the lease runs out", status)
         self.end(job, report, status)
         return status
 
@@ -121,7 +123,8 @@ class AttemptRunner:
         raised: BaseException | None = None
         after_commit: list[Callable[[], None]] = []
         try:
-            after_commit = self._run_handlers(event, handlers)
+            with report.span.current():
+                after_commit = self._run_handlers(event, handlers)
         # SystemExit and the like end a handler, not the worker.
         except BaseException as error:
             raised = error

@@ -72,7 +72,8 @@ class Checkpoints:
             if self._trouble is None:
                 return
             if time.monotonic() >= self._next_try and self._recover(connection):
-                logger.warning("the write-ahead log is checkpointed: receipts are taken again")
+                fields = {"record": "disk_recovered"}
+                logger.warning("the write-ahead log is checkpointed: receipts are taken again", extra=fields)
                 self._trouble = None
                 return
             raise IoError(f"nothing is acknowledged until the write-ahead log is checkpointed: {self._trouble.message}")
@@ -114,7 +115,7 @@ class Checkpoints:
     def _distrust(self, error: KnockerError) -> None:
         if self._trouble is None:
             text = "nothing is acknowledged until the write-ahead log is checkpointed: %s"
-            logger.error(text, error.message, extra={"code": error.code})
+            logger.error(text, error.message, extra={"record": "disk_failed", "code": error.code, "error": error.message})
         self._trouble = error
 
     def _recover(self, connection: Connection) -> bool:

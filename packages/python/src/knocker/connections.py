@@ -143,7 +143,7 @@ class Connections:
                     raise FileReplacedError(f"{self.path} was removed or replaced while it was open, and {why_not}")
                 aside = self._file.set_leftovers_aside()
                 if aside is not None:
-                    logger.warning("the log of the replaced file is kept as %s", aside)
+                    logger.warning("the log of the replaced file is kept as %s", aside, extra={"record": "log_kept", "path": str(aside)})
                 there = self._file.identity()
                 connection = self._open(self._connection_class)
                 try:
@@ -162,7 +162,7 @@ class Connections:
                 with self._lock:
                     self._idle.append(connection)
                 if self.generation:
-                    logger.warning("%s is another file now, and open", self.path)
+                    logger.warning("%s is another file now, and open", self.path, extra={"record": "file_opened", "path": self.path})
             except BaseException:
                 self._close_idle()
                 raise
@@ -186,7 +186,7 @@ class Connections:
         for connection in idle:
             connection.close()
         problem = FileReplacedError(f"{self.path} was {what} while it was open")
-        logger.error("%s", problem, extra={"code": problem.code})
+        logger.error("%s", problem, extra={"record": "file_replaced", "code": problem.code, "error": problem.message})
         self.changed.notify()
         raise problem
 

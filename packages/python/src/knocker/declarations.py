@@ -21,4 +21,4 @@ def tell_of_changes(endpoint: str, before: Mapping[str, Value], after: Mapping[s
         # Options may hold a token.
         shown = ", ".join(name if name == "options" else f"{name} was {before[name]!r} and is {after.get(name)!r}" for name in changed)
         message = "endpoint %s is declared with other settings than those stored, perhaps by a process of another version: %s"
-        logger.warning(message, endpoint, shown, extra={"endpoint": endpoint, "settings": changed})
+        logger.warning(message, endpoint, shown, extra={"record": "endpoint_changed", "endpoint": endpoint, "settings": changed})

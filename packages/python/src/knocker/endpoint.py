@@ -23,10 +23,11 @@ from knocker.metrics import ReceiveDurations
 from knocker.own_lock import refuse_waiting
 from knocker.records import Receipt, Verdict
 from knocker.refusals import Refusals
-from knocker.request import Headers, HeadersLike, WebhookRequest, raw_bytes, require_request
+from knocker.request import Headers, WebhookRequest, raw_bytes, require_request
 from knocker.sendable import Sendable
 from knocker.settings import BackoffSettings, EndpointSettings
 from knocker.ticket import Ticket
+from knocker.tracing import Receiving
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -146,25 +147,49 @@ class Endpoint:
         Callers of several threads share commits. Raises :class:`~knocker.KnockerError` where nothing could be stored.
         """
         require_request(request)
-        receipt = self._stored("knocker_judge", request.to_json(), request.body, self._secrets.of(request))
-        return self._told(receipt, request)
+        span = Receiving(self.name, request.headers)
+        with span.current():
+            receipt = self._stored("knocker_judge", request.to_json(span.added), request.body, self._secrets.of(request))
+            span.stored(receipt)
+        return self._told(receipt, span, request)
 
     async def areceive(self, request: WebhookRequest) -> Receipt:
         """As :meth:`receive`, for coroutines; concurrent tasks share commits."""
         require_request(request)
-        receipt = await self._astored("knocker_judge", request.to_json(), request.body, await self._secrets.aof(request))
-        return self._told(receipt, request)
+        span = Receiving(self.name, request.headers)
+        with span.current():
+            receipt = await self._astored("knocker_judge", request.to_json(span.added), request.body, await self._secrets.aof(request))
+            span.stored(receipt)
+        return self._told(receipt, span, request)
 
     def ingest(self, body: bytes, **fields: Unpack[IngestFields]) -> Receipt:
         """Stores a request that you have verified yourself; only ``valid=True`` makes an event.
 
         The dedupe identity is the first of ``key``, ``provider_event_id`` and ``provider_delivery_id`` that is not empty or ``null``.
         """
-        return self._told(self._stored("knocker_attest", _stated(fields), raw_bytes(body)))
+        given, span = self._stated(fields)
+        with span.current():
+            receipt = self._stored("knocker_attest", given, raw_bytes(body))
+            span.stored(receipt)
+        return self._told(receipt, span)
 
     async def aingest(self, body: bytes, **fields: Unpack[IngestFields]) -> Receipt:
         """As :meth:`ingest`, for coroutines."""
-        return self._told(await self._astored("knocker_attest", _stated(fields), raw_bytes(body)))
+        given, span = self._stated(fields)
+        with span.current():
+            receipt = await self._astored("knocker_attest", given, raw_bytes(body))
+            span.stored(receipt)
+        return self._told(receipt, span)
+
+    def _stated(self, fields: IngestFields) -> tuple[str, Receiving]:
+        if "valid" not in fields:
+            raise UsageError("ingest: say whether the request is valid: ingest(body, valid=True, key=…)")
+        # Once, because it may be an iterator.
+        headers = Headers(fields.get("headers") or ())
+        span = Receiving(self.name, headers)
+        stored = Headers([*((name, value) for name in headers for value in headers.get_all(name)), *span.added])
+        stated = {**fields, "headers": {name: stored.get_all(name) for name in stored}} if len(stored) else fields
+        return to_argument("fields", stated), span
 
     def verify(self, request: WebhookRequest) -> Verdict:
         """The verdict on a request with this endpoint's provider, options and secrets; nothing is stored.
@@ -206,8 +231,8 @@ class Endpoint:
         """Logs that the body of a request ended before its end."""
         self._refusals.tell_short(self.name, received, announced)
 
-    def _told(self, receipt: Receipt, request: WebhookRequest | None = None) -> Receipt:
-        self._refusals.tell(self.name, receipt, request, self.max_body_bytes)
+    def _told(self, receipt: Receipt, span: Receiving, request: WebhookRequest | None = None) -> Receipt:
+        self._refusals.tell(self.name, receipt, span, request, self.max_body_bytes)
         return receipt
 
     def _stored(self, judge: str, *arguments: Value) -> Receipt:
@@ -263,16 +288,3 @@ def _declaration(settings: EndpointSettings) -> str:
     if backoff is not None:
         given["backoff"] = {**dict.fromkeys(BackoffSettings.__optional_keys__), **backoff}
     return to_argument("settings", {**defaults, **given})
-
-
-def _stated(fields: IngestFields) -> str:
-    if "valid" not in fields:
-        raise UsageError("ingest: say whether the request is valid: ingest(body, valid=True, key=…)")
-    headers = fields.get("headers")
-    return to_argument("fields", fields if headers is None else {**fields, "headers": _repeated(headers)})
-
-
-def _repeated(headers: HeadersLike) -> dict[str, list[str]]:
-    # Once, because it may be an iterator.
-    read = Headers(headers)
-    return {name: read.get_all(name) for name in read}

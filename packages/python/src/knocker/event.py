@@ -8,6 +8,7 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 from knocker.request import Headers
+from knocker.traceparent import trace_of
 
 Moment = datetime | int
 """An aware datetime, or Unix milliseconds."""
@@ -58,6 +59,19 @@ class Event:
     def headers(self) -> Headers:
         """The headers of the delivery."""
         return self.delivery.headers
+
+    @property
+    def traceparent(self) -> str | None:
+        """The trace to go on with, as W3C Trace Context writes it: the span of the receive where OpenTelemetry was set up there, else what
+        the sender said. None where there is none, or a malformed one."""
+        trace = trace_of(self.headers)
+        return None if trace is None else trace.traceparent
+
+    @property
+    def tracestate(self) -> str | None:
+        """What belongs to :attr:`traceparent`."""
+        trace = trace_of(self.headers)
+        return None if trace is None else trace.tracestate
 
     def json(self) -> Any:
         """The body as JSON. Raises ValueError where it is none."""

@@ -233,7 +233,8 @@ class LeaseKeeper:
             news = sorted((job_ids & self._held) - self._lost)
             self._lost.update(news)
         for job_id in news:
-            logger.warning("the lease of job %d is lost: another worker or an operator has taken it", job_id, extra={"job_id": job_id})
+            fields = {"record": "lease_lost", "worker": self._worker, "job_id": job_id}
+            logger.warning("the lease of job %d is lost: another worker or an operator has taken it", job_id, extra=fields)
 
     def release(self) -> int:
         """Gives back what was not started and returns how many. Nothing may be running any more."""

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from knocker.http.body import BadLengthError, announced_length
 from knocker.records import Receipt
 from knocker.request import WebhookRequest
+from knocker.tracing import Receiving
 
 logger = logging.getLogger("knocker.receive")
 
@@ -27,16 +28,24 @@ class Refusals:
         self._told_at: dict[tuple[str, str], int] = {}
         self._untold: dict[tuple[str, str], int] = {}
 
-    def tell(self, endpoint: str, receipt: Receipt, request: WebhookRequest | None, max_body_bytes: int) -> None:
-        """Logs that the receipt is a refusal, if it is one, with how many there were since the last line."""
+    def tell(self, endpoint: str, receipt: Receipt, span: Receiving, request: WebhookRequest | None, max_body_bytes: int) -> None:
+        """Logs what became of a request; a refusal as a warning, with how many there were since the last one."""
         if receipt.outcome not in _REFUSED:
+            self._tell_stored(endpoint, receipt, span)
             return
         # What is not kept any more is another trouble than why it was refused.
         reason = receipt.outcome if receipt.outcome == "limited" else receipt.reason or receipt.outcome
         untold = self._due(endpoint, reason)
         if untold is None:
             return
-        fields: dict[str, object] = {"endpoint": endpoint, "reason": reason, "detail": receipt.detail, "untold": untold}
+        fields: dict[str, object] = {
+            "outcome": receipt.outcome,
+            "reason": reason,
+            "detail": receipt.detail,
+            "delivery_id": receipt.delivery_id,
+            "trace_id": span.trace_id,
+            "untold": untold,
+        }
         text = receipt.detail or ""
         if receipt.outcome == "too_large":
             # A provider that never retries does not send the event again.
@@ -59,13 +68,29 @@ class Refusals:
     def _tell_of_body(self, endpoint: str, reason: str, text: str) -> None:
         untold = self._due(endpoint, reason)
         if untold is not None:
-            self._warn(endpoint, reason, text, untold, {"endpoint": endpoint, "reason": reason, "detail": text, "untold": untold})
+            self._warn(endpoint, reason, text, untold, {"reason": reason, "detail": text, "untold": untold})
+
+    @staticmethod
+    def _tell_stored(endpoint: str, receipt: Receipt, span: Receiving) -> None:
+        if not logger.isEnabledFor(logging.DEBUG):
+            return
+        fields = {
+            "record": "receipt_stored",
+            "endpoint": endpoint,
+            "outcome": receipt.outcome,
+            "delivery_id": receipt.delivery_id,
+            "event_id": receipt.event_id,
+            "duration_ms": span.duration_ms(),
+            "trace_id": span.trace_id,
+        }
+        logger.debug("endpoint %s: delivery %s: %s", endpoint, receipt.delivery_id, receipt.outcome, extra=fields)
 
     @staticmethod
     def _warn(endpoint: str, reason: str, text: str, untold: int, fields: dict[str, object]) -> None:
         more = f" ({untold} more since the last warning)" if untold else ""
         # A detail may quote a header's name: a line break in one must not make a line of its own.
         shown = text if text.isprintable() else repr(text)
+        fields = {"record": "receipt_refused", "endpoint": endpoint, **fields}
         logger.warning("endpoint %s: request refused: %s: %s%s", endpoint, reason, shown, more, extra=fields)
 
     def _due(self, endpoint: str, reason: str) -> int | None:

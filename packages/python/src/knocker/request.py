@@ -86,9 +86,9 @@ class WebhookRequest:
         """The first value of that header, or None."""
         return Headers(self.headers).get(name)
 
-    def to_json(self) -> str:
-        """The request argument of the SQL functions."""
-        head: dict[str, Any] = {"method": self.method, "url": self.url, "headers": list(pairs(self.headers))}
+    def to_json(self, added: Iterable[tuple[str, str]] = ()) -> str:
+        """The request argument of the SQL functions, with headers that the receive has ``added``."""
+        head: dict[str, Any] = {"method": self.method, "url": self.url, "headers": [*pairs(self.headers), *added]}
         if self.truncated:
             head["truncated"] = True
         return json.dumps(head)

@@ -42,7 +42,9 @@ class Sendable(NamedTuple):
             hint = 'its events have no type: on("*")'
         else:
             hint = f"did you mean {near!r}?" if near else "`knocker providers` has the types"
-        logger.warning(message, endpoint, self.title, pattern, hint, extra={"endpoint": endpoint, "event_type": pattern})
+        logger.warning(
+            message, endpoint, self.title, pattern, hint, extra={"record": "type_unknown", "endpoint": endpoint, "type": pattern}
+        )
 
     def _nearest(self, given: str) -> str | None:
         # "pull_request.opened" where the type is "pull_request".

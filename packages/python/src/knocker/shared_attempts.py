@@ -28,6 +28,10 @@ class Ended:
     took_ms: float
 
 
+REPEATED = "repeated"
+"""What a span says of handlers whose writes were lost with the shared transaction: they run again, alone."""
+
+
 class NotSharedError(BaseException):
     """The handlers are to run again, alone. Not an Exception, so that no handler takes it for its own."""
 
@@ -101,12 +105,14 @@ class SharedAttempts:
         report.hold()
         attempt = self._shared.start()
         started_ms, started_at = self._paces.now_ms(), self._transaction.now_ms()
-        raised = self._raised(event, handlers, attempt)
+        with report.span.current():
+            raised = self._raised(event, handlers, attempt)
         report.stop()
         took_ms, ended_at = self._paces.now_ms() - started_ms, self._transaction.now_ms()
         self._transaction.disarm()
         begun_after_ms = attempt.begun_at_ms - started_at if attempt.begun else None
         if isinstance(raised, NotSharedError):
+            report.span.ended(REPEATED, None)
             self._shared.drop(attempt)
             self._paces.note(event, Run(took_ms, None, True, apart=True))
             return [*self.commit(), self._alone(job)]
@@ -181,10 +187,11 @@ class SharedAttempts:
             return Ended(job, self._told(member), member.took_ms)
         if isinstance(member.problem, (BusyError, FileReplacedError, ClosedError)):
             report.tell()
-            report.failed(member.problem, "result not written, the lease runs out")
+            report.failed(member.problem, "result not written, the lease runs out", UNWRITTEN)
             report.ended(UNWRITTEN)
             return Ended(job, UNWRITTEN, member.took_ms)
         if member.has_writes:
+            report.span.ended(REPEATED, None)
             return self._alone(job)
         report.tell()
         status = self._runner.concluded(job, report, lambda: self._runner.commit_verdict(member.write))
@@ -195,7 +202,7 @@ class SharedAttempts:
         report, status = member.report, member.status
         report.tell()
         if status == "lease_lost" and member.problem is not None:
-            report.failed(member.problem, "lease lost, rolled back")
+            report.failed(member.problem, "lease lost, rolled back", status)
         member.told(status)
         self._runner.end(member.job, report, status)
         return status

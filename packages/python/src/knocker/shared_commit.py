@@ -222,7 +222,10 @@ class SharedCommit:
             self._connection.execute(f"ROLLBACK TO {SAVEPOINT}").fetchall()
             self._connection.execute(f"RELEASE {SAVEPOINT}").fetchall()
         except Exception as error:
-            logger.warning("a handler has ended its savepoint, and the events that shared its transaction run again: %s", error)
+            fields = {"record": "commit_undone", "error": str(error)}
+            logger.warning(
+                "a handler has ended its savepoint, and the events that shared its transaction run again: %s", error, extra=fields
+            )
             self._roll_back()
             self._find_out()
 

@@ -19,6 +19,7 @@ from knocker.attempt import UNWRITTEN, AttemptRunner
 from knocker.attempt_report import AttemptReport, FailureHooks
 from knocker.connection import call, is_read_only, rows
 from knocker.database import Database
+from knocker.decision import stored_text
 from knocker.endpoint import Endpoint
 from knocker.errors import BusyError, ClosedError, FileReplacedError, KnockerError, LeaseLostError, ReadOnlyError, UsageError
 from knocker.event import Event
@@ -113,7 +114,7 @@ class Worker:
         self._database.workers.add(self)
         for thread in self._threads:
             thread.start()
-        logger.info("worker started", extra={"worker": self.name, "concurrency": self._concurrency})
+        logger.info("worker started", extra={"record": "worker_started", "worker": self.name, "concurrency": self._concurrency})
 
     def stop(self) -> None:
         """Lets the running handlers finish, gives back the other jobs, and returns when the threads have ended.
@@ -137,7 +138,7 @@ class Worker:
                 return
             try:
                 released = self._release(keeper)
-                logger.info("worker stopped", extra={"worker": self.name, "released": released})
+                logger.info("worker stopped", extra={"record": "worker_stopped", "worker": self.name, "released": released})
             finally:
                 for thread in self._threads:
                     thread.join()
@@ -159,7 +160,8 @@ class Worker:
             return keeper.release()
         except KnockerError as error:
             # Nothing is lost: they run out, and another worker takes them.
-            logger.warning("leases not given back, they run out: %s", error, extra={"worker": self.name, "code": error.code})
+            fields = {"record": "leases_kept", "worker": self.name, "code": error.code, "error": str(error)}
+            logger.warning("leases not given back, they run out: %s", error, extra=fields)
             return 0
 
     def rest(self, patience_s: float) -> bool:
@@ -282,7 +284,8 @@ class Worker:
                 target(*arguments)
             except BusyError as error:
                 # A handler, here or elsewhere, that writes for long.
-                logger.warning("the database is busy, trying again", extra={"worker": self.name, "error": str(error)})
+                fields = {"record": "database_busy", "worker": self.name, "error": str(error)}
+                logger.warning("the database is busy, trying again", extra=fields)
                 self._stopping.wait(_PAUSE_S)
             except FileReplacedError:
                 # It is logged once, where it was noticed; the next round is on the file that is there then.
@@ -292,10 +295,12 @@ class Worker:
                 return
             except KnockerError as error:
                 # The file or its disk: where this code was says nothing.
-                logger.error("worker thread failed, starting it again: %s", error, extra={"worker": self.name, "code": error.code})
+                fields = {"record": "worker_failed", "worker": self.name, "code": error.code, "error": str(error)}
+                logger.error("worker thread failed, starting it again: %s", error, extra=fields)
                 self._stopping.wait(_PAUSE_S)
-            except BaseException:
-                logger.exception("worker thread failed, starting it again", extra={"worker": self.name})
+            except BaseException as error:
+                fields = {"record": "worker_failed", "worker": self.name, "error": stored_text(error)}
+                logger.exception("worker thread failed, starting it again", extra=fields)
                 self._stopping.wait(_PAUSE_S)
 
     @contextmanager
@@ -406,7 +411,8 @@ class Worker:
                 try:
                     keeper.extend()
                 except BusyError as error:
-                    logger.warning("leases not extended, trying again", extra={"worker": self.name, "error": str(error)})
+                    fields = {"record": "leases_not_extended", "worker": self.name, "error": str(error)}
+                    logger.warning("leases not extended, trying again", extra=fields)
                     pause_s = min(pause_s, _PAUSE_S)
             if time.monotonic() >= next_pass:
                 self._database.call("knocker_retain")

@@ -16,6 +16,7 @@ from typing import Any
 
 from knocker.connection import Connection, Value, call
 from knocker.connections import Connections
+from knocker.decision import stored_text
 from knocker.driver_errors import translate
 from knocker.errors import ClosedError, KnockerError
 from knocker.ticket import Ticket, answer
@@ -88,9 +89,9 @@ class Writer:
             return
         try:
             self._database.checkpoints.committed(self._connection, len(group), sum(ticket.size for ticket in group))
-        except Exception:
+        except Exception as error:
             # Whoever calls next must find a writer.
-            logger.exception("a checkpoint went wrong")
+            logger.exception("a checkpoint went wrong", extra={"record": "disk_failed", "error": stored_text(error)})
 
     def _take_waiting(self) -> bool:
         """Waits until somebody is to be served; false at the end."""

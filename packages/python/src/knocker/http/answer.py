@@ -60,14 +60,16 @@ def of_error(endpoint: str, error: Exception) -> Answer:
         # Of the app's own function of secrets, most likely: the message may hold one, the places in the code do not.
         frames = "".join(traceback.format_tb(error.__traceback__))
         message = "endpoint %s: receipt not stored, answered 500: %s\n%s"
-        logger.error(message, endpoint, type(error).__name__, frames, extra={"endpoint": endpoint, "code": "internal", "status": 500})
+        fields = {"record": "receipt_failed", "endpoint": endpoint, "code": "internal", "status": 500, "error": type(error).__name__}
+        logger.error(message, endpoint, type(error).__name__, frames, extra=fields)
         return INTERNAL
     # An operator may mend a file that fails, and of closed hooks another process takes the next try.
     passes = error.retryable or isinstance(error, (DatabaseError, ClosedError))
     answer = TRY_AGAIN if passes else INTERNAL
     # Its own message is known to hold no secret, and says all: a traceback for each request would hide what else happens.
     message = "endpoint %s: receipt not stored, answered %d: %s"
-    logger.error(message, endpoint, answer.status, error, extra={"endpoint": endpoint, "code": error.code, "status": answer.status})
+    fields = {"record": "receipt_failed", "endpoint": endpoint, "code": error.code, "status": answer.status, "error": str(error)}
+    logger.error(message, endpoint, answer.status, error, extra=fields)
     return answer
 
 

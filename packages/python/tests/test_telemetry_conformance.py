@@ -1,0 +1,248 @@
+"""The telemetry of ``extension/conformance``: the trace that a handler gets, log records and spans, with OpenTelemetry and without."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import pytest
+from opentelemetry import trace
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+
+import knocker
+from conformance_counts import write_count
+from knocker.testing import FrozenClock
+from matching import Json, compare
+from test_conformance import CONFORMANCE, name
+
+TRACEPARENTS = json.loads((CONFORMANCE / "telemetry/traceparent.json").read_text())["cases"]
+STORIES = json.loads((CONFORMANCE / "telemetry/stories.json").read_text())
+TABLE = {record["record"]: record for record in STORIES["records"]}
+BODY = b'{"customer": "never-to-be-logged"}'
+SETUPS = ("nothing", "api", "sdk")
+WAYS = ("function", "coroutine")
+RAN: Counter[str] = Counter()
+
+
+@pytest.fixture(scope="module", autouse=True)
+def list_of_cases() -> Iterator[None]:
+    RAN.clear()
+    yield
+    write_count("telemetry", len(RAN))
+    print("\n" + "\n".join(RAN) + f"\n{len(RAN)} telemetry cases of {len(TRACEPARENTS) + len(STORIES['cases'])}")
+
+
+@pytest.fixture
+def exporter() -> InMemorySpanExporter:
+    return InMemorySpanExporter()
+
+
+@pytest.fixture(params=SETUPS)
+def setup(request: pytest.FixtureRequest, exporter: InMemorySpanExporter, monkeypatch: pytest.MonkeyPatch) -> str:
+    """What the app has of OpenTelemetry: nothing, the API alone, or an SDK that keeps the spans."""
+    return set_up(request.param, exporter, monkeypatch)
+
+
+def set_up(how: str, exporter: InMemorySpanExporter, monkeypatch: pytest.MonkeyPatch) -> str:
+    if how == "nothing":
+        monkeypatch.delitem(sys.modules, "opentelemetry.trace")
+    provider = TracerProvider()
+    provider.add_span_processor(SimpleSpanProcessor(exporter))
+    monkeypatch.setattr(trace, "_TRACER_PROVIDER", provider if how == "sdk" else None)
+    return how
+
+
+class Records(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__()
+        self.seen: list[logging.LogRecord] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.seen.append(record)
+
+
+@pytest.fixture
+def records() -> Iterator[Records]:
+    logger, handler = logging.getLogger("knocker"), Records()
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG)
+    yield handler
+    logger.removeHandler(handler)
+    logger.setLevel(level)
+
+
+@pytest.mark.parametrize("case", TRACEPARENTS, ids=name)
+def test_traceparent(case: Json, hooks: knocker.Hooks) -> None:
+    inbox, seen = hooks.endpoint("inbox"), []
+    inbox.add_handler("*", lambda event, tx: seen.append((event.traceparent, event.tracestate)))
+    inbox.ingest(BODY, valid=True, headers=case["headers"])
+    hooks.worker().drain()
+    assert seen == [(case["traceparent"], case["tracestate"])]
+    RAN[f"telemetry/traceparent.json: {case['name']}"] += 1
+
+
+def handler_of(script: str) -> Any:
+    def handler(event: knocker.Event, tx: Any) -> None:
+        if script == "fails":
+            raise ValueError("broken")
+        if script == "retries":
+            raise knocker.Retry(60, "later")
+        if script == "dead":
+            raise knocker.Dead("never")
+        if script == "ignores":
+            raise knocker.Ignore("of no interest")
+        assert script == "returns"
+
+    return handler
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("case", STORIES["cases"], ids=name)
+def test_story(case: Json, way: str, setup: str, tmp_path: Path, exporter: InMemorySpanExporter, records: Records) -> None:
+    assert set(case) <= {"name", "endpoint", "handler", "hooks_fail", "active_span", "steps", "records", "spans"}, case
+
+    def failing(*_: Any) -> None:
+        raise RuntimeError("the hook is broken")
+
+    told = failing if case.get("hooks_fail") else None
+    with knocker.open(tmp_path / "app.db", clock=FrozenClock(), on_error=told, on_dead=told) as hooks:
+        inbox = hooks.endpoint("inbox", **case.get("endpoint", {}))
+        sync = handler_of(case["handler"])
+
+        async def coroutine(event: knocker.Event, tx: Any) -> None:
+            sync(event, tx)
+
+        inbox.add_handler("order.*", sync if way == "function" else coroutine)
+        tracer = trace.get_tracer("app")
+        with tracer.start_as_current_span("active") if case.get("active_span") else nullcontext() as active:
+            for step in case["steps"]:
+                take(hooks, inbox, step, way)
+    check_records(case["records"], records.seen)
+    if setup == "sdk":
+        check_spans(case["spans"], exporter, active)
+    else:
+        assert exporter.get_finished_spans() == ()
+    RAN[f"telemetry/stories.json: {case['name']}"] += 1
+
+
+def take(hooks: knocker.Hooks, inbox: knocker.Endpoint, step: Json, way: str) -> None:
+    if "ingest" in step:
+        if way == "function":
+            inbox.ingest(BODY, **step["ingest"])
+        else:
+            asyncio.run(inbox.aingest(BODY, **step["ingest"]))
+    else:
+        assert [status for _, status in hooks.worker().drain()] == step["drain"]
+
+
+def check_records(expected: list[Json], seen: list[logging.LogRecord]) -> None:
+    found = []
+    for record in seen:
+        fields = {key: value for key, value in vars(record).items() if key in KNOWN_FIELDS}
+        known = TABLE[vars(record)["record"]]
+        assert record.levelname.lower() == known["level"]
+        assert set(fields) <= set(known["fields"]), record.getMessage()
+        assert "never-to-be-logged" not in f"{record.getMessage()} {vars(record)}"
+        found.append({"record": known["record"], **dict.fromkeys(known["fields"]), **fields})
+    compare(expected, found, "records")
+
+
+KNOWN_FIELDS = {field for record in STORIES["records"] for field in record["fields"]}
+
+
+def check_spans(expected: list[Json], exporter: InMemorySpanExporter, active: Any) -> None:
+    spans = [span for span in exporter.get_finished_spans() if span.name != "active"]
+    compare([span["name"] for span in expected], [span.name for span in spans], "names")
+    for at, (wanted, span) in enumerate(zip(expected, spans, strict=True)):
+        assert set(wanted) <= {"name", "kind", "parent", "trace_id", "failed", "attributes"}
+        actual = {
+            "name": span.name,
+            "kind": span.kind.name.lower(),
+            "trace_id": f"{span.context.trace_id:032x}",
+            "failed": span.status.status_code is trace.StatusCode.ERROR,
+            "attributes": dict(span.attributes or {}),
+        }
+        compare({key: value for key, value in wanted.items() if key != "parent"}, actual, f"spans[{at}]")
+        if "parent" in wanted:
+            assert (span.parent and f"{span.parent.span_id:016x}") == parent_of(wanted["parent"], spans, active)
+        assert "never-to-be-logged" not in span.to_json()
+        assert "broken" not in span.to_json()
+
+
+def parent_of(given: Json, spans: list[ReadableSpan], active: Any) -> str | None:
+    if given == "active":
+        return f"{active.get_span_context().span_id:016x}"
+    return f"{spans[given].context.span_id:016x}" if isinstance(given, int) else given
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_what_handlers_and_functions_of_secrets_do_is_a_child(
+    way: str, live_hooks: knocker.Hooks, exporter: InMemorySpanExporter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_up("sdk", exporter, monkeypatch)
+    tracer = trace.get_tracer("app")
+
+    def secrets(request: knocker.WebhookRequest) -> list[str]:
+        with tracer.start_as_current_span("look up"):
+            return ["test-token"]
+
+    inbox = live_hooks.endpoint("inbox", provider="token", secrets=secrets)
+    worker = live_hooks.worker()
+
+    def function(event: knocker.Event, tx: Any) -> None:
+        with tracer.start_as_current_span("work"):
+            worker.stop()
+
+    async def coroutine(event: knocker.Event, tx: Any) -> None:
+        await asyncio.sleep(0)
+        function(event, tx)
+
+    inbox.add_handler("*", function if way == "function" else coroutine)
+    state = "congo=t61rcWkgMzE"
+    sent = {"x-webhook-token": "test-token", "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "tracestate": state}
+    request = knocker.WebhookRequest(BODY, sent)
+    if way == "function":
+        inbox.receive(request)
+    else:
+        asyncio.run(inbox.areceive(request))
+    worker.run()
+    lookup, received, work, processed = exporter.get_finished_spans()
+    assert [one.name for one in (lookup, received, work, processed)] == ["look up", "receive inbox", "work", "process inbox"]
+    assert lookup.parent is not None
+    assert lookup.parent.span_id == received.context.span_id
+    assert work.parent is not None
+    assert work.parent.span_id == processed.context.span_id
+    assert processed.context.trace_state.to_header() == state
+    # The sender's headers are stored as they came.
+    (delivery,) = live_hooks.deliveries()
+    headers = live_hooks.delivery(delivery.id).headers
+    assert headers["traceparent"] == sent["traceparent"]
+    assert headers["knocker-traceparent"] == f"00-0af7651916cd43dd8448eb211c80319c-{received.context.span_id:016x}-01"
+    assert headers["knocker-tracestate"] == state
+
+
+def test_a_receipt_that_is_not_stored_is_a_failed_span(
+    hooks: knocker.Hooks, exporter: InMemorySpanExporter, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_up("sdk", exporter, monkeypatch)
+    inbox = hooks.endpoint("inbox")
+    hooks.close()
+    with pytest.raises(knocker.ClosedError):
+        inbox.ingest(BODY, valid=True)
+    (span,) = exporter.get_finished_spans()
+    assert (span.status.status_code, (span.attributes or {})["error.type"]) == (trace.StatusCode.ERROR, "closed")
+    assert span.events == ()
+
+
+def test_every_case_ran() -> None:
+    assert len(RAN) == len(TRACEPARENTS) + len(STORIES["cases"])
