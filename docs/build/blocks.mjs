@@ -59,7 +59,7 @@ function known(name, attributes) {
 
 function block(indent, lang, title, code, plain) {
   const ticks = code.includes("```") ? "````" : "```";
-  const info = `${lang}${title ? ` title="${title}"` : ""}${plain ? ' frame="none"' : ""}`;
+  const info = `${lang}${title ? ` title="${title}"` : ""}${plain ? ' frame="none" wrap' : ""}`;
   return [`${ticks}${info}`, ...code.split("\n"), ticks].map((line) => (line ? indent + line : line));
 }
 

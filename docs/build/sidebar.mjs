@@ -1,5 +1,5 @@
 // The navigation: a group for each folder, its pages by `sidebar.order` and title.
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { prepared } from "./project.mjs";
 
@@ -18,14 +18,16 @@ export function sidebar() {
 }
 
 function items(folder) {
-  return readdirSync(join(prepared, folder), { recursive: true })
+  // The page of the folder itself stands beside it.
+  const own = [`../${folder}.md`, `../${folder}.mdx`].filter((name) => existsSync(join(prepared, folder, name)));
+  return [...own, ...readdirSync(join(prepared, folder), { recursive: true })]
     .filter((name) => /\.mdx?$/.test(name))
     .map((name) => {
       const matter = /^---\n([^]*?)\n---/.exec(readFileSync(join(prepared, folder, name), "utf8"))[1];
       const value = (pattern) => pattern.exec(matter)?.[1].trim().replace(/^"(.*)"$/, "$1");
-      const index = /(^|\/)index\.mdx?$/.test(name);
+      const index = name.startsWith("../");
       return {
-        slug: `${folder}/${name.replace(/\.mdx?$/, "")}`.replace(/\/index$/, ""),
+        slug: index ? folder : `${folder}/${name.replace(/\.mdx?$/, "")}`,
         order: Number(value(/"?order"?:\s*(\d+)/) ?? (index ? 0 : 1000)),
         title: value(/^title:\s*(.+)$/m),
         hidden: /"?hidden"?:\s*true/.test(matter),

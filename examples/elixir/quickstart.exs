@@ -5,8 +5,9 @@ defmodule MyApp.StripeHandler do
   use Knocker.Handler
 
   def handle_event(%{type: "checkout.session.completed"} = event, tx) do
+    session = Knocker.Event.json!(event)["data"]["object"]
     Knocker.execute!(tx, "CREATE TABLE IF NOT EXISTS orders (id TEXT PRIMARY KEY)")
-    Knocker.execute(tx, "INSERT INTO orders (id) VALUES (?) ON CONFLICT DO NOTHING", [event.key])
+    Knocker.execute(tx, "INSERT INTO orders (id) VALUES (?) ON CONFLICT DO NOTHING", [session["id"]])
   end
 end
 

@@ -25,10 +25,16 @@ func main() {
 	}
 
 	stripe.On("checkout.session.completed", func(ctx context.Context, tx *knocker.Tx, e *knocker.Event) error {
+		var checkout struct {
+			Data struct{ Object struct{ ID string } }
+		}
+		if err := e.JSON(&checkout); err != nil {
+			return err
+		}
 		if _, err := tx.ExecContext(ctx, "CREATE TABLE IF NOT EXISTS orders (id TEXT PRIMARY KEY)"); err != nil {
 			return err
 		}
-		_, err := tx.ExecContext(ctx, "INSERT INTO orders (id) VALUES (?) ON CONFLICT DO NOTHING", e.Key)
+		_, err := tx.ExecContext(ctx, "INSERT INTO orders (id) VALUES (?) ON CONFLICT DO NOTHING", checkout.Data.Object.ID)
 		return err
 	})
 
