@@ -204,7 +204,8 @@ export class LibraryTooOldError extends SetupError {
 export class CannotLoadError extends SetupError {
   static override readonly code: string = "cannot_load";
   static override readonly retryable: boolean = false;
-  static override readonly hint: string = "Use Node 22.16 or newer, or install better-sqlite3, or name a driver: open(path, { driver }).";
+  static override readonly hint: string =
+    "Use Node 22.16 or newer, or on Node 20 npm install better-sqlite3@12, or name a driver: open(path, { driver }).";
 }
 
 /** The worker of this process has no handler for an event's type. */

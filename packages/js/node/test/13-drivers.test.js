@@ -143,6 +143,20 @@ describe("choosing a driver", () => {
     },
   );
 
+  it("says what to install where there is no driver", { skip: hasBuiltIn && "this Node has one" }, async () => {
+    const source = `
+      import { open } from "@knocker/node";
+      try {
+        open(process.env.FILE);
+      } catch (error) {
+        console.log(JSON.stringify([error.code, error.hint]));
+      }
+    `;
+    const [code, hint] = await run(source, { modules: {} });
+    assert.equal(code, "cannot_load");
+    assert.match(hint, /on Node 20 npm install better-sqlite3@12/);
+  });
+
   it("signs with the driver that the application works with, each in its turn", async () => {
     const source = `
       import { open } from "@knocker/node";
