@@ -20,6 +20,7 @@ SPELLING = Spelling(name=camel, method=method, code="`", words={})
 HINTS = {
     "library_not_found": "Install with optional dependencies, or set KNOCKER_EXTENSION to the path of libknocker.",
     "cannot_load": "Use Node 22.16 or newer, or on Node 20 npm install better-sqlite3@12, or name a driver: open(path, { driver }).",
+    "now_required": "Give the statement the time, in Unix milliseconds, as its function's last argument.",
     "body_consumed": "Mount the webhook route before the body parser, or let the parser keep the bytes: express.raw({ type: '*/*' }) on this "
     "route, or express.json({ verify: (req, res, bytes) => { req.rawBody = bytes } }), or in Hono c.req.arrayBuffer().",
 }

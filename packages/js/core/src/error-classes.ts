@@ -23,8 +23,7 @@ export class InvalidArgumentError extends KnockerError {
 export class NowRequiredError extends KnockerError {
   static override readonly code: string = "now_required";
   static override readonly retryable: boolean = false;
-  static override readonly hint: string =
-    "Pass now, in Unix milliseconds, as the last argument; or call knocker_strict(0) where no statement is replicated.";
+  static override readonly hint: string = "Give the statement the time, in Unix milliseconds, as its function's last argument.";
 }
 
 /** No endpoint has that name. */
