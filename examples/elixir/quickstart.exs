@@ -25,4 +25,7 @@ children = [
   {Knocker.Worker, hooks: MyApp.Hooks, concurrency: 2}
 ]
 
-{:ok, _supervisor} = Supervisor.start_link(children, strategy: :one_for_one)
+{:ok, supervisor} = Supervisor.start_link(children, strategy: :one_for_one)
+
+# What runs a script ends with it, and all that is linked to it. An application starts its supervisor in its own `start/2`.
+Process.unlink(supervisor)
