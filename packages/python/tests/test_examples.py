@@ -21,7 +21,7 @@ from servers import PATIENCE_S, SOURCE, Server, gunicorn, serving, uvicorn
 ROOT = Path(__file__).resolve().parents[3]
 EXAMPLES = ROOT / "examples" / "python"
 PAYLOADS = ROOT / "examples" / "payloads"
-README = Path(__file__).resolve().parents[1] / "README.md"
+PAGES = [Path(__file__).resolve().parents[1] / "README.md", ROOT / "docs/src/content/docs/reference/python-in-depth.md"]
 SECRETS = {"STRIPE_WEBHOOK_SECRET": "whsec_test", "GITHUB_WEBHOOK_SECRET": "test-secret"}
 
 Start = Callable[..., AbstractContextManager[Server]]
@@ -123,9 +123,10 @@ def test_the_tests_of_the_examples_pass(tmp_path: Path) -> None:
     assert "8 passed" in done.stdout, done.stdout + done.stderr
 
 
-def test_every_python_block_of_the_readme_is_cut_from_an_example() -> None:
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.stem)
+def test_every_python_block_of_the_documentation_is_cut_from_an_example(page: Path) -> None:
     """Each block follows a comment that names its file; lines that are left out are told by an ellipsis."""
-    text = README.read_text()
+    text = page.read_text()
     blocks = re.findall(r"(?:<!-- from (\S+) -->\n)?```python\n(.*?)```", text, re.DOTALL)
     assert len(blocks) >= 3
     for source, block in blocks:

@@ -2,14 +2,15 @@
 
 require "test_helper"
 
-# Every block of Ruby in the README is cut from an example that runs.
+# Every block of Ruby in the README, and in the page behind it, is cut from an example that runs.
 class ReadmeTest < Minitest::Test
   ROOT = File.expand_path("../../..", __dir__)
-  README = File.read(File.expand_path("../README.md", __dir__))
+  PAGES = %w[packages/ruby/README.md docs/src/content/docs/reference/ruby-in-depth.md].to_h { |page| [page, File.read(File.join(ROOT, page))] }
+  ALL = PAGES.values.join
   BLOCK = /^(?:<!-- from (?<file>\S+) -->\n)?```ruby\n(?<code>.*?)^```$/m
 
   def test_each_block_is_cut_from_an_example
-    blocks = README.enum_for(:scan, BLOCK).map { [Regexp.last_match[:file], Regexp.last_match[:code]] }
+    blocks = ALL.enum_for(:scan, BLOCK).map { [Regexp.last_match[:file], Regexp.last_match[:code]] }
     assert_operator blocks.size, :>, 5
     blocks.each do |file, code|
       refute_nil file, "says no example: #{code}"
@@ -18,14 +19,16 @@ class ReadmeTest < Minitest::Test
   end
 
   def test_links_lead_somewhere
-    README.scan(/\]\(([^)#]+)[^)]*\)/).flatten.reject { |link| link.start_with?("http") }.each do |link|
-      assert File.exist?(File.expand_path("../#{link}", __dir__)), link
+    PAGES.each do |page, text|
+      text.scan(/\]\(([^)#]+)[^)]*\)/).flatten.reject { |link| link.start_with?("http") }.each do |link|
+        assert File.exist?(File.expand_path(link, File.join(ROOT, File.dirname(page)))), "#{page}: #{link}"
+      end
     end
   end
 
   def test_the_methods_that_it_names_are_there
     { "hooks" => Knocker::Hooks, "stripe" => Knocker::Endpoint, "Knocker" => Knocker.singleton_class }.each do |name, type|
-      README.scan(/`#{name}\.([a-z_]+)/).flatten.uniq.each { |method| assert type.method_defined?(method), "#{name}.#{method}" }
+      ALL.scan(/`#{name}\.([a-z_]+)/).flatten.uniq.each { |method| assert type.method_defined?(method), "#{name}.#{method}" }
     end
   end
 end
