@@ -164,6 +164,32 @@ print(hooks.stats().events.received, hooks.stats().events.handled)
     assert run(script, tmp_path / "app.db") == [hint] * 4 + ["0", "True", "0", "1 1"]
 
 
+def test_a_child_of_a_fork_that_python_did_not_hear_of_is_told_what_to_do(tmp_path: Path) -> None:
+    """As uWSGI makes its workers, of an app that it has loaded before."""
+    script = """
+import ctypes
+hooks = knocker.open(sys.argv[1])
+inbox = hooks.endpoint("inbox")
+inbox.add_handler("*", lambda event, tx: None)
+worker = hooks.start_worker()
+inbox.ingest(b"before", valid=True)
+child = ctypes.PyDLL(None).fork()
+if child == 0:
+    for use in (lambda: inbox.ingest(b"child", valid=True), hooks.stats, hooks.start_worker, lambda: hooks.database.connect()):
+        try:
+            use()
+        except knocker.ForkedError as error:
+            print("refused", "lazy-apps" in str(error), flush=True)
+    hooks.close()
+    os._exit(0)
+print(ended(child), flush=True)
+inbox.ingest(b"after", valid=True)
+worker.stop()
+hooks.close()
+"""
+    assert run(script, tmp_path / "app.db") == ["refused True"] * 4 + ["0"]
+
+
 def test_a_handler_that_forks_does_not_wait_for_itself(tmp_path: Path) -> None:
     script = """
 hooks = knocker.open(sys.argv[1], busy_timeout_s=300)

@@ -86,6 +86,7 @@ class Connections:
         self._given: weakref.WeakSet[Any] = weakref.WeakSet()
         self._closed = False
         self._forked: str | None = None
+        self._pid = os.getpid()
 
     def now(self) -> int | None:
         """The injected clock's time, or None for the system clock."""
@@ -97,6 +98,7 @@ class Connections:
 
     def connect(self, *, connection_class: type[Any] | None = None) -> Connection:
         """A new connection with this file's settings; the caller closes it. Until then the process cannot fork and go on in the child."""
+        self._refuse_forked()
         with self.gate:
             self.refuse_closed()
             connection = self.open(connection_class=connection_class)
@@ -199,6 +201,8 @@ class Connections:
     @contextmanager
     def connection(self) -> Iterator[Connection]:
         """A connection for the length of the block, kept for the next one."""
+        # First: a lock of the parent's threads stays held in a child that nobody told.
+        self._refuse_forked()
         with self.gate:
             self.refuse_replaced()
             with self._lock:
@@ -282,5 +286,14 @@ class Connections:
         """Raises ClosedError after :meth:`close`, and ForkedError in a child that cannot use what it inherited."""
         if self._closed:
             raise ClosedError(CLOSED)
+        self._refuse_forked()
+
+    def _refuse_forked(self) -> None:
         if self._forked is not None:
             raise ForkedError(self._forked)
+        if self._pid != os.getpid():
+            # Nobody was told before it, so that the parent's connections are here too.
+            raise ForkedError(
+                f"this process came out of one that had {self.path} open, by a fork that Python did not hear of: open the file in the "
+                "child, or let uWSGI do so by lazy-apps, or tell of its forks by py-call-uwsgi-fork-hooks"
+            )

@@ -93,6 +93,10 @@ class Database(Connections):
 
     def close(self) -> None:
         """Commits what is queued and closes the connections. Using it afterwards raises ClosedError, until it is opened again."""
+        if self._pid != os.getpid():
+            # A child that nobody told has nothing of its own: what is here is the parent's.
+            _OF_PARENTS.append(self)
+            return
         with self._lock:
             self._closed = True
         # What is judged still goes to the writer.
@@ -135,6 +139,7 @@ class Database(Connections):
             what = "a handler, or a connection from hooks.database.connect()," if self._kept else "a call that did not end in time"
             self._forked = self._forked or f"{what} was using {self.path} when this process was forked"
         self._kept = []
+        self._pid = os.getpid()
         self.gate = UseGate()
         self._lock = threading.Lock()
         self._opening = threading.RLock()
