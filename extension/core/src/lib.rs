@@ -53,6 +53,7 @@ pub mod minutes;
 pub mod operate;
 pub mod providers;
 pub mod prune;
+mod prune_record;
 mod queue;
 mod queues;
 pub mod receipt;

@@ -1,6 +1,5 @@
 //! Pruning: explicit, bounded, oldest first, audited.
 
-use std::cell::Cell;
 use std::collections::{BTreeSet, HashSet};
 
 use serde::Serialize;
@@ -10,9 +9,9 @@ use crate::chunks::Chunks;
 use crate::conditions::Conditions;
 use crate::error::{Error, Result};
 use crate::forms::{Kind, Preset, form};
+use crate::prune_record::PruneRecord;
 use crate::selection::{Bounds, DEFAULT_LIMIT, MAX_LIMIT};
 use crate::store::Store;
-use crate::totals::OF_NO_ENDPOINT;
 use crate::words::words;
 
 form! {
@@ -187,23 +186,32 @@ struct Request {
     audits: Option<i64>,
 }
 
-enum Selection {
+/// Rows that go.
+pub(crate) enum Selection {
     Events(EventSelection),
     Deliveries(DeliverySelection),
+    /// Records of earlier prunes, those before this time.
+    Audits(i64),
 }
 
 impl Selection {
-    fn table(&self) -> &'static str {
+    pub fn table(&self) -> &'static str {
         match self {
             Selection::Events(_) => "_knocker_events",
             Selection::Deliveries(_) => "_knocker_deliveries",
+            Selection::Audits(_) => "_knocker_prunes",
         }
     }
 
-    fn conditions(&self) -> Conditions {
+    pub fn conditions(&self) -> Conditions {
         match self {
             Selection::Events(selection) => selection.conditions(),
             Selection::Deliveries(selection) => selection.conditions(),
+            Selection::Audits(cutoff) => {
+                let mut conditions = Conditions::default();
+                conditions.add("pruned_at < {}", *cutoff);
+                conditions
+            }
         }
     }
 
@@ -211,6 +219,7 @@ impl Selection {
         match self {
             Selection::Events(selection) => selection.endpoint_id = Some(id),
             Selection::Deliveries(selection) => selection.endpoint_id = Some(id),
+            Selection::Audits(_) => {}
         }
     }
 }
@@ -294,8 +303,10 @@ impl Store {
                 pruned.audits = audits;
                 more |= left;
             }
-            let prune_id = Some(self.record_prune(request.kind, filter, &pruned, now)?);
-            Ok(PruneResult { prune_id, pruned, more, dry_run: false })
+            let record = PruneRecord::new(self, request.kind, filter, now);
+            record.add(pruned);
+            record.keep()?;
+            Ok(PruneResult { prune_id: record.id(), pruned, more, dry_run: false })
         })
     }
 
@@ -305,40 +316,26 @@ impl Store {
         }
         self.require_schema()?;
         let (ids, mut more) = self.find_prunable(&mut request)?;
-        let pruned = Cell::new(Pruned::default());
-        let add = |went: Pruned| {
-            let mut sum = pruned.get();
-            sum += went;
-            pruned.set(sum);
-        };
-        let record = Cell::new(None);
-        let keep = || {
-            match record.get() {
-                None => record.set(Some(self.record_prune(request.kind, filter, &pruned.get(), now)?)),
-                Some(id) => self.correct_prune(id, &pruned.get())?,
-            }
-            Ok(())
-        };
-        let delete = |id| self.delete_selected(&request.selection, id).map(add);
-        let done = self.in_chunks(request.selection.table(), &request.selection.conditions(), &ids, chunks, delete, keep)?;
+        let record = PruneRecord::new(self, request.kind, filter, now);
+        let done = self.delete_in_chunks(&request.selection, &ids, &record, chunks)?;
         more |= done < ids.len();
         if let (Some(cutoff), true) = (request.audits, done == ids.len()) {
-            let mut old = Conditions::default();
-            old.add("pruned_at < {}", cutoff);
-            let (ids, left) = self.select_ids("_knocker_prunes", &old, request.bounds.limit)?;
-            let delete = |id| {
-                let audits = self.run("DELETE FROM main._knocker_prunes WHERE id = ?1", [id])?;
-                add(Pruned { audits, ..Pruned::default() });
-                Ok(())
-            };
-            let done = self.in_chunks("_knocker_prunes", &old, &ids, chunks, delete, keep)?;
+            let old = Selection::Audits(cutoff);
+            let (ids, left) = self.select_ids(old.table(), &old.conditions(), request.bounds.limit)?;
+            let done = self.delete_in_chunks(&old, &ids, &record, chunks)?;
             more |= left || done < ids.len();
         }
         // A prune that matched nothing is recorded too.
-        if record.get().is_none() {
-            self.write(keep)?;
+        if record.id().is_none() {
+            self.write(|| record.keep())?;
         }
-        Ok(PruneResult { prune_id: record.get(), pruned: pruned.get(), more, dry_run: false })
+        Ok(PruneResult { prune_id: record.id(), pruned: record.pruned(), more, dry_run: false })
+    }
+
+    /// Deletes selected rows in transactions of a few, each of which leaves the record as if it were the last. Returns how many were gone through.
+    pub(crate) fn delete_in_chunks(&self, selection: &Selection, ids: &[i64], record: &PruneRecord, chunks: &mut Chunks) -> Result<usize> {
+        let delete = |id| self.delete_selected(selection, id).map(|went| record.add(went));
+        self.in_chunks(selection.table(), &selection.conditions(), ids, chunks, delete, || record.keep())
     }
 
     /// What would go, from reads alone: nobody waits for the write lock because of it.
@@ -348,6 +345,7 @@ impl Store {
         let mut pruned = match request.selection {
             Selection::Events(_) => self.foresee_events(&ids)?,
             Selection::Deliveries(_) => Pruned { deliveries: ids.len() as i64, ..Pruned::default() },
+            Selection::Audits(_) => Pruned { audits: ids.len() as i64, ..Pruned::default() },
         };
         if let Some(cutoff) = request.audits {
             let sql = "SELECT count(*) FROM (SELECT 1 FROM main._knocker_prunes WHERE pruned_at < ?1 LIMIT ?2)";
@@ -386,40 +384,14 @@ impl Store {
         self.select_ids(request.selection.table(), &request.selection.conditions(), request.bounds.limit)
     }
 
-    fn delete_selected(&self, selection: &Selection, id: i64) -> Result<Pruned> {
-        match selection {
-            Selection::Events(_) => self.delete_event(id),
-            Selection::Deliveries(_) => Ok(Pruned { deliveries: self.delete_delivery(id)?, ..Pruned::default() }),
-        }
-    }
-
-    fn correct_prune(&self, id: i64, pruned: &Pruned) -> Result<()> {
-        let sql = "UPDATE main._knocker_prunes SET events = ?2, deliveries = ?3, attempts = ?4, audits = ?5 WHERE id = ?1";
-        self.run(sql, (id, pruned.events, pruned.deliveries, pruned.attempts, pruned.audits))?;
-        Ok(())
-    }
-
-    pub(crate) fn record_prune(&self, kind: PruneKind, filter: &str, pruned: &Pruned, now: i64) -> Result<i64> {
-        let sql = "INSERT INTO main._knocker_prunes (kind, filter, events, deliveries, attempts, audits, pruned_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
-        let values = (kind.name(), filter, pruned.events, pruned.deliveries, pruned.attempts, pruned.audits, now);
-        self.run(sql, values)?;
-        let prune_id = self.conn().last_insert_rowid();
-        let name = format!("prunes_{}", kind.name());
-        let counts = [(name.as_str(), 1), ("pruned_events", pruned.events), ("pruned_deliveries", pruned.deliveries)];
-        for (name, n) in counts.into_iter().chain([("pruned_attempts", pruned.attempts), ("pruned_audits", pruned.audits)]) {
-            self.add_to_total(OF_NO_ENDPOINT, name, n)?;
-        }
-        Ok(prune_id)
-    }
-
-    /// Deletes the selected events; returns what went and whether the limit left more.
-    pub(crate) fn delete_events(&self, selection: &EventSelection, limit: i64) -> Result<(Pruned, bool)> {
-        let (ids, more) = self.select_ids("_knocker_events", &selection.conditions(), limit)?;
-        let mut pruned = Pruned::default();
-        for id in ids {
-            pruned += self.delete_event(id)?;
-        }
-        Ok((pruned, more))
+    pub(crate) fn delete_selected(&self, selection: &Selection, id: i64) -> Result<Pruned> {
+        Ok(match selection {
+            Selection::Events(_) => self.delete_event(id)?,
+            Selection::Deliveries(_) => Pruned { deliveries: self.delete_delivery(id)?, ..Pruned::default() },
+            Selection::Audits(_) => {
+                Pruned { audits: self.run("DELETE FROM main._knocker_prunes WHERE id = ?1", [id])?, ..Pruned::default() }
+            }
+        })
     }
 
     fn delete_event(&self, event_id: i64) -> Result<Pruned> {
@@ -456,16 +428,6 @@ impl Store {
 
     fn delete_delivery(&self, delivery_id: i64) -> Result<i64> {
         self.run("DELETE FROM main._knocker_deliveries WHERE id = ?1", [delivery_id])
-    }
-
-    /// Deletes deliveries that are no event's payload. A repeated one stays while its event is under way: its body may be wanted.
-    pub(crate) fn delete_loose_deliveries(&self, selection: &DeliverySelection, limit: i64) -> Result<(Pruned, bool)> {
-        let (ids, more) = self.select_ids("_knocker_deliveries", &selection.conditions(), limit)?;
-        let mut pruned = Pruned::default();
-        for id in ids {
-            pruned.deliveries += self.delete_delivery(id)?;
-        }
-        Ok((pruned, more))
     }
 
     /// Deletes prune records; returns how many, and whether the limit left more.

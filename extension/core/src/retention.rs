@@ -1,11 +1,15 @@
 //! Retention: a stored policy an endpoint, and the bounded pass that carries it out.
 
+use std::collections::HashMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::arguments::Arguments;
+use crate::chunks::Chunks;
 use crate::error::{Code, Error, Result};
 use crate::forms::{Kind, Preset, form};
-use crate::prune::{DeliverySelection, EventSelection, LONGEST_AGE_S, PruneKind, Pruned};
+use crate::prune::{DeliverySelection, EventSelection, LONGEST_AGE_S, PruneKind, Pruned, Selection};
+use crate::prune_record::PruneRecord;
 use crate::selection::{DEFAULT_LIMIT, MAX_LIMIT};
 use crate::store::Store;
 
@@ -95,6 +99,29 @@ pub struct RetentionPass {
     pub more: bool,
 }
 
+impl RetentionPass {
+    fn add(&mut self, record: &PruneRecord, left: Left) {
+        self.ran = true;
+        self.pruned += record.pruned();
+        self.more |= left != Left::Nothing;
+    }
+}
+
+/// What a pass of one policy left of what is old enough.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Left {
+    Nothing,
+    /// What is beyond its limit.
+    More,
+    /// Whatever was to come when somebody ended it.
+    Stopped,
+}
+
+/// A policy as the file has it.
+fn stored(text: &str) -> Result<RetentionPolicy> {
+    serde_json::from_str(text).map_err(|error| Error::new(Code::Corrupt, format!("a stored retention policy is damaged: {error}")))
+}
+
 impl Store {
     /// Stores the policy in place of the former one of that endpoint; one that keeps everything removes it. The first pass is due at once.
     ///
@@ -130,21 +157,65 @@ impl Store {
         self.write(|| {
             let mut done = RetentionPass::default();
             for (endpoint_id, text) in self.due_policies(now)? {
-                let policy: RetentionPolicy = serde_json::from_str(&text)
-                    .map_err(|error| Error::new(Code::Corrupt, format!("a stored retention policy is damaged: {error}")))?;
-                let (pruned, more) = self.run_policy(endpoint_id, &policy, now)?;
-                if pruned != Pruned::default() {
-                    self.record_prune(PruneKind::Retention, &text, &pruned, now)?;
+                let policy = stored(&text)?;
+                let record = PruneRecord::new(self, PruneKind::Retention, &text, now);
+                let left = self.run_policy(endpoint_id, &policy, now, |selection, ids| {
+                    for &id in ids {
+                        record.add(self.delete_selected(selection, id)?);
+                    }
+                    Ok(ids.len())
+                })?;
+                if record.pruned() != Pruned::default() {
+                    record.keep()?;
                 }
-                let next = if more { now } else { now + policy.interval_s * 1000 };
-                let sql = "UPDATE main._knocker_policies SET next_run_at = ?2 WHERE endpoint_id = ?1";
-                self.run(sql, (endpoint_id, next))?;
-                done.ran = true;
-                done.pruned += pruned;
-                done.more |= more;
+                self.set_next_pass(endpoint_id, if left == Left::Nothing { now + policy.interval_s * 1000 } else { now })?;
+                done.add(&record, left);
             }
             Ok(done)
         })
+    }
+
+    /// As [`Store::retain`], in transactions of a few rows each with one record a policy. The pass is taken before its first row goes, so that no other
+    /// process begins it. Where the work is ended early, `more` is true and the same call goes on.
+    ///
+    /// # Errors
+    /// Those of [`Store::retain`]. What earlier transactions deleted is gone, and recorded.
+    pub fn retain_in_chunks(&self, now: i64, chunks: &mut Chunks) -> Result<RetentionPass> {
+        self.require_schema()?;
+        let mut done = RetentionPass::default();
+        for (endpoint_id, text) in self.due_policies(now)? {
+            let policy = stored(&text)?;
+            let is_mine = self.write(|| {
+                let is_due = self.due_policies(now)?.iter().any(|(id, _)| *id == endpoint_id);
+                if is_due {
+                    self.set_next_pass(endpoint_id, now + policy.interval_s * 1000)?;
+                }
+                Ok(is_due)
+            })?;
+            if !is_mine {
+                continue;
+            }
+            let record = PruneRecord::new(self, PruneKind::Retention, &text, now);
+            let left = self.run_policy(endpoint_id, &policy, now, |selection, ids| self.delete_in_chunks(selection, ids, &record, chunks));
+            if !matches!(left, Ok(Left::Nothing)) {
+                let due_again = self.write(|| self.set_next_pass(endpoint_id, now));
+                // What the pass itself failed of is what is told.
+                if left.is_ok() {
+                    due_again?;
+                }
+            }
+            let left = left?;
+            done.add(&record, left);
+            if left == Left::Stopped {
+                break;
+            }
+        }
+        Ok(done)
+    }
+
+    fn set_next_pass(&self, endpoint_id: i64, at: i64) -> Result<()> {
+        self.run("UPDATE main._knocker_policies SET next_run_at = ?2 WHERE endpoint_id = ?1", (endpoint_id, at))?;
+        Ok(())
     }
 
     /// A next pass further off than the interval was set by a clock that was ahead: it is due.
@@ -156,8 +227,33 @@ impl Store {
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
-    /// One pass of a policy. Its limit is one of the pass, however many endpoints it is about, so that none holds the write lock for long.
-    fn run_policy(&self, endpoint_id: i64, policy: &RetentionPolicy, now: i64) -> Result<(Pruned, bool)> {
+    /// One pass of a policy, in which `delete` says how many of the rows it went through. Its limit is one of the pass, however many endpoints it is
+    /// about, so that none holds the write lock for long.
+    fn run_policy(
+        &self,
+        endpoint_id: i64,
+        policy: &RetentionPolicy,
+        now: i64,
+        mut delete: impl FnMut(&Selection, &[i64]) -> Result<usize>,
+    ) -> Result<Left> {
+        let mut taken: HashMap<&str, i64> = HashMap::new();
+        let mut left = Left::Nothing;
+        for selection in self.selections(endpoint_id, policy, now)? {
+            let taken = taken.entry(selection.table()).or_default();
+            let (ids, more) = self.select_ids(selection.table(), &selection.conditions(), policy.limit - *taken)?;
+            *taken += ids.len() as i64;
+            if delete(&selection, &ids)? < ids.len() {
+                return Ok(Left::Stopped);
+            }
+            if more {
+                left = Left::More;
+            }
+        }
+        Ok(left)
+    }
+
+    /// What goes by a policy.
+    fn selections(&self, endpoint_id: i64, policy: &RetentionPolicy, now: i64) -> Result<Vec<Selection>> {
         let cutoff = |age: i64| now - age * 1000;
         let ages = [("handled", policy.handled_s), ("ignored", policy.ignored_s), ("dead", policy.dead_s)];
         // Where each walk ends depends on the age alone, so it is looked up once for all endpoints.
@@ -171,31 +267,20 @@ impl Store {
             Some(cutoff) => Some((cutoff, self.end_of_old_rows("_knocker_deliveries", cutoff, now)?)),
             None => None,
         };
-        let mut pruned = Pruned::default();
-        let mut more = false;
-        let mut loose = 0;
+        let mut selections = Vec::new();
         for endpoint_id in self.governed_endpoints(endpoint_id)? {
             for &(status, cutoff, end) in &statuses {
                 let statuses = vec![status.to_owned()];
                 let selection = EventSelection { cutoff, statuses, endpoint_id: Some(endpoint_id), event_type: None, end: Some(end) };
-                let (went, left) = self.delete_events(&selection, policy.limit - pruned.events)?;
-                pruned += went;
-                more |= left;
+                selections.push(Selection::Events(selection));
             }
             if let Some((cutoff, end)) = deliveries {
                 let selection = DeliverySelection { cutoff, outcomes: None, endpoint_id: Some(endpoint_id), end: Some(end) };
-                let (went, left) = self.delete_loose_deliveries(&selection, policy.limit - loose)?;
-                loose += went.deliveries;
-                pruned += went;
-                more |= left;
+                selections.push(Selection::Deliveries(selection));
             }
         }
-        if let Some(age) = policy.audits_s {
-            let (audits, left) = self.delete_audits(cutoff(age), policy.limit)?;
-            pruned.audits += audits;
-            more |= left;
-        }
-        Ok((pruned, more))
+        selections.extend(policy.audits_s.map(|age| Selection::Audits(cutoff(age))));
+        Ok(selections)
     }
 
     /// The endpoints that a policy is about.

@@ -186,3 +186,21 @@ fn a_file_of_an_older_version_starts_with_what_it_has() {
         assert_eq!(of(&samples, series), expected, "{series}");
     }
 }
+
+#[test]
+fn nothing_that_a_stranger_sends_makes_a_series() {
+    let store = store();
+    let before: Vec<String> = samples(&store, NOW).into_keys().collect();
+    for index in 0..200 {
+        let odd = format!("\\\"}} 1\\n{index}\\u001b[2J");
+        let fields = format!(
+            r#"{{"valid": {}, "key": "{odd}", "type": "{odd}", "provider_event_id": "{odd}", "method": "{odd}", "url": "/{odd}"}}"#,
+            index % 2 == 0
+        );
+        ingest(&store, &fields, NOW);
+        assert!(store.ingest(&format!("x{index}"), &IngestFields::parse(&fields).unwrap(), b"{}", NOW).is_err());
+    }
+    store.failed(claim(&store, NOW), "w\"} 1\n", "boom", 1, &Default::default(), NOW).unwrap_err();
+    store.failed(claim(&store, NOW), "w", "boom\"} 1\n", 1, &Default::default(), NOW).unwrap();
+    assert_eq!(samples(&store, NOW).into_keys().collect::<Vec<_>>(), before);
+}

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::sync::mpsc::{self, RecvTimeoutError, Sender, SyncSender, TrySendError};
 use std::time::Duration;
 
 use knocker_core::providers::{self, Secrets};
@@ -21,6 +21,8 @@ use crate::{database, moment, post, printable, tint};
 
 /// The database where none was named.
 const DEFAULT_FILE: &str = "knocker.db";
+/// How many requests wait for the app at most: whoever sends must not fill the memory where it is slow.
+const MOST_WAITING: usize = 64;
 /// How often it is looked whether somebody wants it to end.
 const GLANCE: Duration = Duration::from_millis(100);
 
@@ -62,6 +64,8 @@ pub struct Args {
 enum News {
     /// A request was stored, or not.
     Received { method: String, url: String, receipt: Result<Receipt, &'static str> },
+    /// As many as may wait for the app do.
+    NotForwarded { delivery_id: Option<i64> },
     /// The app answered, or did not.
     Forwarded { delivery_id: Option<i64>, result: Result<crate::forward::Forwarded> },
 }
@@ -83,6 +87,11 @@ pub fn run(context: &Context, args: &Args) -> Result {
     let site = Site { public_url: args.public_url.clone(), ..Site::default() };
     let inbox = Inbox::new(site, (store, path.clone()), move |_| Ok(secrets.clone()), told);
     let receiver = Receiver::start(SocketAddr::new(args.host, args.port), inbox)?;
+    if args.to.as_deref().is_some_and(|to| post::leads_to(to, &receiver.url)) {
+        receiver.stop()?;
+        let hint = "Name the URL on which the app itself listens.";
+        return Err(Failure::usage("--to leads to this very receiver, which would send each request to itself without end", hint));
+    }
     let provider = stored.config.provider.as_deref().unwrap_or_default();
     introduce(context, args, &receiver.url, (&path, provider, verified))?;
 
@@ -118,7 +127,7 @@ fn set_up(path: &Path, args: &Args, now: i64) -> Result<Store> {
 }
 
 /// Hands a request over to those who write and forward. They are gone only where everything ends.
-fn pass_on(arrival: &Arrival, tell: &Sender<News>, forward: Option<&Sender<Parcel>>) {
+fn pass_on(arrival: &Arrival, tell: &Sender<News>, forward: Option<&SyncSender<Parcel>>) {
     let request = arrival.request;
     let receipt = arrival.receipt.cloned();
     let delivery_id = receipt.as_ref().ok().and_then(|receipt| receipt.delivery_id);
@@ -128,7 +137,7 @@ fn pass_on(arrival: &Arrival, tell: &Sender<News>, forward: Option<&Sender<Parce
         && arrival.receipt.is_ok_and(|receipt| receipt.delivery_id.is_some())
         && !request.truncated
     {
-        let _ = forward.send(Parcel {
+        let sent = forward.try_send(Parcel {
             delivery_id,
             endpoint: arrival.endpoint.to_owned(),
             method: request.method.clone(),
@@ -137,12 +146,15 @@ fn pass_on(arrival: &Arrival, tell: &Sender<News>, forward: Option<&Sender<Parce
             body: request.body.to_vec(),
             ..Parcel::default()
         });
+        if let Err(TrySendError::Full(_)) = sent {
+            let _ = tell.send(News::NotForwarded { delivery_id });
+        }
     }
 }
 
 /// A thread that sends what comes to the app, one after the other, so that a slow app holds up no receipt.
-fn start_forwarding(url: &str, timeout: i64, tell: Sender<News>) -> Sender<Parcel> {
-    let (forward, parcels) = mpsc::channel::<Parcel>();
+fn start_forwarding(url: &str, timeout: i64, tell: Sender<News>) -> SyncSender<Parcel> {
+    let (forward, parcels) = mpsc::sync_channel::<Parcel>(MOST_WAITING);
     let forwarder = Forwarder { url: url.to_owned(), secret: None, timeout: Duration::from_secs(timeout.max(1) as u64) };
     std::thread::spawn(move || {
         for parcel in parcels {
@@ -168,20 +180,21 @@ fn introduce(context: &Context, args: &Args, address: &str, (path, provider, ver
     if let Some(to) = &args.to {
         context.out.line(format_args!("forwards to   {}", printable::text(&post::shown(to))))?;
     }
-    let named = format!("knocker send {provider} {url} payload.json --secret-env NAME");
+    let sent = format!("knocker send {provider} {url} payload.json {}", args.secrets.typed());
     if verified {
         context.out.line(format_args!("verifies as   {provider}, with the secret that was given"))?;
     } else {
         context.out.line("verifies      NOTHING: no secret was given, so all is stored as invalid and makes no event.")?;
         context.out.line(format_args!("              Put the secret that {provider} shows into a variable and add --secret-env NAME."))?;
     }
-    context.out.line(format_args!("try it with   {named}"))?;
+    context.out.line(format_args!("try it with   {sent}"))?;
     context.out.line("Ctrl-C ends it.\n")
 }
 
 fn tell_news(context: &Context, args: &Args, news: &News) -> Result {
     match news {
         News::Received { method, url, receipt } => tell_receipt(context, method, url, receipt.as_ref().map_err(|code| *code)),
+        News::NotForwarded { delivery_id } => tell_not_forwarded(context, args, *delivery_id),
         News::Forwarded { delivery_id, result } => tell_forwarded(context, args, *delivery_id, result),
     }
 }
@@ -211,6 +224,21 @@ fn tell_receipt(context: &Context, method: &str, url: &str, receipt: Result<&Rec
     let path = url.split_once("://").and_then(|(_, rest)| rest.find('/').map(|at| &rest[at..])).unwrap_or(url);
     let (time, call) = (moment::clock(at), format!("{method} {}", printable::shortened(path, 60)));
     context.out.line(format_args!("{time}  {}  {style}{word}{style:#}  {}", printable::text(&call), printable::text(&what)))
+}
+
+fn tell_not_forwarded(context: &Context, args: &Args, delivery_id: Option<i64>) -> Result {
+    let (at, id) = (system_now(), delivery_id.unwrap_or_default());
+    if context.out.json() {
+        let error = format!("{MOST_WAITING} others wait for the app");
+        return context.out.document(&json!({"kind": "forward", "at": at, "delivery_id": delivery_id, "error": error}));
+    }
+    let to = post::shown(args.to.as_deref().unwrap_or_default());
+    let later = printable::text(&format!("forward {to} --delivery {id}")).into_owned();
+    let style = tint::of("dead");
+    let time = moment::clock(at);
+    context.out.line(format_args!(
+        "{time}    -> delivery {id} {style}not passed on{style:#}: {MOST_WAITING} wait for the app; later: knocker {later}"
+    ))
 }
 
 fn tell_forwarded(context: &Context, args: &Args, delivery_id: Option<i64>, result: &Result<crate::forward::Forwarded>) -> Result {

@@ -36,6 +36,7 @@ mod retention;
 mod rows;
 mod secrets;
 mod send;
+mod shell;
 mod show;
 mod stats;
 mod stop;

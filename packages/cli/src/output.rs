@@ -7,6 +7,7 @@ use anstream::{AutoStream, ColorChoice};
 use serde::Serialize;
 
 use crate::failure::Result;
+use crate::printable;
 use crate::rows::Row;
 use crate::table::Table;
 
@@ -48,15 +49,20 @@ impl Output {
         self.line(table.render(self.width, indent))
     }
 
-    /// One JSON document.
+    /// One JSON document, as plain on a terminal as text is.
     pub fn document(&self, value: &impl Serialize) -> Result {
-        let text = serde_json::to_string(value).map_err(io::Error::from)?;
+        let text = printable::json(serde_json::to_string(value).map_err(io::Error::from)?);
         Ok(writeln!(self.stdout(), "{text}")?)
     }
 
     /// A list, one JSON object a line.
     pub fn documents(&self, rows: &[Row]) -> Result {
         rows.iter().try_for_each(|row| self.document(row))
+    }
+
+    /// Whether people see it as it is written, and not a file or another program.
+    pub fn is_terminal(&self) -> bool {
+        io::stdout().is_terminal()
     }
 
     /// Bytes as they are.

@@ -1,5 +1,6 @@
 //! Signing a request as a provider would, and sending it.
 
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use knocker_core::providers::{Options, Provider};
@@ -129,6 +130,19 @@ pub fn shown(url: &str) -> String {
     }
 }
 
+/// Whether a URL is one of the receiver that listens at `http://ADDRESS:PORT`, by whatever name this machine has for itself.
+pub fn leads_to(url: &str, receiver: &str) -> bool {
+    let parts = |url: &str| {
+        let url = shown(url).parse::<http::Uri>().ok()?;
+        let port = url.port_u16().unwrap_or(if url.scheme_str() == Some("https") { 443 } else { 80 });
+        Some((url.host()?.trim_matches(['[', ']']).to_ascii_lowercase(), port))
+    };
+    let (Some((host, port)), Some((own_host, own_port))) = (parts(url), parts(receiver)) else { return false };
+    let address = host.parse::<IpAddr>();
+    let is_local = host == "localhost" || address.is_ok_and(|address| address.is_loopback() || address.is_unspecified());
+    port == own_port && (is_local || host == own_host)
+}
+
 fn explain(url: &str, error: &ureq::Error) -> Failure {
     use ureq::Error;
     let url = shown(url);
@@ -151,7 +165,18 @@ fn explain(url: &str, error: &ureq::Error) -> Failure {
 
 #[cfg(test)]
 mod tests {
-    use super::shown;
+    use super::{leads_to, shown};
+
+    #[test]
+    fn a_receiver_is_known_by_all_its_names() {
+        let own = "http://127.0.0.1:4910";
+        for url in ["http://localhost:4910/stripe", "http://u:p@127.0.0.1:4910", "http://[::1]:4910/", "http://0.0.0.0:4910/x"] {
+            assert!(leads_to(url, own), "{url}");
+        }
+        for url in ["http://localhost:3000/stripe", "http://example.com:4910/", "https://localhost/", "nothing"] {
+            assert!(!leads_to(url, own), "{url}");
+        }
+    }
 
     #[test]
     fn a_password_in_a_url_is_not_shown() {

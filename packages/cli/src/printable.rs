@@ -36,6 +36,24 @@ pub fn body(bytes: &[u8]) -> String {
     }
 }
 
+/// JSON as it may stand on a terminal. What it says stays the same: outside its texts there is none of these characters.
+pub fn json(json: String) -> String {
+    if !json.contains(is_dangerous) {
+        return json;
+    }
+    let mut escaped = String::with_capacity(json.len() + 16);
+    for character in json.chars() {
+        if is_dangerous(character) {
+            for unit in character.encode_utf16(&mut [0; 2]) {
+                let _ = write!(escaped, "\\u{unit:04x}");
+            }
+        } else {
+            escaped.push(character);
+        }
+    }
+    escaped
+}
+
 /// A size for people.
 pub fn size(bytes: i64) -> String {
     const UNITS: [&str; 4] = ["KiB", "MiB", "GiB", "TiB"];
@@ -60,11 +78,16 @@ pub fn count(number: i64, noun: &str) -> String {
     format!("{number} {}", if number == 1 { noun } else { &plural })
 }
 
+/// Whether a character changes what stands around it, or is there without being seen: controls, marks and line ends of Unicode that redirect or break
+/// a line, and what has no width but those that join letters.
+fn is_dangerous(character: char) -> bool {
+    character.is_control()
+        || matches!(character, '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+        || matches!(character, '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
 fn escape(text: &str, keep: impl Fn(char) -> bool) -> Cow<'_, str> {
-    let dangerous = |character: char| {
-        let redirects = matches!(character, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-        (character.is_control() || redirects) && !keep(character)
-    };
+    let dangerous = |character: char| is_dangerous(character) && !keep(character);
     if !text.contains(dangerous) {
         return Cow::Borrowed(text);
     }
@@ -139,6 +162,21 @@ mod tests {
         assert_eq!(text("a\x1b[2Jb\r\nc\u{202e}"), "a\\u{1b}[2Jb\\r\\nc\\u{202e}");
         assert_eq!(lines("a\n\tb\x07"), "a\n\tb\\u{7}");
         assert!(matches!(text("plain – ü"), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn what_cannot_be_seen_becomes_visible_and_what_joins_letters_stays() {
+        assert_eq!(text("a\u{9b}2J\u{200b}b\u{e0041}\u{2028}"), "a\\u{9b}2J\\u{200b}b\\u{e0041}\\u{2028}");
+        assert!(matches!(text("n\u{200c}m \u{1f468}\u{200d}\u{1f469}"), Cow::Borrowed(_)));
+    }
+
+    #[test]
+    fn json_says_the_same_without_controls() {
+        let plain = serde_json::to_string("a\u{9b}2J\u{7f}\u{e0041} \u{fc}\u{1f468}").unwrap();
+        let escaped = json(plain.clone());
+        assert_eq!(escaped, "\"a\\u009b2J\\u007f\\udb40\\udc41 \u{fc}\u{1f468}\"");
+        let read = |json: &str| serde_json::from_str::<String>(json).unwrap();
+        assert_eq!(read(&escaped), read(&plain));
     }
 
     #[test]

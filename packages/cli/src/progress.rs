@@ -14,8 +14,8 @@ use crate::printable::count;
 
 /// How long one transaction of many goes on taking rows: an fsync comes on top, and all of it stays far below 50 ms.
 pub const BUDGET: Duration = Duration::from_millis(5);
-/// The pause between two such transactions. A writer that finds the file locked looks again after 1, 2, 5, 10 ms and so on: it finds it free.
-pub const PAUSE: Duration = Duration::from_millis(5);
+/// The pause between two such transactions at least. A writer that finds the file locked looks again after 1, 2, 5, 10 ms and so on: it finds it free.
+const PAUSE: Duration = Duration::from_millis(5);
 /// The first transaction seems as long as the search before it.
 const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 /// Set by the first SIGINT, SIGTERM or SIGHUP while work is under way.
@@ -108,14 +108,18 @@ pub fn in_chunks<T>(doing: &'static str, unit: Unit, work: impl FnOnce(&mut Chun
         if progress.interrupted() {
             return ControlFlow::Break(());
         }
-        // On a slow disk the pause is as long as the transaction was, so that others have half of the time in any case.
-        std::thread::sleep(begun.elapsed().clamp(PAUSE, LONGEST_PAUSE));
+        rest_after(begun);
         begun = Instant::now();
         ControlFlow::Continue(())
     };
     let result = work(&mut Chunks { budget: BUDGET, between: &mut between })?;
     let ended = if progress.is_done() { Ok(()) } else { progress.checkpoint("Run the same command again: it goes on with what is left.") };
     Ok((result, ended))
+}
+
+/// Leaves other writers their turn after a transaction that began then: as long as it was, on a slow disk too, so that they have half of the time.
+pub fn rest_after(begun: Instant) {
+    std::thread::sleep(begun.elapsed().clamp(PAUSE, LONGEST_PAUSE));
 }
 
 /// The line goes as the work ends: what was done is told by its result.

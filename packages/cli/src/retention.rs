@@ -1,5 +1,6 @@
 //! `knocker retention` and `knocker retain`.
 
+use knocker_core::chunks::Chunks;
 use knocker_core::retention::{RetentionPass, RetentionPolicy};
 
 use crate::context::Context;
@@ -7,6 +8,7 @@ use crate::failure::{Failure, Result};
 use crate::filter::Filter;
 use crate::moment::{self, parse_age};
 use crate::printable::count;
+use crate::progress::{Unit, in_chunks};
 use crate::rows::select;
 use crate::table::{Table, optional, text};
 
@@ -108,11 +110,17 @@ fn list(context: &Context) -> Result {
 
 /// Runs the pass that is due, if any.
 pub fn retain(context: &Context) -> Result {
-    let retained = context.store()?.retain(context.now)?;
+    let work = |chunks: &mut Chunks| Ok(context.store()?.retain_in_chunks(context.now, chunks)?);
+    let (retained, ended) = in_chunks("deleting", Unit::Items("row"), work)?;
+    report(context, &retained)?;
+    ended
+}
+
+fn report(context: &Context, retained: &RetentionPass) -> Result {
     if context.out.json() {
-        return context.out.document(&retained);
+        return context.out.document(retained);
     }
-    let RetentionPass { ran, pruned, more } = retained;
+    let &RetentionPass { ran, pruned, more } = retained;
     if !ran {
         return context.out.line("no pass is due");
     }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 use crate::failure::{Failure, Result};
+use crate::shell::quoted;
 
 /// The sources of secrets. Without one the command asks on the terminal.
 #[derive(clap::Args)]
@@ -34,6 +35,17 @@ impl SecretArgs {
     /// Whether a source was named, so that nobody is asked.
     pub fn any(&self) -> bool {
         !self.secret_env.is_empty() || !self.secret_file.is_empty()
+    }
+
+    /// What to type for a command that is to take the first of these secrets too.
+    pub fn typed(&self) -> String {
+        let path = self.secret_file.first().filter(|path| path.as_os_str() != "-");
+        match (self.secret_env.first(), path) {
+            (Some(name), _) => format!("--secret-env {}", quoted(name)),
+            (None, Some(path)) => format!("--secret-file {}", quoted(&path.display().to_string())),
+            (None, None) if self.any() => "--secret-file PATH".into(),
+            (None, None) => "--secret-env NAME".into(),
+        }
     }
 
     /// Every secret.

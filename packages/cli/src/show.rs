@@ -176,6 +176,14 @@ fn show_body(context: &Context, store: &Store, view: &str, id: i64) -> Result {
 
 fn print_body(context: &Context, store: &Store, view: &str, id: i64) -> Result {
     match body(store, view, id)? {
+        // What a stranger sent must not command the terminal.
+        Some(body) if context.out.is_terminal() => match std::str::from_utf8(&body) {
+            Ok(text) => context.out.line(printable::lines(text)),
+            Err(_) => {
+                let hint = "Send it to a file or a program: `knocker show ... --body > FILE`.";
+                Err(Failure::usage(format!("the body of {id} is no text, which a terminal cannot show"), hint))
+            }
+        },
         Some(body) => context.out.raw(&body),
         None => {
             let hint = "A delivery that was too large, or came while the endpoint was disabled, is kept without its body.";

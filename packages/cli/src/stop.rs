@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::time::Duration;
 
 use crate::failure::{Exit, Failure, Result};
@@ -16,10 +17,16 @@ pub struct Stop(Arc<AtomicBool>);
 impl Stop {
     /// Listens for SIGINT, SIGTERM and SIGHUP. A second one ends the process at once.
     pub fn on_signals() -> Result<Self> {
+        Self::on_signals_or(|| {})
+    }
+
+    /// The same with what is done before the process ends at once.
+    pub fn on_signals_or(at_once: impl Fn() + Send + 'static) -> Result<Self> {
         let stop = Self(Arc::default());
         let flag = stop.0.clone();
         let handler = move || {
             if flag.swap(true, Ordering::Relaxed) {
+                at_once();
                 std::process::exit(Exit::Interrupted as i32);
             }
         };
@@ -32,6 +39,19 @@ impl Stop {
     /// Whether it was asked.
     pub fn asked(&self) -> bool {
         self.0.load(Ordering::Relaxed)
+    }
+
+    /// Does the work in a thread of its own; none where it is asked before the work is done, which is then left to itself.
+    pub fn unless_asked<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Option<T> {
+        let (tell, done) = mpsc::channel();
+        std::thread::spawn(move || tell.send(work()));
+        loop {
+            match done.recv_timeout(GLANCE) {
+                Ok(result) => return Some(result),
+                Err(RecvTimeoutError::Timeout) if !self.asked() => {}
+                Err(_) => return None,
+            }
+        }
     }
 
     /// Waits this long, or until it is asked; whether to go on.

@@ -14,6 +14,7 @@ use super::webhooks::Webhook;
 use crate::failure::Result;
 use crate::output::Output;
 use crate::rows::{DELIVERY_COLUMNS, EVENT_COLUMNS, Row, select};
+use crate::shell::quoted;
 use crate::table::{Table, number, text};
 use crate::{deliveries, events, printable, show, stats};
 
@@ -115,9 +116,14 @@ impl<'a> Story<'a> {
         self.line("    SELECT id, outcome, reason, body_size FROM knocker_deliveries;")?;
         self.line("    SELECT * FROM orders;\n")?;
         self.line("  Or look at it with this command:\n")?;
-        self.line(format!("    {command} --db {file} show event 3"))?;
-        self.line(format!("    {command} --db {file} deliveries --outcome invalid"))?;
-        self.line(format!("    {command} --db {file} replay 3"))
+        let offered = [
+            ("why 3", "the story of one webhook, and what to type next"),
+            ("why --endpoint stripe", "what came, what was refused, and why"),
+            ("top", "a screen with rates, backlog, failures and events"),
+            ("show event 3", "its rows and its body"),
+            ("replay 3", "handles it once more"),
+        ];
+        offered.iter().try_for_each(|(line, about)| self.line(format!("    {command} --db {file} {line:<22}  # {about}")))
     }
 
     fn chapter(&self, title: &str) -> Result {
@@ -141,10 +147,4 @@ fn order_table(orders: &[Row]) -> Table {
         ]);
     }
     table
-}
-
-/// A word for the shell, in quotes only where it needs them.
-fn quoted(word: &str) -> String {
-    let plain = |character: char| character.is_ascii_alphanumeric() || "/._-+".contains(character);
-    if word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
 }

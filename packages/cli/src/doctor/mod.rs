@@ -90,7 +90,9 @@ fn report(context: &Context, args: &Args, reading: &Reading, findings: &[Finding
         lines.row([cell(format!("-> {}", finding.cure))]);
         context.out.indented_table(lines, "  ")?;
     }
-    if !repaired.is_empty() {
+    if args.repair && repaired.is_empty() {
+        context.out.line("\nnothing that a repair puts right: no backup was made, and nothing was changed")?;
+    } else if args.repair {
         let done = if args.dry_run { "dry run: a backup would be made and this repaired" } else { "repaired" };
         context.out.line(format_args!("\n{done}: {}", repaired.join(", ")))?;
     }

@@ -6,12 +6,13 @@ mod sending;
 mod source;
 
 use std::io::{BufRead, Write};
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::builder::PossibleValuesParser;
 
 use crate::context::Context;
-use crate::failure::{Failure, Result};
+use crate::failure::{Exit, Failure, Result};
 use crate::filter::{OUTCOMES, Period};
 use crate::live::{BETWEEN_LOOKS, Live, Look};
 use crate::moment;
@@ -90,40 +91,50 @@ pub fn run(context: &Context, args: &Args) -> Result {
     let secret = if args.secrets.any() { Some(args.secrets.read_one()?) } else { None };
     let url = args.url.clone().unwrap_or_default();
     crate::post::require_url(&url)?;
-    let forwarder = Forwarder { url, secret, timeout: Duration::from_secs(args.timeout.max(1) as u64) };
+    let forwarder = Arc::new(Forwarder { url, secret, timeout: Duration::from_secs(args.timeout.max(1) as u64) });
     let mut report = Report::new(context);
     if args.stdin {
         for line in std::io::stdin().lock().lines() {
             let line = line.map_err(|error| Failure::unreadable("standard input", &error))?;
-            deliver(&forwarder, &Parcel::parse(&line)?, false, &mut report, &stop)?;
+            deliver(&forwarder, Parcel::parse(&line)?, false, &mut report, &stop)?;
             if stop.asked() {
                 break;
             }
         }
     } else {
-        each(context, args, &stop, |parcel| deliver(&forwarder, &parcel, args.follow, &mut report, &stop))?;
+        each(context, args, &stop, |parcel| deliver(&forwarder, parcel, args.follow, &mut report, &stop))?;
     }
     report.conclude(&forwarder.url)
 }
 
 /// Sends one. An app that does not listen is waited for where `patient`: a developer restarts it all the time.
-fn deliver(forwarder: &Forwarder, parcel: &Parcel, patient: bool, report: &mut Report, stop: &Stop) -> Result {
+fn deliver(forwarder: &Arc<Forwarder>, parcel: Parcel, patient: bool, report: &mut Report, stop: &Stop) -> Result {
+    let parcel = Arc::new(parcel);
     loop {
-        match forwarder.send(parcel) {
-            Err(failure) if patient && failure.exit == crate::failure::Exit::Retry => {
+        // None where somebody wants it to end while the app takes its time.
+        let Some(sent) = stop.unless_asked({
+            let (forwarder, parcel) = (forwarder.clone(), parcel.clone());
+            move || forwarder.send(&parcel)
+        }) else {
+            return Ok(());
+        };
+        match sent {
+            Err(failure) if patient && failure.exit == Exit::Retry => {
                 report.waiting(&failure)?;
                 if !stop.pause(APP_RESTARTS) {
                     return Ok(());
                 }
             }
-            result => return report.add(parcel, result?),
+            // What cannot be sent as it is, such as a method or a header that no client would send: those behind it can.
+            Err(failure) if failure.exit == Exit::Usage => return report.unsendable(&parcel, &failure),
+            result => return report.add(&parcel, result?),
         }
     }
 }
 
 fn write(context: &Context, args: &Args, stop: &Stop) -> Result {
     each(context, args, stop, |parcel| {
-        let mut line = parcel.to_line();
+        let mut line = crate::printable::json(parcel.to_line());
         line.push('\n');
         context.out.raw(line.as_bytes())
     })?;

@@ -53,6 +53,22 @@ impl<'a> Report<'a> {
         self.context.out.line(format_args!("{time}  {line} -> {style}{}{style:#} in {} ms{notes}", answer.status, answer.duration_ms))
     }
 
+    /// One cannot be sent at all.
+    pub fn unsendable(&mut self, parcel: &Parcel, failure: &Failure) -> Result {
+        self.sent += 1;
+        self.refused.push(parcel.delivery_id.map_or_else(|| "-".into(), |id| id.to_string()));
+        if self.context.out.json() {
+            return self.context.out.document(&json!({
+                "kind": "forward", "at": system_now(), "delivery_id": parcel.delivery_id, "endpoint": parcel.endpoint, "type": parcel.event_type,
+                "error": failure.message(),
+            }));
+        }
+        let delivery = parcel.delivery_id.map(|id| format!("delivery {id} ")).unwrap_or_default();
+        let (line, why) = (format!("{delivery}{}", parcel.endpoint), failure.message());
+        let (line, why, style) = (printable::text(&line), printable::text(why), tint::of("dead"));
+        self.context.out.line(format_args!("{}  {line} -> {style}not sent{style:#}: {why}", moment::clock(system_now())))
+    }
+
     /// The app does not listen, and is waited for. Told once.
     pub fn waiting(&mut self, failure: &Failure) -> Result {
         if std::mem::replace(&mut self.waits, true) || self.context.out.json() {

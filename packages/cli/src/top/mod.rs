@@ -45,7 +45,7 @@ pub fn run(context: &Context) -> Result {
     if !(io::stdin().is_terminal() && io::stdout().is_terminal()) {
         return Err(Failure::usage("top wants a terminal", "`knocker stats` and `knocker --json top` tell the same once."));
     }
-    let stop = Stop::on_signals()?;
+    let stop = Stop::on_signals_or(terminal::give_back)?;
     let mut top = Top { context, live, reader, name, view: View { plain: plain(context), ..View::default() } };
     let mut screen = Screen::enter()?;
     let result = top.show(&mut screen, &stop);

@@ -1,9 +1,12 @@
 //! The terminal: taken when the screen begins, and given back however it ends.
 
+use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use ratatui::DefaultTerminal;
+use ratatui::crossterm::cursor::Show;
+use ratatui::crossterm::execute;
 
 use crate::failure::Result;
 
@@ -46,7 +49,13 @@ impl Screen {
 
 impl Drop for Screen {
     fn drop(&mut self) {
-        // A terminal that is gone needs nothing.
-        let _ = ratatui::try_restore();
+        give_back();
     }
+}
+
+/// Leaves the terminal as a shell wants it.
+pub fn give_back() {
+    // One that is gone needs nothing.
+    let _ = ratatui::try_restore();
+    let _ = execute!(io::stdout(), Show);
 }

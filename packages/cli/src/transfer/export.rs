@@ -13,7 +13,7 @@ use super::line::{Event, FORMAT, Line, encoded};
 use crate::context::Context;
 use crate::deliveries::Which;
 use crate::failure::Result;
-use crate::printable::{count, size};
+use crate::printable::{self, count, size};
 use crate::progress::{Progress, Unit};
 
 /// Ids of one step: a read transaction as short as that keeps no write-ahead log from shrinking.
@@ -52,7 +52,7 @@ pub fn run(context: &Context, args: &Args) -> Result {
     if !args.which.outcome.is_empty() {
         conditions.add_one_of("outcome", &args.which.outcome);
     }
-    let export = Export { store: &store, conditions, unredacted: args.unredacted };
+    let export = Export { store: &store, conditions, unredacted: args.unredacted, readable: context.out.is_terminal() };
     if args.dry_run {
         let mut counted = Counted::default();
         let lines = export.write(args, false, &mut counted)?;
@@ -73,6 +73,8 @@ struct Export<'a> {
     store: &'a Store,
     conditions: Conditions,
     unredacted: bool,
+    /// Whether the lines come on a terminal, where no control character may.
+    readable: bool,
 }
 
 impl Export<'_> {
@@ -171,7 +173,12 @@ impl Export<'_> {
             body_base64,
             event_list,
         };
-        serde_json::to_writer(&mut *out, &line).map_err(io::Error::from)?;
+        if self.readable {
+            let line = serde_json::to_string(&line).map_err(io::Error::from)?;
+            out.write_all(printable::json(line).as_bytes())?;
+        } else {
+            serde_json::to_writer(&mut *out, &line).map_err(io::Error::from)?;
+        }
         Ok(out.write_all(b"\n")?)
     }
 

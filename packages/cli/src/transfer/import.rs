@@ -2,7 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fs::File;
-use std::io::{self, BufRead, BufReader, Seek, SeekFrom};
+use std::io::{self, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -15,10 +15,11 @@ use knocker_core::settings::EndpointSettings;
 use serde::Serialize;
 
 use super::line::{Event, FORMAT, Line, decoded};
+use super::lines::Lines;
 use crate::context::Context;
 use crate::failure::{Exit, Failure, Result};
-use crate::printable::count;
-use crate::progress::{BUDGET, PAUSE, Progress, Unit};
+use crate::printable::{count, shortened};
+use crate::progress::{BUDGET, Progress, Unit, rest_after};
 
 /// Lines that are read before a transaction, and their bytes at most.
 const BATCH: usize = 256;
@@ -83,36 +84,10 @@ fn open(path: &Path) -> Result<File> {
     Ok(spooled)
 }
 
-/// Lines of a file with their numbers.
-struct Lines<'f> {
-    reader: BufReader<&'f mut File>,
-    number: usize,
-}
-
-impl<'f> Lines<'f> {
-    fn of(file: &'f mut File) -> Self {
-        Self { reader: BufReader::with_capacity(1 << 16, file), number: 0 }
-    }
-
-    /// The next line that is not empty. One without an end was cut.
-    fn next(&mut self) -> Result<Option<(usize, Vec<u8>)>> {
-        loop {
-            let mut line = Vec::new();
-            let read = self.reader.read_until(b'\n', &mut line).map_err(|error| Failure::unreadable("the lines", &error))?;
-            if read == 0 {
-                return Ok(None);
-            }
-            self.number += 1;
-            if !line.trim_ascii().is_empty() {
-                return Ok(Some((self.number, line)));
-            }
-        }
-    }
-}
-
+/// What is wrong may repeat what stands there, which is whatever somebody sent.
 fn damaged(number: usize, what: impl std::fmt::Display) -> Failure {
     let hint = "Nothing was imported. Take a whole export, made with --unredacted; a line that was cut at the end can be deleted.";
-    Failure::new(Exit::Failed, format!("line {number} is damaged: {what}"), hint)
+    Failure::new(Exit::Failed, format!("line {number} is damaged: {}", shortened(&what.to_string(), 300)), hint)
 }
 
 fn parse(number: usize, line: &[u8]) -> Result<Line<'_>> {
@@ -275,6 +250,7 @@ fn import(store: &Store, file: &mut File, args: &Args, now: i64) -> Result<Done>
         let mut rest = work.as_slice();
         while !rest.is_empty() {
             let mut taken = Vec::new();
+            let begun = Instant::now();
             store.atomic(|| {
                 let started = Instant::now();
                 for (_, line, request) in rest {
@@ -287,8 +263,8 @@ fn import(store: &Store, file: &mut File, args: &Args, now: i64) -> Result<Done>
             })?;
             rest = &rest[taken.len()..];
             taken.into_iter().for_each(|taken| done.count(taken));
-            // Other writers have their turn.
-            std::thread::sleep(PAUSE);
+            // Other writers have half of the time, on a slow disk too.
+            rest_after(begun);
         }
         progress.advance(bytes as u64);
         progress.checkpoint("Run the same command again: what is here already is passed over.")?;

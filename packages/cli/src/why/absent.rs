@@ -8,12 +8,13 @@ use super::around::{DELIVERIES, nearest_accepted, refused_between};
 use super::delivery::compared_with_accepted;
 use super::pace::slow_handlers;
 use super::request;
-use super::story::{Story, quoted};
+use super::story::Story;
 use crate::context::Context;
 use crate::failure::Result;
 use crate::moment;
 use crate::printable::count;
 use crate::rows::{DELIVERY_COLUMNS, Row, select};
+use crate::shell::quoted;
 
 const HOUR_MS: i64 = 3_600_000;
 const DAY_MS: i64 = 24 * HOUR_MS;

@@ -4,7 +4,7 @@ use knocker_core::Store;
 use knocker_core::providers::{Provider, Reason, signed_distance_s};
 
 use super::around::{details_near, nearest_accepted};
-use super::story::{Story, quoted};
+use super::story::Story;
 use super::{event, request};
 use crate::context::Context;
 use crate::failure::Result;
@@ -12,6 +12,7 @@ use crate::lookup::find;
 use crate::moment;
 use crate::printable::{self, count};
 use crate::rows::{Row, select};
+use crate::shell::quoted;
 
 /// Tells it. Of the events of a batch the one is told whose body has this part.
 pub fn story(context: &Context, store: &Store, id: i64, part: Option<&str>) -> Result<Story> {

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::pace::{Handler, shown};
 use super::retention::kept_until;
-use super::story::{Story, quoted};
+use super::story::Story;
 use super::{delivery, request};
 use crate::context::Context;
 use crate::failure::Result;
@@ -14,6 +14,7 @@ use crate::lookup::find;
 use crate::moment;
 use crate::printable::{self, count};
 use crate::rows::{EVENT_COLUMNS, Row, select};
+use crate::shell::quoted;
 
 /// How many attempts and how many deliveries are told one by one: the first, and the last ones.
 const TOLD: usize = 8;

@@ -14,11 +14,12 @@ use knocker_core::Store;
 
 use self::absent::Missing;
 use self::search::{Mark, Search};
-use self::story::{Story, quoted};
+use self::story::Story;
 use crate::context::Context;
 use crate::failure::{Exit, Failure, Result};
 use crate::moment;
 use crate::printable::count;
+use crate::shell::quoted;
 
 /// What to explain.
 #[derive(clap::Args)]

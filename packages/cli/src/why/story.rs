@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::context::Context;
 use crate::failure::Result;
 use crate::moment;
+use crate::shell::quoted;
 use crate::table::{Table, faint, text};
 
 /// What is told of one webhook.
@@ -122,23 +123,5 @@ impl Story {
             out.line(format_args!("  {}", crate::printable::text(command)))?;
         }
         Ok(())
-    }
-}
-
-/// A word of a shell line.
-pub fn quoted(word: &str) -> String {
-    let plain = |character: char| character.is_ascii_alphanumeric() || "-_./:@%+=,".contains(character);
-    if !word.is_empty() && word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn words_of_commands_are_quoted_where_a_shell_would_take_them_apart() {
-        assert_eq!(quoted("/srv/app.db"), "/srv/app.db");
-        assert_eq!(quoted("it's; rm -rf"), r"'it'\''s; rm -rf'");
-        assert_eq!(quoted(""), "''");
     }
 }

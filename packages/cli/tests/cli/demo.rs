@@ -8,9 +8,16 @@ use crate::support::{command, knocker, run};
 fn the_demo_goes_as_told_and_leaves_its_file() {
     let folder = tempfile::tempdir().unwrap();
     let ran = run(command(&["demo"]).current_dir(folder.path()), b"").ok();
-    for part in
-        ["expectations met", "duplicate", "bad_signature", "too_large", "the warehouse did not answer", "sqlite3 -box knocker-demo.db"]
-    {
+    for part in [
+        "expectations met",
+        "duplicate",
+        "bad_signature",
+        "too_large",
+        "the warehouse did not answer",
+        "sqlite3 -box knocker-demo.db",
+        "why 3",
+        " top ",
+    ] {
         assert!(ran.stdout.contains(part), "{part:?} in {}", ran.stdout);
     }
     for absent in ["MISSED", "whsec_", "test-secret", "test-signing-secret", "\x1b"] {

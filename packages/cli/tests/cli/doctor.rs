@@ -53,6 +53,20 @@ fn a_healthy_inbox_is_told_to_be_so_and_stays_as_it_is() {
 }
 
 #[test]
+fn a_repair_of_nothing_says_that_there_is_no_backup() {
+    let inbox = Inbox::with_orders();
+    let ran = inbox.knocker(&["doctor", "--repair"]);
+    assert!(ran.stdout.contains("no backup was made, and nothing was changed"), "{}", ran.stdout);
+    assert_eq!(
+        fs::read_dir(inbox.path(""))
+            .unwrap()
+            .filter(|file| file.as_ref().unwrap().path().to_string_lossy().contains("before-repair"))
+            .count(),
+        0
+    );
+}
+
+#[test]
 fn a_log_that_a_killed_process_left_is_not_touched() {
     let inbox = Inbox::with_orders();
     for suffix in ["", "-wal"] {

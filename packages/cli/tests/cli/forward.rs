@@ -162,6 +162,50 @@ fn what_comes_is_forwarded_while_it_follows() {
 }
 
 #[test]
+fn a_redirect_is_told_and_not_followed() {
+    let inbox = Inbox::with_orders();
+    inbox.receive("{}", 0);
+    let (url, got) = app(&["302 Found\r\nLocation: http://127.0.0.1:1/elsewhere"]);
+    let ran = inbox.knocker(&["forward", &url, "--since", "1h"]).fails(1, "1 of 1 were not answered 2xx", "401");
+    assert!(ran.stdout.contains("-> 302"), "{}", ran.stdout);
+    assert_eq!(got.iter().count(), 1);
+}
+
+/// A name of a header that no HTTP knows came over SQL; those behind it go all the same.
+#[test]
+fn one_that_cannot_be_sent_does_not_keep_back_the_others() {
+    let inbox = Inbox::with_orders();
+    for name in ["X Y", "X-Y"] {
+        let head = format!(r#"{{"headers": {{"X-Webhook-Token": "{SECRET}", "{name}": "1"}}}}"#);
+        let body = format!(r#"{{"id": "{name}"}}"#);
+        let request = Request::parse(&head, body.as_bytes()).unwrap();
+        inbox.store.receive("orders", &request, &Secrets::from_strings([SECRET]), inbox.now).unwrap();
+    }
+    let (url, got) = app(&["200 OK"]);
+    let ran = inbox.knocker(&["forward", &url, "--since", "1h"]).fails(1, "1 of 2 were not answered 2xx", "");
+    assert!(ran.stdout.contains("delivery 1 orders -> not sent: the request cannot be sent"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("delivery 2 orders -> 200"), "{}", ran.stdout);
+    assert_eq!(got.recv().unwrap().headers.first("x-y"), Some("1"));
+}
+
+#[test]
+#[cfg(unix)]
+fn an_interrupt_does_not_wait_for_an_app_that_hangs() {
+    let inbox = Inbox::with_orders();
+    inbox.receive("{}", 0);
+    let app = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", app.local_addr().unwrap());
+    let db = inbox.path("inbox.db");
+    let mut forward = command(&["--db", db.to_str().unwrap(), "forward", &url, "--since", "1h", "--timeout", "10h"]);
+    let mut child = forward.spawn().unwrap();
+    // It has sent, and waits.
+    let (stream, _) = app.accept().unwrap();
+    read(&stream);
+    assert!(std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
 fn what_cannot_be_forwarded_is_said() {
     let inbox = Inbox::with_events();
     let nowhere = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();

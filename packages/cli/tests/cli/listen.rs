@@ -91,11 +91,62 @@ fn without_a_secret_it_says_that_nothing_is_verified() {
 }
 
 #[test]
+fn what_to_try_can_be_typed_as_it_stands() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("the secret"), SECRET).unwrap();
+    let offered = |args: &[&str]| {
+        let mut listen = command(&["listen", "stripe", "--port", "0"]);
+        let mut child = listen.args(args).env("HOOK_SECRET", SECRET).current_dir(&folder).stdout(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+        let line = lines.find(|line| line.starts_with("try it with")).unwrap();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        line
+    };
+    assert!(offered(&["--secret-env", "HOOK_SECRET"]).ends_with(" payload.json --secret-env HOOK_SECRET"));
+    assert!(offered(&["--secret-file", "the secret"]).ends_with(" payload.json --secret-file 'the secret'"));
+    assert!(offered(&[]).ends_with(" payload.json --secret-env NAME"));
+}
+
+#[test]
+fn an_app_that_hangs_does_not_fill_the_memory_and_holds_up_no_receipt() {
+    let folder = tempfile::tempdir().unwrap();
+    // It takes connections, and says nothing.
+    let app = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/", app.local_addr().unwrap());
+    let mut listening = Listening::start(&folder, &["--secret-env", "HOOK_SECRET", "--to", &url, "--timeout", "1h"]);
+    // One is under way, 64 wait, and the next one is not kept for the app.
+    assert_eq!(answered_of(&listening.url, 66), 66);
+    let told: Vec<Value> = (0..67).map(|_| listening.next()).collect();
+    assert_eq!(told.iter().filter(|line| line["kind"] == "receipt").count(), 66);
+    let last = told.iter().find(|line| line["kind"] == "forward").unwrap();
+    assert!(last["error"].as_str().unwrap().contains("64 others wait"), "{last}");
+}
+
+/// Sends so many requests without a signature, and returns how many were answered.
+fn answered_of(url: &str, number: usize) -> usize {
+    use std::io::{Read, Write};
+    let (address, path) = url.strip_prefix("http://").unwrap().split_once('/').unwrap();
+    let request = format!("POST /{path} HTTP/1.1\r\nHost: {address}\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{{}}");
+    let answered = |_: &usize| {
+        let mut stream = std::net::TcpStream::connect(address).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        answer.starts_with("HTTP/1.1 ")
+    };
+    (0..number).filter(answered).count()
+}
+
+#[test]
 fn what_it_cannot_do_is_said() {
     let folder = tempfile::tempdir().unwrap();
     let listen = |args: &[&str]| run(command(&["listen"]).args(args).current_dir(&folder), b"");
     listen(&["stripe", "--to", "localhost:3000/stripe"]).fails(2, "does not begin with http://", "absolute URL");
     listen(&["orders"]).fails(2, "no endpoint \"orders\", and no provider \"orders\"", "--provider");
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port().to_string();
+    let itself = format!("http://localhost:{free}/stripe");
+    listen(&["stripe", "--port", &free, "--to", &itself]).fails(2, "leads to this very receiver", "the app itself listens");
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let port = taken.local_addr().unwrap().port().to_string();
     listen(&["stripe", "--port", &port]).fails(1, "cannot listen on 127.0.0.1", "--port");

@@ -9,6 +9,7 @@ mod doctor_rows;
 mod endpoint;
 mod events;
 mod forward;
+mod hostile;
 mod init;
 mod listen;
 mod litestream;

@@ -13,6 +13,27 @@ fn a_policy_is_stored_and_carried_out_when_it_is_due() {
     assert_eq!(inbox.count("knocker_events"), 3);
 }
 
+/// Each row in a transaction of its own would be too slow, and all of them in one would keep receipts waiting.
+#[test]
+fn a_long_pass_works_in_small_transactions_with_one_record() {
+    let inbox = Inbox::with_orders();
+    inbox.receive_many(3000);
+    let conn = inbox.store.conn();
+    conn.execute_batch(
+        "DELETE FROM _honker_live; UPDATE _knocker_events SET status = 'handled', job_id = NULL;
+         UPDATE _knocker_events SET received_at = received_at - 86400000, ended_at = received_at - 86400000",
+    )
+    .unwrap();
+    inbox.knocker(&["retention", "--handled", "1h", "--limit", "5000"]).ok();
+    let version = || conn.query_row("SELECT data_version FROM pragma_data_version", [], |row| row.get::<_, i64>(0)).unwrap();
+    let before = version();
+    assert_eq!(inbox.knocker(&["retain"]).ok().stdout, "deleted 3000 events, 3000 deliveries, 0 attempts and 0 prune records\n");
+    assert_ne!(version(), before);
+    assert_eq!((inbox.count("knocker_events"), inbox.count("knocker_prunes")), (0, 1));
+    let metrics = inbox.knocker(&["stats", "--prometheus"]).ok().stdout;
+    assert!(metrics.contains("knocker_pruned_rows_total{table=\"events\"} 3000\n"), "{metrics}");
+}
+
 #[test]
 fn an_endpoint_has_its_own_policy_until_it_is_removed() {
     let inbox = Inbox::with_events();

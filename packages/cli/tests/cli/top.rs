@@ -13,6 +13,71 @@ fn without_a_terminal_a_program_gets_what_the_screen_would_show() {
     run(command(&["top"]).env("KNOCKER_DB", inbox.path("none.db")), b"").fails(3, "no database file", "knocker init");
 }
 
+/// The command on a terminal of its own, and what this showed once the program had ended.
+#[cfg(target_os = "linux")]
+struct OnTerminal {
+    script: std::process::Child,
+    shown: std::io::BufReader<std::process::ChildStdout>,
+    log: String,
+}
+
+#[cfg(target_os = "linux")]
+impl OnTerminal {
+    fn start(inbox: &Inbox) -> Self {
+        let db = inbox.path("inbox.db");
+        // The shell tells its id, which is the program's then.
+        let line = format!("stty rows 24 cols 80; echo id $$; exec {} --db {} top", env!("CARGO_BIN_EXE_knocker"), db.display());
+        let mut script = std::process::Command::new("script")
+            .args(["-qec", &line, "/dev/null"])
+            .env("TERM", "xterm-256color")
+            .stdin(std::process::Stdio::piped())
+            .stdout(std::process::Stdio::piped())
+            .spawn()
+            .unwrap();
+        let shown = std::io::BufReader::new(script.stdout.take().unwrap());
+        Self { script, shown, log: String::new() }
+    }
+
+    /// Reads until it was shown.
+    fn wait_for(&mut self, what: &str) {
+        use std::io::Read;
+        while !self.log.contains(what) {
+            let mut byte = [0];
+            assert_eq!(self.shown.read(&mut byte).unwrap(), 1, "{:?}", self.log);
+            self.log.push(byte[0] as char);
+        }
+    }
+
+    fn kill(&self, signal: &str) {
+        let id = self.log.lines().find_map(|line| line.strip_prefix("id ")).unwrap().trim();
+        assert!(std::process::Command::new("kill").args([signal, id]).status().unwrap().success());
+    }
+
+    /// The rest, once it has ended.
+    fn end(mut self) -> String {
+        use std::io::Read;
+        let mut rest = Vec::new();
+        // What was a terminal is gone.
+        let _ = self.shown.read_to_end(&mut rest);
+        self.script.wait().unwrap();
+        String::from_utf8_lossy(&rest).into_owned()
+    }
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_supervisor_that_ends_it_gets_the_terminal_back() {
+    for signals in [&["-TERM"][..], &["-HUP"], &["-TERM", "-TERM"]] {
+        let inbox = Inbox::with_events();
+        let mut top = OnTerminal::start(&inbox);
+        top.wait_for("quit");
+        signals.iter().for_each(|signal| top.kill(signal));
+        let rest = top.end();
+        assert!(rest.contains("\x1b[?1049l"), "{signals:?}: {rest:?}");
+        assert!(rest.contains("\x1b[?25h"), "{signals:?}: {rest:?}");
+    }
+}
+
 #[test]
 #[cfg(target_os = "linux")]
 fn on_a_terminal_keys_replay_after_a_yes_and_the_terminal_comes_back() {
