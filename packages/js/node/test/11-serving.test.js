@@ -58,6 +58,14 @@ for (const [name, express] of [
       assert.equal(errors[0].error.code, "body_consumed");
     });
 
+    it("are named where they keep nothing of a body in chunks", async () => {
+      const early = (request, _response, next) => ((request.rawBody = Buffer.concat([])), next());
+      const signed = push(runtime);
+      const chunked = { ...signed, headers: { ...signed.headers, "transfer-encoding": "chunked" } };
+      const { answer, delivery, errors } = await behind(early, chunked);
+      assert.deepEqual([answer.status, delivery, errors[0].error.code], [500, undefined, "body_consumed"]);
+    });
+
     it("are fine where they leave this request alone", async () => {
       const signed = push(runtime);
       const { answer } = await behind(express.json(), { ...signed, headers: { ...signed.headers, "content-type": "text/x-hook" } });

@@ -82,7 +82,10 @@ async function bodyOf(request: IncomingMessage, receiver: Receiver): Promise<Bod
 function keptBytes(request: FrameworkRequest): Body | undefined {
   // Parsers that keep the bytes put them on `rawBody`; express.raw() makes them the body itself. Text was decoded: not the bytes any more.
   for (const kept of [request.rawBody, request.body]) {
-    if (kept instanceof Uint8Array) return { bytes: kept, truncated: false };
+    if (!(kept instanceof Uint8Array)) continue;
+    // Hardly a sender that announces chunks and sends none.
+    if (kept.byteLength === 0 && request.headers["transfer-encoding"] !== undefined) throw bodyConsumed("kept none of its bytes");
+    return { bytes: kept, truncated: false };
   }
   if (!request.readableDidRead && !request.readableEnded) return undefined;
   throw bodyConsumed(typeof request.rawBody === "string" ? "kept a text on rawBody where the bytes, a Buffer, are needed" : undefined);

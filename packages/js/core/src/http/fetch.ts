@@ -23,6 +23,8 @@ export async function handleFetch(receiver: Receiver, request: Request, facts: F
   try {
     const url = urlOf(receiver, request, facts);
     if (url === undefined) return respond(badHost());
+    // Hardly a sender that announces chunks and sends none.
+    if (facts.bytes?.byteLength === 0 && request.headers.has("transfer-encoding")) throw bodyConsumed("kept none of its bytes");
     const body = facts.bytes ? { bytes: facts.bytes, truncated: false } : await readBody(request, receiver.maxBodyBytes());
     // Nobody is there to read this answer.
     if (!body) return new Response(null, { status: 400 });
