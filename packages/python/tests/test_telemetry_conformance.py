@@ -210,6 +210,8 @@ def test_what_handlers_and_functions_of_secrets_do_is_a_child(
     inbox.add_handler("*", function if way == "function" else coroutine)
     state = "congo=t61rcWkgMzE"
     sent = {"x-webhook-token": "test-token", "traceparent": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01", "tracestate": state}
+    # The package's own name, which a sender has no use for.
+    sent["Knocker-Traceparent"] = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
     request = knocker.WebhookRequest(BODY, sent)
     if way == "function":
         inbox.receive(request)
@@ -227,7 +229,8 @@ def test_what_handlers_and_functions_of_secrets_do_is_a_child(
     (delivery,) = live_hooks.deliveries()
     headers = live_hooks.delivery(delivery.id).headers
     assert headers["traceparent"] == sent["traceparent"]
-    assert headers["knocker-traceparent"] == f"00-0af7651916cd43dd8448eb211c80319c-{received.context.span_id:016x}-01"
+    own = f"00-0af7651916cd43dd8448eb211c80319c-{received.context.span_id:016x}-01"
+    assert headers["knocker-traceparent"] == [sent["Knocker-Traceparent"], own]
     assert headers["knocker-tracestate"] == state
 
 

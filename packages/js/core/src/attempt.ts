@@ -56,6 +56,7 @@ export class AttemptRunner<Db extends object> {
   async run(job: Row, handlers: Handler<Db>[]): Promise<AttemptEnd> {
     const event = new Event(job);
     const report = this.#telling.attempt(event);
+    report.span.start();
     const end = await this.#attempt(job["job_id"] as number, event, handlers, report);
     if (end === "dead") report.dead(this.#reasonOf(event));
     else report.ended(end);
@@ -71,7 +72,7 @@ export class AttemptRunner<Db extends object> {
         this.#transaction = transaction;
         let returned = false;
         try {
-          await runningFor([this.#worker, this.#inbox], transaction, () => callAll(handlers, event, transaction));
+          await runningFor([this.#worker, this.#inbox], transaction, () => report.span.within(() => callAll(handlers, event, transaction)));
           returned = true;
           await this.#handled(transaction, connection, jobId, report);
           this.#dropAltered(transaction);
@@ -97,6 +98,7 @@ export class AttemptRunner<Db extends object> {
         error instanceof LeaseLostError
           ? "somebody else has it now, and nothing was written"
           : "no result was written, and the lease runs out",
+        error instanceof LeaseLostError ? "lease_lost" : "unwritten",
       );
       return error instanceof LeaseLostError ? "lease_lost" : "unwritten";
     } finally {

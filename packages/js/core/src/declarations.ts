@@ -13,5 +13,5 @@ export function tellOfChanges(log: Log, before: Row, after: Row): void {
   // Options may hold a token.
   const shown = changed.map((name) => (name === "options" ? name : `${name} was ${before[snake(name)]} and is ${after[snake(name)]}`));
   const message = `endpoint ${endpoint} is declared with other settings than those stored, perhaps by a process of another version: ${shown.join(", ")}`;
-  log("warn", message, { endpoint, settings: changed });
+  log("warn", message, { record: "endpoint_changed", endpoint, settings: changed });
 }

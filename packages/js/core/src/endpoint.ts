@@ -10,7 +10,7 @@ import { handleFastify, type FastifyPlugin } from "./http/fastify.js";
 import { handleFetch } from "./http/fetch.js";
 import { handleHono, type HonoHandler } from "./http/hono.js";
 import { PUBLIC_URL } from "./http/url.js";
-import { bodyForSql, checkRequest, headersForSql, type WebhookRequest, requestForSql } from "./request.js";
+import { bodyForSql, checkRequest, headersForSql, keptHeaders, type WebhookRequest, requestForSql } from "./request.js";
 import { INGEST_FIELDS, type IngestFields } from "./filters.js";
 import { type Receipt, readReceipt, readVerdict, type Verdict } from "./records.js";
 import { resultOf } from "./values.js";
@@ -19,6 +19,7 @@ import { isEmpty, type Secrets, type SecretsFunction, secretsJson, type SecretsO
 import type { Inbox } from "./inbox.js";
 import { declarationOf } from "./configuration.js";
 import { ENDPOINT_SETTINGS, type EndpointSettings } from "./settings.js";
+import { Receiving } from "./tracing.js";
 
 /** Settings, and what is never stored. */
 export interface EndpointOptions extends EndpointSettings {
@@ -147,24 +148,32 @@ export class Endpoint<Tx extends object> {
   async receive(request: WebhookRequest): Promise<Receipt> {
     const { find, list } = this.#secrets;
     checkRequest("receive", request);
-    const secrets = find ? this.#found(await find(secretsRequest(request))) : list;
-    const started = performance.now();
-    return this.#inbox.judge(["knocker_judge", "knocker_receive"], this.#receiveArguments(request, secrets), (result) =>
-      this.#received(result, started, request),
-    );
+    const sent = { ...request, headers: keptHeaders(request.headers) };
+    const span = new Receiving(this.name, sent.headers);
+    return span.during(async () => {
+      const secrets = find ? this.#found(await find(secretsRequest(sent))) : list;
+      const started = performance.now();
+      return this.#inbox.judge(["knocker_judge", "knocker_receive"], this.#receiveArguments(sent, secrets, span), (result) =>
+        this.#received(result, started, span, sent),
+      );
+    });
   }
 
   /** As `receive`, at once and in a commit of its own: for scripts. */
   receiveSync(request: WebhookRequest): Receipt {
     const { find, list } = this.#secrets;
     checkRequest("receiveSync", request);
-    const found = find?.(secretsRequest(request));
-    if (found instanceof Promise) {
-      throw knockerError("usage", "receiveSync cannot wait for a `secrets` function that returns a promise: use receive");
-    }
-    const given = this.#receiveArguments(request, find ? this.#found(found as SecretsOfRequest) : list);
-    const started = performance.now();
-    return this.#received(this.#inbox.callSync("knocker_receive", ...given), started, request);
+    const sent = { ...request, headers: keptHeaders(request.headers) };
+    const span = new Receiving(this.name, sent.headers);
+    return span.duringSync(() => {
+      const found = find?.(secretsRequest(sent));
+      if (found instanceof Promise) {
+        throw knockerError("usage", "receiveSync cannot wait for a `secrets` function that returns a promise: use receive");
+      }
+      const given = this.#receiveArguments(sent, find ? this.#found(found as SecretsOfRequest) : list, span);
+      const started = performance.now();
+      return this.#received(this.#inbox.callSync("knocker_receive", ...given), started, span, sent);
+    });
   }
 
   /**
@@ -194,18 +203,20 @@ export class Endpoint<Tx extends object> {
   async ingest(fields: IngestFields, body: WebhookRequest["body"]): Promise<Receipt> {
     checkObject("ingest", fields, INGEST_FIELDS);
     const given = toSql("ingest", fields);
-    if (fields.headers) given["headers"] = headersForSql(fields.headers);
+    const headers = keptHeaders(fields.headers ?? {});
+    const span = new Receiving(this.name, headers);
+    if (fields.headers || span.added.length > 0) given["headers"] = headersForSql(headers, span.added);
     const started = performance.now();
-    return this.#inbox.judge(
-      ["knocker_attest", "knocker_ingest"],
-      [this.name, jsonOf("ingest", given), bodyForSql("ingest", body)],
-      (result) => this.#received(result, started),
+    return span.during(async () =>
+      this.#inbox.judge(["knocker_attest", "knocker_ingest"], [this.name, jsonOf("ingest", given), bodyForSql("ingest", body)], (result) =>
+        this.#received(result, started, span),
+      ),
     );
   }
 
   /** Tells of an error that the sender only sees as a status. */
   report(error: unknown): void {
-    this.#inbox.telling.error(error);
+    this.#inbox.telling.error(error, "receipt_failed", { endpoint: this.name });
   }
 
   /** The largest body to read, in bytes. What another process changed is seen within a second; the core has the last word in any case. */
@@ -239,10 +250,11 @@ export class Endpoint<Tx extends object> {
   }
 
   /** A receipt, which the log is told of where it is a refusal. */
-  #received(result: SqlValue, started: number, request?: WebhookRequest): Receipt {
+  #received(result: SqlValue, started: number, span: Receiving, request?: WebhookRequest): Receipt {
     const receipt = readReceipt(resultOf(result));
     this.#inbox.receiveDurations.add(this.name, started);
-    this.#inbox.refusals.tell(this.name, receipt, request, () => this.maxBodyBytes());
+    span.stored(receipt);
+    this.#inbox.refusals.tell(this.name, receipt, span, request, () => this.maxBodyBytes());
     return receipt;
   }
 
@@ -251,7 +263,7 @@ export class Endpoint<Tx extends object> {
     return secretsJson(`${this.#where}: what the secrets function returns`, secrets);
   }
 
-  #receiveArguments(request: WebhookRequest, secrets: string) {
-    return [this.name, requestForSql(request), bodyForSql("receive", request.body), secrets] as const;
+  #receiveArguments(request: WebhookRequest, secrets: string, span: Receiving) {
+    return [this.name, requestForSql(request, span.added), bodyForSql("receive", request.body), secrets] as const;
   }
 }

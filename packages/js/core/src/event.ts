@@ -1,6 +1,7 @@
 /** What a handler gets to see of an event. */
 
 import type { Row } from "./driver.js";
+import { traceOf } from "./traceparent.js";
 
 /** Header names in lower case; a header that came more than once as an array. */
 export type Headers = Record<string, string | string[]>;
@@ -44,6 +45,19 @@ export class Event {
     this.url = job["url"] as string;
     this.headers = JSON.parse(job["headers"] as string) as Headers;
     this.body = (job["body"] as Uint8Array | null) ?? new Uint8Array();
+  }
+
+  /**
+   * The trace to go on with, as W3C Trace Context writes it: the span of the receive where OpenTelemetry was set up there, or else what the sender said. Null
+   * where there is none, or a malformed one.
+   */
+  get traceparent(): string | null {
+    return traceOf(this.headers)?.traceparent ?? null;
+  }
+
+  /** What belongs to `traceparent`. */
+  get tracestate(): string | null {
+    return traceOf(this.headers)?.tracestate ?? null;
   }
 
   /** The body as text. */

@@ -77,11 +77,11 @@ export class Hooks<Tx extends object> extends Operator<Tx> {
   }
 
   /** `metrics()` for everything that speaks fetch: `app.get("/metrics", (c) => hooks.metricsFetch(c.req.raw))`. For your monitoring alone. */
-  readonly metricsFetch = serveMetrics(this, (error) => this.inbox.telling.error(error));
+  readonly metricsFetch = serveMetrics(this, (error) => this.inbox.telling.error(error, "metrics_failed"));
 
   /** `metrics()` for Node's http and Express: `app.get("/metrics", hooks.metricsExpress())`. For your monitoring alone. */
   metricsExpress(): NodeHandler {
-    return serveMetricsExpress(this, (error) => this.inbox.telling.error(error));
+    return serveMetricsExpress(this, (error) => this.inbox.telling.error(error, "metrics_failed"));
   }
 
   /** Starts a worker in this thread. It runs until it is stopped. */

@@ -193,10 +193,10 @@ export abstract class InboxFile<Db extends object> implements LinkSource<Db> {
     if (!connection || connection.inTransaction || this.lock.heldByOther()) return;
     try {
       const failure = this.#waiting(CHECKPOINT_PATIENCE_MS, connection, () => this.#checkpoints.run(connection, this.file, this.disk));
-      if (failure !== undefined) this.telling.error(failure);
+      if (failure !== undefined) this.telling.error(failure, "disk_failed");
     } catch (error) {
       // The connection refuses even its settings: whoever writes next is told the same.
-      this.telling.error(error);
+      this.telling.error(error, "disk_failed");
     }
   }
 
@@ -317,7 +317,7 @@ export abstract class InboxFile<Db extends object> implements LinkSource<Db> {
       this.#goneTold = false;
     } catch (error) {
       // Whoever wants to write is told each time.
-      if (!this.#goneTold) this.telling.error(error);
+      if (!this.#goneTold) this.telling.error(error, "file_replaced");
       this.#goneTold = true;
     }
   }
@@ -354,6 +354,7 @@ export abstract class InboxFile<Db extends object> implements LinkSource<Db> {
     const rest = kept.map((path) => `; what its log still held is in ${path}`).join("");
     this.telling.error(
       knockerError("file_replaced", `the file ${place.path} was replaced while it was open, and the new one is open now${rest}`),
+      "file_replaced",
     );
     this.announce();
   }

@@ -20,7 +20,7 @@ export type Level = "debug" | "info" | "warn" | "error";
 export type Fields = Record<string, unknown>;
 
 /** One line: what happened, the facts, and the error that it is about, if any. */
-export type Log = (level: Level, message: string, fields?: Fields, error?: unknown) => void;
+export type Log = (level: Level, message: string, fields?: Fields | (() => Fields), error?: unknown) => void;
 
 /** By default only what somebody should look at is printed. */
 const DEFAULT: Logger = {
@@ -35,8 +35,10 @@ export function logOf(logger: Logger | false | undefined): Log {
   if (logger === false) return () => {};
   const to = logger ?? DEFAULT;
   const write = writerFor(to);
-  return (level, message, fields = {}, error) => {
+  return (level, message, given = {}, error) => {
+    if (level === "debug" && isDeaf(to)) return;
     const text = `knocker: ${message}`;
+    const fields = typeof given === "function" ? given() : given;
     try {
       try {
         write(level, text, fields, error);
@@ -50,6 +52,12 @@ export function logOf(logger: Logger | false | undefined): Log {
       console.error("knocker: the logger failed:", failure);
     }
   };
+}
+
+/** Whether nothing comes of a `debug`: what a receipt is costs something to say. */
+function isDeaf(logger: Logger): boolean {
+  const { isLevelEnabled } = logger as { isLevelEnabled?: unknown };
+  return logger === DEFAULT || (typeof isLevelEnabled === "function" && isLevelEnabled.call(logger, "debug") === false);
 }
 
 function writerFor(logger: Logger): (level: Level, message: string, fields: Fields, error: unknown) => unknown {

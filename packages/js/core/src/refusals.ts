@@ -3,6 +3,7 @@
 import { inLine, type Log } from "./log.js";
 import type { Receipt } from "./records.js";
 import { bodySize, type WebhookRequest } from "./request.js";
+import type { Receiving } from "./tracing.js";
 
 /** How long nothing more is said of an endpoint and a reason, in milliseconds. */
 const PAUSE_MS = 60_000;
@@ -24,25 +25,37 @@ export class Refusals {
   }
 
   /**
-   * Warns of a receipt, if it is a refusal.
+   * Tells of a receipt; of a refusal as a warning.
    * @param request where the size of its body is to be told.
    */
-  tell(endpoint: string, receipt: Receipt, request: WebhookRequest | undefined, maxBodyBytes: () => number): void {
-    const { outcome, detail } = receipt;
-    if (!REFUSED.has(outcome)) return;
+  tell(endpoint: string, receipt: Receipt, span: Receiving, request: WebhookRequest | undefined, maxBodyBytes: () => number): void {
+    const { outcome, detail, deliveryId } = receipt;
+    if (!REFUSED.has(outcome)) {
+      this.#log("debug", `endpoint ${endpoint}: delivery ${deliveryId}: ${outcome}`, () => ({
+        record: "receipt_stored",
+        endpoint,
+        outcome,
+        delivery_id: deliveryId,
+        event_id: receipt.eventId,
+        duration_ms: span.durationMs,
+        trace_id: span.traceId,
+      }));
+      return;
+    }
     // That nothing more is kept is another trouble than why it was refused.
     const reason = outcome === "limited" ? outcome : (receipt.reason ?? outcome);
     const untold = this.#due(`${endpoint}\n${reason}`);
     if (untold === undefined) return;
     const more = untold > 0 ? ` (and ${untold} more since the last warning)` : "";
-    const size = outcome === "too_large" && request ? { size: bodySize(request), maxBodyBytes: maxBodyBytes() } : undefined;
+    const size = outcome === "too_large" && request ? { size: bodySize(request), max_body_bytes: maxBodyBytes() } : undefined;
     const what = {
       too_large: () =>
         `${size?.size ?? "too many"} bytes, maxBodyBytes is ${maxBodyBytes()}. Some senders never try again; raise it if this one is genuine`,
       limited: () => `${inLine(detail ?? "")}. The settings are ${BOUNDS}`,
     }[outcome as string];
     const message = `endpoint ${JSON.stringify(endpoint)} refused a request${more}: ${reason}: ${what?.() ?? inLine(detail ?? "")}`;
-    this.#log("warn", message, { endpoint, outcome, reason, detail, untold, ...size });
+    const facts = { endpoint, outcome, reason, detail, delivery_id: deliveryId, untold, trace_id: span.traceId, ...size };
+    this.#log("warn", message, { record: "receipt_refused", ...facts });
   }
 
   /** How many were not told since the last line; undefined where it is too early for another. */

@@ -39,10 +39,28 @@ export function checkRequest(where: string, request: unknown): void {
   checkObject(where, request, REQUEST);
 }
 
-/** Headers as `knocker_receive` takes them: pairs keep what came more than once. */
-export function headersForSql(headers: HeadersInput): unknown {
-  if (Symbol.iterator in headers) return [...(headers as Iterable<readonly [string, string]>)];
-  return headers;
+/** Headers as `knocker_receive` takes them, with those that the receive has added: pairs keep what came more than once. */
+export function headersForSql(headers: HeadersInput, added: readonly [string, string][] = []): unknown {
+  if (Symbol.iterator in headers) return [...(headers as Iterable<readonly [string, string]>), ...added];
+  if (added.length === 0) return headers;
+  const own = Object.fromEntries(added);
+  // A sender may have used such a name, in any case; the added one comes last.
+  const given = Object.entries(headers).map(([name, value]) => [
+    name,
+    name.toLowerCase() in own ? [value ?? [], take(own, name)].flat() : value,
+  ]);
+  return { ...Object.fromEntries(given), ...own };
+}
+
+function take(own: Record<string, string>, name: string): string {
+  const value = own[name.toLowerCase()]!;
+  delete own[name.toLowerCase()];
+  return value;
+}
+
+/** Headers that can be read more than once. */
+export function keptHeaders(headers: HeadersInput): HeadersInput {
+  return "next" in headers && Symbol.iterator in headers ? [...(headers as Iterable<readonly [string, string]>)] : headers;
 }
 
 /** Headers by name, in lower case: one that came more than once as an array. */
@@ -58,9 +76,9 @@ export function namedHeaders(headers: HeadersInput): Headers {
 }
 
 /** The request argument of `knocker_receive`. */
-export function requestForSql(request: WebhookRequest): string {
+export function requestForSql(request: WebhookRequest, added: readonly [string, string][] = []): string {
   const { method = "POST", url = "/", headers, truncated } = request;
-  return jsonOf("request", { method, url, headers: headersForSql(headers), ...(truncated ? { truncated } : {}) });
+  return jsonOf("request", { method, url, headers: headersForSql(headers, added), ...(truncated ? { truncated } : {}) });
 }
 
 /**

@@ -17,7 +17,7 @@ export function checkSendable(log: Log, endpoint: string, sendable: Row | undefi
   const known = near ? `did you mean ${JSON.stringify(near)}?` : "`knocker providers` has the types";
   const hint = types.length ? known : 'its events have no type: on("*", …)';
   const what = `${String(sendable["title"])} sends nothing of the type ${JSON.stringify(pattern)} that is known here, so this handler may never run`;
-  log("warn", `endpoint ${endpoint}: ${what}; ${hint}`, { endpoint, type: pattern });
+  log("warn", `endpoint ${endpoint}: ${what}; ${hint}`, { record: "type_unknown", endpoint, type: pattern });
 }
 
 function nearestType(given: string, types: readonly string[]): string | undefined {

@@ -4,6 +4,7 @@ import { KnockerError } from "./errors.js";
 import type { Event } from "./event.js";
 import { inLine, type Fields, type Log } from "./log.js";
 import { describeThrown } from "./thrown-text.js";
+import { Processing } from "./tracing.js";
 
 /**
  * Receives an error: of each failed attempt together with its event, whose `attempt` counts it, and of what else went wrong where no caller sees it. What it
@@ -47,21 +48,28 @@ export class Telling {
   }
 
   /** Something went wrong outside of any attempt. */
-  error(error: unknown): void {
-    this.#log("error", said(error), codeOf(error), error);
+  error(error: unknown, record = "worker_failed", fields: Fields = {}): void {
+    this.#log("error", said(error), { record, ...fields, ...factsOf(error) }, error);
     this.#call("onError", () => this.#hooks.onError?.(error));
   }
 
   /** Begins the account of one attempt. */
   attempt(event: Event): AttemptReport {
     return new AttemptReport(event, this.#log, {
-      onError: (error, of) => this.#call("onError", () => this.#hooks.onError?.(error, of)),
-      onDead: (of, reason) => this.#call("onDead", () => this.#hooks.onDead?.(of, reason)),
+      onError: (error, of) => this.#call("onError", () => this.#hooks.onError?.(error, of), of),
+      onDead: (of, reason) => this.#call("onDead", () => this.#hooks.onDead?.(of, reason), of),
     });
   }
 
-  #call(name: string, work: () => unknown): void {
-    const failed = (failure: unknown) => this.#log("error", `${name} failed: ${said(failure)}`, {}, failure);
+  #call(name: keyof FailureHooks, work: () => unknown, event?: Event): void {
+    const hook = name === "onError" ? "on_error" : "on_dead";
+    const failed = (failure: unknown) =>
+      this.#log(
+        "error",
+        `${name} failed: ${said(failure)}`,
+        { record: "hook_failed", ...(event && eventFields(event)), hook, error: describeThrown(failure) },
+        failure,
+      );
     try {
       const told = work();
       if (told instanceof Promise) told.catch(failed);
@@ -71,18 +79,24 @@ export class Telling {
   }
 }
 
+/** What is no failure. */
+const QUIET = new Set(["handled", "ignored"]);
+
 /** The account of one attempt, which begins when it is made. */
 export class AttemptReport {
   readonly #event: Event;
   readonly #log: Log;
   readonly #hooks: Required<FailureHooks>;
   readonly #start = performance.now();
+  readonly span: Processing;
   #told = false;
+  #error: unknown;
 
   constructor(event: Event, log: Log, hooks: { onError: OnError; onDead: OnDead }) {
     this.#event = event;
     this.#log = log;
     this.#hooks = hooks;
+    this.span = new Processing(event);
   }
 
   /** How long it has taken so far, in milliseconds. */
@@ -91,28 +105,33 @@ export class AttemptReport {
   }
 
   /** The attempt failed. `onError` hears of the first reason alone. */
-  failed(error: unknown, what = "failed"): void {
-    this.#line("warn", `${what}: ${said(error)}`, codeOf(error), error);
-    if (!this.#told) this.#hooks.onError!(error, this.#event);
+  failed(error: unknown, what = "failed", outcome = "failed"): void {
+    this.#line("attempt_failed", "warn", `${what}: ${said(error)}`, { outcome, duration_ms: this.durationMs, ...factsOf(error) }, error);
+    if (this.#told) return;
+    this.#error = error;
     this.#told = true;
+    this.#hooks.onError!(error, this.#event);
   }
 
   /** Nobody will handle the event unless somebody puts it back. */
   dead(reason: string | null): void {
-    this.#line("error", `dead: ${reason === null ? "no reason" : inLine(reason)}`, { status: "dead", reason, durationMs: this.durationMs });
+    const facts = { outcome: "dead", duration_ms: this.durationMs, reason };
+    this.#line("event_dead", "error", `dead: ${reason === null ? "no reason" : inLine(reason)}`, facts);
+    this.span.ended("dead", this.#told, this.#error);
     this.#hooks.onDead!(this.#event, reason);
   }
 
-  /** What else became of it. */
+  /** What else became of it. Of a failure all has been said. */
   ended(status: string): void {
-    this.#line("debug", status, { status, durationMs: this.durationMs });
+    if (QUIET.has(status)) this.#line("attempt_ended", "debug", status, { outcome: status, duration_ms: this.durationMs });
+    this.span.ended(status, this.#told, this.#error);
   }
 
-  #line(level: "debug" | "warn" | "error", what: string, fields: Fields, error?: unknown): void {
+  #line(record: string, level: "debug" | "warn" | "error", what: string, fields: Fields, error?: unknown): void {
     const { id, endpoint, type, attempt } = this.#event;
     const kind = type === null ? "no type" : inLine(type);
     const message = `event ${id} of ${endpoint} (${kind}), attempt ${attempt}: ${what}`;
-    this.#log(level, message, { eventId: id, endpoint, type, attempt, ...fields }, error);
+    this.#log(level, message, () => ({ record, ...eventFields(this.#event, this.span.traceId), ...fields }), error);
   }
 }
 
@@ -122,6 +141,13 @@ function said(error: unknown): string {
   return inLine(`${error.code}: ${error.message}${error.hint && ` (${error.hint})`}`);
 }
 
-function codeOf(error: unknown): Fields {
-  return error instanceof KnockerError ? { code: error.code } : {};
+/** Its code, if it is one of this package's, and its text. */
+function factsOf(error: unknown): Fields {
+  return { ...(error instanceof KnockerError && { code: error.code }), error: describeThrown(error) };
+}
+
+/** What every record about an event has. */
+function eventFields(event: Event, traceId: string | null = new Processing(event).traceId): Fields {
+  const { id, endpoint, deliveryId, type, key, attempt } = event;
+  return { endpoint, event_id: id, delivery_id: deliveryId, type, key, attempt, trace_id: traceId };
 }

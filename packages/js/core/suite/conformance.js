@@ -4,6 +4,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { writeCount } from "./counts.js";
 import { compare, onlyKeys } from "./matching.js";
 import { play } from "./scenario.js";
+import { playTelemetry } from "./telemetry-cases.js";
 import { playWorker } from "./worker-cases.js";
 
 const ROOT = new URL("../../../../extension/conformance/", import.meta.url);
@@ -20,6 +21,7 @@ export default function conformance(runtime) {
     ["verification", "cases", verify],
     ["lifecycle", "scenarios", (scenario, content) => play(runtime, scenario, content)],
     ["worker", "cases", (one) => playWorker(runtime, one)],
+    ["telemetry", "cases", (one, content) => playTelemetry(runtime, one, content)],
   ]) {
     describe(`conformance: ${folder}`, () => {
       const files = readdirSync(new URL(`${folder}/`, ROOT)).filter((name) => name.endsWith(".json"));

@@ -93,7 +93,7 @@ export default function telling(runtime) {
       );
       assert.match(dead[0][2], /no such order/);
       assert.deepEqual(
-        loud().map(({ level, eventId, endpoint, type, attempt }) => [level, eventId, endpoint, type, attempt]),
+        loud().map(({ level, event_id, endpoint, type, attempt }) => [level, event_id, endpoint, type, attempt]),
         [
           ["warn", 1, "github", "create", 1],
           ["error", 1, "github", "create", 1],
@@ -200,7 +200,7 @@ export default function telling(runtime) {
       );
       const [refused, large] = loud();
       assert.match(refused.message, /^knocker: endpoint "github" refused a request: bad_signature: ./);
-      assert.deepEqual([large.size, large.maxBodyBytes], [1500, 1000]);
+      assert.deepEqual([large.size, large.max_body_bytes], [1500, 1000]);
       clock.advanceMs(60_000);
       await forged();
       assert.equal(loud()[2].untold, 2);
@@ -251,7 +251,7 @@ export default function telling(runtime) {
     it("takes pino: facts as members, the error as pino writes errors", async () => {
       const lines = [];
       await story({ logger: pino({ level: "debug" }, { write: (line) => lines.push(JSON.parse(line)) }) });
-      const failed = lines.find(({ eventId }) => eventId === 1);
+      const failed = lines.find(({ record }) => record === "attempt_failed");
       assert.equal(failed.msg, "knocker: event 1 of github (push), attempt 1: failed: Error: hopeless");
       assert.deepEqual([failed.level, failed.attempt, failed.err.message], [40, 1, "hopeless"]);
       assert.match(failed.err.stack, /telling\.js/);
@@ -268,7 +268,7 @@ export default function telling(runtime) {
           transports: [new winston.transports.Stream({ stream })],
         }),
       });
-      const failed = await until(() => lines.find(({ eventId }) => eventId === 1), "the line");
+      const failed = await until(() => lines.find(({ record }) => record === "attempt_failed"), "the line");
       assert.equal(failed.message, "knocker: event 1 of github (push), attempt 1: failed: Error: hopeless");
       assert.deepEqual([failed.level, failed.attempt, failed.error], ["warn", 1, "Error: hopeless"]);
       assert.match(failed.stack, /telling\.js/);

@@ -102,7 +102,7 @@ function storyOf(runtime, given, way, awaits) {
     const loud = lines.filter(({ level }) => ["warning", "error"].includes(level));
     const left = [...loud];
     for (const [level, told] of [...errors.map((one) => ["warning", one]), ...dead.map((one) => ["error", one])]) {
-      const found = left.findIndex((line) => line.level === level && (line.eventId ?? null) === told.event_id);
+      const found = left.findIndex((line) => line.level === level && (line.event_id ?? null) === told.event_id);
       assert.ok(found >= 0, `${at}: no ${level} of event ${told.event_id} in ${JSON.stringify(loud)}`);
       left.splice(found, 1);
     }

@@ -29,8 +29,12 @@ class TraceContext:
 def trace_of(headers: Headers) -> TraceContext | None:
     """The span of the receive, or else what the sender said; None where neither is valid."""
     # A sender may have used that name: the package's own comes last.
-    added = _read(headers.get_all(RECEIVE_TRACEPARENT)[-1:], headers.get_all(RECEIVE_TRACESTATE)[-1:])
-    return added or _read(headers.get_all("traceparent"), headers.get_all("tracestate"))
+    return _read(headers.get_all(RECEIVE_TRACEPARENT)[-1:], headers.get_all(RECEIVE_TRACESTATE)[-1:]) or sent_trace(headers)
+
+
+def sent_trace(headers: Headers) -> TraceContext | None:
+    """What the sender said."""
+    return _read(headers.get_all("traceparent"), headers.get_all("tracestate"))
 
 
 def _read(traceparents: list[str], tracestates: list[str]) -> TraceContext | None:

@@ -14,7 +14,7 @@ from knocker.errors import KnockerError
 from knocker.event import Event
 from knocker.records import Receipt
 from knocker.request import Headers, HeadersLike
-from knocker.traceparent import RECEIVE_TRACEPARENT, RECEIVE_TRACESTATE, TraceContext, trace_of
+from knocker.traceparent import RECEIVE_TRACEPARENT, RECEIVE_TRACESTATE, TraceContext, sent_trace, trace_of
 
 if TYPE_CHECKING:
     from opentelemetry.context import Context
@@ -51,7 +51,7 @@ class Receiving:
             from opentelemetry import trace
             from opentelemetry.trace import SpanKind
 
-            sent = trace_of(Headers(headers))
+            sent = sent_trace(Headers(headers))
             active = trace.get_current_span().get_span_context().is_valid
             parent = None if active or sent is None else _context_of(sent)
             attributes = _attributes(endpoint, "receive", "send")
