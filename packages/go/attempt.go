@@ -52,17 +52,17 @@ func (a *attempts) close() { a.connection.close() }
 // run handles the job and says what became of it (handled, failed, dead, ignored, lease_lost or unwritten), and what the handlers failed with.
 func (a *attempts) run(ctx context.Context, j *Job) (string, error) {
 	began := time.Now()
-	r := a.report.of(j.Event)
+	ctx, r := a.report.begin(ctx, j.Event)
 	status, err := a.attempt(ctx, j, r, began)
 	switch {
 	case errors.Is(err, ErrLeaseLost):
 		status = "lease_lost"
-		r.failed(ctx, err, "lease lost, rolled back")
+		r.failed(ctx, err, "lease lost, rolled back", status)
 	case err != nil:
 		status = unwritten
-		r.failed(ctx, err, "verdict not written, the lease runs out")
+		r.failed(ctx, err, "verdict not written, the lease runs out", status)
 	}
-	r.ended(ctx, status, time.Since(began))
+	r.ended(ctx, status)
 	return status, r.told
 }
 
@@ -79,7 +79,7 @@ func (a *attempts) attempt(ctx context.Context, j *Job, r *attemptReport, began 
 		})
 		if err == nil && status != string(EventIgnored) {
 			r.unwanted = true
-			r.failed(ctx, problem, "failed")
+			r.failed(ctx, problem, "failed", "failed")
 		}
 		return status, err
 	}
@@ -90,7 +90,7 @@ func (a *attempts) attempt(ctx context.Context, j *Job, r *attemptReport, began 
 	if failure != nil {
 		tx.rollBack()
 		if decision := decisionOf(failure); decision == nil || decision.kind != "ignore" {
-			r.failed(ctx, failure, "failed")
+			r.failed(ctx, failure, "failed", "failed")
 		}
 		// The verdict has a transaction of its own: that of the handlers is taken back.
 		tx = a.connection.start()
@@ -100,7 +100,7 @@ func (a *attempts) attempt(ctx context.Context, j *Job, r *attemptReport, began 
 		return status, err
 	}
 	// The disk is full, say: the writes are gone, and a small verdict may still fit.
-	r.failed(ctx, err, "failed")
+	r.failed(ctx, err, "failed", "failed")
 	return a.verdict(a.connection.start(), func(c *conn) (string, error) {
 		return statusOf(a.keeper.leases.failed(c, j.ID, storedText(err), time.Since(began), nil))
 	})
@@ -205,16 +205,30 @@ func (a *attempts) verdict(tx *Tx, write func(*conn) (string, error)) (status st
 // report says what the worker of it tells, and whom.
 type report struct {
 	log     *slog.Logger
+	tracer  Tracer
 	onError func(context.Context, error, *Event)
 	onDead  func(ctx context.Context, event *Event, reason string)
 }
 
-func (r report) of(event *Event) *attemptReport { return &attemptReport{report: r, event: event} }
+func (r report) of(event *Event) *attemptReport {
+	return &attemptReport{report: r, event: event, began: time.Now()}
+}
+
+// begin begins an attempt, whose handlers get the context.
+func (r report) begin(ctx context.Context, event *Event) (context.Context, *attemptReport) {
+	begun := r.of(event)
+	if r.tracer != nil {
+		ctx, begun.span = r.tracer.Process(ctx, event)
+	}
+	return ctx, begun
+}
 
 // attemptReport is the account of one attempt: log lines that name the event, and the hooks.
 type attemptReport struct {
 	report
 	event *Event
+	began time.Time
+	span  ProcessSpan
 	// unwanted: there was no handler.
 	unwanted bool
 	// told is the first error that the hook was told of.
@@ -222,21 +236,30 @@ type attemptReport struct {
 }
 
 // failed logs the error, and tells the hook unless it knows of an earlier one of this attempt.
-func (r *attemptReport) failed(ctx context.Context, err error, what string) {
-	r.write(ctx, slog.LevelWarn, what, "error", textOf(err))
+func (r *attemptReport) failed(ctx context.Context, err error, what, outcome string) {
+	facts := []any{"outcome", outcome, "duration_ms", r.tookMS(), "error", textOf(err)}
+	if code := codeOf(err); code != "" {
+		facts = append(facts, "code", code)
+	}
+	r.write(ctx, "attempt_failed", slog.LevelWarn, what, facts...)
 	if r.told != nil {
 		return
 	}
 	r.told = err
 	if r.onError != nil {
-		r.tell(ctx, func() { r.onError(ctx, err, r.event) })
+		r.tell(ctx, "on_error", func() { r.onError(ctx, err, r.event) })
 	}
 }
 
-// ended logs what became of it, and tells the hook of an event that is now dead.
-func (r *attemptReport) ended(ctx context.Context, status string, took time.Duration) {
+// ended logs what became of it, if that has not been said of a failure, and tells the hook of an event that is now dead.
+func (r *attemptReport) ended(ctx context.Context, status string) {
+	if r.span != nil {
+		r.span.End(status, errorType(r.told))
+	}
 	if status != string(EventDead) {
-		r.write(ctx, slog.LevelDebug, status, "duration", took)
+		if r.told == nil {
+			r.write(ctx, "attempt_ended", slog.LevelDebug, status, "outcome", status, "duration_ms", r.tookMS())
+		}
 		return
 	}
 	reason := "no_handler"
@@ -248,20 +271,20 @@ func (r *attemptReport) ended(ctx context.Context, status string, took time.Dura
 
 // dead tells of an event that is not tried again.
 func (r *attemptReport) dead(ctx context.Context, reason string) {
-	r.write(ctx, slog.LevelError, "dead", "reason", reason)
+	r.write(ctx, "event_dead", slog.LevelError, "dead", "outcome", "dead", "duration_ms", r.tookMS(), "reason", reason)
 	if r.onDead != nil {
-		r.tell(ctx, func() { r.onDead(ctx, r.event, reason) })
+		r.tell(ctx, "on_dead", func() { r.onDead(ctx, r.event, reason) })
 	}
 }
 
-func (r *attemptReport) tell(ctx context.Context, hook func()) {
+func (r *attemptReport) tell(ctx context.Context, name string, hook func()) {
 	// Whatever it does, also to its goroutine: the attempt is still to be recorded.
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		defer func() {
 			if value := recover(); value != nil {
-				r.write(ctx, slog.LevelError, "a hook panicked", "panic", panicError(value).Error())
+				r.write(ctx, "hook_failed", slog.LevelError, "a hook panicked", "hook", name, "error", panicError(value).Error())
 			}
 		}()
 		hook()
@@ -269,7 +292,18 @@ func (r *attemptReport) tell(ctx context.Context, hook func()) {
 	<-done
 }
 
-func (r *attemptReport) write(ctx context.Context, level slog.Level, what string, more ...any) {
+func (r *attemptReport) tookMS() int64 { return time.Since(r.began).Milliseconds() }
+
+func (r *attemptReport) write(ctx context.Context, record string, level slog.Level, what string, more ...any) {
+	if !r.log.Enabled(ctx, level) {
+		return
+	}
 	e := r.event
-	r.log.Log(ctx, level, "attempt "+what, append([]any{"endpoint", e.Endpoint, "event_id", e.ID, "event_type", e.Type, "attempt", e.Attempt}, more...)...)
+	trace := traceOf(e.Delivery.Header)
+	if r.span != nil {
+		trace = r.span.Trace()
+	}
+	facts := []any{"record", record, "endpoint", e.Endpoint, "event_id", e.ID, "delivery_id", e.Delivery.ID, "type", e.Type, "key", e.Key, "attempt", e.Attempt,
+		"trace_id", trace.TraceID()}
+	r.log.Log(ctx, level, "attempt "+what, append(facts, more...)...)
 }

@@ -69,7 +69,7 @@ func (k *checkpoints) requireSound(c *conn) error {
 		return nil
 	}
 	if !time.Now().Before(k.nextTry) && k.recover(c) {
-		k.log.Warn("the write-ahead log is checkpointed: receipts are taken again")
+		k.log.Warn("the write-ahead log is checkpointed: receipts are taken again", "record", "disk_recovered")
 		k.trouble = nil
 		k.distrusted.Store(false)
 		return nil
@@ -123,7 +123,7 @@ func (k *checkpoints) learn(written float64, inLog, moved int64) {
 
 func (k *checkpoints) distrust(err error) {
 	if k.trouble == nil {
-		k.log.Error("nothing is acknowledged until the write-ahead log is checkpointed", "error", messageOf(err), "code", codeOf(err))
+		k.log.Error("nothing is acknowledged until the write-ahead log is checkpointed", "record", "disk_failed", "error", messageOf(err), "code", codeOf(err))
 	}
 	k.trouble = err
 	k.distrusted.Store(true)

@@ -113,7 +113,7 @@ func (d *database) openTheFile() error {
 		return newError("file_replaced", d.path+" was removed or replaced while it was open, and "+whyNot, nil)
 	}
 	if aside := d.file.setLeftoversAside(); aside != "" {
-		d.options.logger.Warn("the log of the replaced file is kept", "path", aside)
+		d.options.logger.Warn("the log of the replaced file is kept", "record", "log_kept", "path", aside)
 	}
 	before := identity(d.path)
 	c, err := d.connect()
@@ -138,7 +138,7 @@ func (d *database) openTheFile() error {
 	}
 	d.file.note(opened)
 	if d.generation.Load() > 0 {
-		d.options.logger.Warn("another file is at the path now, and open", "path", d.path)
+		d.options.logger.Warn("another file is at the path now, and open", "record", "file_opened", "path", d.path)
 	}
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -170,7 +170,7 @@ func (d *database) refuseReplaced() error {
 		c.close()
 	}
 	problem := newError("file_replaced", fmt.Sprintf("%s was %s while it was open", d.path, what), nil)
-	d.options.logger.Error(problem.Message, "code", problem.Code)
+	d.options.logger.Error(problem.Message, "record", "file_replaced", "code", problem.Code, "error", problem.Message)
 	d.changed.notify()
 	return problem
 }

@@ -193,16 +193,31 @@ func (e *Endpoint) readMaxBodyBytes() (int64, error) {
 // Receive verifies and stores one request; the receipt is committed when this returns. Goroutines share commits. The error says that nothing was
 // stored; where the context ends first it may still be, and the error says so.
 func (e *Endpoint) Receive(ctx context.Context, request *WebhookRequest) (*Receipt, error) {
+	return e.receive(ctx, request, 0)
+}
+
+// receive is told how many bytes the sender announced, of which the body may be the beginning.
+func (e *Endpoint) receive(ctx context.Context, request *WebhookRequest, announced int64) (receipt *Receipt, err error) {
+	if request == nil {
+		return nil, errNoRequest
+	}
+	ctx, span := e.receiving(ctx, request.Header)
+	defer func() { span.ended(ctx, receipt, err, max(announced, int64(len(request.Body)))) }()
 	secrets, err := e.secretsOf(ctx, request)
 	if err != nil {
 		return nil, err
 	}
-	return e.store(ctx, "knocker_judge", request.asJSON(), notNil(request.Body), secrets)
+	stored := *request
+	stored.Header = span.header
+	return e.store(ctx, "knocker_judge", stored.asJSON(), notNil(request.Body), secrets)
 }
 
 // Ingest stores a request that you have verified yourself; only fields.Valid makes an event. The dedupe identity is the first that is not empty of
 // Key, ProviderEventID and ProviderDeliveryID.
-func (e *Endpoint) Ingest(ctx context.Context, fields IngestFields, body []byte) (*Receipt, error) {
+func (e *Endpoint) Ingest(ctx context.Context, fields IngestFields, body []byte) (receipt *Receipt, err error) {
+	ctx, span := e.receiving(ctx, fields.Headers)
+	defer func() { span.ended(ctx, receipt, err, int64(len(body))) }()
+	fields.Headers = span.header
 	return e.store(ctx, "knocker_attest", jsonText(fields.values()), notNil(body))
 }
 

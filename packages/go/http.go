@@ -56,12 +56,11 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	header.Set("Host", r.Host)
 	request := &WebhookRequest{Method: r.Method, URL: latin(address), Header: header, Body: body, Truncated: truncated}
 	// A sender that goes away has sent all there is, and what was begun is stored.
-	receipt, err := e.Receive(context.WithoutCancel(r.Context()), request)
+	receipt, err := e.receive(context.WithoutCancel(r.Context()), request, r.ContentLength)
 	if err != nil {
 		e.refuse(w, r, err)
 		return
 	}
-	e.losses.tell(e.name, receipt, max(r.ContentLength, int64(len(body))), e.maxBodyBytes.Load())
 	for name, value := range receipt.Response.Headers {
 		w.Header().Set(name, value)
 	}
@@ -125,10 +124,10 @@ func (e *Endpoint) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	}
 	log := e.database.options.logger
 	if code := codeOf(err); code != "" {
-		log.Error("receipt not stored", "endpoint", e.name, "code", code, "error", messageOf(err))
+		log.Error("receipt not stored", "record", "receipt_failed", "endpoint", e.name, "code", code, "error", messageOf(err))
 	} else if r.Context().Err() == nil {
 		// Of the application's own function of secrets, most likely: its message may hold one, its type and the places in the code do not.
-		what := []any{"endpoint", e.name, "code", "internal", "type", fmt.Sprintf("%T", err)}
+		what := []any{"record", "receipt_failed", "endpoint", e.name, "code", "internal", "error", fmt.Sprintf("%T", err)}
 		var panicked *PanicError
 		if errors.As(err, &panicked) {
 			what = append(what, "stack", string(panicked.Stack))

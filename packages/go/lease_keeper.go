@@ -275,7 +275,7 @@ func (k *leaseKeeper) noteLost(id int64) {
 	if !news {
 		return
 	}
-	k.log.Warn("a lease is lost: another worker or an operator has taken the job", "job_id", id)
+	k.log.Warn("a lease is lost: another worker or an operator has taken the job", "record", "lease_lost", "worker", k.leases.worker, "job_id", id)
 	if cancel != nil {
 		cancel(newError("lease_lost", "another worker or an operator has taken the job", nil))
 	}

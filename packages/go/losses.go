@@ -22,34 +22,32 @@ func newLosses(log *slog.Logger) *losses {
 	return &losses{log: log, next: map[string]time.Time{}, untold: map[string]int{}}
 }
 
-// tell logs what the receipt says of a refusal, if it does, with how many there were since the last line of its kind.
-func (l *losses) tell(endpoint string, receipt *Receipt, size, maxBodyBytes int64) {
+// tell logs what the receipt says of a refusal, with how many there were since the last line of its kind, and says whether it is one.
+func (l *losses) tell(endpoint string, receipt *Receipt, span *receiving, size, maxBodyBytes int64) bool {
 	kind := string(receipt.Outcome)
-	what := []any{"endpoint", endpoint}
+	what := []any{"record", "receipt_refused", "endpoint", endpoint}
 	switch receipt.Outcome {
 	case ReceiptAccepted, ReceiptDuplicate, ReceiptHandshake:
-		return
+		return false
 	case ReceiptTooLarge:
 		// A provider that never retries does not send the event again.
-		what = append(what, "size", size, "max_body_bytes", maxBodyBytes)
+		what = append(what, "reason", kind, "size", size, "max_body_bytes", maxBodyBytes)
 	default:
 		kind += " " + string(receipt.Reason)
-		what = append(what, "reason", receipt.Reason, "detail", receipt.Detail)
+		what = append(what, "reason", string(receipt.Reason), "detail", receipt.Detail)
 	}
 	l.mu.Lock()
 	now := time.Now()
 	if now.Before(l.next[kind]) {
 		l.untold[kind]++
 		l.mu.Unlock()
-		return
+		return true
 	}
 	l.next[kind] = now.Add(lossPause)
 	untold := l.untold[kind]
 	delete(l.untold, kind)
 	l.mu.Unlock()
-	what = append(what, "outcome", receipt.Outcome)
-	if untold > 0 {
-		what = append(what, "untold", untold)
-	}
+	what = append(what, "outcome", string(receipt.Outcome), "delivery_id", receipt.DeliveryID, "untold", untold, "trace_id", span.traceID())
 	l.log.Warn("a request was not taken", what...)
+	return true
 }

@@ -81,7 +81,7 @@ func (h *Hooks) MetricsHandler() http.Handler {
 		}
 		text, err := h.metrics(r.Context(), format)
 		if err != nil {
-			h.database.options.logger.Error("metrics not read", "code", codeOf(err), "error", messageOf(err))
+			h.database.options.logger.Error("metrics not read", "record", "metrics_failed", "code", codeOf(err), "error", messageOf(err))
 			w.Header().Set("Retry-After", retryAfter)
 			plain(w, http.StatusServiceUnavailable, "try again later")
 			return

@@ -17,6 +17,7 @@ type openOptions struct {
 	library        string
 	clock          func() time.Time
 	logger         *slog.Logger
+	tracer         Tracer
 	publicURL      string
 	trustedProxies []netip.Prefix
 	trustUnix      bool

@@ -87,7 +87,7 @@ func (h *Hooks) newWork(given []WorkOption) (*work, error) {
 	}
 	w := &work{hooks: h, options: o, name: workerName(), stopping: make(chan struct{}), ended: make(chan struct{})}
 	file := h.database.options
-	w.report = report{log: file.logger.With("worker", w.name), onError: file.onError, onDead: file.onDead}
+	w.report = report{log: file.logger.With("worker", w.name), tracer: file.tracer, onError: file.onError, onDead: file.onDead}
 	w.keeper = newLeaseKeeper(h.database, w.name, o.lease, h.handledEndpoints, w.tellLost)
 	return w, nil
 }
@@ -96,7 +96,7 @@ func (h *Hooks) newWork(given []WorkOption) (*work, error) {
 func (w *work) tellLost(lost lostAttempt) {
 	ctx := context.Background()
 	r := w.report.of(lost.event)
-	r.failed(ctx, newError("lease_lost", lost.problem, nil), "lost")
+	r.failed(ctx, newError("lease_lost", lost.problem, nil), "lost", "failed")
 	if lost.isDead {
 		r.dead(ctx, lost.problem)
 	}
@@ -149,7 +149,7 @@ func (h *Hooks) Work(ctx context.Context, options ...WorkOption) error {
 
 func (w *work) run(ctx context.Context) {
 	log := w.report.log
-	log.Info("worker started", "concurrency", w.options.concurrency)
+	log.Info("worker started", "record", "worker_started", "concurrency", w.options.concurrency)
 	var handling, minding sync.WaitGroup
 	for range w.options.concurrency {
 		handling.Add(1)
@@ -174,9 +174,9 @@ func (w *work) run(ctx context.Context) {
 	released, err := w.keeper.release()
 	if err != nil {
 		// Nothing is lost: they run out, and another worker takes them.
-		log.Warn("leases not given back, they run out", "error", err.Error())
+		log.Warn("leases not given back, they run out", "record", "leases_kept", "code", codeOf(err), "error", err.Error())
 	}
-	log.Info("worker stopped", "released", released)
+	log.Info("worker stopped", "record", "worker_stopped", "released", released)
 	minding.Wait()
 	w.keeper.close()
 }
@@ -205,8 +205,12 @@ func (w *work) guard(part func() error) {
 		case errors.Is(err, ErrFileReplaced):
 			// It is logged once, where it was noticed; the next round is on the file that is there then.
 			pause(5*time.Millisecond, w.stopping)
+		case errors.Is(err, ErrBusy):
+			// A handler, here or elsewhere, that writes for long.
+			w.report.log.Warn("the database is busy, the worker tries again", "record", "database_busy", "error", err.Error())
+			pause(workerPause, w.stopping)
 		default:
-			w.report.log.Warn("the worker tries again", "error", err.Error(), "code", codeOf(err))
+			w.report.log.Error("the worker tries again", "record", "worker_failed", "code", codeOf(err), "error", err.Error())
 			pause(workerPause, w.stopping)
 		}
 	}
