@@ -170,7 +170,14 @@ if Code.ensure_loaded?(Ecto.Adapters.SQLite3) do
     end
 
     test "where several handlers want an event, it is refused", context do
-      one = fn event, tx -> Knocker.Ecto.transaction(tx, Repo, fn -> insert(event, "paid") end) end
+      # region: handler
+      one = fn event, tx ->
+        Knocker.Ecto.transaction(tx, Repo, fn ->
+          %Order{} |> Order.changeset(%{id: event.key, note: "paid"}) |> Repo.insert(on_conflict: :nothing)
+        end)
+      end
+
+      # endregion: handler
       %{hooks: hooks} = setup_hooks(context, [one, fn _event, _tx -> :ok end])
       ingest!(hooks, "o-1")
       capture_log(fn -> assert [%{status: :failed, error: %Knocker.UsageError{}}] = Testing.drain(hooks) end)
