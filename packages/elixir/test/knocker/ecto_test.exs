@@ -137,7 +137,12 @@ if Code.ensure_loaded?(Ecto.Adapters.SQLite3) do
       handler = fn event, tx ->
         # Of another connection.
         {:ok, _order} = insert(%{key: "before"}, "free")
-        Knocker.Ecto.transaction(tx, Repo, fn -> insert(event, "paid") end)
+        # region: handler
+        Knocker.Ecto.transaction(tx, Repo, fn ->
+          %Order{} |> Order.changeset(%{id: event.key, note: "paid"}) |> Repo.insert(on_conflict: :nothing)
+        end)
+
+        # endregion: handler
       end
 
       %{hooks: hooks} = setup_hooks(context, handler)
@@ -170,14 +175,7 @@ if Code.ensure_loaded?(Ecto.Adapters.SQLite3) do
     end
 
     test "where several handlers want an event, it is refused", context do
-      # region: handler
-      one = fn event, tx ->
-        Knocker.Ecto.transaction(tx, Repo, fn ->
-          %Order{} |> Order.changeset(%{id: event.key, note: "paid"}) |> Repo.insert(on_conflict: :nothing)
-        end)
-      end
-
-      # endregion: handler
+      one = fn event, tx -> Knocker.Ecto.transaction(tx, Repo, fn -> insert(event, "paid") end) end
       %{hooks: hooks} = setup_hooks(context, [one, fn _event, _tx -> :ok end])
       ingest!(hooks, "o-1")
       capture_log(fn -> assert [%{status: :failed, error: %Knocker.UsageError{}}] = Testing.drain(hooks) end)
