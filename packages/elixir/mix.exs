@@ -30,7 +30,11 @@ defmodule Knocker.MixProject do
   defp package do
     [
       licenses: ["MIT", "Apache-2.0"],
-      links: %{"GitHub" => @source},
+      links: %{
+        "GitHub" => @source,
+        "Documentation" => "#{@source}/tree/main/docs",
+        "Changelog" => "#{@source}/blob/main/CHANGELOG.md"
+      },
       files:
         ~w(lib native/src native/build.rs native/Cargo.toml native/Cargo.lock checksum-*.exs mix.exs .formatter.exs README*.md LICENSE-MIT LICENSE-APACHE)
     ]

@@ -20,8 +20,8 @@ const LICENSES = ["LICENSE-MIT", "LICENSE-APACHE"];
 
 /** Facts that every package repeats. */
 function common(source) {
-  const { version, license, repository, bugs } = source;
-  return { version, license, repository, bugs };
+  const { version, license, homepage, repository, bugs } = source;
+  return { version, license, homepage, repository, bugs };
 }
 
 function pack(folder, out) {
