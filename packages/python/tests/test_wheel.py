@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from knocker.contract import VERSION
+
 CHECKOUT = Path(__file__).resolve().parents[3]
 
 QUICKSTART = """
@@ -103,7 +105,7 @@ def test_the_wheel_holds_library_command_types_and_licences() -> None:
     assert any(name.endswith("scripts/knocker") for name in names)
     assert {name.rpartition("/")[2] for name in names if "licenses" in name} == {"LICENSE-MIT", "LICENSE-APACHE"}
     assert not [name for name in names if "test" in name.split("/")[-1] and name not in ("knocker/testing.py", "knocker/pytest_plugin.py")]
-    assert wheel().name.startswith("knocker_sqlite-0.1.0-py3-none-")
+    assert wheel().name.startswith(f"knocker_sqlite-{VERSION}-py3-none-")
 
 
 def test_the_source_distribution_builds_with_a_rust_toolchain(tmp_path: Path) -> None:

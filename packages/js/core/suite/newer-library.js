@@ -14,7 +14,10 @@ export default function newerLibrary(runtime) {
 
   describe("a library of another version", () => {
     it("is taken where it is newer", () => {
-      for (const version of [VERSION, "0.1.1", "0.10.0", "1.0.0-rc.1"]) requireVersion(ofVersion(version), "/lib/libknocker.so");
+      const [major, minor, patch] = VERSION.split(".").map(Number);
+      for (const version of [VERSION, `${major}.${minor}.${patch + 1}`, `${major}.${minor}0.0`, `${major + 1}.0.0-rc.1`]) {
+        requireVersion(ofVersion(version), "/lib/libknocker.so");
+      }
     });
 
     it("is refused where it is older, with both versions and its path", async () => {
