@@ -3,6 +3,9 @@
 import { randomBytes } from "node:crypto";
 
 import { type AttemptEnd, AttemptRunner } from "./attempt.js";
+import { BatchRunner } from "./batch-runner.js";
+import { checkObject, FLAG, type Shape } from "./check.js";
+import { ClaimGrowth } from "./claim-growth.js";
 import { claimOn, tellLost } from "./claim.js";
 import type { Row } from "./driver.js";
 import { knockerError } from "./errors.js";
@@ -26,6 +29,14 @@ export interface Drained extends Record<DrainedEnd, number> {
   errors: { error: unknown; event: Event | undefined }[];
 }
 
+/** How to drain. */
+export interface DrainOptions {
+  /** As a worker's. Default true. */
+  shareCommits?: boolean;
+}
+
+const DRAIN_OPTIONS: Shape = { shareCommits: FLAG };
+
 /** Jobs that one drain runs at most: a handler that makes new events for itself would never end. */
 const LIMIT = 10_000;
 
@@ -37,7 +48,8 @@ const LEASE_S = 60;
  * `onError` and `onDead` of `open` are told as by a worker.
  * @throws Error after 10,000 jobs.
  */
-export async function drain<Tx extends object>(hooks: Hooks<Tx>): Promise<Drained> {
+export async function drain<Tx extends object>(hooks: Hooks<Tx>, options: DrainOptions = {}): Promise<Drained> {
+  checkObject("drain(hooks, options)", options, DRAIN_OPTIONS);
   if (!(hooks instanceof Hooks)) throw knockerError("usage", "drain(hooks): takes what open() or attach() returned");
   const { inbox, endpoints } = hooks[INTERNALS];
   inbox.requireOpen();
@@ -47,7 +59,7 @@ export async function drain<Tx extends object>(hooks: Hooks<Tx>): Promise<Draine
   const names = [...endpoints.values()].filter(({ handlers }) => !handlers.empty).map(({ name }) => name);
   const filter = JSON.stringify({ endpoints: names });
   const control = inbox.connect();
-  const runner = new AttemptRunner(inbox, worker, telling);
+  const runner = new BatchRunner(inbox, new AttemptRunner(inbox, worker, telling));
   let closing = false;
   let ended = (): void => {};
   const end = new Promise<void>((resolve) => (ended = resolve));
@@ -57,23 +69,39 @@ export async function drain<Tx extends object>(hooks: Hooks<Tx>): Promise<Draine
     return end;
   });
 
-  async function next(): Promise<Row | undefined> {
+  const growth = new ClaimGrowth();
+  const unwritten = new Set<unknown>();
+
+  async function claimed(): Promise<Row[]> {
+    const limit = growth.wanted(1);
     const { claimed, lost } = await inbox.whenWritable(inbox.busyTimeoutMs, () =>
-      control.use((connection) => claimOn(connection, { worker, limit: 1, leaseS: LEASE_S, filter, now: inbox.now() })),
+      control.use((connection) => claimOn(connection, { worker, limit, leaseS: LEASE_S, filter, now: inbox.now() })),
     );
+    growth.claimed(claimed);
     tellLost(telling, lost);
-    if (claimed === 0) return undefined;
-    // The last one: a job whose result could not be written is still leased.
-    return control.connection.all("SELECT * FROM knocker_jobs WHERE worker = ?", worker).at(-1);
+    if (claimed === 0) return [];
+    const leased = control.connection.all("SELECT * FROM knocker_jobs WHERE worker = ? ORDER BY job_id", worker);
+    return leased.filter(({ job_id }) => !unwritten.has(job_id));
   }
 
   try {
-    for (let job; !closing && (job = await next());) {
-      if (drained.attempts.length === LIMIT) throw new Error(`drain: ${LIMIT} jobs ran and more are due`);
-      const handlers = endpoints.get(job["endpoint"] as string)!.handlers.for(job["type"] as string | null);
-      const status = await runner.run(job, handlers);
-      drained[status === "lease_lost" ? "leaseLost" : status] += 1;
-      drained.attempts.push({ eventId: job["event_id"] as number, status });
+    for (let ready: Row[] = []; !closing;) {
+      if (ready.length === 0) ready = await claimed();
+      if (ready.length === 0) break;
+      const wanted = ready.map((job) => ({
+        job,
+        handlers: endpoints.get(job["endpoint"] as string)!.handlers.for(job["type"] as string | null),
+      }));
+      const room = LIMIT - drained.attempts.length;
+      if (room === 0) throw new Error(`drain: ${LIMIT} jobs ran and more are due`);
+      const ended = await runner.runBatch(wanted.slice(0, room), () => !closing, options.shareCommits ?? true);
+      ready = ready.slice(ended.length);
+      for (const { job, end, tookMs } of ended) {
+        growth.took(tookMs);
+        if (end === "unwritten") unwritten.add(job["job_id"]);
+        drained[end === "lease_lost" ? "leaseLost" : end] += 1;
+        drained.attempts.push({ eventId: job["event_id"] as number, status: end });
+      }
     }
     return drained;
   } finally {

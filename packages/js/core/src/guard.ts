@@ -22,6 +22,14 @@ const GAP = String.raw`(?:\s|--[^\n]*(?:\n|$)|/\*[^*]*\*+(?:[^/*][^*]*\*+)*/)`;
 /** A statement that ends the transaction; `ROLLBACK TO` does not. Behind other statements of one text it is noticed only after it has run. */
 const ENDS_TRANSACTION = new RegExp(`^(?:;|${GAP})*(?:commit|end|rollback(?!${GAP}+(?:transaction${GAP}+)?to\\b))\\b`, "i");
 
+/** The savepoint that the worker takes before each handler that shares its transaction with others. */
+export const SAVEPOINT = "knocker_attempt";
+
+const SAVEPOINT_STATEMENT = new RegExp(
+  `^(?:;|${GAP})*(?:savepoint|release|rollback)\\b(?:${GAP}|\\b(?:transaction|to|savepoint)\\b)*["'\`[]?${SAVEPOINT}\\b`,
+  "i",
+);
+
 /** A pragma that sets something, wherever it stands in a text; those that take an argument and only read are none. */
 const SETS_PRAGMA =
   /\bpragma\b(?![^;]*\b(?:table_x?info|table_list|index_list|index_x?info|foreign_key_(?:list|check)|(?:integrity|quick)_check)\b)[^;]*[=(]/i;
@@ -66,6 +74,12 @@ export function transactionEnded(): KnockerError {
   );
 }
 
+/** @throws UsageError for a statement that would end the transaction, or the worker's savepoint in it. */
+function refuse(sql: string): void {
+  if (ENDS_TRANSACTION.test(sql)) throw transactionEnded();
+  if (SAVEPOINT_STATEMENT.test(sql)) throw knockerError("usage", `${SAVEPOINT} is the worker's savepoint: take one of another name`);
+}
+
 /** @param gate called before each call on the database and on everything that is made with it; may throw. */
 export function guard<Db extends object>(database: Db, gate: () => void): Guarded<Db> {
   const proxies = new WeakMap<object, object>();
@@ -86,7 +100,7 @@ export function guard<Db extends object>(database: Db, gate: () => void): Guarde
     return (...parameters) => {
       gate();
       if (target === database) {
-        if (SPEAKERS.has(name) && ENDS_TRANSACTION.test(String(parameters[0]))) throw transactionEnded();
+        if (SPEAKERS.has(name)) refuse(String(parameters[0]));
         altered ||= SETTERS.has(name) || (SPEAKERS.has(name) && SETS_PRAGMA.test(String(parameters[0])));
       }
       const result = Reflect.apply(method, target, parameters);

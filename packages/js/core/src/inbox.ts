@@ -8,7 +8,8 @@ import { Link } from "./link.js";
 import type { OpenOptions } from "./options.js";
 import { ReceiveDurations } from "./metrics.js";
 import { endOnReload } from "./reload.js";
-import { holdsLock, isInHandlerOf } from "./running.js";
+import { holdsLock, isInHandlerOf, letGo } from "./running.js";
+import { Paces } from "./pace.js";
 import { Refusals } from "./refusals.js";
 import { selectOf } from "./statements.js";
 import { Writer } from "./writer.js";
@@ -19,6 +20,8 @@ export class Inbox<Db extends object> extends InboxFile<Db> {
   readonly refusals: Refusals;
   /** How long the receipts of this process took, for its metrics. */
   readonly receiveDurations = new ReceiveDurations();
+  /** How quick the handlers of each type have lately been. */
+  readonly paces = new Paces(() => this.now() ?? performance.now());
   readonly #closers = new Set<() => unknown>();
   readonly #listeners = new Set<() => void>();
   #rivalNoticed = false;
@@ -153,6 +156,7 @@ export class Inbox<Db extends object> extends InboxFile<Db> {
 
   /** @throws UsageError inside a handler that holds the lock. */
   #requireNotWaitedFor(name: string): void {
+    letGo();
     if (!holdsLock(this.lock)) return;
     throw knockerError(
       "usage",

@@ -7,7 +7,7 @@ import type { WriteLock } from "./lock.js";
 interface Running {
   /** The worker and the inbox that the handler runs for. */
   readonly owners: readonly unknown[];
-  readonly transaction: { holds(lock: WriteLock): boolean };
+  readonly transaction: { holds(lock: WriteLock): boolean; letGo?(): void };
   ended: boolean;
 }
 
@@ -22,6 +22,18 @@ export async function runningFor<T>(owners: readonly unknown[], transaction: Run
     // What the handler has set going, a timer for instance, still has it as its origin.
     running.ended = true;
   }
+}
+
+/** As `runningFor`, for calls one after the other: `in` runs one, and `end` says that the handlers have come to their end. */
+export function running(owners: readonly unknown[], transaction: Running["transaction"]): { in: <T>(work: () => T) => T; end: () => void } {
+  const running: Running = { owners, transaction, ended: false };
+  return { in: (work) => current.run(running, work), end: () => void (running.ended = true) };
+}
+
+/** To be called before something waits for the write lock: a handler that has not used its transaction does not keep it for others. */
+export function letGo(): void {
+  const running = current.getStore();
+  if (running !== undefined && !running.ended) running.transaction.letGo?.();
 }
 
 /** Whether this is called from inside a handler of that worker or inbox that has not come to its end. */

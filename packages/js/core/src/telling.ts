@@ -53,6 +53,12 @@ export class Telling {
     this.#call("onError", () => this.#hooks.onError?.(error));
   }
 
+  /** A handler has ended its savepoint in a transaction that it shares. */
+  undone(error: unknown): void {
+    const message = `a handler has ended its savepoint, and the events that shared its transaction run again: ${said(error)}`;
+    this.#log("warn", message, { record: "commit_undone", error: describeThrown(error) }, error);
+  }
+
   /** Begins the account of one attempt. */
   attempt(event: Event): AttemptReport {
     return new AttemptReport(event, this.#log, {
@@ -89,6 +95,7 @@ export class AttemptReport {
   readonly #hooks: Required<FailureHooks>;
   readonly #start = performance.now();
   readonly span: Processing;
+  #end: number | undefined;
   #told = false;
   #error: unknown;
 
@@ -99,9 +106,14 @@ export class AttemptReport {
     this.span = new Processing(event);
   }
 
-  /** How long it has taken so far, in milliseconds. */
+  /** How long it has taken so far, or until it was stopped, in milliseconds. */
   get durationMs(): number {
-    return Math.round(performance.now() - this.#start);
+    return Math.round((this.#end ?? performance.now()) - this.#start);
+  }
+
+  /** The handlers have ended: what comes is not their time. */
+  stop(): void {
+    this.#end ??= performance.now();
   }
 
   /** The attempt failed. `onError` hears of the first reason alone. */

@@ -21,6 +21,8 @@ export class LazyTransaction<Db extends object> {
   readonly tx: Db;
   /** Whether `BEGIN IMMEDIATE` has happened. */
   begun = false;
+  /** When, by the stopwatch. */
+  begunAtMs = 0;
   /** Whether another handler of this thread or another process held the lock when this one wanted it: run the handlers again when it is free. */
   conflicted = false;
   /** What it could not be begun for, where that was no conflict. */
@@ -83,12 +85,7 @@ export class LazyTransaction<Db extends object> {
 
   /** What a handler threw; where another connection of its own has met the lock that it holds itself, in words that say so. */
   explained(error: unknown): unknown {
-    if (!this.begun || !isLocked(error)) return error;
-    return knockerError(
-      "busy",
-      `${textOf((error as Error).message)}: this handler has held the write lock of ${this.#inbox.file || "the database"} since its first use of tx, and whatever writes there through another connection waits for it in vain. Write through tx, or before its first use`,
-      error,
-    );
+    return this.begun ? explained(error, this.#inbox.file) : error;
   }
 
   #end(): void {
@@ -99,12 +96,7 @@ export class LazyTransaction<Db extends object> {
   }
 
   #begin(): void {
-    if (this.#over) {
-      throw knockerError(
-        "closed",
-        "tx or a statement of it was used after its handler had ended: await everything that uses it, and prepare statements in each call",
-      );
-    }
+    if (this.#over) throw handlerEnded();
     if (this.begun) {
       // Whatever comes after it would be committed by itself.
       if (!this.#connection.inTransaction) throw transactionEnded();
@@ -124,6 +116,7 @@ export class LazyTransaction<Db extends object> {
       this.#inbox.setBusyTimeout(this.#connection, 0);
     }
     this.begun = true;
+    this.begunAtMs = this.#inbox.paces.nowMs();
     this.#lock.take(this);
     this.#letOwnerWait = this.#inbox.letOwnerNotWait();
   }
@@ -134,11 +127,29 @@ export class LazyTransaction<Db extends object> {
   }
 }
 
+/** What a handler is told that uses `tx` when it is over. */
+export function handlerEnded(): KnockerError {
+  return knockerError(
+    "closed",
+    "tx or a statement of it was used after its handler had ended: await everything that uses it, and prepare statements in each call",
+  );
+}
+
+/** What a handler threw that had used `tx`; where another connection of its own has met the lock that it holds itself, in words that say so. */
+export function explained(error: unknown, file: string): unknown {
+  if (!isLocked(error)) return error;
+  return knockerError(
+    "busy",
+    `${textOf((error as Error).message)}: this handler has held the write lock of ${file || "the database"} since its first use of tx, and whatever writes there through another connection waits for it in vain. Write through tx, or before its first use`,
+    error,
+  );
+}
+
 /** How deep query builders wrap a driver's error. */
 const DEEPEST_CAUSE = 5;
 
 /** Whether a driver's error, or one that was made of it, says that the lock is held elsewhere. A Knocker error has words of its own. */
-function isLocked(error: unknown): boolean {
+export function isLocked(error: unknown): boolean {
   try {
     for (let at = error, depth = 0; at instanceof Error && !(at instanceof KnockerError) && depth < DEEPEST_CAUSE; at = at.cause, depth++) {
       const { code, errcode, errno } = at as { code?: unknown; errcode?: unknown; errno?: unknown };

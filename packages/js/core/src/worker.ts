@@ -3,15 +3,20 @@
 import { randomBytes } from "node:crypto";
 import { hostname } from "node:os";
 
-import { between, checkObject, FUNCTION, type Shape } from "./check.js";
+import { between, checkObject, FLAG, FUNCTION, type Shape } from "./check.js";
 import type { Connection, Row } from "./driver.js";
 import type { Endpoint } from "./endpoint.js";
 import { BusyError } from "./errors.js";
 import { AttemptRunner } from "./attempt.js";
+import { BatchRunner } from "./batch-runner.js";
+import { ClaimGrowth } from "./claim-growth.js";
 import { claimOn, tellLost, type Claimed } from "./claim.js";
+import type { Handler } from "./handlers.js";
 import type { Link } from "./link.js";
 import { isInHandlerOf } from "./running.js";
 import type { Inbox } from "./inbox.js";
+import type { Ended } from "./shared-attempts.js";
+import { MOST_EVENTS } from "./shared-commit.js";
 import type { OnDead, OnError, Telling } from "./telling.js";
 import { CommitWatch } from "./watch.js";
 
@@ -23,6 +28,8 @@ export interface WorkOptions {
   signal?: AbortSignal;
   /** How long a job is leased, in seconds, 1 to 86400; extended while its handler runs. Default 60. */
   leaseS?: number;
+  /** Whether quick handlers of a backlog share a commit, see docs/shared-commits.md. Default true. */
+  shareCommits?: boolean;
   /** How often the file is looked at for what other processes committed, where the system does not tell of it, in milliseconds. Default 4. */
   pollMs?: number;
   /** Told of what failed, instead of the `onError` of `open`. */
@@ -36,6 +43,7 @@ const OPTIONS: Shape = {
   concurrency: between(1, 10_000),
   signal: { what: "an AbortSignal", allows: (value) => value instanceof AbortSignal },
   leaseS: between(1, 86_400),
+  shareCommits: FLAG,
   pollMs: {
     what: "a number of milliseconds above 0, at most a minute",
     allows: (value) => (value as number) > 0 && (value as number) <= 60_000,
@@ -51,7 +59,7 @@ const RETENTION_EVERY_MS = 60_000;
 const FAILURE_PAUSE_MS = 1000;
 
 interface Running<Db extends object> {
-  runner: AttemptRunner<Db>;
+  runner: BatchRunner<Db>;
   ended: Promise<void>;
 }
 
@@ -64,13 +72,17 @@ export class Worker<Db extends object> {
   readonly #inbox: Inbox<Db>;
   readonly #endpoints: ReadonlyMap<string, Endpoint<Db>>;
   readonly #control: Link<Db>;
-  readonly #idle: AttemptRunner<Db>[] = [];
+  readonly #idle: BatchRunner<Db>[] = [];
   readonly #running = new Map<number, Running<Db>>();
   /** Attempts whose result could not be written: their leases must run out before they are claimed again. */
   readonly #unfinished = new Map<number, number>();
   /** Jobs may be leased that have not been started: one that was claimed together with the result of another, or more than there were handlers free for. */
   #claimedAhead = false;
+  /** Jobs that are leased and not started, as far as they have been read. */
+  #ready: Row[] = [];
+  readonly #growth = new ClaimGrowth();
   readonly #leaseS: number;
+  readonly #shareCommits: boolean;
   readonly #pollMs: number;
   #watch: CommitWatch;
   /** The file that is watched. */
@@ -92,10 +104,11 @@ export class Worker<Db extends object> {
 
   constructor(inbox: Inbox<Db>, endpoints: ReadonlyMap<string, Endpoint<Db>>, options: WorkOptions = {}) {
     checkObject("work(options)", options, OPTIONS);
-    const { concurrency = 1, signal, leaseS = 60, pollMs = 4, onError, onDead } = options;
+    const { concurrency = 1, signal, leaseS = 60, shareCommits = true, pollMs = 4, onError, onDead } = options;
     this.#inbox = inbox;
     this.#endpoints = endpoints;
     this.#leaseS = leaseS;
+    this.#shareCommits = shareCommits;
     this.#extendedAt = inbox.now() ?? Date.now();
     this.#pollMs = pollMs;
     this.#telling = inbox.telling.with({ onError, onDead });
@@ -183,7 +196,7 @@ export class Worker<Db extends object> {
     // Read before the queue: what is committed after it is then noticed.
     const version = this.#dataVersion();
     const filter = this.#filter();
-    if (this.#claimedAhead) {
+    if (this.#claimedAhead || this.#ready.length > 0) {
       if (this.#startLeased() > 0) return;
     }
     const due = this.#due(filter);
@@ -196,7 +209,9 @@ export class Worker<Db extends object> {
   /** Goes on on the file that has taken the place of ours: its jobs have the same numbers, so those that run here come to their end first. */
   async #follow(): Promise<void> {
     const generation = this.#inbox.generation;
+    this.#ready = [];
     await Promise.all([...this.#running.values()].map(({ ended }) => ended));
+    this.#ready = [];
     this.#unfinished.clear();
     this.#watch.close();
     this.#watch = this.#watched();
@@ -215,43 +230,57 @@ export class Worker<Db extends object> {
   }
 
   #claim(filter: string): number {
-    const { claimed, lost } = this.#control.use((connection) => this.#claimOn(connection, this.#idle.length, filter));
+    const { claimed, lost } = this.#control.use((connection) => this.#claimOn(connection, this.#wanted(this.#idle.length), filter));
     tellLost(this.#telling, lost);
     return claimed;
   }
 
   #claimOn(connection: Connection<Db>, limit: number, filter: string): Claimed {
     const claim = { worker: this.name, limit, leaseS: this.#leaseS, filter, now: this.#inbox.now() };
-    return claimOn(connection, claim, () => this.#extendHeld(connection));
+    const claimed = claimOn(connection, claim, () => this.#extendHeld(connection));
+    this.#growth.claimed(claimed.claimed);
+    return claimed;
+  }
+
+  /** How many to claim where so many are needed: more only where they can share a commit. */
+  #wanted(needed: number): number {
+    return this.#shareCommits && !this.#inbox.inMemory ? this.#growth.wanted(needed) : needed;
   }
 
   /**
    * A connection for handlers. With the result on one job it leases the next: a claim that is synced costs as much as a receipt, and so it costs nothing. If the
    * commit fails, neither is there.
    */
-  #runner(): AttemptRunner<Db> {
-    return new AttemptRunner(this.#inbox, this.name, this.#telling, (connection) => {
-      if (this.#stopping || this.#inbox.inMemory) return () => {};
+  #runner(): BatchRunner<Db> {
+    const claimNext = (connection: Connection<Db>) => {
+      // What is leased already comes first.
+      if (this.#stopping || this.#inbox.inMemory || this.#ready.length > 0 || this.#claimedAhead) return () => {};
       try {
-        const { claimed, lost } = this.#claimOn(connection, 1, JSON.stringify(this.#filter()));
-        if (claimed > 0) this.#claimedAhead = true;
-        return () => tellLost(this.#telling, lost);
+        const { claimed, lost } = this.#claimOn(connection, this.#wanted(1), JSON.stringify(this.#filter()));
+        return () => {
+          if (claimed > 0) this.#claimedAhead = true;
+          tellLost(this.#telling, lost);
+        };
       } catch (error) {
         // The result is what matters here; the next round claims again and reports the same.
         if (!connection.inTransaction) throw error;
         return () => {};
       }
-    });
+    };
+    return new BatchRunner(this.#inbox, new AttemptRunner(this.#inbox, this.name, this.#telling, claimNext), claimNext);
   }
 
   /** Starts what is leased, as far as there are handlers free, and says how many jobs there were: a handler may have claimed one while the worker did. */
   #startLeased(): number {
-    // Also if they cannot be read now.
-    this.#claimedAhead = true;
-    const jobs = this.#leased();
-    this.#claimedAhead = jobs.length > this.#idle.length;
-    for (const job of jobs.slice(0, this.#idle.length)) this.#start(job);
-    return jobs.length;
+    if (this.#ready.length === 0) {
+      // Also if they cannot be read now.
+      this.#claimedAhead = true;
+      this.#ready = this.#leased();
+      this.#claimedAhead = false;
+    }
+    const jobs = this.#ready.length;
+    while (this.#ready.length > 0 && this.#idle.length > 0) this.#start();
+    return jobs;
   }
 
   /** The jobs that this worker has leased and not started. */
@@ -261,23 +290,38 @@ export class Worker<Db extends object> {
     return leased.filter((job) => this.#unfinished.get(job["job_id"] as number) !== job["attempt"]);
   }
 
-  #start(job: Row): void {
-    const jobId = job["job_id"] as number;
+  /** Starts the first of the jobs that are ready, with those that may share its commit. */
+  #start(): void {
     const runner = this.#idle.pop()!;
-    const handlers = this.#endpoints.get(job["endpoint"] as string)?.handlers.for(job["type"] as string | null) ?? [];
+    const wanted = this.#ready.slice(0, MOST_EVENTS).map((job) => ({ job, handlers: this.#handlersOf(job) }));
+    const batch = wanted.slice(0, runner.size(wanted, this.#shareCommits));
+    const jobs = this.#ready.splice(0, batch.length);
     const ended = this.#nextTurn()
-      .then(() => runner.run(job, handlers))
-      .then((end) => {
-        if (end === "lease_lost" || end === "unwritten") this.#unfinished.set(jobId, job["attempt"] as number);
-        else this.#unfinished.delete(jobId);
-        // Its next attempt may be leased already: it was no news while this one stood among those that run.
-        if (end === "failed") this.#claimedAhead = true;
-        this.#running.delete(jobId);
+      .then(() => runner.runBatch(batch, () => !this.#stopping, this.#shareCommits))
+      .then((ended) => {
+        for (const one of ended) this.#finished(one);
+        const rest = jobs.slice(ended.length);
+        for (const { job_id } of rest) this.#running.delete(job_id as number);
+        if (this.#generation === this.#inbox.generation) this.#ready.unshift(...rest);
         this.#idle.push(runner);
         // A handler may have written what other workers wait for. This one looks again in any case.
         this.#inbox.announce();
       });
-    this.#running.set(jobId, { runner, ended });
+    for (const { job_id } of jobs) this.#running.set(job_id as number, { runner, ended });
+  }
+
+  #handlersOf(job: Row): Handler<Db>[] {
+    return this.#endpoints.get(job["endpoint"] as string)?.handlers.for(job["type"] as string | null) ?? [];
+  }
+
+  #finished({ job, end, tookMs }: Ended): void {
+    const jobId = job["job_id"] as number;
+    this.#growth.took(tookMs);
+    if (end === "lease_lost" || end === "unwritten") this.#unfinished.set(jobId, job["attempt"] as number);
+    else this.#unfinished.delete(jobId);
+    // Its next attempt may be leased already: it was no news while this one stood among those that run.
+    if (end === "failed") this.#claimedAhead = true;
+    this.#running.delete(jobId);
   }
 
   #nextTurn(): Promise<void> {
@@ -310,11 +354,21 @@ export class Worker<Db extends object> {
     let all = true;
     for (const [jobId, { runner }] of this.#running) {
       try {
-        await runner.extend(jobId, this.#leaseS, this.#control);
+        await runner.runner.extend(jobId, this.#leaseS, this.#control);
       } catch (error) {
         all = false;
         // A lost lease is told by the result, which rolls back.
         if (this.#running.has(jobId)) this.#telling.error(error);
+      }
+    }
+    for (const { job_id: jobId } of [...this.#ready]) {
+      try {
+        const extend = () =>
+          this.#control.connection.get("SELECT knocker_extend(?, ?, ?, ?)", jobId!, this.name, this.#leaseS, this.#inbox.now());
+        await this.#inbox.whenWritable(this.#inbox.busyTimeoutMs, extend);
+      } catch {
+        // One that is lost is told by its result.
+        all = false;
       }
     }
     if (all) this.#extendedAt = now;

@@ -22,6 +22,7 @@ export default function conformance(runtime) {
     ["lifecycle", "scenarios", (scenario, content) => play(runtime, scenario, content)],
     ["worker", "cases", (one) => playWorker(runtime, one)],
     ["telemetry", "cases", (one, content) => playTelemetry(runtime, one, content)],
+    ["shared_commits", "cases", (one) => playWorker(runtime, one)],
   ]) {
     describe(`conformance: ${folder}`, () => {
       const files = readdirSync(new URL(`${folder}/`, ROOT)).filter((name) => name.endsWith(".json"));

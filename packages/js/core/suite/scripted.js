@@ -19,12 +19,13 @@ class NoText extends Error {
 /**
  * Hooks on a file, with one endpoint, its scripted handlers, and the account of what was told.
  * @param clock a frozen one.
+ * @param observer a connection that looks at the file, if any.
  * @param awaits whether the handlers are async functions, that let others run before they begin.
  */
-export function scriptedApp(runtime, path, clock, given, { hooksFail = false, awaits = false } = {}) {
+export function scriptedApp(runtime, path, clock, given, { hooksFail = false, awaits = false, observer } = {}) {
   onlyKeys(given, ["name", "endpoint", "handlers"], "the app");
   const { knocker } = runtime;
-  const app = { name: given.name ?? "inbox", errors: [], dead: [], lines: [], closed: false, kept: undefined };
+  const app = { name: given.name ?? "inbox", observer, errors: [], dead: [], lines: [], endedBefore: [], closed: false, kept: undefined };
   const hooks = runtime.open(path, { synchronous: "normal", now: clock, logger: recorder(app.lines), onError, onDead });
   const operations = operationsOf(runtime, hooks, clock);
   const calls = new Map();
@@ -43,13 +44,13 @@ export function scriptedApp(runtime, path, clock, given, { hooksFail = false, aw
   }
 
   const actions = {
-    write: (text, _, tx) => void tx.prepare("INSERT INTO written VALUES (?)").run(text),
-    sql: (sql, _, tx) => void tx.exec(sql),
-    write_elsewhere(text) {
+    write: (text, event, tx) => void tx.prepare("INSERT INTO written VALUES (?)").run(ofEvent(event, text)),
+    sql: (sql, event, tx) => void tx.exec(ofEvent(event, sql)),
+    write_elsewhere(text, event) {
       const elsewhere = runtime.openRaw(path);
       try {
         elsewhere.exec("PRAGMA busy_timeout = 0");
-        elsewhere.prepare("INSERT INTO written VALUES (?)").run(text);
+        elsewhere.prepare("INSERT INTO written VALUES (?)").run(ofEvent(event, text));
       } finally {
         elsewhere.close();
       }
@@ -82,9 +83,20 @@ export function scriptedApp(runtime, path, clock, given, { hooksFail = false, aw
     },
     advance_s: (seconds) => clock.advanceMs(seconds * 1000),
     operate: async ({ op, args }, event) => void (await operations[op](resolve(args, { event: event.id }))),
-    try: async (script, event, tx) => {
-      const error = await failure(async () => run(script.do, event, tx));
-      assert.ok(script.code === undefined || error.code === script.code, `${error}`);
+    on_event(script, event, tx) {
+      onlyKeys(script, ["id", "do"], "on_event");
+      return event.id === script.id ? run(script.do, event, tx) : undefined;
+    },
+    try: (script, event, tx) => {
+      const check = (error) => assert.ok(script.code === undefined || error.code === script.code, `${error}`);
+      let done;
+      try {
+        done = run(script.do, event, tx);
+      } catch (error) {
+        return check(error);
+      }
+      // What is to be awaited fails later.
+      return failure(async () => done).then(check);
     },
     close: () => {
       app.closed = true;
@@ -108,6 +120,7 @@ export function scriptedApp(runtime, path, clock, given, { hooksFail = false, aw
     const call = (event, tx) => {
       const key = `${number} ${event.id}`;
       calls.set(key, (calls.get(key) ?? 0) + 1);
+      app.endedBefore.push(attemptsEnded(app.observer));
       return run(calls.get(key) === 1 ? handler.do : (handler.then ?? handler.do), event, tx);
     };
     endpoint.on(handler.on, awaits ? async (event, tx) => void (await null, await call(event, tx)) : call);
@@ -118,6 +131,15 @@ export function scriptedApp(runtime, path, clock, given, { hooksFail = false, aw
 function settingsOf({ max_attempts: maxAttempts, unhandled, ...others }) {
   onlyKeys(others, [], "the settings");
   return { ...(maxAttempts !== undefined && { maxAttempts }), ...(unhandled !== undefined && { unhandled }) };
+}
+
+function ofEvent(event, text) {
+  return text.replaceAll("$event", String(event.id));
+}
+
+/** How many attempts have ended, as another connection sees it. */
+function attemptsEnded(observer) {
+  return observer?.prepare("SELECT count(*) AS ended FROM knocker_attempts").get().ended ?? 0;
 }
 
 function textOf(given) {

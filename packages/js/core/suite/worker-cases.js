@@ -8,17 +8,18 @@ import { operationsOf, playStep } from "./scenario.js";
 import { BODY, scriptedApp } from "./scripted.js";
 import { failure, file, until } from "./workplace.js";
 
-const CASE_KEYS = ["name", "schema", "endpoint", "handlers", "apps", "hooks_fail", "steps"];
+const CASE_KEYS = ["name", "schema", "endpoint", "handlers", "apps", "hooks_fail", "only_shared", "steps"];
 const STEP_KEYS = ["now", "app", "event", "run", "dies", "use_kept_tx", "op", "args", "expect", "expect_error"];
-const RUN_KEYS = ["results", "errors", "dead", "log", "written", "events", "attempts"];
+const RUN_KEYS = ["results", "errors", "dead", "log", "written", "events", "attempts", "ended_before"];
 const SCHEMA = "CREATE TABLE written (text TEXT NOT NULL UNIQUE)";
 const PROCESS = fileURLToPath(new URL("fixtures/scripted.js", import.meta.url));
 
-/** A case of the worker: through a drain and through a running worker, with plain functions and with async ones. */
+/** A case of the worker: through drains with shared commits and without and through a running worker, with plain functions and with async ones. */
 export async function playWorker(runtime, given) {
   onlyKeys(given, CASE_KEYS, "the case");
-  for (const way of ["drain", "worker"]) {
+  for (const way of ["drain", "apart", "worker"]) {
     for (const awaits of [false, true]) {
+      if (given.only_shared && (way !== "drain" || awaits)) continue;
       const story = storyOf(runtime, given, way, awaits);
       try {
         for (const [index, step] of given.steps.entries()) {
@@ -44,7 +45,8 @@ function storyOf(runtime, given, way, awaits) {
   const apps = new Map();
 
   function appOf(name) {
-    if (!apps.has(name)) apps.set(name, scriptedApp(runtime, path, clock, scripts[name], { hooksFail: given.hooks_fail, awaits }));
+    if (!apps.has(name))
+      apps.set(name, scriptedApp(runtime, path, clock, scripts[name], { hooksFail: given.hooks_fail, awaits, observer: database }));
     return apps.get(name);
   }
 
@@ -64,14 +66,20 @@ function storyOf(runtime, given, way, awaits) {
   async function run(app, expected, at) {
     onlyKeys(expected, RUN_KEYS, at);
     const { results, errors = [], dead = [], log = [], written = [] } = expected;
-    for (const told of [app.errors, app.dead, app.lines]) told.length = 0;
-    if (way === "drain") {
-      const { attempts } = await runtime.testing.drain(app.hooks);
+    for (const told of [app.errors, app.dead, app.lines, app.endedBefore]) told.length = 0;
+    if (way !== "worker") {
+      const before = database.prepare("SELECT count(*) AS ended FROM knocker_attempts").get().ended;
+      const { attempts } = await runtime.testing.drain(app.hooks, { shareCommits: way === "drain" });
       assert.deepEqual(
         attempts.map(({ status }) => status),
         results,
         `${at}: ${JSON.stringify(app.errors)}`,
       );
+      if (expected.ended_before) {
+        // Async functions share none, and neither does a drain that is told not to.
+        const wanted = way === "drain" && !awaits ? expected.ended_before : results.map((_, index) => before + index);
+        assert.deepEqual(app.endedBefore, wanted, `${at}: how many attempts had ended before each call`);
+      }
     } else await work(app);
     compare(errors, app.errors, `${at}: errors`);
     compare(dead, app.dead, `${at}: dead`);

@@ -1,0 +1,4 @@
+import sharedCommits from "@knocker/core/suite/shared-commits.js";
+import { runtime } from "./runtime.js";
+
+sharedCommits(runtime);

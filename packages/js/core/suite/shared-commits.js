@@ -1,0 +1,183 @@
+import assert from "node:assert/strict";
+
+import { deferred, failure, file, until } from "./workplace.js";
+
+/** Shared commits, where the shared data does not reach: promises, texts of several statements, and the worker's own end. */
+export default function sharedCommits(runtime) {
+  const { describe, it, testing, open, openRaw } = runtime;
+
+  /** An inbox whose handlers write, and what another connection sees of that. */
+  function inboxOf(options = {}) {
+    const path = file();
+    const hooks = open(path, { logger: false, ...options });
+    const database = openRaw(path);
+    database.exec("CREATE TABLE orders (id TEXT)");
+    const all = (sql) =>
+      database
+        .prepare(sql)
+        .all()
+        .map((row) => ({ ...row }));
+    return {
+      hooks,
+      inbox: hooks.endpoint("inbox", {}),
+      database,
+      all,
+      orders: () => all("SELECT id FROM orders ORDER BY rowid").map(({ id }) => id),
+      ended: () => all("SELECT count(*) AS count FROM knocker_attempts")[0].count,
+      async close() {
+        await hooks.close();
+        database.close();
+      },
+    };
+  }
+
+  async function receive(inbox, total, type = "order") {
+    await Promise.all(Array.from({ length: total }, () => inbox.ingest({ valid: true, type }, "{}")));
+  }
+
+  const write = (tx, id) => tx.prepare("INSERT INTO orders VALUES (?)").run(String(id));
+
+  describe("handlers of a backlog", () => {
+    it("share a commit, 32 of them at most", async () => {
+      const { hooks, inbox, orders, ended, close } = inboxOf({ now: testing.frozenClock() });
+      const seen = [];
+      inbox.on("*", ({ id }, tx) => {
+        seen.push(ended());
+        write(tx, id);
+      });
+      await receive(inbox, 200);
+      assert.equal((await testing.drain(hooks)).handled, 200);
+      assert.equal(orders().length, 200);
+      const together = [...new Set(seen)].map((count) => seen.filter((one) => one === count).length);
+      assert.equal(Math.max(...together), 32);
+      assert.ok(together.length < 12, `${together}`);
+      await close();
+    });
+
+    it("share none where the worker is told so", async () => {
+      const { hooks, inbox, ended, close } = inboxOf();
+      const seen = [];
+      inbox.on("*", ({ id }, tx) => {
+        seen.push(ended());
+        write(tx, id);
+      });
+      await receive(inbox, 40);
+      const worker = hooks.work({ shareCommits: false });
+      await until(() => ended() === 40, "the end of the backlog");
+      await worker.stop();
+      assert.deepEqual(
+        seen,
+        seen.map((_, index) => index),
+      );
+      assert.match((await failure(() => hooks.work({ shareCommits: "no" }))).message, /shareCommits.*true or false/);
+      await close();
+    });
+
+    it("are not kept waiting by one that returns a promise all of a sudden, and has not used tx", async () => {
+      const { hooks, inbox, orders, ended, database, close } = inboxOf({ now: testing.frozenClock() });
+      const went = deferred();
+      let before;
+      inbox.on("*", ({ id }, tx) => {
+        if (id !== 6) return void write(tx, id);
+        // The turn after this one finds the file free.
+        return new Promise((resolve) => setImmediate(resolve)).then(() => {
+          before = ended();
+          database.exec("INSERT INTO orders VALUES ('another')");
+          write(tx, id);
+          went.resolve();
+        });
+      });
+      await receive(inbox, 7);
+      assert.equal((await testing.drain(hooks)).handled, 7);
+      await went.promise;
+      assert.equal(before, 5);
+      assert.deepEqual(orders(), ["1", "2", "3", "4", "5", "another", "6", "7"]);
+      await close();
+    });
+
+    it("are committed with one that returns a promise all of a sudden when it had used tx", async () => {
+      const { hooks, inbox, orders, ended, close } = inboxOf({ now: testing.frozenClock() });
+      const calls = [];
+      let before;
+      inbox.on("*", ({ id }, tx) => {
+        calls.push(id);
+        write(tx, id);
+        if (id !== 6) return;
+        return new Promise((resolve) => setImmediate(resolve)).then(() => {
+          before = ended();
+          write(tx, "later");
+        });
+      });
+      await receive(inbox, 7);
+      assert.equal((await testing.drain(hooks)).handled, 7);
+      assert.equal(before, 3);
+      assert.deepEqual(orders(), ["1", "2", "3", "4", "5", "6", "later", "7"]);
+      assert.deepEqual(calls, [1, 2, 3, 4, 5, 6, 7]);
+      await close();
+    });
+
+    for (const ending of [
+      "SELECT 1; COMMIT",
+      "SELECT 1; ROLLBACK",
+      "SELECT 1; COMMIT; BEGIN IMMEDIATE",
+      "SELECT 1; RELEASE knocker_attempt",
+    ]) {
+      it(`lose nothing to one that ends the transaction past the guards: ${ending}`, async () => {
+        const { hooks, inbox, orders, all, close } = inboxOf({ now: testing.frozenClock() });
+        inbox.on("*", ({ id }, tx) => {
+          if (id === 6) tx.exec(ending);
+          write(tx, id);
+        });
+        await receive(inbox, 7);
+        const statuses = (await testing.drain(hooks)).attempts.map(({ status }) => status);
+        assert.deepEqual([...statuses.slice(0, 5), statuses[6]], Array(6).fill("handled"));
+        assert.notEqual(statuses[5], "handled");
+        assert.deepEqual(
+          orders().filter((id) => id !== "6"),
+          ["1", "2", "3", "4", "5", "7"],
+        );
+        assert.deepEqual(all("SELECT result FROM knocker_attempts WHERE event_id = 5"), [{ result: "handled" }]);
+        await close();
+      });
+    }
+
+    it("are committed where one of them stops the worker, and the rest is given back", async () => {
+      const { hooks, inbox, orders, close } = inboxOf();
+      let worker;
+      inbox.on("*", ({ id }, tx) => {
+        write(tx, id);
+        if (id === 12) void worker.stop();
+      });
+      await receive(inbox, 40);
+      worker = hooks.work();
+      await worker.done;
+      assert.deepEqual(
+        orders(),
+        Array.from({ length: 12 }, (_, index) => String(index + 1)),
+      );
+      const { events } = await hooks.stats();
+      assert.deepEqual([events.handled, events.received, events.processing], [12, 28, 0]);
+      await close();
+    });
+
+    it("are each handled once by several workers of several handlers at a time", async () => {
+      const { hooks, inbox, orders, close } = inboxOf();
+      const other = open(hooks.file, { logger: false });
+      const errors = [];
+      for (const endpoint of [inbox, other.endpoint("inbox")]) endpoint.on("*", ({ id }, tx) => void write(tx, id));
+      await receive(inbox, 300);
+      const workers = [hooks, other].map((one) => one.work({ concurrency: 3, onError: (error) => void errors.push(error) }));
+      await until(async () => (await hooks.stats()).events.handled === 300, "the end of the backlog");
+      for (const worker of workers) await worker.stop();
+      assert.deepEqual(errors, []);
+      assert.deepEqual(
+        orders()
+          .map(Number)
+          .sort((one, another) => one - another),
+        Array.from({ length: 300 }, (_, index) => index + 1),
+      );
+      await other.close();
+      await close();
+    });
+  });
+}
