@@ -10,7 +10,7 @@ PLATFORMS ?= linux-x64-gnu linux-x64-musl linux-arm64-gnu win32-x64
 # Where rustup puts cargo, also before a new shell looks there.
 export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 
-.PHONY: help demo build test package $(SUITES) test-next test-litestream test-crashes test-packages platforms package-test package-twice bench lint lint-go lint-deploy lint-workflows dist dist-check deny contract docs docs-pages fmt tools-demo tools-test tools-package
+.PHONY: help demo build test package $(SUITES) test-next test-litestream test-crashes test-packages platforms package-test package-twice bench lint lint-go lint-deploy lint-workflows dist dist-check deny contract docs docs-check docs-browser docs-pages fmt tools-demo tools-test tools-package
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -150,8 +150,15 @@ contract: tools-test ## Write the contract of the core, and what each package ha
 docs: ## Build the documentation site into docs/dist
 	docs/build/site
 
+docs-check: docs ## Blocks, names, links, weight and spelling of the documentation; not part of make test
+	docs/build/run node checks/check.mjs
+
+docs-browser: docs ## Every page of the documentation in Chromium: accessibility, keyboard, layout, three widths, light and dark; not part of make test
+	docs/build/run node checks/browser.mjs
+
 docs-pages: tools-demo ## Write the pages of docs/ that the core knows; test-rust checks them
 	KNOCKER_WRITE_DOCS=1 cargo test -p knocker-core --test provider_page --test lifecycle_page --test metrics_page
+	KNOCKER_WRITE_DOCS=1 cargo test -p knocker-cli --test cli help_page
 
 fmt: tools-test build ## Format all of it
 	cargo fmt --all

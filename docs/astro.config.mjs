@@ -16,6 +16,13 @@ export default defineConfig({
       description: "Webhooks, received durably in an app that runs on SQLite.",
       social: [{ icon: "github", label: "GitHub", href: forge }],
       lastUpdated: true,
+      favicon: "/favicon.svg",
+      // The edit links are those of the pages' sources, which build/prepare.mjs names.
+      components: { Search: "./src/components/Search.astro", EditLink: "./src/components/EditLink.astro" },
+      head: [
+        { tag: "meta", attrs: { property: "og:image", content: `${site}${base}card.png` } },
+        { tag: "meta", attrs: { property: "og:image:alt", content: "Knocker: webhooks, received durably in an app that runs on SQLite" } },
+      ],
       customCss: ["./src/styles/site.css"],
       sidebar: sidebar(),
     }),

@@ -1,4 +1,7 @@
 // Pages that are made from data.
+import { providerPages } from "./provider_pages.mjs";
+import { referencePages } from "./reference_pages.mjs";
+
 export function generated() {
-  return [];
+  return [...providerPages(), ...referencePages()];
 }

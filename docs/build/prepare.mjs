@@ -5,9 +5,12 @@ import { expand } from "./blocks.mjs";
 import { generated } from "./generated.mjs";
 import { changes } from "./history.mjs";
 import { rewrite } from "./links.mjs";
-import { elsewhere, forge, prepared, repository, written } from "./project.mjs";
+import { base, elsewhere, forge, prepared, repository, written } from "./project.mjs";
 
 const COMPONENTS = ["Aside", "Badge", "Card", "CardGrid", "FileTree", "Icon", "LinkButton", "LinkCard", "Steps", "TabItem", "Tabs"];
+
+/** Those of src/components that a page may use. */
+const OWN = ["Providers"];
 
 const FOLDERS = ["start", "concepts", "guides", "runbook", "providers", "reference", "comparison"];
 
@@ -23,7 +26,7 @@ function sources() {
     .filter((name) => /\.mdx?$/.test(name))
     .map((name) => {
       const file = relative(repository, join(written, name));
-      return { file, slug: name.replace(/\.mdx?$/, "").replace(/(^|\/)index$/, ""), mdx: name.endsWith("x"), ...front(readFileSync(join(written, name), "utf8")) };
+      return { file, name, slug: name.replace(/\.mdx?$/, "").replace(/(^|\/)index$/, ""), mdx: name.endsWith("x"), ...front(readFileSync(join(written, name), "utf8")) };
     });
   for (const [file, about] of Object.entries(elsewhere)) {
     const text = readFileSync(join(repository, file), "utf8");
@@ -64,14 +67,19 @@ export function prepare() {
     try {
       const expanded = page.generated ? { text: page.text, blocks: page.blocks ?? [] } : expand(page.text, { mdx: page.mdx, ran: RAN[page.file] });
       blocks.push(...expanded.blocks.map((block) => ({ ...block, page: name })));
-      const used = page.mdx ? COMPONENTS.filter((component) => new RegExp(`<${component}[\\s>]`).test(expanded.text)) : [];
+      const used = (names) => (page.mdx ? names.filter((component) => new RegExp(`<${component}[\\s>]`).test(expanded.text)) : []);
       let matter = yaml(page.matter);
       const source = page.file ?? page.from;
-      matter += `\neditUrl: ${forge}/edit/main/${source}`;
+      if (!/^editUrl:/m.test(matter)) matter += `\neditUrl: ${forge}/${/\.\w+$/.test(source) ? "edit" : "tree"}/main/${source}`;
+      const twin = { tag: "link", attrs: { rel: "alternate", type: "text/markdown", href: `${base}${page.slug || "index"}.md` } };
+      if (!/^head:/m.test(matter)) matter += `\nhead: ${JSON.stringify([twin])}`;
       if (when.has(source)) matter += `\nlastUpdated: ${when.get(source)}`;
-      const imports = used.length ? `import { ${used.join(", ")} } from "@astrojs/starlight/components";\n\n` : "";
-      const text = `---\n${rewrite(matter, name, places)}\n---\n\n${imports}${rewrite(expanded.text, page.file ?? page.from, places)}`;
-      const target = join(prepared, `${page.slug || "index"}.${page.mdx ? "mdx" : "md"}`);
+      const imports = [
+        ...(used(COMPONENTS).length ? [`import { ${used(COMPONENTS).join(", ")} } from "@astrojs/starlight/components";`] : []),
+        ...used(OWN).map((component) => `import ${component} from "/src/components/${component}.astro";`),
+      ];
+      const text = `---\n${rewrite(matter, name, places)}\n---\n\n${imports.map((line) => `${line}\n`).join("")}\n${rewrite(expanded.text, page.file ?? page.from, places)}`;
+      const target = join(prepared, page.name ?? `${page.slug}.${page.mdx ? "mdx" : "md"}`);
       mkdirSync(dirname(target), { recursive: true });
       writeFileSync(target, text);
     } catch (error) {

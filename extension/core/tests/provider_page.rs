@@ -1,10 +1,11 @@
-//! `docs/providers.md` is generated from the code: `make docs-pages` writes it, this test says when it is out of date.
+//! `docs/providers.md` and `docs/build/providers.json`, of which the site makes a page for each provider, are generated from the code:
+//! `make docs-pages` writes them, these tests say when they are out of date.
 
 use std::fmt::Write;
 use std::path::PathBuf;
 
-use knocker_core::providers::{self, Provider};
-use serde_json::Value;
+use knocker_core::providers::{self, Provider, Reason};
+use serde_json::{Map, Value, json};
 
 fn page() -> String {
     let mut page = String::from(
@@ -152,6 +153,42 @@ fn option(name: &str, default: &Value) -> String {
         Value::Null => format!("`{name}`"),
         default => format!("`{name}` = `{default}`"),
     }
+}
+
+/// What the page of one provider says, beside what the contract has of it.
+fn facts(provider: &Provider) -> Value {
+    let advice: Map<String, Value> =
+        Reason::ALL.iter().map(|&reason| (reason.name().to_owned(), json!(provider.advice(reason)))).collect();
+    json!({
+        "name": provider.name,
+        "checked": provider.checked,
+        "scheme": provider.scheme(),
+        "methods": provider.methods,
+        "headers": provider.headers(),
+        "handshake": provider.handshake(),
+        "identity": provider.identity(),
+        "grain": provider.identity_grain(),
+        "proof": provider.identity_proof(),
+        "note": provider.identity_note(),
+        "retries": provider.retries(),
+        "repeats": provider.retry_repeats(),
+        "largest_body": provider.largest_body(),
+        "final_statuses": provider.final_statuses(),
+        "refusal_status": provider.refusal_status(),
+        "advice": advice,
+    })
+}
+
+#[test]
+fn the_site_has_the_facts_of_each_provider() {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../docs/build/providers.json");
+    let facts: Vec<_> = providers::all().iter().map(|provider| facts(provider)).collect();
+    let text = serde_json::to_string_pretty(&facts).unwrap() + "\n";
+    if std::env::var_os("KNOCKER_WRITE_DOCS").is_some() {
+        std::fs::write(&path, &text).unwrap();
+    }
+    let stored = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(stored == text, "docs/build/providers.json is out of date, run `make docs-pages`");
 }
 
 #[test]

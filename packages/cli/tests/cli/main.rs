@@ -9,6 +9,7 @@ mod doctor_rows;
 mod endpoint;
 mod events;
 mod forward;
+mod help_page;
 mod hostile;
 mod init;
 mod listen;
