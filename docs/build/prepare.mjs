@@ -26,7 +26,7 @@ function sources() {
     .filter((name) => /\.mdx?$/.test(name))
     .map((name) => {
       const file = relative(repository, join(written, name));
-      return { file, name, slug: name.replace(/\.mdx?$/, "").replace(/(^|\/)index$/, ""), mdx: name.endsWith("x"), ...front(readFileSync(join(written, name), "utf8")) };
+      return { file, slug: name.replace(/\.mdx?$/, "").replace(/(^|\/)index$/, ""), mdx: name.endsWith("x"), ...front(readFileSync(join(written, name), "utf8")) };
     });
   for (const [file, about] of Object.entries(elsewhere)) {
     const text = readFileSync(join(repository, file), "utf8");
@@ -72,14 +72,14 @@ export function prepare() {
       const source = page.file ?? page.from;
       if (!/^editUrl:/m.test(matter)) matter += `\neditUrl: ${forge}/${/\.\w+$/.test(source) ? "edit" : "tree"}/main/${source}`;
       const twin = { tag: "link", attrs: { rel: "alternate", type: "text/markdown", href: `${base}${page.slug || "index"}.md` } };
-      if (!/^head:/m.test(matter)) matter += `\nhead: ${JSON.stringify([twin])}`;
+      if (page.slug !== "404" && !/^head:/m.test(matter)) matter += `\nhead: ${JSON.stringify([twin])}`;
       if (when.has(source)) matter += `\nlastUpdated: ${when.get(source)}`;
       const imports = [
         ...(used(COMPONENTS).length ? [`import { ${used(COMPONENTS).join(", ")} } from "@astrojs/starlight/components";`] : []),
         ...used(OWN).map((component) => `import ${component} from "/src/components/${component}.astro";`),
       ];
       const text = `---\n${rewrite(matter, name, places)}\n---\n\n${imports.map((line) => `${line}\n`).join("")}\n${rewrite(expanded.text, page.file ?? page.from, places)}`;
-      const target = join(prepared, page.name ?? `${page.slug}.${page.mdx ? "mdx" : "md"}`);
+      const target = join(prepared, `${page.slug || "index"}.${page.mdx ? "mdx" : "md"}`);
       mkdirSync(dirname(target), { recursive: true });
       writeFileSync(target, text);
     } catch (error) {

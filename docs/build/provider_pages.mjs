@@ -22,7 +22,8 @@ export function providerPages() {
     matter: {
       title: provider.title,
       description: `How Knocker verifies and dedupes the webhooks of ${provider.title}: the secret, handlers, identity, retries, sizes, options, and what to do when they are refused.`,
-      sidebar: { order: 100 },
+      // The list of all has the filter; sixty more links would weigh on every page.
+      sidebar: { hidden: true },
     },
     text: page(provider),
     blocks: [...HANDLERS.map(([, language, file]) => ({ kind: "from", file, language })), { kind: "command", code: send(provider), language: "sh" }],
@@ -32,7 +33,7 @@ export function providerPages() {
 function page(provider) {
   const names = [provider.name, ...provider.aliases].map(code).join(", ");
   return [
-    `[${prose(provider.title)}'s documentation](${provider.docs}) · provider ${names} · last checked on ${provider.checked}`,
+    `[All providers](/providers/) · [${prose(provider.title)}'s documentation](${provider.docs}) · provider ${names} · last checked on ${provider.checked}`,
     "## The secret",
     secret(provider),
     "## A handler",

@@ -16,6 +16,7 @@ export const SUITES = [
   ["examples/sql/", "extension/conformance/tests"],
   ["examples/deploy/", "examples/deploy/test_deploy.py"],
   ["examples/monitoring/", "examples/monitoring/test_monitoring.py"],
+  ["examples/runbook/", "packages/python/tests/test_transcripts.py"],
   ["docs/captures/", "packages/cli/tests/cli"],
   ["packages/", "packages"],
   ["extension/", "extension"],

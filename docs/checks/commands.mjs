@@ -17,8 +17,8 @@ const COMMANDS = new Map(
 /** Whether the text of a `knocker …` call names what there is; a sentence about what does not exist. */
 export function call(words) {
   // `|`, `>` and the like end it.
-  const end = words.findIndex((word) => /^[|&;>]|^2>/.test(word));
-  const rest = (end < 0 ? words : words.slice(0, end)).filter((word) => word !== "…" && word !== "...");
+  const end = words.findIndex((word) => /^[|&;>]|^2>|;$/.test(word));
+  const rest = (end < 0 ? words : words.slice(0, words[end].length > 1 && words[end].endsWith(";") ? end + 1 : end).map((word) => word.replace(/;$/, ""))).filter((word) => word !== "…" && word !== "...");
   let name = "knocker";
   const options = [];
   let value = false;
