@@ -12,6 +12,9 @@ const OTHERS = readFileSync(join(docs, "checks/names.txt"), "utf8").split("\n").
 const FIRST = ["metrics.md", "doctor.md"].flatMap((page) => [...readFileSync(join(docs, page), "utf8").matchAll(/^\| `(\w+)`/gm)].map(([, name]) => name));
 const HEADED = [...readFileSync(join(docs, "sql.md"), "utf8").matchAll(/^(?:#{2,4} |Table-valued:).*/gm)].flatMap(([heading]) => heading.match(/\bknocker_\w+/g) ?? []);
 
+/** Records of the log, which every package plays. */
+const LOGGED = readFileSync(join(repository, "extension/conformance/telemetry/stories.json"), "utf8").match(/(?<="record": ")\w+/g);
+
 /** What the packages call things is in their sources. */
 function* identifiers() {
   const folders = ["python/src", "js/core/src", "js/node/src", "js/bun/src", "go", "ruby/lib", "elixir/lib"];
@@ -24,7 +27,7 @@ function* identifiers() {
 }
 
 function known() {
-  const names = new Set([...OTHERS, ...FIRST, ...HEADED, ...identifiers()]);
+  const names = new Set([...OTHERS, ...FIRST, ...HEADED, ...LOGGED, ...identifiers()]);
   const add = (name) => names.add(name);
   const walk = (value) => {
     if (Array.isArray(value)) value.forEach(walk);

@@ -157,8 +157,7 @@ fn option(name: &str, default: &Value) -> String {
 
 /// What the page of one provider says, beside what the contract has of it.
 fn facts(provider: &Provider) -> Value {
-    let advice: Map<String, Value> =
-        Reason::ALL.iter().map(|&reason| (reason.name().to_owned(), json!(provider.advice(reason)))).collect();
+    let advice: Map<String, Value> = Reason::ALL.iter().map(|&reason| (reason.name().to_owned(), json!(provider.advice(reason)))).collect();
     json!({
         "name": provider.name,
         "checked": provider.checked,
