@@ -30,6 +30,7 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	switch {
 	case err == nil && len(body) == 0 && r.ContentLength < 0:
 		// Chunks without a byte: none were sent, or something in front of the endpoint has read them, which cannot be told apart.
+		e.losses.tellNoBytes(e.name)
 		plain(w, http.StatusLengthRequired, "send a content-length")
 		return
 	case err == nil && int64(len(body)) < r.ContentLength && !truncated, errors.Is(err, http.ErrBodyReadAfterClose):

@@ -36,18 +36,28 @@ func (l *losses) tell(endpoint string, receipt *Receipt, span *receiving, size, 
 		kind += " " + string(receipt.Reason)
 		what = append(what, "reason", string(receipt.Reason), "detail", receipt.Detail)
 	}
+	l.warn(kind, append(what, "outcome", string(receipt.Outcome), "delivery_id", receipt.DeliveryID, "trace_id", span.traceID()))
+	return true
+}
+
+// tellNoBytes logs that a body in chunks had none.
+func (l *losses) tellNoBytes(endpoint string) {
+	const detail = "chunks without a byte: none were sent, or something in front of the endpoint has read the body"
+	l.warn("no_bytes", []any{"record", "receipt_refused", "endpoint", endpoint, "reason", "no_bytes", "detail", detail})
+}
+
+// warn logs one line a pause of a kind, with how many there were since the last one.
+func (l *losses) warn(kind string, what []any) {
 	l.mu.Lock()
 	now := time.Now()
 	if now.Before(l.next[kind]) {
 		l.untold[kind]++
 		l.mu.Unlock()
-		return true
+		return
 	}
 	l.next[kind] = now.Add(lossPause)
 	untold := l.untold[kind]
 	delete(l.untold, kind)
 	l.mu.Unlock()
-	what = append(what, "outcome", string(receipt.Outcome), "delivery_id", receipt.DeliveryID, "untold", untold, "trace_id", span.traceID())
-	l.log.Warn("a request was not taken", what...)
-	return true
+	l.log.Warn("a request was not taken", append(what, "untold", untold)...)
 }

@@ -253,6 +253,26 @@ func TestABodyThatSomethingInFrontHasReadIsTheApplicationsMistake(t *testing.T) 
 	}
 }
 
+func TestChunksWithoutAByteAreToldOnce(t *testing.T) {
+	var told journal
+	hooks := open(t, knocker.Logger(told.logger()))
+	endpoint := github(t, hooks)
+	request := must[*knocker.WebhookRequest](t)(endpoint.Sign(&knocker.WebhookRequest{Body: []byte(`{"n": 1}`)}, secret))
+	for range 2 {
+		sent := httptest.NewRequest(http.MethodPost, "/webhooks/github", bytes.NewReader(request.Body))
+		sent.ContentLength = -1
+		_, _ = io.ReadAll(sent.Body)
+		answer := httptest.NewRecorder()
+		hooks.Handler().ServeHTTP(answer, sent)
+		if answer.Code != http.StatusLengthRequired {
+			t.Errorf("answered %d", answer.Code)
+		}
+	}
+	if lines := strings.Count(told.String(), "something in front of the endpoint has read the body"); lines != 1 {
+		t.Errorf("%d lines: %s", lines, &told)
+	}
+}
+
 func TestAThousandGoroutinesEachGetTheirOwnReceipt(t *testing.T) {
 	hooks := open(t, knocker.BusyTimeout(patience))
 	endpoint := github(t, hooks)

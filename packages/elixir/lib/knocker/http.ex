@@ -84,7 +84,11 @@ defmodule Knocker.HTTP do
   defp body(connection, read, _length, limit, patience), do: read.(connection, limit, patience)
 
   # Chunks without a byte: none were sent, or something in front of the endpoint has read them, which cannot be told apart.
-  defp after_reading({:ok, ""}, _hooks, _name, _head, _url, :unknown, _limit), do: plain(411, "send a content-length")
+  defp after_reading({:ok, ""}, hooks, name, _head, _url, :unknown, _limit) do
+    detail = "chunks without a byte: none were sent, or something in front of the endpoint has read the body"
+    Losses.tell(hooks, name, %{outcome: :invalid, reason: nil, detail: detail}, 0, 0)
+    plain(411, "send a content-length")
+  end
 
   # The server holds senders to what they announce.
   defp after_reading({:ok, body}, _hooks, name, _head, _url, length, _limit) when is_integer(length) and byte_size(body) < length,

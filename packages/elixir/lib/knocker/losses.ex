@@ -10,7 +10,8 @@ defmodule Knocker.Losses do
   @pause_ms 60_000
 
   @doc "Logs what the receipt says of a refusal, if it does, with how many there were since the last line of its kind."
-  @spec tell(Hooks.t(), String.t(), Knocker.Receipt.t(), non_neg_integer(), non_neg_integer()) :: :ok
+  @spec tell(Hooks.t(), String.t(), Knocker.Receipt.t() | %{outcome: atom, reason: atom, detail: String.t()}, non_neg_integer(), non_neg_integer()) ::
+          :ok
   def tell(_hooks, _endpoint, %{outcome: outcome}, _size, _limit) when outcome in [:accepted, :duplicate, :handshake], do: :ok
 
   def tell(hooks, endpoint, receipt, size, limit) do

@@ -59,6 +59,20 @@ defmodule Knocker.HttpdTest do
     assert Enum.to_list(Knocker.deliveries(hooks)) == []
   end
 
+  test "chunks without a byte are told once", %{hooks: hooks} do
+    head = %{method: "POST", target: "/webhooks/token", headers: [{"host", "localhost"}, {"transfer-encoding", "chunked"}], scheme: :http, peer: nil}
+
+    log =
+      ExUnit.CaptureLog.capture_log(fn ->
+        for _time <- 1..2 do
+          {answer, _connection} = Knocker.HTTP.respond(hooks, "token", head, nil, fn nil, _limit, _timeout_ms -> {{:ok, ""}, nil} end)
+          assert answer.status == 411
+        end
+      end)
+
+    assert [_before, _after] = String.split(log, "something in front of the endpoint has read the body")
+  end
+
   test "many at once share commits, and each has its answer", %{hooks: hooks, port: port} do
     tasks = for n <- 1..40, do: Task.async(fn -> post(port, "/webhooks/token", ~s({"id": #{n}})) end)
     for {status, _headers, _body} <- Task.await_many(tasks, 60_000), do: assert(status == 200)
