@@ -6,6 +6,7 @@
 mod claim;
 mod database;
 mod disks;
+mod endpoints;
 mod hand;
 mod instructions;
 mod memory;
@@ -41,6 +42,9 @@ fn main() -> ExitCode {
     }
     if run("disks") {
         disks::run(&mut report);
+    }
+    if run("endpoints") {
+        endpoints::run(&mut report);
     }
     if run("reads") {
         reads::run(&mut report);

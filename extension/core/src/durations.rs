@@ -40,6 +40,13 @@ pub(crate) struct Counts {
     pub attempts: HashMap<String, Durations>,
 }
 
+impl Counts {
+    /// Events that have a job.
+    pub fn open_events(&self) -> i64 {
+        ["received", "processing", "failed"].iter().filter_map(|&status| self.events.get(status)).sum()
+    }
+}
+
 /// The name of the row in `_knocker_counts`: the result and the bound.
 fn row_name(result: AttemptResult, duration_ms: Option<i64>) -> String {
     match duration_ms.and_then(|duration| BOUNDS_MS.iter().find(|&&bound| duration <= bound)) {

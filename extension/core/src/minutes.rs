@@ -1,6 +1,8 @@
 //! The ring of sixty minutes: what an endpoint took, refused and failed in the last hour. What a minute held is added to the totals when its place is
 //! used again, so that both together are what was ever counted, for one statement a receipt.
 
+use std::collections::HashMap;
+
 use serde::Serialize;
 
 use crate::error::Result;
@@ -193,5 +195,17 @@ impl Store {
                 handshakes: row.get(5)?,
             })
         })?)
+    }
+
+    /// What operators see of the last hour, of every endpoint that took something in it.
+    pub(crate) fn last_hours(&self, now: i64) -> Result<HashMap<i64, Tally>> {
+        // The primary key has the rows in this order.
+        let sql = "SELECT endpoint_id, sum(receipts), sum(refused), sum(failures) FROM main._knocker_minutes
+                   WHERE minute > ?1 GROUP BY endpoint_id";
+        let mut statement = self.conn().prepare_cached(sql)?;
+        let rows = statement.query_map([minute(now) - RING], |row| {
+            Ok((row.get(0)?, Tally { receipts: row.get(1)?, refused: row.get(2)?, failures: row.get(3)?, ..Tally::default() }))
+        })?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 }

@@ -5,6 +5,8 @@
 //! room is as large as the settings say, the others a tenth of that. Of the second a tenth is filled in an hour, so that a short flood leaves room
 //! for what comes after it; the third is closed to strangers by the option `verify_token`.
 
+use std::collections::HashMap;
+
 use crate::endpoint::Endpoint;
 use crate::error::Result;
 use crate::judgement::{Judged, Judgement};
@@ -30,7 +32,7 @@ enum Room {
 
 /// What is kept of refused deliveries.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-struct Kept {
+pub(crate) struct Kept {
     n: i64,
     bytes: i64,
 }
@@ -58,7 +60,7 @@ impl std::iter::Sum for RefusedKept {
 }
 
 /// Outcome and reason, and what is kept of them.
-type Kind = (String, String, Kept);
+pub(crate) type Kind = (String, String, Kept);
 
 impl Room {
     /// What is kept in it.
@@ -225,22 +227,38 @@ impl Store {
     fn kept_refusals(&self, endpoint_id: i64) -> Result<Vec<Kind>> {
         let sql = "SELECT outcome, reason, n, bytes FROM main._knocker_refusals WHERE endpoint_id = ?1";
         let mut statement = self.conn().prepare_cached(sql)?;
-        let rows = statement.query_map([endpoint_id], |row| Ok((row.get(0)?, row.get(1)?, Kept { n: row.get(2)?, bytes: row.get(3)? })))?;
+        let rows = statement.query_map([endpoint_id], read_kind)?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
-    /// The figures of an endpoint.
-    pub(crate) fn refused_stats(&self, endpoint_id: i64, config: &EndpointSettings) -> Result<RefusedKept> {
-        let kinds = self.kept_refusals(endpoint_id)?;
-        let mut stats = RefusedKept::default();
-        for room in [Room::Strangers, Room::TooLarge, Room::Handshakes] {
-            let kept = room.kept(config, &kinds);
-            let (most, most_bytes) = room.bounds(config);
-            stats.kept += kept.n;
-            stats.bytes += kept.bytes;
-            // Where nothing is wanted, there is nothing to make room for.
-            stats.full |= config.max_refused > 0 && kept.n > 0 && (kept.n >= most || kept.bytes >= most_bytes);
+    /// The same of every endpoint that keeps any.
+    pub(crate) fn all_kept_refusals(&self) -> Result<HashMap<i64, Vec<Kind>>> {
+        let mut all: HashMap<i64, Vec<Kind>> = HashMap::new();
+        let mut statement = self.conn().prepare_cached("SELECT outcome, reason, n, bytes, endpoint_id FROM main._knocker_refusals")?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            all.entry(row.get(4)?).or_default().push(read_kind(row)?);
         }
-        Ok(stats)
+        Ok(all)
+    }
+}
+
+fn read_kind(row: &rusqlite::Row) -> rusqlite::Result<Kind> {
+    Ok((row.get(0)?, row.get(1)?, Kept { n: row.get(2)?, bytes: row.get(3)? }))
+}
+
+impl RefusedKept {
+    /// Of an endpoint with these settings that keeps these.
+    pub(crate) fn of(config: &EndpointSettings, kinds: &[Kind]) -> Self {
+        let mut figures = Self::default();
+        for room in [Room::Strangers, Room::TooLarge, Room::Handshakes] {
+            let kept = room.kept(config, kinds);
+            let (most, most_bytes) = room.bounds(config);
+            figures.kept += kept.n;
+            figures.bytes += kept.bytes;
+            // Where nothing is wanted, there is nothing to make room for.
+            figures.full |= config.max_refused > 0 && kept.n > 0 && (kept.n >= most || kept.bytes >= most_bytes);
+        }
+        figures
     }
 }

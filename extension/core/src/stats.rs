@@ -84,6 +84,10 @@ impl Store {
     /// Those of a failing database.
     pub fn stats(&self, now: i64) -> Result<Stats> {
         self.require_schema()?;
+        // As in the metrics: all that follows is of one state of the file, which is locked for reading once and not for each look.
+        let mut state = self.conn().prepare_cached("SELECT version FROM main._knocker_schema")?;
+        let mut held = state.query([])?;
+        held.next()?;
         let database_bytes = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size";
         let mut stats = Stats {
             endpoints: Vec::new(),
@@ -92,29 +96,37 @@ impl Store {
             last_hour: Tally::default(),
             database_bytes: self.conn().prepare_cached(database_bytes)?.query_row([], |row| row.get(0))?,
         };
+        // One look at each table for all endpoints: a platform has thousands of them.
+        let (mut counts, last_hours, kept) = (self.counts()?, self.last_hours(now)?, self.all_kept_refusals()?);
         for (id, name, config) in self.configured_endpoints()? {
-            let refused = self.refused_stats(id, &config)?;
-            let mut endpoint = EndpointStats {
-                oldest_waiting_ms: self.oldest_due(&queue_name(&name), now)?.map(|due_s| now - due_s * 1000),
-                endpoint: name,
-                provider: config.provider,
-                enabled: config.enabled,
-                events: EventCounts::default(),
-                last_hour: self.last_hour(id, now)?,
-                refused,
-            };
-            let mut counts = self.conn().prepare_cached("SELECT status, n FROM main._knocker_counts WHERE endpoint_id = ?1")?;
-            let mut rows = counts.query([id])?;
-            while let Some(row) = rows.next()? {
-                let (status, n) = (row.get_ref(0)?.as_str().unwrap_or_default(), row.get(1)?);
-                endpoint.events.add(status, n);
-                stats.events.add(status, n);
+            let counted = counts.remove(&id).unwrap_or_default();
+            let mut events = EventCounts::default();
+            for (status, n) in &counted.events {
+                events.add(status, *n);
+                stats.events.add(status, *n);
             }
+            let endpoint = EndpointStats {
+                oldest_waiting_ms: self.oldest_waiting_ms(&name, counted.open_events(), now)?,
+                endpoint: name,
+                enabled: config.enabled,
+                events,
+                last_hour: last_hours.get(&id).copied().unwrap_or_default(),
+                refused: RefusedKept::of(&config, kept.get(&id).map_or(&[], Vec::as_slice)),
+                provider: config.provider,
+            };
             stats.oldest_waiting_ms = stats.oldest_waiting_ms.max(endpoint.oldest_waiting_ms);
             stats.last_hour += endpoint.last_hour;
             stats.endpoints.push(endpoint);
         }
         Ok(stats)
+    }
+
+    /// How long the endpoint's longest-waiting due job has been due. Where no event is `open`, the queue is not asked: most tenants' are empty.
+    pub(crate) fn oldest_waiting_ms(&self, endpoint: &str, open: i64, now: i64) -> Result<Option<i64>> {
+        if open == 0 {
+            return Ok(None);
+        }
+        Ok(self.oldest_due(&queue_name(endpoint), now)?.map(|due_s| now - due_s * 1000))
     }
 
     pub(crate) fn configured_endpoints(&self) -> Result<Vec<(i64, String, EndpointSettings)>> {

@@ -11,16 +11,20 @@ pub(crate) const OF_NO_ENDPOINT: i64 = 0;
 
 /// What was ever counted.
 #[derive(Debug, Default)]
-pub(crate) struct Totals(HashMap<(i64, String), i64>);
+pub(crate) struct Totals(HashMap<i64, HashMap<String, i64>>);
 
 impl Totals {
     /// The one of this name. A file that an older version counted in may have lost what it had: never below 0.
     pub fn get(&self, endpoint_id: i64, name: &str) -> i64 {
-        self.0.get(&(endpoint_id, name.to_owned())).copied().unwrap_or_default().max(0)
+        self.0.get(&endpoint_id).and_then(|of_endpoint| of_endpoint.get(name)).copied().unwrap_or_default().max(0)
     }
 
     fn add(&mut self, endpoint_id: i64, name: &str, n: i64) {
-        *self.0.entry((endpoint_id, name.to_owned())).or_default() += n;
+        let of_endpoint = self.0.entry(endpoint_id).or_default();
+        match of_endpoint.get_mut(name) {
+            Some(total) => *total += n,
+            None => drop(of_endpoint.insert(name.to_owned(), n)),
+        }
     }
 }
 

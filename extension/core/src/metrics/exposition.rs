@@ -1,5 +1,6 @@
 //! The text that a monitoring system reads: the text format of Prometheus, and OpenMetrics.
 
+use std::borrow::Cow;
 use std::fmt::Write;
 
 use super::catalogue::{Kind, Metric};
@@ -91,17 +92,33 @@ impl Family<'_> {
 
     fn line(&mut self, suffix: &str, values: &[&str], bound: Option<&str>, number: impl std::fmt::Display) {
         debug_assert_eq!(values.len(), self.metric.labels.len());
+        // With thousands of endpoints this is what metrics cost: everything is written in its place.
+        self.text.push_str(self.metric.name);
+        self.text.push_str(suffix);
         let labels = self.metric.labels.iter().copied().zip(values.iter().copied()).chain(bound.map(|bound| ("le", bound)));
-        let labels: Vec<String> = labels.map(|(name, value)| format!("{name}=\"{}\"", escaped(value, true))).collect();
-        let labels = if labels.is_empty() { String::new() } else { format!("{{{}}}", labels.join(",")) };
-        writeln!(self.text, "{}{suffix}{labels} {number}", self.metric.name).expect("a text takes what is written");
+        let mut before = '{';
+        for (name, value) in labels {
+            self.text.push(before);
+            self.text.push_str(name);
+            self.text.push_str("=\"");
+            self.text.push_str(&escaped(value, true));
+            self.text.push('"');
+            before = ',';
+        }
+        if before == ',' {
+            self.text.push('}');
+        }
+        writeln!(self.text, " {number}").expect("a text takes what is written");
     }
 }
 
 /// In a label's value and in a help text; OpenMetrics has quotation marks escaped in both, Prometheus in the former, and no help text has one.
-fn escaped(text: &str, quotes: bool) -> String {
+fn escaped(text: &str, quotes: bool) -> Cow<'_, str> {
+    if !text.contains(['\\', '\n', '"']) {
+        return Cow::Borrowed(text);
+    }
     let text = text.replace('\\', r"\\").replace('\n', r"\n");
-    if quotes { text.replace('"', r#"\""#) } else { text }
+    Cow::Owned(if quotes { text.replace('"', r#"\""#) } else { text })
 }
 
 #[cfg(test)]

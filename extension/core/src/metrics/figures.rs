@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::receives::Receives;
 use crate::durations::{Counts, Durations};
-use crate::endpoint::queue_name;
 use crate::error::Result;
 use crate::lifecycle::AttemptResult;
 use crate::minutes::Counter;
@@ -35,13 +34,14 @@ pub(super) struct Figures {
 
 impl Store {
     pub(super) fn figures(&self, receives: BTreeMap<String, Receives>, now: i64) -> Result<Figures> {
+        let (counts, kept) = (self.counts()?, self.all_kept_refusals()?);
         let mut endpoints = Vec::new();
         for (id, name, config) in self.configured_endpoints()? {
-            let due_s = self.oldest_due(&queue_name(&name), now)?;
+            let open = counts.get(&id).map_or(0, Counts::open_events);
             endpoints.push(Seen {
                 id,
-                refused: self.refused_stats(id, &config)?,
-                oldest_waiting_ms: due_s.map_or(0, |due_s| now - due_s * 1000),
+                refused: RefusedKept::of(&config, kept.get(&id).map_or(&[], Vec::as_slice)),
+                oldest_waiting_ms: self.oldest_waiting_ms(&name, open, now)?.unwrap_or_default(),
                 name,
                 provider: config.provider.unwrap_or_default(),
                 enabled: config.enabled,
@@ -50,15 +50,7 @@ impl Store {
         let sizes =
             "SELECT page_count * page_size, freelist_count * page_size FROM pragma_page_count, pragma_freelist_count, pragma_page_size";
         let (database_bytes, free_bytes) = self.conn().prepare_cached(sizes)?.query_row([], |row| Ok((row.get(0)?, row.get(1)?)))?;
-        Ok(Figures {
-            endpoints,
-            totals: self.totals()?,
-            counts: self.counts()?,
-            receives,
-            database_bytes,
-            free_bytes,
-            wal_bytes: self.wal_bytes(),
-        })
+        Ok(Figures { endpoints, totals: self.totals()?, counts, receives, database_bytes, free_bytes, wal_bytes: self.wal_bytes() })
     }
 
     fn wal_bytes(&self) -> u64 {
