@@ -10,7 +10,7 @@ PLATFORMS ?= linux-x64-gnu linux-x64-musl linux-arm64-gnu win32-x64
 # Where rustup puts cargo, also before a new shell looks there.
 export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 
-.PHONY: help demo build test package $(SUITES) test-next test-litestream test-crashes test-packages platforms package-test package-twice bench lint lint-go lint-deploy lint-workflows dist dist-check deny contract docs docs-check docs-browser docs-pages fmt tools-demo tools-test tools-package
+.PHONY: help demo build test package $(SUITES) test-next test-litestream test-nats test-crashes test-packages platforms package-test package-twice bench lint lint-go lint-deploy lint-workflows dist dist-check deny contract docs docs-check docs-browser docs-pages fmt tools-demo tools-test tools-package
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -77,6 +77,10 @@ test-interop: tools-test build ## Every pair of runtimes on one file, all of the
 test-litestream: tools-test ## The command beside Litestream on one file
 	GOBIN=$(CURDIR)/target/litestream go install github.com/benbjohnson/litestream/cmd/litestream@v0.3.13
 	KNOCKER_LITESTREAM=$(CURDIR)/target/litestream/litestream cargo test -p knocker-cli --test cli litestream -- --ignored
+
+test-nats: tools-test ## The command's publisher with real servers of NATS, which are killed; KNOCKER_NATS_EVENTS=20000 for figures
+	GOBIN=$(CURDIR)/target/nats go install github.com/nats-io/nats-server/v2@v2.15.2
+	KNOCKER_NATS_SERVER=$(CURDIR)/target/nats/nats-server cargo test -p knocker-cli --test cli nats -- --ignored --nocapture
 
 platforms: tools-package ## Library and command for the platforms in PLATFORMS, by default those that can be built here
 	release/build $(PLATFORMS)

@@ -26,6 +26,8 @@ export const elsewhere = {
   "docs/migrations.md": { slug: "guides/migrations", description: "Alembic, Django, Drizzle, Kysely, knex, Prisma and Ecto beside Knocker's tables.", order: 70 },
   "docs/backup.md": { slug: "guides/backup", description: "Copies of a file in use, and what holds after a restore; Litestream.", order: 80 },
   "docs/doctor.md": { slug: "runbook/doctor", description: "Every finding of knocker doctor, and what to do.", order: 80 },
+  "docs/publish.md": { slug: "guides/publish", description: "knocker publish: to a stream of NATS JetStream, or to an HTTP endpoint, acknowledged and once each.", order: 82 },
+  "docs/beyond-one-machine.md": { slug: "concepts/beyond-one-machine", description: "A standby, many files, and a hand-over to a cluster: what each promises when what dies, and the engines that were tried.", order: 90 },
   "docs/rescue.md": { slug: "runbook/rescue", description: "Events, bodies and history in plain SQL, without the extension.", order: 90 },
   "docs/sql.md": { slug: "reference/sql", description: "What each SQL function takes, does, returns and refuses; the views and their columns.", order: 10 },
   "docs/http.md": { slug: "reference/http", description: "What an endpoint answers over HTTP, and why.", order: 20 },

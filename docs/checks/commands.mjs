@@ -47,7 +47,7 @@ export function commandLine(line) {
 }
 
 /** Programs of others that a page may tell to type. */
-const OTHERS = new Set(["sqlite3", "curl", "pip", "npm", "bun", "go", "bundle", "gem", "mix", "make", "systemctl", "journalctl", "export", "litestream", "docker", "cp", "mv", "df", "ls", "lsof", "kubectl", "fly"]);
+const OTHERS = new Set(["sqlite3", "curl", "pip", "npm", "bun", "go", "bundle", "gem", "mix", "make", "systemctl", "journalctl", "export", "litestream", "nats", "docker", "cp", "mv", "df", "ls", "lsof", "kubectl", "fly"]);
 
 /** Every option of any command. */
 export const OPTIONS = new Set([...COMMANDS.values()].flatMap((options) => [...options]));

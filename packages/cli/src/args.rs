@@ -10,8 +10,8 @@ use clap_complete::Shell;
 use crate::context::Context;
 use crate::failure::Result;
 use crate::{
-    backup, deliveries, demo, doctor, endpoint, events, forward, init, listen, operate, providers, prune, restore, retention, send, show,
-    stats, tail, top, verify,
+    backup, deliveries, demo, doctor, endpoint, events, forward, init, listen, operate, providers, prune, publish, restore, retention,
+    send, show, stats, tail, top, verify,
 };
 
 const EXIT_CODES: &str = "\
@@ -123,6 +123,10 @@ pub enum Command {
     ///
     /// From a server to your machine: `ssh host knocker --db app.db forward --stdout --since 1h | knocker forward --stdin URL`.
     Forward(forward::Args),
+    /// Hand events over to a stream of NATS JetStream, or to an HTTP endpoint, which acknowledge each
+    ///
+    /// It is a worker: what it publishes is handled. Events wait in the file while the other side is away; SIGTERM ends it cleanly.
+    Publish(publish::Args),
     /// List the providers, or describe one
     Providers(providers::Args),
     /// Print the completion script of a shell
@@ -173,6 +177,7 @@ impl Command {
             Command::Send(args) => send::run(context, args),
             Command::Listen(args) => listen::run(context, args),
             Command::Forward(args) => forward::run(context, args),
+            Command::Publish(args) => publish::run(context, args),
             Command::Providers(args) => providers::run(context, args),
             Command::Completions { shell } => completions(*shell),
         }

@@ -30,6 +30,8 @@ mod printable;
 mod progress;
 mod providers;
 mod prune;
+mod publish;
+mod received;
 mod receiver;
 mod restore;
 mod retention;

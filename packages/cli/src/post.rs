@@ -83,18 +83,36 @@ pub fn require_url(url: &str) -> Result {
     Err(Failure::usage("the URL cannot be sent to: it does not begin with http:// or https://", hint))
 }
 
-/// Sends the request once. Redirects are not followed, as providers do not follow them either.
+/// Sends the request once.
 pub fn send(signed: &Signed, timeout: Duration) -> Result<Answer> {
-    require_url(&signed.url)?;
-    let agent = ureq::Agent::config_builder()
-        .http_status_as_error(false)
-        .max_redirects(0)
-        .max_redirects_will_error(false)
-        .allow_non_standard_methods(true)
-        .user_agent(concat!("knocker/", env!("CARGO_PKG_VERSION")))
-        .timeout_global(Some(timeout))
-        .build()
-        .new_agent();
+    Sender::new(timeout).send(signed)
+}
+
+/// Sends requests, over connections that are used again. Redirects are not followed, as providers do not follow them either.
+pub struct Sender(ureq::Agent);
+
+impl Sender {
+    pub fn new(timeout: Duration) -> Self {
+        let config = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .max_redirects_will_error(false)
+            .allow_non_standard_methods(true)
+            .user_agent(concat!("knocker/", env!("CARGO_PKG_VERSION")))
+            .max_idle_connections_per_host(16)
+            .timeout_global(Some(timeout))
+            .build();
+        Self(config.new_agent())
+    }
+
+    /// Sends the request once.
+    pub fn send(&self, signed: &Signed) -> Result<Answer> {
+        require_url(&signed.url)?;
+        answer(&self.0, signed)
+    }
+}
+
+fn answer(agent: &ureq::Agent, signed: &Signed) -> Result<Answer> {
     let mut request = http::Request::builder().method(signed.method.as_str()).uri(&signed.url);
     for (name, value) in &signed.headers {
         request = request.header(name, bytes(value));

@@ -159,8 +159,12 @@ mod tests {
     #[test]
     fn every_code_is_documented_and_tested() {
         let page = include_str!("../../../../docs/doctor.md");
-        let tests =
-            concat!(include_str!("../../tests/cli/doctor.rs"), include_str!("../../tests/cli/doctor_rows.rs"), include_str!("unit.rs"));
+        let tests = concat!(
+            include_str!("../../tests/cli/doctor.rs"),
+            include_str!("../../tests/cli/doctor_rows.rs"),
+            include_str!("../../tests/cli/publish.rs"),
+            include_str!("unit.rs")
+        );
         let mut names = std::collections::HashSet::new();
         for code in codes() {
             assert!(names.insert(code.name), "{} is there twice", code.name);

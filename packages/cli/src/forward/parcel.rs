@@ -8,6 +8,7 @@ use rusqlite::OptionalExtension;
 use serde_json::{Map, Value, json};
 
 use crate::failure::{Exit, Failure, Result};
+use crate::received::headers;
 use crate::rows::select;
 
 /// A delivery to send.
@@ -84,16 +85,4 @@ impl Parcel {
             body: STANDARD.decode(text("body_base64")?).map_err(|_| wrong())?,
         })
     }
-}
-
-/// The stored form: a text for each name, or a list.
-fn headers(stored: &Value) -> Headers {
-    let mut headers = Headers::new();
-    for (name, value) in stored.as_object().into_iter().flatten() {
-        match value {
-            Value::Array(values) => values.iter().filter_map(Value::as_str).for_each(|value| headers.push(name, value)),
-            value => headers.push(name, value.as_str().unwrap_or_default()),
-        }
-    }
-    headers
 }

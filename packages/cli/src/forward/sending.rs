@@ -10,22 +10,7 @@ use zeroize::Zeroizing;
 use super::Parcel;
 use crate::failure::Result;
 use crate::post::{self, Answer, Unsigned};
-
-/// Headers that speak of the connection on which the request came, and those that the sender of this one sets.
-const OF_THE_CONNECTION: &[&str] = &[
-    "connection",
-    "content-length",
-    "expect",
-    "host",
-    "keep-alive",
-    "proxy-authenticate",
-    "proxy-authorization",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-];
+use crate::received::of_the_connection;
 
 /// Where parcels go.
 pub struct Forwarder {
@@ -76,11 +61,6 @@ impl Forwarder {
     }
 }
 
-fn of_the_connection(name: &str, headers: &Headers) -> bool {
-    let named = || headers.all("connection").flat_map(|value| value.split(',')).any(|token| token.trim().eq_ignore_ascii_case(name));
-    OF_THE_CONNECTION.contains(&name) || named()
-}
-
 /// The app's URL, with the query that the sender had added where it has none of its own.
 fn target(url: &str, received: &str) -> String {
     match received.split_once('?') {
@@ -92,13 +72,6 @@ fn target(url: &str, received: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn what_belongs_to_a_connection_stays_there() {
-        let headers: Headers = [("connection", "close, X-Hop"), ("x-hop", "1"), ("x-trace", "t"), ("host", "a")].into_iter().collect();
-        let kept: Vec<&str> = headers.iter().map(|(name, _)| name).filter(|name| !of_the_connection(name, &headers)).collect();
-        assert_eq!(kept, ["x-trace"]);
-    }
 
     #[test]
     fn the_query_of_the_sender_goes_along() {

@@ -32,7 +32,6 @@ module Knocker
     # @return [Symbol] what became of it: handled, failed, dead, ignored, lease_lost or, where no result could be written, unwritten
     def run(job)
       report = AttemptReport.new(job.event, @hooks, @database.logger)
-      report.span.start
       status = attempted(job, report)
       status == :dead ? report.dead(reason(job)) : report.ended(status)
       status
@@ -44,10 +43,10 @@ module Knocker
       attempt(job, report)
     rescue LeaseLostError => e
       @transaction.roll_back
-      report.failed(e, "lease lost, rolled back", outcome: "lease_lost")
+      report.failed(e, "lease lost, rolled back")
       :lease_lost
     rescue StandardError => e
-      report.failed(e, "result not written, the lease runs out", outcome: "unwritten")
+      report.failed(e, "result not written, the lease runs out")
       :unwritten
     end
 
@@ -62,7 +61,7 @@ module Knocker
       handlers = @endpoints[job.event.endpoint]&.handlers&.matching(job.event.type) || []
       return unwanted(job, report) if handlers.empty?
 
-      raised = report.span.current { run_handlers(job.event, handlers) }
+      raised = run_handlers(job.event, handlers)
       unless raised.nil?
         @transaction.roll_back
         report.failed(raised) unless raised.is_a?(Ignore)

@@ -58,7 +58,7 @@ module Knocker
         return if @trouble.nil?
 
         if Clock.monotonic >= @next_try && recover(connection)
-          Log.write(@logger, :warn, "disk_recovered", "the write-ahead log is checkpointed: receipts are taken again")
+          @logger&.warn("the write-ahead log is checkpointed: receipts are taken again")
           @trouble = nil
         else
           raise IoError, "nothing is acknowledged until the write-ahead log is checkpointed: #{@trouble.sentence}"
@@ -104,10 +104,7 @@ module Knocker
     end
 
     def distrust(error)
-      if @trouble.nil?
-        Log.write(@logger, :error, "disk_failed", "nothing is acknowledged until the write-ahead log is checkpointed: #{error.sentence}",
-                  code: error.code, error: error.sentence)
-      end
+      @logger&.error("nothing is acknowledged until the write-ahead log is checkpointed: #{error.sentence}") if @trouble.nil?
       @trouble = error
     end
 

@@ -7,6 +7,7 @@ pub mod handlers;
 pub mod leases;
 pub mod permissions;
 pub mod processes;
+pub mod publishers;
 pub mod queue;
 pub mod retention;
 pub mod schema;
@@ -27,6 +28,7 @@ const ALL: &[Check] = &[
     (wal::check, wal::CODES),
     (queue::check, queue::CODES),
     (leases::check, leases::CODES),
+    (publishers::check, publishers::CODES),
     (traffic::check, traffic::CODES),
     (dead::check, dead::CODES),
     (handlers::check, handlers::CODES),

@@ -8,6 +8,7 @@ use knocker_core::stats::Stats;
 use rusqlite::{Connection, OptionalExtension};
 
 use crate::failure::Result;
+use crate::publish::outage::{self, Outage};
 
 const MINUTE: i64 = 60_000;
 /// A day in milliseconds.
@@ -35,6 +36,7 @@ pub struct Rows {
     pub clock: Clock,
     pub retention: Retention,
     pub handlers: Vec<HandlerSpeed>,
+    pub outages: Vec<Outage>,
 }
 
 /// What an endpoint got in the minutes that are remembered: the last sixty in which anything happened, however long ago.
@@ -114,6 +116,7 @@ impl Rows {
             clock: clock(conn)?,
             retention: retention(conn)?,
             handlers: handlers(conn, now)?,
+            outages: outage::all(conn)?,
         })
     }
 }
