@@ -47,13 +47,14 @@ function raw(head, rows) {
   return [line(head), `|${" --- |".repeat(head.length)}`, ...rows.map(line)].join("\n");
 }
 
-const SPELLINGS = [
-  ["Python", (name) => name],
-  ["JavaScript", (name) => camel(name)],
-  ["Go", (name) => camel(name).replace(/^./, (first) => first.toUpperCase())],
-  ["Ruby", (name) => name],
-];
-const camel = (name) => name.replace(/_([a-z])/g, (_, letter) => letter.toUpperCase());
+/** SQL function → what each package calls it, from the page that is generated beside this one. */
+const SPELLED = new Map(
+  readFileSync(join(docs, "vocabulary.md"), "utf8")
+    .split("\n")
+    .filter((line) => line.startsWith("| call |"))
+    .map((line) => line.split("|").map((text) => text.trim()))
+    .map(([, , sql, , python, javascript, go, ruby, elixir]) => [sql.replaceAll("`", ""), { Python: python, JavaScript: javascript, Go: go, Ruby: ruby, Elixir: elixir }]),
+);
 
 function api() {
   const parts = [];
@@ -70,7 +71,10 @@ function api() {
 }
 
 function call(each, title) {
-  const names = each.method ? SPELLINGS.map(([language, spell]) => `${language} ${code(spell(each.method.name))}`).join(", ") : "";
+  const names = Object.entries(SPELLED.get(each.name) ?? {})
+    .filter(([, name]) => name)
+    .map(([language, name]) => `${language} ${name}`)
+    .join(", ");
   const signature = `${each.name}(${each.arguments.map((argument) => (argument.optional ? `[${argument.name}]` : argument.name)).join(", ")})`;
   const rows = each.arguments.map((argument) => [code(argument.name), typed(argument.type) + (argument.optional ? ", optional" : ""), cell(argument.about)]);
   return [

@@ -19,7 +19,7 @@ class WorkerConformanceTest < KnockerTest
       @lines = []
     end
 
-    %i[info warn error].each { |level| define_method(level) { |text| @lines << Line.new(level, text) } }
+    %i[debug info warn error].each { |level| define_method(level) { |text| @lines << Line.new(level, text) } }
   end
 
   def test_every_case_of_the_data
@@ -121,7 +121,7 @@ class WorkerConformanceTest < KnockerTest
 
     # Each failed attempt is a warning, each dead event an error, and there is nothing else but what the case names.
     def check_log(app, beside)
-      lines = @log.lines.reject { |line| line.level == :info }
+      lines = @log.lines.reject { |line| %i[debug info].include?(line.level) }
       said = lines.map { |line| [line.level, line.text[/\Aevent (\d+) /, 1]&.to_i] }.tally
       wanted = [*app.errors.map { |told| [:warn, told["event_id"]] }, *app.dead.map { |told| [:error, told["event_id"]] }].tally
       wanted.each { |line, times| raise "the log does not say #{line}, but #{said}" if said.fetch(line, 0) < times }

@@ -32,6 +32,7 @@ module Knocker
     # @return [Symbol] what became of it: handled, failed, dead, ignored, lease_lost or, where no result could be written, unwritten
     def run(job)
       report = AttemptReport.new(job.event, @hooks, @database.logger)
+      report.span.start
       status = attempted(job, report)
       status == :dead ? report.dead(reason(job)) : report.ended(status)
       status
@@ -43,10 +44,10 @@ module Knocker
       attempt(job, report)
     rescue LeaseLostError => e
       @transaction.roll_back
-      report.failed(e, "lease lost, rolled back")
+      report.failed(e, "lease lost, rolled back", outcome: "lease_lost")
       :lease_lost
     rescue StandardError => e
-      report.failed(e, "result not written, the lease runs out")
+      report.failed(e, "result not written, the lease runs out", outcome: "unwritten")
       :unwritten
     end
 
@@ -61,7 +62,7 @@ module Knocker
       handlers = @endpoints[job.event.endpoint]&.handlers&.matching(job.event.type) || []
       return unwanted(job, report) if handlers.empty?
 
-      raised = run_handlers(job.event, handlers)
+      raised = report.span.current { run_handlers(job.event, handlers) }
       unless raised.nil?
         @transaction.roll_back
         report.failed(raised) unless raised.is_a?(Ignore)

@@ -22,6 +22,10 @@ module Knocker
 
   # What is said about one attempt, which begins when this is made: log lines that name the event, and the hooks.
   class AttemptReport
+    # What is no failure.
+    QUIET = %i[handled ignored].freeze
+    private_constant :QUIET
+
     # A signal comes to the main thread; in another one it is code of the app that raises its exception.
     # @return [Boolean] whether it is one that is meant for the process
     def self.signal?(error) = error.is_a?(SignalException) && Thread.current == Thread.main
@@ -31,28 +35,38 @@ module Knocker
       @hooks = hooks
       @logger = logger
       @started = Clock.monotonic
-      @told = false
+      @span = Processing.new(event)
     end
+
+    # @return [Processing] the span of the attempt, which ends with it
+    attr_reader :span
 
     # @return [Integer] how long it has taken so far
     def duration_ms = ((Clock.monotonic - @started) * 1000).round
 
     # Logs the error, and tells the error hook unless it knows of an earlier one of this attempt.
-    def failed(error, what = "failed")
-      log(:warn, what, error)
-      told = @told
-      @told = true
-      call("on_error", @hooks.on_error, error, @event) unless told
+    def failed(error, what = "failed", outcome: "failed")
+      facts = { outcome: outcome, duration_ms: duration_ms, error: Decision.text(error) }
+      facts[:code] = error.code if error.is_a?(Error)
+      log(:warn, "attempt_failed", what, error, **facts)
+      return unless @error.nil?
+
+      @error = error
+      call("on_error", @hooks.on_error, error, @event)
     end
 
     # Logs that the event will not be handled unless somebody puts it back, and tells the dead hook.
     def dead(reason)
-      log(:error, "dead: #{Refusals.line(reason.to_s)}")
+      log(:error, "event_dead", "dead: #{Refusals.line(reason.to_s)}", outcome: "dead", duration_ms: duration_ms, reason: reason)
+      @span.ended(:dead, @error)
       call("on_dead", @hooks.on_dead, @event, reason)
     end
 
-    # Logs what became of it.
-    def ended(status) = log(:info, status.to_s)
+    # Logs what became of it; of a failure all has been said.
+    def ended(status)
+      log(:debug, "attempt_ended", status.to_s, outcome: status.to_s, duration_ms: duration_ms) if QUIET.include?(status)
+      @span.ended(status, @error)
+    end
 
     private
 
@@ -61,16 +75,18 @@ module Knocker
     rescue Exception => e # rubocop:disable Lint/RescueException -- whatever it is, the attempt is still to be recorded
       raise if AttemptReport.signal?(e)
 
-      log(:error, "#{name} failed", e)
+      log(:error, "hook_failed", "#{name} failed", e, hook: name, error: Decision.text(e))
     end
 
-    def log(level, what, error = nil)
-      return if @logger.nil?
+    def log(level, record, what, raised = nil, **facts)
+      return if @logger.nil? || (level == :debug && !Log.debug?(@logger))
 
       # Types and errors are what senders say: a line break in one must not make a line of its own.
       type = @event.type.nil? ? "no type" : Refusals.line(@event.type)
-      said = error && ": #{Refusals.line(Decision.text(error))}#{place(error)}"
-      @logger.public_send(level, "event #{@event.id} of #{@event.endpoint} (#{type}), attempt #{@event.attempt}: #{what}#{said}")
+      said = raised && ": #{Refusals.line(Decision.text(raised))}#{place(raised)}"
+      Log.write(@logger, level, record, "event #{@event.id} of #{@event.endpoint} (#{type}), attempt #{@event.attempt}: #{what}#{said}",
+                endpoint: @event.endpoint, event_id: @event.id, delivery_id: @event.delivery.id, type: @event.type, key: @event.key,
+                attempt: @event.attempt, trace_id: @span.trace_id, **facts)
     end
 
     # Where a handler raised it; of this package's own and of decisions the words say all.

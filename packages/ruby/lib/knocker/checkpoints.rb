@@ -58,7 +58,7 @@ module Knocker
         return if @trouble.nil?
 
         if Clock.monotonic >= @next_try && recover(connection)
-          @logger&.warn("the write-ahead log is checkpointed: receipts are taken again")
+          Log.write(@logger, :warn, "disk_recovered", "the write-ahead log is checkpointed: receipts are taken again")
           @trouble = nil
         else
           raise IoError, "nothing is acknowledged until the write-ahead log is checkpointed: #{@trouble.sentence}"
@@ -104,7 +104,10 @@ module Knocker
     end
 
     def distrust(error)
-      @logger&.error("nothing is acknowledged until the write-ahead log is checkpointed: #{error.sentence}") if @trouble.nil?
+      if @trouble.nil?
+        Log.write(@logger, :error, "disk_failed", "nothing is acknowledged until the write-ahead log is checkpointed: #{error.sentence}",
+                  code: error.code, error: error.sentence)
+      end
       @trouble = error
     end
 

@@ -156,7 +156,7 @@ module Knocker
 
       idle.each(&:close)
       problem = FileReplacedError.new("#{@path} was #{what} while it was open")
-      @logger&.error(problem.message)
+      Log.write(@logger, :error, "file_replaced", problem.message, code: problem.code, error: problem.message)
       @changed.notify
       raise problem
     end
@@ -362,7 +362,7 @@ module Knocker
       raise FileReplacedError, "#{@path} was removed or replaced while it was open, and #{why_not}" if why_not
 
       aside = @file.set_leftovers_aside
-      @logger&.warn("the log of the replaced file is kept as #{aside}") if aside
+      Log.write(@logger, :warn, "log_kept", "the log of the replaced file is kept as #{aside}", path: aside.to_s) if aside
       there = @file.identity
       connection = open_connection(SQLite3::Database)
       opened = @file.identity
@@ -373,7 +373,7 @@ module Knocker
       @declare_again.each { |declare| declare.call(connection) }
       @file.note(opened)
       @lock.synchronize { @idle << connection }
-      @logger&.warn("#{@path} is another file now, and open") if @generation.positive?
+      Log.write(@logger, :warn, "file_opened", "#{@path} is another file now, and open", path: @path.to_s) if @generation.positive?
     rescue StandardError
       connection&.close
       raise

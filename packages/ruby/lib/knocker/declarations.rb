@@ -27,8 +27,9 @@ module Knocker
       end
       return if changed.empty?
 
-      logger.warn("endpoint #{name} is declared with other settings than those stored, perhaps by a process of another version: " \
-                  "#{changed.join(", ")}")
+      Log.write(logger, :warn, "endpoint_changed", "endpoint #{name} is declared with other settings than those stored, perhaps by a process of " \
+                                                   "another version: #{changed.join(", ")}",
+                endpoint: name, settings: changed.map { |one| one[/\A\w+/] })
     end
 
     # Says every setting but `enabled`: the core keeps what is not named, and so it does with the parts of the backoff.
@@ -70,8 +71,9 @@ module Knocker
     def check(logger, endpoint, pattern)
       return if pattern == "*" || @types.any? { |type| Handlers.match?(pattern, type) }
 
-      logger&.warn("endpoint #{endpoint}: #{@title} sends nothing of the type #{pattern.inspect} that is known here, so this handler may never " \
-                   "run; #{hint(pattern.delete_suffix(".*"))}")
+      Log.write(logger, :warn, "type_unknown", "endpoint #{endpoint}: #{@title} sends nothing of the type #{pattern.inspect} that is known here, " \
+                                               "so this handler may never run; #{hint(pattern.delete_suffix(".*"))}",
+                endpoint: endpoint, type: pattern)
     end
 
     private

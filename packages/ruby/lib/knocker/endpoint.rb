@@ -70,8 +70,12 @@ module Knocker
     def receive(request)
       raise UsageError, "receive takes a Knocker::WebhookRequest, not #{request.class}" unless request.is_a?(WebhookRequest)
 
-      receipt = stored("knocker_judge", "knocker_receive", request.to_json, request.body, @secrets.of(request))
-      @refusals.tell(@name, receipt, request, @max_body_bytes)
+      span = Receiving.new(@name, request.headers)
+      receipt = span.current do
+        given = [request.to_json(added: span.added), request.body, @secrets.of(request)]
+        stored("knocker_judge", "knocker_receive", *given).tap { |made| span.stored(made) }
+      end
+      @refusals.tell(@name, receipt, span, request, @max_body_bytes)
       receipt
     end
 
@@ -81,10 +85,14 @@ module Knocker
     # @param body [String]
     # @return [Receipt]
     def ingest(body, valid:, **fields)
-      fields = fields.merge(headers: Headers.pairs(fields[:headers])) if fields[:headers]
-      given = Arguments.json("fields", IngestFields, { valid: valid, **fields })
-      receipt = stored("knocker_attest", "knocker_ingest", given, WebhookRequest.raw(body))
-      @refusals.tell(@name, receipt, nil, @max_body_bytes)
+      headers = Headers.pairs(fields[:headers] || [])
+      span = Receiving.new(@name, headers)
+      fields = fields.merge(headers: headers + span.added) if fields[:headers] || span.added.any?
+      receipt = span.current do
+        given = Arguments.json("fields", IngestFields, { valid: valid, **fields })
+        stored("knocker_attest", "knocker_ingest", given, WebhookRequest.raw(body)).tap { |made| span.stored(made) }
+      end
+      @refusals.tell(@name, receipt, span, nil, @max_body_bytes)
       receipt
     end
 

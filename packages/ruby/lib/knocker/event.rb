@@ -69,6 +69,14 @@ module Knocker
     # @return [Headers] those of the delivery
     def headers = delivery.headers
 
+    # The trace to go on with, as W3C Trace Context writes it: the span of the receive where OpenTelemetry was set up there, or else what the sender
+    # said.
+    # @return [String, nil] nil where there is none, or a malformed one
+    def traceparent = TraceContext.of(headers)&.traceparent
+
+    # @return [String, nil] what belongs to {#traceparent}
+    def tracestate = TraceContext.of(headers)&.tracestate
+
     # @return [Object] the body as JSON
     # @raise [JSON::ParserError] where it is none
     def json = JSON.parse(body)

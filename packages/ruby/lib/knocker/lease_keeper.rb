@@ -170,7 +170,10 @@ module Knocker
     def note_lost(job_ids)
       # One that was finished meanwhile is not lost.
       news = @lock.synchronize { job_ids.select { |id| @held.include?(id) && @lost.add?(id) } }
-      news.each { |id| @database.logger&.warn("the lease of job #{id} is lost: another worker or an operator has taken it") }
+      news.each do |id|
+        Log.write(@database.logger, :warn, "lease_lost", "the lease of job #{id} is lost: another worker or an operator has taken it",
+                  worker: @worker, job_id: id)
+      end
     end
   end
 end

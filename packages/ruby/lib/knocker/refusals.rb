@@ -18,9 +18,9 @@ module Knocker
       @untold = Hash.new(0)
     end
 
-    # Logs that the receipt is a refusal, if it is one, with how many there were since the last line.
-    def tell(endpoint, receipt, request, max_body_bytes)
-      return unless REFUSED.include?(receipt.outcome)
+    # Logs what became of a request; a refusal as a warning, with how many there were since the last one.
+    def tell(endpoint, receipt, span, request, max_body_bytes)
+      return tell_stored(endpoint, receipt, span) unless REFUSED.include?(receipt.outcome)
 
       # What is not kept any more is another trouble than why it was refused.
       reason = receipt.outcome == :limited ? :limited : receipt.reason || receipt.outcome
@@ -28,9 +28,13 @@ module Knocker
       return if untold.nil?
 
       text = receipt.detail.to_s
-      # A provider that never retries does not send the event again.
-      text = "#{size_of(request)} bytes or more, max_body_bytes is #{max_body_bytes}" if receipt.outcome == :too_large
-      warn(endpoint, reason, text, untold)
+      facts = { outcome: receipt.outcome.to_s, detail: receipt.detail, delivery_id: receipt.delivery_id, trace_id: span.trace_id }
+      if receipt.outcome == :too_large
+        # A provider that never retries does not send the event again.
+        facts.merge!(size: size_of(request), max_body_bytes: max_body_bytes)
+        text = "#{facts[:size]} bytes or more, max_body_bytes is #{max_body_bytes}"
+      end
+      warn(endpoint, reason, text, untold, **facts)
     end
 
     # Logs that a body ended before its end. Not every server lets it be seen that something in front has read the rest.
@@ -39,7 +43,7 @@ module Knocker
       return if untold.nil?
 
       text = "the body ended after #{received} of #{announced} bytes: the sender has gone, or something in front of Knocker read some of it"
-      warn(endpoint, :short_body, text, untold)
+      warn(endpoint, :short_body, text, untold, detail: text)
     end
 
     # What senders say: a line break in it must not make a line of its own.
@@ -48,9 +52,18 @@ module Knocker
 
     private
 
-    def warn(endpoint, reason, text, untold)
+    def warn(endpoint, reason, text, untold, **facts)
       more = untold.positive? ? " (#{untold} more since the last warning)" : ""
-      @logger&.warn("endpoint #{endpoint}: request refused: #{reason}: #{Refusals.line(text)}#{more}")
+      Log.write(@logger, :warn, "receipt_refused", "endpoint #{endpoint}: request refused: #{reason}: #{Refusals.line(text)}#{more}",
+                endpoint: endpoint, reason: reason.to_s, untold: untold, **facts)
+    end
+
+    def tell_stored(endpoint, receipt, span)
+      return unless Log.debug?(@logger)
+
+      Log.write(@logger, :debug, "receipt_stored", "endpoint #{endpoint}: delivery #{receipt.delivery_id}: #{receipt.outcome}",
+                endpoint: endpoint, outcome: receipt.outcome.to_s, delivery_id: receipt.delivery_id, event_id: receipt.event_id,
+                duration_ms: span.duration_ms, trace_id: span.trace_id)
     end
 
     # How many were not told since the last line, or nil where it is too early for another.

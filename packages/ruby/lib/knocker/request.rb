@@ -91,9 +91,10 @@ module Knocker
     # @return [String, nil] the first value of that header
     def header(name) = Headers.new(@headers)[name]
 
+    # @param added [Array<Array(String, String)>] headers that the receive has added
     # @return [String] the request argument of the SQL functions
-    def to_json(*)
-      head = { method: @method, url: @url, headers: Headers.pairs(@headers) }
+    def to_json(*, added: [])
+      head = { method: @method, url: @url, headers: Headers.pairs(@headers) + added }
       head[:truncated] = true if @truncated
       Arguments.to_json("request", head)
     end

@@ -185,7 +185,9 @@ module Knocker
     def call(callback)
       callback.call
     rescue StandardError => e
-      @database.logger&.error("the event is handled, and what was to follow failed: #{Refusals.line(Decision.text(e))}")
+      text = Decision.text(e)
+      Log.write(@database.logger, :error, "hook_failed", "the event is handled, and what was to follow failed: #{Refusals.line(text)}",
+                hook: "after_commit", error: text)
     end
 
     def begin_patiently

@@ -199,7 +199,7 @@ module Knocker
       @concurrency.times { |n| start_thread(@runners, "handler-#{n}") { @rest.work { handle(keeper) } } }
       start_thread(@helpers, "watch") { @rest.work { watch } }
       start_thread(@helpers, "leases") { keep(keeper) }
-      @database.logger&.info("worker #{@name} started, concurrency #{@concurrency}")
+      log(:info, "worker_started", "worker #{@name} started, concurrency #{@concurrency}", concurrency: @concurrency)
     end
 
     def wind_up
@@ -210,7 +210,7 @@ module Knocker
 
       begin
         released = release(keeper)
-        @database.logger&.info("worker #{@name} stopped, #{released} jobs given back")
+        log(:info, "worker_stopped", "worker #{@name} stopped, #{released} jobs given back", released: released)
       ensure
         join_all(@helpers)
         keeper.close
@@ -222,7 +222,7 @@ module Knocker
       keeper.release
     rescue Error => e
       # Nothing is lost: they run out, and another worker takes them.
-      @database.logger&.warn("leases not given back, they run out: #{e.message}")
+      log(:warn, "leases_kept", "leases not given back, they run out: #{e.message}", code: e.code, error: e.message)
       0
     end
 
@@ -282,12 +282,16 @@ module Knocker
 
     def tell_trouble(error)
       # A handler, here or elsewhere, that writes for long.
-      return @database.logger&.warn("the database is busy, trying again: #{error.message}") if error.is_a?(BusyError)
+      return log(:warn, "database_busy", "the database is busy, trying again: #{error.message}", error: error.message) if error.is_a?(BusyError)
 
       # Of the file or its disk: where this code was says nothing.
       place = error.is_a?(Error) ? "" : " at #{error.backtrace&.first}"
-      @database.logger&.error("worker thread failed, starting it again: #{Refusals.line(Decision.text(error))}#{place}")
+      text = Decision.text(error)
+      log(:error, "worker_failed", "worker thread failed, starting it again: #{Refusals.line(text)}#{place}",
+          code: error.is_a?(Error) ? error.code : nil, error: text)
     end
+
+    def log(level, record, text, **facts) = Log.write(@database.logger, level, record, text, worker: @name, **facts)
 
     # A connection for handlers, and what runs them on it.
     def with_attempts(keeper)
@@ -391,7 +395,7 @@ module Knocker
       keeper.extend
       @lease_s.fdiv(EXTENSIONS)
     rescue BusyError => e
-      @database.logger&.warn("leases not extended, trying again: #{e.message}")
+      log(:warn, "leases_not_extended", "leases not extended, trying again: #{e.message}", error: e.message)
       [@lease_s.fdiv(EXTENSIONS), PAUSE_S].min
     end
   end

@@ -37,13 +37,16 @@ module Knocker
 
         unless error.is_a?(Error)
           # Of the app's own function of secrets, most likely: the message may hold one, the places in the code do not.
-          logger&.error("endpoint #{endpoint}: receipt not stored, answered 500: internal: #{error.class}\n#{error.backtrace&.join("\n")}")
+          Log.write(logger, :error, "receipt_failed",
+                    "endpoint #{endpoint}: receipt not stored, answered 500: internal: #{error.class}\n#{error.backtrace&.join("\n")}",
+                    endpoint: endpoint, code: "internal", status: 500, error: error.class.name)
           return INTERNAL
         end
         # An operator may mend a file that fails, and of closed hooks another process takes the next try.
         passes = error.retryable? || error.is_a?(DatabaseError) || error.is_a?(ClosedError)
         answer = passes ? plain(503, "try again later", "retry-after": RETRY_AFTER_S.to_s) : INTERNAL
-        logger&.error("endpoint #{endpoint}: receipt not stored, answered #{answer.status}: #{error.message}")
+        Log.write(logger, :error, "receipt_failed", "endpoint #{endpoint}: receipt not stored, answered #{answer.status}: #{error.message}",
+                  endpoint: endpoint, code: error.code, status: answer.status, error: error.message)
         answer
       end
 

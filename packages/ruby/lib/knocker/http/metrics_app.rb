@@ -24,7 +24,7 @@ module Knocker
         type = Contract::METRICS_TYPES.fetch(openmetrics ? :openmetrics : :prometheus)
         Answer.new(200, { "content-type" => type, "content-length" => text.bytesize.to_s }, text)
       rescue Error => e
-        @logger&.error("metrics not read, answered 503: #{e.message}")
+        Log.write(@logger, :error, "metrics_failed", "metrics not read, answered 503: #{e.message}", code: e.code, error: e.message)
         Answers.plain(503, "try again later", "retry-after": Answers::RETRY_AFTER_S.to_s)
       end
     end
