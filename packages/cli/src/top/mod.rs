@@ -9,12 +9,13 @@ mod tests;
 mod view;
 
 use std::io::{self, IsTerminal};
+use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
 use anstream::ColorChoice;
 use knocker_core::operate::{Action, ActionOptions};
 use knocker_core::store::system_now;
-use ratatui::crossterm::event::{self, Event as Input, KeyEventKind};
+use ratatui::crossterm::event::{Event as Input, KeyEventKind};
 
 use crate::context::Context;
 use crate::failure::{Failure, Result};
@@ -75,17 +76,18 @@ impl Top<'_> {
     fn show(&mut self, screen: &mut Screen, stop: &Stop) -> Result {
         let mut snapshot = self.first(stop)?;
         let (mut read_at, mut rest, mut changed) = (Instant::now(), PACE, false);
+        let inputs = terminal::inputs();
         while !stop.asked() {
             screen.draw(|frame| screen::draw(frame, &snapshot, &self.view))?;
             if screen.is_asked_to_stop() {
                 screen.suspend()?;
             }
             let mut wish = None;
-            if event::poll(GLANCE)? {
-                match event::read()? {
-                    Input::Key(key) if key.kind != KeyEventKind::Release => wish = self.view.key(key, &snapshot),
-                    _ => {}
-                }
+            match inputs.recv_timeout(GLANCE) {
+                Ok(Input::Key(key)) if key.kind != KeyEventKind::Release => wish = self.view.key(key, &snapshot),
+                Ok(_) | Err(RecvTimeoutError::Timeout) => {}
+                // Nobody can type any more.
+                Err(RecvTimeoutError::Disconnected) => break,
             }
             let at_once = matches!(wish, Some(Wish::Refresh | Wish::Operate(..)));
             match wish {

@@ -115,10 +115,16 @@ fn draw_minutes(frame: &mut Frame, area: Rect, word: &str, snapshot: &Snapshot, 
     let hour: u64 = minutes.iter().sum();
     // The last one is not over.
     let last = minutes.len().checked_sub(2).map_or(0, |at| minutes[at]);
-    let shown = &minutes[minutes.len().saturating_sub(bars.width as usize)..];
+    let shown = visible(&minutes[minutes.len().saturating_sub(bars.width as usize)..]);
     frame.render_widget(Span::raw(word.to_owned()), name);
-    frame.render_widget(Sparkline::default().data(shown).style(style), bars);
+    frame.render_widget(Sparkline::default().data(&shown).style(style), bars);
     frame.render_widget(Span::raw(format!("  {last} a minute, {hour} an hour")), figures);
+}
+
+/// As bars: a minute in which anything happened has one, also beside a flood.
+fn visible(minutes: &[u64]) -> Vec<u64> {
+    let least = minutes.iter().max().copied().unwrap_or(0).div_ceil(8);
+    minutes.iter().map(|&minute| if minute == 0 { 0 } else { minute.max(least) }).collect()
 }
 
 fn draw_endpoints(frame: &mut Frame, area: Rect, snapshot: &Snapshot, tint: Tint) {

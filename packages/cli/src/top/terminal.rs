@@ -3,9 +3,12 @@
 use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Receiver};
+use std::thread;
 
 use ratatui::DefaultTerminal;
 use ratatui::crossterm::cursor::Show;
+use ratatui::crossterm::event::{self, Event};
 use ratatui::crossterm::execute;
 
 use crate::failure::Result;
@@ -51,6 +54,20 @@ impl Drop for Screen {
     fn drop(&mut self) {
         give_back();
     }
+}
+
+/// What somebody types, from a thread of its own: waiting for input on a terminal that is gone never ends, and whoever waits for it would never see that
+/// somebody wants the command to end.
+pub fn inputs() -> Receiver<Event> {
+    let (tell, inputs) = mpsc::channel();
+    thread::spawn(move || {
+        while let Ok(input) = event::read() {
+            if tell.send(input).is_err() {
+                return;
+            }
+        }
+    });
+    inputs
 }
 
 /// Leaves the terminal as a shell wants it.

@@ -123,6 +123,17 @@ fn without_colour_there_is_none_and_the_words_say_the_same() {
 }
 
 #[test]
+fn a_minute_beside_a_flood_is_seen() {
+    let mut snapshot = snapshot();
+    snapshot.minutes = (0..60).map(|minute| tally(if minute == 30 { 10_000 } else { minute % 2 }, 0, 0)).collect();
+    let mut terminal = Terminal::new(TestBackend::new(160, 24)).unwrap();
+    terminal.draw(|frame| screen::draw(frame, &snapshot, &View::default())).unwrap();
+    let buffer = terminal.backend().buffer();
+    let bars: String = (10..70).map(|x| buffer[(x, 2)].symbol()).collect();
+    assert_eq!((bars.matches('█').count(), bars.matches(' ').count(), bars.matches('▁').count()), (1, 29, 30), "{bars}");
+}
+
+#[test]
 fn a_tiny_terminal_is_no_panic() {
     for (width, height) in [(1, 1), (20, 5), (40, 10), (500, 200)] {
         drawn(width, height, &View::default());

@@ -250,7 +250,7 @@ fn tries_again(provider: Option<&'static Provider>, story: &mut Story) {
         retries => format!("If {title} sent it, it tries again by itself ({retries}); once the cause is mended the event comes."),
     });
     let last = provider.final_statuses();
-    if !last.is_empty() {
+    if !last.is_empty() && provider.retries() != "never" {
         story.next(format!("It gives up at once after: {last}."));
     }
 }

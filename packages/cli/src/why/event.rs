@@ -184,8 +184,9 @@ fn who_works(context: &Context, store: &Store, event: &Row, late_ms: i64, story:
     if held_by > 0 {
         let jobs = count(held.whole("n").unwrap_or_default(), "event");
         story.cause(format!(
-            "{} of {name} hold {jobs} now; {last}. They are busy: more workers or faster handlers shorten the wait.",
-            count(held_by, "worker")
+            "{} of {name} {} {jobs} now; {last}. They are busy: more workers or faster handlers shorten the wait.",
+            count(held_by, "worker"),
+            if held_by == 1 { "holds" } else { "hold" }
         ));
     } else if late_ms > 60_000 {
         story.cause(format!(

@@ -48,9 +48,12 @@ impl OnTerminal {
         }
     }
 
+    fn id(&self) -> &str {
+        self.log.lines().find_map(|line| line.strip_prefix("id ")).unwrap().trim()
+    }
+
     fn kill(&self, signal: &str) {
-        let id = self.log.lines().find_map(|line| line.strip_prefix("id ")).unwrap().trim();
-        assert!(std::process::Command::new("kill").args([signal, id]).status().unwrap().success());
+        assert!(std::process::Command::new("kill").args([signal, self.id()]).status().unwrap().success());
     }
 
     /// The rest, once it has ended.
@@ -75,6 +78,22 @@ fn a_supervisor_that_ends_it_gets_the_terminal_back() {
         let rest = top.end();
         assert!(rest.contains("\x1b[?1049l"), "{signals:?}: {rest:?}");
         assert!(rest.contains("\x1b[?25h"), "{signals:?}: {rest:?}");
+    }
+}
+
+/// A connection over ssh breaks, a window is closed: nobody is left to end it.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_terminal_that_is_gone_ends_it() {
+    let inbox = Inbox::with_events();
+    let mut top = OnTerminal::start(&inbox);
+    top.wait_for("quit");
+    let status = format!("/proc/{}/status", top.id());
+    top.script.kill().unwrap();
+    top.script.wait().unwrap();
+    // Whoever takes over orphans may leave its entry for a while.
+    while std::fs::read_to_string(&status).is_ok_and(|status| !status.contains("State:\tZ")) {
+        std::thread::yield_now();
     }
 }
 
