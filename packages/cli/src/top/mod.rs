@@ -77,13 +77,22 @@ impl Top<'_> {
         let mut snapshot = self.first(stop)?;
         let (mut read_at, mut rest, mut changed) = (Instant::now(), PACE, false);
         let inputs = terminal::inputs();
+        // What is on the screen changes with the second, with a key and with what was read.
+        let mut shown_s = None;
         while !stop.asked() {
-            screen.draw(|frame| screen::draw(frame, &snapshot, &self.view))?;
+            if shown_s.replace(snapshot.now / 1000) != Some(snapshot.now / 1000) {
+                screen.draw(|frame| screen::draw(frame, &snapshot, &self.view))?;
+            }
             if screen.is_asked_to_stop() {
                 screen.suspend()?;
+                shown_s = None;
             }
             let mut wish = None;
-            match inputs.recv_timeout(GLANCE) {
+            let input = inputs.recv_timeout(GLANCE);
+            if input.is_ok() {
+                shown_s = None;
+            }
+            match input {
                 Ok(Input::Key(key)) if key.kind != KeyEventKind::Release => wish = self.view.key(key, &snapshot),
                 Ok(_) | Err(RecvTimeoutError::Timeout) => {}
                 // Nobody can type any more.
@@ -115,7 +124,7 @@ impl Top<'_> {
             if at_once || read_at.elapsed() >= due {
                 let started = Instant::now();
                 if let Some(new) = self.read()? {
-                    (snapshot, changed) = (new, false);
+                    (snapshot, changed, shown_s) = (new, false, None);
                 }
                 read_at = Instant::now();
                 rest = PACE.max(started.elapsed() * REST);

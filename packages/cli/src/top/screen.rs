@@ -166,10 +166,12 @@ fn draw_endpoints(frame: &mut Frame, area: Rect, snapshot: &Snapshot, tint: Tint
         Constraint::Length(7),
         Constraint::Length(8),
     ];
-    let name = counted("ENDPOINT", endpoints.len(), area);
+    let name = counted("ENDPOINT", endpoints.len(), area, area.width.saturating_sub(67));
     let titles =
         [name, end("WAITING"), end("RUNNING"), end("FAILED"), end("DEAD"), end("OLDEST"), end("RECEIPTS"), end("REFUSED"), end("FAILURES")];
-    frame.render_widget(Table::new(endpoints.iter().map(row), widths).header(header(titles)), area);
+    // What has no room costs nothing, however many there are.
+    let rows = endpoints.iter().take(area.height as usize).map(row);
+    frame.render_widget(Table::new(rows, widths).header(header(titles)), area);
 }
 
 fn draw_handlers(frame: &mut Frame, area: Rect, snapshot: &Snapshot, tint: Tint) {
@@ -183,7 +185,8 @@ fn draw_handlers(frame: &mut Frame, area: Rect, snapshot: &Snapshot, tint: Tint)
         ])
     });
     let widths = [Constraint::Fill(1), Constraint::Length(4), Constraint::Length(4), Constraint::Length(5), Constraint::Length(5)];
-    let titles = [counted("SLOWEST", snapshot.handlers.len(), area), end("BAD"), end("OF"), end("P50"), end("P95")];
+    let titles =
+        [counted("SLOWEST", snapshot.handlers.len(), area, area.width.saturating_sub(22)), end("BAD"), end("OF"), end("P50"), end("P95")];
     frame.render_widget(Table::new(rows, widths).header(header(titles)), area);
 }
 
@@ -199,7 +202,8 @@ fn draw_leases(frame: &mut Frame, area: Rect, snapshot: &Snapshot) {
         ])
     });
     let widths = [Constraint::Fill(1), Constraint::Length(6), Constraint::Fill(1), Constraint::Length(5)];
-    let titles = [counted("WORKER", snapshot.leases.len(), area), end("EVENT"), Line::from("RUNS"), end("LEASE")];
+    let titles =
+        [counted("WORKER", snapshot.leases.len(), area, area.width.saturating_sub(14) / 2), end("EVENT"), Line::from("RUNS"), end("LEASE")];
     frame.render_widget(Table::new(rows, widths).header(header(titles)), area);
 }
 
@@ -269,10 +273,14 @@ fn header<'a, const N: usize>(titles: [Line<'a>; N]) -> Row<'a> {
     Row::new(titles).style(Style::new().add_modifier(Modifier::BOLD))
 }
 
-/// A title with how many there are, where not all have room.
-fn counted(title: &'static str, number: usize, area: Rect) -> Line<'static> {
+/// A title of a column so wide, with how many there are, where not all have room.
+fn counted(title: &'static str, number: usize, area: Rect, width: u16) -> Line<'static> {
     let room = area.height.saturating_sub(1) as usize;
-    if number > room { Line::from(format!("{title} ({room} of {number})")) } else { Line::from(title) }
+    if number <= room {
+        return Line::from(title);
+    }
+    let counted = format!("{title} ({room} of {number})");
+    if counted.len() <= width as usize { Line::from(counted) } else { Line::from(format!("{room} of {number}")) }
 }
 
 fn end(title: &'static str) -> Line<'static> {

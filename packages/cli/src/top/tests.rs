@@ -134,6 +134,22 @@ fn a_minute_beside_a_flood_is_seen() {
 }
 
 #[test]
+fn how_many_there_are_is_never_cut() {
+    let mut snapshot = snapshot();
+    let many = |index| endpoint(&format!("shop-{index}"), true, [0; 6], None, tally(0, 0, 0));
+    snapshot.stats.endpoints = (0..10_000).map(many).collect();
+    snapshot.leases = vec![snapshot.leases[0].clone(); 200];
+    for (width, height, endpoints, workers) in
+        [(80, 24, "4 of 10000", "4 of 200"), (160, 50, "ENDPOINT (11 of 10000)", "WORKER (11 of 200)")]
+    {
+        let mut terminal = Terminal::new(TestBackend::new(width, height)).unwrap();
+        terminal.draw(|frame| screen::draw(frame, &snapshot, &View::default())).unwrap();
+        let screen: String = terminal.backend().buffer().content().iter().map(|cell| cell.symbol()).collect();
+        assert!(screen.contains(&format!("{endpoints} ")) && screen.contains(&format!("{workers} ")), "{screen}");
+    }
+}
+
+#[test]
 fn a_tiny_terminal_is_no_panic() {
     for (width, height) in [(1, 1), (20, 5), (40, 10), (500, 200)] {
         drawn(width, height, &View::default());
