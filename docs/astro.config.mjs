@@ -4,6 +4,14 @@ import { defineConfig } from "astro/config";
 import { base, forge, site } from "./build/project.mjs";
 import { sidebar } from "./build/sidebar.mjs";
 
+/** What is wider than the screen can be scrolled with the keyboard; what is not is no stop of it. */
+const SCROLLED = `
+const parts = document.querySelectorAll(".sl-markdown-content table, figure.diagram");
+const check = () => parts.forEach((part) => part.scrollWidth > part.clientWidth ? part.setAttribute("tabindex", "0") : part.removeAttribute("tabindex"));
+check();
+addEventListener("resize", check);
+`;
+
 export default defineConfig({
   site,
   base,
@@ -21,6 +29,7 @@ export default defineConfig({
       components: { Search: "./src/components/Search.astro", EditLink: "./src/components/EditLink.astro" },
       head: [
         { tag: "meta", attrs: { property: "og:image", content: `${site}${base}card.png` } },
+        { tag: "script", attrs: { type: "module" }, content: SCROLLED },
         { tag: "meta", attrs: { property: "og:image:alt", content: "Knocker: webhooks, received durably in an app that runs on SQLite" } },
       ],
       customCss: ["./src/styles/site.css"],

@@ -33,7 +33,7 @@ export function expand(text, { mdx, ran }) {
       const code = lines.slice(index + 1, end).map((inside) => (inside.startsWith(indent) ? inside.slice(indent.length) : inside)).join("\n");
       if (info.trim() === "mermaid") {
         blocks.push({ kind: "diagram", line: index + 1 });
-        const figure = `<figure class="diagram not-content" tabindex="0">${draw(code)}</figure>`;
+        const figure = `<figure class="diagram not-content">${draw(code)}</figure>`;
         out.push("", mdx ? `${indent}<Fragment set:html={${JSON.stringify(figure)}} />` : figure, "");
       } else {
         blocks.push({ ...source(mark, ran, code, info.trim()), line: index + 1, language: info.trim().split(" ")[0] });

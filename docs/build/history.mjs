@@ -8,7 +8,7 @@ export function changes() {
   try {
     if (git("rev-parse", "--is-shallow-repository").trim() === "true") return found;
     let date = "";
-    for (const line of git("log", "--format=@%cI", "--name-only", "--", "docs", "packages/*/README.md", "packages/js/*/README.md", "extension/contract").split("\n")) {
+    for (const line of git("log", "--format=@%cI", "--name-only", "--", "docs", "packages/*/README.md", "packages/js/*/README.md", "extension/contract", "extension/core/src/providers").split("\n")) {
       if (line.startsWith("@")) date = line.slice(1);
       else if (line && !found.has(line)) found.set(line, date);
     }

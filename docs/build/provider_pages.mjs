@@ -1,6 +1,9 @@
 // A page for each provider, from what the core knows of it.
+import { existsSync } from "node:fs";
+import { join } from "node:path";
 import { cut } from "./cut.mjs";
 import { providers } from "./contract.mjs";
+import { repository } from "./project.mjs";
 import { code, list, prose, table } from "./prose.mjs";
 
 /** The examples whose region `handler` is shown with the name and a type of the provider. */
@@ -18,7 +21,7 @@ export function providerPages() {
     slug: `providers/${provider.name}`,
     mdx: true,
     generated: true,
-    from: "extension/core/src/providers",
+    from: source(provider),
     matter: {
       title: provider.title,
       description: `How Knocker verifies and dedupes the webhooks of ${provider.title}: the secret, handlers, identity, retries, sizes, options, and what to do when they are refused.`,
@@ -28,6 +31,13 @@ export function providerPages() {
     text: page(provider),
     blocks: [...HANDLERS.map(([, language, file]) => ({ kind: "from", file, language })), { kind: "command", code: send(provider), language: "sh" }],
   }));
+}
+
+/** The page's page in the core. */
+function source({ name }) {
+  const folder = "extension/core/src/providers";
+  const file = [name, `${name}_com`].map((each) => `${folder}/${each.replaceAll("-", "_")}.rs`).find((each) => existsSync(join(repository, each)));
+  return file ?? folder;
 }
 
 function page(provider) {
