@@ -6,10 +6,11 @@ import { sidebar } from "./build/sidebar.mjs";
 
 /** What is wider than the screen can be scrolled with the keyboard; what is not is no stop of it. */
 const SCROLLED = `
-const parts = document.querySelectorAll(".sl-markdown-content table, figure.diagram");
+const parts = document.querySelectorAll(".sl-markdown-content table, figure.diagram, .expressive-code pre");
 const check = () => parts.forEach((part) => part.scrollWidth > part.clientWidth ? part.setAttribute("tabindex", "0") : part.removeAttribute("tabindex"));
 check();
 addEventListener("resize", check);
+addEventListener("click", check);
 `;
 
 export default defineConfig({

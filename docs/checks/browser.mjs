@@ -40,7 +40,11 @@ async function open(width, scheme) {
   await page.addInitScript(() => {
     window.shifted = 0;
     new PerformanceObserver((list) => {
-      for (const entry of list.getEntries()) if (!entry.hadRecentInput) window.shifted += entry.value;
+      for (const entry of list.getEntries()) {
+        if (entry.hadRecentInput) continue;
+        window.shifted += entry.value;
+        window.moved = entry.sources.map(({ node }) => node?.outerHTML?.slice(0, 80)).join(" ");
+      }
     }).observe({ type: "layout-shift", buffered: true });
   });
   const go = async (address) => {
@@ -66,8 +70,8 @@ async function look(width, scheme) {
     const where = `${address} at ${width}, ${scheme}`;
     // What axe sees differs between narrow and wide alone: the menu.
     if (width !== 820) for (const violation of await axe(page)) tell(`${where}: ${violation}`);
-    const { shift, wide } = await page.evaluate(() => ({ shift: window.shifted, wide: document.documentElement.scrollWidth - document.documentElement.clientWidth }));
-    if (shift > 0.01) tell(`${where}: the layout shifts by ${shift.toFixed(3)}`);
+    const { shift, moved, wide } = await page.evaluate(() => ({ shift: window.shifted, moved: window.moved, wide: document.documentElement.scrollWidth - document.documentElement.clientWidth }));
+    if (shift > 0.01) tell(`${where}: the layout shifts by ${shift.toFixed(3)}: ${moved}`);
     if (wide > 0) tell(`${where}: ${wide} pixels wider than the screen`);
     if (weight() > LIMIT) tell(`${where}: ${Math.ceil(weight() / 1024)} KiB`);
     if (shots && shown) await page.screenshot({ path: join(shots, `${address.replace(/\W+/g, "-")}${width}-${scheme}.png`) });
