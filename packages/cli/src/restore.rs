@@ -60,19 +60,21 @@ pub fn run(context: &Context, args: &Args) -> Result {
     }
     let to = context.db_path()?;
     let kept = prepare(&to, args, context.now)?;
-    if !args.dry_run {
-        replace(&args.file, &to, kept.as_deref())?;
-    }
+    let released = if args.dry_run { 0 } else { replace(&args.file, &to, kept.as_deref(), found.version)? };
     if context.out.json() {
         return context
             .out
-            .document(&json!({"file": to, "kept": kept, "events": found.events, "newest_at": found.newest_at, "dry_run": args.dry_run}));
+            .document(&json!({"file": to, "kept": kept, "events": found.events, "newest_at": found.newest_at, "leases_released": released, "dry_run": args.dry_run}));
     }
     let verb = if args.dry_run { "dry run: would restore" } else { "restored" };
     context.out.line(format_args!("{verb} {}: {}", to.display(), found.told(context.now)))?;
     if let Some(kept) = kept {
         let verb = if args.dry_run { "would be" } else { "is" };
         context.out.line(format_args!("the file that was there {verb} {}", kept.display()))?;
+    }
+    if released > 0 {
+        let leases = count(released, "lease");
+        context.out.line(format_args!("{leases} of workers of that time were released, and no attempt counts for them"))?;
     }
     let handled = "events that were handled since are handled again; what came since is lost here: have providers send it again";
     context.out.line(format_args!("{handled}\nids go on {SKIPPED_IDS} further, so that none that was seen outside is given twice"))
@@ -105,15 +107,19 @@ fn prepare(to: &Path, args: &Args, now: i64) -> Result<Option<PathBuf>> {
     Ok(Some(with_suffix(to, &format!(".before-restore-{}", moment::show(now).replace([' ', ':'], "-")))))
 }
 
-fn replace(from: &Path, to: &Path, kept: Option<&Path>) -> Result {
+/// Gives how many leases were released.
+fn replace(from: &Path, to: &Path, kept: Option<&Path>, version: i64) -> Result<i64> {
     let partial = Partial::beside(to)?;
     copy_bytes(from, &partial.0)?;
-    let conn = Connection::open(&partial.0)?;
+    let store = Store::new(Connection::open(&partial.0)?);
+    let conn = store.conn();
     conn.execute_batch("PRAGMA journal_mode = DELETE")?;
     conn.execute("UPDATE sqlite_sequence SET seq = seq + ?1 WHERE name GLOB '_knocker_*' OR name = '_honker_live'", [SKIPPED_IDS])?;
-    // The end of the last connection leaves a file without a log.
+    // A file of an older schema is migrated first, and its leases run out by themselves.
+    let released = if version == schema::VERSION { release_leases(&store)? } else { 0 };
     conn.pragma_update(None, "journal_mode", "WAL")?;
-    conn.close().map_err(|(_, error)| error)?;
+    // The end of the last connection leaves a file without a log.
+    drop(store);
     if let Some(kept) = kept {
         for suffix in ["-wal", "-shm", ""] {
             let (now, then) = (with_suffix(to, suffix), with_suffix(kept, suffix));
@@ -122,7 +128,23 @@ fn replace(from: &Path, to: &Path, kept: Option<&Path>) -> Result {
             }
         }
     }
-    partial.into_place(to)
+    partial.into_place(to)?;
+    Ok(released)
+}
+
+/// Releases what workers held when the backup was made: none of them works on this file, and no attempt of theirs has failed.
+fn release_leases(store: &Store) -> Result<i64> {
+    let leases: Vec<(String, i64)> = {
+        let mut statement = store.conn().prepare("SELECT DISTINCT worker, lease_expires_at FROM knocker_jobs")?;
+        let leases = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+        leases.collect::<rusqlite::Result<_>>()?
+    };
+    let mut released = 0;
+    for (worker, expires_at) in leases {
+        // As of a moment at which the lease held: one that ran out would count as an attempt.
+        released += store.release(&worker, expires_at - 1)?;
+    }
+    Ok(released)
 }
 
 /// A backup is one file, which nobody writes to.

@@ -24,7 +24,7 @@ const BETWEEN_FILE_LOOKS: Duration = Duration::from_secs(1);
 const MOST_BYTES: usize = 16 << 20;
 /// The first pause after something did not work, and the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
-const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+const LONGEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// Events on their way out of a file.
 pub struct Publisher<'a> {

@@ -140,6 +140,26 @@ fn a_copy_of_a_file_in_use_is_no_backup_while_it_has_a_log() {
 }
 
 #[test]
+fn leases_of_a_backup_are_released_and_cost_no_attempt() {
+    let inbox = Inbox::with_orders();
+    inbox.receive_many(5);
+    let everything = knocker_core::claim::ClaimFilter::default();
+    // One of them ran out long ago, as in a backup that is a day old.
+    assert_eq!(inbox.store.claim("gone", 2, 60, &everything, inbox.now).unwrap(), 2);
+    assert_eq!(inbox.store.claim("new", 1, 3600, &everything, inbox.now).unwrap(), 1);
+    let (copy, to) = (inbox.path("copy.db"), inbox.path("app.db"));
+    inbox.knocker(&["backup", copy.to_str().unwrap()]).ok();
+    let restored = knocker(&["--db", to.to_str().unwrap(), "restore", copy.to_str().unwrap()]).ok().stdout;
+    assert!(restored.contains("3 leases of workers of that time were released"), "{restored}");
+    let store = Store::new(Connection::open(&to).unwrap());
+    let later = inbox.now + 24 * HOUR;
+    assert_eq!(store.claim("worker", 10, 60, &everything, later).unwrap(), 5);
+    let attempts = "SELECT max(attempt) FROM knocker_jobs WHERE worker = 'worker'";
+    assert_eq!(store.conn().query_row(attempts, [], |row| row.get::<_, i64>(0)), Ok(1));
+    assert_eq!(count(store.conn(), "knocker_attempts"), 0);
+}
+
+#[test]
 fn a_restored_file_gives_no_id_twice_and_keeps_the_former_file() {
     let inbox = Inbox::with_events();
     let (copy, to) = (inbox.path("copy.db"), inbox.path("app.db"));
