@@ -24,6 +24,7 @@ export function draw(text) {
   const label = alt.replace(/&/g, "&amp;").replace(/"/g, "&quot;").replace(/</g, "&lt;");
   return renderMermaidSVG(source, COLOURS)
     .replace(/@import url\([^)]*\);?/g, "")
+    .replaceAll("'inherit', system-ui, sans-serif", "var(--sl-font)")
     .replace(/<svg /, `<svg role="img" aria-label="${label}" `)
     // Several drawings stand on one page: their markers need names of their own.
     .replace(/\bid="([\w-]+)"/g, `id="${id}-$1"`)

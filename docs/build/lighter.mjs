@@ -27,7 +27,7 @@ export function lighten() {
       .replace(/<span style="(--[01]:#\w{6}(?:;--[01]:#\w{6})?)">/g, (_, style) => `<span class=${named(style)}>`)
       .replace(/(<span class=k\d+>)([^<]*)<\/span>(?=\1)/g, "$1$2\u0000")
       .replace(/\u0000<span class=k\d+>/g, "")
-      .replace(/<\w[^<>]*>/g, (tag) => tag.replace(/(\s(?:class|role|aria-[a-z]+|data-[a-z-]+)=)"([\w-]+)"(?=[\s>])/g, "$1$2").replace(SCOPE, short))
+      .replace(/<\w(?:[^<>"]|"[^"]*")*>/g, (tag) => tag.replace(/(\s(?:class|role|aria-[a-z]+|data-[a-z-]+)=)"([\w-]+)"(?=[\s>])/g, "$1$2").replace(SCOPE, short))
       // The corner of a table heads nothing.
       .replace(/<th([^>]*)><\/th>/g, "<td$1></td>")
       .replace(/<style>[^]*?<\/style>/g, (style) => style.replace(SCOPE, short));
