@@ -34,7 +34,6 @@ export const elsewhere = {
   "docs/errors.md": { slug: "reference/errors", description: "Every code, what it means and what to do.", order: 40 },
   "docs/tracing.md": { slug: "reference/tracing", description: "One trace from the provider's call to the handler, and what every log record says.", order: 55 },
   "docs/metrics.md": { slug: "reference/metrics", description: "What a monitoring system reads, what it counts and what it costs.", order: 50 },
-  "docs/tracing.md": { slug: "reference/tracing", description: "Spans, traceparent and log records: one webhook followed through all systems.", order: 55 },
   "docs/vocabulary.md": { slug: "reference/vocabulary", description: "One concept, one name: in SQL, Rust, Python, JavaScript, Go, Ruby and Elixir.", order: 60 },
   "packages/cli/README.md": { slug: "reference/cli", title: "The knocker command", description: "Sets up, inspects and operates a file.", order: 30 },
   "packages/python/README.md": { slug: "reference/python", title: "Python", description: "The package knocker-sqlite for Python.", order: 110 },
