@@ -209,6 +209,33 @@ def test_stopping_commits_what_was_done(live_hooks: knocker.Hooks) -> None:
     assert live_hooks.stats().events.received == 14
 
 
+def test_leases_that_a_commit_has_ended_are_not_lost(live_hooks: knocker.Hooks, caplog: pytest.LogCaptureFixture) -> None:
+    """Leases are extended while the attempts of a commit are told of, one after the other."""
+    inbox = live_hooks.endpoint("inbox")
+    extended, failed = threading.Event(), threading.Event()
+
+    def on_error(error: BaseException, event: knocker.Event) -> None:
+        if worker._keeper is not None:
+            worker._keeper.extend()
+            extended.set()
+
+    worker = live_hooks.worker(on_error=on_error)
+
+    @inbox.on("*")
+    def handler(event: knocker.Event, tx: Any) -> None:
+        tx.execute("SELECT 1")
+        if event.id == 12:
+            failed.set()
+            raise RuntimeError("broken")
+
+    receive(inbox, 20)
+    with worker:
+        worker.start()
+        assert extended.wait(PATIENCE_S)
+    assert failed.is_set()
+    assert "is lost" not in caplog.text
+
+
 def test_it_can_be_turned_off_and_only_with_a_flag(hooks: knocker.Hooks, inbox: knocker.Endpoint) -> None:
     with pytest.raises(knocker.UsageError, match="share_commits must be True or False"):
         hooks.worker(share_commits="no")  # type: ignore[arg-type]

@@ -156,6 +156,33 @@ function startWaker(file) {
   return { child, next: () => new Promise((resolve) => (waiting = resolve)) };
 }
 
+/** A backlog worked off on disks that sync slowly: with shared commits, without, and by hand with one commit a job. Linux alone slows a disk. */
+async function backlogs() {
+  const slow = fileURLToPath(new URL("../../../../extension/bench/slow-disk/run", import.meta.url));
+  const rate = async (way, delayMs, total) => {
+    const program = [process.execPath, script("drains.js"), way, join(mkdtempSync(join(folder, "drain-")), "app.db"), String(total)];
+    const [command, ...parameters] = delayMs > 0 ? [slow, String(delayMs * 1000), ...program] : program;
+    const child = spawn(command, parameters, { stdio: ["ignore", "pipe", "inherit"] });
+    let said = "";
+    child.stdout.on("data", (chunk) => (said += chunk));
+    await once(child, "close");
+    return Number(said);
+  };
+  for (const delayMs of process.platform === "linux" ? [0, 2, 5] : [0]) {
+    const figures = { shared: [], apart: [], hand: [] };
+    const ratios = [];
+    for (let n = 0; n < 3; n++) {
+      for (const [way, rates] of Object.entries(figures))
+        rates.push(await rate(way, delayMs, way === "shared" || delayMs === 0 ? 4000 : 600));
+      ratios.push(figures.shared[n] / figures.hand[n]);
+    }
+    const [ours, apart, hand] = Object.values(figures).map(median);
+    const goal = delayMs > 0 ? 10 : 1.5;
+    say(`a backlog, syncs delayed by ${delayMs} ms: events handled/s (by hand: ${round(hand)}, apart: ${round(apart)})`, round(ours));
+    say("  times as many as by hand", median(ratios).toFixed(1), `at least ${goal}`, median(ratios) >= goal);
+  }
+}
+
 async function wake() {
   const file = join(folder, "wake.db");
   const hooks = open(file);
@@ -205,6 +232,7 @@ console.log(`\n${label}, ${BODY.length} bytes a body, synchronous=FULL`);
 await calls();
 await http();
 await drain();
+await backlogs();
 await wake();
 await attacked();
 process.exitCode = missed > 0 ? 1 : 0;

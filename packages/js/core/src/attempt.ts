@@ -158,10 +158,10 @@ export class AttemptRunner<Db extends object> {
     const extend = (connection: Connection<Db>) =>
       connection.get("SELECT knocker_extend(?, ?, ?, ?)", jobId, this.worker, leaseS, this.#inbox.now());
     const current = this.link.current;
-    if (this.shared?.isOpen && current?.inTransaction) {
-      // What has a verdict in there is leased no more.
-      if (!this.shared.hasVerdict(jobId)) extend(current);
-    } else if (this.#transaction?.begun && current?.inTransaction) extend(current);
+    // What has a verdict is leased no more.
+    if (this.shared?.hasVerdict(jobId)) return;
+    if (this.shared?.isOpen && current?.inTransaction) extend(current);
+    else if (this.#transaction?.begun && current?.inTransaction) extend(current);
     else await this.#inbox.whenWritable(this.#inbox.busyTimeoutMs, () => extend(control.connection));
   }
 

@@ -68,6 +68,8 @@ export class SharedCommit<Db extends object> {
   #members: Member[] = [];
   #isOpen = false;
   #sinceMs: number | undefined;
+  /** Jobs whose verdict has been committed. */
+  readonly #settled = new Set<unknown>();
   #letOwnerWait = (): void => {};
 
   constructor(inbox: Inbox<Db>, link: Link<Db>, worker: string) {
@@ -89,7 +91,7 @@ export class SharedCommit<Db extends object> {
 
   /** Whether the job has a verdict in the transaction, or a former one. */
   hasVerdict(jobId: number): boolean {
-    return this.#members.some(({ job, state }) => job["job_id"] === jobId && state !== "waiting");
+    return this.#settled.has(jobId) || this.#members.some(({ job, state }) => job["job_id"] === jobId && state === "written");
   }
 
   /** Whether a handler of that pace may be begun in it: nobody is to wait for the lock because of one that is slow, or that does something else first. */
@@ -269,7 +271,10 @@ export class SharedCommit<Db extends object> {
     const claimed = claimNext(this.#connection);
     this.#connection.get("COMMIT");
     this.#closed();
-    for (const member of this.#uncommitted) member.state = "committed";
+    for (const member of this.#uncommitted) {
+      member.state = "committed";
+      this.#settled.add(member.job["job_id"]);
+    }
     claimed();
   }
 

@@ -58,10 +58,11 @@ const RETENTION_EVERY_MS = 60_000;
 /** Pause after the database failed, in milliseconds. */
 const FAILURE_PAUSE_MS = 1000;
 
-interface Running<Db extends object> {
-  runner: BatchRunner<Db>;
-  ended: Promise<void>;
-}
+/**
+ * For so long the lock is left to other processes after a shared commit, in milliseconds: SQLite's wait is a look now and then, which would find it free too seldom
+ * in a long backlog.
+ */
+const GAP_MS = 1;
 
 /** A running worker. */
 export class Worker<Db extends object> {
@@ -73,7 +74,10 @@ export class Worker<Db extends object> {
   readonly #endpoints: ReadonlyMap<string, Endpoint<Db>>;
   readonly #control: Link<Db>;
   readonly #idle: BatchRunner<Db>[] = [];
-  readonly #running = new Map<number, Running<Db>>();
+  /** Those that run now, and on what. */
+  readonly #running = new Map<number, BatchRunner<Db>>();
+  /** They settle when their runner is free again. */
+  readonly #batches = new Set<Promise<void>>();
   /** Attempts whose result could not be written: their leases must run out before they are claimed again. */
   readonly #unfinished = new Map<number, number>();
   /** Jobs may be leased that have not been started: one that was claimed together with the result of another, or more than there were handlers free for. */
@@ -183,7 +187,7 @@ export class Worker<Db extends object> {
         await this.#sleep(busy ? this.#pollMs : FAILURE_PAUSE_MS);
       }
     }
-    await Promise.all([...this.#running.values()].map(({ ended }) => ended));
+    await Promise.all(this.#batches);
     await this.#leave();
   }
 
@@ -210,7 +214,7 @@ export class Worker<Db extends object> {
   async #follow(): Promise<void> {
     const generation = this.#inbox.generation;
     this.#ready = [];
-    await Promise.all([...this.#running.values()].map(({ ended }) => ended));
+    await Promise.all(this.#batches);
     this.#ready = [];
     this.#unfinished.clear();
     this.#watch.close();
@@ -294,20 +298,25 @@ export class Worker<Db extends object> {
   #start(): void {
     const runner = this.#idle.pop()!;
     const wanted = this.#ready.slice(0, MOST_EVENTS).map((job) => ({ job, handlers: this.#handlersOf(job) }));
-    const batch = wanted.slice(0, runner.size(wanted, this.#shareCommits));
-    const jobs = this.#ready.splice(0, batch.length);
-    const ended = this.#nextTurn()
-      .then(() => runner.runBatch(batch, () => !this.#stopping, this.#shareCommits))
+    const first = wanted.slice(0, runner.size(wanted, this.#shareCommits));
+    const jobs = this.#ready.splice(0, first.length);
+    const batch = this.#nextTurn()
+      .then(() => runner.runBatch(first, () => !this.#stopping, this.#shareCommits))
       .then((ended) => {
         for (const one of ended) this.#finished(one);
         const rest = jobs.slice(ended.length);
         for (const { job_id } of rest) this.#running.delete(job_id as number);
         if (this.#generation === this.#inbox.generation) this.#ready.unshift(...rest);
+        if (ended.length > 1) return new Promise((resolve) => setTimeout(resolve, GAP_MS));
+      })
+      .then(() => {
+        this.#batches.delete(batch);
         this.#idle.push(runner);
         // A handler may have written what other workers wait for. This one looks again in any case.
         this.#inbox.announce();
       });
-    for (const { job_id } of jobs) this.#running.set(job_id as number, { runner, ended });
+    this.#batches.add(batch);
+    for (const { job_id } of jobs) this.#running.set(job_id as number, runner);
   }
 
   #handlersOf(job: Row): Handler<Db>[] {
@@ -354,7 +363,7 @@ export class Worker<Db extends object> {
     let all = true;
     for (const [jobId, { runner }] of this.#running) {
       try {
-        await runner.runner.extend(jobId, this.#leaseS, this.#control);
+        await runner.extend(jobId, this.#leaseS, this.#control);
       } catch (error) {
         all = false;
         // A lost lease is told by the result, which rolls back.

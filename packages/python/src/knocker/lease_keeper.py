@@ -6,7 +6,8 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import contextmanager
 
 from knocker.connection import Connection, call
 from knocker.database import Database
@@ -181,6 +182,19 @@ class LeaseKeeper:
             return True
         self._given_up.pop(job.id, None)
         return False
+
+    @contextmanager
+    def settling(self, job_ids: Collection[int]) -> Iterator[None]:
+        """Around the commit of verdicts: nobody extends those leases from then on, unless it fails."""
+        with self._lock:
+            settled = self._held.intersection(job_ids)
+            self._held -= settled
+        try:
+            yield
+        except BaseException:
+            with self._lock:
+                self._held |= settled
+            raise
 
     def finished(self, job: Job, took_s: float, written: bool = True) -> None:
         """The handlers are through with the job, after that many seconds. Where its result could not be ``written``, it is not taken again

@@ -64,6 +64,11 @@ class SharedAttempts:
         return self._shared.jobs
 
     @property
+    def held_s(self) -> float:
+        """For how long the last shared commit has held the write lock."""
+        return self._shared.held_s
+
+    @property
     def needs_another_connection(self) -> bool:
         """Whether handlers have left something on this one."""
         return self._runner.needs_another_connection

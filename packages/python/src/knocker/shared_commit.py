@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from collections.abc import Callable, Collection
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -100,10 +102,12 @@ class SharedCommit:
         moment: Moment,
         database: Database,
         require_current: Callable[[], None],
+        settling: Callable[[Collection[int]], AbstractContextManager[None]],
         renew: Callable[[Collection[int]], None],
         renew_after_ms: float,
     ) -> None:
-        """``leases`` write by the time of ``moment``; ``require_current`` raises where the file has been replaced. ``renew`` extends
+        """``leases`` write by the time of ``moment``; ``require_current`` raises where the file has been replaced;
+        ``settling`` is around the commit of the verdicts of these jobs. ``renew`` extends
         the worker's leases, but those of the given jobs, in a transaction that has held the write lock for more than ``renew_after_ms``."""
         self.lock = threading.RLock()
         self.wanted = threading.Event()
@@ -115,12 +119,16 @@ class SharedCommit:
         self._database = database
         self._paces = database.paces
         self._require_current = require_current
+        self._settling = settling
         self._renew = renew
         self._renew_after_ms = renew_after_ms
         self._members: list[Member] = []
         self._current: MemberTransaction | None = None
         self._is_open = False
         self._begun_at_ms = 0
+        self._held_since = 0.0
+        self.held_s = 0.0
+        """For how long the last commit's transaction has held the write lock."""
         self._since_ms = 0.0
 
     @property
@@ -177,6 +185,7 @@ class SharedCommit:
 
     def _opened(self) -> None:
         self._is_open = True
+        self._held_since = time.monotonic()
         self._begun_at_ms = self._database.current_ms()
         self._note_since()
 
@@ -290,7 +299,8 @@ class SharedCommit:
                 self._require_current()
                 if claim_next is not None:
                     claimed = claim_next()
-                self._connection.execute("COMMIT").fetchall()
+                with self._settling([member.job.id for member in uncommitted]):
+                    self._connection.execute("COMMIT").fetchall()
         except BaseException as error:
             self._roll_back()
             if claimed is not None:
@@ -303,6 +313,7 @@ class SharedCommit:
                 raise
             return
         self._is_open = False
+        self.held_s = time.monotonic() - self._held_since
         for member in uncommitted:
             member.state = "committed"
         if claimed is not None:

@@ -47,6 +47,10 @@ _RETAIN_S = 60.0
 _SIGNALS_S = 0.25
 # A claim that found nothing although something was due: another worker was faster.
 _BEATEN_S = 0.005
+# After a shared commit the lock is left to others for a part of the time that it was held: SQLite's wait is a look now and then, which
+# would find it free too seldom in a long backlog.
+_GAP = 0.1
+_LONGEST_GAP_S = 0.005
 # Each has a thread and a connection.
 _MOST_THREADS = 1000
 # How often a lease is extended in its length.
@@ -335,7 +339,7 @@ class Worker:
 
         renew_after_ms = self._lease_s * 1000 / _EXTENSIONS
         runner = AttemptRunner(transaction, leases, self._endpoints, self._handler_loop, self._database, self._hooks, renew, renew_after_ms)
-        shared = SharedCommit(transaction, leases, moment, self._database, require_current, renew, renew_after_ms)
+        shared = SharedCommit(transaction, leases, moment, self._database, require_current, keeper.settling, renew, renew_after_ms)
         attempts = SharedAttempts(
             runner,
             transaction,
@@ -375,8 +379,11 @@ class Worker:
                     due_s = self._poll_s if keeper.due_ms is None else max(keeper.due_ms / 1000, _BEATEN_S)
                     changed.wait(seen, min(self._poll_s, due_s))
                     continue
-                if self._is_spent(attempts, self._attempted(keeper, attempts, job)):
+                ended = self._attempted(keeper, attempts, job)
+                if self._is_spent(attempts, ended):
                     return
+                if len(ended) > 1:
+                    self._stopping.wait(min(_LONGEST_GAP_S, attempts.held_s * _GAP))
             self._attempted(keeper, attempts, None)
 
     def _goes_on(self) -> bool:
