@@ -11,7 +11,7 @@ use serde_json::Value;
 
 use crate::doctor::findings;
 use crate::forward::{Got, app};
-use crate::support::{Inbox, Ran, SECRET, command, run};
+use crate::support::{Inbox, Ran, SECRET, command, knocker, run};
 
 /// A secret of Standard Webhooks, and another one.
 const SIGNED_WITH: &str = "whsec_dGVzdC1zZWNyZXQtb2YtcHVibGlzaA==";
@@ -62,6 +62,27 @@ fn an_event_goes_out_signed_byte_for_byte_and_is_handled() {
     ] {
         assert_eq!(headers.first(name), value, "{name}");
     }
+}
+
+#[test]
+fn another_knocker_receives_each_event_once() {
+    let (inbox, folder) = (Inbox::with_orders(), tempfile::tempdir().unwrap());
+    let db = folder.path().join("other.db");
+    let mut listen =
+        command(&["--db", db.to_str().unwrap(), "--json", "listen", "hooks", "--provider", "standard-webhooks", "--port", "0"]);
+    let mut other = listen.args(["--secret-env", "HOOK_SECRET"]).env("HOOK_SECRET", SIGNED_WITH).stdout(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(other.stdout.take().unwrap()).lines();
+    let url = serde_json::from_str::<Value>(&lines.next().unwrap().unwrap()).unwrap()["url"].as_str().unwrap().to_owned();
+    inbox.receive(r#"{"id": "evt_1", "type": "order.paid"}"#, 0);
+    publish(&inbox, &["--to", &url]).ok();
+    // Again, as after an acknowledgement that was lost.
+    inbox.knocker(&["replay", "1"]).ok();
+    publish(&inbox, &["--to", &url]).ok();
+    other.kill().unwrap();
+    other.wait().unwrap();
+    let events = knocker(&["--db", db.to_str().unwrap(), "--json", "events"]).ok().json();
+    assert_eq!((&events["type"], &events["key"]), (&"order.paid".into(), &"orders/order.paid=3Aevt_1".into()));
+    assert_eq!((&events["status"], &events["deliveries"]), (&"received".into(), &2.into()));
 }
 
 #[test]

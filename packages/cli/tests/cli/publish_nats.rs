@@ -256,13 +256,12 @@ fn three_files_one_stream_and_each_event_once_while_leaders_and_a_publisher_are_
         inbox.store.endpoint("orders", r#"{"backoff": {"base_s": 1, "factor": 1, "cap_s": 1}}"#, inbox.now).unwrap();
         inbox.store.conn().execute_batch("PRAGMA synchronous = NORMAL; PRAGMA busy_timeout = 60000").unwrap();
     }
-    let receive = |inbox: &Inbox, file: usize, events: std::ops::Range<usize>| {
-        for event in events {
-            inbox.receive(&body(&name(file, event)), 0);
-        }
+    let receive = |inbox: &Inbox, file: usize, mut events: std::ops::Range<usize>| {
+        let received = inbox.store.atomic(|| Ok(events.all(|event| inbox.receive(&body(&name(file, event)), 0).is_some())));
+        assert_eq!(received, Ok(true));
     };
     for (file, inbox) in inboxes.iter().enumerate() {
-        inbox.store.atomic(|| Ok(receive(inbox, file, 0..number / 2))).unwrap();
+        receive(inbox, file, 0..number / 2);
     }
     let started = Instant::now();
     let address = nats.address();
@@ -282,7 +281,7 @@ fn three_files_one_stream_and_each_event_once_while_leaders_and_a_publisher_are_
         nats.servers.iter_mut().find(|server| server.name == name).unwrap().start();
         for (file, inbox) in inboxes.iter().enumerate() {
             let (from, to) = (number / 2 + round * (number / 4), if round == 1 { number } else { 3 * number / 4 });
-            inbox.store.atomic(|| Ok(receive(inbox, file, from..to))).unwrap();
+            receive(inbox, file, from..to);
         }
     }
     in_stream(&nats, expected.len() / 2);
