@@ -24,7 +24,7 @@ function plainText(text) {
 function commands() {
   const folder = join(docs, "captures/help");
   const names = readdirSync(folder).map((name) => name.replace(/\.txt$/, "")).sort();
-  const parts = names.map((name) => `## ${code(name.replaceAll("-", " "))}\n\n${plainText(readFileSync(join(folder, `${name}.txt`), "utf8").trimEnd())}`);
+  const parts = names.map((name) => `## ${name.replaceAll("-", " ")}\n\n${plainText(readFileSync(join(folder, `${name}.txt`), "utf8").trimEnd())}`);
   const text = `What \`knocker help\` prints, command by command. What they are for, with examples: [the knocker command](/reference/cli/).\n\n${parts.join("\n\n")}`;
   const blocks = names.map((name) => ({ kind: "output of", file: `docs/captures/help/${name}.txt`, language: "text" }));
   return reference("command-help", 31, "Commands and options", "The help of every command of knocker, with its arguments and options.", text, { blocks, from: "packages/cli/src" });
