@@ -9,6 +9,7 @@ ENV["GITHUB_WEBHOOK_SECRET"] ||= "test-secret"
 
 require "knocker/testing"
 
+# One event, received and handled.
 class HandlerTest < Minitest::Test
   include Knocker::Testing
 
