@@ -20,7 +20,22 @@ defmodule Knocker.MixProject do
       deps: deps(System.get_env("KNOCKER_DEPS")),
       docs: docs(),
       # What is used where an application has it, and never needed.
-      xref: [exclude: [Exqlite.Sqlite3, Exqlite.Sqlite3NIF, JSON, Jason, :telemetry, Plug.Conn, Ecto.Migrator]]
+      xref: [
+        exclude: [
+          Exqlite.Sqlite3,
+          Exqlite.Sqlite3NIF,
+          JSON,
+          Jason,
+          :telemetry,
+          :opentelemetry,
+          :otel_ctx,
+          :otel_propagator_text_map,
+          :otel_span,
+          :otel_tracer,
+          Plug.Conn,
+          Ecto.Migrator
+        ]
+      ]
     ]
   end
 

@@ -7,7 +7,7 @@ defmodule Knocker.Attempt do
   use GenServer
 
   alias Knocker.{AttemptReport, Checkpoints, Connection, Database, Decision, Endpoint, Errors, Handlers, LeaseCalls, Options, OwnLock}
-  alias Knocker.{Telemetry, Transaction}
+  alias Knocker.{Telemetry, Tracing, Transaction}
 
   # How long a verdict waits for the write lock. Longer than a receive does: a verdict that is not written makes the handler run again.
   @verdict_patience_ms 60_000
@@ -27,6 +27,8 @@ defmodule Knocker.Attempt do
     :began,
     :begun_at,
     :told,
+    :tracing,
+    :decided,
     killed: false,
     ended: false,
     altered: false,
@@ -94,7 +96,7 @@ defmodule Knocker.Attempt do
   end
 
   defp begin_attempt(%{job: %{event: event}} = state) do
-    state = %{state | tx: Transaction.new(), began: now_ms()}
+    state = %{state | tx: Transaction.new(), began: now_ms(), tracing: Tracing.processing(event), decided: nil}
     Telemetry.execute(state.hooks, [:knocker, :attempt, :start], %{system_time: System.system_time()}, AttemptReport.facts(event))
 
     case wanted(state.hooks, event) do
@@ -110,13 +112,13 @@ defmodule Knocker.Attempt do
     end
   end
 
-  defp start_handlers(%{hooks: hooks, tx: tx, job: job}, handlers) do
+  defp start_handlers(%{hooks: hooks, tx: tx, job: job, tracing: tracing}, handlers) do
     attempt = self()
 
     run = fn ->
       OwnLock.enter(hooks, tx)
       Process.put(:"$callers", [attempt])
-      send(attempt, {:handlers, tx.reference, in_order(handlers, job.event, tx, :unwanted)})
+      send(attempt, {:handlers, tx.reference, Tracing.within(tracing, fn -> in_order(handlers, job.event, tx, :unwanted) end)})
     end
 
     # A handler may cut the link, and nothing would be heard of its end.
@@ -241,7 +243,7 @@ defmodule Knocker.Attempt do
   # Its verdict is committed, and nothing that came later changes it.
   defp handled(%{settled: true} = state, decision) do
     error = if decision in [:handled, :unwanted], do: nil, else: Decision.error_of(decision)
-    if error, do: AttemptReport.again(state.job.event, error, "handled, and failed afterwards")
+    if error, do: AttemptReport.again(state.job.event, error, took(state), "handled, and failed afterwards", "handled")
     Checkpoints.committed(state.hooks, state.connection, 1, 0)
     finish(%{state | tx: nil}, :handled, nil, nil)
   end
@@ -254,7 +256,7 @@ defmodule Knocker.Attempt do
 
     case verdict(state, &failure(&1, state, error.message, no_handler: true)) do
       {:ok, status} ->
-        if status != :ignored, do: AttemptReport.failed(state.hooks, state.job.event, error)
+        if status != :ignored, do: AttemptReport.failed(state.hooks, state.job.event, error, took(state))
         finish(state, status, if(status != :ignored, do: error), "no_handler")
 
       {:error, error} ->
@@ -265,10 +267,10 @@ defmodule Knocker.Attempt do
   defp handled(state, decision) do
     decision = if state.ended, do: Decision.failed(ended()), else: own_lock(state, decision)
     Transaction.put_begun(state.tx, false)
-    state = %{state | tx: nil}
+    state = %{state | tx: nil, decided: Tracing.type_of(decision)}
     error = Decision.error_of(decision)
     if decision != :handled and state.begun_at, do: roll_back(state)
-    if error, do: AttemptReport.failed(state.hooks, state.job.event, error)
+    if error, do: AttemptReport.failed(state.hooks, state.job.event, error, took(state))
     # Where it is taken back, the verdict has a transaction of its own.
     held = if decision == :handled, do: state.begun_at
 
@@ -281,7 +283,7 @@ defmodule Knocker.Attempt do
 
       {:error, problem} when decision == :handled ->
         # The disk is full, say: the writes are gone, and a small verdict may still fit.
-        AttemptReport.failed(state.hooks, state.job.event, problem)
+        AttemptReport.failed(state.hooks, state.job.event, problem, took(state))
         retry(state, problem)
 
       {:error, problem} ->
@@ -385,8 +387,13 @@ defmodule Knocker.Attempt do
   defp unwritten(state, error) do
     what = if error.code == "lease_lost", do: "lease lost, rolled back", else: "verdict not written, the lease runs out"
     event = state.job.event
-    if state.told, do: AttemptReport.again(event, error, what), else: AttemptReport.failed(state.hooks, event, error, what)
     status = if error.code == "lease_lost", do: :lease_lost, else: :unwritten
+    outcome = to_string(status)
+
+    if state.told,
+      do: AttemptReport.again(event, error, took(state), what, outcome),
+      else: AttemptReport.failed(state.hooks, event, error, took(state), what, outcome)
+
     finish(state, status, state.told || error, nil)
   end
 
@@ -394,8 +401,9 @@ defmodule Knocker.Attempt do
   defp finish(state, status, error, reason) do
     event = state.job.event
     took = took(state)
-    if status == :dead, do: AttemptReport.dead(state.hooks, event, reason)
+    if status == :dead, do: AttemptReport.dead(state.hooks, event, reason, took)
     AttemptReport.ended(state.hooks, event, status, took)
+    Tracing.processed(state.tracing, status, error && (state.decided || Tracing.type_of(error)))
     if state.altered or status == :unwritten, do: Connection.close(state.connection)
     connection = if state.altered or status == :unwritten, do: nil, else: state.connection
     send(state.owner, {:attempted, self(), state.job, status, error, took})

@@ -117,7 +117,9 @@ defmodule Knocker.Checkpoints do
   end
 
   defp distrust(state, error) do
-    if state.trouble == nil, do: Logger.error(unacknowledged() <> ": " <> error.message, knocker_code: error.code)
+    if state.trouble == nil,
+      do: Logger.error(unacknowledged() <> ": " <> error.message, record: "disk_failed", code: error.code, error: error.message)
+
     Hooks.put_number(state.hooks, :distrusted, 1)
     %{state | trouble: error}
   end
@@ -129,7 +131,7 @@ defmodule Knocker.Checkpoints do
   defp recover(state, connection, tries) do
     case checkpoint(state, connection, "TRUNCATE") do
       {:ok, false, _in_log, _moved} ->
-        Logger.warning("the write-ahead log is checkpointed: receipts are taken again")
+        Logger.warning("the write-ahead log is checkpointed: receipts are taken again", record: "disk_recovered")
         Hooks.put_number(state.hooks, :written, 0)
         Hooks.put_number(state.hooks, :distrusted, 0)
         %{state | trouble: nil, next_try: nil, in_log: 0}

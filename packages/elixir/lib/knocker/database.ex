@@ -174,7 +174,7 @@ defmodule Knocker.Database do
       Hooks.forget(hooks, :file)
       Hooks.add_number(hooks, :generation, 1)
       error = replaced(hooks, "#{what} while it was open")
-      Logger.error(error.message, knocker_code: error.code)
+      Logger.error(error.message, record: "file_replaced", code: error.code, error: error.message)
       ChangeNews.notify(hooks)
       # While the next one could not be opened, it is still the one before that.
       {:reply, {:error, error}, %{close_idle(state) | former: known, former_log: log}}
@@ -240,7 +240,7 @@ defmodule Knocker.Database do
 
   defp prepared(%{hooks: %{options: %{path: path}} = hooks} = state) do
     aside = FileIdentity.set_leftovers_aside(path, state.former, state.former_log)
-    if aside, do: Logger.warning("the log of the replaced file is kept as #{aside}")
+    if aside, do: Logger.warning("the log of the replaced file is kept as #{aside}", record: "log_kept", path: aside)
     before = FileIdentity.of(path)
 
     with {:ok, connection} <- connect(hooks, generation(hooks)) do
@@ -251,7 +251,7 @@ defmodule Knocker.Database do
            # Others wait until everything is declared, so that no request finds its endpoint missing.
            :ok <- Endpoint.declare_again(hooks, connection) do
         note(hooks, identity)
-        if state.former, do: Logger.warning("another file is at #{path} now, and open")
+        if state.former, do: Logger.warning("another file is at #{path} now, and open", record: "file_opened", path: path)
         {:ok, %{state | former: nil, former_log: nil, seen: nil, idle: [connection]}}
       else
         failed ->

@@ -3,8 +3,8 @@ defmodule Knocker.Endpoint do
   A name in the URL, who may send there, and the handlers of what arrives. `Knocker.endpoint/2` names one, and `Knocker.endpoint/3` declares one.
   """
 
-  alias Knocker.{Connection, Database, EndpointSettings, Errors, Handlers, Hooks, IngestFields, InvalidArgumentError, Judges}
-  alias Knocker.{JSON, OwnLock, Options, Receipt, ReceiveDurations, UsageError, Verdict, WebhookRequest, Writer}
+  alias Knocker.{Connection, Database, EndpointSettings, Errors, Handlers, Hooks, IngestFields, InvalidArgumentError, Judges, Losses}
+  alias Knocker.{JSON, OwnLock, Options, Receipt, ReceiveDurations, Traceparent, Tracing, UsageError, Verdict, WebhookRequest, Writer}
 
   @enforce_keys [:hooks, :name]
   defstruct [:hooks, :name]
@@ -199,10 +199,33 @@ defmodule Knocker.Endpoint do
   def receive(%{hooks: hooks, name: name}, request) do
     with {:ok, hooks} <- Hooks.fetch(hooks),
          {:ok, known} <- known(hooks, name),
-         :ok <- WebhookRequest.check(request),
-         {:ok, secrets} <- find_secrets(known, name, request) do
-      store(hooks, name, "knocker_judge", WebhookRequest.head(request), request.body, [secrets])
+         :ok <- WebhookRequest.check(request) do
+      tracing = Tracing.receiving(name, request.headers)
+
+      received(hooks, name, tracing, size_of(request), fn ->
+        with {:ok, secrets} <- find_secrets(known, name, request),
+             do: store(hooks, name, "knocker_judge", WebhookRequest.head(request, tracing.added), request.body, [secrets])
+      end)
     end
+  end
+
+  # Tells of the receipt.
+  defp received(hooks, name, tracing, size, store) do
+    with {:ok, receipt} <- Tracing.during(tracing, store) do
+      Losses.tell(hooks, name, receipt, tracing, size)
+      {:ok, receipt}
+    end
+  end
+
+  # What the sender announced, or what was read of it.
+  defp size_of(request) do
+    announced =
+      case Traceparent.named(request.headers)["content-length"] do
+        [length] -> if length =~ ~r/\A[0-9]{1,18}\z/, do: String.to_integer(length), else: 0
+        _none -> 0
+      end
+
+    max(announced, byte_size(request.body))
   end
 
   @doc false
@@ -210,7 +233,15 @@ defmodule Knocker.Endpoint do
   def ingest(%{hooks: hooks, name: name}, fields, body) do
     with {:ok, hooks} <- Hooks.fetch(hooks),
          :ok <- if(is_binary(body), do: :ok, else: {:error, Errors.new("invalid_argument", "the body is a binary")}),
-         do: store(hooks, name, "knocker_attest", fields |> IngestFields.to_map() |> JSON.encode!(), body, [])
+         do: ingest(hooks, name, IngestFields.to_map(fields), body, fields)
+  end
+
+  defp ingest(hooks, name, stated, body, fields) do
+    headers = fields[:headers] || []
+    tracing = Tracing.receiving(name, headers)
+    added = for {header, value} <- WebhookRequest.with_added(headers, tracing.added), do: [header, value]
+    stated = if tracing.added == [], do: stated, else: Map.put(stated, "headers", added)
+    received(hooks, name, tracing, byte_size(body), fn -> store(hooks, name, "knocker_attest", JSON.encode!(stated), body, []) end)
   end
 
   defp store(hooks, name, function, head, body, more) do

@@ -9,7 +9,7 @@ defmodule Knocker.Event do
   * `:delivery`: the HTTP request that brought the body; headers that carry credentials are redacted
   """
 
-  alias Knocker.EventDelivery
+  alias Knocker.{EventDelivery, Traceparent}
 
   @enforce_keys [:id, :endpoint, :type, :key, :body, :attempt, :max_attempts, :received_at, :delivery]
   defstruct @enforce_keys
@@ -34,6 +34,17 @@ defmodule Knocker.Event do
   """
   @spec json!(t() | %{body: binary()}) :: term()
   def json!(%{body: body}), do: Knocker.JSON.decode!(body)
+
+  @doc """
+  The trace to go on with, as W3C Trace Context writes it: the span of the receive where OpenTelemetry was set up there, or else what the sender said. Nil
+  where there is none, or a malformed one.
+  """
+  @spec traceparent(t()) :: String.t() | nil
+  def traceparent(event), do: with(%{traceparent: traceparent} <- Traceparent.of(event.delivery.headers), do: traceparent)
+
+  @doc "What belongs to `traceparent/1`."
+  @spec tracestate(t()) :: String.t() | nil
+  def tracestate(event), do: with(%{tracestate: tracestate} <- Traceparent.of(event.delivery.headers), do: tracestate)
 
   defimpl Inspect do
     # What customers wrote belongs in no log.

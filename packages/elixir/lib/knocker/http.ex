@@ -86,7 +86,7 @@ defmodule Knocker.HTTP do
   # Chunks without a byte: none were sent, or something in front of the endpoint has read them, which cannot be told apart.
   defp after_reading({:ok, ""}, hooks, name, _head, _url, :unknown, _limit) do
     detail = "chunks without a byte: none were sent, or something in front of the endpoint has read the body"
-    Losses.tell(hooks, name, %{outcome: :invalid, reason: nil, detail: detail}, 0, 0)
+    Losses.tell(hooks, name, %{outcome: :invalid, reason: nil, detail: detail}, nil, 0)
     plain(411, "send a content-length")
   end
 
@@ -94,9 +94,8 @@ defmodule Knocker.HTTP do
   defp after_reading({:ok, body}, _hooks, name, _head, _url, length, _limit) when is_integer(length) and byte_size(body) < length,
     do: refused(name, Errors.new("body_consumed", "something in front of the endpoint has read the body of the request, or some of it"))
 
-  defp after_reading({kind, body}, hooks, name, head, url, length, limit) when kind in [:ok, :too_large] do
-    size = max(if(is_integer(length), do: length, else: 0), byte_size(body))
-    store(hooks, name, head, url, {body, kind == :too_large}, {size, limit})
+  defp after_reading({kind, body}, hooks, name, head, url, _length, _limit) when kind in [:ok, :too_large] do
+    store(hooks, name, head, url, {body, kind == :too_large})
   end
 
   defp after_reading({:error, :timeout}, _hooks, _name, _head, _url, _length, _limit), do: plain(408, "the body took too long", true)
@@ -121,7 +120,7 @@ defmodule Knocker.HTTP do
     with {:ok, limit} when length == :unknown or length > limit <- Endpoint.limit(hooks, name), do: Endpoint.stored_limit(hooks, name)
   end
 
-  defp store(hooks, name, head, url, {body, truncated}, {size, limit}) do
+  defp store(hooks, name, head, url, {body, truncated}) do
     headers = for {name, value} <- head.headers, do: {WebhookRequest.latin(name), WebhookRequest.latin(value)}
 
     request = %WebhookRequest{
@@ -134,7 +133,6 @@ defmodule Knocker.HTTP do
 
     case Knocker.receive(%Endpoint{hooks: hooks.name, name: name}, request) do
       {:ok, receipt} ->
-        Losses.tell(hooks, name, receipt, size, limit)
         response = receipt.response
         body = if response.status == 204, do: "", else: response.body
         %{status: response.status, headers: Enum.to_list(response.headers), body: body, close: truncated}
@@ -150,7 +148,13 @@ defmodule Knocker.HTTP do
   end
 
   defp internal(name) do
-    Logger.error("a receipt of #{name} was not stored: an error of the application's own (its function of secrets?)", knocker_code: "internal")
+    Logger.error("a receipt of #{name} was not stored: an error of the application's own (its function of secrets?)",
+      record: "receipt_failed",
+      endpoint: name,
+      code: "internal",
+      status: 500
+    )
+
     plain(500, "internal error: nothing was stored", true)
   end
 
@@ -158,7 +162,8 @@ defmodule Knocker.HTTP do
   defp refused(_name, %{code: "unknown_endpoint"}), do: plain(404, "no such endpoint", true)
 
   defp refused(name, error) do
-    Logger.error("a receipt of #{name} was not stored: #{Decision.message(error)}", knocker_code: error.code, knocker_endpoint: name)
+    text = Decision.message(error)
+    Logger.error("a receipt of #{name} was not stored: #{text}", record: "receipt_failed", endpoint: name, code: error.code, error: text)
 
     if error.family == :database or error.code in ["stale_judgement", "closed"] do
       answer = plain(503, "try again later", true)

@@ -2,19 +2,30 @@ defmodule Knocker.Losses do
   @moduledoc false
   # Tells an operator of requests that were not taken: refused, too large, or beyond what is kept of refused ones.
 
-  alias Knocker.Hooks
+  alias Knocker.{Hooks, Tracing}
 
   require Logger
 
   # Anybody can send such requests; a line a minute, endpoint and reason says as much.
   @pause_ms 60_000
 
-  @doc "Logs what the receipt says of a refusal, if it does, with how many there were since the last line of its kind."
-  @spec tell(Hooks.t(), String.t(), Knocker.Receipt.t() | %{outcome: atom, reason: atom, detail: String.t()}, non_neg_integer(), non_neg_integer()) ::
+  @doc "Logs what became of a request; a refusal as a warning, with how many there were since the last line of its kind."
+  @spec tell(Hooks.t(), String.t(), Knocker.Receipt.t() | %{outcome: atom, reason: atom, detail: String.t()}, Tracing.t() | nil, non_neg_integer()) ::
           :ok
-  def tell(_hooks, _endpoint, %{outcome: outcome}, _size, _limit) when outcome in [:accepted, :duplicate, :handshake], do: :ok
+  def tell(_hooks, endpoint, %{outcome: outcome} = receipt, tracing, _size) when outcome in [:accepted, :duplicate, :handshake] do
+    Logger.debug(fn ->
+      {"endpoint #{endpoint}: delivery #{receipt.delivery_id}: #{outcome}",
+       record: "receipt_stored",
+       endpoint: endpoint,
+       outcome: outcome,
+       delivery_id: receipt.delivery_id,
+       event_id: receipt.event_id,
+       duration_ms: Tracing.duration_ms(tracing),
+       trace_id: Tracing.trace_id(tracing)}
+    end)
+  end
 
-  def tell(hooks, endpoint, receipt, size, limit) do
+  def tell(hooks, endpoint, receipt, tracing, size) do
     kind = {:loss, endpoint, receipt.outcome, receipt.reason}
     now = System.monotonic_time(:millisecond)
 
@@ -25,7 +36,28 @@ defmodule Knocker.Losses do
       found ->
         untold = if found, do: elem(found, 1), else: 0
         Hooks.note(hooks, kind, {now + @pause_ms, 0})
-        Logger.warning(line(endpoint, receipt, size, limit, untold), knocker_endpoint: endpoint, knocker_outcome: receipt.outcome)
+        limit = limit(hooks, endpoint)
+
+        facts = [
+          record: "receipt_refused",
+          endpoint: endpoint,
+          outcome: receipt.outcome,
+          reason: receipt.reason || receipt.outcome,
+          detail: receipt.detail,
+          delivery_id: Map.get(receipt, :delivery_id),
+          untold: untold,
+          trace_id: tracing && Tracing.trace_id(tracing)
+        ]
+
+        sizes = if receipt.outcome == :too_large, do: [size: size, max_body_bytes: limit], else: []
+        Logger.warning(line(endpoint, receipt, size, limit, untold), facts ++ sizes)
+    end
+  end
+
+  defp limit(hooks, endpoint) do
+    case Knocker.Endpoint.limit(hooks, endpoint) do
+      {:ok, limit} -> limit
+      {:error, _gone} -> 0
     end
   end
 

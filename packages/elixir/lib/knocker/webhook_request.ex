@@ -45,14 +45,19 @@ defmodule Knocker.WebhookRequest do
   defp invalid(message), do: {:error, Errors.new("invalid_argument", "a request's " <> message)}
 
   @doc false
-  # The request argument of the SQL functions.
-  @spec head(t()) :: String.t()
-  def head(request) do
-    %{"method" => request.method, "headers" => headers(request.headers)}
+  # The request argument of the SQL functions, with headers that the receive has added.
+  @spec head(t(), [{String.t(), String.t()}]) :: String.t()
+  def head(request, added \\ []) do
+    %{"method" => request.method, "headers" => headers(with_added(request.headers, added))}
     |> put("url", request.url)
     |> put("truncated", request.truncated || nil)
     |> JSON.encode!()
   end
+
+  @doc false
+  @spec with_added([{String.t(), String.t()}] | map(), [{String.t(), String.t()}]) :: [{String.t(), String.t()}] | map()
+  def with_added(headers, []), do: headers
+  def with_added(headers, added), do: for({name, values} <- headers, value <- List.wrap(values), do: {to_string(name), value}) ++ added
 
   defp headers(pairs) when is_list(pairs), do: Enum.map(pairs, fn {name, value} -> [name, value] end)
   defp headers(map), do: map

@@ -186,7 +186,7 @@ defmodule Knocker.Worker do
   end
 
   defp start_minding(state) do
-    Logger.info("worker #{state.name} started, #{state.options.concurrency} at once")
+    Logger.info("worker #{state.name} started", record: "worker_started", worker: state.name, concurrency: state.options.concurrency)
     %{extend_later(state) | watch: Watch.start_link(state.hooks), looking: true, news: true, retain_at: now_ms() + @retain_ms}
   end
 
@@ -217,7 +217,7 @@ defmodule Knocker.Worker do
   end
 
   def handle_info({:lost, job_id}, state) do
-    Logger.warning("a lease is lost: another worker or an operator has taken the job #{job_id}")
+    Logger.warning("a lease is lost: another worker or an operator has taken the job #{job_id}", record: "lease_lost", job_id: job_id)
     {:noreply, state}
   end
 
@@ -375,8 +375,8 @@ defmodule Knocker.Worker do
 
   defp tell_lost(state, lost) do
     for {event, error, dead} <- lost do
-      AttemptReport.failed(state.hooks, event, Errors.new("lease_lost", error), "lost")
-      if dead, do: AttemptReport.dead(state.hooks, event, error)
+      AttemptReport.failed(state.hooks, event, Errors.new("lease_lost", error), nil, "lost")
+      if dead, do: AttemptReport.dead(state.hooks, event, error, nil)
     end
   end
 
@@ -414,7 +414,13 @@ defmodule Knocker.Worker do
   end
 
   defp warn(state, error) do
-    Logger.warning("the worker tries again: #{error.message}", knocker_code: error.code)
+    facts = [worker: state.name, code: error.code, error: error.message]
+
+    # A handler, here or elsewhere, that writes for long is no fault of the file's.
+    if error.code == "busy",
+      do: Logger.warning("the database is busy, the worker tries again", [record: "database_busy"] ++ facts),
+      else: Logger.error("the worker tries again: #{error.message}", [record: "worker_failed"] ++ facts)
+
     state
   end
 
@@ -529,7 +535,11 @@ defmodule Knocker.Worker do
     state = wait_for_runners(%{state | paused: true}, now_ms() + max(0, state.options.shutdown_ms - @kill_margin_ms), false)
     state = wait_for_claim(state)
     released = release(state)
-    if state.drain == nil, do: Logger.info("worker #{state.name} stopped, #{released} given back"), else: answer_drain(state)
+
+    if state.drain == nil,
+      do: Logger.info("worker #{state.name} stopped", record: "worker_stopped", worker: state.name, released: released),
+      else: answer_drain(state)
+
     for pid <- [state.claims, state.extends | Map.keys(state.runners)], do: GenServer.stop(pid, :shutdown)
   catch
     # Nothing is lost: leases run out, and another worker takes them.
@@ -586,7 +596,7 @@ defmodule Knocker.Worker do
         released
 
       {^reference, {:error, error}} ->
-        Logger.warning("leases not given back, they run out: #{error.message}")
+        Logger.warning("leases not given back, they run out: #{error.message}", record: "leases_kept", code: error.code, error: error.message)
         0
 
       {:EXIT, ^claims, _reason} ->

@@ -128,7 +128,7 @@ defmodule Knocker.ConformanceWorkerTest do
   defp check_log(app, beside) do
     lines = LogCapture.lines()
     for {_level, text, _meta} <- lines, do: refute(text =~ "never-to-be-logged")
-    said = for {level, text, meta} <- lines, level in [:warning, :error], do: {level, meta[:knocker_event_id], text}
+    said = for {level, text, meta} <- lines, level in [:warning, :error], do: {level, meta[:event_id], text}
     told = Enum.map(Scripted.told(app, :errors), &{:warning, &1["event_id"]}) ++ Enum.map(Scripted.told(app, :dead), &{:error, &1["event_id"]})
     missing = told -- Enum.map(said, fn {level, id, _text} -> {level, id} end)
     assert missing == [], "the log does not say #{inspect(missing)}: #{inspect(said)}"

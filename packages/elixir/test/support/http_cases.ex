@@ -113,8 +113,8 @@ defmodule Knocker.HTTPCases do
   # The codes of the errors that the application is told of, each once. A server that is not ours has errors of its own.
   defp reported(server) do
     LogCapture.lines()
-    |> Enum.filter(fn {level, _text, meta} -> level == :error and (server == Knocker.RawServer or meta[:knocker_code] != nil) end)
-    |> Enum.map(fn {_, _, meta} -> meta[:knocker_code] end)
+    |> Enum.filter(fn {level, _text, meta} -> level == :error and (server == Knocker.RawServer or meta[:code] != nil) end)
+    |> Enum.map(fn {_, _, meta} -> meta[:code] end)
     |> Enum.uniq()
     |> Enum.sort()
   end
