@@ -111,7 +111,7 @@ fn absent_libraries(headers: &Headers, platform: &Platform) -> Option<String> {
 /// Whether each system of that platform has the library.
 fn comes_with(platform: &Platform, name: &str) -> bool {
     const GLIBC: [&str; 6] = ["libc.so.", "libm.so.", "libdl.so.", "libpthread.so.", "librt.so.", "ld-linux"];
-    const WINDOWS: [&str; 8] = ["advapi32.", "api-ms-win-", "bcrypt", "kernel32.", "msvcrt.", "ntdll.", "userenv.", "ws2_32."];
+    const WINDOWS: [&str; 9] = ["advapi32.", "api-ms-win-", "bcrypt", "kernel32.", "msvcrt.", "ntdll.", "user32.", "userenv.", "ws2_32."];
     let starts = |names: &[&str]| names.iter().any(|start| name.to_ascii_lowercase().starts_with(start));
     match (platform.os.as_str(), platform.libc.as_deref()) {
         ("linux", Some("musl")) => name == "libc.so" || name.starts_with("libc.musl-"),

@@ -152,7 +152,8 @@ fn a_dylib_that_only_works_where_it_was_built_is_refused() {
 fn a_dll_that_needs_a_compilers_library_is_refused() {
     let dll = Headers {
         exports: vec!["sqlite3_knocker_init".into()],
-        needs: vec!["KERNEL32.dll".into(), "libgcc_s_seh-1.dll".into()],
+        // The keys of a console come from user32, which is imported under two spellings.
+        needs: ["KERNEL32.dll", "USER32.dll", "user32.dll", "libgcc_s_seh-1.dll"].map(String::from).into(),
         ..headers(BinaryFormat::Pe, Architecture::X86_64)
     };
     let found = faults_of(Kind::Library, &dll, MARK, &platform("win32-x64"), VERSION);
