@@ -192,6 +192,8 @@ fn completions(shell: Shell) -> Result {
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     #[test]
@@ -200,8 +202,10 @@ mod tests {
     }
 
     #[test]
-    fn every_command_of_the_readme_is_one() {
-        let lines = include_str!("../README.md").lines().filter_map(|line| line.strip_prefix("    $ "));
+    fn every_command_of_the_readme_and_of_the_page_behind_it_is_one() {
+        let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/src/content/docs/reference/cli-in-depth.md");
+        let text = include_str!("../README.md").to_owned() + &std::fs::read_to_string(page).expect("the page is in the checkout");
+        let lines = text.lines().filter_map(|line| line.strip_prefix("    $ "));
         let commands: Vec<Vec<String>> = lines.map(words).collect();
         assert!(commands.len() > 30);
         for command in commands {
