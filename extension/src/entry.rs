@@ -52,8 +52,8 @@ fn register(conn: Connection) -> rusqlite::Result<bool> {
         return Ok(false);
     }
     // That it is not there stays behind as the connection's last error, which `sqlite3_open` takes for its own where this was registered with
-    // `sqlite3_auto_extension`. A statement that reads nothing, and needs no schema, puts it out.
-    conn.prepare("SELECT 1")?;
+    // `sqlite3_auto_extension`. No statement at all puts it out; any that is one would read the schema, and the file may be none of SQLite's.
+    conn.prepare("")?;
     let session = Session::default();
     session.register(&conn)?;
     functions::register(&conn, &session)?;

@@ -227,6 +227,7 @@ fn any_numbers_where_a_worker_gives_them_are_taken_or_refused() {
             ("knocker_replay", vec![n(2), n(5)]),
             ("knocker_ignore", vec![n(0), n(5)]),
             ("knocker_stats", vec![n(5)]),
+            ("knocker_metrics", vec![argument("prometheus"), n(5)]),
             ("knocker_retain", vec![n(5)]),
         ];
         for (function, filter) in [

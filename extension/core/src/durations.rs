@@ -10,6 +10,9 @@ use crate::store::Store;
 /// The bounds of the buckets, in milliseconds: the columns `within_…`.
 pub const BOUNDS_MS: [i64; 14] = [5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000, 10_000, 30_000, 60_000, 300_000];
 
+/// What an attempt adds to a sum at most, a hundred years: a worker may give any number, and millions of sums stay below the largest one.
+const LONGEST_MS: i64 = 3_155_760_000_000;
+
 /// What attempts took.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Durations {
@@ -64,7 +67,7 @@ impl Store {
         let sql = "INSERT INTO main._knocker_counts (endpoint_id, status, n, duration_ms) VALUES (?1, ?2, 1, ?3)
                    ON CONFLICT (endpoint_id, status) DO UPDATE SET n = n + 1, duration_ms = duration_ms + excluded.duration_ms";
         let name = row_name(attempt.result, attempt.duration_ms);
-        self.run(sql, (endpoint_id, name, attempt.duration_ms.unwrap_or_default()))?;
+        self.run(sql, (endpoint_id, name, attempt.duration_ms.unwrap_or_default().min(LONGEST_MS)))?;
         Ok(())
     }
 

@@ -10,9 +10,9 @@ use crate::conditions::Conditions;
 use crate::error::{Error, Result};
 use crate::forms::{Kind, Preset, form};
 use crate::prune_record::PruneRecord;
+pub use crate::prune_record::{PruneKind, Pruned};
 use crate::selection::{Bounds, DEFAULT_LIMIT, MAX_LIMIT};
 use crate::store::Store;
-use crate::words::words;
 
 form! {
     /// Which ended events to delete, oldest first. One of `older_than_s` and `before` is required.
@@ -61,41 +61,6 @@ const PRUNABLE: &[&str] = &["handled", "ignored", "dead"];
 const PRUNED_BY_DEFAULT: &[&str] = &["handled", "ignored"];
 /// The outcomes of deliveries that are no event's payload.
 const LOOSE_OUTCOMES: &[&str] = &["invalid", "handshake", "too_large", "disabled", "duplicate"];
-
-words! {
-    /// What a prune was.
-    pub enum PruneKind {
-        /// Of events.
-        Events = "events",
-        /// Of deliveries.
-        Deliveries = "deliveries",
-        /// A pass of a retention policy that deleted something; its filter is the policy.
-        Retention = "retention",
-    }
-}
-
-/// How many rows went, counted as they were deleted.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-#[cfg_attr(feature = "contract", derive(schemars::JsonSchema))]
-pub struct Pruned {
-    /// Events that went, or would go.
-    pub events: i64,
-    /// Deliveries that went, or would go.
-    pub deliveries: i64,
-    /// Attempts that went, or would go.
-    pub attempts: i64,
-    /// Records of earlier prunes that went, or would go.
-    pub audits: i64,
-}
-
-impl std::ops::AddAssign for Pruned {
-    fn add_assign(&mut self, other: Self) {
-        self.events += other.events;
-        self.deliveries += other.deliveries;
-        self.attempts += other.attempts;
-        self.audits += other.audits;
-    }
-}
 
 /// The result of one prune.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

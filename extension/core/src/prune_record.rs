@@ -2,10 +2,47 @@
 
 use std::cell::Cell;
 
+use serde::Serialize;
+
 use crate::error::Result;
-use crate::prune::{PruneKind, Pruned};
 use crate::store::Store;
 use crate::totals::OF_NO_ENDPOINT;
+use crate::words::words;
+
+words! {
+    /// What a prune was.
+    pub enum PruneKind {
+        /// Of events.
+        Events = "events",
+        /// Of deliveries.
+        Deliveries = "deliveries",
+        /// A pass of a retention policy that deleted something; its filter is the policy.
+        Retention = "retention",
+    }
+}
+
+/// How many rows went, counted as they were deleted.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "contract", derive(schemars::JsonSchema))]
+pub struct Pruned {
+    /// Events that went, or would go.
+    pub events: i64,
+    /// Deliveries that went, or would go.
+    pub deliveries: i64,
+    /// Attempts that went, or would go.
+    pub attempts: i64,
+    /// Records of earlier prunes that went, or would go.
+    pub audits: i64,
+}
+
+impl std::ops::AddAssign for Pruned {
+    fn add_assign(&mut self, other: Self) {
+        self.events += other.events;
+        self.deliveries += other.deliveries;
+        self.attempts += other.attempts;
+        self.audits += other.audits;
+    }
+}
 
 /// A prune under way.
 pub(crate) struct PruneRecord<'a> {

@@ -60,6 +60,7 @@ SELECT e.endpoint_id,
          UNION ALL SELECT 1000 UNION ALL SELECT 2500 UNION ALL SELECT 5000 UNION ALL SELECT 10000 UNION ALL SELECT 30000 UNION ALL SELECT 60000
          UNION ALL SELECT 300000) b
          WHERE a.duration_ms <= b.value), ''),
-       count(*), coalesce(sum(a.duration_ms), 0)
+       -- At most a hundred years each, so that no sum is too large: a worker may have given any number.
+       count(*), coalesce(sum(min(a.duration_ms, 3155760000000)), 0)
 FROM _knocker_attempts a JOIN _knocker_events e ON e.id = a.event_id
 GROUP BY 1, 2;
