@@ -87,11 +87,13 @@ def served(kind: str) -> Iterator[Served]:
 
 @pytest.fixture(scope="module", params=list(SERVERS))
 def over(request: pytest.FixtureRequest) -> Iterator[tuple[str, Served]]:
-    """A server, which after all cases has nothing more open or running than after its first request."""
+    """A server, which after all cases has nothing more open or running than after its first requests."""
     with served(request.param) as running:
-        running.tell("begin", {"endpoints": {}})
-        running.fence()
-        running.tell("end")
+        # More than once: on a busy machine a server is still opening what it keeps when its first request is answered.
+        for _ in range(3):
+            running.tell("begin", {"endpoints": {}})
+            running.fence()
+            running.tell("end")
         before = running.tell("leftovers")
         yield request.param, running
         running.tell("begin", {"endpoints": {}})
