@@ -237,12 +237,22 @@ defmodule Knocker.Endpoint do
   end
 
   defp ingest(hooks, name, stated, body, fields) do
-    headers = fields[:headers] || []
+    headers = traced(fields[:headers])
     tracing = Tracing.receiving(name, headers)
-    added = for {header, value} <- WebhookRequest.with_added(headers, tracing.added), do: [header, value]
-    stated = if tracing.added == [], do: stated, else: Map.put(stated, "headers", added)
+    stated = if tracing.added == [], do: stated, else: Map.put(stated, "headers", with_added(headers, tracing.added))
     received(hooks, name, tracing, byte_size(body), fn -> store(hooks, name, "knocker_attest", JSON.encode!(stated), body, []) end)
   end
+
+  defp with_added(headers, added), do: for({header, value} <- WebhookRequest.with_added(headers, added), do: [header, value])
+
+  # Headers that may have a trace. What is none is the core's to refuse.
+  defp traced(headers) when is_map(headers) and not is_struct(headers), do: headers |> Map.to_list() |> traced()
+  defp traced(headers) when is_list(headers), do: if(not List.improper?(headers) and Enum.all?(headers, &header?/1), do: headers, else: [])
+  defp traced(_none), do: []
+
+  defp header?({name, value}) when is_binary(name) and is_binary(value), do: true
+  defp header?({name, values}) when is_binary(name) and is_list(values), do: not List.improper?(values) and Enum.all?(values, &is_binary/1)
+  defp header?(_other), do: false
 
   defp store(hooks, name, function, head, body, more) do
     began = System.monotonic_time()

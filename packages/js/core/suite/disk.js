@@ -114,7 +114,8 @@ export default function disk(runtime) {
       await worker.stop();
       // What a checkpoint leaves behind it, and one commit that 32 of the handlers share: 12.8 MB.
       assert.ok(logSize() < 12_000_000 + 32 * 420_000, `${logSize()} bytes after 24 MB of handlers`);
-      assert.ok(statSync(path).size > 40_000_000);
+      // The newest of those commits is in the log alone.
+      assert.ok(statSync(path).size > 30_000_000);
       await hooks.close();
     });
   });
