@@ -12,10 +12,10 @@ test("an event is received", async () => {
   const endpoint = hooks.endpoint("github", { provider: "github", secrets: [process.env.GITHUB_WEBHOOK_SECRET] });
 
   endpoint.on("push", (event, tx) => {
+    tx.run("CREATE TABLE IF NOT EXISTS received (event INTEGER PRIMARY KEY, type TEXT)");
     tx.query("INSERT INTO received (event, type) VALUES (?, ?)").run(event.id, event.type);
   });
   // endregion: handler
-  hooks.query("CREATE TABLE received (event INTEGER PRIMARY KEY, type TEXT)");
   const push = sign("github", { after: "c4d5e6f7" }, process.env.GITHUB_WEBHOOK_SECRET, { headers: { "X-GitHub-Event": "push" } });
   expect((await endpoint.receive(push)).outcome).toBe("accepted");
   expect((await drain(hooks)).handled).toBe(1);

@@ -13,10 +13,10 @@ test("an event is received", async () => {
   const endpoint = hooks.endpoint("github", { provider: "github", secrets: [process.env.GITHUB_WEBHOOK_SECRET] });
 
   endpoint.on("push", (event, tx) => {
+    tx.exec("CREATE TABLE IF NOT EXISTS received (event INTEGER PRIMARY KEY, type TEXT)");
     tx.prepare("INSERT INTO received (event, type) VALUES (?, ?)").run(event.id, event.type);
   });
   // endregion: handler
-  hooks.query("CREATE TABLE received (event INTEGER PRIMARY KEY, type TEXT)");
   const push = sign("github", { after: "c4d5e6f7" }, process.env.GITHUB_WEBHOOK_SECRET, { headers: { "X-GitHub-Event": "push" } });
   assert.equal((await endpoint.receive(push)).outcome, "accepted");
   assert.equal((await drain(hooks)).handled, 1);
