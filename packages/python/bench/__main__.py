@@ -56,7 +56,7 @@ def print_workers(folder: Path) -> list[str]:
     """Events handled a second, wake-up times, and the CPU of an idle worker. Returns the goals that were missed."""
     print()
     for concurrency in (1, 4):
-        print(f"{f'events handled/s, concurrency {concurrency}':<34}{workers.drain(folder, 3000, concurrency):>9.0f}")
+        print(f"{f'events handled/s, concurrency {concurrency}':<34}{drains.by_worker(folder, 3000, concurrency):>9.0f}")
     median, slow = workers.wake(folder, 200)
     print(f"{'wake across processes, ms':<34}{median:>9.2f} p50{slow:>9.2f} p99")
     share = workers.idle(folder, 5)

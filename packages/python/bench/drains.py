@@ -62,7 +62,7 @@ def by_hand(folder: Path, total: int) -> float:
 
 def by_worker(folder: Path, total: int, concurrency: int = 1, **settings: Any) -> float:
     """Events a second of a worker, each handler writing one row through ``tx``."""
-    with knocker.open(folder / "worker.db") as hooks:
+    with knocker.open(folder / f"worker-{concurrency}.db") as hooks:
         hooks.database.rows("CREATE TABLE orders (id INTEGER)")
         endpoint = hooks.endpoint("github", provider="github", secrets=[SECRET])
         requests = [request_of(n) for n in range(total)]

@@ -1,4 +1,4 @@
-"""Workers: events handled per second, how soon a worker of another process starts on a receipt, and what an idle one costs."""
+"""Workers: how soon a worker of another process starts on a receipt, and what an idle one costs."""
 
 from __future__ import annotations
 
@@ -9,10 +9,9 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Any
 
 import knocker
-from receives import SECRET, request_of
+from receives import SECRET
 
 IDLE = """
 import resource, sys, threading, knocker
@@ -38,34 +37,6 @@ for _, request in zip(sys.stdin, requests):
     endpoint.receive(request)
     print(time.monotonic_ns(), flush=True)
 """
-
-
-def drain(folder: Path, total: int, concurrency: int) -> float:
-    """Events a second, each handler writing one row; every verdict is a commit of its own, synced."""
-    with knocker.open(folder / f"drain-{concurrency}.db") as hooks:
-        hooks.database.rows("CREATE TABLE orders (id INTEGER)")
-        endpoint = hooks.endpoint("github", provider="github", secrets=[SECRET])
-        requests = [request_of(n) for n in range(total)]
-        threads = [threading.Thread(target=lambda part: [endpoint.receive(r) for r in part], args=(requests[n::32],)) for n in range(32)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        left = threading.Semaphore(0)
-
-        @endpoint.on("push")
-        def handler(event: knocker.Event, tx: Any) -> None:
-            tx.execute("INSERT INTO orders VALUES (?)", [event.id])
-            left.release()
-
-        started = time.perf_counter()
-        with hooks.start_worker(concurrency=concurrency):
-            for _ in range(total):
-                left.acquire()
-        seconds = time.perf_counter() - started
-        if hooks.stats().events.handled != total:
-            raise RuntimeError("not everything was handled")
-    return total / seconds
 
 
 def wake(folder: Path, total: int) -> tuple[float, float]:

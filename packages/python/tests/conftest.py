@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -54,6 +55,29 @@ def live_hooks(tmp_path: Path) -> Iterator[knocker.Hooks]:
     """Hooks on the system's clock, for workers that run."""
     with knocker.open(tmp_path / "app.db", busy_timeout_s=LOCK_PATIENCE_S) as opened:
         yield opened
+
+
+class Log(logging.Handler):
+    """The records of Knocker's log."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.DEBUG)
+        self.records: list[logging.LogRecord] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Keeps it."""
+        self.records.append(record)
+
+
+@pytest.fixture
+def log() -> Iterator[Log]:
+    logger, handler = logging.getLogger("knocker"), Log()
+    level = logger.level
+    logger.addHandler(handler)
+    logger.setLevel(logging.DEBUG)
+    yield handler
+    logger.removeHandler(handler)
+    logger.setLevel(level)
 
 
 PushOf = Callable[..., knocker.WebhookRequest]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import os
 import signal
 import sys
@@ -159,18 +158,6 @@ def _of(event: knocker.Event, text: str) -> str:
 
 def _text(given: Json) -> str | None:
     return HOSTILE[given["hostile"]] if isinstance(given, dict) else given
-
-
-class Log(logging.Handler):
-    """The records of Knocker's log."""
-
-    def __init__(self) -> None:
-        super().__init__(logging.DEBUG)
-        self.records: list[logging.LogRecord] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        """Keeps it."""
-        self.records.append(record)
 
 
 def main() -> None:

@@ -20,6 +20,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 
 import knocker
 from conformance_counts import write_count
+from conftest import Log
 from knocker.testing import FrozenClock
 from matching import Json, compare
 from test_conformance import CONFORMANCE, name
@@ -61,26 +62,6 @@ def set_up(how: str, exporter: InMemorySpanExporter, monkeypatch: pytest.MonkeyP
     return how
 
 
-class Records(logging.Handler):
-    def __init__(self) -> None:
-        super().__init__()
-        self.seen: list[logging.LogRecord] = []
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self.seen.append(record)
-
-
-@pytest.fixture
-def records() -> Iterator[Records]:
-    logger, handler = logging.getLogger("knocker"), Records()
-    level = logger.level
-    logger.addHandler(handler)
-    logger.setLevel(logging.DEBUG)
-    yield handler
-    logger.removeHandler(handler)
-    logger.setLevel(level)
-
-
 @pytest.mark.parametrize("case", TRACEPARENTS, ids=name)
 def test_traceparent(case: Json, hooks: knocker.Hooks) -> None:
     inbox, seen = hooks.endpoint("inbox"), []
@@ -108,7 +89,7 @@ def handler_of(script: str) -> Any:
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("case", STORIES["cases"], ids=name)
-def test_story(case: Json, way: str, setup: str, tmp_path: Path, exporter: InMemorySpanExporter, records: Records) -> None:
+def test_story(case: Json, way: str, setup: str, tmp_path: Path, exporter: InMemorySpanExporter, log: Log) -> None:
     assert set(case) <= {"name", "endpoint", "handler", "hooks_fail", "active_span", "steps", "records", "spans"}, case
 
     def failing(*_: Any) -> None:
@@ -127,7 +108,7 @@ def test_story(case: Json, way: str, setup: str, tmp_path: Path, exporter: InMem
         with tracer.start_as_current_span("active") if case.get("active_span") else nullcontext() as active:
             for step in case["steps"]:
                 take(hooks, inbox, step, way)
-    check_records(case["records"], records.seen)
+    check_records(case["records"], log.records)
     if setup == "sdk":
         check_spans(case["spans"], exporter, active)
     else:

@@ -16,11 +16,12 @@ import pytest
 
 import knocker
 from conformance_counts import write_count
+from conftest import Log
 from knocker import worker as worker_module
 from knocker.testing import FrozenClock, drain
 from matching import Json, compare
 from scenario import Scenario
-from scripted import BODY, App, Log
+from scripted import BODY, App
 from test_conformance import cases, name
 
 FOLDERS = ("worker", "shared_commits")
@@ -43,17 +44,6 @@ def list_of_cases() -> Iterator[None]:
     for folder in FOLDERS:
         write_count(folder, len([case for case in ran if case.startswith(f"{folder}/")]))
     print("\n" + "\n".join(ran) + f"\n{len(ran)} worker cases of {len(CASES)}")
-
-
-@pytest.fixture
-def log() -> Iterator[Log]:
-    logger, handler = logging.getLogger("knocker"), Log()
-    level = logger.level
-    logger.addHandler(handler)
-    logger.setLevel(logging.DEBUG)
-    yield handler
-    logger.removeHandler(handler)
-    logger.setLevel(level)
 
 
 class Story:
