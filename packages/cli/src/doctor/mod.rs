@@ -87,8 +87,9 @@ fn report(context: &Context, args: &Args, reading: &Reading, findings: &[Finding
         context.out.line(format_args!("\n{style}{}{style:#} {}", finding.severity.name(), finding.code.name))?;
         let mut lines = Table::new(&[]);
         lines.row([cell(&finding.what)]);
-        lines.row([cell(format!("-> {}", finding.cure))]);
         context.out.indented_table(lines, "  ")?;
+        // A cure has commands in it, which a break of ours would cut in two for who copies them: the terminal's own does not.
+        context.out.line(format_args!("  -> {}", text(&finding.cure)))?;
     }
     if args.repair && repaired.is_empty() {
         context.out.line("\nnothing that a repair puts right: no backup was made, and nothing was changed")?;

@@ -259,3 +259,23 @@ fn a_full_disk_is_told_with_a_cure() {
     has(&found["findings"][0], "disk_full", "error", "the disk is full, or nearly: 7.", "prune events --older-than 30d --dry-run");
     has(&found["findings"][1], "memory_file_system", "warning", "tmpfs", "Move the file");
 }
+
+/// A command that is broken over two lines is two commands for who pastes it.
+#[cfg(target_os = "linux")]
+#[test]
+fn on_a_narrow_terminal_a_cure_is_one_line() {
+    let inbox = Inbox::with_events();
+    let line = format!("stty cols 60 && {} --db {} doctor", env!("CARGO_BIN_EXE_knocker"), inbox.path("inbox.db").display());
+    let output = std::process::Command::new("script")
+        .args(["-qec", &line, "/dev/null"])
+        .env("TERM", "dumb")
+        .stdin(std::process::Stdio::null())
+        .output()
+        .unwrap();
+    let shown = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        shown.lines().any(|line| line.contains("-> ") && line.trim_end().ends_with("requeue --status dead --endpoint orders --dry-run")),
+        "{shown}"
+    );
+    assert!(shown.lines().filter(|line| line.starts_with("synchronous")).all(|line| line.trim_end().chars().count() <= 60), "{shown}");
+}
