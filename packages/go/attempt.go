@@ -4,12 +4,17 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"log/slog"
 	"time"
 )
 
-// unwritten is what became of a job whose verdict the database did not take.
-const unwritten = "unwritten"
+const (
+	// unwritten is what became of a job whose verdict the database did not take.
+	unwritten = "unwritten"
+	// leaseLost is what became of one whose lease somebody else has taken.
+	leaseLost = "lease_lost"
+	// repeated is what a span says of handlers that run again, alone, because their writes are lost with the transaction that they shared.
+	repeated = "repeated"
+)
 
 // attempts run the handlers of jobs on one connection, one after the other. Each ends in one verdict, in the transaction of the handlers' own
 // writes. A verdict waits long for the write lock; where it fails even so, the lease runs out and counts as an attempt.
@@ -49,62 +54,106 @@ func newAttempts(h *Hooks, keeper *leaseKeeper, r report) (*attempts, error) {
 
 func (a *attempts) close() { a.connection.close() }
 
-// run handles the job and says what became of it (handled, failed, dead, ignored, lease_lost or unwritten), and what the handlers failed with.
-func (a *attempts) run(ctx context.Context, j *Job) (string, error) {
-	began := time.Now()
+// run handles the job in a transaction of its own, and says what became of it.
+func (a *attempts) run(ctx context.Context, j *Job) ended {
+	began := a.hooks.database.paces.now()
 	ctx, r := a.report.begin(ctx, j.Event)
-	status, err := a.attempt(ctx, j, r, began)
+	status, err := a.attempt(ctx, j, r)
+	return a.concluded(ctx, j, r, status, err, a.hooks.database.paces.now().Sub(began))
+}
+
+// ended is an attempt that has ended for good.
+type ended struct {
+	job *Job
+	// status is handled, failed, dead, ignored, lease_lost or unwritten.
+	status string
+	// failure is what the handlers failed with.
+	failure error
+	took    time.Duration
+}
+
+// concluded tells what became of an attempt.
+func (a *attempts) concluded(ctx context.Context, j *Job, r *attemptReport, status string, err error, took time.Duration) ended {
 	switch {
 	case errors.Is(err, ErrLeaseLost):
-		status = "lease_lost"
+		status = leaseLost
 		r.failed(ctx, err, "lease lost, rolled back", status)
 	case err != nil:
 		status = unwritten
 		r.failed(ctx, err, "verdict not written, the lease runs out", status)
 	}
 	r.ended(ctx, status)
-	return status, r.told
+	return ended{j, status, r.told, took}
 }
 
-func (a *attempts) attempt(ctx context.Context, j *Job, r *attemptReport, began time.Time) (string, error) {
-	tx := a.connection.start()
-	var wanted []Handler
-	if endpoint := a.hooks.find(j.Event.Endpoint); endpoint != nil {
-		wanted = endpoint.matching(j.Event.Type)
+// wanted are the handlers that the event's type has here.
+func (a *attempts) wanted(event *Event) []Handler {
+	if endpoint := a.hooks.find(event.Endpoint); endpoint != nil {
+		return endpoint.matching(event.Type)
 	}
+	return nil
+}
+
+func noHandler(event *Event) *Error {
+	return newError("no_handler", fmt.Sprintf("no handler for %q", event.Type), nil)
+}
+
+// writeUnwanted writes that nobody wants the event.
+func (a *attempts) writeUnwanted(c *conn, l leases, j *Job) (string, error) {
+	return statusOf(l.failed(c, j.ID, noHandler(j.Event).Message, 0, map[string]any{"no_handler": true}))
+}
+
+// tellUnwanted tells it, where it is a failure.
+func (a *attempts) tellUnwanted(ctx context.Context, r *attemptReport, status string) {
+	if status != string(EventIgnored) && status != leaseLost {
+		r.unwanted = true
+		r.failed(ctx, noHandler(r.event), "failed", "failed")
+	}
+}
+
+func (a *attempts) attempt(ctx context.Context, j *Job, r *attemptReport) (string, error) {
+	tx := a.connection.start()
+	wanted := a.wanted(j.Event)
 	if len(wanted) == 0 {
-		problem := newError("no_handler", fmt.Sprintf("no handler for %q", j.Event.Type), nil)
-		status, err := a.verdict(tx, func(c *conn) (string, error) {
-			return statusOf(a.keeper.leases.failed(c, j.ID, problem.Message, 0, map[string]any{"no_handler": true}))
-		})
-		if err == nil && status != string(EventIgnored) {
-			r.unwanted = true
-			r.failed(ctx, problem, "failed", "failed")
+		status, err := a.verdict(tx, func(c *conn) (string, error) { return a.writeUnwanted(c, a.keeper.leases, j) })
+		if err == nil {
+			a.tellUnwanted(ctx, r, status)
 		}
 		return status, err
 	}
+	paces := a.hooks.database.paces
+	began := paces.now()
 	failure := a.handle(ctx, tx, j, wanted)
-	if tx.isBegun() && a.connection.isAltered() {
-		a.altered = true
-	}
+	a.altered = a.altered || (tx.isBegun() && a.connection.isAltered())
+	paces.note(j.Event, tx.run(began, paces.now(), failure != nil, a.altered))
 	if failure != nil {
 		tx.rollBack()
-		if decision := decisionOf(failure); decision == nil || decision.kind != "ignore" {
-			r.failed(ctx, failure, "failed", "failed")
-		}
-		// The verdict has a transaction of its own: that of the handlers is taken back.
-		tx = a.connection.start()
+		a.tellFailure(ctx, r, failure)
+		return a.recorded(ctx, j, r, failure)
 	}
-	status, err := a.verdict(tx, func(c *conn) (string, error) { return a.write(c, j, failure, time.Since(began)) })
-	if err == nil || errors.Is(err, ErrLeaseLost) || errors.Is(err, ErrBusy) || failure != nil {
+	status, err := a.verdict(tx, func(c *conn) (string, error) { return a.write(c, a.keeper.leases, j, nil, r.took()) })
+	if err == nil || errors.Is(err, ErrLeaseLost) || errors.Is(err, ErrBusy) {
 		return status, err
 	}
 	// The disk is full, say: the writes are gone, and a small verdict may still fit.
 	r.failed(ctx, err, "failed", "failed")
-	return a.verdict(a.connection.start(), func(c *conn) (string, error) {
-		return statusOf(a.keeper.leases.failed(c, j.ID, storedText(err), time.Since(began), nil))
-	})
+	return a.recorded(ctx, j, r, err)
 }
+
+// tellFailure tells what the handlers failed with, unless they ignore the event.
+func (a *attempts) tellFailure(ctx context.Context, r *attemptReport, failure error) {
+	if decision := decisionOf(failure); decision == nil || decision.kind != "ignore" {
+		r.failed(ctx, failure, "failed", "failed")
+	}
+}
+
+// recorded writes a verdict with nothing of the handlers' in it, in a transaction of its own.
+func (a *attempts) recorded(ctx context.Context, j *Job, r *attemptReport, failure error) (string, error) {
+	return a.verdict(a.connection.start(), func(c *conn) (string, error) { return a.write(c, a.keeper.leases, j, failure, r.took()) })
+}
+
+// errMetOthers is what becomes of handlers that have met the lock of a transaction that they share: they run again, alone.
+var errMetOthers = errors.New("the handlers have met the lock of those before them")
 
 // handle runs the handlers, in a goroutine of their own: one that calls runtime.Goexit, as testing.T.FailNow does, ends an attempt and not the
 // worker.
@@ -125,10 +174,14 @@ func (a *attempts) handle(ctx context.Context, tx *Tx, j *Job, wanted []Handler)
 		problem = readable(inOrder(ctx, tx, j.Event, wanted))
 	}()
 	err := <-result
-	if tx.wasEnded() {
+	switch {
+	case tx.wasEnded():
 		return errEnded
-	}
-	if err != nil && tx.isBegun() && errors.Is(translate(err), ErrBusy) {
+	case err == nil:
+		return nil
+	case !tx.isBegun() && tx.metLock && saysBusy(err):
+		return errMetOthers
+	case tx.isBegun() && errors.Is(translate(err), ErrBusy):
 		return newError("busy", messageOf(translate(err))+": this handler has held the write lock since its first use of tx: write through tx, or through others before it", err)
 	}
 	return err
@@ -147,8 +200,7 @@ func inOrder(ctx context.Context, tx *Tx, event *Event, wanted []Handler) error 
 type attemptKey struct{}
 
 // write writes what the handlers' error says, or that there was none.
-func (a *attempts) write(c *conn, j *Job, failure error, took time.Duration) (string, error) {
-	l := a.keeper.leases
+func (a *attempts) write(c *conn, l leases, j *Job, failure error, took time.Duration) (string, error) {
 	if failure == nil {
 		return "handled", l.handled(c, j.ID, took)
 	}
@@ -187,7 +239,7 @@ func (a *attempts) verdict(tx *Tx, write func(*conn) (string, error)) (status st
 			return err
 		}
 		if long {
-			if err := a.keeper.renew(c); err != nil {
+			if err := a.keeper.renew(c, nil); err != nil {
 				return err
 			}
 		}
@@ -200,110 +252,4 @@ func (a *attempts) verdict(tx *Tx, write func(*conn) (string, error)) (status st
 	}
 	d.checkpoints.committed(a.connection.conn, 1, 0)
 	return status, nil
-}
-
-// report says what the worker of it tells, and whom.
-type report struct {
-	log     *slog.Logger
-	tracer  Tracer
-	onError func(context.Context, error, *Event)
-	onDead  func(ctx context.Context, event *Event, reason string)
-}
-
-func (r report) of(event *Event) *attemptReport {
-	return &attemptReport{report: r, event: event, began: time.Now()}
-}
-
-// begin begins an attempt, whose handlers get the context.
-func (r report) begin(ctx context.Context, event *Event) (context.Context, *attemptReport) {
-	begun := r.of(event)
-	if r.tracer != nil {
-		ctx, begun.span = r.tracer.Process(ctx, event)
-	}
-	return ctx, begun
-}
-
-// attemptReport is the account of one attempt: log lines that name the event, and the hooks.
-type attemptReport struct {
-	report
-	event *Event
-	began time.Time
-	span  ProcessSpan
-	// unwanted: there was no handler.
-	unwanted bool
-	// told is the first error that the hook was told of.
-	told error
-}
-
-// failed logs the error, and tells the hook unless it knows of an earlier one of this attempt.
-func (r *attemptReport) failed(ctx context.Context, err error, what, outcome string) {
-	facts := []any{"outcome", outcome, "duration_ms", r.tookMS(), "error", textOf(err)}
-	if code := codeOf(err); code != "" {
-		facts = append(facts, "code", code)
-	}
-	r.write(ctx, "attempt_failed", slog.LevelWarn, what, facts...)
-	if r.told != nil {
-		return
-	}
-	r.told = err
-	if r.onError != nil {
-		r.tell(ctx, "on_error", func() { r.onError(ctx, err, r.event) })
-	}
-}
-
-// ended logs what became of it, if that has not been said of a failure, and tells the hook of an event that is now dead.
-func (r *attemptReport) ended(ctx context.Context, status string) {
-	if r.span != nil {
-		r.span.End(status, errorType(r.told))
-	}
-	if status != string(EventDead) {
-		if r.told == nil {
-			r.write(ctx, "attempt_ended", slog.LevelDebug, status, "outcome", status, "duration_ms", r.tookMS())
-		}
-		return
-	}
-	reason := "no_handler"
-	if r.told != nil && !r.unwanted {
-		reason = storedText(r.told)
-	}
-	r.dead(ctx, reason)
-}
-
-// dead tells of an event that is not tried again.
-func (r *attemptReport) dead(ctx context.Context, reason string) {
-	r.write(ctx, "event_dead", slog.LevelError, "dead", "outcome", "dead", "duration_ms", r.tookMS(), "reason", reason)
-	if r.onDead != nil {
-		r.tell(ctx, "on_dead", func() { r.onDead(ctx, r.event, reason) })
-	}
-}
-
-func (r *attemptReport) tell(ctx context.Context, name string, hook func()) {
-	// Whatever it does, also to its goroutine: the attempt is still to be recorded.
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		defer func() {
-			if value := recover(); value != nil {
-				r.write(ctx, "hook_failed", slog.LevelError, "a hook panicked", "hook", name, "error", panicError(value).Error())
-			}
-		}()
-		hook()
-	}()
-	<-done
-}
-
-func (r *attemptReport) tookMS() int64 { return time.Since(r.began).Milliseconds() }
-
-func (r *attemptReport) write(ctx context.Context, record string, level slog.Level, what string, more ...any) {
-	if !r.log.Enabled(ctx, level) {
-		return
-	}
-	e := r.event
-	trace := traceOf(e.Delivery.Header)
-	if r.span != nil {
-		trace = r.span.Trace()
-	}
-	facts := []any{"record", record, "endpoint", e.Endpoint, "event_id", e.ID, "delivery_id", e.Delivery.ID, "type", e.Type, "key", e.Key, "attempt", e.Attempt,
-		"trace_id", trace.TraceID()}
-	r.log.Log(ctx, level, "attempt "+what, append(facts, more...)...)
 }

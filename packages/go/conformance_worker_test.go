@@ -41,7 +41,9 @@ type workerCase struct {
 	Handlers  []scriptedHandler `json:"handlers"`
 	Apps      map[string]appOf  `json:"apps"`
 	HooksFail bool              `json:"hooks_fail"`
-	Steps     []workerStep      `json:"steps"`
+	// OnlyShared: what is seen is different where commits are not shared.
+	OnlyShared bool         `json:"only_shared"`
+	Steps      []workerStep `json:"steps"`
 }
 
 type appOf struct {
@@ -77,12 +79,25 @@ type expectedRun struct {
 	Log      []any `json:"log"`
 	Events   []any `json:"events"`
 	Attempts []any `json:"attempts"`
+	// EndedBefore is how many attempts had ended, as others see it, at each call of a handler.
+	EndedBefore []int `json:"ended_before"`
 }
 
-// TestWorker runs each case of the data through a drain, and through a running worker.
-func TestWorker(t *testing.T) {
+// The ways to run a case.
+const (
+	throughDrain  = "drain"
+	throughAlone  = "drain without shared commits"
+	throughWorker = "worker"
+)
+
+func TestWorker(t *testing.T) { runWorkerData(t, "worker") }
+
+func TestSharedCommits(t *testing.T) { runWorkerData(t, "shared_commits") }
+
+// runWorkerData runs each case of the data in each way.
+func runWorkerData(t *testing.T, kind string) {
 	ran := 0
-	files := conformance.Files(t, "worker")
+	files := conformance.Files(t, kind)
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		var file workerFile
 		if err := conformance.Strictly(files[name], &file); err != nil {
@@ -90,7 +105,10 @@ func TestWorker(t *testing.T) {
 		}
 		for _, one := range file.Cases {
 			ran++
-			for _, way := range []string{"drain", "worker"} {
+			for _, way := range []string{throughDrain, throughAlone, throughWorker} {
+				if one.OnlyShared && way != throughDrain {
+					continue
+				}
 				t.Run(name+"/"+one.Name+"/"+way, func(t *testing.T) {
 					story := newStory(t, one, way)
 					for i, s := range one.Steps {
@@ -103,7 +121,7 @@ func TestWorker(t *testing.T) {
 		}
 	}
 	if !t.Failed() {
-		conformance.WriteCount(t, "worker", ran)
+		conformance.WriteCount(t, kind, ran)
 	}
 }
 
@@ -201,9 +219,16 @@ func stepOf(s workerStep) step {
 
 func (s *story) run(a *app, expected *expectedRun) error {
 	a.forget()
-	if s.way == "drain" {
-		attempts, err := a.hooks.Drain(context.Background(), 1000)
+	if s.way != throughWorker {
+		before, err := a.ended()
 		if err != nil {
+			return err
+		}
+		attempts, err := a.hooks.Drain(context.Background(), 1000, knocker.ShareCommits(s.way == throughDrain))
+		if err != nil {
+			return err
+		}
+		if err := s.checkCommits(a, before, expected); err != nil {
 			return err
 		}
 		results := make([]any, len(attempts))
@@ -241,6 +266,26 @@ func (s *story) run(a *app, expected *expectedRun) error {
 		}
 	}
 	return a.checkLog(conformance.OrEmpty(expected.Log))
+}
+
+// checkCommits: where commits are not shared, each handler finds that all attempts before it have ended.
+func (s *story) checkCommits(a *app, before int, expected *expectedRun) error {
+	wanted := expected.EndedBefore
+	if wanted == nil {
+		return nil
+	}
+	if s.way == throughAlone {
+		wanted = nil
+		for n := range expected.Results {
+			wanted = append(wanted, before+n)
+		}
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !slices.Equal(wanted, a.endedBefore) {
+		return fmt.Errorf("handlers began after %v attempts had ended, not %v", a.endedBefore, wanted)
+	}
+	return nil
 }
 
 // work has a worker at its work until nothing is due; what it has claimed and not begun is given back when it stops.
@@ -302,7 +347,7 @@ type death struct {
 }
 
 func (s *story) dies(name string) error {
-	given, err := json.Marshal(death{s.path, s.clock.Now().UnixMilli(), s.given.Apps[name], s.way == "worker"})
+	given, err := json.Marshal(death{s.path, s.clock.Now().UnixMilli(), s.given.Apps[name], s.way == throughWorker})
 	if err != nil {
 		return err
 	}
@@ -356,6 +401,9 @@ type app struct {
 	dead   []any
 	log    bytes.Buffer
 	left   []*sql.Rows
+	// observer sees what is committed.
+	observer    *sql.DB
+	endedBefore []int
 }
 
 func newApp(t *testing.T, path string, clock *knockertest.Clock, given appOf, fails bool) (*app, error) {
@@ -366,6 +414,10 @@ func newApp(t *testing.T, path string, clock *knockertest.Clock, given appOf, fa
 		return nil, err
 	}
 	a.hooks = hooks
+	if a.observer, err = sql.Open("sqlite3", "file:"+path); err != nil {
+		return nil, err
+	}
+	t.Cleanup(func() { _ = a.observer.Close() })
 	name := given.Name
 	if name == "" {
 		name = "inbox"
@@ -375,7 +427,12 @@ func newApp(t *testing.T, path string, clock *knockertest.Clock, given appOf, fa
 	}
 	for number, handler := range given.Handlers {
 		a.endpoint.On(handler.On, func(ctx context.Context, tx *knocker.Tx, event *knocker.Event) error {
+			ended, err := a.ended()
+			if err != nil {
+				return err
+			}
 			a.mu.Lock()
+			a.endedBefore = append(a.endedBefore, ended)
 			call := fmt.Sprint(number, " ", event.ID)
 			a.calls[call]++
 			script := handler.Do
@@ -389,6 +446,11 @@ func newApp(t *testing.T, path string, clock *knockertest.Clock, given appOf, fa
 	return a, nil
 }
 
+// ended is how many attempts have ended, as others see it.
+func (a *app) ended() (count int, err error) {
+	return count, a.observer.QueryRow("SELECT count(*) FROM _knocker_attempts").Scan(&count)
+}
+
 type lockedWriter struct{ a *app }
 
 func (w lockedWriter) Write(line []byte) (int, error) {
@@ -400,7 +462,7 @@ func (w lockedWriter) Write(line []byte) (int, error) {
 func (a *app) forget() {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.errors, a.dead = nil, nil
+	a.errors, a.dead, a.endedBefore = nil, nil, nil
 	a.log.Reset()
 }
 
@@ -494,11 +556,20 @@ func (a *app) play(ctx context.Context, script []map[string]json.RawMessage, tx 
 func (a *app) act(ctx context.Context, kind string, raw json.RawMessage, tx *knocker.Tx, event *knocker.Event) error {
 	switch kind {
 	case "write":
-		_, err := tx.ExecContext(ctx, "INSERT INTO written VALUES (?)", hostile(raw))
+		_, err := tx.ExecContext(ctx, "INSERT INTO written VALUES (?)", textFor(raw, event))
 		return err
 	case "sql":
-		_, err := tx.ExecContext(ctx, hostile(raw))
+		_, err := tx.ExecContext(ctx, textFor(raw, event))
 		return err
+	case "on_event":
+		var given struct {
+			ID int64                        `json:"id"`
+			Do []map[string]json.RawMessage `json:"do"`
+		}
+		if err := conformance.Strictly(raw, &given); err != nil || given.ID != event.ID {
+			return err
+		}
+		return a.play(ctx, given.Do, tx, event)
 	case "begin_reading":
 		rows, err := tx.QueryContext(ctx, hostile(raw))
 		if err != nil {
@@ -527,7 +598,7 @@ func (a *app) act(ctx context.Context, kind string, raw json.RawMessage, tx *kno
 			return err
 		}
 		defer func() { _ = db.Close() }()
-		_, err = db.ExecContext(ctx, "INSERT INTO written VALUES (?)", hostile(raw))
+		_, err = db.ExecContext(ctx, "INSERT INTO written VALUES (?)", textFor(raw, event))
 		return err
 	case "raise_no_error":
 		panic("no error")
@@ -604,6 +675,11 @@ func (a *app) operate(ctx context.Context, one step, event *knocker.Event) error
 	}
 	_, err := p.run(one.Op, given)
 	return err
+}
+
+// textFor is a text of the data, in which $event is the event's id.
+func textFor(raw json.RawMessage, event *knocker.Event) string {
+	return strings.ReplaceAll(hostile(raw), "$event", fmt.Sprint(event.ID))
 }
 
 // hostile is a text of the data, which may be one of a kind that JSON cannot hold.

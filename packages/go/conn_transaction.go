@@ -7,6 +7,8 @@ const (
 	partOther part = iota
 	partCommit
 	partRollback
+	// partSavepoint is one with the worker's name.
+	partSavepoint
 	// partSetting outlives the transaction: a pragma, an attached file.
 	partSetting
 )

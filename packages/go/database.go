@@ -24,6 +24,7 @@ type database struct {
 	judges      *judges
 	writer      *writer
 	receives    receiveDurations
+	paces       *paces
 	// declareAgain is called when another file has been opened.
 	declareAgain func(*conn) error
 
@@ -47,7 +48,7 @@ func openDatabase(path string, o *openOptions) (*database, error) {
 	if err != nil {
 		return nil, usage("Open: %v", err)
 	}
-	d := &database{path: absolute, options: o, changed: newChangeNews(), checkpoints: newCheckpoints(o), file: &openFile{path: absolute}}
+	d := &database{path: absolute, options: o, changed: newChangeNews(), checkpoints: newCheckpoints(o), paces: newPaces(o.clock), file: &openFile{path: absolute}}
 	d.judges = newJudges(d)
 	d.writer = newWriter(d)
 	if err := d.do(func(*conn) error { return nil }); err != nil {
@@ -266,7 +267,12 @@ func (d *database) doFor(ctx context.Context, use func(*conn) error) error {
 }
 
 func (d *database) refuseOwnLock(ctx context.Context) error {
-	if tx, ok := ctx.Value(attemptKey{}).(*Tx); ok && tx.database == d && tx.isBegun() {
+	tx, ok := ctx.Value(attemptKey{}).(*Tx)
+	if !ok || tx.database != d {
+		return nil
+	}
+	tx.letGo()
+	if tx.isBegun() {
 		return usage("this handler has held the write lock since its first use of tx, and the call would wait for it in vain: call before that, or write through tx")
 	}
 	return nil

@@ -9,3 +9,15 @@ func LimitPages(h *Hooks) error {
 	_, _ = w.call(context.Background(), "knocker_next_due", nil)
 	return w.connection.once("PRAGMA max_page_count = 1")
 }
+
+// ExtendLeases has the workers of these hooks extend their leases now.
+func ExtendLeases(h *Hooks) error {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for w := range h.works {
+		if err := w.keeper.extend(); err != nil {
+			return err
+		}
+	}
+	return nil
+}

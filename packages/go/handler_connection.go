@@ -18,6 +18,7 @@ type handlerConnection struct {
 
 func newHandlerConnection(d *database, c *conn) (*handlerConnection, error) {
 	g := &guard{Conn: c.driverConn()}
+	g.workers.Store(true)
 	c.asks(g.mayPrepare)
 	pool := sql.OpenDB(&single{connection: g})
 	pool.SetMaxOpenConns(1)
@@ -29,9 +30,10 @@ func newHandlerConnection(d *database, c *conn) (*handlerConnection, error) {
 	return &handlerConnection{database: d, conn: c, guard: g, pool: pool, session: session}, nil
 }
 
-// start gives what the handlers of an attempt get.
+// start gives what the handlers of an attempt get that has a transaction of its own.
 func (h *handlerConnection) start() *Tx {
 	h.guard.workers.Store(false)
+	h.guard.shared = nil
 	return &Tx{database: h.database, session: h.session, conn: h.conn, guard: h.guard}
 }
 
@@ -58,12 +60,21 @@ type guard struct {
 	workers atomic.Bool
 	altered atomic.Bool
 	refusal error
+	// shared is the transaction that the handlers' own is a savepoint in; nil where it is one.
+	shared *sharedCommit
 }
 
 var (
 	errNotToCommit   = usage("the worker commits tx together with the event when the handlers have returned")
 	errNotToRollBack = usage("return an error to roll back: Retry, RetryAfter, Ignore and Dead say how the event goes on")
+	errNotToSave     = usage("%s is the worker's savepoint: take one of another name", attemptSavepoint)
 )
+
+// asWorker lets the worker use the connection while handlers run, until the returned function is called.
+func (g *guard) asWorker() (done func()) {
+	before := g.workers.Swap(true)
+	return func() { g.workers.Store(before) }
+}
 
 // mayPrepare is asked by SQLite about each part of each statement, also of those behind another one and in whatever spelling.
 func (g *guard) mayPrepare(p part) bool {
@@ -75,6 +86,8 @@ func (g *guard) mayPrepare(p part) bool {
 		g.refusal = errNotToCommit
 	case partRollback:
 		g.refusal = errNotToRollBack
+	case partSavepoint:
+		g.refusal = errNotToSave
 	case partSetting:
 		g.altered.Store(true)
 		return true
@@ -112,6 +125,12 @@ func (g *guard) Prepare(query string) (driver.Stmt, error) {
 }
 
 func (g *guard) BeginTx(ctx context.Context, options driver.TxOptions) (driver.Tx, error) {
+	if g.shared != nil {
+		if err := g.shared.begin(); err != nil {
+			return nil, err
+		}
+		return &guardedTx{oneOfSeveral{}, g}, nil
+	}
 	begun, err := g.Conn.(driver.ConnBeginTx).BeginTx(ctx, options)
 	if err != nil {
 		return nil, err
@@ -138,6 +157,12 @@ func (t *guardedTx) Rollback() error {
 	}
 	return t.Tx.Rollback()
 }
+
+// oneOfSeveral is the transaction of handlers that share it: its end is that of their rows and statements.
+type oneOfSeveral struct{}
+
+func (oneOfSeveral) Commit() error   { return nil }
+func (oneOfSeveral) Rollback() error { return nil }
 
 // single hands out the one connection that it was made of.
 type single struct {

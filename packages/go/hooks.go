@@ -119,15 +119,16 @@ func (h *Hooks) Closing() <-chan struct{} { return h.closing }
 // for it would wait for itself: there, go hooks.Close(). Using the hooks afterwards is [ErrClosed].
 func (h *Hooks) Close() error {
 	h.mu.Lock()
+	works := slices.Collect(maps.Keys(h.works))
+	for _, w := range works {
+		w.stop()
+	}
+	// A handler that has heard of it is the last one of its worker.
 	if !h.closed {
 		h.closed = true
 		close(h.closing)
 	}
-	works := slices.Collect(maps.Keys(h.works))
 	h.mu.Unlock()
-	for _, w := range works {
-		w.stop()
-	}
 	// The handlers that still run may write through these hooks.
 	for _, w := range works {
 		<-w.ended

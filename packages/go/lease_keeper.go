@@ -13,7 +13,11 @@ import (
 const (
 	// claimedAhead is how much work is claimed ahead: enough to share a commit among quick handlers, too little to keep jobs from other processes.
 	claimedAhead = 50 * time.Millisecond
-	mostAhead    = 32
+	mostClaimed  = 32
+	// growth: a claim takes so many times what the last one has found. A worker that has just begun knows little of how long its handlers take.
+	growth = 2
+	// quickest is what handlers are taken to take at least.
+	quickest = 500 * time.Microsecond
 	// givenUpMargin is for an extension that was on its way when a job was given up.
 	givenUpMargin = time.Second
 	longestLease  = 24 * time.Hour
@@ -38,10 +42,12 @@ type leaseKeeper struct {
 	held       map[int64]context.CancelCauseFunc
 	lost       map[int64]bool
 	givenUp    map[int64]givenUp
-	usual      time.Duration
-	due        time.Duration
-	isDue      bool
-	renewedAt  time.Time
+	// usual is how long handlers take, 0 before the first have ended; lastClaimed is what the last claim found.
+	usual       time.Duration
+	lastClaimed int
+	due         time.Duration
+	isDue       bool
+	renewedAt   time.Time
 }
 
 type givenUp struct {
@@ -53,7 +59,7 @@ func newLeaseKeeper(d *database, worker string, lease time.Duration, endpoints f
 	return &leaseKeeper{
 		database: d, leases: leases{worker, d.now}, lease: lease, endpoints: endpoints, tellLost: tellLost, log: d.options.logger,
 		claiming: &workerConnection{database: d}, extending: &workerConnection{database: d}, generation: d.generation.Load(),
-		held: map[int64]context.CancelCauseFunc{}, lost: map[int64]bool{}, givenUp: map[int64]givenUp{}, usual: time.Second, renewedAt: d.wallClock(),
+		held: map[int64]context.CancelCauseFunc{}, lost: map[int64]bool{}, givenUp: map[int64]givenUp{}, renewedAt: d.wallClock(),
 	}
 }
 
@@ -79,13 +85,28 @@ func (k *leaseKeeper) take(idle int, moreCame func()) (*Job, error) {
 			return nil, err
 		}
 	}
-	k.mu.Lock()
-	more := idle > 0 && len(k.ready) > 0
-	k.mu.Unlock()
-	if more {
+	k.tellIdle(idle, moreCame)
+	return taken, nil
+}
+
+// takeReady is as take, of what is claimed already.
+func (k *leaseKeeper) takeReady(idle int, moreCame func()) *Job {
+	taken := k.next()
+	k.tellIdle(idle, moreCame)
+	return taken
+}
+
+func (k *leaseKeeper) tellIdle(idle int, moreCame func()) {
+	if idle > 0 && k.hasReady() {
 		moreCame()
 	}
-	return taken, nil
+}
+
+// hasReady says whether there is more that is claimed already.
+func (k *leaseKeeper) hasReady() bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return len(k.ready) > 0
 }
 
 func (k *leaseKeeper) next() *Job {
@@ -125,7 +146,6 @@ func (k *leaseKeeper) claim(c *conn, wanted int) ([]lostAttempt, error) {
 	}
 	k.mu.Lock()
 	k.due, k.isDue = due, isDue
-	ahead := min(mostAhead, int(claimedAhead*time.Duration(wanted)/k.usual))
 	k.mu.Unlock()
 	if !isDue || due != 0 {
 		return nil, nil
@@ -133,23 +153,16 @@ func (k *leaseKeeper) claim(c *conn, wanted int) ([]lostAttempt, error) {
 	if err := k.database.checkpoints.requireSound(c); err != nil {
 		return nil, err
 	}
-	var claimed int64
+	var claimed int
 	var lost []lostAttempt
 	err = c.inTransactionOfItsOwn(func() error {
 		if k.areOverdue() {
 			// Nothing of this process ran for that long, on a machine that slept, say: these are no jobs of a dead worker.
-			if err := k.renew(c); err != nil {
+			if err := k.renew(c, nil); err != nil {
 				return err
 			}
 		}
-		last, err := lastAttempt(c)
-		if err != nil {
-			return err
-		}
-		if claimed, err = k.leases.claim(c, wanted+ahead, k.lease, names); err != nil {
-			return err
-		}
-		lost, err = lostSince(c, last)
+		claimed, lost, err = k.claimOn(c, wanted, names)
 		return err
 	})
 	if err != nil {
@@ -161,9 +174,33 @@ func (k *leaseKeeper) claim(c *conn, wanted int) ([]lostAttempt, error) {
 		}
 	}
 	if claimed > 0 || len(lost) > 0 {
-		k.database.checkpoints.committed(c, int(claimed)+len(lost), 0)
+		k.database.checkpoints.committed(c, claimed+len(lost), 0)
 	}
 	return withEvents(c, lost)
+}
+
+// claimOn claims for so many who wait, and something ahead, in a transaction.
+func (k *leaseKeeper) claimOn(c *conn, wanted int, names []string) (int, []lostAttempt, error) {
+	last, err := lastAttempt(c)
+	if err != nil {
+		return 0, nil, err
+	}
+	k.mu.Lock()
+	limit := wanted
+	if k.usual > 0 {
+		ahead := int(claimedAhead * time.Duration(wanted) / k.usual)
+		limit = max(wanted, min(wanted+ahead, growth*k.lastClaimed, mostClaimed))
+	}
+	k.mu.Unlock()
+	claimed, err := k.leases.claim(c, limit, k.lease, names)
+	if err != nil {
+		return 0, nil, err
+	}
+	k.mu.Lock()
+	k.lastClaimed = int(claimed)
+	k.mu.Unlock()
+	lost, err := lostSince(c, last)
+	return int(claimed), lost, err
 }
 
 // takeOver notes what was claimed.
@@ -212,7 +249,30 @@ func (k *leaseKeeper) finished(j *Job, took time.Duration, written bool) {
 	if !written {
 		k.givenUp[j.ID] = givenUp{j.Event.Attempt, time.Now().Add(k.lease + givenUpMargin)}
 	}
-	k.usual = max(500*time.Microsecond, (4*k.usual+took)/5)
+	if k.usual > 0 {
+		took = (4*k.usual + took) / 5
+	}
+	k.usual = max(quickest, took)
+}
+
+// settling is around the commit of the verdicts of these jobs: nobody extends their leases from then on, unless it fails.
+func (k *leaseKeeper) settling(ids map[int64]bool, commit func() error) error {
+	settled := map[int64]context.CancelCauseFunc{}
+	k.mu.Lock()
+	for id := range ids {
+		if cancel, held := k.held[id]; held {
+			settled[id] = cancel
+			delete(k.held, id)
+		}
+	}
+	k.mu.Unlock()
+	err := commit()
+	if err != nil {
+		k.mu.Lock()
+		maps.Copy(k.held, settled)
+		k.mu.Unlock()
+	}
+	return err
 }
 
 // extend extends every lease held, in one transaction.
@@ -224,7 +284,7 @@ func (k *leaseKeeper) extend() error {
 		return nil
 	}
 	return k.extending.use(func(c *conn) error {
-		if err := c.inTransactionOfItsOwn(func() error { return k.renew(c) }); err != nil {
+		if err := c.inTransactionOfItsOwn(func() error { return k.renew(c, nil) }); err != nil {
 			return err
 		}
 		k.database.checkpoints.committed(c, 1, 0)
@@ -232,13 +292,16 @@ func (k *leaseKeeper) extend() error {
 	})
 }
 
-// renew extends every lease held over a connection that has the write lock. So a handler that keeps the lock for longer than its lease does not lose
-// the jobs of the goroutines beside it, which could not be extended meanwhile.
-func (k *leaseKeeper) renew(c *conn) error {
+// renew extends every lease held over a connection that has the write lock, but those of jobs that have a verdict in its transaction. So a handler
+// that keeps the lock for longer than its lease does not lose the jobs of the goroutines beside it, which could not be extended meanwhile.
+func (k *leaseKeeper) renew(c *conn, ended map[int64]bool) error {
 	k.mu.Lock()
 	k.renewedAt = k.database.wallClock()
 	k.mu.Unlock()
 	for _, id := range k.heldIDs() {
+		if ended[id] {
+			continue
+		}
 		_, err := c.call("knocker_extend", id, k.leases.worker, seconds(k.lease), k.database.now())
 		if errors.Is(err, ErrLeaseLost) {
 			k.noteLost(id)

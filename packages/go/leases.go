@@ -22,6 +22,12 @@ type leases struct {
 	now    func() driver.Value
 }
 
+// at is the queue as of that moment.
+func (l leases) at(moment time.Time) leases {
+	l.now = func() driver.Value { return moment.UnixMilli() }
+	return l
+}
+
 // claim leases up to limit due jobs, oldest first over the endpoints, and gives how many.
 func (l leases) claim(c *conn, limit int, lease time.Duration, endpoints []string) (int64, error) {
 	claimed, err := c.call("knocker_claim", l.worker, int64(limit), seconds(lease), jsonText(map[string]any{"endpoints": endpoints}), l.now())

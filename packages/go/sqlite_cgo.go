@@ -171,11 +171,15 @@ func (c *conn) driverConn() driver.Conn { return c.raw }
 
 // asks has SQLite ask about the statements that are prepared from here on.
 func (c *conn) asks(mayPrepare func(part) bool) {
-	c.raw.RegisterAuthorizer(func(operation int, argument, _, _ string) int {
+	c.raw.RegisterAuthorizer(func(operation int, argument, name, _ string) int {
 		asked := partOther
 		switch operation {
 		case sqlite3.SQLITE_TRANSACTION:
 			asked = map[string]part{"COMMIT": partCommit, "ROLLBACK": partRollback}[argument]
+		case sqlite3.SQLITE_SAVEPOINT:
+			if strings.EqualFold(name, attemptSavepoint) {
+				asked = partSavepoint
+			}
 		case sqlite3.SQLITE_PRAGMA, sqlite3.SQLITE_ATTACH, sqlite3.SQLITE_DETACH:
 			asked = partSetting
 		}
@@ -220,6 +224,12 @@ func loadInto(raw *sqlite3.SQLiteConn, library string) error {
 		return newError("cannot_load", "the library "+library+" could not be loaded: "+err.Error(), err)
 	}
 	return nil
+}
+
+// saysBusy says whether the error is of a connection that has met a lock, Knocker's or another one of this driver.
+func saysBusy(err error) bool {
+	var failed sqlite3.Error
+	return errors.As(err, &failed) && codeOfResult(int(failed.Code)) == "busy"
 }
 
 // translate makes Knocker's error of one of the driver's.

@@ -29,7 +29,8 @@ type ReceiveSpan interface {
 type ProcessSpan interface {
 	// Trace is what the log names.
 	Trace() TraceContext
-	// End ends it with what became of the attempt (handled, failed, dead, ignored, lease_lost, unwritten), and the kind of error where it failed.
+	// End ends it with what became of the attempt (handled, failed, dead, ignored, lease_lost, unwritten), and the kind of error where it failed. One
+	// that is repeated runs again at once, with a span of its own: the transaction that it shared was lost.
 	End(outcome, errorType string)
 }
 

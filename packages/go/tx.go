@@ -14,6 +14,8 @@ const (
 	// again.
 	verdictPatience = 60 * time.Second
 	verdictPause    = 5 * time.Millisecond
+	// writable undoes what a handler may have set: a verdict is a write.
+	writable = "PRAGMA query_only = 0"
 )
 
 // Tx is the transaction of one attempt, on the worker's own connection. Its first use begins it, so that a handler that calls an API for ten seconds
@@ -26,12 +28,19 @@ type Tx struct {
 	session  *sql.Conn
 	conn     *conn
 	guard    *guard
+	// shared is the transaction that it has a savepoint in, nil where it has one of its own; metLock says that others held the lock in it when the
+	// handlers began.
+	shared  *sharedCommit
+	metLock bool
 
 	mu      sync.Mutex
 	tx      *sql.Tx
 	begunAt time.Time
-	over    bool
-	ended   bool
+	// usedAt is when it was first used, on the stopwatch of the paces, and waited how long the handlers waited for the write lock then.
+	usedAt time.Time
+	waited time.Duration
+	over   bool
+	ended  bool
 }
 
 var (
@@ -53,12 +62,14 @@ func (t *Tx) SQL(context.Context) (*sql.Tx, error) {
 	case t.tx != nil:
 		return t.tx, nil
 	}
+	asked := t.database.paces.now()
 	// Not with the caller's context: database/sql would roll back by itself when that ends, and the verdict would find no transaction.
 	begun, err := t.session.BeginTx(context.Background(), nil)
+	t.waited += t.database.paces.now().Sub(asked)
 	if err != nil {
 		return nil, translate(err)
 	}
-	t.tx, t.begunAt = begun, t.database.wallClock()
+	t.tx, t.begunAt, t.usedAt = begun, t.database.wallClock(), asked
 	return begun, nil
 }
 
@@ -142,6 +153,35 @@ func (t *Tx) held() time.Duration {
 	return t.database.wallClock().Sub(t.begunAt)
 }
 
+// letGo is to be called before the handlers wait for the write lock elsewhere: what is not their own is not to hold it.
+func (t *Tx) letGo() {
+	if t.shared != nil {
+		t.shared.letGo(t)
+	}
+}
+
+// run is how the handlers ran that began then and have ended now.
+func (t *Tx) run(began, ended time.Time, failed, apart bool) handlerRun {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	r := handlerRun{took: ended.Sub(began) - t.waited, usedTx: t.tx != nil, failed: failed, apart: apart}
+	if r.usedTx {
+		r.usedAfter = t.usedAt.Sub(began)
+	}
+	return r
+}
+
+// leave ends what handlers have of a transaction that they share, with their rows and statements, and says whether they have used it. Its error is
+// that a library has tried to end it before.
+func (t *Tx) leave() (used bool, err error) {
+	t.end()
+	if t.tx == nil {
+		return false, nil
+	}
+	// It ends no transaction: see guard.BeginTx.
+	return true, t.tx.Commit()
+}
+
 // finish runs the verdict in the handlers' transaction, or in a new one where they began none, and commits.
 func (t *Tx) finish(verdict func(*conn) error) error {
 	t.end()
@@ -162,13 +202,17 @@ func (t *Tx) prepareVerdict() error {
 	if t.conn.inTransaction() {
 		return nil
 	}
-	// A handler may have set it, and the verdict is a write.
-	if err := t.conn.exec("PRAGMA query_only = 0"); err != nil {
+	if err := t.conn.exec(writable); err != nil {
 		return err
 	}
+	return beginPatiently(t.conn)
+}
+
+// beginPatiently begins a transaction for a verdict.
+func beginPatiently(c *conn) error {
 	deadline := time.Now().Add(verdictPatience)
 	for {
-		err := t.conn.exec("BEGIN IMMEDIATE")
+		err := c.exec("BEGIN IMMEDIATE")
 		if !errors.Is(err, ErrBusy) || time.Now().After(deadline) {
 			return err
 		}

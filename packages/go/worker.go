@@ -21,6 +21,10 @@ const (
 	retainEvery = time.Minute
 	// extensions is how often a lease is extended in its length.
 	extensions = 3
+	// gap: after a shared commit the lock is left to others for a part of the time that it was held. SQLite's wait is a look now and then, which would
+	// find it free too seldom in a long backlog.
+	gap        = 10
+	longestGap = 5 * time.Millisecond
 	// mostHandlers: each has a goroutine and a connection.
 	mostHandlers = 1000
 )
@@ -32,6 +36,7 @@ type workOptions struct {
 	concurrency int
 	lease       time.Duration
 	poll        time.Duration
+	share       bool
 }
 
 // Concurrency is how many handlers run at once, each with a connection of its own; 1 by default.
@@ -67,6 +72,15 @@ func Poll(d time.Duration) WorkOption {
 	}
 }
 
+// ShareCommits says whether the quick handlers of a backlog share commits: several events in one transaction, each in a savepoint with its own
+// verdict. They do so by default; with false each event is committed alone.
+func ShareCommits(share bool) WorkOption {
+	return func(o *workOptions) error {
+		o.share = share
+		return nil
+	}
+}
+
 // work is one run of a worker.
 type work struct {
 	hooks   *Hooks
@@ -81,7 +95,7 @@ type work struct {
 }
 
 func (h *Hooks) newWork(given []WorkOption) (*work, error) {
-	o := workOptions{concurrency: 1, lease: time.Minute, poll: time.Second}
+	o := workOptions{concurrency: 1, lease: time.Minute, poll: time.Second, share: true}
 	if err := apply(&o, given); err != nil {
 		return nil, err
 	}
@@ -218,39 +232,67 @@ func (w *work) guard(part func() error) {
 
 func (w *work) handle(ctx context.Context) error {
 	changed := w.hooks.database.changed
-	a, err := newAttempts(w.hooks, w.keeper, w.report)
+	a, err := newSharedAttempts(w)
 	if err != nil {
 		return err
 	}
 	defer a.close()
 	for !w.isStopping() {
-		if err := w.hooks.database.refuseFormer(a.generation); err != nil {
-			return err
-		}
 		// Looked at before the database is: a receipt that comes in between is not slept through.
 		news := changed.look()
-		j, err := w.keeper.take(changed.idle(), changed.notify)
+		j, err := w.take(a, changed.idle())
 		if err != nil {
 			return err
 		}
-		if j == nil {
+		if j == nil && a.uncommitted() == 0 {
 			w.sleep(news)
 			continue
 		}
-		if !w.runOne(ctx, a, j) {
-			// The connection may be what is broken, or handlers have left something on it; the next round has another one.
+		done := w.attempt(ctx, a, j)
+		if isSpent(a, done) {
 			return nil
 		}
+		if len(done) > 1 {
+			pause(min(longestGap, a.held()/gap), w.stopping)
+		}
 	}
+	w.attempt(ctx, a, nil)
 	return nil
 }
 
-func (w *work) runOne(ctx context.Context, a *attempts, j *Job) (goesOn bool) {
-	began := time.Now()
-	status := unwritten
-	defer func() { w.keeper.finished(j, time.Since(began), status != unwritten) }()
-	status, _ = a.run(ctx, j)
-	return status != unwritten && !a.altered
+// take gives the next job, nil where none is at hand. Nothing is claimed on another connection while attempts wait for their commit: it would wait for
+// the lock that this one has.
+func (w *work) take(a *sharedAttempts, idle int) (*Job, error) {
+	changed := w.hooks.database.changed
+	if a.uncommitted() > 0 {
+		return w.keeper.takeReady(idle, changed.notify), nil
+	}
+	if err := w.hooks.database.refuseFormer(a.generation); err != nil {
+		return nil, err
+	}
+	return w.keeper.take(idle, changed.notify)
+}
+
+// attempt runs the job, or commits what was run before where there is none, and gives what has ended by that.
+func (w *work) attempt(ctx context.Context, a *sharedAttempts, j *Job) []ended {
+	var done []ended
+	if j != nil {
+		done = a.run(ctx, j, w.keeper.hasReady())
+	} else {
+		done = a.commit(false)
+	}
+	if a.uncommitted() > 0 && !w.keeper.hasReady() {
+		done = append(done, a.commit(!w.isStopping())...)
+	}
+	for _, one := range done {
+		w.keeper.finished(one.job, one.took, one.status != unwritten)
+	}
+	return done
+}
+
+// isSpent says whether there is to be another connection: this one may be what is broken, or handlers have left something on it.
+func isSpent(a *sharedAttempts, done []ended) bool {
+	return a.altered || slices.ContainsFunc(done, func(one ended) bool { return one.status == unwritten })
 }
 
 func (w *work) sleep(news <-chan struct{}) {
@@ -354,26 +396,33 @@ func (h *Hooks) Drain(ctx context.Context, limit int, options ...WorkOption) ([]
 
 // drain works on one connection, and says whether there may be more to do on another.
 func (w *work) drain(ctx context.Context, limit int, done *[]Attempted) (bool, error) {
-	a, err := newAttempts(w.hooks, w.keeper, w.report)
+	a, err := newSharedAttempts(w)
 	if err != nil {
 		return false, err
 	}
 	defer a.close()
+	spent := false
+	attempt := func(j *Job) {
+		all := w.attempt(ctx, a, j)
+		for _, one := range all {
+			*done = append(*done, Attempted{one.job.Event.ID, one.failure, one.status})
+		}
+		spent = isSpent(a, all)
+	}
+	// What was run before the end is committed, whatever ends it.
+	defer attempt(nil)
 	for ctx.Err() == nil {
 		if w.isStopping() {
 			return false, nil
 		}
-		j, err := w.keeper.take(0, func() {})
-		if j == nil || err != nil {
+		j, err := w.take(a, 0)
+		if err != nil || (j == nil && a.uncommitted() == 0) {
 			return false, err
 		}
-		if len(*done) >= limit {
+		if j != nil && len(*done)+a.uncommitted() >= limit {
 			return false, usage("more is due after %d attempts: do handlers keep making work for themselves?", limit)
 		}
-		status, failure := a.run(ctx, j)
-		*done = append(*done, Attempted{j.Event.ID, failure, status})
-		w.keeper.finished(j, 5*time.Millisecond, status != unwritten)
-		if status == unwritten || a.altered {
+		if attempt(j); spent {
 			return true, nil
 		}
 	}

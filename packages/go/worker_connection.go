@@ -42,6 +42,11 @@ func (w *workerConnection) use(with func(*conn) error) error {
 	return err
 }
 
+// tryLock keeps others from using it, where nobody does. What it is for is done with another connection meanwhile.
+func (w *workerConnection) tryLock() bool { return w.mu.TryLock() }
+
+func (w *workerConnection) unlock() { w.mu.Unlock() }
+
 func (w *workerConnection) close() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
