@@ -192,6 +192,36 @@ func TestNothingAnsweredIsLostAndNothingIsHandledTwiceByKilledProcesses(t *testi
 	t.Log(fmt.Sprint("answered ", senders.answered, ", attempts ", count(t, path, "SELECT count(*) FROM _knocker_attempts")))
 }
 
+// Workers with a backlog, whose handlers share commits, are killed in the middle of it.
+func TestABacklogIsHandledOnceByKilledWorkers(t *testing.T) {
+	const total, kills = 1500, 8
+	path := shopFile(t)
+	hooks := openAt(t, path, knocker.BusyTimeout(patience), knocker.Logger(quiet()))
+	endpoint := github(t, hooks)
+	var all sync.WaitGroup
+	for sender := range 8 {
+		all.Add(1)
+		go func() {
+			defer all.Done()
+			for n := sender; n < total; n += 8 {
+				receive(t, endpoint, n)
+			}
+		}()
+	}
+	all.Wait()
+	worker := start(t, "worker", path)
+	for kill := range kills {
+		until(t, "some more are handled", func() bool { return orders(t, path) > (kill+1)*total/(kills+4) })
+		worker.kill()
+		worker = start(t, "worker", path)
+	}
+	allHandledOnce(t, path, total)
+	worker.stop()
+	if found := count(t, path, "SELECT count(*) FROM _knocker_attempts WHERE result = 'lease_expired'"); found == 0 {
+		t.Error("no worker has died in the middle of something")
+	}
+}
+
 func TestSeveralProcessesShareAFile(t *testing.T) {
 	const total = 400
 	path := shopFile(t)

@@ -33,7 +33,9 @@ func roleHooks() (*knocker.Hooks, *knocker.Endpoint, context.Context, error) {
 	if err != nil {
 		return nil, nil, ctx, err
 	}
-	endpoint, err := hooks.Endpoint("github", knocker.Provider("github"), knocker.Secrets(secret), knocker.MaxAttempts(1000))
+	endpoint, err := hooks.Endpoint("github", knocker.Provider("github"), knocker.Secrets(secret), knocker.MaxAttempts(1000),
+		// What a killed worker held is tried again as soon as its lease has run out.
+		knocker.WithBackoff(knocker.BackoffSettings{Base: time.Millisecond, Factor: 1, Cap: time.Second}))
 	return hooks, endpoint, ctx, err
 }
 
