@@ -1,48 +1,37 @@
 defmodule Knocker.Attempt do
   @moduledoc false
-  # A process that runs the handlers of jobs on one connection, one after the other. The handlers of an event run in a process of their own, so that whatever
-  # ends it is an attempt and not the worker; what they do through `tx` is done here, and so is the verdict, in the same transaction. A verdict waits long for
-  # the write lock; where it fails even so, the lease runs out and counts as an attempt.
+  # A process that runs attempts on one connection, one after the other: each alone, or in a transaction that several events share. The handlers of an event
+  # run in a process of their own (`Knocker.HandlerProcess`); what they do through `tx` is done here, and so is the verdict, in the same transaction.
+  # Nothing is told of an attempt before its verdict is committed. A verdict waits long for the write lock; where it fails even so, the lease runs out and
+  # counts as an attempt.
 
   use GenServer
 
-  alias Knocker.{AttemptReport, Checkpoints, Connection, Database, Decision, Endpoint, Errors, Handlers, LeaseCalls, Options, OwnLock}
-  alias Knocker.{Telemetry, Tracing, Transaction}
+  alias Knocker.{AttemptConnection, AttemptReport, Checkpoints, Connection, Decision, Errors, HandlerProcess, Options, Pace, Paces}
+  alias Knocker.{Run, SharedCommit, Telemetry, Tracing, Transaction, VerdictCommit}
 
-  # How long a verdict waits for the write lock. Longer than a receive does: a verdict that is not written makes the handler run again.
-  @verdict_patience_ms 60_000
+  # After a shared commit of a worker, the lock is left to others for a part of the time that it was held: those who wait for it look now and then, and would
+  # find it free too seldom in a long backlog.
+  @gap 0.1
+  @longest_gap_ms 5
 
-  defstruct [
-    :hooks,
-    :worker,
-    :owner,
-    :connection,
-    :generation,
-    :lease_ms,
-    :renew,
-    :opened,
-    :job,
-    :tx,
-    :handler,
-    :began,
-    :begun_at,
-    :told,
-    :tracing,
-    :decided,
-    killed: false,
-    ended: false,
-    altered: false,
-    alone: true,
-    settled: false
-  ]
+  # `run` is the attempt whose handlers run; `todo` is what is to follow it: `{:run, job, more}`, `{:alone, job}`, and `{:record, run}` for a verdict that is
+  # still to be written.
+  @enforce_keys [:owner, :on, :share, :leaves_gaps]
+  defstruct [:owner, :on, :share, :leaves_gaps, :run, :timer, todo: [], shared: %SharedCommit{}, gap_ms: 0, spent: false, killed: false]
 
   @doc """
-  Tells its owner of each attempt `{:attempted, pid, job, status, error, took_ms}`, and of a job that it could not begin `{:unstarted, pid, job, error}`.
-  `renew` extends the leases of the worker over a connection that has the write lock; `opened` is told of the connection, for who interrupts it.
+  Tells its owner of each attempt `{:attempted, pid, job, status, error, took_ms}`, of a job that it could not begin `{:unstarted, pid, job, error}`, and
+  `{:next, pid, uncommitted}` when it wants another job: where attempts are uncommitted, at once, or a `commit/2`. Arguments: `hooks`, `worker`, `held`,
+  `lease_ms`, `lost` (called with the id of a job whose lease is lost), `share`, and `leaves_gaps`.
   """
   def start_link(arguments), do: GenServer.start_link(__MODULE__, Map.put(arguments, :owner, self()))
 
-  def run(pid, job), do: GenServer.cast(pid, {:run, fn -> job end})
+  @doc "Runs a job; whether `more` jobs are at hand says whether it is worth while to share a commit with them."
+  def run(pid, job, more), do: GenServer.cast(pid, {:run, fn -> job end, more})
+
+  @doc "Commits what waits for that, with a claim of what comes next or without. What came of a claim comes as `{reference, result}`."
+  def commit(pid, claim), do: GenServer.cast(pid, {:commit, claim})
 
   @doc "Ends the handlers that run: a failed attempt."
   def kill(pid), do: GenServer.cast(pid, :kill)
@@ -50,124 +39,177 @@ defmodule Knocker.Attempt do
   @impl true
   def init(arguments) do
     Process.flag(:trap_exit, true)
-    {:ok, struct!(__MODULE__, arguments)}
+    {own, connection} = Map.split(arguments, [:owner, :share, :leaves_gaps])
+    {:ok, struct!(__MODULE__, Map.put(own, :on, struct!(AttemptConnection, connection)))}
   end
 
   @impl true
-  def handle_cast({:run, job}, state) do
-    job = job.()
-
-    case connected(state) do
-      {:ok, state} ->
-        {:noreply, begin_attempt(%{state | job: job})}
-
-      {:error, error} ->
-        send(state.owner, {:unstarted, self(), job, error})
-        {:noreply, %{state | connection: nil}}
-    end
-  end
+  def handle_cast({:run, job, more}, state), do: {:noreply, proceed(%{state | todo: [{:run, job.(), more}]})}
+  def handle_cast({:commit, claim}, state), do: {:noreply, state |> settle(claim) |> proceed()}
 
   def handle_cast(:kill, state) do
-    if state.handler, do: Process.exit(state.handler, :kill)
+    if state.run, do: Process.exit(state.run.handler, :kill)
     {:noreply, %{state | killed: true}}
   end
 
-  defp connected(state) do
-    if state.connection && state.generation == Database.generation(state.hooks) do
-      with :ok <- Database.refuse_replaced(state.hooks), do: {:ok, state}
-    else
-      Connection.close(state.connection)
+  # Goes on with what is to be done, up to handlers that take their time, and asks for more where there is nothing.
+  defp proceed(%{run: nil, todo: [next | rest]} = state), do: proceed(next(%{state | todo: rest}, next))
 
-      with {:ok, connection, generation} <- Database.open(state.hooks),
-           :ok <- writable(connection) do
-        state.opened.(connection)
-        {:ok, %{state | connection: connection, generation: generation}}
+  defp proceed(%{run: nil} = state) do
+    state = if SharedCommit.empty?(state.shared), do: replace_connection(state), else: %{state | gap_ms: 0}
+    next = {:next, self(), SharedCommit.size(state.shared)}
+    if state.gap_ms > 0, do: Process.send_after(state.owner, next, state.gap_ms), else: send(state.owner, next)
+    %{state | gap_ms: 0}
+  end
+
+  defp proceed(state), do: state
+
+  # The connection may be what is broken, or a handler has left something on it: the next attempt has another one.
+  defp replace_connection(%{spent: true} = state), do: %{state | on: AttemptConnection.close(state.on), spent: false}
+  defp replace_connection(state), do: state
+
+  defp next(state, {:run, job, more} = entry) do
+    handlers = HandlerProcess.wanted(state.on.hooks, job.event)
+    pace = if handlers == [], do: Pace.of_nothing(), else: Paces.of(state.on.hooks, job.event)
+
+    cond do
+      not may_share?(state, job, handlers, pace) -> alone(state, job, handlers)
+      not SharedCommit.room_for?(state.shared, state.on, pace) -> settle(%{state | todo: [entry | state.todo]}, nil)
+      not more and SharedCommit.empty?(state.shared) -> alone(state, job, handlers)
+      true -> started(state, job, handlers, true)
+    end
+  end
+
+  defp next(state, {:alone, job}), do: alone(state, job, HandlerProcess.wanted(state.on.hooks, job.event))
+
+  defp next(state, {:record, run}) do
+    if SharedCommit.empty?(state.shared),
+      do: connected(state, &record(&1, run), &unwritten(&1, run, &2)),
+      else: settle(%{state | todo: [{:record, run} | state.todo]}, nil)
+  end
+
+  defp may_share?(%{share: false}, _job, _handlers, _pace), do: false
+  defp may_share?(_state, _job, [], _pace), do: true
+  defp may_share?(_state, _job, _handlers, nil), do: false
+  defp may_share?(_state, job, _handlers, pace), do: not pace.apart and pace.expected_ms <= SharedCommit.most_ms() and job.event.attempt == 1
+
+  defp alone(state, job, handlers) do
+    if SharedCommit.empty?(state.shared),
+      do: started(state, job, handlers, false),
+      else: settle(%{state | todo: [{:alone, job} | state.todo]}, nil)
+  end
+
+  defp started(state, job, handlers, together) do
+    connected(state, &begin(&1, job, handlers, together), fn state, error ->
+      send(state.owner, {:unstarted, self(), job, error})
+      state
+    end)
+  end
+
+  # Those who wait for a commit have the connection until then.
+  defp connected(state, work, failed) do
+    if SharedCommit.empty?(state.shared) do
+      state = replace_connection(state)
+
+      case AttemptConnection.current(state.on) do
+        {:ok, on} -> work.(%{state | on: on})
+        {:error, error} -> failed.(%{state | on: %{state.on | connection: nil}}, error)
       end
+    else
+      work.(state)
     end
   end
 
-  # One that came up read-only would cost a handler an attempt.
-  defp writable(connection) do
-    case Connection.exec(connection, "BEGIN IMMEDIATE") do
-      {:error, %{code: "read_only"}} = failed -> failed
-      {:error, _busy} -> :ok
-      :ok -> Connection.exec(connection, "ROLLBACK")
+  defp begin(state, job, handlers, together) do
+    %{hooks: hooks} = state.on
+    run = %{Run.new(hooks, job) | together: together, beside_lock: together and state.shared.open}
+    Telemetry.execute(hooks, [:knocker, :attempt, :start], %{system_time: System.system_time()}, AttemptReport.facts(job.event))
+
+    case handlers do
+      [] ->
+        handled(%{state | run: run}, :unwanted)
+
+      _those_of_a_worker_that_ends when state.killed ->
+        handled(%{state | run: run}, stopped())
+
+      handlers ->
+        run = %{run | tx: Transaction.new(), single: match?([_one], handlers)}
+        watch(%{state | run: %{run | handler: HandlerProcess.start(hooks, run, handlers)}})
     end
   end
 
-  defp begin_attempt(%{job: %{event: event}} = state) do
-    state = %{state | tx: Transaction.new(), began: now_ms(), tracing: Tracing.processing(event), decided: nil}
-    Telemetry.execute(state.hooks, [:knocker, :attempt, :start], %{system_time: System.system_time()}, AttemptReport.facts(event))
+  defp stopped, do: Decision.failed("the worker was stopped before the handler returned")
 
-    case wanted(state.hooks, event) do
-      [] -> handled(state, :unwanted)
-      handlers -> %{state | alone: match?([_one], handlers), handler: start_handlers(state, handlers)}
-    end
+  # A handler that has become slow, and has not used tx, does not hold up the others' commit.
+  defp watch(%{run: %{together: true}, timer: nil, shared: %{members: [_one | _more]}} = state) do
+    left_ms = state.shared |> SharedCommit.left_ms(state.on) |> ceil() |> max(1)
+    %{state | timer: Process.send_after(self(), :overdue, left_ms)}
   end
 
-  defp wanted(hooks, event) do
-    case Endpoint.known(hooks, event.endpoint) do
-      {:ok, known} -> Handlers.matching(known.handlers, event.type)
-      {:error, _unknown} -> []
-    end
+  defp watch(state), do: state
+
+  # Commits what waits for it, and tells of it. Attempts whose writes are lost with the transaction run again, alone.
+  defp settle(state, claim) do
+    if state.timer, do: Process.cancel_timer(state.timer)
+    {members, shared, claimed} = SharedCommit.commit(state.shared, state.on, claim)
+    if claim, do: send(state.owner, {claim.reference, claimed})
+    gap_ms = if state.leaves_gaps and match?([_one, _two | _more], members), do: min(@longest_gap_ms, round(shared.held_ms * @gap)), else: 0
+    {again, state} = Enum.flat_map_reduce(members, %{state | shared: shared, timer: nil, gap_ms: gap_ms}, &told/2)
+    %{state | todo: again ++ state.todo}
   end
 
-  defp start_handlers(%{hooks: hooks, tx: tx, job: job, tracing: tracing}, handlers) do
-    attempt = self()
+  defp told(%{state: :committed, status: :lease_lost} = run, state), do: {[], unwritten(state, tell_decision(state, run), run.problem)}
 
-    run = fn ->
-      OwnLock.enter(hooks, tx)
-      Process.put(:"$callers", [attempt])
-      send(attempt, {:handlers, tx.reference, Tracing.within(tracing, fn -> in_order(handlers, job.event, tx, :unwanted) end)})
-    end
-
-    # A handler may cut the link, and nothing would be heard of its end.
-    {handler, _monitor} = :erlang.spawn_opt(run, [:link, :monitor])
-    handler
+  defp told(%{state: :committed} = run, state) do
+    if run.status != :ignored, do: tell_error(state, run)
+    {[], finish(state, run, run.status)}
   end
 
-  defp in_order([], _event, _tx, result), do: result
+  defp told(%{problem: %{code: code} = problem} = run, state) when code in ["busy", "file_replaced", "closed"],
+    do: {[], unwritten(state, tell_decision(state, run), problem)}
 
-  defp in_order([handle | rest], event, tx, result) do
-    case run_one(handle, event, tx) do
-      :unwanted -> in_order(rest, event, tx, result)
-      :handled -> in_order(rest, event, tx, :handled)
-      decided -> decided
-    end
+  defp told(run, state) do
+    if Run.writes?(run), do: {[repeated(state, run)], state}, else: {[{:record, run}], state}
   end
 
-  defp run_one(handle, event, tx) do
-    Decision.of(handle.(event, tx))
-  catch
-    kind, reason ->
-      stacktrace = __STACKTRACE__
-      if kind == :error and Handlers.unwanted?(reason, handle, stacktrace), do: :unwanted, else: Decision.of_crash(kind, reason, stacktrace)
+  # What is said of handlers whose writes were lost with the transaction: they run again, alone.
+  defp repeated(state, run) do
+    AttemptReport.ended(state.on.hooks, run.job.event, :repeated, run.took)
+    Tracing.processed(run.tracing, :repeated, nil)
+    {:alone, run.job}
   end
 
   @impl true
-  def handle_call({:execute, reference, statement}, _from, %{tx: %{reference: reference}} = state) do
+  def handle_call({:execute, reference, statement}, _from, %{run: %{tx: %{reference: reference}}} = state) do
     {sql, parameters} = statement.()
     {result, state} = execute(state, sql, parameters)
     {:reply, result, state}
   end
 
-  def handle_call({:execute, _former, _statement}, _from, state), do: {:reply, Transaction.over(), state}
+  def handle_call({:elsewhere, reference}, _from, %{run: %{tx: %{reference: reference}}} = state) do
+    %{on: %{hooks: hooks, worker: worker}, run: %{job: job, began: began} = run} = state
 
-  def handle_call({:elsewhere, reference}, _from, %{tx: %{reference: reference}} = state) do
-    %{hooks: hooks, worker: worker, job: job, began: began} = state
+    case elsewhere(run) do
+      :ok ->
+        state = let_go(%{state | run: %{run | elsewhere: true}})
+        {:reply, {:ok, fn -> [job.id, worker, now_ms() - began, Options.now(hooks.options)] end}, state}
 
-    case elsewhere(state) do
-      :ok -> {:reply, {:ok, fn -> [job.id, worker, now_ms() - began, Options.now(hooks.options)] end}, state}
-      refused -> {:reply, refused, state}
+      refused ->
+        {:reply, refused, state}
     end
   end
 
-  def handle_call({:elsewhere, _former}, _from, state), do: {:reply, Transaction.over(), state}
+  def handle_call({:let_go, reference}, _from, %{run: %{tx: %{reference: reference}}} = state), do: {:reply, :ok, let_go(state)}
 
-  def handle_call({:settled, reference}, _from, state) do
-    settled = match?(%{reference: ^reference}, state.tx)
-    {:reply, :ok, %{state | settled: settled or state.settled}}
-  end
+  def handle_call({:settled, reference}, _from, %{run: %{tx: %{reference: reference}}} = state),
+    do: {:reply, :ok, %{state | run: %{state.run | settled: true}}}
+
+  def handle_call({call, _former}, _from, state) when call in [:let_go, :settled], do: {:reply, :ok, state}
+  def handle_call(_of_a_former_run, _from, state), do: {:reply, Transaction.over(), state}
+
+  # The handler that runs is about to wait for the lock elsewhere, or takes long: what is not its own is not to hold it.
+  defp let_go(%{run: %{together: true, begun_at: nil}} = state), do: settle(state, nil)
+  defp let_go(state), do: state
 
   # A verdict in a transaction of another connection's.
   defp elsewhere(%{settled: true}), do: {:error, settled()}
@@ -176,42 +218,46 @@ defmodule Knocker.Attempt do
     {:error, Errors.new("usage", "tx is begun, and the other transaction would wait for it in vain: write through one of them")}
   end
 
-  defp elsewhere(%{alone: false}),
+  defp elsewhere(%{single: false}),
     do: {:error, Errors.new("usage", "the other transaction ends with the event: where several handlers want it, write through tx")}
 
-  defp elsewhere(_state), do: :ok
+  defp elsewhere(_run), do: :ok
 
   defp settled, do: Errors.new("closed", "the event is handled, in a transaction that is committed")
 
-  defp execute(%{settled: true} = state, _sql, _parameters), do: {{:error, settled()}, state}
-
-  defp execute(%{ended: true} = state, _sql, _parameters), do: {{:error, ended()}, state}
+  defp execute(%{run: %{settled: true}} = state, _sql, _parameters), do: {{:error, settled()}, state}
+  defp execute(%{run: %{ended: true}} = state, _sql, _parameters), do: {{:error, ended()}, state}
 
   defp execute(state, sql, parameters) do
     with {:ok, state} <- note_alteration(state, Transaction.check(sql)),
-         {:ok, state} <- begin(state) do
-      case Connection.rows(state.connection, sql, parameters) do
+         {:ok, state} <- begin_transaction(state) do
+      case Connection.rows(state.on.connection, sql, parameters) do
         {:ok, rows} -> {{:ok, rows}, state}
         # SQLite itself ends a transaction after a full or failing disk.
-        {:error, error} -> {{:error, error}, %{state | ended: not Connection.in_transaction?(state.connection)}}
+        {:error, error} -> {{:error, error}, %{state | run: %{state.run | ended: not Connection.in_transaction?(state.on.connection)}}}
       end
     else
       {:error, error} -> {{:error, error}, state}
+      {:error, error, state} -> {{:error, error}, state}
     end
   end
 
   defp note_alteration(state, :ok), do: {:ok, state}
-  defp note_alteration(state, :alters), do: {:ok, %{state | altered: true}}
+  defp note_alteration(state, :alters), do: {:ok, %{state | run: %{state.run | altered: true}}}
   defp note_alteration(_state, refused), do: refused
 
-  defp begin(%{begun_at: nil} = state) do
-    with :ok <- Connection.exec(state.connection, "BEGIN IMMEDIATE") do
-      Transaction.put_begun(state.tx, true)
-      {:ok, %{state | begun_at: now_ms()}}
+  defp begin_transaction(%{run: %{begun_at: nil, together: true}} = state) do
+    case SharedCommit.begin(state.shared, state.on) do
+      {:ok, shared} -> {:ok, %{state | shared: shared, run: Run.begun(state.run, state.on.hooks)}}
+      {:error, error, shared} -> {:error, error, %{state | shared: shared}}
     end
   end
 
-  defp begin(state), do: {:ok, state}
+  defp begin_transaction(%{run: %{begun_at: nil}} = state) do
+    with :ok <- Connection.exec(state.on.connection, "BEGIN IMMEDIATE"), do: {:ok, %{state | run: Run.begun(state.run, state.on.hooks)}}
+  end
+
+  defp begin_transaction(state), do: {:ok, state}
 
   defp ended do
     Errors.new(
@@ -221,196 +267,169 @@ defmodule Knocker.Attempt do
   end
 
   @impl true
-  def handle_info({:handlers, reference, result}, %{tx: %{reference: reference}} = state), do: {:noreply, handled(%{state | handler: nil}, result)}
+  def handle_info({:handlers, reference, result}, %{run: %{tx: %{reference: reference}}} = state),
+    do: {:noreply, state |> handled(result) |> proceed()}
 
   # It ended without a result: something killed it.
-  def handle_info({:DOWN, _monitor, :process, pid, reason}, %{handler: pid} = state) do
-    {:noreply, handled(%{state | handler: nil}, ended_by(reason, state.killed))}
+  def handle_info({:DOWN, _monitor, :process, pid, reason}, %{run: %{handler: pid}} = state) do
+    {:noreply, state |> handled(if(state.killed, do: stopped(), else: Decision.of_crash(:exit, reason, []))) |> proceed()}
+  end
+
+  def handle_info(:overdue, %{run: run} = state) do
+    state = %{state | timer: nil}
+
+    cond do
+      run == nil or run.begun_at != nil -> {:noreply, state}
+      SharedCommit.full?(state.shared, state.on) -> {:noreply, let_go(state)}
+      true -> {:noreply, watch(state)}
+    end
   end
 
   # The process of the attempt before, or one that somebody else has linked.
   def handle_info(_stray, state), do: {:noreply, state}
 
-  defp ended_by(_reason, true), do: Decision.failed("the worker was stopped before the handler returned")
-  defp ended_by(reason, false), do: Decision.of_crash(:exit, reason, [])
-
   @impl true
   def terminate(_reason, state) do
-    if state.handler, do: Process.exit(state.handler, :kill)
-    Connection.close(state.connection)
+    if state.run, do: Process.exit(state.run.handler, :kill)
+    # What is not committed is given up.
+    AttemptConnection.close(state.on)
+  end
+
+  # The handlers have ended.
+  defp handled(%{run: run} = state, decision) do
+    state = %{state | run: nil, spent: state.spent or run.altered}
+    decision = explained(run, decision)
+
+    cond do
+      run.settled -> after_settled(state, Run.ended(run, state.on.hooks, decision))
+      decision == :met_the_lock -> run_again(state, run)
+      run.together -> join(state, Run.ended(run, state.on.hooks, decision))
+      true -> conclude(state, Run.ended(run, state.on.hooks, decision))
+    end
+  end
+
+  defp explained(%{settled: true}, decision), do: decision
+  defp explained(%{ended: true}, _decision), do: Decision.failed(ended())
+
+  # A handler that writes through another connection, of whatever driver, waits for its own lock, or for that of others that share its transaction.
+  defp explained(run, {:failed, _text, error} = failed) when run.begun_at != nil or run.beside_lock do
+    message = Decision.message(error)
+
+    cond do
+      Map.get(error, :code) != "busy" and not (message =~ ~r/database is locked|database busy/i) ->
+        failed
+
+      run.begun_at == nil ->
+        :met_the_lock
+
+      true ->
+        held = "#{message}: this handler has held the write lock since its first use of tx: write through tx, or through others before it"
+        Decision.failed(Errors.new("busy", held, error))
+    end
+  end
+
+  defp explained(_run, decision), do: decision
+
+  # It is not the handler's failure that others held the lock: they are committed, and it runs again, alone.
+  defp run_again(state, run) do
+    run = Run.ended(%{run | elsewhere: true}, state.on.hooks, Decision.failed("met the write lock"))
+    settle(%{state | todo: [repeated(state, run) | state.todo]}, nil)
   end
 
   # Its verdict is committed, and nothing that came later changes it.
-  defp handled(%{settled: true} = state, decision) do
-    error = if decision in [:handled, :unwanted], do: nil, else: Decision.error_of(decision)
-    if error, do: AttemptReport.again(state.job.event, error, took(state), "handled, and failed afterwards", "handled")
-    Checkpoints.committed(state.hooks, state.connection, 1, 0)
-    finish(%{state | tx: nil}, :handled, nil, nil)
+  defp after_settled(state, run) do
+    if error = VerdictCommit.error_of(run),
+      do: if(run.decision != :unwanted, do: AttemptReport.again(run.job.event, error, run.took, "handled, and failed afterwards", "handled"))
+
+    Checkpoints.committed(state.on.hooks, state.on.connection, 1, 0)
+    finish(state, %{run | decision: :handled}, :handled)
   end
 
-  defp handled(state, :unwanted) do
-    error = Errors.new("no_handler", "no handler for #{inspect(state.job.event.type)}")
-    if state.begun_at, do: roll_back(state)
-    # The transaction is over for who kept tx.
-    state = %{state | tx: nil, begun_at: nil}
+  # The run waits for the commit with others, or is none of their transaction.
+  defp join(%{shared: shared, on: on} = state, %{ended: true} = run), do: record_apart(%{state | shared: SharedCommit.drop(shared, on, run)}, run)
 
-    case verdict(state, &failure(&1, state, error.message, no_handler: true)) do
+  defp join(state, run) do
+    case SharedCommit.add(state.shared, state.on, run) do
+      {:ok, shared} ->
+        state = %{state | shared: shared}
+        if run.altered or SharedCommit.full?(shared, state.on), do: settle(state, nil), else: state
+
+      {:error, error, shared} ->
+        # A full disk, say, or a connection that was made read-only.
+        state = %{state | shared: SharedCommit.drop(shared, state.on, run)}
+        if Run.writes?(run), do: record_apart(state, failed_by(run, error)), else: record_apart(state, run)
+    end
+  end
+
+  # After those before it. What it wrote is taken back.
+  defp record_apart(state, run), do: settle(%{state | todo: [{:record, %{run | begun_at: nil}} | state.todo]}, nil)
+
+  defp failed_by(run, error), do: %{run | decision: {:failed, Decision.message(error), error}}
+
+  # The end of an attempt that shares with none.
+  defp conclude(state, run) do
+    if run.begun_at && not Run.writes?(run), do: Connection.roll_back(state.on.connection)
+    record(state, run)
+  end
+
+  # Commits the verdict, with what the handlers wrote where that is to be kept.
+  defp record(state, run) do
+    told = tell_decision(state, run)
+    begun_at = if Run.writes?(run), do: run.begun_at
+    now = if run.together, do: run.now, else: Options.now(state.on.hooks.options)
+
+    case VerdictCommit.commit(state.on, run, begun_at, now) do
       {:ok, status} ->
-        if status != :ignored, do: AttemptReport.failed(state.hooks, state.job.event, error, took(state))
-        finish(state, status, if(status != :ignored, do: error), "no_handler")
+        if run.decision == :unwanted and status != :ignored, do: tell_error(state, run)
+        finish(state, told, status)
 
       {:error, error} ->
-        unwritten(state, error)
+        not_recorded(state, told, error)
     end
   end
 
-  defp handled(state, decision) do
-    decision = if state.ended, do: Decision.failed(ended()), else: own_lock(state, decision)
-    Transaction.put_begun(state.tx, false)
-    state = %{state | tx: nil, decided: Tracing.type_of(decision)}
-    error = Decision.error_of(decision)
-    if decision != :handled and state.begun_at, do: roll_back(state)
-    if error, do: AttemptReport.failed(state.hooks, state.job.event, error, took(state))
-    # Where it is taken back, the verdict has a transaction of its own.
-    held = if decision == :handled, do: state.begun_at
-
-    case verdict(%{state | begun_at: held}, &write(&1, state, decision)) do
-      {:ok, status} ->
-        finish(state, status, error, text_of(decision))
-
-      {:error, %{code: code} = lost} when code in ["lease_lost", "busy"] ->
-        unwritten(told(state, error), lost)
-
-      {:error, problem} when decision == :handled ->
-        # The disk is full, say: the writes are gone, and a small verdict may still fit.
-        AttemptReport.failed(state.hooks, state.job.event, problem, took(state))
-        retry(state, problem)
-
-      {:error, problem} ->
-        unwritten(told(state, error), problem)
-    end
+  defp not_recorded(state, %{decision: :handled} = run, %{code: code} = error) when code not in ["lease_lost", "busy"] do
+    # The disk is full, say: the writes are gone, and a small verdict may still fit.
+    record(state, failed_by(run, error))
   end
 
-  defp told(state, error), do: %{state | told: error}
+  defp not_recorded(state, run, error), do: unwritten(state, run, error)
 
-  defp retry(state, problem) do
-    case verdict(%{state | begun_at: nil}, &failure(&1, state, Decision.message(problem), [])) do
-      {:ok, status} -> finish(state, status, problem, Decision.message(problem))
-      {:error, error} -> unwritten(told(state, problem), error)
-    end
+  # Tells of the error that the handlers ended with, if there is one.
+  defp tell_error(state, run) do
+    error = VerdictCommit.error_of(run)
+    if error, do: AttemptReport.failed(state.on.hooks, run.job.event, error, run.took)
+    %{run | told: error}
   end
 
-  # A handler that writes through another connection, of whatever driver, waits for its own lock.
-  defp own_lock(%{begun_at: begun}, {:failed, _text, error} = failed) when begun != nil do
-    message = Decision.message(error)
+  # What is not wanted may be ignored, which its verdict says.
+  defp tell_decision(_state, %{decision: :unwanted} = run), do: run
+  defp tell_decision(state, run), do: tell_error(state, run)
 
-    if Map.get(error, :code) == "busy" or message =~ ~r/database is locked|database busy/i do
-      held = "#{message}: this handler has held the write lock since its first use of tx: write through tx, or through others before it"
-      Decision.failed(Errors.new("busy", held, error))
-    else
-      failed
-    end
+  defp unwritten(state, run, error) do
+    {what, status} =
+      if error.code == "lease_lost", do: {"lease lost, rolled back", :lease_lost}, else: {"verdict not written, the lease runs out", :unwritten}
+
+    if run.told,
+      do: AttemptReport.again(run.job.event, error, run.took, what, to_string(status)),
+      else: AttemptReport.failed(state.on.hooks, run.job.event, error, run.took, what, to_string(status))
+
+    ended(%{state | spent: state.spent or status == :unwritten}, run, status, run.told || error)
   end
 
-  defp own_lock(_state, decision), do: decision
-
-  defp text_of({:failed, text, _error}), do: text
-  defp text_of({:dead, text, _error}), do: text
-  defp text_of({:retry, _seconds, text, _error}), do: text
-  defp text_of(_handled_or_ignored), do: nil
-
-  # Writes what the handlers decided.
-  defp write(connection, state, :handled), do: LeaseCalls.handled(connection, state.worker, state.job.id, took(state), now(state))
-  defp write(connection, state, {:ignore, why}), do: LeaseCalls.skipped(connection, state.worker, state.job.id, why, took(state), now(state))
-  defp write(connection, state, {:dead, why, _error}), do: failure(connection, state, why, dead: true)
-  defp write(connection, state, {:retry, nil, why, _error}), do: failure(connection, state, why, [])
-  defp write(connection, state, {:retry, seconds, why, _error}), do: failure(connection, state, why, retry_after_s: seconds)
-  defp write(connection, state, {:failed, text, _error}), do: failure(connection, state, text, [])
-
-  defp failure(connection, state, text, options) do
-    with {:ok, failure} <- LeaseCalls.failed(connection, state.worker, state.job.id, text, took(state), options, now(state)),
-         do: {:ok, failure.status}
+  defp finish(state, run, status) do
+    if status == :dead, do: AttemptReport.dead(state.on.hooks, run.job.event, VerdictCommit.reason(run), run.took)
+    ended(state, run, status, if(status != :ignored, do: VerdictCommit.error_of(run)))
   end
 
-  # Writes a verdict in the handlers' transaction, or in one of its own, with the leases that nobody could extend meanwhile.
-  defp verdict(state, write) do
-    result =
-      with :ok <- begin_verdict(state),
-           # One on a file that is gone would be nowhere.
-           :ok <- Database.refuse_former(state.hooks, state.generation),
-           :ok <- renew(state),
-           {:ok, status} <- write.(state.connection),
-           :ok <- Connection.exec(state.connection, "COMMIT") do
-        {:ok, status}
-      end
-
-    case result do
-      {:ok, status} ->
-        Checkpoints.committed(state.hooks, state.connection, 1, 0)
-        {:ok, status}
-
-      {:error, error} ->
-        roll_back(state)
-        Database.doubt(state.hooks, error)
-        {:error, error}
-    end
+  # Tells what became of it.
+  defp ended(state, run, status, error) do
+    AttemptReport.ended(state.on.hooks, run.job.event, status, run.took)
+    type = Tracing.type_of(run.decision) || Tracing.type_of(error)
+    Tracing.processed(run.tracing, status, error && type)
+    send(state.owner, {:attempted, self(), run.job, status, error, run.took_on_stopwatch})
+    state
   end
 
-  defp begin_verdict(%{begun_at: begun}) when begun != nil, do: :ok
-
-  defp begin_verdict(state) do
-    # A handler may have set it, and the verdict is a write.
-    with :ok <- if(state.altered, do: Connection.exec(state.connection, "PRAGMA query_only = 0"), else: :ok),
-         do: begin_verdict(state, now_ms() + @verdict_patience_ms)
-  end
-
-  defp begin_verdict(state, deadline) do
-    with {:error, %{code: "busy"}} = busy <- Connection.exec(state.connection, "BEGIN IMMEDIATE") do
-      if now_ms() < deadline do
-        Process.sleep(5)
-        begin_verdict(state, deadline)
-      else
-        busy
-      end
-    end
-  end
-
-  # A handler that keeps the lock for longer than its lease must not lose the jobs of those beside it, which could not be extended meanwhile.
-  defp renew(%{begun_at: begun, lease_ms: lease} = state) when begun != nil do
-    if now_ms() - begun > lease / 3, do: state.renew.(state.connection), else: :ok
-  end
-
-  defp renew(_state), do: :ok
-
-  defp roll_back(state), do: Connection.roll_back(state.connection)
-
-  defp unwritten(state, error) do
-    what = if error.code == "lease_lost", do: "lease lost, rolled back", else: "verdict not written, the lease runs out"
-    event = state.job.event
-    status = if error.code == "lease_lost", do: :lease_lost, else: :unwritten
-    outcome = to_string(status)
-
-    if state.told,
-      do: AttemptReport.again(event, error, took(state), what, outcome),
-      else: AttemptReport.failed(state.hooks, event, error, took(state), what, outcome)
-
-    finish(state, status, state.told || error, nil)
-  end
-
-  # Tells what became of it. The connection may be what is broken, or a handler has left something on it: the next attempt has another one.
-  defp finish(state, status, error, reason) do
-    event = state.job.event
-    took = took(state)
-    if status == :dead, do: AttemptReport.dead(state.hooks, event, reason, took)
-    AttemptReport.ended(state.hooks, event, status, took)
-    Tracing.processed(state.tracing, status, error && (state.decided || Tracing.type_of(error)))
-    if state.altered or status == :unwritten, do: Connection.close(state.connection)
-    connection = if state.altered or status == :unwritten, do: nil, else: state.connection
-    send(state.owner, {:attempted, self(), state.job, status, error, took})
-    %{state | connection: connection, job: nil, tx: nil, told: nil, begun_at: nil, altered: false, ended: false, killed: false, settled: false}
-  end
-
-  defp took(state), do: now_ms() - state.began
-  defp now(state), do: Options.now(state.hooks.options)
   defp now_ms, do: System.monotonic_time(:millisecond)
 end

@@ -64,12 +64,20 @@ defmodule Knocker.Handlers do
   defp matches?(pattern, type),
     do: pattern == type or (String.ends_with?(pattern, "*") and String.starts_with?(type, String.trim_trailing(pattern, "*")))
 
-  @doc "Whether an error says that no clause of this very handler takes its event."
-  @spec unwanted?(term(), function(), Exception.stacktrace()) :: boolean()
-  def unwanted?(:function_clause, run, [{module, name, [_event, _tx], _location} | _rest]) do
+  @doc "Whether an error says that no clause of this very handler takes its event, which it was called with."
+  @spec unwanted?(term(), function(), [term()], Exception.stacktrace()) :: boolean()
+  def unwanted?(:function_clause, run, arguments, [{module, name, found, _location} | _rest]) when is_list(found) do
     info = Function.info(run)
-    info[:module] == module and info[:name] == name
+    info[:module] == module and found == arguments and (info[:name] == name or stands_for?(name, info[:name]))
   end
 
-  def unwanted?(_error, _run, _stacktrace), do: false
+  def unwanted?(_error, _run, _arguments, _stacktrace), do: false
+
+  # Of a function that has captured something, Erlang's compiler says so by another name: `-made_in/1-inlined-0-` in the place of `-made_in/1-fun-2-`.
+  defp stands_for?(name, other) do
+    case name |> Atom.to_string() |> String.split("-inlined-") do
+      [maker, _number] -> String.starts_with?(Atom.to_string(other), maker <> "-fun-")
+      _its_own_name -> false
+    end
+  end
 end

@@ -5,12 +5,14 @@ defmodule Knocker.Hooks do
 
   alias Knocker.{Checkpoints, Database, Declarations, Errors, Judges, Keeper, Options, Writer}
 
-  @enforce_keys [:name, :options, :table, :numbers]
+  @enforce_keys [:name, :options, :table, :paces, :numbers]
   @derive {Inspect, only: [:name]}
-  defstruct [:name, :options, :table, :numbers]
+  defstruct [:name, :options, :table, :paces, :numbers]
 
-  @typedoc "Settings, a table of what is known of file and endpoints, and numbers that change often (see `Knocker.Hooks.number/2`)."
-  @type t :: %__MODULE__{name: term(), options: Options.t(), table: :ets.table(), numbers: :atomics.atomics_ref()}
+  @typedoc """
+  Settings, a table of what is known of file and endpoints, one of how quick handlers are, and numbers that change often (see `Knocker.Hooks.number/2`).
+  """
+  @type t :: %__MODULE__{name: term(), options: Options.t(), table: :ets.table(), paces: :ets.table(), numbers: :atomics.atomics_ref()}
 
   @numbers [:generation, :distrusted, :waiting_calls, :waiting_bytes, :written, :closing]
 
@@ -21,7 +23,7 @@ defmodule Knocker.Hooks do
          {own, given} = Keyword.split(given, [:name, :endpoints]),
          {:ok, read} <- Options.read(given) do
       name = Keyword.get(own, :name, Knocker)
-      hooks = %__MODULE__{name: name, options: read, table: nil, numbers: :atomics.new(length(@numbers), signed: true)}
+      hooks = %__MODULE__{name: name, options: read, table: nil, paces: nil, numbers: :atomics.new(length(@numbers), signed: true)}
       endpoints = Keyword.get(own, :endpoints, [])
 
       case GenServer.start_link(Keeper, {hooks, fn -> endpoints end}, name: {:via, Registry, {Knocker.Registry, name, hooks}}) do

@@ -1,17 +1,17 @@
 defmodule Knocker.Keeper do
   @moduledoc false
-  # What the name of hooks leads to: it owns their table and their supervisor, and ends as they end. A supervisor ends with the same reason where it is
+  # What the name of hooks leads to: it owns their tables and their supervisor, and ends as they end. A supervisor ends with the same reason where it is
   # stopped and where its children fail too often, and whoever supervises it could start hooks again after both, or after neither. This ends normally where
   # the hooks were closed, and abnormally where they failed.
 
   use GenServer
 
-  alias Knocker.Hooks
+  alias Knocker.{Hooks, Paces}
 
   @impl true
   def init({hooks, endpoints}) do
     Process.flag(:trap_exit, true)
-    hooks = %{hooks | table: :ets.new(Hooks, [:public, read_concurrency: true])}
+    hooks = %{hooks | table: :ets.new(Hooks, [:public, read_concurrency: true]), paces: Paces.new()}
     Registry.update_value(Knocker.Registry, hooks.name, fn _without_table -> hooks end)
 
     case Hooks.start_processes(hooks, endpoints) do

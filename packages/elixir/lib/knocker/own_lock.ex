@@ -20,18 +20,22 @@ defmodule Knocker.OwnLock do
     end
   end
 
-  @doc "An error in the process of a handler that has begun its transaction."
+  @doc "An error in the process of a handler that has begun its transaction. Before that, others that share it are committed."
   @spec refuse(Hooks.t()) :: :ok | {:error, Exception.t()}
   def refuse(hooks) do
     with {name, tx} when name == hooks.name <- Process.get(__MODULE__),
-         true <- Transaction.begun?(tx) do
-      {:error,
-       Errors.new(
-         "usage",
-         "this handler has held the write lock since its first use of tx, and the call would wait for it in vain: call before that, or write through tx"
-       )}
+         {tx, false} <- {tx, Transaction.begun?(tx)} do
+      Transaction.let_go(tx)
     else
-      _none -> :ok
+      {_tx, true} ->
+        {:error,
+         Errors.new(
+           "usage",
+           "this handler has held the write lock since its first use of tx, and the call would wait for it in vain: call before that, or write through tx"
+         )}
+
+      _none ->
+        :ok
     end
   end
 end

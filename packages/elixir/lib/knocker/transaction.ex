@@ -3,7 +3,8 @@ defmodule Knocker.Transaction do
   The `tx` of a handler: the transaction of one attempt, on the worker's own connection. `Knocker.execute/3` runs statements in it.
 
   Its first use begins it (`BEGIN IMMEDIATE`), so that a handler that calls an API for ten seconds and then writes holds the write lock only for the write.
-  The worker commits it together with the event, or takes it back. It is the handler's, and that of processes that the handler waits for, until the handler
+  The worker commits it together with the event, or takes it back; several events of a backlog may share a commit, each with a savepoint of its own
+  (`share_commits` of `Knocker.Worker`). It is the handler's, and that of processes that the handler waits for, until the handler
   returns: after that every use is a `Knocker.ClosedError`.
   """
 
@@ -56,10 +57,30 @@ defmodule Knocker.Transaction do
   end
 
   @doc false
+  # Before the handler waits for the write lock elsewhere: what is not its own is not to hold it.
+  @spec let_go(t()) :: :ok
+  def let_go(tx) do
+    GenServer.call(tx.attempt, {:let_go, tx.reference}, :infinity)
+  catch
+    :exit, _reason -> :ok
+  end
+
+  @doc false
   def over, do: {:error, Errors.new("closed", "tx is of one attempt, and that attempt is over: do not keep it beyond the handler")}
 
   # White space, to which SQLite counts a byte order mark, and comments, and the first words of a statement.
   @first ~r/\A(?:\s|;|\xEF\xBB\xBF|--[^\n]*(?:\n|\z)|\/\*.*?\*\/)*([a-z]+)(?:\s+([a-z]+))?(?:\s+([a-z]+))?/si
+
+  # The savepoint that the worker takes before each handler that shares its transaction with others.
+  @savepoint "knocker_attempt"
+  @gap "(?:\\s|\\xEF\\xBB\\xBF|--[^\\n]*(?:\\n|\\z)|/\\*[^*]*\\*+(?:[^/*][^*]*\\*+)*/)"
+  @names_savepoint Regex.compile!(
+                     "\\A(?:;|#{@gap})*(?:savepoint|release|rollback)\\b(?:#{@gap}|\\b(?:transaction|to|savepoint)\\b)*[\"'`\\[]?#{@savepoint}\\b",
+                     "i"
+                   )
+
+  @doc false
+  def savepoint, do: @savepoint
 
   @doc false
   # What would end the transaction is the worker's, and what changes the connection is noted.
@@ -74,10 +95,13 @@ defmodule Knocker.Transaction do
 
       # To a savepoint is the handler's own.
       ["ROLLBACK", "TO" | _rest] ->
-        :ok
+        check_savepoint(sql)
 
       ["ROLLBACK", "TRANSACTION", "TO"] ->
-        :ok
+        check_savepoint(sql)
+
+      [word | _rest] when word in ["SAVEPOINT", "RELEASE"] ->
+        check_savepoint(sql)
 
       ["ROLLBACK" | _rest] ->
         {:error, Errors.new("usage", "return {:error, reason} to roll back: {:retry, …}, {:ignore, …} and {:dead, …} say how the event goes on")}
@@ -91,6 +115,12 @@ defmodule Knocker.Transaction do
       _other ->
         :ok
     end
+  end
+
+  defp check_savepoint(sql) do
+    if Regex.match?(@names_savepoint, sql),
+      do: {:error, Errors.new("usage", "#{@savepoint} is the worker's savepoint: take one of another name")},
+      else: :ok
   end
 
   defp words(nil), do: []

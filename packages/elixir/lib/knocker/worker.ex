@@ -16,6 +16,7 @@ defmodule Knocker.Worker do
   * `:poll_ms`: how long it sleeps at most where nobody wakes it; 1000 by default
   * `:shutdown_ms`: how long its supervisor waits for it; 30 000 by default. When it is stopped, it lets running handlers finish and gives back the other
     jobs, uncounted. Handlers that need longer are killed a second before the end: a failed attempt, tried again after the backoff.
+  * `:share_commits`: whether quick handlers of a backlog share a commit, each in a savepoint with its own verdict; true by default. See docs/shared-commits.md
   * `:id`: of the child, where a supervisor has several
 
   A worker takes the endpoints that have handlers, as they are when it claims.
@@ -23,8 +24,8 @@ defmodule Knocker.Worker do
 
   use GenServer
 
-  alias Knocker.{Arguments, Attempt, AttemptReport, Attempted, ChangeNews, Checkpoints, Connection, Endpoint, Errors, HeldLeases, Hooks, LeaseCalls}
-  alias Knocker.{LostAttempts, Options, Watch, WorkerConnection}
+  alias Knocker.{Arguments, Attempt, AttemptReport, Attempted, ChangeNews, Checkpoints, Claims, Connection, Errors, HeldLeases, Hooks, LeaseCalls}
+  alias Knocker.{Options, Runners, Watch, WorkerConnection, WorkerOptions}
 
   require Logger
 
@@ -37,11 +38,8 @@ defmodule Knocker.Worker do
   @extensions 3
   # Retention passes have intervals of their own; this is how often one may turn out to be due.
   @retain_ms 60_000
-  # How much work is claimed ahead: enough to share a commit among quick handlers, too little to keep jobs from other processes.
-  @ahead_ms 50
-  @most_ahead 32
-  @most_concurrency 1_000
-  @longest_lease_s 24 * 3600
+  # What a handler takes at least, in the account of how long they usually take.
+  @least_usual_ms 0.5
   # Before the supervisor loses its patience.
   @kill_margin_ms 1_000
   # How long a handler that was killed may be in a statement of its own.
@@ -57,14 +55,18 @@ defmodule Knocker.Worker do
     :extends,
     :watch,
     :claiming,
+    # The process that claims with its commit, where it is one of the runners.
+    :claimer,
     :extending,
     :timer,
     :retain_at,
     :drain,
     :due,
     ready: :queue.new(),
-    runners: %{},
-    usual_ms: 1_000.0,
+    runners: Runners.new(),
+    # How long handlers lately took, nil before the first; and how many jobs the last claim has found.
+    usual_ms: nil,
+    last_claimed: 0,
     news: true,
     paused: false,
     looking: true
@@ -86,17 +88,17 @@ defmodule Knocker.Worker do
   @doc "Starts a worker, as its supervisor does."
   @spec start_link(keyword()) :: GenServer.on_start()
   def start_link(options) do
-    with {:ok, read} <- read(options), do: GenServer.start_link(__MODULE__, {read, nil})
+    with {:ok, read} <- WorkerOptions.read(options), do: GenServer.start_link(__MODULE__, {read, nil})
   end
 
   @doc false
   # Handles all that is due now and gives the attempts in order.
   @spec drain(term(), pos_integer(), keyword()) :: {:ok, [Attempted.t()]} | {:error, Exception.t()}
   def drain(hooks, limit, options) do
-    with :ok <- if(positive?(limit), do: :ok, else: usage("limit: is a number of attempts")),
+    with :ok <- if(WorkerOptions.positive?(limit), do: :ok, else: usage("limit: is a number of attempts")),
          {:ok, _hooks} <- Hooks.fetch(hooks),
-         {:ok, read} <- read(Keyword.put(options, :hooks, hooks)) do
-      {:ok, pid} = GenServer.start(__MODULE__, {read, %{caller: self(), limit: limit, done: [], result: nil}})
+         {:ok, read} <- WorkerOptions.read(Keyword.put(options, :hooks, hooks)) do
+      {:ok, pid} = GenServer.start(__MODULE__, {read, %{caller: self(), limit: limit, count: 0, done: [], result: nil}})
       reference = Process.monitor(pid)
 
       receive do
@@ -110,26 +112,6 @@ defmodule Knocker.Worker do
     end
   end
 
-  @defaults [concurrency: 1, lease_s: 60, poll_ms: 1_000, shutdown_ms: 30_000]
-
-  defp read(options) do
-    if Keyword.keyword?(options), do: @defaults |> Keyword.merge(options) |> check(), else: usage("the options of Knocker.Worker are a keyword list")
-  end
-
-  defp check(read) do
-    cond do
-      not Keyword.has_key?(read, :hooks) -> usage("Knocker.Worker needs hooks:, the name of its hooks")
-      unknown = Enum.find(Keyword.keys(read), &(&1 not in [:hooks, :id | Keyword.keys(@defaults)])) -> usage("there is no option #{inspect(unknown)}")
-      read[:concurrency] not in 1..@most_concurrency -> usage("concurrency: is 1 to #{@most_concurrency}")
-      read[:lease_s] not in 1..@longest_lease_s -> usage("lease_s: is a number of whole seconds up to a day")
-      not positive?(read[:poll_ms]) -> usage("poll_ms: is a number of milliseconds")
-      not positive?(read[:shutdown_ms]) -> usage("shutdown_ms: is a number of milliseconds")
-      true -> {:ok, Map.new(read)}
-    end
-  end
-
-  # What a timer of Erlang's takes.
-  defp positive?(value), do: is_integer(value) and value in 1..0xFFFF_FFFF
   defp usage(message), do: {:error, Errors.new("usage", message)}
 
   @doc false
@@ -209,7 +191,7 @@ defmodule Knocker.Worker do
   def handle_info({:extend, held}, %{held: held} = state), do: {:noreply, state |> extend_later() |> extend()}
 
   def handle_info({reference, result}, %{claiming: reference} = state) when is_reference(reference),
-    do: {:noreply, claimed(%{state | claiming: nil}, result)}
+    do: {:noreply, claimed(%{state | claiming: nil, claimer: nil}, result)}
 
   def handle_info({reference, result}, %{extending: reference} = state) when is_reference(reference) do
     with {:error, error} <- result, do: warn(state, error)
@@ -217,20 +199,19 @@ defmodule Knocker.Worker do
   end
 
   def handle_info({:lost, job_id}, state) do
-    Logger.warning("a lease is lost: another worker or an operator has taken the job #{job_id}", record: "lease_lost", job_id: job_id)
+    text = "a lease is lost: another worker or an operator has taken the job #{job_id}"
+    Logger.warning(text, record: "lease_lost", worker: state.name, job_id: job_id)
     {:noreply, state}
   end
 
-  def handle_info({:attempted, pid, job, status, error, took_ms}, state) do
-    if state.hooks && Map.has_key?(state.runners, pid),
-      do: {:noreply, state |> attempted(pid, job, status, error, took_ms) |> go_on()},
-      else: {:noreply, state}
-  end
+  def handle_info({:attempted, pid, job, status, error, took_ms}, %{runners: runners} = state) when is_map_key(runners, pid),
+    do: {:noreply, attempted(state, pid, job, status, error, took_ms)}
 
-  def handle_info({:unstarted, pid, job, error}, state) do
-    state = %{state | runners: Map.put(state.runners, pid, nil), ready: :queue.in_r(job, state.ready)}
-    {:noreply, failed(state, error)}
-  end
+  def handle_info({:next, pid, uncommitted}, %{runners: runners} = state) when is_map_key(runners, pid),
+    do: {:noreply, go_on(%{state | runners: Runners.wants(runners, pid, uncommitted)})}
+
+  def handle_info({:unstarted, pid, job, error}, %{runners: runners} = state) when is_map_key(runners, pid),
+    do: {:noreply, failed(%{state | runners: Runners.done(runners, pid, job), ready: :queue.in_r(job, state.ready)}, error)}
 
   def handle_info(:close, state), do: {:stop, :normal, state}
 
@@ -253,40 +234,61 @@ defmodule Knocker.Worker do
     end
   end
 
-  # Hands out what is ready, and claims more where somebody waits for it.
+  # Hands out what is ready, has committed what nobody else comes to, and claims more where somebody waits for it.
   defp go_on(%{hooks: nil} = state), do: state
 
   defp go_on(state) do
-    cond do
-      # A drain takes no more than its limit.
-      full?(state) and not :queue.is_empty(state.ready) ->
-        drained(state, usage("more is due after #{state.drain.limit} attempts: do handlers keep making work for themselves?"))
+    state = state |> hand_out() |> have_committed()
 
-      full?(state) ->
-        claim_more(state)
-
-      true ->
-        state |> hand_out() |> claim_more()
-    end
+    # A drain takes no more than its limit.
+    if full?(state) and not :queue.is_empty(state.ready) and Runners.busy(state.runners) == 0,
+      do: drained(state, usage("more is due after #{state.drain.limit} attempts: do handlers keep making work for themselves?")),
+      else: claim_more(state)
   end
 
   defp full?(%{drain: nil}), do: false
-  defp full?(%{drain: drain}), do: length(drain.done) >= drain.limit
+  defp full?(%{drain: drain} = state), do: drain.count + Runners.attempts(state.runners) >= drain.limit
 
   defp claim_more(state) do
     if state.news and state.claiming == nil and free(state) > 0 and not state.paused, do: claim(state), else: state
   end
 
-  defp free(state), do: state.options.concurrency - Enum.count(state.runners, fn {_pid, job} -> job end)
+  defp free(state), do: state.options.concurrency - Runners.busy(state.runners)
 
   defp hand_out(state) do
-    with true <- free(state) > 0 and not state.paused,
-         {{:value, job}, rest} <- :queue.out(state.ready) do
-      {pid, state} = idle_runner(state)
-      Attempt.run(pid, job)
-      hand_out(%{state | ready: rest, runners: Map.put(state.runners, pid, job)})
+    with true <- goes_on?(state) and not full?(state),
+         {{:value, job}, rest} <- :queue.out(state.ready),
+         {pid, state} when pid != nil <- runner(state) do
+      Attempt.run(pid, job, not :queue.is_empty(rest))
+      hand_out(%{state | ready: rest, runners: Runners.gave(state.runners, pid, job)})
     else
       _nothing -> look(state)
+    end
+  end
+
+  # Who closes the hooks ends this worker next.
+  defp goes_on?(state), do: not state.paused and Hooks.number(state.hooks, :closing) == 0
+
+  # One that is free, if there is one.
+  defp runner(state) do
+    cond do
+      pid = Runners.next(state.runners) -> {pid, state}
+      free(state) > 0 -> start_runner(state)
+      true -> {nil, state}
+    end
+  end
+
+  # Who waits for another job while others wait for the commit gets none: the commit claims what comes next.
+  defp have_committed(state) do
+    case Runners.holding(state.runners) do
+      nil ->
+        state
+
+      pid ->
+        claim = if state.claiming == nil and goes_on?(state) and :queue.is_empty(state.ready), do: what_to_claim(state, 1)
+        Attempt.commit(pid, claim)
+        state = %{state | runners: Runners.works(state.runners, pid)}
+        have_committed(if claim, do: %{state | claiming: claim.reference, claimer: pid, news: false}, else: state)
     end
   end
 
@@ -299,23 +301,18 @@ defmodule Knocker.Worker do
     %{state | looking: wanted}
   end
 
-  defp idle_runner(state) do
-    case Enum.find(state.runners, fn {_pid, job} -> job == nil end) do
-      {pid, nil} -> {pid, state}
-      nil -> start_runner(state)
-    end
-  end
-
-  defp start_runner(%{held: held} = state) do
+  defp start_runner(state) do
     worker = self()
 
     {:ok, pid} =
       Attempt.start_link(%{
         hooks: state.hooks,
         worker: state.name,
+        held: state.held,
         lease_ms: state.options.lease_s * 1_000,
-        opened: fn connection -> HeldLeases.opened(held, connection) end,
-        renew: fn connection -> HeldLeases.renew(held, connection, &send(worker, {:lost, &1})) end
+        lost: &send(worker, {:lost, &1}),
+        share: state.options.share_commits,
+        leaves_gaps: state.drain == nil
       })
 
     {pid, state}
@@ -323,54 +320,32 @@ defmodule Knocker.Worker do
 
   defp claim(state) do
     state = cancel_timer(state)
-    reference = make_ref()
-    wanted = free(state)
-    ahead = min(@most_ahead, trunc(@ahead_ms * wanted / state.usual_ms))
-    %{hooks: hooks, name: name, held: held} = state
-    lease_s = state.options.lease_s
-    WorkerConnection.run(state.claims, reference, &claim_on(&1, hooks, name, wanted + ahead, lease_s, held))
-    %{state | claiming: reference, news: false}
+    claim = what_to_claim(state, free(state))
+    WorkerConnection.run(state.claims, claim.reference, &Claims.claim(&1, claim))
+    %{state | claiming: claim.reference, news: false}
   end
 
-  # Gives when the next job is due, the jobs, and the attempts that turned out to be lost.
-  defp claim_on(connection, hooks, name, limit, lease_s, held) do
-    endpoints = Endpoint.handled(hooks)
-    now = Options.now(hooks.options)
-
-    # A look takes no lock; a claim would wait for whoever writes, for nothing.
-    case if(endpoints == [], do: {:ok, nil}, else: LeaseCalls.next_due(connection, name, endpoints, now)) do
-      {:ok, 0} ->
-        with :ok <- Checkpoints.require_sound(hooks, connection),
-             {:ok, {claimed, lost}} <- Connection.in_transaction(connection, fn -> claim_in(connection, name, limit, lease_s, endpoints, now) end),
-             {:ok, jobs} <- if(claimed > 0, do: LeaseCalls.jobs(connection, name, HeldLeases.ids(held)), else: {:ok, []}),
-             {:ok, lost} <- LostAttempts.with_events(connection, lost) do
-          if claimed > 0 or lost != [], do: Checkpoints.committed(hooks, connection, claimed + length(lost), 0)
-          {:ok, 0, jobs, lost}
-        end
-
-      {:ok, due} ->
-        {:ok, due, [], []}
-
-      failed ->
-        failed
-    end
-  end
-
-  defp claim_in(connection, name, limit, lease_s, endpoints, now) do
-    with {:ok, last} <- LostAttempts.last(connection),
-         {:ok, claimed} <- LeaseCalls.claim(connection, name, limit, lease_s, endpoints, now),
-         {:ok, lost} <- LostAttempts.since(connection, last),
-         do: {:ok, {claimed, lost}}
+  defp what_to_claim(state, needed) do
+    %Claims{
+      reference: make_ref(),
+      hooks: state.hooks,
+      worker: state.name,
+      lease_s: state.options.lease_s,
+      held: state.held,
+      limit: Claims.limit(needed, state.usual_ms, state.last_claimed)
+    }
   end
 
   defp claimed(state, {:ok, due, jobs, lost}) do
     tell_lost(state, lost)
+    state = %{state | due: due, last_claimed: length(jobs)}
     jobs = Enum.reject(jobs, &HeldLeases.given_up?(state.held, &1))
     for job <- jobs, do: HeldLeases.hold(state.held, job)
-    state = %{state | due: due, ready: Enum.reduce(jobs, state.ready, &:queue.in(&1, &2))}
+    state = %{state | ready: Enum.reduce(jobs, state.ready, &:queue.in(&1, &2))}
     if jobs == [], do: nothing_claimed(state), else: go_on(state)
   end
 
+  defp claimed(state, :not_claimed), do: go_on(%{state | news: true})
   defp claimed(state, {:error, error}), do: failed(state, error)
 
   defp tell_lost(state, lost) do
@@ -461,22 +436,22 @@ defmodule Knocker.Worker do
 
   defp attempted(state, pid, job, status, error, took_ms) do
     if status == :unwritten, do: HeldLeases.give_up(state.held, job), else: HeldLeases.let_go(state.held, job.id)
-    usual = max(0.5, (4 * state.usual_ms + took_ms) / 5)
-    state = %{state | runners: Map.put(state.runners, pid, nil), usual_ms: usual, news: true}
+    usual_ms = if state.usual_ms, do: (4 * state.usual_ms + took_ms) / 5, else: took_ms
+    state = %{state | runners: Runners.done(state.runners, pid, job), usual_ms: max(@least_usual_ms, usual_ms), news: true}
     if state.drain, do: note_done(state, %Attempted{event_id: job.event.id, status: status, error: error}), else: state
   end
 
-  defp note_done(state, attempted), do: %{state | drain: %{state.drain | done: [attempted | state.drain.done]}}
+  defp note_done(%{drain: drain} = state, attempted), do: %{state | drain: %{drain | count: drain.count + 1, done: [attempted | drain.done]}}
   defp done(state), do: Enum.reverse(state.drain.done)
 
   # What ended was one of its processes.
   defp ended(state, pid, reason) do
     cond do
       Map.has_key?(state.runners, pid) ->
-        {job, runners} = Map.pop(state.runners, pid)
-        if job, do: HeldLeases.give_up(state.held, job)
-        Logger.error("a process of the worker ended: #{inspect(reason, limit: 10, printable_limit: 500)}")
-        failed(%{state | runners: runners}, Errors.new("closed", "the attempt's process ended"))
+        {{_state, jobs}, runners} = Map.pop(state.runners, pid)
+        for job <- jobs, do: HeldLeases.give_up(state.held, job)
+        log_end(state, "a process of the worker ended: #{inspect(reason, limit: 10, printable_limit: 500)}")
+        failed(give_up_claim(%{state | runners: runners}, pid), Errors.new("closed", "the attempt's process ended"))
 
       pid == state.watch ->
         with {:shutdown, %{code: code} = error} when code != "file_replaced" <- reason, do: warn(state, error)
@@ -485,7 +460,7 @@ defmodule Knocker.Worker do
 
       # Whatever it was may happen again at once.
       pid in [state.claims, state.extends] and state.hooks != nil ->
-        Logger.error("a connection of the worker ended: #{inspect(reason, limit: 10, printable_limit: 500)}")
+        log_end(state, "a connection of the worker ended: #{inspect(reason, limit: 10, printable_limit: 500)}")
         if state.drain, do: send(self(), :close), else: Process.send_after(self(), :start, @pause_ms)
         leave_hooks(state)
 
@@ -493,6 +468,12 @@ defmodule Knocker.Worker do
         state
     end
   end
+
+  defp log_end(state, text), do: Logger.error(text, record: "worker_failed", worker: state.name, error: text)
+
+  # It would have said what came of its claim.
+  defp give_up_claim(%{claimer: pid} = state, pid), do: %{state | claiming: nil, claimer: nil, news: true}
+  defp give_up_claim(state, _pid), do: state
 
   defp leave_hooks(state) do
     state = cancel_timer(state)
@@ -510,8 +491,9 @@ defmodule Knocker.Worker do
         extends: nil,
         watch: nil,
         claiming: nil,
+        claimer: nil,
         extending: nil,
-        runners: %{},
+        runners: Runners.new(),
         ready: :queue.new(),
         paused: false
     }
@@ -543,27 +525,38 @@ defmodule Knocker.Worker do
     for pid <- [state.claims, state.extends | Map.keys(state.runners)], do: GenServer.stop(pid, :shutdown)
   catch
     # Nothing is lost: leases run out, and another worker takes them.
-    :exit, reason -> Logger.warning("leases may not be given back, they run out: #{inspect(reason)}")
+    :exit, reason ->
+      text = "leases may not be given back, they run out: #{inspect(reason)}"
+      Logger.warning(text, record: "leases_kept", worker: state.name, error: text)
   end
 
   defp answer_drain(state), do: send(state.drain.caller, {:drained, self(), state.drain.result || {:ok, done(state)}})
 
   # Handlers come to their end. Those that take too long are killed.
   defp wait_for_runners(state, deadline, killed) do
-    if Enum.any?(state.runners, fn {_pid, job} -> job end) do
+    if Runners.busy(state.runners) > 0 do
       receive do
         {:attempted, pid, job, status, error, took_ms} -> state |> attempted(pid, job, status, error, took_ms) |> wait_for_runners(deadline, killed)
-        {:unstarted, pid, _job, _error} -> wait_for_runners(%{state | runners: Map.put(state.runners, pid, nil)}, deadline, killed)
-        {:EXIT, pid, _reason} -> wait_for_runners(%{state | runners: Map.delete(state.runners, pid)}, deadline, killed)
+        {:next, pid, uncommitted} -> state |> at_rest(pid, uncommitted) |> wait_for_runners(deadline, killed)
+        {:unstarted, pid, job, _error} -> wait_for_runners(%{state | runners: Runners.done(state.runners, pid, job)}, deadline, killed)
+        {:EXIT, pid, _reason} -> wait_for_runners(give_up_claim(%{state | runners: Map.delete(state.runners, pid)}, pid), deadline, killed)
       after
         if(killed, do: @statement_margin_ms, else: max(0, deadline - now_ms())) ->
           end_handler = if killed, do: &HeldLeases.interrupt(state.held, &1), else: &Attempt.kill/1
-          for {pid, job} when job != nil <- state.runners, do: end_handler.(pid)
+          for pid <- Runners.working(state.runners), do: end_handler.(pid)
           wait_for_runners(state, deadline, true)
       end
     else
       state
     end
+  end
+
+  # It gets no further job; what waits is committed.
+  defp at_rest(%{runners: runners} = state, pid, 0) when is_map_key(runners, pid), do: %{state | runners: Runners.wants(runners, pid, 0)}
+
+  defp at_rest(state, pid, _uncommitted) do
+    Attempt.commit(pid, nil)
+    state
   end
 
   defp wait_for_claim(%{claiming: nil} = state), do: state
@@ -575,7 +568,7 @@ defmodule Knocker.Worker do
         tell_lost(state, lost)
         %{state | claiming: nil}
 
-      {^reference, {:error, _error}} ->
+      {^reference, _none} ->
         %{state | claiming: nil}
 
       {:EXIT, ^claims, _reason} ->
@@ -596,7 +589,8 @@ defmodule Knocker.Worker do
         released
 
       {^reference, {:error, error}} ->
-        Logger.warning("leases not given back, they run out: #{error.message}", record: "leases_kept", code: error.code, error: error.message)
+        facts = [record: "leases_kept", worker: state.name, code: error.code, error: error.message]
+        Logger.warning("leases not given back, they run out: #{error.message}", facts)
         0
 
       {:EXIT, ^claims, _reason} ->

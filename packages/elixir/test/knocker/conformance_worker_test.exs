@@ -12,10 +12,14 @@ defmodule Knocker.ConformanceWorkerTest do
   @body ~s({"customer": "never-to-be-logged"})
   @schema "CREATE TABLE written (text TEXT NOT NULL UNIQUE)"
 
-  # A case has run when it has in both ways.
+  @kinds ~w(worker shared_commits)
+  # A drain with shared commits, one without, and a worker with them.
+  @ways [:drain, :apart, :worker]
+
+  # A case has run when it has in every way.
   setup_all do
-    ran = %{drain: :counters.new(1, []), worker: :counters.new(1, [])}
-    on_exit(fn -> write_count("worker", min(:counters.get(ran.drain, 1), :counters.get(ran.worker, 1))) end)
+    ran = for kind <- @kinds, way <- @ways, into: %{}, do: {{kind, way}, :counters.new(1, [])}
+    on_exit(fn -> for kind <- @kinds, do: write_count(kind, @ways |> Enum.map(&:counters.get(ran[{kind, &1}], 1)) |> Enum.min()) end)
     %{ran: ran}
   end
 
@@ -23,18 +27,23 @@ defmodule Knocker.ConformanceWorkerTest do
     LogCapture.start()
   end
 
-  for {file, content} <- files("worker"), one <- content["cases"], way <- [:drain, :worker] do
+  for kind <- @kinds, {file, content} <- files(kind), one <- content["cases"], way <- @ways do
+    @kind kind
     @one one
     @way way
-    test "#{file}: #{one["name"]} (#{way})", context do
-      strictly(@one, ~w(name schema endpoint handlers apps hooks_fail steps))
-      %{hooks: observer, knocker_clock: clock, knocker_file: path} = Testing.setup(context, schema: [@schema | @one["schema"] || []])
-      {:ok, apps} = Agent.start_link(fn -> %{} end)
-      story = %{observer: observer, clock: clock, path: path, apps: apps, one: @one, way: @way}
-      Enum.reduce(@one["steps"], %{}, &step(story, &1, &2))
-      for {_name, app} <- Agent.get(apps, & &1), do: Scripted.check_mistakes(app)
-      :counters.add(context.ran[@way], 1, 1)
+    test "#{kind}, #{file}: #{one["name"]} (#{way})", context do
+      strictly(@one, ~w(name schema endpoint handlers apps hooks_fail only_shared steps))
+      unless @one["only_shared"] && @way != :drain, do: tell(context, @one, @way)
+      :counters.add(context.ran[{@kind, @way}], 1, 1)
     end
+  end
+
+  defp tell(context, one, way) do
+    %{hooks: observer, knocker_clock: clock, knocker_file: path} = Testing.setup(context, schema: [@schema | one["schema"] || []])
+    {:ok, apps} = Agent.start_link(fn -> %{} end)
+    story = %{observer: observer, clock: clock, path: path, apps: apps, one: one, way: way}
+    Enum.reduce(one["steps"], %{}, &step(story, &1, &2))
+    for {_name, app} <- Agent.get(apps, & &1), do: Scripted.check_mistakes(app)
   end
 
   defp step(story, step, saved) do
@@ -53,7 +62,7 @@ defmodule Knocker.ConformanceWorkerTest do
         saved
 
       step["run"] ->
-        run(story, app(story, step["app"]), strictly(step["run"], ~w(results errors dead written log events attempts)))
+        run(story, app(story, step["app"]), strictly(step["run"], ~w(results errors dead written log events attempts ended_before)))
         saved
 
       step["use_kept_tx"] ->
@@ -89,11 +98,15 @@ defmodule Knocker.ConformanceWorkerTest do
     Scripted.forget(app)
     LogCapture.lines()
 
-    if story.way == :drain do
-      assert {:ok, attempts} = Knocker.drain(app.name)
-      compare(expected["results"] || [], Enum.map(attempts, &to_string(&1.status)), "results")
-    else
+    if story.way == :worker do
       work(story, app)
+    else
+      [[before]] = Testing.rows!(story.observer, "SELECT count(*) FROM knocker_attempts")
+      assert {:ok, attempts} = Knocker.drain(app.name, share_commits: story.way == :drain)
+      compare(expected["results"] || [], Enum.map(attempts, &to_string(&1.status)), "results")
+      apart = Enum.map(0..length(attempts), &(before + &1))
+      wanted = if story.way == :drain, do: expected["ended_before"], else: Enum.drop(apart, -1)
+      if expected["ended_before"], do: assert(Scripted.told(app, :ended_before) == wanted)
     end
 
     compare(expected["errors"] || [], Scripted.told(app, :errors), "errors")
@@ -137,7 +150,15 @@ defmodule Knocker.ConformanceWorkerTest do
   end
 
   defp dies(story, name) do
-    given = Knocker.JSON.encode!(%{path: story.path, now: now(story), app: given(story, name), worker: story.way == :worker})
+    given =
+      Knocker.JSON.encode!(%{
+        path: story.path,
+        now: now(story),
+        app: given(story, name),
+        worker: story.way == :worker,
+        share_commits: story.way != :apart
+      })
+
     script = "{:ok, _} = Application.ensure_all_started(:knocker); Knocker.Scripted.die(hd(System.argv()))"
     {output, status} = System.cmd("elixir", Child.paths() ++ ["-e", script, given], stderr_to_stdout: true)
     assert status == 128 + 9, "it did not die: #{output}"

@@ -213,6 +213,15 @@ defmodule Knocker.WorkerTest do
       assert %Knocker.NoHandlerError{} = unknown
       assert %FunctionClauseError{} = bug
     end
+
+    test "so it is of functions, whatever they have captured", context do
+      test = self()
+      tell = fn event -> send(test, {:got, event.type}) && :ok end
+      %{hooks: hooks} = open(context, fn %{type: "known"} = event, _tx -> tell.(event) end)
+      for type <- ["known", "unknown"], do: ingest(hooks, type)
+      assert [%{status: :handled}, %{error: %Knocker.NoHandlerError{}}] = Testing.drain(hooks)
+      assert_received {:got, "known"}
+    end
   end
 
   describe "the transaction" do

@@ -2,6 +2,8 @@ defmodule Knocker.Child do
   @moduledoc false
   # Other virtual machines: processes of the operating system, which work on a file of a test's and can be killed.
 
+  alias Knocker.Testing
+
   @doc "Starts one that evaluates a call, and gives its port and the id of its process. What it prints comes in lines."
   def start(code) do
     script = "{:ok, _} = Application.ensure_all_started(:knocker); Logger.configure(level: :none); IO.puts(System.pid()); #{code}"
@@ -40,17 +42,30 @@ defmodule Knocker.Child do
     end
   end
 
-  @doc "Receives until it is killed, and prints the keys of what was acknowledged; works on it beside."
+  @doc """
+  Receives until it is killed, and prints the keys of what was acknowledged; works on it beside. It begins with a backlog, and prints `shared` when an event
+  shares its transaction with others.
+  """
   def receive_and_work(path, first) do
-    handler = fn event, tx -> Knocker.execute(tx, "INSERT INTO done (key) VALUES (?)", [event.key]) end
-    {:ok, _pid} = Knocker.start_link(name: :inbox, database: path, endpoints: [inbox: [handler: handler]])
+    {:ok, _pid} = Knocker.start_link(name: :inbox, database: path, endpoints: [inbox: [handler: &done/2]])
+    receive_on(first, 0, 40)
     {:ok, _pid} = Knocker.Worker.start_link(hooks: :inbox, concurrency: 2)
-    for lane <- 1..4, do: spawn_link(fn -> receive_on(first, lane) end)
+    for lane <- 1..4, do: spawn_link(fn -> receive_on(first, lane, :infinity) end)
     Process.sleep(:infinity)
   end
 
-  defp receive_on(first, lane) do
-    for n <- Stream.iterate(1, &(&1 + 1)) do
+  defp done(event, tx) do
+    with {:ok, _rows} <- Knocker.execute(tx, "INSERT INTO done (key) VALUES (?)", [event.key]) do
+      # Who has the lock is the only one with rows that others do not see.
+      {:ok, [[own]]} = Knocker.execute(tx, "SELECT count(*) FROM done")
+      [[others]] = Testing.rows!(:inbox, "SELECT count(*) FROM done")
+      if own - others > 1, do: IO.puts("shared")
+      :ok
+    end
+  end
+
+  defp receive_on(first, lane, count) do
+    for n <- Stream.iterate(1, &(&1 + 1)) |> Stream.take_while(&(&1 <= count)) do
       key = "#{first}-#{lane}-#{n}"
       {:ok, %{outcome: :accepted}} = Knocker.ingest(Knocker.endpoint(:inbox, :inbox), [valid: true, type: "order", key: key], "{}")
       IO.puts(key)

@@ -5,7 +5,7 @@ defmodule Knocker.Scripted do
   import ExUnit.Assertions, only: [flunk: 1]
 
   import Knocker.Waiting, only: [until: 1]
-  alias Knocker.{Driver, Errors, Scenario, Testing}
+  alias Knocker.{ConformanceData, Driver, Errors, Scenario, Testing}
 
   defmodule TextlessError do
     defexception [:reason]
@@ -17,7 +17,7 @@ defmodule Knocker.Scripted do
 
   @doc "Opens the app that the data gives."
   def open(path, clock, given, hooks_fail) do
-    {:ok, account} = Agent.start(fn -> %{calls: %{}, errors: [], dead: [], tx: nil} end)
+    {:ok, account} = Agent.start(fn -> %{calls: %{}, errors: [], dead: [], ended_before: [], tx: nil} end)
     app = %__MODULE__{name: {__MODULE__, make_ref()}, path: path, clock: clock, account: account, endpoint: given["name"] || "inbox"}
 
     handlers =
@@ -47,7 +47,7 @@ defmodule Knocker.Scripted do
 
   def told(app, key), do: app.account |> Agent.get(& &1[key]) |> Enum.reverse()
   def kept_tx(app), do: Agent.get(app.account, & &1.tx)
-  def forget(app), do: Agent.update(app.account, &%{&1 | errors: [], dead: []})
+  def forget(app), do: Agent.update(app.account, &%{&1 | errors: [], dead: [], ended_before: []})
 
   @doc "What a process of its own does: it works on the file until a handler kills it."
   def die(given) do
@@ -60,7 +60,7 @@ defmodule Knocker.Scripted do
       {:ok, _pid} = Knocker.Worker.start_link(hooks: app.name)
       Process.sleep(:infinity)
     else
-      Knocker.drain(app.name)
+      Knocker.drain(app.name, share_commits: given["share_commits"])
     end
   end
 
@@ -76,6 +76,8 @@ defmodule Knocker.Scripted do
 
   defp handle(app, handler, number, event, tx) do
     count = Agent.get_and_update(app.account, &counted(&1, {number, event.id}))
+    [[ended]] = Testing.rows!(app.name, "SELECT count(*) FROM knocker_attempts")
+    Agent.update(app.account, &%{&1 | ended_before: [ended | &1.ended_before]})
     play(app, if(count > 1 && handler["then"], do: handler["then"], else: handler["do"]), event, tx)
   end
 
@@ -97,8 +99,8 @@ defmodule Knocker.Scripted do
     end)
   end
 
-  defp act("write", text, _app, _event, tx), do: Knocker.execute(tx, "INSERT INTO written VALUES (?)", [hostile(text)])
-  defp act("sql", sql, _app, _event, tx), do: Knocker.execute(tx, hostile(sql))
+  defp act("write", text, _app, event, tx), do: Knocker.execute(tx, "INSERT INTO written VALUES (?)", [of(event, hostile(text))])
+  defp act("sql", sql, _app, event, tx), do: Knocker.execute(tx, of(event, hostile(sql)))
   # No statement stays open in Elixir: a list of rows comes back.
   defp act("begin_reading", sql, _app, _event, tx), do: Knocker.execute(tx, sql)
   defp act("keep_tx", true, app, _event, tx), do: Agent.update(app.account, &%{&1 | tx: tx})
@@ -112,11 +114,16 @@ defmodule Knocker.Scripted do
 
   defp act("retry", given, _app, _event, _tx), do: {:retry, given["after_s"], hostile(given["reason"])}
 
-  defp act("write_elsewhere", text, app, _event, _tx) do
+  defp act("on_event", given, app, event, tx) do
+    ConformanceData.strictly(given, ~w(id do))
+    if event.id == given["id"], do: play(app, given["do"], event, tx), else: :ok
+  end
+
+  defp act("write_elsewhere", text, app, event, _tx) do
     {:ok, db} = Driver.default().open(app.path, busy_timeout_ms: 1)
 
     try do
-      case Driver.default().execute(db, "INSERT INTO written VALUES (?)", [hostile(text)]) do
+      case Driver.default().execute(db, "INSERT INTO written VALUES (?)", [of(event, hostile(text))]) do
         {:ok, _rows} -> :ok
         {:error, %{message: message}} -> raise message
       end
@@ -175,6 +182,8 @@ defmodule Knocker.Scripted do
   catch
     kind, reason -> {:error, {kind, reason}}
   end
+
+  defp of(event, text), do: String.replace(text, "$event", Integer.to_string(event.id))
 
   # A text of the data, which may be one of a kind that JSON cannot hold.
   defp hostile(%{"hostile" => "lone_surrogate"}), do: "before \xff after"

@@ -1,0 +1,252 @@
+defmodule Knocker.SharedCommit do
+  @moduledoc false
+  # One transaction for the attempts of several events: each in a savepoint, with its verdict, and one commit for all.
+  #
+  # What one handler raises takes back its own writes alone. Nobody sees an event's writes or its verdict before the commit, and nothing is told of it.
+  # Where the whole transaction is lost, by a failing commit or by a handler that has SQLite roll it back, none of them counts as run.
+  #
+  # The transaction is begun by the first handler that uses tx. Attempts that ended before that wait with their verdicts; they hold no lock.
+
+  alias Knocker.{AttemptConnection, Checkpoints, Claims, Connection, Database, HeldLeases, Pace, Paces, Run, Transaction, VerdictCommit}
+
+  require Logger
+
+  # So many events share a commit at most.
+  @most_events 32
+  # For so long the transaction stays open, and no handler is begun in it that lately took longer than what is left of that.
+  @most_ms 20
+
+  # The members are the latest first. `since` is when it began, or the first of those that wait for it; `begun` when it was opened, both on the stopwatch of
+  # paces. `held_ms` is how long the last one had the write lock.
+  defstruct members: [], open: false, since: nil, begun: 0, held_since: 0, held_ms: 0
+
+  @type t :: %__MODULE__{members: [Run.t()], open: boolean()}
+
+  @spec most_ms() :: pos_integer()
+  def most_ms, do: @most_ms
+
+  @doc "How many attempts wait for the commit."
+  @spec size(t()) :: non_neg_integer()
+  def size(shared), do: length(shared.members)
+
+  @doc "Whether nothing is there to be committed."
+  @spec empty?(t()) :: boolean()
+  def empty?(shared), do: shared.members == [] and not shared.open
+
+  @doc """
+  Whether handlers of that pace may be begun in it: nobody is to wait for the lock because of one that is slow, or that does something else first.
+  """
+  @spec room_for?(t(), AttemptConnection.t(), Pace.t()) :: boolean()
+  def room_for?(%{members: []}, _on, _pace), do: true
+
+  def room_for?(shared, on, pace) do
+    size(shared) < @most_events and not (shared.open and not Pace.uses_tx?(pace)) and age_ms(shared, on) + pace.expected_ms <= @most_ms
+  end
+
+  @doc "Whether it is to be committed, whatever comes next."
+  @spec full?(t(), AttemptConnection.t()) :: boolean()
+  def full?(%{members: []}, _on), do: false
+  def full?(shared, on), do: size(shared) >= @most_events or left_ms(shared, on) <= 0
+
+  @doc "How long it may still wait."
+  @spec left_ms(t(), AttemptConnection.t()) :: number()
+  def left_ms(shared, on), do: @most_ms - age_ms(shared, on)
+
+  defp age_ms(%{since: nil}, _on), do: 0
+  defp age_ms(shared, on), do: Paces.now_ms(on.hooks) - shared.since
+
+  @doc "At the first use of tx: begins the transaction if need be, and a savepoint in it."
+  @spec begin(t(), AttemptConnection.t()) :: {:ok, t()} | {:error, Exception.t(), t()}
+  def begin(%{open: true} = shared, on), do: exec(shared, on, "SAVEPOINT #{Transaction.savepoint()}")
+
+  def begin(shared, on) do
+    with {:ok, shared} <- open(shared, on, &Connection.exec(&1, "BEGIN IMMEDIATE")) do
+      case write_waiting(shared, on) do
+        {:ok, shared} ->
+          begin(shared, on)
+
+        {:error, error, shared} ->
+          # It is not this handler's error.
+          Connection.roll_back(on.connection)
+          shared = undo(%{shared | open: false}, error)
+          with {:ok, shared} <- open(shared, on, &Connection.exec(&1, "BEGIN IMMEDIATE")), do: begin(shared, on)
+      end
+    end
+  end
+
+  defp open(%{open: true} = shared, _on, _begin), do: {:ok, shared}
+
+  defp open(shared, on, begin) do
+    case begin.(on.connection) do
+      :ok ->
+        now = Paces.now_ms(on.hooks)
+        since = if shared.members == [], do: now, else: shared.since || now
+        {:ok, %{shared | open: true, since: since, begun: now, held_since: monotonic_ms()}}
+
+      {:error, error} ->
+        {:error, error, shared}
+    end
+  end
+
+  @doc """
+  The handlers of a run have ended that was begun in it. An error is what keeps its verdict from being written; then the run is none of this transaction,
+  and is to be dropped.
+  """
+  @spec add(t(), AttemptConnection.t(), Run.t()) :: {:ok, t()} | {:error, Exception.t(), t()}
+  def add(shared, on, run) do
+    shared = if run.begun_at != nil and not Run.writes?(run), do: take_back(shared, on), else: shared
+
+    with {:ok, run} <- if(shared.open, do: write(on, run), else: {:ok, run}),
+         # With writes it is written inside the savepoint: a lease that is lost takes back this event's alone.
+         {:ok, shared} <- release(shared, on, run) do
+      {:ok, %{shared | members: [run | shared.members], since: shared.since || Paces.now_ms(on.hooks)}}
+    else
+      {:error, error} -> {:error, error, shared}
+      {:error, _error, _shared} = failed -> failed
+    end
+  end
+
+  defp release(shared, on, run) do
+    cond do
+      not Run.writes?(run) -> {:ok, shared}
+      run.status == :lease_lost -> {:ok, take_back(shared, on)}
+      true -> exec(shared, on, "RELEASE #{Transaction.savepoint()}")
+    end
+  end
+
+  @doc "As `add/3`, for a run that is none of this transaction: what it wrote is taken back."
+  @spec drop(t(), AttemptConnection.t(), Run.t()) :: t()
+  def drop(shared, on, run), do: if(run.begun_at != nil and shared.open, do: take_back(shared, on), else: shared)
+
+  # Takes back what was written since the savepoint, or everything where that is not possible.
+  defp take_back(shared, on) do
+    with {:ok, shared} <- exec(shared, on, "ROLLBACK TO #{Transaction.savepoint()}"),
+         {:ok, shared} <- exec(shared, on, "RELEASE #{Transaction.savepoint()}") do
+      shared
+    else
+      {:error, error, shared} ->
+        if Connection.in_transaction?(on.connection) do
+          text = "a handler has ended its savepoint, and the events that shared its transaction run again: #{error.message}"
+          Logger.warning(text, record: "commit_undone", error: error.message)
+          Connection.roll_back(on.connection)
+        end
+
+        find_out(shared, on)
+    end
+  end
+
+  defp write(on, run) do
+    case VerdictCommit.write(on, run, run.now) do
+      {:ok, status} ->
+        {:ok, %{run | state: :written, status: status}}
+
+      {:error, %{code: "lease_lost"} = error} ->
+        {:ok, %{run | state: :written, status: :lease_lost, problem: error}}
+
+      {:error, error} ->
+        Database.doubt(on.hooks, error)
+        {:error, error}
+    end
+  end
+
+  defp write_waiting(shared, on) do
+    shared.members
+    |> Enum.reverse()
+    |> Enum.reduce({:ok, []}, fn
+      %{state: :waiting} = run, {:ok, done} -> with({:ok, run} <- write(on, run), do: {:ok, [run | done]})
+      run, {:ok, done} -> {:ok, [run | done]}
+      _run, failed -> failed
+    end)
+    |> case do
+      {:ok, members} -> {:ok, %{shared | members: members}}
+      {:error, error} -> {:error, error, shared}
+    end
+  end
+
+  @doc """
+  Commits, and gives every attempt since the last time, in order: committed, or undone. A `claim` takes the next jobs in the same commit; what came of it is
+  what `Knocker.Claims.claim/2` gives, or `:not_claimed`.
+  """
+  @spec commit(t(), AttemptConnection.t(), Claims.t() | nil) :: {[Run.t()], t(), term()}
+  def commit(shared, on, claim) do
+    # A verdict on those is written, or is about to be: nobody extends their leases from then on.
+    settled = for run <- shared.members, run.state in [:waiting, :written], do: run.job
+
+    if settled == [] and not shared.open do
+      taken(shared, :not_claimed)
+    else
+      case try_commit(shared, on, settled, claim) do
+        {:ok, shared, claimed} ->
+          claimed = Claims.finish(on.connection, claim, claimed)
+          Checkpoints.committed(on.hooks, on.connection, length(settled), 0)
+          taken(%{committed(shared) | held_ms: monotonic_ms() - shared.held_since}, claimed)
+
+        {:error, error, shared} ->
+          Connection.roll_back(on.connection)
+          for job <- settled, do: HeldLeases.hold(on.held, job)
+          Database.doubt(on.hooks, error)
+          taken(undo(shared, error), :not_claimed)
+      end
+    end
+  end
+
+  defp taken(shared, claimed), do: {Enum.reverse(shared.members), %__MODULE__{held_ms: shared.held_ms}, claimed}
+
+  defp try_commit(shared, on, settled, claim) do
+    with {:ok, shared} <- open(shared, on, &VerdictCommit.begin_patiently/1),
+         {:ok, shared} <- write_waiting(shared, on) do
+      for job <- settled, do: HeldLeases.let_go(on.held, job.id)
+
+      with :ok <- if(Paces.now_ms(on.hooks) - shared.begun > on.lease_ms / 3, do: AttemptConnection.renew(on), else: :ok),
+           # What is written to a file that is gone would be nowhere.
+           :ok <- Database.refuse_former(on.hooks, on.generation),
+           {:ok, claimed} <- Claims.claim_within(on.connection, claim),
+           :ok <- Connection.exec(on.connection, "COMMIT") do
+        {:ok, shared, claimed}
+      else
+        {:error, error} -> {:error, error, shared}
+      end
+    end
+  end
+
+  defp committed(shared), do: each_uncommitted(shared, &%{&1 | state: :committed})
+  defp undo(shared, error), do: each_uncommitted(shared, &%{&1 | state: :undone, problem: error})
+
+  defp each_uncommitted(shared, change) do
+    %{shared | members: Enum.map(shared.members, fn run -> if run.state in [:waiting, :written], do: change.(run), else: run end)}
+  end
+
+  # SQLite has ended the transaction, as on a full disk, or a handler has: the file says what of it was committed.
+  defp find_out(shared, on) do
+    members =
+      for run <- shared.members do
+        if run.state == :written, do: %{run | state: if(in_file?(on, run), do: :committed, else: :undone)}, else: run
+      end
+
+    %{shared | open: false, members: members}
+  end
+
+  @leased "SELECT 1 FROM knocker_jobs WHERE job_id = ? AND worker = ?"
+  @result "SELECT result FROM knocker_attempts WHERE event_id = ? AND attempt = ? ORDER BY id DESC LIMIT 1"
+
+  defp in_file?(_on, %{status: :lease_lost}), do: true
+
+  # Where nobody can tell it runs again, and its verdict is refused if it has one already.
+  defp in_file?(on, %{job: job, status: status}) do
+    with {:ok, nil} <- Connection.value(on.connection, @leased, [job.id, on.worker]),
+         {:ok, result} <- Connection.value(on.connection, @result, [job.event.id, job.event.attempt]) do
+      result == to_string(status)
+    else
+      _leased_or_unknown -> false
+    end
+  end
+
+  defp exec(shared, on, sql) do
+    case Connection.exec(on.connection, sql) do
+      :ok -> {:ok, shared}
+      {:error, error} -> {:error, error, shared}
+    end
+  end
+
+  defp monotonic_ms, do: System.monotonic_time(:millisecond)
+end
