@@ -28,6 +28,8 @@ defmodule Knocker.Telemetry do
   defp call(function, name, measurements, metadata) do
     function.(name, measurements, metadata)
   catch
-    kind, _reason -> Logger.error("the function for telemetry failed on #{inspect(name)} (#{kind})")
+    kind, _reason ->
+      text = "the function for telemetry failed on #{inspect(name)} (#{kind})"
+      Logger.error(text, record: "hook_failed", hook: "telemetry", error: text)
   end
 end

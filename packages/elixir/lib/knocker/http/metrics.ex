@@ -18,7 +18,8 @@ defmodule Knocker.HTTP.Metrics do
         %{status: 200, headers: [{"content-type", Contract.metrics_type(format)}], body: text, close: false}
 
       {:error, error} ->
-        Logger.error("metrics not read, answered 503: #{Exception.message(error)}")
+        text = Exception.message(error)
+        Logger.error("metrics not read, answered 503: #{text}", record: "metrics_failed", code: Map.get(error, :code), error: text)
         headers = [{"content-type", "text/plain; charset=utf-8"}, {"retry-after", "5"}]
         %{status: 503, headers: headers, body: "try again later", close: false}
     end
