@@ -1,12 +1,14 @@
 # What the Elixir package costs on this machine, each figure beside what it is compared with. The first argument is a folder on the disk to measure; by
 # default it is the one for temporary files.
 
+for file <- ["requests.exs", "drains.exs"], do: Code.require_file(file, __DIR__)
+
 defmodule Bench do
   @moduledoc false
 
-  alias Knocker.{Driver, WebhookRequest}
+  import Bench.Requests
+  alias Knocker.Driver
 
-  @secret "test-secret"
   @rounds 5
 
   def main(arguments) do
@@ -20,7 +22,7 @@ defmodule Bench do
       )
 
       IO.puts("by hand: one insert and one commit a request, on one connection that callers take turns at, with the same driver")
-      below = receives(folder) ++ drains(folder) ++ wake(folder) ++ idle(folder)
+      below = receives(folder) ++ wake(folder) ++ idle(folder) ++ Bench.Drains.print(folder)
       for goal <- below, do: IO.puts("below the goal: #{goal}")
     after
       File.rm_rf!(folder)
@@ -39,37 +41,6 @@ defmodule Bench do
     end
 
     Knocker.close(hooks)
-  end
-
-  defp request(n) do
-    body = ~s({"ref": "refs/heads/main", "pad": "#{String.duplicate("x", 1_000)}", "n": #{n}})
-    signature = :hmac |> :crypto.mac(:sha256, @secret, body) |> Base.encode16(case: :lower)
-    headers = [{"X-GitHub-Event", "push"}, {"X-GitHub-Delivery", "#{n}"}, {"X-Hub-Signature-256", "sha256=" <> signature}]
-    %WebhookRequest{url: "/webhooks/github", headers: headers, body: body}
-  end
-
-  defp open(path, handler \\ nil) do
-    name = {__MODULE__, path}
-    {:ok, _pid} = Knocker.start_link(name: name, database: path, endpoints: [github: [provider: "github", secrets: [@secret], handler: handler]])
-    {name, Knocker.endpoint(name, :github)}
-  end
-
-  # How many calls a second so many processes make that call one after the other.
-  defp rate(callers, total, work) do
-    counter = :atomics.new(1, [])
-    began = System.monotonic_time()
-    tasks = for _n <- 1..callers, do: Task.async(fn -> calls(counter, total, work) end)
-    Task.await_many(tasks, :infinity)
-    total / (System.convert_time_unit(System.monotonic_time() - began, :native, :microsecond) / 1_000_000)
-  end
-
-  defp calls(counter, total, work) do
-    n = :atomics.add_get(counter, 1, 1)
-
-    if n <= total do
-      work.(n)
-      calls(counter, total, work)
-    end
   end
 
   # What people write: a table with a unique key, one insert and one commit a request.
@@ -128,41 +99,6 @@ defmodule Bench do
       end
 
     {ours, hand}
-  end
-
-  defp median(values), do: values |> Enum.sort() |> Enum.at(div(length(values), 2))
-
-  defp row([first | rest]), do: String.pad_trailing("#{first}", 40) <> Enum.map_join(rest, &String.pad_leading("#{&1}", 12))
-
-  defp drains(folder) do
-    for concurrency <- [1, 4] do
-      total = 3_000
-      counter = :atomics.new(1, [])
-      test = self()
-
-      handler = fn event, tx ->
-        {:ok, _} = Knocker.execute(tx, "INSERT INTO orders (id) VALUES (?)", [event.id])
-        if :atomics.add_get(counter, 1, 1) == total, do: send(test, :done)
-        :ok
-      end
-
-      {hooks, endpoint} = open(Path.join(folder, "drain-#{concurrency}.db"), handler)
-      Knocker.Testing.execute!(hooks, "CREATE TABLE orders (id INTEGER PRIMARY KEY)")
-      rate(32, total, fn n -> {:ok, _} = Knocker.receive(endpoint, request(n)) end)
-      began = System.monotonic_time(:microsecond)
-      {:ok, worker} = Knocker.Worker.start_link(hooks: hooks, concurrency: concurrency)
-
-      receive do
-        :done -> :ok
-      end
-
-      took = System.monotonic_time(:microsecond) - began
-      GenServer.stop(worker)
-      Knocker.close(hooks)
-      IO.puts(row(["events handled/s, concurrency #{concurrency}", round(total * 1_000_000 / took)]))
-    end
-
-    []
   end
 
   # From the commit of a receipt in another process to the handler of it here.
