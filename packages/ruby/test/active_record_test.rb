@@ -61,6 +61,26 @@ class ActiveRecordTest < KnockerTest
     assert_operator @customer.reload.updated_at, :>, Time.at(0), "what is saved at the commit belongs to it"
   end
 
+  def test_handlers_of_a_backlog_share_a_commit_each_with_its_own_models
+    ended = []
+    told = []
+    @inbox.on("paid") do |event|
+      ended << @hooks.database.rows("SELECT count(*) FROM knocker_attempts").first.first
+      told << Order::LOG.size
+      Order.create!(customer: @customer, key: event.key)
+      raise "no" if event.key == "5"
+    end
+    (1..7).each { |number| ingest(@inbox, number.to_s, type: "paid") }
+    assert_equal %i[handled handled handled handled failed handled handled], statuses
+    assert_equal %w[1 2 3 4 6 7], keys
+    assert_equal [0, 1, 1, 3, 3, 3, 3], ended
+    # After the commit, but for what is rolled back at once.
+    assert_equal [0, 1, 1, 3, 3, 4, 4], told
+    committed, rolled_back = Order::LOG.partition { |what, *| what == :committed }
+    assert_equal([%w[1 2 3 4 6 7], ["5"]], [committed, rolled_back].map { |log| log.map { |_, key| key } })
+    assert_equal([0], committed.map(&:last).uniq)
+  end
+
   def test_models_and_tx_are_one_transaction_begun_at_the_first_query
     other = SQLite3::Database.new(@path)
     @inbox.on("paid") do |event, tx|

@@ -5,9 +5,10 @@ require "open3"
 require "rbconfig"
 require "scripted"
 
-# Handlers that follow a script, and what becomes of their events: each case with blocks and with objects, through a drain and a running worker.
+# Handlers that follow a script, and what becomes of their events: each case with blocks and with objects, through a drain with shared commits and a
+# running worker, and with blocks through a drain without.
 class WorkerConformanceTest < KnockerTest
-  WAYS = %i[drain worker].product([false, true]).freeze
+  WAYS = [*%i[drain worker].product([false, true]), [:apart, false]].freeze
 
   # The lines of Knocker's log.
   class Lines
@@ -22,20 +23,27 @@ class WorkerConformanceTest < KnockerTest
     %i[debug info warn error].each { |level| define_method(level) { |text| @lines << Line.new(level, text) } }
   end
 
-  def test_every_case_of_the_data
-    ran = 0
-    ConformanceData.each_case("worker", "cases") do |file, _, one|
-      WAYS.each { |way, objects| play("#{file}: #{one["name"]} (#{way}, #{objects ? "objects" : "blocks"})", one, way, objects) }
-      ran += 1
+  # A worker is started and stopped for each look at what is due.
+  Knocker::Worker.send(:remove_const, :WATCH_S)
+  Knocker::Worker.const_set(:WATCH_S, 0.005)
+
+  %w[worker shared_commits].each do |kind|
+    define_method("test_every_case_of_#{kind}") do
+      ran = 0
+      ConformanceData.each_case(kind, "cases") do |file, _, one|
+        ways = one["only_shared"] ? WAYS.select { |way, _| way == :drain } : WAYS
+        ways.each { |way, objects| play("#{file}: #{one["name"]} (#{way}, #{objects ? "objects" : "blocks"})", one, way, objects) }
+        ran += 1
+      end
+      ConformanceData.write_count(kind, ran)
+      puts "#{kind}: #{ran} cases, each in #{WAYS.size} ways"
     end
-    ConformanceData.write_count("worker", ran)
-    puts "worker: #{ran} cases, each in #{WAYS.size} ways"
   end
 
   private
 
   def play(at, one, way, objects)
-    ConformanceData.known!(one, "name", "schema", "endpoint", "handlers", "apps", "hooks_fail", "steps")
+    ConformanceData.known!(one, "name", "schema", "endpoint", "handlers", "apps", "hooks_fail", "only_shared", "steps")
     Dir.mktmpdir("knocker-worker-") do |folder|
       story = Story.new(File.join(folder, "app.db"), one, way, objects)
       one["steps"].each_with_index do |step, index|
@@ -91,9 +99,9 @@ class WorkerConformanceTest < KnockerTest
     end
 
     def run(app, expected)
-      ConformanceData.known!(expected, "results", "errors", "dead", "log", "written", "events", "attempts")
-      [app.errors, app.dead, @log.lines].each(&:clear)
-      @way == :drain ? drained(app, expected["results"]) : work(app)
+      ConformanceData.known!(expected, "results", "errors", "dead", "log", "written", "events", "attempts", "ended_before")
+      [app.errors, app.dead, app.ended_before, @log.lines].each(&:clear)
+      @way == :worker ? work(app) : drained(app, expected)
       Matching.compare(expected.fetch("errors", []), app.errors, "errors")
       Matching.compare(expected.fetch("dead", []), app.dead, "dead")
       check_log(app, expected.fetch("log", []))
@@ -104,8 +112,15 @@ class WorkerConformanceTest < KnockerTest
       end
     end
 
-    def drained(app, results)
-      Matching.compare(results, drain(app.hooks).map { |attempt| attempt.status.to_s }, "results")
+    def drained(app, expected)
+      before = @observer.database.rows("SELECT count(*) FROM knocker_attempts").first.first
+      results = drain(app.hooks, share_commits: @way == :drain).map { |attempt| attempt.status.to_s }
+      Matching.compare(expected["results"], results, "results")
+      return unless expected.key?("ended_before")
+
+      # Each alone finds all of those before committed.
+      wanted = @way == :drain ? expected["ended_before"] : Array.new(results.size) { |number| before + number }
+      Matching.compare(wanted, app.ended_before, "ended_before")
     end
 
     # A worker at its work, until nothing is due; what it has claimed and not begun is given back when it stops.
@@ -133,7 +148,7 @@ class WorkerConformanceTest < KnockerTest
     end
 
     def die(name)
-      given = { path: @path, now: @clock.call, app: @given.fetch(name), worker: @way == :worker, objects: @objects }
+      given = { path: @path, now: @clock.call, app: @given.fetch(name), worker: @way == :worker, share_commits: @way != :apart, objects: @objects }
       _, errors, ended = Open3.capture3(RbConfig.ruby, File.expand_path("apps/dying_worker.rb", __dir__), JSON.generate(given))
       raise "the worker ended with #{ended}: #{errors}" unless ended.termsig == Signal.list.fetch("KILL")
     end

@@ -41,8 +41,21 @@ module Knocker
     # @return [Processing] the span of the attempt, which ends with it
     attr_reader :span
 
-    # @return [Integer] how long it has taken so far
-    def duration_ms = ((Clock.monotonic - @started) * 1000).round
+    # @return [Integer] how long it has taken so far, or until it was stopped
+    def duration_ms = (((@stopped || Clock.monotonic) - @started) * 1000).round
+
+    # The handlers have ended; what comes is not their time.
+    def stop = @stopped ||= Clock.monotonic
+
+    # Keeps to itself what is to be told, until {#tell}: it is not so before the commit.
+    def hold = @held = []
+
+    # Tells what was held back, and from now on at once.
+    def tell
+      held = @held
+      @held = nil
+      held&.each(&:call)
+    end
 
     # Logs the error, and tells the error hook unless it knows of an earlier one of this attempt.
     def failed(error, what = "failed", outcome: "failed")
@@ -71,7 +84,10 @@ module Knocker
     private
 
     def call(name, hook, *arguments)
-      hook&.call(*arguments)
+      return if hook.nil?
+      return @held << -> { call(name, hook, *arguments) } if @held
+
+      hook.call(*arguments)
     rescue Exception => e # rubocop:disable Lint/RescueException -- whatever it is, the attempt is still to be recorded
       raise if AttemptReport.signal?(e)
 
@@ -80,6 +96,7 @@ module Knocker
 
     def log(level, record, what, raised = nil, **facts)
       return if @logger.nil? || (level == :debug && !Log.debug?(@logger))
+      return @held << -> { log(level, record, what, raised, **facts) } if @held
 
       # Types and errors are what senders say: a line break in one must not make a line of its own.
       type = @event.type.nil? ? "no type" : Refusals.line(@event.type)

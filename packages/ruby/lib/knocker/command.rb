@@ -48,6 +48,7 @@ module Knocker
         parser.on("-p", "--processes N", Integer, "processes (1); handlers that compute run beside each other in these alone") { |n| @processes = n }
         parser.on("--poll SECONDS", Float, "looks at the file so often even if nothing told it to (1)") { |s| @settings[:poll] = s }
         parser.on("--lease SECONDS", Integer, "lease of a job, extended while its handler runs (60)") { |s| @settings[:lease_s] = s }
+        parser.on("--no-share-commits", "commits each event alone, also of a backlog") { |share| @settings[:share_commits] = share }
         parser.on("--version", "prints the version") do
           puts VERSION
           exit

@@ -40,6 +40,8 @@ module Knocker
     attr_accessor :around_handlers
     # @return [ReceiveDurations] how long the receipts of this process took
     attr_reader :receive_durations
+    # @return [Paces] how quick the handlers of this process are
+    attr_reader :paces
     # @return [Set<Worker>] those that run, which come to rest for a fork
     attr_reader :workers
     # @return [Array<#call>] what is to be called when another file has been opened
@@ -258,6 +260,7 @@ module Knocker
       @given = []
       @gate = UseGate.new
       @workers = Set.new
+      @paces = Paces.new(@clock)
       @changed = ChangeNews.new
       @checkpoints = Checkpoints.new(@busy_timeout_s, @logger)
       @judge = Judge.new(self)

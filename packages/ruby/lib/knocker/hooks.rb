@@ -77,14 +77,15 @@ module Knocker
     # @param concurrency [Integer] how many handlers run at once, each in a thread with its own connection
     # @param poll [Numeric] the seconds after which it looks at the file even if nothing told it to
     # @param lease_s [Integer] the lease of a job, 1 to 86,400 seconds, extended while its handler runs
+    # @param share_commits [Boolean] whether quick handlers of a backlog share a commit; false commits each event alone
     # @param on_error [#call, nil] called with the error and the event of each failed attempt, in the worker's thread
     # @param on_dead [#call, nil] called with each event that is dead now, and the reason
     # @return [Worker]
-    def worker(concurrency: 1, poll: 1.0, lease_s: 60, on_error: nil, on_dead: nil)
+    def worker(concurrency: 1, poll: 1.0, lease_s: 60, share_commits: true, on_error: nil, on_dead: nil)
       @database.open_again
       Hooks.note(self, open: true)
       hooks = FailureHooks.new(on_error: on_error, on_dead: on_dead).or_else(@failure_hooks)
-      worker = Worker.new(@database, @endpoints, concurrency: concurrency, poll: poll, lease_s: lease_s, hooks: hooks)
+      worker = Worker.new(@database, @endpoints, concurrency: concurrency, poll: poll, lease_s: lease_s, share_commits: share_commits, hooks: hooks)
       @lock.synchronize { @workers << worker }
       worker
     end

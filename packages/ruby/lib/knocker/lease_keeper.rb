@@ -9,10 +9,12 @@ module Knocker
   class LeaseKeeper
     # How much work is claimed ahead: enough to share a commit among quick handlers, too little to keep jobs from other processes.
     AHEAD_S = 0.05
-    MOST_AHEAD = 32
+    MOST_CLAIMED = 32
+    # A claim takes so many times what the last one has found: a worker that has just begun knows little of how long its handlers take.
+    GROWTH = 2
     # An extension that was on its way when a job was given up.
     MARGIN_S = 1.0
-    private_constant :AHEAD_S, :MOST_AHEAD, :MARGIN_S
+    private_constant :AHEAD_S, :MOST_CLAIMED, :GROWTH, :MARGIN_S
 
     # @return [Integer, nil] milliseconds until the next job, as of the last {#take} that found none; nil where nothing waits
     attr_reader :due_ms
@@ -31,37 +33,83 @@ module Knocker
       @lock = Mutex.new
       @ready = []
       @held = Set.new
+      @settled = Set.new
       @lost = Set.new
       @given_up = {}
+      @untold = []
       @renewed_at_ms = database.current_ms
-      @usual_s = 1.0
+      @last_claimed = 0
     end
 
     # The next job, or nil where none is due. `idle` others wait too; the block is called where there is work for them.
     # @return [Job, nil]
     def take(idle)
       forget if @generation != @database.generation
-      lost = []
       job = following || @claiming.use do |connection|
         following || begin
-          lost = claim(connection, 1 + idle)
+          claim(connection, 1 + idle)
           following
         end
       end
       yield if idle.positive? && @ready.any?
-      # Whoever is told may take his time, and use the file.
-      lost.each { |event, attempt| @tell_lost.call(event, attempt) }
+      tell_lost
       job
+    end
+
+    # As {#take}, of what is claimed already.
+    # @return [Job, nil]
+    def next_ready(idle)
+      job = following
+      yield if idle.positive? && @ready.any?
+      job
+    end
+
+    # @return [Boolean] whether there is more that is claimed already
+    def ready? = @ready.any?
+
+    # Claims what comes next in a transaction of that connection, which the block commits: that saves a commit of its own. Nothing is claimed where
+    # jobs are ready, or where somebody else is claiming.
+    #
+    # @param leases [Leases] over the connection
+    def claim_with(connection, leases, &)
+      names = handled_endpoints
+      return yield if @ready.any? || names.empty? || @database.checkpoints.trouble? || !@claiming.try_lock
+
+      begin
+        claim_and_commit(connection, leases, names, &)
+      ensure
+        @claiming.unlock
+      end
+    end
+
+    # Tells of the attempts that claims have found lost. Whoever is told may take his time, and use the file.
+    def tell_lost
+      return if @untold.empty?
+
+      lost = @lock.synchronize { @untold.slice!(0..) }
+      told = @claiming.use { |connection| lost.map { |attempt| [LostAttempts.event(connection, attempt), attempt] } }
+      told.each { |event, attempt| @tell_lost.call(event, attempt) if event }
+    rescue DatabaseError
+      @lock.synchronize { @untold.unshift(*lost) }
+    end
+
+    # Around the commit of verdicts: nobody extends the leases of those jobs from then on, unless it fails. They are not handed out again either, until
+    # they are {#finished}.
+    def settling(job_ids)
+      @lock.synchronize { @settled.merge(job_ids) }
+      yield
+    rescue Exception # rubocop:disable Lint/RescueException -- whatever it is, they have no verdict
+      @lock.synchronize { @settled.subtract(job_ids) }
+      raise
     end
 
     # The handlers are through with the job, after that many seconds. Where its result could not be `written`, it is not taken again before its lease
     # has run out and counts as an attempt.
     def finished(job, took_s, written: true)
       @lock.synchronize do
-        @held.delete(job.id)
-        @lost.delete(job.id)
+        [@held, @settled, @lost].each { |ids| ids.delete(job.id) }
         @given_up[job.id] = [job.event.attempt, Clock.monotonic + @lease_s + MARGIN_S] unless written
-        @usual_s = [0.0005, (0.8 * @usual_s) + (0.2 * took_s)].max
+        @usual_s = [0.0005, @usual_s.nil? ? took_s : (0.8 * @usual_s) + (0.2 * took_s)].max
       end
     end
 
@@ -75,7 +123,7 @@ module Knocker
       end
     end
 
-    # Extends every lease held over a connection that has the write lock.
+    # Extends every lease held over a connection that has the write lock, but those of jobs with a verdict.
     #
     # One that has run out is extended too, as long as nobody has taken the job, and nobody can before the commit. So a handler that keeps the lock for
     # longer than its lease loses none of the threads beside it theirs. What another worker or an operator has taken stays lost: its result will be
@@ -83,7 +131,7 @@ module Knocker
     def renew(connection)
       held = @lock.synchronize do
         @renewed_at_ms = @database.current_ms
-        @held.sort
+        (@held - @settled).sort
       end
       lost = held.reject do |job_id|
         connection.call("knocker_extend", job_id, @worker, @lease_s, @database.now)
@@ -98,8 +146,7 @@ module Knocker
     def release
       @claiming.use do
         @lock.synchronize do
-          @ready.clear
-          @held.clear
+          [@ready, @held, @settled].each(&:clear)
         end
         @claiming.leases.release
       end
@@ -119,38 +166,60 @@ module Knocker
     def forget
       @lock.synchronize do
         @generation = @database.generation
-        [@ready, @held, @lost, @given_up].each(&:clear)
+        [@ready, @held, @settled, @lost, @given_up].each(&:clear)
       end
     end
 
-    # Claims what is due, and returns the attempts that turned out to be lost, with their events.
-    def claim(connection, wanted)
-      names = @endpoints.values.reject { |endpoint| endpoint.handlers.empty? }.map(&:name)
+    def handled_endpoints = @endpoints.values.reject { |endpoint| endpoint.handlers.empty? }.map(&:name)
+
+    # Claims what is due.
+    def claim(connection, needed)
+      names = handled_endpoints
       # A look takes no lock; a claim would wait for whoever writes, for nothing.
       @due_ms = names.empty? ? nil : @claiming.leases.next_due_ms(endpoints: names)
-      return [] unless @due_ms&.zero?
+      return unless @due_ms&.zero?
 
       @database.checkpoints.require_sound(connection)
-      claimed, lost = connection.transaction { claim_due(connection, wanted, names) }
-      make_ready if claimed.positive?
+      claimed, lost = connection.transaction { claim_due(connection, @claiming.leases, names, needed) }
+      @lock.synchronize { @untold.concat(lost) }
+      make_ready(claimed_jobs(@claiming.leases)) if claimed.positive?
       @claiming.committed(claimed + lost.size) if claimed.positive? || lost.any?
-      lost.map { |attempt| [LostAttempts.event(connection, attempt), attempt] }.select(&:first)
+    end
+
+    def claim_and_commit(connection, leases, names)
+      return yield unless leases.next_due_ms(endpoints: names)&.zero?
+
+      claimed, lost = claim_due(connection, leases, names, 1)
+      jobs = claimed.positive? ? claimed_jobs(leases) : []
+      yield
+      # Not before: a handler that ends its process is to have begun an attempt that counts.
+      make_ready(jobs)
+      @lock.synchronize { @untold.concat(lost) }
     end
 
     # In one transaction, so that what another worker's claim records is not told here as well.
-    def claim_due(connection, wanted, names)
+    def claim_due(connection, leases, names, needed)
       if @held.any? && @database.current_ms - @renewed_at_ms > @lease_s * 1000
         # Nothing of this process ran for that long, on a machine that slept, say: these are no jobs of a dead worker.
         renew(connection)
       end
       last = LostAttempts.last(connection)
-      ahead = [MOST_AHEAD, (AHEAD_S / @usual_s * wanted).to_i].min
-      claimed = @claiming.leases.claim(wanted + ahead, @lease_s, endpoints: names)
+      claimed = @last_claimed = leases.claim(wanted(needed), @lease_s, endpoints: names)
       [claimed, LostAttempts.since(connection, last)]
     end
 
-    def make_ready
-      jobs = @claiming.leases.jobs(without: @lock.synchronize { @held.to_a })
+    # How many to claim where so many are needed at once.
+    def wanted(needed)
+      return needed if @usual_s.nil?
+
+      ahead = (AHEAD_S / @usual_s * needed).to_i
+      [needed, [needed + ahead, GROWTH * @last_claimed, MOST_CLAIMED].min].max
+    end
+
+    def claimed_jobs(leases) = leases.jobs(without: @lock.synchronize { @held.to_a })
+
+    # Hands them out.
+    def make_ready(jobs)
       @lock.synchronize do
         jobs.reject! { |job| given_up?(job) }
         @ready.concat(jobs)
@@ -169,7 +238,7 @@ module Knocker
 
     def note_lost(job_ids)
       # One that was finished meanwhile is not lost.
-      news = @lock.synchronize { job_ids.select { |id| @held.include?(id) && @lost.add?(id) } }
+      news = @lock.synchronize { job_ids.select { |id| @held.include?(id) && !@settled.include?(id) && @lost.add?(id) } }
       news.each do |id|
         Log.write(@database.logger, :warn, "lease_lost", "the lease of job #{id} is lost: another worker or an operator has taken it",
                   worker: @worker, job_id: id)

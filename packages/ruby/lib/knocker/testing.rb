@@ -61,16 +61,17 @@ module Knocker
     # Runs the handlers of all that is due now, in this thread. An event whose handler fails is not tried again until its backoff is over: advance the
     # clock, then drain again.
     #
+    # @param share_commits [Boolean] as that of {Hooks#worker}
     # @return [Array<Attempted>] the attempts in order
     # @raise [UsageError] where something is due even after `limit` attempts
-    def drain(hooks, limit: 10_000)
+    def drain(hooks, limit: 10_000, share_commits: true)
       errors = {}
       own = hooks.failure_hooks.on_error
       on_error = lambda do |error, event|
         errors[[event.id, event.attempt]] = error
         own&.call(error, event)
       end
-      hooks.worker(on_error: on_error).drain(limit: limit).map do |event, status|
+      hooks.worker(share_commits: share_commits, on_error: on_error).drain(limit: limit).map do |event, status|
         Attempted.new(event_id: event.id, status: status, attempt: event.attempt, error: errors[[event.id, event.attempt]])
       end
     end

@@ -12,6 +12,8 @@ module Knocker
     CURRENT = :knocker_attempt
     private_constant :MOST_KEPT, :CURRENT
 
+    # @return [String] of the file
+    attr_reader :path
     # @return [Integer, nil] when the handlers got the write lock
     attr_reader :begun_at_ms
     # @return [Boolean] whether a handler has set a pragma
@@ -26,7 +28,11 @@ module Knocker
 
     # Raises {UsageError} inside a handler that holds the lock of that file: the call would wait for it in vain.
     def self.refuse_waiting(path, call)
-      return unless current&.holds_lock?(path)
+      attempt = current
+      return unless attempt&.path == path
+
+      attempt.let_go
+      return unless attempt.holds_lock?(path)
 
       raise UsageError, "#{call}: this handler has held the write lock since its first use of tx, and the call would wait for it in vain. " \
                         "Call it before the first use of tx, or write through tx"
@@ -49,6 +55,7 @@ module Knocker
 
     # Runs handlers in the block.
     def run
+      @started_at_ms = @now_ms.call
       before = Thread.current[CURRENT]
       Thread.current[CURRENT] = self
       yield
@@ -68,6 +75,9 @@ module Knocker
       begin_now unless @begun
       @sets_pragma ||= HandlerSql.sets_pragma?(sql)
     end
+
+    # To be called before the handler waits for the write lock elsewhere: what is not its own is not to hold it.
+    def let_go; end
 
     # Remembers a statement that a handler may leave in the middle.
     def keep(statement)
@@ -94,6 +104,9 @@ module Knocker
 
     # @return [Boolean] whether the handlers have begun something
     def begun? = @begun
+
+    # @return [Integer, nil] how long after their start they began something
+    def begun_after_ms = @begun ? @begun_at_ms - @started_at_ms : nil
 
     # @return [Boolean] whether what they began was committed or rolled back behind the worker's back
     def ended? = @ended ||= @begun && !@connection.transaction?
@@ -144,8 +157,17 @@ module Knocker
 
     # Arms `tx` for the handlers of an attempt: the next use begins a transaction.
     # @return [AttemptTransaction]
-    def start
-      @attempt = tx.knocker_attempt = AttemptTransaction.new(@connection, @database.path, -> { @database.current_ms })
+    def start = arm(AttemptTransaction.new(@connection, @database.path, -> { @database.current_ms }))
+
+    # Makes `tx` the one of that attempt.
+    # @return [AttemptTransaction]
+    def arm(attempt) = @attempt = tx.knocker_attempt = attempt
+
+    # The handlers of the attempt have ended, whatever becomes of their transaction.
+    def disarm
+      end_attempt
+    ensure
+      leave
     end
 
     # @return [Integer] for how long the handlers of this attempt have had the write lock
@@ -164,7 +186,7 @@ module Knocker
       @connection.exec("COMMIT")
       callbacks = @attempt&.after_commit || []
       leave
-      callbacks.each { |callback| call(callback) }
+      follow(callbacks)
       result
     rescue Exception # rubocop:disable Lint/RescueException -- nothing of it may stay
       roll_back
@@ -179,22 +201,25 @@ module Knocker
       leave
     end
 
+    # Begins a transaction for a result.
+    def begin_patiently
+      @connection.patience_s = [RESULT_PATIENCE_S, @database.busy_timeout_s].max
+      @connection.exec("BEGIN IMMEDIATE")
+    ensure
+      @connection.patience_s = @database.busy_timeout_s
+    end
+
+    # Does what handlers have left for after the commit: the event is handled, whatever becomes of that.
+    def follow(callbacks) = callbacks.each { |callback| call(callback) }
+
     private
 
-    # The event is handled, whatever becomes of what follows.
     def call(callback)
       callback.call
     rescue StandardError => e
       text = Decision.text(e)
       Log.write(@database.logger, :error, "hook_failed", "the event is handled, and what was to follow failed: #{Refusals.line(text)}",
                 hook: "after_commit", error: text)
-    end
-
-    def begin_patiently
-      @connection.patience_s = [RESULT_PATIENCE_S, @database.busy_timeout_s].max
-      @connection.exec("BEGIN IMMEDIATE")
-    ensure
-      @connection.patience_s = @database.busy_timeout_s
     end
 
     def end_attempt

@@ -20,17 +20,22 @@ module Knocker
     LONGEST_LEASE_S = 86_400
     # How often a lease is extended in its length.
     EXTENSIONS = 3
+    # After a shared commit the lock is left to others for a part of the time that it was held: SQLite's wait is a look now and then, which would find
+    # it free too seldom in a long backlog.
+    GAP = 0.1
+    LONGEST_GAP_S = 0.005
     SIGNALS = %w[TERM INT].freeze
-    private_constant :PAUSE_S, :WATCH_S, :RETAIN_S, :BEATEN_S, :MOST_THREADS, :LONGEST_LEASE_S, :EXTENSIONS, :SIGNALS
+    private_constant :PAUSE_S, :WATCH_S, :RETAIN_S, :BEATEN_S, :MOST_THREADS, :LONGEST_LEASE_S, :EXTENSIONS, :GAP, :LONGEST_GAP_S, :SIGNALS
 
     # @return [String] the name of its leases
     attr_reader :name
 
     # @api private
-    def initialize(database, endpoints, hooks:, concurrency: 1, poll: 1.0, lease_s: 60)
+    def initialize(database, endpoints, hooks:, concurrency: 1, poll: 1.0, lease_s: 60, share_commits: true)
       whole("concurrency", concurrency, MOST_THREADS)
       whole("lease_s", lease_s, LONGEST_LEASE_S)
       raise UsageError, "poll must be a number above 0, not #{poll.inspect}" unless poll.is_a?(Numeric) && poll.positive?
+      raise UsageError, "share_commits must be true or false, not #{share_commits.inspect}" unless [true, false].include?(share_commits)
 
       @name = "#{Socket.gethostname.dup.force_encoding(Encoding::UTF_8)}:#{Process.pid}:#{SecureRandom.hex(4)}"
       @database = database
@@ -39,6 +44,7 @@ module Knocker
       @concurrency = concurrency
       @poll_s = poll
       @lease_s = lease_s
+      @share_commits = share_commits
       prepare
     end
 
@@ -129,40 +135,6 @@ module Knocker
 
     private
 
-    # Whether the worker is to end, for whoever waits for it: also a trap of a signal may say so, where no lock can be had.
-    class Stopping
-      def initialize
-        @lock = Mutex.new
-        @changed = ConditionVariable.new
-        @set = false
-        @signals = Thread::Queue.new
-      end
-
-      def set? = @set
-
-      def set
-        @lock.synchronize do
-          @set = true
-          @changed.broadcast
-        end
-        @signals.push(true)
-      end
-
-      def signal = @signals.push(true)
-
-      # Returns when it was set, or signalled.
-      def wait = @signals.pop
-
-      # @return [Boolean] true as soon as it is set, false after the timeout
-      def wait_for(timeout_s)
-        @lock.synchronize do
-          @changed.wait(@lock, timeout_s) unless @set
-          @set
-        end
-      end
-    end
-    private_constant :Stopping
-
     # Whether this is one of the worker's own threads.
     def inside? = Thread.current.thread_variable_get(:knocker_worker).equal?(self)
 
@@ -228,19 +200,48 @@ module Knocker
 
     # @return [Boolean] whether there may be more to do, on another connection
     def drain_on_one_connection(keeper, limit, done)
-      with_attempts(keeper) do |runner|
+      with_attempts(keeper) do |attempts|
         # A handler that closes the hooks ends the drain after it.
-        while !@stopping.set? && (job = keeper.take(0) { nil })
-          raise UsageError, "more is due after #{limit} attempts: do handlers keep making work for themselves?" if done.size >= limit
+        until @stopping.set?
+          job = attempts.uncommitted? ? keeper.next_ready(0) { nil } : keeper.take(0) { nil }
+          return false if job.nil? && !attempts.uncommitted?
 
-          status = runner.run(job)
-          done << [job.event, status]
-          keeper.finished(job, BEATEN_S, written: status != :unwritten)
-          return true if status == :unwritten || runner.needs_another_connection?
+          over = job && done.size + attempts.size >= limit
+          ended = attempted(keeper, attempts, over ? nil : job)
+          done.concat(ended.map { |one| [one.job.event, one.status] })
+          raise UsageError, "more is due after #{limit} attempts: do handlers keep making work for themselves?" if over
+          return true if spent?(attempts, ended)
         end
+        done.concat(attempted(keeper, attempts, nil).map { |one| [one.job.event, one.status] })
       end
       false
     end
+
+    # Runs the job, or commits what was run before it where there is none.
+    # @return [Array<SharedAttempts::Ended>] what has ended by that
+    def attempted(keeper, attempts, job)
+      through = false
+      job ? attempts.run(job, more: keeper.ready?) : attempts.commit
+      attempts.commit(claim: goes_on?) unless keeper.ready?
+      through = true
+      finished(keeper, attempts).tap { keeper.tell_lost }
+    ensure
+      give_up(keeper, attempts) unless through
+    end
+
+    def finished(keeper, attempts)
+      attempts.take_ended.each { |one| keeper.finished(one.job, one.took_ms / 1000, written: one.status != :unwritten) }
+    end
+
+    # After what has gone past everything.
+    def give_up(keeper, attempts)
+      attempts.abandon
+      finished(keeper, attempts)
+      attempts.jobs.each { |lost| keeper.finished(lost, 0.0, written: false) }
+    end
+
+    # @return [Boolean] whether there is to be another connection: this one may be what is broken
+    def spent?(attempts, ended) = attempts.needs_another_connection? || ended.any? { |one| one.status == :unwritten }
 
     # Starts a thread of the list. One that is killed, as by a handler, has another one in its place.
     def start_thread(list, name, &part)
@@ -296,25 +297,19 @@ module Knocker
     # A connection for handlers, and what runs them on it.
     def with_attempts(keeper)
       connection = @database.connect(database_class: HandlerDatabase)
-      through = Through.new(connection, @database, @database.generation)
+      results = Results.new(connection, @database)
       transaction = HandlerTransaction.new(connection, @database)
-      yield AttemptRunner.new(transaction, Leases.new(@name, through), @endpoints, @database, @hooks,
-                              renew: -> { keeper.renew(connection) }, renew_after_ms: @lease_s * 1000 / EXTENSIONS)
+      leases = Leases.new(@name, results)
+      renew_after_ms = @lease_s * 1000 / EXTENSIONS
+      runner = AttemptRunner.new(transaction, leases, @endpoints, @database, @hooks, renew: -> { keeper.renew(connection) },
+                                                                                     renew_after_ms: renew_after_ms)
+      shared = SharedCommit.new(transaction, leases, results, @database, keeper, renew_after_ms: renew_after_ms)
+      yield(attempts = SharedAttempts.new(runner, transaction, shared, @database, share: @share_commits))
     ensure
+      attempts&.close
       transaction&.roll_back
       @database.give_back(connection) if connection
     end
-
-    # Results over a handler's connection. One on a file that is gone would be nowhere.
-    Through = Struct.new(:connection, :database, :generation) do
-      def call(function, *arguments)
-        database.refuse_former(generation)
-        connection.call(function, *arguments, database.now)
-      end
-
-      def rows(sql, parameters) = connection.rows(sql, parameters)
-    end
-    private_constant :Through
 
     def tell_lost(event, lost)
       report = AttemptReport.new(event, @hooks, @database.logger)
@@ -324,41 +319,35 @@ module Knocker
 
     def handle(keeper)
       generation = @database.generation
-      with_attempts(keeper) do |runner|
+      with_attempts(keeper) do |attempts|
         while goes_on?
-          @database.refuse_former(generation)
+          @database.refuse_former(generation) unless attempts.uncommitted?
           # The connection may be what is broken; the next round has another one.
-          return unless work_once(keeper, runner)
+          return unless work_once(keeper, attempts)
         end
+        attempted(keeper, attempts, nil)
       end
     end
 
     # @return [Boolean] whether the connection is still good
-    def work_once(keeper, runner)
+    def work_once(keeper, attempts)
       changed = @database.changed
       # Looked at before the database is: a receipt that comes in between is not slept through.
       seen = changed.changes
       # And the end or a rest after that, which is a change as well: what came before would be slept through.
       return true unless goes_on?
 
-      job = keeper.take(changed.waiting) { changed.notify }
-      if job.nil?
+      job = attempts.uncommitted? ? keeper.next_ready(changed.waiting) { changed.notify } : keeper.take(changed.waiting) { changed.notify }
+      if job.nil? && !attempts.uncommitted?
         due_s = keeper.due_ms.nil? ? @poll_s : [keeper.due_ms / 1000.0, BEATEN_S].max
         changed.wait(seen, [@poll_s, due_s].min)
         return true
       end
-      attempt(keeper, runner, job)
-    end
+      ended = attempted(keeper, attempts, job)
+      return false if spent?(attempts, ended)
 
-    def attempt(keeper, runner, job)
-      started = Clock.monotonic
-      status = :unwritten
-      begin
-        status = runner.run(job)
-      ensure
-        keeper.finished(job, Clock.monotonic - started, written: status != :unwritten)
-      end
-      status != :unwritten && !runner.needs_another_connection?
+      @stopping.wait_for([LONGEST_GAP_S, attempts.held_s * GAP].min) if ended.size > 1
+      true
     end
 
     def watch

@@ -28,6 +28,13 @@ module Knocker
       end
     end
 
+    # Keeps others from using it, until {#unlock}.
+    # @return [Boolean] false where somebody uses it now
+    def try_lock = @lock.try_lock
+
+    # Ends {#try_lock}.
+    def unlock = @lock.unlock
+
     # Runs an SQL function with the clock added. For those inside {#use}.
     def call(function, *arguments) = opened.call(function, *arguments, @database.now)
 

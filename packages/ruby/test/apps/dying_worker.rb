@@ -8,4 +8,4 @@ require "scripted"
 given = JSON.parse(ARGV.fetch(0))
 clock = Knocker::Testing::FrozenClock.new(given["now"])
 app = ScriptedApp.new(given["path"], clock, given["app"], logger: false, objects: given["objects"])
-given["worker"] ? app.hooks.work : Knocker::Testing.drain(app.hooks)
+given["worker"] ? app.hooks.work : Knocker::Testing.drain(app.hooks, share_commits: given["share_commits"])

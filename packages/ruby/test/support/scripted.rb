@@ -24,6 +24,8 @@ class ScriptedApp
   end
 
   attr_reader :hooks, :endpoint, :errors, :dead, :kept, :name
+  # @return [Array<Integer>] for each call of a handler, how many attempts had ended, as others see it
+  attr_reader :ended_before
 
   def initialize(path, clock, given, logger:, hooks_fail: false, objects: false)
     ConformanceData.known!(given, "name", "endpoint", "handlers")
@@ -31,6 +33,7 @@ class ScriptedApp
     @hooks_fail = hooks_fail
     @errors = []
     @dead = []
+    @ended_before = []
     @calls = Hash.new(0)
     @reading = []
     @hooks = Knocker.open(path, synchronous: :normal, clock: clock, logger: logger, on_error: method(:told_error), on_dead: method(:told_dead))
@@ -47,6 +50,7 @@ class ScriptedApp
     ConformanceData.known!(given, "on", "do", "then")
     function = lambda do |event, tx|
       first = (@calls[[number, event.id]] += 1) == 1
+      @ended_before << @hooks.database.rows("SELECT count(*) FROM knocker_attempts").first.first
       run(first ? given["do"] : given.fetch("then", given["do"]), event, tx)
     end
     objects ? @endpoint.on(given["on"], Callable.new(function)) : @endpoint.on(given["on"], &function)
@@ -74,12 +78,14 @@ class ScriptedApp
 
   def text(given) = given.is_a?(Hash) ? HOSTILE.fetch(given["hostile"]) : given
 
-  def do_write(text, _event, tx) = tx.execute("INSERT INTO written VALUES (?)", [text])
-  def do_sql(sql, _event, tx) = tx.execute(sql)
+  def of(event, text) = text.gsub("$event", event.id.to_s)
 
-  def do_write_elsewhere(text, _event, _tx)
+  def do_write(text, event, tx) = tx.execute("INSERT INTO written VALUES (?)", [of(event, text)])
+  def do_sql(sql, event, tx) = tx.execute(of(event, sql))
+
+  def do_write_elsewhere(text, event, _tx)
     other = SQLite3::Database.new(@hooks.database.path)
-    other.execute("INSERT INTO written VALUES (?)", [text])
+    other.execute("INSERT INTO written VALUES (?)", [of(event, text)])
   ensure
     other&.close
   end
@@ -100,6 +106,11 @@ class ScriptedApp
   def do_dead(reason, *) = raise(Knocker::Dead, text(reason))
   def do_advance_s(seconds, *) = @clock.advance(seconds)
   def do_operate(step, event, _tx) = Scenario.new(@hooks, { "event" => event.id }).perform(step)
+
+  def do_on_event(given, event, tx)
+    ConformanceData.known!(given, "id", "do")
+    run(given["do"], event, tx) if event.id == given["id"]
+  end
 
   def do_try(given, event, tx)
     run(given["do"], event, tx)
