@@ -10,10 +10,11 @@ require_relative "by_hand"
 require_relative "receives"
 require_relative "serving"
 require_relative "working"
+require_relative "draining"
 
 Dir.mktmpdir("knocker-bench-", ARGV.first) do |folder|
   puts "#{RUBY_ENGINE} #{RUBY_VERSION}, sqlite3 #{SQLite3::VERSION}, synchronous=FULL, signed GitHub requests of 1 kB"
   puts "by hand: one insert and one commit a request, a connection and a prepared statement a thread"
-  below = [Receives, Serving, Working].flat_map { |part| part.new(folder).run }
+  below = [Receives, Serving, Working, Draining].flat_map { |part| part.new(folder).run }
   below.each { |goal| puts "below the goal: #{goal}" }
 end
