@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 
+from knocker.decision import stored_text
 from knocker.shared_commit import SharedCommit
 
 logger = logging.getLogger("knocker.worker")
@@ -37,7 +38,8 @@ class Impatience:
             self._shared.wanted.wait()
             try:
                 left_ms = self._shared.commit_overdue()
-            except Exception:
+            except Exception as error:
                 # The handler's own thread meets it too, and records it.
-                logger.exception("an early commit went wrong", extra={"record": "worker_failed"})
+                fields = {"record": "worker_failed", "worker": self._shared.worker, "error": stored_text(error)}
+                logger.exception("an early commit went wrong", extra=fields)
                 left_ms = 1000.0

@@ -68,7 +68,8 @@ def _answer(metrics: Callable[[bool], str], accept: str) -> Answer:
     try:
         body = metrics(openmetrics).encode()
     except KnockerError as error:
-        logger.error("metrics not read, answered 503: %s", error, extra={"code": error.code, "status": 503})
+        fields = {"record": "metrics_failed", "code": error.code, "error": str(error)}
+        logger.error("metrics not read, answered 503: %s", error, extra=fields)
         return TRY_AGAIN
     content_type = METRICS_CONTENT_TYPES["openmetrics" if openmetrics else "prometheus"]
     return Answer(200, (("content-type", content_type), ("content-length", str(len(body)))), body)

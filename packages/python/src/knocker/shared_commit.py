@@ -132,6 +132,11 @@ class SharedCommit:
         self._since_ms = 0.0
 
     @property
+    def worker(self) -> str:
+        """Whose it is."""
+        return self._leases.worker
+
+    @property
     def size(self) -> int:
         """How many attempts wait for the commit, or to be told of it."""
         return len(self._members)

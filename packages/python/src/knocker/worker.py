@@ -116,9 +116,10 @@ class Worker:
         self._runners = [self._thread(f"handler-{n}", self._handle, keeper) for n in range(self._concurrency)]
         self._threads = [self._thread("watch", self._watch), self._thread("leases", self._keep, keeper), *self._runners]
         self._database.workers.add(self)
+        # Before anything that a worker does is told of.
+        logger.info("worker started", extra={"record": "worker_started", "worker": self.name, "concurrency": self._concurrency})
         for thread in self._threads:
             thread.start()
-        logger.info("worker started", extra={"record": "worker_started", "worker": self.name, "concurrency": self._concurrency})
 
     def stop(self) -> None:
         """Lets the running handlers finish, gives back the other jobs, and returns when the threads have ended.
@@ -288,7 +289,7 @@ class Worker:
                 target(*arguments)
             except BusyError as error:
                 # A handler, here or elsewhere, that writes for long.
-                fields = {"record": "database_busy", "worker": self.name, "error": str(error)}
+                fields = {"record": "database_busy", "worker": self.name, "code": error.code, "error": str(error)}
                 logger.warning("the database is busy, trying again", extra=fields)
                 self._stopping.wait(_PAUSE_S)
             except FileReplacedError:
@@ -418,7 +419,7 @@ class Worker:
                 try:
                     keeper.extend()
                 except BusyError as error:
-                    fields = {"record": "leases_not_extended", "worker": self.name, "error": str(error)}
+                    fields = {"record": "leases_not_extended", "worker": self.name, "code": error.code, "error": str(error)}
                     logger.warning("leases not extended, trying again", extra=fields)
                     pause_s = min(pause_s, _PAUSE_S)
             if time.monotonic() >= next_pass:
