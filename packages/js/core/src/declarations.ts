@@ -12,6 +12,8 @@ export function tellOfChanges(log: Log, before: Row, after: Row): void {
   if (changed.length === 0) return;
   // Options may hold a token.
   const shown = changed.map((name) => (name === "options" ? name : `${name} was ${before[snake(name)]} and is ${after[snake(name)]}`));
+  // Those of the file, as every language's log has them.
+  const settings = changed.map(snake);
   const message = `endpoint ${endpoint} is declared with other settings than those stored, perhaps by a process of another version: ${shown.join(", ")}`;
-  log("warn", message, { record: "endpoint_changed", endpoint, settings: changed });
+  log("warn", message, { record: "endpoint_changed", endpoint, settings });
 }

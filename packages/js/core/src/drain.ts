@@ -55,7 +55,7 @@ export async function drain<Tx extends object>(hooks: Hooks<Tx>, options: DrainO
   inbox.requireOpen();
   const worker = `drain:${process.pid}:${randomBytes(4).toString("hex")}`;
   const drained: Drained = { handled: 0, failed: 0, dead: 0, ignored: 0, leaseLost: 0, unwritten: 0, attempts: [], errors: [] };
-  const telling = inbox.telling.hearing((error, event) => void drained.errors.push({ error, event }));
+  const telling = inbox.telling.with({}, worker).hearing((error, event) => void drained.errors.push({ error, event }));
   const names = [...endpoints.values()].filter(({ handlers }) => !handlers.empty).map(({ name }) => name);
   const filter = JSON.stringify({ endpoints: names });
   const control = inbox.connect();
@@ -108,8 +108,8 @@ export async function drain<Tx extends object>(hooks: Hooks<Tx>, options: DrainO
     try {
       await inbox.whenWritable(inbox.busyTimeoutMs, () => control.connection.get("SELECT knocker_release(?, ?)", worker, inbox.now()));
     } catch (error) {
-      // Whatever ended the drain is the error to tell, and the lease ends by itself.
-      drained.errors.push({ error, event: undefined });
+      // Whatever ended the drain is the error to throw, and nothing is lost.
+      telling.warning(error, "leases_kept", "leases not given back, they run out");
     }
     runner.close();
     control.close();

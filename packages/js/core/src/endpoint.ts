@@ -215,8 +215,8 @@ export class Endpoint<Tx extends object> {
   }
 
   /** Tells of an error that the sender only sees as a status. */
-  report(error: unknown): void {
-    this.#inbox.telling.error(error, "receipt_failed", { endpoint: this.name });
+  report(error: unknown, status: number): void {
+    this.#inbox.telling.unstored(error, this.name, status);
   }
 
   /** The largest body to read, in bytes. What another process changed is seen within a second; the core has the last word in any case. */

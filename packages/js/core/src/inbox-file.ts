@@ -4,6 +4,7 @@ import { resolve } from "node:path";
 
 import { check } from "./check.js";
 import { Checkpoints } from "./checkpoints.js";
+import { tellOfChanges } from "./declarations.js";
 import type { Connection, Driver } from "./driver.js";
 import { type Disk, diskOf } from "./disk.js";
 import { knockerError, ReadOnlyError } from "./errors.js";
@@ -14,7 +15,7 @@ import { explainedOpening } from "./opening.js";
 import { checkOptions, checkPath, CLOCK_TIME, type OpenOptions } from "./options.js";
 import { type Log, logOf } from "./log.js";
 import { Place } from "./place.js";
-import { Telling } from "./telling.js";
+import { factsOf, said, Telling } from "./telling.js";
 import { selectOf } from "./statements.js";
 
 /** How often the path is looked at while nothing is written, in milliseconds. */
@@ -155,9 +156,22 @@ export abstract class InboxFile<Db extends object> implements LinkSource<Db> {
    */
   requireFile(): void {
     const place = this.#place;
-    if (!place || place.isInPlace()) return;
+    if (!place) return;
+    if (place.isInPlace()) {
+      this.#goneTold = false;
+      return;
+    }
+    this.#tellGone(place);
     if (!place.hasSettled()) throw place.gone();
     this.#moveTo(place);
+    this.#goneTold = false;
+  }
+
+  /** Once: whoever wants to write is told each time. */
+  #tellGone(place: Place): void {
+    if (this.#goneTold) return;
+    this.#goneTold = true;
+    this.telling.error(place.gone(), "file_replaced");
   }
 
   /**
@@ -171,10 +185,22 @@ export abstract class InboxFile<Db extends object> implements LinkSource<Db> {
     try {
       result = work();
     } catch (error) {
+      const believed = !this.disk.doubt;
       this.disk.wroteWith(error);
+      // Who wrote hears of the error; what follows from it is for a log.
+      if (believed && this.disk.doubt)
+        this.telling.line(
+          "error",
+          "disk_failed",
+          `nothing is acknowledged until the write-ahead log is checkpointed: ${said(error)}`,
+          factsOf(error),
+        );
       throw error;
     }
-    if (this.#place?.isInPlace() === false) throw this.#place.gone();
+    if (this.#place?.isInPlace() === false) {
+      this.#tellGone(this.#place);
+      throw this.#place.gone();
+    }
     this.#checkpoints.wrote(calls, bytes);
     if (!this.inMemory && this.#checkpoints.isDue(this.file)) this.tidy();
     return result;
@@ -204,6 +230,7 @@ export abstract class InboxFile<Db extends object> implements LinkSource<Db> {
     const connection = this.connection;
     if (this.lock.heldByOther() || connection.inTransaction) throw this.disk.refusal();
     this.#waiting(CHECKPOINT_PATIENCE_MS, connection, () => this.disk.requireTrust(connection));
+    this.telling.line("warn", "disk_recovered", "the write-ahead log is checkpointed: receipts are taken again");
   }
 
   /** Runs something on a connection that waits so long for others, and blocks the thread meanwhile. */
@@ -314,11 +341,8 @@ export abstract class InboxFile<Db extends object> implements LinkSource<Db> {
   #look(): void {
     try {
       this.requireFile();
-      this.#goneTold = false;
-    } catch (error) {
-      // Whoever wants to write is told each time.
-      if (!this.#goneTold) this.telling.error(error, "file_replaced");
-      this.#goneTold = true;
+    } catch {
+      // That it is gone was told when it was noticed; whoever wants to write is told why it is not open yet.
     }
   }
 
@@ -332,7 +356,7 @@ export abstract class InboxFile<Db extends object> implements LinkSource<Db> {
       release = claimFile(connection.file, this.driver);
       connection.exec(`PRAGMA busy_timeout = ${this.busyTimeoutMs}`);
       this.#bootstrap(connection);
-      for (const [name, config] of this.declared) connection.get(selectOf("knocker_endpoint", 2), name, config, this.now());
+      for (const [name, config] of this.declared) this.#declareOn(connection, name, config);
       connection.exec("PRAGMA busy_timeout = 0");
     } catch (error) {
       release?.();
@@ -351,12 +375,21 @@ export abstract class InboxFile<Db extends object> implements LinkSource<Db> {
     this.disk.reset();
     this.#checkpoints.reset();
     place.opened(this.file);
+    for (const path of kept) this.telling.line("warn", "log_kept", `the log of the replaced file is kept as ${path}`, { path });
+    this.telling.line("warn", "file_opened", `another file is at ${place.path} now, and open`, { path: place.path });
     const rest = kept.map((path) => `; what its log still held is in ${path}`).join("");
-    this.telling.error(
+    this.telling.hear(
       knockerError("file_replaced", `the file ${place.path} was replaced while it was open, and the new one is open now${rest}`),
-      "file_replaced",
     );
     this.announce();
+  }
+
+  /** Declares an endpoint in a file that has taken the place of the one before, where it may be another one. */
+  #declareOn(connection: Connection<Db>, name: string, config: string): void {
+    const stored = () => connection.get("SELECT * FROM knocker_endpoints WHERE name = ?", name);
+    const before = stored();
+    connection.get(selectOf("knocker_endpoint", 2), name, config, this.now());
+    if (before) tellOfChanges(this.log, before, stored()!);
   }
 
   /** Puts all that was committed into the former file, which may live on under another name, and closes it. */

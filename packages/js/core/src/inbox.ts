@@ -60,6 +60,7 @@ export class Inbox<Db extends object> extends InboxFile<Db> {
         "second_sqlite",
         `${this.file || "the database"} was opened through ${this.driver.name}, which nobody named, and this process has loaded ${rival} as well: if that opens the same file, locks are lost. Say open(path, { driver })`,
       ),
+      "second_sqlite",
     );
   }
 

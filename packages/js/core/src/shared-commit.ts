@@ -288,7 +288,7 @@ export class SharedCommit<Db extends object> {
     try {
       if (this.#connection.inTransaction) this.#connection.get("ROLLBACK");
     } catch (error) {
-      this.#inbox.telling.error(error);
+      this.#inbox.telling.error(error, "worker_failed", { worker: this.#worker });
       this.#link.drop();
     } finally {
       this.#closed();

@@ -25,15 +25,18 @@ export interface FailureHooks {
 export class Telling {
   readonly #log: Log;
   readonly #hooks: FailureHooks;
+  /** Whose it is: in every line but those of attempts. */
+  readonly #whose: Fields;
 
-  constructor(log: Log, hooks: FailureHooks) {
+  constructor(log: Log, hooks: FailureHooks, whose: Fields = {}) {
     this.#log = log;
     this.#hooks = hooks;
+    this.#whose = whose;
   }
 
-  /** The same, with these functions where they are given. */
-  with({ onError = this.#hooks.onError, onDead = this.#hooks.onDead }: FailureHooks): Telling {
-    return new Telling(this.#log, { onError, onDead });
+  /** The same, with these functions where they are given, for this worker if it is one's. */
+  with({ onError = this.#hooks.onError, onDead = this.#hooks.onDead }: FailureHooks, worker?: string): Telling {
+    return new Telling(this.#log, { onError, onDead }, worker === undefined ? this.#whose : { worker });
   }
 
   /** The same, with one more function that is told of errors. */
@@ -49,7 +52,37 @@ export class Telling {
 
   /** Something went wrong outside of any attempt. */
   error(error: unknown, record = "worker_failed", fields: Fields = {}): void {
-    this.#log("error", said(error), { record, ...fields, ...factsOf(error) }, error);
+    this.#log("error", said(error), { record, ...this.#whose, ...fields, ...factsOf(error) }, error);
+    this.hear(error);
+  }
+
+  /** The same, of what passes. */
+  warning(error: unknown, record: string, what: string): void {
+    this.line("warn", record, `${what}: ${said(error)}`, factsOf(error));
+    this.hear(error);
+  }
+
+  /** A request was not stored, and its sender sees only that. */
+  unstored(error: unknown, endpoint: string, status: number): void {
+    const what = `endpoint ${endpoint}: receipt not stored, answered ${status}`;
+    if (error instanceof KnockerError) {
+      this.line("error", "receipt_failed", `${what}: ${said(error)}`, { endpoint, status, ...factsOf(error) });
+    } else {
+      // Of the application's own function of secrets, most likely: the message may hold one, its name and the places in the code do not.
+      const name = error instanceof Error ? error.name : typeof error;
+      const stack = placesOf(error);
+      this.line("error", "receipt_failed", `${what}: ${inLine(name)}${stack}`, { endpoint, code: "internal", status, error: name, stack });
+    }
+    this.hear(error);
+  }
+
+  /** What happened, where nothing has failed. */
+  line(level: "info" | "warn" | "error", record: string, message: string, fields: Fields = {}): void {
+    this.#log(level, message, { record, ...this.#whose, ...fields });
+  }
+
+  /** Tells the application's function alone. */
+  hear(error: unknown): void {
     this.#call("onError", () => this.#hooks.onError?.(error));
   }
 
@@ -148,13 +181,27 @@ export class AttemptReport {
 }
 
 /** An error in one line. Those of this package say what to do. */
-function said(error: unknown): string {
+export function said(error: unknown): string {
   if (!(error instanceof KnockerError)) return inLine(describeThrown(error));
   return inLine(`${error.code}: ${error.message}${error.hint && ` (${error.hint})`}`);
 }
 
+/** Where in the code it was thrown, a line each. */
+function placesOf(error: unknown): string {
+  try {
+    return ((error as Error).stack ?? "")
+      .split("\n")
+      .filter((line) => /^\s+at /.test(line))
+      .map((line) => `\n${line}`)
+      .join("");
+  } catch {
+    // Classes of the application may do anything when they are asked.
+    return "";
+  }
+}
+
 /** Its code, if it is one of this package's, and its text. */
-function factsOf(error: unknown): Fields {
+export function factsOf(error: unknown): Fields {
   return { ...(error instanceof KnockerError && { code: error.code }), error: describeThrown(error) };
 }
 

@@ -6,7 +6,7 @@ import { hostname } from "node:os";
 import { between, checkObject, FLAG, FUNCTION, type Shape } from "./check.js";
 import type { Connection, Row } from "./driver.js";
 import type { Endpoint } from "./endpoint.js";
-import { BusyError } from "./errors.js";
+import { BusyError, LeaseLostError } from "./errors.js";
 import { AttemptRunner } from "./attempt.js";
 import { BatchRunner } from "./batch-runner.js";
 import { ClaimGrowth } from "./claim-growth.js";
@@ -17,7 +17,7 @@ import { isInHandlerOf } from "./running.js";
 import type { Inbox } from "./inbox.js";
 import type { Ended } from "./shared-attempts.js";
 import { MOST_EVENTS } from "./shared-commit.js";
-import type { OnDead, OnError, Telling } from "./telling.js";
+import { factsOf, type OnDead, type OnError, said, type Telling } from "./telling.js";
 import { CommitWatch } from "./watch.js";
 
 /** How a worker works. Values that make no sense are refused with a `UsageError`. */
@@ -101,6 +101,9 @@ export class Worker<Db extends object> {
   #stopping = false;
   #givenUp = false;
   #extending = false;
+  #busyToldAt = -Infinity;
+  /** Those of the jobs that run here whose leases are lost, as far as that has been noticed and told. */
+  readonly #lost = new Set<number>();
   /** All leases held were extended then, or later. */
   #extendedAt: number;
   /** Handlers start one a turn of the event loop, so that their commits never add up. */
@@ -115,7 +118,7 @@ export class Worker<Db extends object> {
     this.#shareCommits = shareCommits;
     this.#extendedAt = inbox.now() ?? Date.now();
     this.#pollMs = pollMs;
-    this.#telling = inbox.telling.with({ onError, onDead });
+    this.#telling = inbox.telling.with({ onError, onDead }, this.name);
     // Leases are synced as everything else: frames of the log that no sync covers would be a hole in it after one that failed.
     this.#control = inbox.connect();
     this.#generation = inbox.generation;
@@ -142,6 +145,7 @@ export class Worker<Db extends object> {
     signal?.addEventListener("abort", abort, { once: true });
     this.#forget.push(() => signal?.removeEventListener("abort", abort));
     if (signal?.aborted) this.#stopping = true;
+    this.#telling.line("info", "worker_started", `worker ${this.name} started`, { concurrency });
     this.done = this.#work();
   }
 
@@ -183,12 +187,21 @@ export class Worker<Db extends object> {
         await this.#round();
       } catch (error) {
         const busy = error instanceof BusyError;
-        if (!busy) this.#telling.error(error);
+        if (busy) this.#tellBusy(error);
+        else this.#telling.error(error);
         await this.#sleep(busy ? this.#pollMs : FAILURE_PAUSE_MS);
       }
     }
     await Promise.all(this.#batches);
     await this.#leave();
+  }
+
+  /** It tries again much more often than anybody wants to read of. One that is stopping does not try again. */
+  #tellBusy(error: BusyError): void {
+    const now = performance.now();
+    if (this.#stopping || now - this.#busyToldAt < FAILURE_PAUSE_MS) return;
+    this.#busyToldAt = now;
+    this.#telling.line("warn", "database_busy", `the database is busy, the worker tries again: ${said(error)}`, factsOf(error));
   }
 
   /** One look at the queue, and what follows from it. */
@@ -331,6 +344,7 @@ export class Worker<Db extends object> {
     // Its next attempt may be leased already: it was no news while this one stood among those that run.
     if (end === "failed") this.#claimedAhead = true;
     this.#running.delete(jobId);
+    this.#lost.delete(jobId);
   }
 
   #nextTurn(): Promise<void> {
@@ -366,8 +380,8 @@ export class Worker<Db extends object> {
         await runner.extend(jobId, this.#leaseS, this.#control);
       } catch (error) {
         all = false;
-        // A lost lease is told by the result, which rolls back.
-        if (this.#running.has(jobId)) this.#telling.error(error);
+        // One that was finished meanwhile is not lost.
+        if (this.#running.has(jobId)) this.#notExtended(jobId, error);
       }
     }
     for (const { job_id: jobId } of [...this.#ready]) {
@@ -384,6 +398,17 @@ export class Worker<Db extends object> {
     this.#extending = false;
   }
 
+  #notExtended(jobId: number, error: unknown): void {
+    if (error instanceof BusyError) this.#telling.warning(error, "leases_not_extended", "leases not extended, trying again");
+    else if (!(error instanceof LeaseLostError)) this.#telling.error(error);
+    else if (!this.#lost.has(jobId)) {
+      this.#lost.add(jobId);
+      const what = `the lease of job ${jobId} is lost: another worker or an operator has taken it`;
+      this.#telling.line("warn", "lease_lost", what, { job_id: jobId });
+      this.#telling.hear(error);
+    }
+  }
+
   /** Runs the retention pass that is due, if any: in bounded pieces, so that receives come in between. */
   async #retain(): Promise<void> {
     try {
@@ -398,13 +423,16 @@ export class Worker<Db extends object> {
 
   async #leave(): Promise<void> {
     for (const forget of this.#forget) forget();
+    let released = 0;
     try {
-      const release = () => this.#control.connection.get("SELECT knocker_release(?, ?)", this.name, this.#inbox.now());
-      await this.#inbox.whenWritable(this.#inbox.busyTimeoutMs, release);
+      const sql = "SELECT knocker_release(?, ?) AS released";
+      const release = () => this.#control.connection.get(sql, this.name, this.#inbox.now())!["released"] as number;
+      released = await this.#inbox.whenWritable(this.#inbox.busyTimeoutMs, release);
     } catch (error) {
-      // The leases run out by themselves.
-      this.#telling.error(error);
+      // Nothing is lost: another worker takes them.
+      this.#telling.warning(error, "leases_kept", "leases not given back, they run out");
     }
+    this.#telling.line("info", "worker_stopped", `worker ${this.name} stopped`, { released });
     this.#closeConnections();
   }
 

@@ -140,6 +140,7 @@ export default function disk(runtime) {
         assert.deepEqual(keysWithoutLog(path).slice(0, 2), ["a", "b"]);
         assert.equal(await ask("receive", "d"), "200");
         assert.match(await ask("told"), /^io_error/);
+        assert.equal(await ask("logged"), "disk_failed disk_recovered");
         await ask("close");
         const keys = keysOf(path);
         for (const key of ["a", "b", "c", "d"]) assert.ok(keys.includes(key), `${key} is gone`);
@@ -164,6 +165,7 @@ export default function disk(runtime) {
       assert.ok(refused, "no checkpoint was run");
       assert.match(await ask("told"), /io_error/);
       await accepted(ask, "b", "503 io_error");
+      assert.equal(await ask("logged"), "disk_failed disk_recovered");
       await ask("close");
       assert.deepEqual(keysOf(path), ["a", "b"]);
     });

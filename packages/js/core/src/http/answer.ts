@@ -12,7 +12,7 @@ export interface Receiver {
   maxBodyBytes(): number;
   receive(request: WebhookRequest): Promise<Receipt>;
   /** Told of every error that the sender only sees as a status. */
-  report(error: unknown): void;
+  report(error: unknown, status: number): void;
 }
 
 /** Seconds after which a sender may try again while the database is busy, full or failing. */
@@ -34,10 +34,11 @@ export async function answer(receiver: Receiver, request: WebhookRequest): Promi
 /** The answer where nothing was stored. Messages are for the application: they may name its files, its set-up, what its secrets function says. */
 export function refuse(receiver: Receiver, error: unknown): WebhookResponse {
   if (error instanceof UnknownEndpointError) return notFound();
-  receiver.report(error);
   // An operator may mend a file that fails, and of closed hooks another process takes the next try.
   const passes = error instanceof DatabaseError || error instanceof ClosedError || (error instanceof KnockerError && error.retryable);
-  return passes ? tryAgain() : internalError();
+  const answered = passes ? tryAgain() : internalError();
+  receiver.report(error, answered.status);
+  return answered;
 }
 
 /** The answer where it may be another one in a while. */
@@ -68,6 +69,7 @@ export function shortBody(receiver: Receiver, came: number, announced: number): 
       "body_consumed",
       `${ended}: what read and kept it before Knocker kept less, so no signature can be checked, or the sender has gone`,
     ),
+    400,
   );
   return plain(400, "the body ended early");
 }

@@ -37,7 +37,7 @@ export async function serve(receiver: Receiver, request: IncomingMessage, respon
     if (answered.truncated) sendAndLinger(request, response, answered.reply);
     else send(response, answered.reply);
   } catch (error) {
-    receiver.report(error);
+    receiver.report(error, 500);
     // Whatever could not be sent, such as a header that Node refuses: a sender must not wait for its time to run out.
     send(response, internalError());
   }
