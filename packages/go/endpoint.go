@@ -28,6 +28,7 @@ type Endpoint struct {
 	config       string
 	maxBodyBytes atomic.Int64
 	losses       *losses
+	sendable     *sendable
 
 	mu       sync.RWMutex
 	handlers []handlerOf
@@ -115,11 +116,33 @@ func newEndpoint(d *database, name string, given []EndpointOption) (*Endpoint, e
 		return nil, usage("endpoint %s: %v", name, err)
 	}
 	e.config = string(config)
+	stored := func() ([]driver.Value, error) {
+		return storedSettings(func(sql string, arguments ...driver.Value) ([][]driver.Value, error) {
+			return d.rows(context.Background(), sql, arguments...)
+		}, name)
+	}
+	before, err := stored()
+	if err != nil {
+		return nil, err
+	}
 	if _, err := d.call(context.Background(), "knocker_endpoint", name, e.config); err != nil {
 		return nil, err
 	}
-	_, err = e.readMaxBodyBytes()
-	return e, err
+	after, err := stored()
+	if err != nil {
+		return nil, err
+	}
+	tellOfChanges(d.options.logger, name, before, after)
+	return e, e.readStored()
+}
+
+// readStored notes what the file says of the endpoint.
+func (e *Endpoint) readStored() (err error) {
+	if _, err = e.readMaxBodyBytes(); err != nil {
+		return err
+	}
+	e.sendable, err = readSendable(e.database, e.name)
+	return err
 }
 
 // requireSecret refuses what could only refuse: a provider that verifies by a secret, without one.
@@ -147,8 +170,7 @@ func existingEndpoint(d *database, name string, given []EndpointOption) (*Endpoi
 	if len(o.settings) > 0 {
 		return nil, usage("ExistingEndpoint keeps the stored settings: change them with UpdateEndpoint, or declare them with Endpoint")
 	}
-	_, err = e.readMaxBodyBytes()
-	return e, err
+	return e, e.readStored()
 }
 
 // endpoint makes one with the options.
@@ -172,7 +194,15 @@ func (e *Endpoint) declare(c *conn) error {
 		// Kept elsewhere, and not known here.
 		return nil
 	}
-	_, err := c.call("knocker_endpoint", e.name, e.config, e.database.now())
+	before, err := storedSettings(c.rows, e.name)
+	if err != nil {
+		return err
+	}
+	if _, err := c.call("knocker_endpoint", e.name, e.config, e.database.now()); err != nil {
+		return err
+	}
+	after, err := storedSettings(c.rows, e.name)
+	tellOfChanges(e.database.options.logger, e.name, before, after)
 	return err
 }
 

@@ -15,7 +15,8 @@ type handlerOf struct {
 }
 
 // On adds a handler of events of this type: exact, "prefix.*", or "*" for every one, also without a type. The handlers of one event run in the
-// order in which they were added, in one transaction. It panics where the type is empty or the handler nil, as http.Handle does.
+// order in which they were added, in one transaction. One that the provider is known never to send is a warning in the log. It panics where the type is
+// empty or the handler nil, as http.Handle does.
 func (e *Endpoint) On(eventType string, handler Handler) {
 	if eventType == "" || handler == nil {
 		panic(usage("On(%q, …): name a type, a prefix with .*, or *, and a handler", eventType))
@@ -23,6 +24,7 @@ func (e *Endpoint) On(eventType string, handler Handler) {
 	if star := strings.IndexByte(eventType, '*'); star >= 0 && eventType != "*" && (star != len(eventType)-1 || !strings.HasSuffix(eventType, ".*")) {
 		panic(usage("On(%q, …): a star stands alone or ends a prefix: %q", eventType, "invoice.*"))
 	}
+	e.sendable.check(e.database.options.logger, e.name, eventType)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	e.handlers = append(e.handlers, handlerOf{eventType, handler})

@@ -123,24 +123,30 @@ func (e *Endpoint) refuse(w http.ResponseWriter, r *http.Request, err error) {
 		notFound(w)
 		return
 	}
+	passes := errors.Is(err, ErrDatabase) || errors.Is(err, ErrStaleJudgement) || errors.Is(err, ErrClosed) || r.Context().Err() != nil
+	status := http.StatusInternalServerError
+	if passes {
+		status = http.StatusServiceUnavailable
+	}
 	log := e.database.options.logger
+	what := []any{"record", "receipt_failed", "endpoint", e.name, "status", status}
 	if code := codeOf(err); code != "" {
-		log.Error("receipt not stored", "record", "receipt_failed", "endpoint", e.name, "code", code, "error", messageOf(err))
+		log.Error("receipt not stored", append(what, "code", code, "error", messageOf(err))...)
 	} else if r.Context().Err() == nil {
 		// Of the application's own function of secrets, most likely: its message may hold one, its type and the places in the code do not.
-		what := []any{"record", "receipt_failed", "endpoint", e.name, "code", "internal", "error", fmt.Sprintf("%T", err)}
+		what = append(what, "code", "internal", "error", fmt.Sprintf("%T", err))
 		var panicked *PanicError
 		if errors.As(err, &panicked) {
 			what = append(what, "stack", string(panicked.Stack))
 		}
 		log.Error("receipt not stored", what...)
 	}
-	if errors.Is(err, ErrDatabase) || errors.Is(err, ErrStaleJudgement) || errors.Is(err, ErrClosed) || r.Context().Err() != nil {
+	if passes {
 		w.Header().Set("Retry-After", retryAfter)
-		plain(w, http.StatusServiceUnavailable, "try again later")
+		plain(w, status, "try again later")
 		return
 	}
-	plain(w, http.StatusInternalServerError, "internal error: nothing was stored")
+	plain(w, status, "internal error: nothing was stored")
 }
 
 func notFound(w http.ResponseWriter) { plain(w, http.StatusNotFound, "no such endpoint") }

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"slices"
 	"sync"
@@ -88,6 +89,8 @@ type work struct {
 	name    string
 	keeper  *leaseKeeper
 	report  report
+	// log has its name in every line.
+	log *slog.Logger
 
 	stopping chan struct{}
 	once     sync.Once
@@ -101,7 +104,8 @@ func (h *Hooks) newWork(given []WorkOption) (*work, error) {
 	}
 	w := &work{hooks: h, options: o, name: workerName(), stopping: make(chan struct{}), ended: make(chan struct{})}
 	file := h.database.options
-	w.report = report{log: file.logger.With("worker", w.name), tracer: file.tracer, onError: file.onError, onDead: file.onDead}
+	w.log = file.logger.With("worker", w.name)
+	w.report = report{log: file.logger, tracer: file.tracer, onError: file.onError, onDead: file.onDead}
 	w.keeper = newLeaseKeeper(h.database, w.name, o.lease, h.handledEndpoints, w.tellLost)
 	return w, nil
 }
@@ -162,7 +166,7 @@ func (h *Hooks) Work(ctx context.Context, options ...WorkOption) error {
 }
 
 func (w *work) run(ctx context.Context) {
-	log := w.report.log
+	log := w.log
 	log.Info("worker started", "record", "worker_started", "concurrency", w.options.concurrency)
 	var handling, minding sync.WaitGroup
 	for range w.options.concurrency {
@@ -188,7 +192,7 @@ func (w *work) run(ctx context.Context) {
 	released, err := w.keeper.release()
 	if err != nil {
 		// Nothing is lost: they run out, and another worker takes them.
-		log.Warn("leases not given back, they run out", "record", "leases_kept", "code", codeOf(err), "error", err.Error())
+		log.Warn("leases not given back, they run out", "record", "leases_kept", "code", codeOf(err), "error", messageOf(err))
 	}
 	log.Info("worker stopped", "record", "worker_stopped", "released", released)
 	minding.Wait()
@@ -221,10 +225,10 @@ func (w *work) guard(part func() error) {
 			pause(5*time.Millisecond, w.stopping)
 		case errors.Is(err, ErrBusy):
 			// A handler, here or elsewhere, that writes for long.
-			w.report.log.Warn("the database is busy, the worker tries again", "record", "database_busy", "error", err.Error())
+			w.log.Warn("the database is busy, the worker tries again", "record", "database_busy", "code", codeOf(err), "error", messageOf(err))
 			pause(workerPause, w.stopping)
 		default:
-			w.report.log.Error("the worker tries again", "record", "worker_failed", "code", codeOf(err), "error", err.Error())
+			w.log.Error("the worker tries again", "record", "worker_failed", "code", codeOf(err), "error", messageOf(err))
 			pause(workerPause, w.stopping)
 		}
 	}
@@ -346,8 +350,13 @@ func (w *work) watch() error {
 // keep extends the leases several times in their length, and runs retention passes.
 func (w *work) keep() error {
 	nextPass := time.Now().Add(retainEvery)
-	for !pause(w.options.lease/extensions, w.stopping) {
-		if err := w.keeper.extend(); err != nil {
+	between := w.options.lease / extensions
+	for !pause(between, w.stopping) {
+		between = w.options.lease / extensions
+		if err := w.keeper.extend(); errors.Is(err, ErrBusy) {
+			w.log.Warn("leases not extended, trying again", "record", "leases_not_extended", "code", codeOf(err), "error", messageOf(err))
+			between = min(between, workerPause)
+		} else if err != nil {
 			return err
 		}
 		if time.Now().After(nextPass) {
