@@ -246,7 +246,9 @@ module Knocker
     private
 
     def wait_for(worker)
-      @logger&.warn("Process.daemon waits for a handler of worker #{worker.name} to end: the daemon could not use #{@path} otherwise")
+      Log.write(@logger, :warn, "daemon_waits",
+                "Process.daemon waits for a handler of worker #{worker.name} to end: the daemon could not use #{@path} otherwise",
+                worker: worker.name)
       worker.rest(Float::INFINITY)
     end
 

@@ -168,10 +168,11 @@ module Knocker
     def launch
       @keeper = keeper = LeaseKeeper.new(@database, @name, @lease_s, @endpoints, method(:tell_lost))
       @database.workers.add(self)
+      # Before anything that a worker does is told of.
+      log(:info, "worker_started", "worker #{@name} started, concurrency #{@concurrency}", concurrency: @concurrency)
       @concurrency.times { |n| start_thread(@runners, "handler-#{n}") { @rest.work { handle(keeper) } } }
       start_thread(@helpers, "watch") { @rest.work { watch } }
       start_thread(@helpers, "leases") { keep(keeper) }
-      log(:info, "worker_started", "worker #{@name} started, concurrency #{@concurrency}", concurrency: @concurrency)
     end
 
     def wind_up
@@ -283,7 +284,9 @@ module Knocker
 
     def tell_trouble(error)
       # A handler, here or elsewhere, that writes for long.
-      return log(:warn, "database_busy", "the database is busy, trying again: #{error.message}", error: error.message) if error.is_a?(BusyError)
+      if error.is_a?(BusyError)
+        return log(:warn, "database_busy", "the database is busy, trying again: #{error.message}", code: error.code, error: error.message)
+      end
 
       # Of the file or its disk: where this code was says nothing.
       place = error.is_a?(Error) ? "" : " at #{error.backtrace&.first}"
@@ -384,7 +387,7 @@ module Knocker
       keeper.extend
       @lease_s.fdiv(EXTENSIONS)
     rescue BusyError => e
-      log(:warn, "leases_not_extended", "leases not extended, trying again: #{e.message}", error: e.message)
+      log(:warn, "leases_not_extended", "leases not extended, trying again: #{e.message}", code: e.code, error: e.message)
       [@lease_s.fdiv(EXTENSIONS), PAUSE_S].min
     end
   end
