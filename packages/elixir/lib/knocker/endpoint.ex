@@ -3,7 +3,20 @@ defmodule Knocker.Endpoint do
   A name in the URL, who may send there, and the handlers of what arrives. `Knocker.endpoint/2` names one, and `Knocker.endpoint/3` declares one.
   """
 
-  alias Knocker.{Connection, Database, EndpointSettings, Errors, Handlers, Hooks, IngestFields, InvalidArgumentError, Judges, Losses}
+  alias Knocker.{
+    Connection,
+    Database,
+    DeclarationWarnings,
+    EndpointSettings,
+    Errors,
+    Handlers,
+    Hooks,
+    IngestFields,
+    InvalidArgumentError,
+    Judges,
+    Losses
+  }
+
   alias Knocker.{JSON, OwnLock, Options, Receipt, ReceiveDurations, Traceparent, Tracing, UsageError, Verdict, WebhookRequest, Writer}
 
   @enforce_keys [:hooks, :name]
@@ -59,10 +72,15 @@ defmodule Knocker.Endpoint do
          :ok <- require_secret(hooks, name, own, settings) do
       config = settings |> whole() |> JSON.encode!()
 
-      with {:ok, _id} <- Database.call(hooks, "knocker_endpoint", [name, config]),
+      with {:ok, before} <- on_file(hooks, name),
+           {:ok, _id} <- Database.call(hooks, "knocker_endpoint", [name, config]),
+           {:ok, now} <- on_file(hooks, name),
+           :ok <- DeclarationWarnings.tell_of_changes(name, before, now),
            do: keep(hooks, name, Map.put(own, :config, config))
     end
   end
+
+  defp on_file(hooks, name), do: Database.run(hooks, &DeclarationWarnings.stored(&1, name))
 
   @needs_secret "SELECT needs_secret FROM knocker_providers WHERE ?1 IN (SELECT name UNION ALL SELECT value FROM json_each(aliases))"
 
@@ -95,7 +113,8 @@ defmodule Knocker.Endpoint do
   end
 
   defp keep(hooks, name, known) do
-    with {:ok, limit} <- stored_limit(hooks, name) do
+    with {:ok, limit} <- stored_limit(hooks, name),
+         :ok <- Database.run(hooks, &DeclarationWarnings.tell_of_unknown_types(&1, name, known.handlers)) do
       Hooks.note(hooks, key(name), Map.put(known, :max_body_bytes, limit))
       {:ok, %__MODULE__{hooks: hooks.name, name: name}}
     end
@@ -120,11 +139,18 @@ defmodule Knocker.Endpoint do
     |> all()
     |> Enum.filter(fn {_name, known} -> known.config end)
     |> Enum.reduce_while(:ok, fn {name, known}, :ok ->
-      case Connection.call(connection, "knocker_endpoint", [name, known.config, Options.now(hooks.options)]) do
-        {:ok, _id} -> {:cont, :ok}
+      case declare_on(connection, hooks, name, known.config) do
+        :ok -> {:cont, :ok}
         failed -> {:halt, failed}
       end
     end)
+  end
+
+  defp declare_on(connection, hooks, name, config) do
+    with {:ok, before} <- DeclarationWarnings.stored(connection, name),
+         {:ok, _id} <- Connection.call(connection, "knocker_endpoint", [name, config, Options.now(hooks.options)]),
+         {:ok, now} <- DeclarationWarnings.stored(connection, name),
+         do: DeclarationWarnings.tell_of_changes(name, before, now)
   end
 
   defp read(name, settings) when is_atom(name) and name not in [nil, true, false], do: read(Atom.to_string(name), settings)

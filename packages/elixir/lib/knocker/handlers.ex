@@ -58,10 +58,12 @@ defmodule Knocker.Handlers do
   @spec matching([handler()], String.t() | nil) :: [(Knocker.Event.t(), Knocker.Transaction.t() -> term())]
   def matching(handlers, type), do: for({pattern, run} <- handlers, matches?(pattern, type), do: run)
 
-  defp matches?("*", _type), do: true
-  defp matches?(_pattern, nil), do: false
+  @doc "Whether a pattern takes this type."
+  @spec matches?(String.t(), String.t() | nil) :: boolean()
+  def matches?("*", _type), do: true
+  def matches?(_pattern, nil), do: false
   # "invoice.*" is what starts with "invoice.", as in the filters of the bulk actions.
-  defp matches?(pattern, type),
+  def matches?(pattern, type),
     do: pattern == type or (String.ends_with?(pattern, "*") and String.starts_with?(type, String.trim_trailing(pattern, "*")))
 
   @doc "Whether an error says that no clause of this very handler takes its event, which it was called with."

@@ -142,17 +142,18 @@ defmodule Knocker.HTTP do
     end
   rescue
     # Of the application's own function of secrets, most likely: its message may hold one.
-    _error -> internal(name)
+    error -> internal(name, inspect(error.__struct__))
   catch
-    _kind, _reason -> internal(name)
+    kind, _reason -> internal(name, to_string(kind))
   end
 
-  defp internal(name) do
-    Logger.error("a receipt of #{name} was not stored: an error of the application's own (its function of secrets?)",
+  defp internal(name, kind) do
+    Logger.error("a receipt of #{name} was not stored: an error of the application's own (#{kind}; its function of secrets?)",
       record: "receipt_failed",
       endpoint: name,
       code: "internal",
-      status: 500
+      status: 500,
+      error: kind
     )
 
     plain(500, "internal error: nothing was stored", true)
@@ -163,9 +164,12 @@ defmodule Knocker.HTTP do
 
   defp refused(name, error) do
     text = Decision.message(error)
-    Logger.error("a receipt of #{name} was not stored: #{text}", record: "receipt_failed", endpoint: name, code: error.code, error: text)
+    passes = error.family == :database or error.code in ["stale_judgement", "closed"]
+    status = if passes, do: 503, else: 500
+    facts = [record: "receipt_failed", endpoint: name, code: error.code, status: status, error: text]
+    Logger.error("a receipt of #{name} was not stored: #{text}", facts)
 
-    if error.family == :database or error.code in ["stale_judgement", "closed"] do
+    if passes do
       answer = plain(503, "try again later", true)
       %{answer | headers: [{"retry-after", @retry_after} | answer.headers]}
     else

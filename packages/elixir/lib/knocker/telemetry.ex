@@ -28,8 +28,13 @@ defmodule Knocker.Telemetry do
   defp call(function, name, measurements, metadata) do
     function.(name, measurements, metadata)
   catch
-    kind, _reason ->
-      text = "the function for telemetry failed on #{inspect(name)} (#{kind})"
-      Logger.error(text, record: "hook_failed", hook: "telemetry", error: text)
+    kind, reason ->
+      text = Exception.format_banner(kind, reason)
+      facts = Map.take(metadata, [:endpoint, :event_id, :type, :attempt])
+
+      Logger.error(
+        "the function for telemetry failed on #{inspect(name)} (#{kind})",
+        [record: "hook_failed", hook: "telemetry", error: text] ++ Map.to_list(facts)
+      )
   end
 end

@@ -194,7 +194,12 @@ defmodule Knocker.Worker do
     do: {:noreply, claimed(%{state | claiming: nil, claimer: nil}, result)}
 
   def handle_info({reference, result}, %{extending: reference} = state) when is_reference(reference) do
-    with {:error, error} <- result, do: warn(state, error)
+    case result do
+      {:not_extended, %{code: "busy"} = error} -> warn(state, "leases_not_extended", "leases not extended, trying again", error)
+      {_what, error} -> warn(state, error)
+      :ok -> :ok
+    end
+
     {:noreply, %{state | extending: nil}}
   end
 
@@ -389,15 +394,16 @@ defmodule Knocker.Worker do
   end
 
   defp warn(state, error) do
-    facts = [worker: state.name, code: error.code, error: error.message]
-
     # A handler, here or elsewhere, that writes for long is no fault of the file's.
     if error.code == "busy",
-      do: Logger.warning("the database is busy, the worker tries again", [record: "database_busy"] ++ facts),
-      else: Logger.error("the worker tries again: #{error.message}", [record: "worker_failed"] ++ facts)
+      do: warn(state, "database_busy", "the database is busy, the worker tries again", error),
+      else: Logger.error("the worker tries again: #{error.message}", [record: "worker_failed"] ++ facts(state, error))
 
     state
   end
+
+  defp warn(state, record, text, error), do: Logger.warning("#{text}: #{error.message}", [record: record] ++ facts(state, error))
+  defp facts(state, error), do: [worker: state.name, code: error.code, error: error.message]
 
   defp extend_later(state) do
     Process.send_after(self(), {:extend, state.held}, div(state.options.lease_s * 1_000, @extensions))
@@ -411,7 +417,10 @@ defmodule Knocker.Worker do
     reference = make_ref()
 
     WorkerConnection.run(state.extends, reference, fn connection ->
-      with :ok <- extend_on(connection, hooks, held, worker), do: if(retain, do: retain_on(connection, hooks), else: :ok)
+      case extend_on(connection, hooks, held, worker) do
+        :ok -> if(retain, do: retain_on(connection, hooks), else: :ok)
+        {:error, error} -> {:not_extended, error}
+      end
     end)
 
     %{state | extending: reference, retain_at: if(retain, do: now_ms() + @retain_ms, else: retain_at)}
@@ -450,8 +459,8 @@ defmodule Knocker.Worker do
       Map.has_key?(state.runners, pid) ->
         {{_state, jobs}, runners} = Map.pop(state.runners, pid)
         for job <- jobs, do: HeldLeases.give_up(state.held, job)
-        log_end(state, "a process of the worker ended: #{inspect(reason, limit: 10, printable_limit: 500)}")
-        failed(give_up_claim(%{state | runners: runners}, pid), Errors.new("closed", "the attempt's process ended"))
+        error = Errors.new("closed", "the attempt's process ended: #{shown(reason)}")
+        failed(give_up_claim(%{state | runners: runners}, pid), error)
 
       pid == state.watch ->
         with {:shutdown, %{code: code} = error} when code != "file_replaced" <- reason, do: warn(state, error)
@@ -460,7 +469,7 @@ defmodule Knocker.Worker do
 
       # Whatever it was may happen again at once.
       pid in [state.claims, state.extends] and state.hooks != nil ->
-        log_end(state, "a connection of the worker ended: #{inspect(reason, limit: 10, printable_limit: 500)}")
+        warn(state, Errors.new("closed", "a connection of the worker ended: #{shown(reason)}"))
         if state.drain, do: send(self(), :close), else: Process.send_after(self(), :start, @pause_ms)
         leave_hooks(state)
 
@@ -469,11 +478,11 @@ defmodule Knocker.Worker do
     end
   end
 
-  defp log_end(state, text), do: Logger.error(text, record: "worker_failed", worker: state.name, error: text)
-
   # It would have said what came of its claim.
   defp give_up_claim(%{claimer: pid} = state, pid), do: %{state | claiming: nil, claimer: nil, news: true}
   defp give_up_claim(state, _pid), do: state
+
+  defp shown(reason), do: inspect(reason, limit: 10, printable_limit: 500)
 
   defp leave_hooks(state) do
     state = cancel_timer(state)
@@ -525,9 +534,7 @@ defmodule Knocker.Worker do
     for pid <- [state.claims, state.extends | Map.keys(state.runners)], do: GenServer.stop(pid, :shutdown)
   catch
     # Nothing is lost: leases run out, and another worker takes them.
-    :exit, reason ->
-      text = "leases may not be given back, they run out: #{inspect(reason)}"
-      Logger.warning(text, record: "leases_kept", worker: state.name, error: text)
+    :exit, reason -> warn(state, "leases_kept", "leases may not be given back, they run out", Errors.new("closed", shown(reason)))
   end
 
   defp answer_drain(state), do: send(state.drain.caller, {:drained, self(), state.drain.result || {:ok, done(state)}})
@@ -589,8 +596,7 @@ defmodule Knocker.Worker do
         released
 
       {^reference, {:error, error}} ->
-        facts = [record: "leases_kept", worker: state.name, code: error.code, error: error.message]
-        Logger.warning("leases not given back, they run out: #{error.message}", facts)
+        warn(state, "leases_kept", "leases not given back, they run out", error)
         0
 
       {:EXIT, ^claims, _reason} ->
