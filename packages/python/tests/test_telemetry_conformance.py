@@ -5,12 +5,17 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
+import sqlite3
 import sys
+import threading
+import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
+from wsgiref.util import setup_testing_defaults
 
 import pytest
 from opentelemetry import trace
@@ -28,7 +33,9 @@ from test_conformance import CONFORMANCE, name
 TRACEPARENTS = json.loads((CONFORMANCE / "telemetry/traceparent.json").read_text())["cases"]
 STORIES = json.loads((CONFORMANCE / "telemetry/stories.json").read_text())
 TABLE = {record["record"]: record for record in STORIES["records"]}
-BODY = b'{"customer": "never-to-be-logged"}'
+UNTOLD = "never-to-be-logged"
+BODY = json.dumps({"customer": UNTOLD}).encode()
+PATIENCE_S = 60
 SETUPS = ("nothing", "api", "sdk")
 WAYS = ("function", "coroutine")
 RAN: Counter[str] = Counter()
@@ -72,8 +79,10 @@ def test_traceparent(case: Json, hooks: knocker.Hooks) -> None:
     RAN[f"telemetry/traceparent.json: {case['name']}"] += 1
 
 
-def handler_of(script: str) -> Any:
+def handler_of(script: str, lose_lease: Callable[[], None]) -> Any:
     def handler(event: knocker.Event, tx: Any) -> None:
+        if script == "loses_lease":
+            return lose_lease()
         if script == "fails":
             raise ValueError("broken")
         if script == "retries":
@@ -83,6 +92,7 @@ def handler_of(script: str) -> Any:
         if script == "ignores":
             raise knocker.Ignore("of no interest")
         assert script == "returns"
+        return None
 
     return handler
 
@@ -90,55 +100,163 @@ def handler_of(script: str) -> Any:
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("case", STORIES["cases"], ids=name)
 def test_story(case: Json, way: str, setup: str, tmp_path: Path, exporter: InMemorySpanExporter, log: Log) -> None:
-    assert set(case) <= {"name", "endpoint", "handler", "hooks_fail", "active_span", "steps", "records", "spans"}, case
+    known = {"name", "endpoint", "secrets", "handler", "hooks_fail", "active_span", "steps", "records", "spans"}
+    assert set(case) <= known, case
 
     def failing(*_: Any) -> None:
         raise RuntimeError("the hook is broken")
 
     told = failing if case.get("hooks_fail") else None
-    with knocker.open(tmp_path / "app.db", clock=FrozenClock(), on_error=told, on_dead=told) as hooks:
-        inbox = hooks.endpoint("inbox", **case.get("endpoint", {}))
-        sync = handler_of(case["handler"])
-
-        async def coroutine(event: knocker.Event, tx: Any) -> None:
-            sync(event, tx)
-
-        inbox.add_handler("order.*", sync if way == "function" else coroutine)
+    story = Story(tmp_path, case, way, log)
+    with knocker.open(story.path, clock=FrozenClock(), busy_timeout_s=story.busy_timeout_s, on_error=told, on_dead=told) as hooks:
+        story.begin(hooks)
         tracer = trace.get_tracer("app")
         with tracer.start_as_current_span("active") if case.get("active_span") else nullcontext() as active:
             for step in case["steps"]:
-                take(hooks, inbox, step, way)
+                story.take(step)
+    story.end()
     check_records(case["records"], log.records)
-    if setup == "sdk":
+    if setup == "sdk" and "spans" in case:
         check_spans(case["spans"], exporter, active)
-    else:
+    elif setup != "sdk":
         assert exporter.get_finished_spans() == ()
     RAN[f"telemetry/stories.json: {case['name']}"] += 1
 
 
-def take(hooks: knocker.Hooks, inbox: knocker.Endpoint, step: Json, way: str) -> None:
-    if "ingest" in step:
-        if way == "function":
-            inbox.ingest(BODY, **step["ingest"])
-        else:
-            asyncio.run(inbox.aingest(BODY, **step["ingest"]))
-    else:
-        assert [status for _, status in hooks.worker().drain()] == step["drain"]
+class Story:
+    """What a case does to hooks, and beside them."""
+
+    def __init__(self, folder: Path, case: Json, way: str, log: Log) -> None:
+        self._folder = folder
+        self._case = case
+        self._way = way
+        self._log = log
+        self._raw: list[sqlite3.Connection] = []
+        self.path = folder / "app.db"
+        is_locked = any(step.get("work", {}).get("locked") for step in case["steps"])
+        # Nobody waits for the lock but for one that is kept.
+        self.busy_timeout_s = 0.05 if is_locked else PATIENCE_S
+
+    def begin(self, hooks: knocker.Hooks) -> None:
+        """Declares the endpoint, with its handler."""
+        secrets = self._case.get("secrets", [])
+
+        def find_secrets(request: knocker.WebhookRequest) -> list[str]:
+            raise LookupError(f"no {UNTOLD} in the vault")
+
+        self._hooks = hooks
+        self._settings = {**self._case.get("endpoint", {}), "secrets": find_secrets if secrets == "fails" else secrets}
+        self._inbox = hooks.endpoint("inbox", **self._settings)
+        sync = handler_of(self._case["handler"], self._lose_lease)
+
+        async def coroutine(event: knocker.Event, tx: Any) -> None:
+            await asyncio.to_thread(sync, event, tx) if self._case["handler"] == "loses_lease" else sync(event, tx)
+
+        self._inbox.add_handler("order.*", sync if self._way == "function" else coroutine)
+
+    def end(self) -> None:
+        """Ends what is open beside the hooks."""
+        for connection in self._raw:
+            connection.close()
+
+    def take(self, step: Json) -> None:
+        """One step."""
+        ((what, given),) = step.items()
+        getattr(self, f"_{what}")(given)
+
+    def _ingest(self, fields: Json) -> None:
+        def ingest() -> bool:
+            try:
+                if self._way == "function":
+                    self._inbox.ingest(BODY, **fields)
+                else:
+                    asyncio.run(self._inbox.aingest(BODY, **fields))
+            except knocker.FileReplacedError:
+                # Until the new one is open.
+                return False
+            return True
+
+        self._until(ingest)
+
+    def _drain(self, statuses: Json) -> None:
+        assert [status for _, status in self._hooks.worker().drain()] == statuses
+
+    def _work(self, given: Json) -> None:
+        assert set(given) <= {"until", "locked", "lease_s"}
+        if given.get("locked"):
+            self._connect("BEGIN IMMEDIATE")
+        with self._hooks.worker(lease_s=given.get("lease_s", 60)) as worker:
+            worker.start()
+            self._until(lambda: self._has_said(given["until"]))
+
+    def _declare(self, settings: Json) -> None:
+        # Hooks have one declaration of each.
+        with knocker.open(self.path) as other:
+            other.endpoint("inbox", **(self._settings | settings))
+
+    def _read(self, given: Json) -> None:
+        self._connect("BEGIN", "SELECT count(*) FROM sqlite_schema")
+
+    def _replace_file(self, given: Json) -> None:
+        other = self._folder / "other.db"
+        knocker.open(other).close()
+        os.replace(other, self.path)
+
+    def _close(self, given: Json) -> None:
+        self._hooks.close()
+
+    def _request(self, status: int) -> None:
+        self._serve(self._hooks.wsgi(), {"REQUEST_METHOD": "POST", "PATH_INFO": "/inbox"}, status)
+
+    def _scrape(self, status: int) -> None:
+        self._serve(self._hooks.metrics_wsgi(), {}, status)
+
+    @staticmethod
+    def _serve(app: Any, environ: dict[str, Any], status: int) -> None:
+        setup_testing_defaults(environ)
+        seen = []
+        b"".join(app(environ, lambda line, headers, *_: seen.append(int(line.split()[0]))))
+        assert seen == [status]
+
+    def _connect(self, *statements: str) -> None:
+        """Opens another connection, which is closed in the end."""
+        connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
+        self._raw.append(connection)
+        for statement in statements:
+            connection.execute(statement).fetchall()
+
+    def _has_said(self, record: str) -> bool:
+        return any(vars(one)["record"] == record for one in self._log.records)
+
+    def _lose_lease(self) -> None:
+        ((worker,),) = self._hooks.database.rows("SELECT worker FROM knocker_jobs")
+        self._hooks.leases(worker).release()
+        self._hooks.leases("another").claim(1, 60)
+        self._until(lambda: self._has_said("lease_lost"))
+
+    @staticmethod
+    def _until(holds: Callable[[], bool]) -> None:
+        end = time.monotonic() + PATIENCE_S
+        while not holds():
+            assert time.monotonic() < end
+            threading.Event().wait(0.005)
 
 
 def check_records(expected: list[Json], seen: list[logging.LogRecord]) -> None:
     found = []
     for record in seen:
-        fields = {key: value for key, value in vars(record).items() if key in KNOWN_FIELDS}
-        known = TABLE[vars(record)["record"]]
-        assert record.levelname.lower() == known["level"]
-        assert set(fields) <= set(known["fields"]), record.getMessage()
-        assert "never-to-be-logged" not in f"{record.getMessage()} {vars(record)}"
+        fields = {key: value for key, value in vars(record).items() if key not in USUAL_FIELDS}
+        known = TABLE[fields.pop("record")]
+        assert "python" in known.get("only_in", {"python": ""}), known
+        assert record.levelname.lower() == known["level"], record.getMessage()
+        assert set(fields) <= {*known["fields"], *STORIES["everywhere"]}, record.getMessage()
+        assert UNTOLD not in f"{logging.Formatter().format(record)} {fields}"
         found.append({"record": known["record"], **dict.fromkeys(known["fields"]), **fields})
     compare(expected, found, "records")
 
 
-KNOWN_FIELDS = {field for record in STORIES["records"] for field in record["fields"]}
+# What the logging module itself says of each.
+USUAL_FIELDS = {*vars(logging.makeLogRecord({})), "message", "asctime"}
 
 
 def check_spans(expected: list[Json], exporter: InMemorySpanExporter, active: Any) -> None:
@@ -156,7 +274,7 @@ def check_spans(expected: list[Json], exporter: InMemorySpanExporter, active: An
         compare({key: value for key, value in wanted.items() if key != "parent"}, actual, f"spans[{at}]")
         if "parent" in wanted:
             assert (span.parent and f"{span.parent.span_id:016x}") == parent_of(wanted["parent"], spans, active)
-        assert "never-to-be-logged" not in span.to_json()
+        assert UNTOLD not in span.to_json()
         assert "broken" not in span.to_json()
 
 

@@ -4,10 +4,9 @@ defmodule Knocker.ConformanceTelemetryTest do
 
   import Knocker.ConformanceData
 
-  alias Knocker.{Event, LogCapture, Testing, WebhookRequest}
+  alias Knocker.{Event, LogCapture, TelemetryStory, Testing, WebhookRequest}
 
   @moduletag capture_log: true
-  @body ~s({"customer": "never-to-be-logged"})
   @sent "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 
   # Keeps the spans of OpenTelemetry's own SDK: as a processor it is called in the process that ends one.
@@ -56,9 +55,9 @@ defmodule Knocker.ConformanceTelemetryTest do
 
   for {file, %{"cases" => cases} = content} <- files("telemetry"), one <- cases do
     @one one
-    @table content["records"]
+    @table Map.take(content, ["records", "everywhere"])
     test "#{file}: #{one["name"]}", context do
-      if @table, do: story(@one, @table, context), else: trace(@one, context)
+      if @table["records"], do: story(@one, @table, context), else: trace(@one, context)
       :counters.add(context.ran, 1, 1)
     end
   end
@@ -77,15 +76,11 @@ defmodule Knocker.ConformanceTelemetryTest do
   end
 
   defp story(one, table, context) do
-    strictly(one, ~w(name endpoint handler hooks_fail active_span steps records spans))
-    hook = if one["hooks_fail"], do: fn _first, _second -> raise "the hook is broken" end
-    settings = for {key, value} <- one["endpoint"] || %{}, do: {String.to_atom(key), value}
-    handler = handler(one["handler"])
-    options = [on_error: hook, on_dead: hook, endpoints: [inbox: [handler: handler] ++ settings]]
-    %{hooks: hooks} = Testing.setup(context, options)
-    LogCapture.lines()
-    {active, result} = active(one["active_span"], fn -> Enum.each(one["steps"], &step(hooks, &1)) end)
+    strictly(one, ~w(name endpoint secrets handler hooks_fail active_span steps records spans))
+    story = TelemetryStory.begin(one, context)
+    {active, result} = active(one["active_span"], fn -> Enum.each(one["steps"], &TelemetryStory.take(story, &1)) end)
     assert result == :ok
+    TelemetryStory.finish(story)
     check_records(one["records"], table)
     if @sdk, do: check_spans(one["spans"], active)
   end
@@ -102,31 +97,18 @@ defmodule Knocker.ConformanceTelemetryTest do
 
   defp active(_none, work), do: {nil, work.()}
 
-  defp handler("returns"), do: only_orders(fn -> :ok end)
-  defp handler("fails"), do: only_orders(fn -> raise "broken" end)
-  defp handler("retries"), do: only_orders(fn -> {:retry, 60, "later"} end)
-  defp handler("dead"), do: only_orders(fn -> {:dead, "never"} end)
-  defp handler("ignores"), do: only_orders(fn -> {:ignore, "of no interest"} end)
+  # What the logger itself says of each.
+  @usual ~w(record pid gl time mfa file line domain crash_reason callers error_logger application ansi_color report_cb)a
 
-  defp only_orders(do_it), do: {"order.*", fn _event, _tx -> do_it.() end}
-
-  defp step(hooks, %{"ingest" => fields}), do: ingest(hooks, Map.new(fields, fn {key, value} -> {String.to_atom(key), value_of(key, value)} end))
-
-  defp step(hooks, %{"drain" => results}) do
-    {:ok, attempts} = Knocker.drain(hooks)
-    assert Enum.map(attempts, &to_string(&1.status)) == results
-  end
-
-  defp value_of("reason", reason), do: String.to_atom(reason)
-  defp value_of(_key, value), do: value
-
-  defp ingest(hooks, fields), do: assert({:ok, _receipt} = Knocker.ingest(Knocker.endpoint(hooks, :inbox), fields, @body))
-
-  defp check_records(expected, table) do
+  defp check_records(expected, %{"records" => table, "everywhere" => everywhere}) do
     found =
-      for {level, text, %{record: record} = meta} <- LogCapture.lines() do
+      for {level, text, %{application: :knocker} = meta} <- LogCapture.lines() do
+        record = meta[:record]
         known = Enum.find(table, &(&1["record"] == record)) || flunk("no record: #{text}")
         assert to_string(level) == known["level"], text
+        assert Map.has_key?(known["only_in"] || %{"elixir" => ""}, "elixir"), text
+        fields = for {key, _value} <- Map.drop(meta, @usual), do: to_string(key)
+        assert fields -- (known["fields"] ++ Map.keys(everywhere)) == [], text
         refute inspect({text, meta}) =~ "never-to-be-logged"
         known["fields"] |> Map.new(&{&1, plain(meta[String.to_atom(&1)])}) |> Map.put("record", record)
       end
@@ -135,6 +117,8 @@ defmodule Knocker.ConformanceTelemetryTest do
   end
 
   # A record of Erlang's, by the place of what is asked: trace id, span id, tracestate, parent, name, kind, attributes, events, status.
+  defp check_spans(nil, _active), do: :ok
+
   defp check_spans(expected, active) do
     spans = for span <- kept(), elem(span, 6) != "active", do: span
     ids = Enum.map(spans, &hex(elem(&1, 2), 16))
@@ -179,6 +163,8 @@ defmodule Knocker.ConformanceTelemetryTest do
   defp hex(number, digits), do: number |> Integer.to_string(16) |> String.downcase() |> String.pad_leading(digits, "0")
 
   if @sdk do
+    @body ~s({"customer": "never-to-be-logged"})
+
     test "what handlers and functions of secrets do is a child, and the sender's headers stay as they were", context do
       look = fn name ->
         tracer = apply(:opentelemetry, :get_tracer, [:app, "1", :undefined])

@@ -287,6 +287,13 @@ func (b *lockedBuffer) Write(line []byte) (int, error) {
 	return b.Buffer.Write(line)
 }
 
+// text is what was written so far.
+func (b *lockedBuffer) text() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.String()
+}
+
 // codes are those of the errors in the log, each once.
 func (b *lockedBuffer) codes() (found []string) {
 	b.mu.Lock()
