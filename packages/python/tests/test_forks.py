@@ -37,9 +37,8 @@ def ended(child):
 
 
 def run(script: str, path: Path) -> list[str]:
-    done = subprocess.run(
-        [sys.executable, "-W", "ignore", "-c", BEGINNING + script, str(path)], capture_output=True, text=True, check=False
-    )
+    command = [sys.executable, "-W", "ignore", "-c", BEGINNING + script, str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=500)
     assert done.returncode == 0, done.stderr
     return done.stdout.splitlines()
 
@@ -167,14 +166,18 @@ print(hooks.stats().events.received, hooks.stats().events.handled)
 def test_a_child_of_a_fork_that_python_did_not_hear_of_is_told_what_to_do(tmp_path: Path) -> None:
     """As uWSGI makes its workers, of an app that it has loaded before."""
     script = """
-import ctypes
+import ctypes, signal
 hooks = knocker.open(sys.argv[1])
 inbox = hooks.endpoint("inbox")
 inbox.add_handler("*", lambda event, tx: None)
 worker = hooks.start_worker()
 inbox.ingest(b"before", valid=True)
+# Another thread that asks for the interpreter's lock is not there in the child, where the main thread would wait for it to take its turn.
+sys.setswitchinterval(10_000)
+threading.Event().wait(0.02)
 child = ctypes.PyDLL(None).fork()
 if child == 0:
+    signal.alarm(120)
     for use in (lambda: inbox.ingest(b"child", valid=True), hooks.stats, hooks.start_worker, lambda: hooks.database.connect()):
         try:
             use()

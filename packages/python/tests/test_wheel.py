@@ -108,6 +108,7 @@ def test_the_wheel_holds_library_command_types_and_licences() -> None:
     assert wheel().name.startswith(f"knocker_sqlite-{VERSION}-py3-none-")
 
 
+@pytest.mark.timeout(3000)
 def test_the_source_distribution_builds_with_a_rust_toolchain(tmp_path: Path) -> None:
     source = Path(os.environ.get("KNOCKER_TEST_SDIST") or pytest.fail("KNOCKER_TEST_SDIST names no file: run packages/python/run-tests"))
     # Quicker to compile than what is released; what is tested is that the sources are complete.
