@@ -16,7 +16,7 @@ def grant_access(customer, idempotency_key):
 def follow(event, tx):
     subscription = event.json()["data"]["object"]
     # Outside of the file first: it may happen again, always with the same key.
-    grant_access(subscription["customer"], idempotency_key=f"{event.endpoint}:{event.key}")
+    grant_access(subscription["customer"], idempotency_key=event.idempotency_key)
     # In the file: what is older than what stands there changes nothing.
     tx.execute("CREATE TABLE IF NOT EXISTS subscriptions (id TEXT PRIMARY KEY, status TEXT, told_at INTEGER)")
     tx.execute(

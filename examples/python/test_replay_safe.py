@@ -33,4 +33,4 @@ def test_the_newest_word_stands_and_a_replay_keeps_its_key(knocker_clock, monkey
     hooks.replay(newer.event_id)
     drain(hooks)
     assert hooks.database.rows("SELECT id, status FROM subscriptions") == [("sub_1", "active")]
-    assert keys == ["stripe:evt_2", "stripe:evt_1", "stripe:evt_2"]
+    assert keys == ["stripe/evt_2", "stripe/evt_1", "stripe/evt_2"]

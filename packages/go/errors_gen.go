@@ -97,6 +97,9 @@ var (
 	// ErrFileReplaced: the file was removed, or another was put in its place, while it was open. Nothing was stored.
 	ErrFileReplaced = &Error{Code: "file_replaced"}
 
+	// ErrNotReplicated: the receipt is stored, and its replica did not say in time that it has it.
+	ErrNotReplicated = &Error{Code: "not_replicated"}
+
 	// ErrLibraryNotFound: the loadable library is not where it was looked for.
 	ErrLibraryNotFound = &Error{Code: "library_not_found"}
 
@@ -168,6 +171,8 @@ func factsOf(code string) facts {
 		return facts{"usage", false, "Fork before workers start, start them in the child, or begin the child anew."}
 	case "file_replaced":
 		return facts{"database", true, "The file at the path is opened once it is whole and at rest; where there is none, put one there: the app makes none."}
+	case "not_replicated":
+		return facts{"database", true, "See that Litestream runs, replicates this file and reaches its replica. A retry of the sender is a duplicate."}
 	case "library_not_found":
 		return facts{"setup", false, "Set KNOCKER_EXTENSION to the path of libknocker, or install the package that brings the one of this platform."}
 	case "library_too_old":

@@ -142,6 +142,13 @@ pub fn codes() -> Vec<ErrorCode> {
             "The file at the path is opened once it is whole and at rest; where there is none, put one there: the app makes none.",
         ),
         code(
+            "not_replicated",
+            Some("Database"),
+            true,
+            "The receipt is stored, and its replica did not say in time that it has it.",
+            "See that Litestream runs, replicates this file and reaches its replica. A retry of the sender is a duplicate.",
+        ),
+        code(
             "library_not_found",
             Some("Setup"),
             false,

@@ -334,6 +334,20 @@ defmodule Knocker.FileReplacedError do
     hint: "The file at the path is opened once it is whole and at rest; where there is none, put one there: the app makes none."
 end
 
+defmodule Knocker.NotReplicatedError do
+  @moduledoc """
+  The receipt is stored, and its replica did not say in time that it has it.
+
+  Its code is `not_replicated`, of the family `:database`; the same call may succeed later.
+  """
+
+  use Knocker.Error,
+    code: "not_replicated",
+    family: :database,
+    retryable: true,
+    hint: "See that Litestream runs, replicates this file and reaches its replica. A retry of the sender is a duplicate."
+end
+
 defmodule Knocker.LibraryNotFoundError do
   @moduledoc """
   The loadable library is not where it was looked for.
@@ -442,6 +456,7 @@ defmodule Knocker.Errors do
           | Knocker.ClosedError.t()
           | Knocker.ForkedError.t()
           | Knocker.FileReplacedError.t()
+          | Knocker.NotReplicatedError.t()
           | Knocker.LibraryNotFoundError.t()
           | Knocker.LibraryTooOldError.t()
           | Knocker.CannotLoadError.t()
@@ -475,6 +490,7 @@ defmodule Knocker.Errors do
     "closed" => Knocker.ClosedError,
     "forked" => Knocker.ForkedError,
     "file_replaced" => Knocker.FileReplacedError,
+    "not_replicated" => Knocker.NotReplicatedError,
     "library_not_found" => Knocker.LibraryNotFoundError,
     "library_too_old" => Knocker.LibraryTooOldError,
     "cannot_load" => Knocker.CannotLoadError,

@@ -184,6 +184,14 @@ export class FileReplacedError extends DatabaseError {
     "The file at the path is opened once it is whole and at rest; where there is none, put one there: the app makes none.";
 }
 
+/** The receipt is stored, and its replica did not say in time that it has it. */
+export class NotReplicatedError extends DatabaseError {
+  static override readonly code: string = "not_replicated";
+  static override readonly retryable: boolean = true;
+  static override readonly hint: string =
+    "See that Litestream runs, replicates this file and reaches its replica. A retry of the sender is a duplicate.";
+}
+
 /** The loadable library is not where it was looked for. */
 export class LibraryNotFoundError extends SetupError {
   static override readonly code: string = "library_not_found";

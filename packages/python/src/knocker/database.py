@@ -12,10 +12,12 @@ from knocker.change_news import ChangeNews
 from knocker.connection import DriverName, Synchronous
 from knocker.connections import CLOSED, Clock, Connections
 from knocker.errors import ClosedError
-from knocker.file_path import FilePath
+from knocker.file_path import FilePath, file_name
 from knocker.forks import prepare_for_forks
 from knocker.judging import Judges
 from knocker.pace import Paces
+from knocker.replica import Replica
+from knocker.replica import check as check_replicated
 from knocker.use_gate import UseGate
 from knocker.writer import Writer
 
@@ -45,7 +47,11 @@ class Database(Connections):
         driver: DriverName | None = None,
         extension: str | os.PathLike[str] | None = None,
         clock: Clock | None = None,
+        replicated: FilePath | None = None,
+        replicated_timeout_s: float = 5.0,
     ) -> None:
+        self._replicated = check_replicated(replicated, replicated_timeout_s)
+        self._replicated_timeout_s = replicated_timeout_s
         super().__init__(path, synchronous=synchronous, busy_timeout_s=busy_timeout_s, driver=driver, extension=extension, clock=clock)
         self.judges = Judges(self)
         self.paces = Paces(clock)
@@ -67,11 +73,17 @@ class Database(Connections):
             with self._lock:
                 if self._ended:
                     raise ClosedError(CLOSED)
-                writer = self._writer = self._writer or Writer(self)
+                writer = self._writer = self._writer or Writer(self, self.replica())
         return writer
 
+    def replica(self) -> Replica | None:
+        """The replica that receipts wait for, where there is one; each writer asks for itself."""
+        if self._replicated is None:
+            return None
+        return Replica(file_name(self.path), self._replicated, self._replicated_timeout_s)
+
     def like(self, path: FilePath, clock: Clock | None) -> Database:
-        """Another file, opened as this one."""
+        """Another file, opened as this one, but for the replica: nobody makes one of it."""
         return Database(
             path,
             synchronous=self.synchronous,

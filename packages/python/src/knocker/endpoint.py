@@ -28,6 +28,7 @@ from knocker.sendable import Sendable
 from knocker.settings import BackoffSettings, EndpointSettings
 from knocker.ticket import Ticket
 from knocker.tracing import Receiving
+from knocker.writer import STORE
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -274,7 +275,7 @@ class Endpoint:
         return Ticket(judge, (self.name, *arguments, self._database.now()), self._store)
 
     def _store(self, ticket: Ticket, judgement: bytes) -> None:
-        ticket.asks_for("knocker_store", (self.name, judgement, self._database.now()))
+        ticket.asks_for(STORE, (self.name, judgement, self._database.now()))
         self._database.writer.put(ticket)
 
 

@@ -27,6 +27,7 @@ __all__ = [
     "NoHandlerError",
     "NotBootstrappedError",
     "NotFoundError",
+    "NotReplicatedError",
     "NowRequiredError",
     "ReadOnlyError",
     "SchemaIncompleteError",
@@ -254,6 +255,14 @@ class FileReplacedError(DatabaseError):
     hint = "The file at the path is opened once it is whole and at rest; where there is none, put one there: the app makes none."
 
 
+class NotReplicatedError(DatabaseError):
+    """The receipt is stored, and its replica did not say in time that it has it."""
+
+    code = "not_replicated"
+    retryable = True
+    hint = "See that Litestream runs, replicates this file and reaches its replica. A retry of the sender is a duplicate."
+
+
 class LibraryNotFoundError(SetupError):
     """The loadable library is not where it was looked for."""
 
@@ -339,6 +348,7 @@ ERRORS: dict[str, type[KnockerError]] = {
     "closed": ClosedError,
     "forked": ForkedError,
     "file_replaced": FileReplacedError,
+    "not_replicated": NotReplicatedError,
     "library_not_found": LibraryNotFoundError,
     "library_too_old": LibraryTooOldError,
     "cannot_load": CannotLoadError,

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import re
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import Any
@@ -12,6 +14,9 @@ from knocker.traceparent import trace_of
 
 Moment = datetime | int
 """An aware datetime, or Unix milliseconds."""
+
+# Other bytes are = and two digits, so that no two keys become one, and so that a header or a URL can hold it.
+_ESCAPED = re.compile(rb"[^A-Za-z0-9_.-]")
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
@@ -24,6 +29,10 @@ def to_datetime(ms: int) -> datetime:
 def to_ms(moment: datetime) -> int:
     """An aware datetime as Unix milliseconds."""
     return (moment - _EPOCH) // timedelta(milliseconds=1)
+
+
+def _escaped(text: str) -> str:
+    return _ESCAPED.sub(lambda byte: b"=%02X" % byte[0][0], text.encode()).decode()
 
 
 @dataclass(frozen=True)
@@ -40,9 +49,9 @@ class EventDelivery:
 class Event:
     """What happened at the provider, to be processed once.
 
-    ``key`` is the identity of the occurrence, the same however often it is delivered: with ``endpoint`` it is what to give to others as an
-    idempotency key. None where nothing tells two occurrences apart. ``attempt`` counts from 1. ``body`` is the raw body of the delivery, or
-    the event's own item of a batch. ``received_at`` is in UTC.
+    ``key`` is the identity of the occurrence, the same however often it is delivered; None where nothing tells two occurrences apart. What
+    to give to others is :attr:`idempotency_key`. ``attempt`` counts from 1. ``body`` is the raw body of the delivery, or the event's own
+    item of a batch. ``received_at`` is in UTC.
     """
 
     id: int
@@ -54,6 +63,16 @@ class Event:
     max_attempts: int
     received_at: datetime
     delivery: EventDelivery
+
+    @property
+    def idempotency_key(self) -> str:
+        """What to give to others as an idempotency key: :attr:`endpoint` and :attr:`key`, the same at each attempt and replay, and after
+        a restore. An event without a key has its number, its time and a hash of its body. The id of the message that ``knocker publish``
+        hands over is the same."""
+        endpoint = _escaped(self.endpoint)
+        if self.key is not None:
+            return f"{endpoint}/{_escaped(self.key)}"
+        return f"{endpoint}+{self.id}.{to_ms(self.received_at)}.{hashlib.sha256(self.body).hexdigest()[:32]}"
 
     @property
     def headers(self) -> Headers:

@@ -223,6 +223,8 @@ def open_hooks(
     driver: DriverName | None = None,
     extension: str | os.PathLike[str] | None = None,
     clock: Clock | None = None,
+    replicated: FilePath | None = None,
+    replicated_timeout_s: float = 5.0,
     public_url: str | None = None,
     trusted_proxies: Sequence[str] = (),
     body_timeout_s: float = 30.0,
@@ -234,16 +236,27 @@ def open_hooks(
     ``synchronous="full"`` makes each commit survive a power failure; ``"normal"`` survives a crash of the process, but a power failure may
     take the last moments that were answered with 2xx. ``driver`` is ``"sqlite3"``, ``"apsw"`` or ``"pysqlite3"``, by default the first
     that can load the library: use the one your app opens this file with. ``extension`` is the path of the library, see
-    :func:`knocker.loadable_path`. ``clock`` returns Unix milliseconds, for tests. ``public_url``, ``trusted_proxies`` and
-    ``body_timeout_s`` are of :class:`knocker.http.settings.HttpSettings`. ``on_error`` and ``on_dead`` are those of
-    :meth:`~knocker.Hooks.worker`, for every worker of these hooks.
+    :func:`knocker.loadable_path`. ``clock`` returns Unix milliseconds, for tests. ``replicated`` is the path of the control socket of a
+    Litestream that replicates the file: a receipt is answered once the replica has it, and one that it does not get within
+    ``replicated_timeout_s`` is stored and raises :class:`~knocker.NotReplicatedError`, which is answered with 503. ``public_url``,
+    ``trusted_proxies`` and ``body_timeout_s`` are of :class:`knocker.http.settings.HttpSettings`. ``on_error`` and ``on_dead`` are those
+    of :meth:`~knocker.Hooks.worker`, for every worker of these hooks.
 
     Raises :class:`~knocker.CannotLoadError`, :class:`~knocker.LibraryNotFoundError`, :class:`~knocker.SchemaTooNewError`, and the errors
     of a failing database.
     """
     failure_hooks = FailureHooks(on_error, on_dead)
     http = HttpSettings(public_url, tuple(trusted_proxies) if not isinstance(trusted_proxies, str) else trusted_proxies, body_timeout_s)
-    database = Database(path, synchronous=synchronous, busy_timeout_s=busy_timeout_s, driver=driver, extension=extension, clock=clock)
+    database = Database(
+        path,
+        synchronous=synchronous,
+        busy_timeout_s=busy_timeout_s,
+        driver=driver,
+        extension=extension,
+        clock=clock,
+        replicated=replicated,
+        replicated_timeout_s=replicated_timeout_s,
+    )
     hooks = Hooks(database, http, failure_hooks)
     ends_with_its_module(hooks, database.path)
     return hooks

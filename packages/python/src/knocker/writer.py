@@ -1,4 +1,5 @@
-"""Group commit: callers that arrive together share one transaction, and each is answered after its commit.
+"""Group commit: callers that arrive together share one transaction, and each is answered after its commit; receipts after the replica has
+it, where they are to wait for one.
 
 The price of a durable write is the fsync of its commit. One thread owns the writing connection: it takes what is queued, runs each call in
 one transaction (each is atomic through a savepoint of its own, so one caller's error is its own), commits once, and answers everybody.
@@ -19,10 +20,13 @@ from knocker.connections import Connections
 from knocker.decision import stored_text
 from knocker.driver_errors import translate
 from knocker.errors import ClosedError, KnockerError
+from knocker.replica import Replica
 from knocker.ticket import Ticket, answer
 
 logger = logging.getLogger("knocker.database")
 
+STORE = "knocker_store"
+"""The call that stores a receipt."""
 MOST_CALLS = 128
 """How many calls share a commit at most."""
 MOST_BYTES = 8 * 1024 * 1024
@@ -34,8 +38,10 @@ _SLACK_S = 0.02
 class Writer:
     """The writing thread of one database file in one process. Thread-safe."""
 
-    def __init__(self, database: Connections) -> None:
+    def __init__(self, database: Connections, replica: Replica | None = None) -> None:
+        """Receipts are answered once the ``replica`` has them, where there is one."""
         self._database = database
+        self._replica = replica
         self._connection: Connection | None = None
         self._generation = 0
         self._queue: queue.SimpleQueue[Ticket | None] = queue.SimpleQueue()
@@ -64,6 +70,8 @@ class Writer:
 
     def disconnect(self) -> None:
         """Closes the connection, which is opened again for the next group. To be called where nobody is inside the database's gate."""
+        if self._replica is not None:
+            self._replica.close()
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
@@ -79,10 +87,25 @@ class Writer:
         while self._take_waiting():
             with self._database.gate:
                 group = self._write()
-                answer(group)
+                self._answer(group)
                 self._checkpoint(group)
         with self._database.gate:
             self.disconnect()
+
+    def _answer(self, group: list[Ticket]) -> None:
+        """Answers everybody, and those with a receipt once the replica has it."""
+        replica = self._replica
+        receipts = [ticket for ticket in group if ticket.function == STORE and ticket.error is None] if replica is not None else []
+        if replica is not None and receipts:
+            answer([ticket for ticket in group if ticket not in receipts])
+            try:
+                replica.wait()
+            except Exception as error:
+                # They are stored all the same, and what is sent again is a duplicate.
+                for ticket in receipts:
+                    ticket.error = _same(error)
+            group = receipts
+        answer(group)
 
     def _checkpoint(self, group: list[Ticket]) -> None:
         if self._connection is None or not group:

@@ -186,6 +186,14 @@ module Knocker
       "makes none."
   end
 
+  # The receipt is stored, and its replica did not say in time that it has it.
+  class NotReplicatedError < DatabaseError
+    CODE = "not_replicated"
+    RETRYABLE = true
+    HINT = "See that Litestream runs, replicates this file and reaches its replica. A retry of the sender is a " \
+      "duplicate."
+  end
+
   # The loadable library is not where it was looked for.
   class LibraryNotFoundError < SetupError
     CODE = "library_not_found"
@@ -265,6 +273,7 @@ module Knocker
     "closed" => ClosedError,
     "forked" => ForkedError,
     "file_replaced" => FileReplacedError,
+    "not_replicated" => NotReplicatedError,
     "library_not_found" => LibraryNotFoundError,
     "library_too_old" => LibraryTooOldError,
     "cannot_load" => CannotLoadError,

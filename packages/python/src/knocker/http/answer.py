@@ -6,7 +6,7 @@ import logging
 import traceback
 from dataclasses import dataclass
 
-from knocker.errors import ClosedError, DatabaseError, KnockerError, UnknownEndpointError
+from knocker.errors import ClosedError, DatabaseError, KnockerError, NotReplicatedError, UnknownEndpointError
 from knocker.records import Receipt
 
 logger = logging.getLogger("knocker.http")
@@ -53,7 +53,7 @@ def of_receipt(receipt: Receipt) -> Answer:
 
 
 def of_error(endpoint: str, error: Exception) -> Answer:
-    """Nothing was stored. Where that may pass, the sender is told when to try again."""
+    """Nothing was stored, or not where it has to be. Where that may pass, the sender is told when to try again."""
     if isinstance(error, UnknownEndpointError):
         return NOT_FOUND
     if not isinstance(error, KnockerError):
@@ -67,9 +67,10 @@ def of_error(endpoint: str, error: Exception) -> Answer:
     passes = error.retryable or isinstance(error, (DatabaseError, ClosedError))
     answer = TRY_AGAIN if passes else INTERNAL
     # Its own message is known to hold no secret, and says all: a traceback for each request would hide what else happens.
-    message = "endpoint %s: receipt not stored, answered %d: %s"
+    message = "endpoint %s: receipt not %s, answered %d: %s"
+    what = "replicated" if isinstance(error, NotReplicatedError) else "stored"
     fields = {"record": "receipt_failed", "endpoint": endpoint, "code": error.code, "status": answer.status, "error": str(error)}
-    logger.error(message, endpoint, answer.status, error, extra=fields)
+    logger.error(message, endpoint, what, answer.status, error, extra=fields)
     return answer
 
 
