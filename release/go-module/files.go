@@ -1,17 +1,23 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+
+	"golang.org/x/mod/modfile"
 )
 
 type library struct{ path, file string }
 
-// fill puts the module into an empty folder: what git knows of it, the licences, and the libraries.
-func fill(folder string, libraries map[string]library) error {
+// tracing is the folder of the module that depends on OpenTelemetry, in the repository of the other one.
+const tracing = "knockerotel"
+
+// fill puts the modules into an empty folder: what git knows of them, the licences, and the libraries.
+func fill(folder, version string, libraries map[string]library) error {
 	if there, err := os.ReadDir(folder); err == nil && len(there) > 0 {
 		return fmt.Errorf("%s is not empty", folder)
 	}
@@ -19,15 +25,16 @@ func fill(folder string, libraries map[string]library) error {
 	if err != nil {
 		return fmt.Errorf("git ls-files: %w", err)
 	}
-	files := strings.Fields(string(list))
-	nested := modulesOf(files)
-	for _, file := range files {
-		if !isPublished(file, nested) {
+	for _, file := range strings.Fields(string(list)) {
+		if !isPublished(file) {
 			continue
 		}
 		if err := copyFile(filepath.Join(source, "packages", "go", file), filepath.Join(folder, file)); err != nil {
 			return err
 		}
+	}
+	if err := requireVersion(filepath.Join(folder, tracing, "go.mod"), version); err != nil {
+		return err
 	}
 	// The package page shows it, where a link into this repository leads nowhere.
 	readme, err := exec.Command(filepath.Join(source, "release", "readme"), filepath.Join(source, "packages", "go", "README.md")).Output()
@@ -38,8 +45,10 @@ func fill(folder string, libraries map[string]library) error {
 		return err
 	}
 	for _, licence := range []string{"LICENSE-MIT", "LICENSE-APACHE"} {
-		if err := copyFile(filepath.Join(source, licence), filepath.Join(folder, licence)); err != nil {
-			return err
+		for _, of := range []string{"", tracing} {
+			if err := copyFile(filepath.Join(source, licence), filepath.Join(folder, of, licence)); err != nil {
+				return err
+			}
 		}
 	}
 	for platform, found := range libraries {
@@ -54,19 +63,30 @@ func fill(folder string, libraries map[string]library) error {
 	return nil
 }
 
-// modulesOf gives the folders that are modules of their own.
-func modulesOf(files []string) (nested []string) {
-	for _, file := range files {
-		if folder, name := filepath.Split(file); name == "go.mod" && folder != "" {
-			nested = append(nested, folder)
-		}
+// requireVersion takes the checkout out of a go.mod: users get the other module from where all modules come from.
+func requireVersion(path, version string) error {
+	content, err := os.ReadFile(path)
+	if err != nil {
+		return err
 	}
-	return nested
+	file, err := modfile.Parse(path, content, nil)
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(file.DropReplace(module, ""), file.AddRequire(module, version)); err != nil {
+		return err
+	}
+	file.Cleanup()
+	if content, err = file.Format(); err != nil {
+		return err
+	}
+	return os.WriteFile(path, content, 0o644)
 }
 
-// isPublished: tests need the repository's conformance data, and only those that are examples are shown on the package page.
-func isPublished(file string, nested []string) bool {
-	for _, folder := range append(nested, "bench/", "internal/") {
+// isPublished: tests need the repository's conformance data, and only those that are examples are shown on the package page. Other folders with a go.mod are
+// tools of the checkout.
+func isPublished(file string) bool {
+	for _, folder := range []string{"bench/", "internal/", "tests/", "tools/"} {
 		if strings.HasPrefix(file, folder) {
 			return false
 		}
@@ -78,7 +98,7 @@ func isPublished(file string, nested []string) bool {
 	case strings.HasPrefix(file, "lib/"):
 		return true
 	}
-	return strings.HasSuffix(name, ".go") || file == "go.mod" || file == "go.sum" || file == "README.md"
+	return strings.HasSuffix(name, ".go") || name == "go.mod" || name == "go.sum" || file == "README.md"
 }
 
 func copyFile(from, to string) error {

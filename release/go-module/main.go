@@ -1,4 +1,5 @@
-// Command go-module makes the Go module that users get: packages/go, what its package page shows, and the libraries that the source does not have.
+// Command go-module makes the Go modules that users get: packages/go, what its package page shows, and the libraries that the source does not have; and in it
+// the one of knockerotel, which alone depends on OpenTelemetry.
 //
 //	go run . -stage FOLDER linux_amd64=…/libknocker.so …   the module's files, to be committed to its repository and tagged
 //	go run . -proxy FOLDER linux_amd64=…/libknocker.so …   the same as a folder that GOPROXY=file://… serves
@@ -51,17 +52,18 @@ func run(stage, proxy, version string, partial bool, given []string) error {
 		}
 	}
 	if stage != "" {
-		return fill(stage, libraries)
+		return fill(stage, version, libraries)
 	}
 	folder, err := os.MkdirTemp("", "knocker-go-")
 	if err != nil {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(folder) }()
-	if err := fill(folder, libraries); err != nil {
+	if err := fill(folder, version, libraries); err != nil {
 		return err
 	}
-	return serve(folder, proxy, version)
+	// The packer leaves out of each what is another module.
+	return errors.Join(serve(folder, proxy, module, version), serve(filepath.Join(folder, tracing), proxy, module+"/"+tracing, version))
 }
 
 // find gives the library of each platform. Whether it is one, release/package has checked.

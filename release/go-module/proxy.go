@@ -12,7 +12,7 @@ import (
 )
 
 // serve writes the files of a module proxy: https://go.dev/ref/mod#goproxy-protocol.
-func serve(folder, proxy, version string) error {
+func serve(folder, proxy, module, version string) error {
 	at := filepath.Join(proxy, module, "@v")
 	if err := os.MkdirAll(at, 0o755); err != nil {
 		return err
