@@ -103,6 +103,15 @@ mod tests {
     }
 
     #[test]
+    fn every_provider_says_in_its_own_words_which_secret_it_takes() {
+        for provider in all() {
+            let own = |reason| provider.advice(reason).into_iter().filter(|text| text.starts_with(&format!("{}: ", provider.title)));
+            let said: Vec<_> = [Reason::BadSignature, Reason::NoSecret, Reason::MissingHeader].into_iter().flat_map(own).collect();
+            assert!(said.iter().any(|text| ["secret", "key", "token"].iter().any(|word| text.contains(word))), "{}: {said:?}", provider.name);
+        }
+    }
+
+    #[test]
     fn what_is_the_provider_s_own_comes_first() {
         let advice = |name: &str, reason| find(name).unwrap().advice(reason);
         assert!(

@@ -7,7 +7,7 @@ use super::engine::token::TokenScheme;
 use super::provider::{Provider, Scheme};
 use super::redelivery::{Grain, Proof, Redelivery, Repeat, Retries};
 use super::types::Types;
-use super::verdict::Item;
+use super::verdict::{Item, Reason};
 
 pub(crate) static AUTH0: Provider = Provider {
     name: "auth0",
@@ -30,6 +30,10 @@ pub(crate) static AUTH0: Provider = Provider {
         note: "",
     },
     types: Types::Some(&["s", "f", "ss", "fp", "slo"]),
+    trouble: &[(
+        Reason::BadSignature,
+        "the secret is the Authorization Token of this stream, which you choose (Monitoring, Streams, its Settings): the whole header, also the word `Bearer` where you wrote one",
+    )],
     ..Provider::BASE
 };
 

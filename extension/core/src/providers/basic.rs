@@ -29,6 +29,10 @@ pub(crate) static BASIC: Provider = Provider {
     event: GENERIC_EVENT,
     redelivery: GENERIC_REDELIVERY,
     redaction: Redaction::headers(&["authorization"]),
+    trouble: &[(
+        Reason::BadSignature,
+        "the secret is `user:password`, which you choose and configure at both ends: at the sender as credentials or in the URL (`https://user:password@…`), and here with the colon between them",
+    )],
     ..Provider::BASE
 };
 

@@ -5,6 +5,7 @@ use super::options::OptionSpec;
 use super::provider::{ANY_METHOD, Provider, Scheme};
 use super::redact::Redaction;
 use super::token::{GENERIC_EVENT, GENERIC_REDELIVERY};
+use super::verdict::Reason;
 
 pub(crate) static BEARER: Provider = Provider {
     name: "bearer",
@@ -16,6 +17,7 @@ pub(crate) static BEARER: Provider = Provider {
     event: GENERIC_EVENT,
     redelivery: GENERIC_REDELIVERY,
     redaction: Redaction::headers(&["authorization"]),
+    trouble: &[(Reason::BadSignature, "the secret is a token that you choose and configure at both ends; here without the word `Bearer`")],
     ..Provider::BASE
 };
 

@@ -61,7 +61,10 @@ pub(crate) static BITBUCKET: Provider = Provider {
         "pullrequest:comment_reopened",
         "project:updated",
     ]),
-    trouble: &[(Reason::MissingHeader, "Bitbucket signs only where the webhook has a secret")],
+    trouble: &[(
+        Reason::MissingHeader,
+        "Bitbucket signs only where the webhook has a secret, which you choose: set one where the webhook is set up",
+    )],
     ..Provider::BASE
 };
 

@@ -24,7 +24,10 @@ pub(crate) static CAL_COM: Provider = Provider {
         note: "a custom payload template without createdAt says nothing of when, so each receipt is a new event",
     },
     types: Types::Some(&["BOOKING_CREATED", "BOOKING_RESCHEDULED", "BOOKING_CANCELLED", "MEETING_ENDED", "FORM_SUBMITTED"]),
-    trouble: &[(Reason::MissingHeader, "Cal.com signs only where the webhook has a secret")],
+    trouble: &[(
+        Reason::MissingHeader,
+        "Cal.com signs only where the webhook has a secret, which you choose: set one where the webhook is set up",
+    )],
     ..Provider::BASE
 };
 

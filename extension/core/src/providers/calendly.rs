@@ -8,6 +8,7 @@ use super::options::OptionSpec;
 use super::provider::{Provider, Scheme};
 use super::redelivery::{DAY, Grain, Proof, Redelivery, Repeat, Retries};
 use super::types::Types;
+use super::verdict::Reason;
 
 pub(crate) static CALENDLY: Provider = Provider {
     name: "calendly",
@@ -48,6 +49,10 @@ pub(crate) static CALENDLY: Provider = Provider {
         "event_type.deleted",
         "event_type.updated",
     ]),
+    trouble: &[(
+        Reason::BadSignature,
+        "the secret is the `signing_key` that the webhook subscription was created with, or for an OAuth app the webhook signing key that Calendly gave with its client secret, and no access token; the API does not tell it again",
+    )],
     ..Provider::BASE
 };
 

@@ -18,7 +18,7 @@ use super::provider::{CustomScheme, Provider, Scheme};
 use super::redelivery::{DAY, Grain, Proof, Redelivery, Repeat, Retries};
 use super::secrets::Secrets;
 use super::types::Types;
-use super::verdict::{Item, Signed};
+use super::verdict::{Item, Reason, Signed};
 use crate::error::{Error, Result};
 
 pub(crate) static COINBASE_COMMERCE: Provider = Provider {
@@ -51,6 +51,10 @@ pub(crate) static COINBASE_COMMERCE: Provider = Provider {
         note: "Commerce counts the attempts in the body",
     },
     types: Types::Some(&["charge:created", "charge:confirmed", "charge:failed", "charge:pending", "payment_link.payment.success"]),
+    trouble: &[(
+        Reason::BadSignature,
+        "the secret stands in the answer that created this webhook subscription; of Commerce it is the shared secret under Settings, Notifications; an API key is neither",
+    )],
     ..Provider::BASE
 };
 

@@ -56,6 +56,10 @@ pub(crate) static FIGMA: Provider = Provider {
         "LIBRARY_PUBLISH",
         "DEV_MODE_STATUS_UPDATE",
     ]),
+    trouble: &[(
+        Reason::BadSignature,
+        "the secret is the passcode that you chose when the webhook was created, and no access token; Figma's API does not tell it again",
+    )],
     ..Provider::BASE
 };
 

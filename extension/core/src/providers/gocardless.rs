@@ -6,6 +6,7 @@ use super::engine::signature::SignatureScheme;
 use super::provider::{Provider, Reply, Scheme};
 use super::redelivery::{Grain, Proof, Redelivery, Repeat, Retries};
 use super::types::Types;
+use super::verdict::Reason;
 
 pub(crate) static GOCARDLESS: Provider = Provider {
     name: "gocardless",
@@ -29,6 +30,10 @@ pub(crate) static GOCARDLESS: Provider = Provider {
     },
     failure: Reply::Text(498, "invalid signature"),
     types: Types::Some(&["payments.confirmed", "payments.failed", "payments.paid_out", "mandates.active", "mandates.cancelled"]),
+    trouble: &[(
+        Reason::BadSignature,
+        "the secret is the one on the page of this webhook endpoint in the dashboard (Developers), and no access token; sandbox and live have different ones",
+    )],
     ..Provider::BASE
 };
 

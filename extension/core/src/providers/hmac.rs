@@ -54,6 +54,10 @@ pub(crate) static HMAC: Provider = Provider {
                without `id_header`, `id_path` and `id_fallback: \"digest\"` each receipt is a new event",
         ..GENERIC_REDELIVERY
     },
+    trouble: &[(
+        Reason::BadSignature,
+        "the secret is one that you choose and configure at both ends, or that the sender shows where its webhook is set up; option secret_encoding says whether it is text, hex or base64",
+    )],
     ..Provider::BASE
 };
 

@@ -37,7 +37,10 @@ pub(crate) static JIRA: Provider = Provider {
     },
     samples: &[Sample::Uuid("X-Atlassian-Webhook-Identifier")],
     types: Types::Some(&["jira:issue_created", "jira:issue_updated", "jira:issue_deleted", "comment_created", "sprint_started"]),
-    trouble: &[(Reason::MissingHeader, "Jira signs only where the webhook has a secret")],
+    trouble: &[(
+        Reason::MissingHeader,
+        "Jira signs only where the webhook has a secret, which you choose: set one where the webhook is set up",
+    )],
     ..Provider::BASE
 };
 

@@ -6,6 +6,7 @@ use super::engine::signature::SignatureScheme;
 use super::provider::{Provider, Scheme};
 use super::redelivery::{Grain, Proof, Redelivery, Repeat, Retries};
 use super::types::Types;
+use super::verdict::Reason;
 
 pub(crate) static LINE: Provider = Provider {
     name: "line",
@@ -49,6 +50,10 @@ pub(crate) static LINE: Provider = Provider {
         "botSuspended",
         "botResumed",
     ]),
+    trouble: &[(
+        Reason::BadSignature,
+        "the secret is the channel secret in the LINE Developers Console (the channel's Basic settings), and no channel access token",
+    )],
     ..Provider::BASE
 };
 

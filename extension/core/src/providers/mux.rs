@@ -8,6 +8,7 @@ use super::options::OptionSpec;
 use super::provider::{Provider, Scheme};
 use super::redelivery::{DAY, Grain, Proof, Redelivery, Repeat, Retries};
 use super::types::Types;
+use super::verdict::Reason;
 
 pub(crate) static MUX: Provider = Provider {
     name: "mux",
@@ -37,6 +38,10 @@ pub(crate) static MUX: Provider = Provider {
         "video.upload.asset_created",
         "video.live_stream.active",
     ]),
+    trouble: &[(
+        Reason::BadSignature,
+        "the secret is the signing secret of this webhook, on the page of the dashboard's settings where webhooks are set up; each webhook has its own, and an access token is another thing",
+    )],
     ..Provider::BASE
 };
 

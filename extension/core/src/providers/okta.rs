@@ -12,7 +12,7 @@ use super::redact::Redaction;
 use super::redelivery::{Grain, Proof, Redelivery, Repeat, Retries};
 use super::secrets::Secrets;
 use super::types::Types;
-use super::verdict::{Outcome, Signed, Verdict};
+use super::verdict::{Outcome, Reason, Signed, Verdict};
 use crate::error::Result;
 use crate::request::WebhookResponse;
 
@@ -52,6 +52,10 @@ pub(crate) static OKTA: Provider = Provider {
     },
     redaction: Redaction { header_option: Some("header"), ..Redaction::NONE },
     types: Types::Some(&["user.lifecycle.create", "user.lifecycle.deactivate", "user.session.start", "group.user_membership.add"]),
+    trouble: &[(
+        Reason::BadSignature,
+        "the secret is the Authentication secret of this event hook, which you choose (Workflow, Event Hooks): the whole header, also the word `Basic` where you wrote one; its Authentication field is option header",
+    )],
     ..Provider::BASE
 };
 

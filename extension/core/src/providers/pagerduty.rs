@@ -5,6 +5,7 @@ use super::engine::signature::{Form, SignatureScheme};
 use super::provider::{Provider, Scheme};
 use super::redelivery::{Grain, Proof, Redelivery, Repeat, Retries};
 use super::types::Types;
+use super::verdict::Reason;
 
 pub(crate) static PAGERDUTY: Provider = Provider {
     name: "pagerduty",
@@ -25,6 +26,10 @@ pub(crate) static PAGERDUTY: Provider = Provider {
         note: "",
     },
     types: Types::Some(&["incident.triggered", "incident.acknowledged", "incident.resolved", "incident.escalated", "service.updated"]),
+    trouble: &[(
+        Reason::BadSignature,
+        "the secret is the one that was shown once, when this webhook was created (Integrations, Generic Webhooks), and no API key",
+    )],
     ..Provider::BASE
 };
 

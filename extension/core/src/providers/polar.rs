@@ -12,7 +12,7 @@ use super::redelivery::{Grain, Proof, Redelivery, Repeat, Retries};
 use super::secrets::Secrets;
 use super::standard_webhooks::{WEBHOOK, WEBHOOK_HEADERS};
 use super::types::Types;
-use super::verdict::Signed;
+use super::verdict::{Reason, Signed};
 use crate::error::Result;
 
 pub(crate) static POLAR: Provider = Provider {
@@ -46,6 +46,10 @@ pub(crate) static POLAR: Provider = Provider {
         "subscription.canceled",
         "checkout.updated",
     ]),
+    trouble: &[(
+        Reason::BadSignature,
+        "the secret is the one of this endpoint in the organization's settings (Webhooks), and no access token; `polar listen` prints another one for what it forwards",
+    )],
     ..Provider::BASE
 };
 

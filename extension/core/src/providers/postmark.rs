@@ -13,7 +13,7 @@ use super::redact::Redaction;
 use super::redelivery::{Grain, Proof, Redelivery, Repeat, Retries};
 use super::secrets::Secrets;
 use super::types::Types;
-use super::verdict::Signed;
+use super::verdict::{Reason, Signed};
 use crate::error::Result;
 
 pub(crate) static POSTMARK: Provider = Provider {
@@ -58,6 +58,10 @@ pub(crate) static POSTMARK: Provider = Provider {
     failure: Reply::Text(503, "invalid credentials"),
     redaction: Redaction { header_option: Some("header"), ..Redaction::NONE },
     types: Types::All(&["Inbound", "Delivery", "Bounce", "SpamComplaint", "Open", "Click", "SubscriptionChange", "SMTPApiError"]),
+    trouble: &[(
+        Reason::BadSignature,
+        "the secret is `user:password`, which you choose and put into this webhook's URL (`https://user:password@…`) or its Basic auth credentials; with option header it is the whole value of that custom header; a server's API token is neither",
+    )],
     ..Provider::BASE
 };
 

@@ -6,6 +6,7 @@ use super::engine::signature::SignatureScheme;
 use super::provider::{Provider, Scheme};
 use super::redelivery::{Grain, Proof, Redelivery, Repeat, Retries};
 use super::types::Types;
+use super::verdict::Reason;
 
 pub(crate) static SENTRY: Provider = Provider {
     name: "sentry",
@@ -28,6 +29,10 @@ pub(crate) static SENTRY: Provider = Provider {
     },
     samples: &[Sample::Text("Sentry-Hook-Resource", "issue"), Sample::Id("Request-ID", "")],
     types: Types::Some(&["issue.created", "issue.resolved", "error.created", "event_alert.triggered", "installation.created"]),
+    trouble: &[(
+        Reason::BadSignature,
+        "the secret is the Client Secret of this integration (Settings, Custom Integrations), and no auth token",
+    )],
     ..Provider::BASE
 };
 

@@ -10,6 +10,7 @@ use super::options::OptionSpec;
 use super::provider::{Provider, Scheme};
 use super::redelivery::{Grain, Proof, Redelivery, Repeat, Retries};
 use super::types::Types;
+use super::verdict::Reason;
 
 pub(crate) static TELNYX: Provider = Provider {
     name: "telnyx",
@@ -35,6 +36,10 @@ pub(crate) static TELNYX: Provider = Provider {
         note: "meta.attempt counts",
     },
     types: Types::Some(&["message.received", "message.sent", "message.finalized", "call.initiated", "call.answered", "call.hangup"]),
+    trouble: &[(
+        Reason::BadSignature,
+        "the secret is the account's public key in base64 (Mission Control Portal, Keys & Credentials), and no API key",
+    )],
     ..Provider::BASE
 };
 

@@ -10,7 +10,7 @@ use super::provider::{ANY_METHOD, CustomScheme, Provider, Scheme};
 use super::redact::Redaction;
 use super::redelivery::{Grain, Proof, Redelivery};
 use super::secrets::Secrets;
-use super::verdict::Signed;
+use super::verdict::{Reason, Signed};
 use crate::error::Result;
 
 pub(crate) static TOKEN: Provider = Provider {
@@ -37,6 +37,10 @@ pub(crate) static TOKEN: Provider = Provider {
     event: GENERIC_EVENT,
     redelivery: GENERIC_REDELIVERY,
     redaction: Redaction { header_option: Some("header"), ..Redaction::NONE },
+    trouble: &[(
+        Reason::BadSignature,
+        "the secret is a text that you choose and configure at both ends: at the sender as the value of the header, and here without the text of option prefix",
+    )],
     ..Provider::BASE
 };
 

@@ -28,7 +28,10 @@ pub(crate) static TYPEFORM: Provider = Provider {
         note: "",
     },
     types: Types::All(&["form_response", "form_response_partial"]),
-    trouble: &[(Reason::MissingHeader, "Typeform signs only where the webhook has a secret")],
+    trouble: &[(
+        Reason::MissingHeader,
+        "Typeform signs only where the webhook has a secret, which you choose: set one where the webhook is set up",
+    )],
     ..Provider::BASE
 };
 

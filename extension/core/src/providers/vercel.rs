@@ -7,6 +7,7 @@ use super::engine::signature::SignatureScheme;
 use super::provider::{Provider, Scheme};
 use super::redelivery::{DAY, Grain, Proof, Redelivery, Repeat, Retries};
 use super::types::Types;
+use super::verdict::Reason;
 
 pub(crate) static VERCEL: Provider = Provider {
     name: "vercel",
@@ -27,6 +28,10 @@ pub(crate) static VERCEL: Provider = Provider {
         note: "",
     },
     types: Types::Some(&["deployment.created", "deployment.succeeded", "deployment.error", "deployment.canceled", "project.created"]),
+    trouble: &[(
+        Reason::BadSignature,
+        "the secret is the one that was shown once, when this webhook was created (the team's Settings, Webhooks); those of an integration are signed with its Client Secret",
+    )],
     ..Provider::BASE
 };
 

@@ -8,6 +8,7 @@ use super::options::OptionSpec;
 use super::provider::{Provider, Scheme};
 use super::redelivery::{Grain, MINUTE, Proof, Redelivery, Repeat, Retries};
 use super::types::Types;
+use super::verdict::Reason;
 
 pub(crate) static WEBFLOW: Provider = Provider {
     name: "webflow",
@@ -36,6 +37,13 @@ pub(crate) static WEBFLOW: Provider = Provider {
         note: "where the body says nothing of when, the signed timestamp belongs to the identity",
     },
     types: Types::Some(&["form_submission", "site_publish", "ecomm_new_order", "ecomm_inventory_changed", "collection_item_created"]),
+    trouble: &[
+        (
+            Reason::BadSignature,
+            "the secret is the client secret of the app that made this webhook, or the `secretKey` in the answer that created it where that was done with a site token",
+        ),
+        (Reason::MissingHeader, "Webflow signs only webhooks that its API created, and none that were made in a site's settings"),
+    ],
     ..Provider::BASE
 };
 
