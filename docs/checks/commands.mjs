@@ -42,12 +42,14 @@ export function commandLine(line) {
   if (!text || text.startsWith("#")) return undefined;
   const words = text.match(/"[^"]*"|'[^']*'|\S+/g);
   const at = words.indexOf("knocker");
+  // The Python module of that name has commands of its own.
+  if (words[at - 1] === "-m") return undefined;
   if (at < 0) return OTHERS.has(words.find((word) => !/^[A-Z_]+=/.test(word) && word !== "sudo")) ? undefined : `no suite runs this, and it is no call of knocker`;
   return call(words.slice(at + 1));
 }
 
 /** Programs of others that a page may tell to type. */
-const OTHERS = new Set(["sqlite3", "curl", "pip", "npm", "bun", "go", "bundle", "gem", "mix", "make", "systemctl", "journalctl", "export", "litestream", "nats", "docker", "cp", "mv", "df", "ls", "lsof", "kubectl", "fly"]);
+const OTHERS = new Set(["sqlite3", "curl", "pip", "npm", "bun", "go", "bundle", "gem", "mix", "make", "systemctl", "journalctl", "export", "litestream", "nats", "docker", "uvicorn", "node", "puma", "bin/rails", "cd", "irm", "cp", "mv", "df", "ls", "lsof", "kubectl", "fly"]);
 
 /** Every option of any command. */
 export const OPTIONS = new Set([...COMMANDS.values()].flatMap((options) => [...options]));

@@ -6,7 +6,8 @@
 A folder here is a state of a file: its ``state.py`` makes it in an empty folder, says ``ready`` and keeps it until its input ends.
 Where a worker runs it says ``working``, and the end of the work is waited for after each command. The ``.txt`` files beside it are
 then run in the order of their names: a line that begins with ``$`` is a command, what follows is what it printed. Times, durations,
-sizes and the names of processes differ from run to run; what is left when they are masked must be the same.
+sizes and the names of processes differ from run to run; what is left when they are masked must be the same. A state that listens says
+with ``SHOWN_PORT`` which port the pages show; it gets a free one in ``PORT``, and so do the commands.
 
 The command is ``KNOCKER_TEST_PROGRAM``, or the one on the path; ``state.py`` runs on this Python, which must be able to import ``knocker``.
 """
@@ -66,9 +67,22 @@ def commands(transcript: str) -> list[str]:
     return found
 
 
-def run(command: str, folder: Path, environment: dict[str, str]) -> str:
+def free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def shown_port(scenario: Path) -> str:
+    """The port that the pages show of this state; nothing where it listens on none."""
+    found = re.search(r"^SHOWN_PORT = (\d+)$", (scenario / "state.py").read_text(), re.MULTILINE)
+    return found[1] if found else ""
+
+
+def run(command: str, folder: Path, environment: dict[str, str], shown: str) -> str:
+    ours = environment["PORT"]
     done = subprocess.run(
-        ["bash", "-c", command],
+        ["bash", "-c", command.replace(f":{shown}/", f":{ours}/") if shown else command],
         cwd=folder,
         env=environment,
         stdin=subprocess.DEVNULL,
@@ -77,7 +91,8 @@ def run(command: str, folder: Path, environment: dict[str, str]) -> str:
         text=True,
         check=False,
     )
-    return done.stdout.rstrip("\n").replace(socket.gethostname() + ":", "web-1:").replace(str(folder), "/srv/shop")
+    printed = done.stdout.rstrip("\n").replace(socket.gethostname() + ":", "web-1:").replace(str(folder), "/srv/shop")
+    return printed.replace(f":{ours}/", f":{shown}/") if shown else printed
 
 
 def at_rest(database: Path) -> None:
@@ -101,7 +116,9 @@ def rerun(scenario: Path) -> dict[Path, str]:
             "NO_COLOR": "1",
             "TZ": "UTC",
             "STRIPE_WEBHOOK_SECRET": "whsec_test",
+            "PORT": str(free_port()),
         }
+        port = shown_port(scenario)
         state = subprocess.Popen(
             [sys.executable, scenario / "state.py"], cwd=folder, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
@@ -114,7 +131,7 @@ def rerun(scenario: Path) -> dict[Path, str]:
             for path in sorted(scenario.glob("*.txt")):
                 parts = []
                 for command in commands(path.read_text()):
-                    parts.append(f"$ {command}\n{run(command, folder, environment)}".rstrip())
+                    parts.append(f"$ {command}\n{run(command, folder, environment, port)}".rstrip())
                     if said == "working":
                         at_rest(folder / "app.db")
                 shown[path] = "\n\n".join(parts) + "\n"
