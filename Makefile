@@ -10,7 +10,7 @@ PLATFORMS ?= linux-x64-gnu linux-x64-musl linux-arm64-gnu win32-x64
 # Where rustup puts cargo, also before a new shell looks there.
 export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 
-.PHONY: help demo build test package $(SUITES) test-next test-litestream test-nats test-crashes test-packages platforms package-test package-twice bench lint lint-go lint-deploy lint-workflows dist dist-check deny contract docs docs-check docs-browser docs-pages fmt tools-demo tools-test tools-package
+.PHONY: help demo build test package $(SUITES) test-next test-litestream test-nats test-crashes test-packages platforms package-test package-twice bench lint lint-go lint-deploy lint-workflows dist dist-check deny contract docs docs-check docs-browser docs-api docs-versions docs-pages fmt tools-demo tools-test tools-package
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -102,18 +102,19 @@ package-twice: tools-test ## Build and pack the commit in two folders, and compa
 	release/package-twice $(PLATFORMS)
 
 # A missed goal of times is printed and keeps nothing else from being measured. More instructions than landed last, which do not wobble, fail.
+# What is printed is kept in extension/bench/results.json, of which the page of benchmarks is made.
 bench: tools-test build ## Measure, as ratios against a baseline in the same run
 	cargo build --release -p knocker-bench
-	-KNOCKER_EXTENSION=$(LIBRARY) $(CARGO_TARGET_DIR)/release/knocker-bench
-	-KNOCKER_EXTENSION=$(LIBRARY) extension/bench/slow-disk/run 2000 $(CARGO_TARGET_DIR)/release/knocker-bench disks
-	-KNOCKER_EXTENSION=$(LIBRARY) extension/bench/slow-disk/run 5000 $(CARGO_TARGET_DIR)/release/knocker-bench disks
-	-packages/cli/run-bench
-	-KNOCKER_EXTENSION=$(LIBRARY) packages/python/run-bench
-	-KNOCKER_EXTENSION=$(LIBRARY) packages/js/node/run-bench
-	-KNOCKER_EXTENSION=$(LIBRARY) packages/js/bun/run-bench
-	-KNOCKER_EXTENSION=$(LIBRARY) packages/go/run-bench
-	-KNOCKER_EXTENSION=$(LIBRARY) packages/ruby/run-bench
-	-KNOCKER_EXTENSION=$(LIBRARY) packages/elixir/run-bench
+	-KNOCKER_EXTENSION=$(LIBRARY) extension/bench/record core $(CARGO_TARGET_DIR)/release/knocker-bench
+	-KNOCKER_EXTENSION=$(LIBRARY) extension/bench/record disks-2-ms extension/bench/slow-disk/run 2000 $(CARGO_TARGET_DIR)/release/knocker-bench disks
+	-KNOCKER_EXTENSION=$(LIBRARY) extension/bench/record disks-5-ms extension/bench/slow-disk/run 5000 $(CARGO_TARGET_DIR)/release/knocker-bench disks
+	-extension/bench/record command packages/cli/run-bench
+	-KNOCKER_EXTENSION=$(LIBRARY) extension/bench/record python packages/python/run-bench
+	-KNOCKER_EXTENSION=$(LIBRARY) extension/bench/record node packages/js/node/run-bench
+	-KNOCKER_EXTENSION=$(LIBRARY) extension/bench/record bun packages/js/bun/run-bench
+	-KNOCKER_EXTENSION=$(LIBRARY) extension/bench/record go packages/go/run-bench
+	-KNOCKER_EXTENSION=$(LIBRARY) extension/bench/record ruby packages/ruby/run-bench
+	-KNOCKER_EXTENSION=$(LIBRARY) extension/bench/record elixir packages/elixir/run-bench
 	KNOCKER_EXTENSION=$(LIBRARY) $(CARGO_TARGET_DIR)/release/knocker-bench instructions
 
 lint: tools-test build ## Formats, lints and types: Rust, Python, JavaScript, TypeScript, Go, Ruby and Elixir
@@ -128,6 +129,7 @@ lint: tools-test build ## Formats, lints and types: Rust, Python, JavaScript, Ty
 	packages/go/run-lint
 	packages/ruby/run-lint
 	packages/elixir/run-lint
+	docs/api/run --check
 
 lint-go: ## golangci-lint, staticcheck and every platform's go vet; not part of make lint
 	packages/go/run-linters
@@ -159,6 +161,12 @@ docs-check: docs ## Blocks, names, links, weight and spelling of the documentati
 
 docs-browser: docs ## Every page of the documentation in Chromium: accessibility, keyboard, layout, three widths, light and dark; not part of make test
 	docs/build/run node checks/browser.mjs
+
+docs-api: ## Write what each language's own tool says of its package, of which the reference is made; lint checks it
+	docs/api/run
+
+docs-versions: ## Build the site of every released version, each at its tag, into docs/.versions; what the release publishes
+	docs/build/versions
 
 docs-pages: tools-demo ## Write the pages of docs/ that the core knows; test-rust checks them
 	KNOCKER_WRITE_DOCS=1 cargo test -p knocker-core --test provider_page --test lifecycle_page --test metrics_page

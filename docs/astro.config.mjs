@@ -3,6 +3,7 @@ import starlight from "@astrojs/starlight";
 import { defineConfig } from "astro/config";
 import { base, forge, site } from "./build/project.mjs";
 import { sidebar } from "./build/sidebar.mjs";
+import { version } from "./build/versions.mjs";
 
 /** What is wider than the screen can be scrolled with the keyboard; what is not is no stop of it. */
 const SCROLLED = `
@@ -27,10 +28,12 @@ export default defineConfig({
       lastUpdated: true,
       favicon: "/favicon.svg",
       // The edit links are those of the pages' sources, which build/prepare.mjs names.
-      components: { Search: "./src/components/Search.astro", EditLink: "./src/components/EditLink.astro" },
+      components: { Search: "./src/components/Search.astro", EditLink: "./src/components/EditLink.astro", LanguageSelect: "./src/components/Versions.astro", MobileTableOfContents: "./src/components/MobileContents.astro" },
       head: [
         { tag: "meta", attrs: { property: "og:image", content: `${site}${base}card.png` } },
         { tag: "script", attrs: { type: "module" }, content: SCROLLED },
+        // Search engines shall find the newest version.
+        ...(version ? [{ tag: "meta", attrs: { name: "robots", content: "noindex" } }] : []),
         { tag: "meta", attrs: { property: "og:image:alt", content: "Knocker: webhooks, received durably in an app that runs on SQLite" } },
       ],
       customCss: ["./src/styles/site.css"],

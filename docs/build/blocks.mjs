@@ -1,8 +1,10 @@
 // The blocks of a page: its code, outputs and diagrams. What a block shows has a source, or the build fails.
 import { cut, language, stands } from "./cut.mjs";
 import { draw } from "./diagram.mjs";
+import { figures } from "./figures.mjs";
 
 const DIRECTIVE = /^(\s*)<(Example|Output)((?:\s+[a-z]+="[^"]*")*)\s*\/>\s*$/;
+const FIGURES = /^(\s*)<Figures of="([\w-]+)" \/>\s*$/;
 const MARK = /^\s*(?:<!--|\{\/\*) (from|output of|checked) ?(.*?) (?:-->|\*\/\})\s*$/;
 const FENCE = /^(\s*)(`{3,}|~{3,})(.*)$/;
 
@@ -26,6 +28,10 @@ export function expand(text, { mdx, ran }) {
       const code = cut(attributes);
       blocks.push({ kind: name === "Output" ? "output of" : "from", file: attributes.file, line: index + 1 });
       out.push(...block(indent, name === "Output" ? "text" : (attributes.lang ?? language(attributes.file)), attributes.title, code, name === "Output"));
+    } else if (FIGURES.test(line)) {
+      const [, indent, of] = FIGURES.exec(line);
+      blocks.push({ kind: "measured", line: index + 1 });
+      out.push(...figures(of).split("\n").map((shown) => (shown ? indent + shown : shown)));
     } else if (fence) {
       const [, indent, ticks, info] = fence;
       const end = lines.findIndex((other, at) => at > index && other.trim().startsWith(ticks));
@@ -41,12 +47,28 @@ export function expand(text, { mdx, ran }) {
       }
       mark = null;
       index = end;
+    } else if (!mdx && indented(lines, index)) {
+      // As Markdown has it without fences: on to the last line that is indented.
+      let end = index;
+      while (/^ {4}|^\s*$/.test(lines[end + 1] ?? "x")) end++;
+      const code = lines.slice(index, end + 1).map((inside) => inside.slice(4)).join("\n").trim();
+      blocks.push({ ...source(mark, ran, code, ""), language: /^(?:[$#] |(?:[A-Z_]+=\S+ )*[a-z][\w./-]*(?: |$))/.test(code) ? "sh" : "", line: index + 1 });
+      out.push(...lines.slice(index, end + 1));
+      mark = null;
+      index = end;
     } else {
       if (line.trim()) mark = null;
       out.push(line);
     }
   }
   return { text: out.join("\n"), blocks };
+}
+
+/** Whether a block without fences begins at this line: four spaces after an empty line, and not below an item of a list. */
+function indented(lines, index) {
+  if (!/^ {4}\s*\S/.test(lines[index]) || lines[index - 1]?.trim()) return false;
+  const above = lines.slice(0, index).findLast((line) => /^\S/.test(line));
+  return !/^(?:[-*+]|\d+[.)])\s/.test(above ?? "");
 }
 
 function known(name, attributes) {

@@ -26,7 +26,7 @@ export function twins() {
 function plain(text) {
   return text
     .replace(/^import .*\n/gm, "")
-    .replace(/^<Fragment set:html=\{("<pre.*")\} \/>$/gm, (_, html) => `\`\`\`text\n${JSON.parse(html).replace(/<\/?pre.*?>/g, "").replaceAll("&lt;", "<").replaceAll("&amp;", "&")}\n\`\`\``)
+    .replace(/^<Fragment set:html=\{("<pre.*")\} \/>$/gm, (_, html) => `\`\`\`text\n${JSON.parse(html).replace(/<\/?pre.*?>/g, "").replaceAll("&#40;", "(").replaceAll("&lt;", "<").replaceAll("&amp;", "&")}\n\`\`\``)
     .replace(/^\s*<Fragment set:html=\{"<figure.*?aria-label=\\"(.*?)\\".*$/gm, "*Diagram: $1*")
     .replace(/^\s*<figure.*?aria-label="(.*?)".*$/gm, "*Diagram: $1*")
     .replace(/^\s*<TabItem label="(.*?)".*>\s*$/gm, "**$1**\n")

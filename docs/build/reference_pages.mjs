@@ -2,7 +2,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { contract } from "./contract.mjs";
-import { cell, code, prose, table } from "./prose.mjs";
+import { cell, code, plainText, prose, table } from "./prose.mjs";
 import { docs } from "./project.mjs";
 
 const CONTRACT = "extension/contract/contract.json";
@@ -13,12 +13,6 @@ export function referencePages() {
 
 function reference(slug, order, title, description, text, more = {}) {
   return { slug: `reference/${slug}`, mdx: true, generated: true, from: CONTRACT, matter: { title, description, sidebar: { order } }, text, ...more };
-}
-
-/** A block without the element for each line that makes blocks with colours three times as heavy. */
-function plainText(text) {
-  const html = text.replaceAll("&", "&amp;").replaceAll("<", "&lt;");
-  return `<Fragment set:html={${JSON.stringify(`<pre tabindex="0">${html}</pre>`)}} />`;
 }
 
 function commands() {

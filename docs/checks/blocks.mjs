@@ -27,20 +27,33 @@ export function blocks() {
   const wrong = [];
   const counts = {};
   for (const block of blocks) {
+    if (installs(block)) block.kind = "install";
     counts[block.kind] = (counts[block.kind] ?? 0) + 1;
     if (block.kind === "from" || block.kind === "output of") {
       const suite = SUITES.find(([folder]) => block.file.startsWith(folder))?.[1];
       if (!suite || !existsSync(join(repository, suite))) wrong.push(`${block.page}, line ${block.line}: no suite is known to run ${block.file}; checks/blocks.mjs lists them`);
+    } else if (block.kind === "install") {
+      if (!tellsOfRelease(block)) wrong.push(`${block.page}, line ${block.line}: it installs what is not published yet, and the page does not lead to how it is done from a checkout`);
     } else if (block.kind === "unknown" || block.kind === "checked" || block.kind === "command") {
       const said = commands(block);
       if (said) wrong.push(`${block.page}, line ${block.line}: ${said}`);
     }
   }
-  const said = Object.entries(counts).map(([kind, count]) => `${count} ${NAMES[kind]}`).join(", ");
+  const named = Map.groupBy(Object.entries(counts), ([kind]) => NAMES[kind]);
+  const said = [...named].map(([name, kinds]) => `${kinds.reduce((sum, [, count]) => sum + count, 0)} ${name}`).join(", ");
   return { wrong, said: `${blocks.length} blocks: ${said}` };
 }
 
-const NAMES = { from: "cut from files that suites run", "output of": "captured", ran: "run from their page", diagram: "drawn", unknown: "of commands", command: "of commands", checked: "of commands" };
+const NAMES = { from: "cut from files that suites run", "output of": "captured", ran: "run from their page", diagram: "drawn", tool: "from the languages' own tools", measured: "of figures that benchmarks printed", install: "of installing, to be run when there is a release (its artifacts are installed by release/package-test)", unknown: "of commands", command: "of commands", checked: "of commands" };
+
+/** Whether a block installs Knocker from a registry: it can be run when there is a release, and until then `release/package-test` runs it with the packed artifacts. */
+function installs({ kind, code }) {
+  return ["unknown", "checked"].includes(kind) && /^(?:pip install knocker|npm install @knocker|bun add @knocker|go get github\.com\/knocker|bundle add knocker|gem install knocker|mix deps\.get|\{:knocker,)/m.test(code);
+}
+
+function tellsOfRelease({ page }) {
+  return /start\/install/.test(page) || /install\.mdx#from-a-checkout|[Ff]rom a checkout/.test(readFileSync(join(repository, page), "utf8"));
+}
 
 /** A block of the shell: each line is a command that exists, with options that exist. */
 function commands(block) {

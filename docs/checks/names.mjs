@@ -53,8 +53,8 @@ export function names() {
   const wrong = [];
   let checked = 0;
   for (const [slug, page] of texts()) {
-    // The pages of providers are made of the contract, and name what providers name.
-    if (/^providers\//.test(slug) || /^reference\/(api|settings|views|records|command-help)$/.test(slug)) continue;
+    // The pages of providers are made of the contract, and name what providers name; those of the languages' tools of the sources.
+    if (/^providers\//.test(slug) || /^reference\/(\w+-api|api|settings|views|records|command-help)$/.test(slug)) continue;
     const body = page.replace(/^---\n[^]*?\n---\n/, "").replace(/^ *(`{3,})[^]*?^ *\1 *$/gm, "");
     for (const [, span] of body.matchAll(/`([^`\n]+)`/g)) {
       checked++;
