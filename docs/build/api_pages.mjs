@@ -4,17 +4,17 @@ import { join } from "node:path";
 import { docs } from "./project.mjs";
 import { plainText, prose } from "./prose.mjs";
 
-/** The file, its title, what made it, and where it stands among the pages of the reference. */
+/** The file, its title, what is in it, what made it, and where it stands among the pages of the reference. */
 const LANGUAGES = [
-  ["python", "Python", "griffe", "packages/python/src/knocker", 111],
-  ["javascript", "Node and Bun", "TypeDoc", "packages/js/node/src", 121],
-  ["go", "Go", "`go doc`", "packages/go", 141],
-  ["ruby", "Ruby", "YARD", "packages/ruby/lib/knocker", 151],
-  ["elixir", "Elixir", "the documentation that the compiler keeps, as `h` in iex shows it", "packages/elixir/lib/knocker", 161],
+  ["python", "Python", "class", "Made by griffe", "packages/python/src/knocker", 111],
+  ["javascript", "Node and Bun", "class", "Made by TypeDoc", "packages/js/node/src", 121],
+  ["go", "Go", "type", "Made by `go doc`", "packages/go", 141],
+  ["ruby", "Ruby", "class", "Made by YARD", "packages/ruby/lib/knocker", 151],
+  ["elixir", "Elixir", "module", "Made of the documentation that the compiler keeps, as `h` in iex shows it,", "packages/elixir/lib/knocker", 161],
 ];
 
 export function apiPages() {
-  return LANGUAGES.map(([name, title, tool, from, order]) => {
+  return LANGUAGES.map(([name, title, thing, made, from, order]) => {
     const file = `docs/captures/api/${name}.md`;
     const parts = split(readFileSync(join(docs, `captures/api/${name}.md`), "utf8"));
     return {
@@ -23,12 +23,12 @@ export function apiPages() {
       generated: true,
       from,
       matter: {
-        title: `${title}: every class and function`,
+        title: `${title}: every ${thing} and function`,
         description: `The public classes, functions, types and errors of the package for ${title}, with their signatures.`,
         sidebar: { order, label: `${title}: API` },
         tableOfContents: { maxHeadingLevel: 2 },
       },
-      text: `What ${tool} finds in the sources. How it is used: [${title}](/reference/${name === "javascript" ? "node" : name}/); the same calls in every language side by side: [calls of all packages](/reference/api/).\n\n${parts.map(shown).join("\n\n")}`,
+      text: `${made} from the sources. How it is used: [${title}](/reference/${name === "javascript" ? "node" : name}/); the same calls in every language side by side: [calls of all packages](/reference/api/).\n\n${parts.map(shown).join("\n\n")}`,
       blocks: parts.filter(({ language }) => language).map(({ language }) => ({ kind: "tool", file, language })),
     };
   });

@@ -70,19 +70,20 @@ function ratio(columns, row, index) {
   return index && found && (found[2] || /^ratio\b/.test(columns[index] ?? "")) ? Number(found[1]) : undefined;
 }
 
-const [LEFT, WIDTH, HEIGHT] = [330, 640, 22];
+const [WIDTH, HEIGHT, BELOW] = [560, 34, 22];
 
-/** Bars beside a line at 1, which is the baseline. Colours are variables of the theme. */
+/** Bars below their names, and a line at 1, which is the baseline. Colours are variables of the theme. */
 export function chart(bars) {
   const most = Math.max(1.2, ...bars.map(({ value }) => value));
-  const x = (value) => LEFT + (value / most) * (WIDTH - LEFT - 50);
+  const x = (value) => ((value / most) * (WIDTH - 60)).toFixed(1);
   const text = (value) => value.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll('"', "&quot;");
-  const tall = bars.length * HEIGHT + 26;
+  const tall = bars.length * HEIGHT + BELOW;
   const said = bars.map(({ name, value }) => `${name} ${value}`).join("; ");
   const drawn = bars.map(({ name, value }, index) => {
-    const y = index * HEIGHT + 4;
-    return `<text x="${LEFT - 8}" y="${y + 12}" text-anchor="end">${text(name)}</text><rect x="${LEFT}" y="${y}" width="${(x(value) - LEFT).toFixed(1)}" height="${HEIGHT - 7}"/><text x="${(x(value) + 6).toFixed(1)}" y="${y + 12}">${value} ×</text>`;
+    const y = index * HEIGHT;
+    return `<text x="0" y="${y + 12}">${text(name)}: ${value} ×</text><rect x="0" y="${y + 18}" width="${x(value)}" height="10"/>`;
   });
-  const one = x(1).toFixed(1);
-  return `<figure class="diagram bars not-content"><svg role="img" aria-label="${text(`Times the baseline: ${said}`)}" viewBox="0 0 ${WIDTH} ${tall}" width="${WIDTH}">${drawn.join("")}<path d="M${one} 0V${tall - 20}"/><text x="${one}" y="${tall - 6}" text-anchor="middle">the baseline: 1 ×</text></svg></figure>`;
+  // The line stands beside names, and in front of bars.
+  const line = bars.map((_, index) => `M${x(1)} ${index * HEIGHT + 15}v16`).join("");
+  return `<figure class="diagram bars not-content"><svg role="img" aria-label="${text(`Times the baseline: ${said}`)}" viewBox="0 0 ${WIDTH} ${tall}" width="${WIDTH}">${drawn.join("")}<path d="${line}"/><text x="${x(1)}" y="${tall - 5}" text-anchor="${x(1) < 60 ? "start" : "middle"}">the baseline: 1 ×</text></svg></figure>`;
 }

@@ -43,7 +43,7 @@ function source({ name }) {
 function page(provider) {
   const names = [provider.name, ...provider.aliases].map(code).join(", ");
   return [
-    `[All providers](/providers/) · [${prose(provider.title)}'s documentation](${provider.docs}) · provider ${names} · last checked on ${provider.checked}`,
+    `[All providers](/providers/) · [the documentation of ${prose(provider.title)}](${provider.docs}) · provider ${names} · last checked on ${provider.checked}`,
     "## The secret",
     secret(provider),
     "## A handler",
@@ -84,9 +84,8 @@ function own(provider, reason) {
 
 function secret(provider) {
   const known = [...own(provider, "bad_signature"), ...own(provider, "no_secret"), ...own(provider, "missing_header")];
-  const lines = known.length ? [list(known)] : [];
-  const where = `${prose(provider.title)}'s documentation, linked above, says where it stands in its own pages.`;
-  if (!known.length) lines.push(where);
+  if (!known.length) throw new Error(`${provider.name} does not say which secret it takes`);
+  const lines = [list(known)];
   lines.push(
     provider.needs_secret
       ? "Knocker does not store it: the application gives it with each start, as in the example below. While secrets rotate, give the old and the new one; any of them counts."
