@@ -107,7 +107,11 @@ mod tests {
         for provider in all() {
             let own = |reason| provider.advice(reason).into_iter().filter(|text| text.starts_with(&format!("{}: ", provider.title)));
             let said: Vec<_> = [Reason::BadSignature, Reason::NoSecret, Reason::MissingHeader].into_iter().flat_map(own).collect();
-            assert!(said.iter().any(|text| ["secret", "key", "token"].iter().any(|word| text.contains(word))), "{}: {said:?}", provider.name);
+            assert!(
+                said.iter().any(|text| ["secret", "key", "token"].iter().any(|word| text.contains(word))),
+                "{}: {said:?}",
+                provider.name
+            );
         }
     }
 
