@@ -19,6 +19,9 @@ const OF_THE_CONNECTION: &[&str] = &[
     "upgrade",
 ];
 
+/// What a package has stored beside the sender's headers: the span of its own receive, which is no parent of what another app does.
+const OF_THE_RECEIVER: &[&str] = &["knocker-traceparent", "knocker-tracestate"];
+
 /// Headers as they are stored: a text for each name, or a list.
 pub fn headers(stored: &Value) -> Headers {
     let mut headers = Headers::new();
@@ -31,10 +34,10 @@ pub fn headers(stored: &Value) -> Headers {
     headers
 }
 
-/// Whether a header of the request belonged to its connection alone.
+/// Whether a header belonged to the request's connection alone, or is none that came with it.
 pub fn of_the_connection(name: &str, headers: &Headers) -> bool {
     let named = || headers.all("connection").flat_map(|value| value.split(',')).any(|token| token.trim().eq_ignore_ascii_case(name));
-    OF_THE_CONNECTION.contains(&name) || named()
+    OF_THE_CONNECTION.contains(&name) || OF_THE_RECEIVER.contains(&name) || named()
 }
 
 #[cfg(test)]
@@ -43,7 +46,10 @@ mod tests {
 
     #[test]
     fn what_belongs_to_a_connection_stays_there() {
-        let headers: Headers = [("connection", "close, X-Hop"), ("x-hop", "1"), ("x-trace", "t"), ("host", "a")].into_iter().collect();
+        let headers: Headers =
+            [("connection", "close, X-Hop"), ("x-hop", "1"), ("x-trace", "t"), ("host", "a"), ("knocker-traceparent", "00-1")]
+                .into_iter()
+                .collect();
         let kept: Vec<&str> = headers.iter().map(|(name, _)| name).filter(|name| !of_the_connection(name, &headers)).collect();
         assert_eq!(kept, ["x-trace"]);
     }

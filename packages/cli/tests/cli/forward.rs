@@ -75,6 +75,8 @@ fn a_stored_delivery_goes_out_byte_for_byte_without_what_was_redacted() {
     let body = "{\"id\": \"evt_1\",  \"type\": \"order.paid\"}\n";
     inbox.receive(body, 0);
     inbox.receive_forged("{}", 0);
+    let traced = "UPDATE _knocker_deliveries SET headers = json_set(headers, '$.knocker-traceparent', '00-1')";
+    inbox.store.conn().execute(traced, []).unwrap();
     let (url, got) = app(&["200 OK"]);
     let ran = inbox.knocker(&["forward", &url, "--since", "1h"]).ok();
     assert!(ran.stdout.contains("delivery 1 orders order.paid -> 200 in "), "{}", ran.stdout);
@@ -83,6 +85,8 @@ fn a_stored_delivery_goes_out_byte_for_byte_without_what_was_redacted() {
     assert_eq!(got.start, "POST /hooks HTTP/1.1");
     assert_eq!(got.body, body.as_bytes());
     assert_eq!((got.headers.first("x-trace"), got.headers.first("x-webhook-token")), (Some("t-1"), None));
+    // It belongs to the trace of the app that has stored it.
+    assert_eq!(got.headers.first("knocker-traceparent"), None);
 }
 
 #[test]
