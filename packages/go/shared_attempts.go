@@ -12,8 +12,10 @@ type sharedAttempts struct {
 	*attempts
 	shared *sharedCommit
 	// share: without it each job is run alone.
-	share    bool
-	tellLost func(lostAttempt)
+	share bool
+	// isStopping: nothing is to be claimed any more.
+	isStopping func() bool
+	tellLost   func(lostAttempt)
 }
 
 func newSharedAttempts(w *work) (*sharedAttempts, error) {
@@ -22,7 +24,7 @@ func newSharedAttempts(w *work) (*sharedAttempts, error) {
 		return nil, err
 	}
 	shared := newSharedCommit(w.hooks.database, w.keeper, a.connection, a.generation)
-	return &sharedAttempts{attempts: a, shared: shared, share: w.options.share, tellLost: w.tellLost}, nil
+	return &sharedAttempts{attempts: a, shared: shared, share: w.options.share, isStopping: w.isStopping, tellLost: w.tellLost}, nil
 }
 
 // uncommitted is how many attempts wait for the commit.
@@ -56,12 +58,12 @@ func (a *sharedAttempts) run(ctx context.Context, j *Job, more bool) []ended {
 }
 
 // commit commits what waits for it, and gives what became of that. Attempts whose writes are lost with the transaction run again, alone. With
-// claimNext the next jobs are claimed by the same commit.
+// claimNext the next jobs are claimed by the same commit, where none is ready.
 func (a *sharedAttempts) commit(claimNext bool) (done []ended) {
 	if a.shared.isIdle() {
 		return nil
 	}
-	members, lost := a.shared.commit(claimNext && !a.altered)
+	members, lost := a.shared.commit(claimNext && !a.altered && !a.isStopping())
 	for _, one := range lost {
 		a.tellLost(one)
 	}
@@ -128,7 +130,7 @@ func (a *sharedAttempts) add(m *member, failure error) []ended {
 		return a.apart(m, failure)
 	}
 	if a.shared.isFull() || a.altered {
-		return a.commit(false)
+		return a.commit(true)
 	}
 	return nil
 }

@@ -286,7 +286,7 @@ func (w *work) attempt(ctx context.Context, a *sharedAttempts, j *Job) []ended {
 		done = a.commit(false)
 	}
 	if a.uncommitted() > 0 && !w.keeper.hasReady() {
-		done = append(done, a.commit(!w.isStopping())...)
+		done = append(done, a.commit(true)...)
 	}
 	for _, one := range done {
 		w.keeper.finished(one.job, one.took, one.status != unwritten)

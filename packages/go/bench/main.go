@@ -30,9 +30,14 @@ import (
 const secret = "test-secret"
 
 func main() {
+	slog.SetDefault(slog.New(slog.NewTextHandler(io.Discard, nil)))
 	if len(os.Args) == 4 && os.Args[1] == "receive-for" {
 		// Another process, whose receipts wake a worker of this one.
 		check(receiveFor(os.Args[2], os.Args[3]))
+		return
+	}
+	if len(os.Args) == 5 && os.Args[1] == "drain" {
+		check(drainAs(os.Args[2], os.Args[3], os.Args[4]))
 		return
 	}
 	parent := ""
@@ -42,13 +47,13 @@ func main() {
 	folder, err := os.MkdirTemp(parent, "knocker-bench-")
 	check(err)
 	defer func() { _ = os.RemoveAll(folder) }()
-	slog.SetDefault(slog.New(slog.NewTextHandler(io.Discard, nil)))
 	fmt.Printf("%s, synchronous=FULL, signed GitHub requests of 1 kB\n", runtime.Version())
 	fmt.Println("by hand: one insert and one commit a request, on one connection, or on the pool as database/sql gives it")
 	var below []string
 	below = append(below, receives(folder)...)
 	below = append(below, serving(folder)...)
 	below = append(below, working(folder)...)
+	below = append(below, drains(folder)...)
 	for _, goal := range below {
 		fmt.Println("below the goal:", goal)
 	}

@@ -35,36 +35,6 @@ func working(folder string) (below []string) {
 	return below
 }
 
-func drain(folder string, total, concurrency int) float64 {
-	hooks, endpoint := open(filepath.Join(folder, fmt.Sprintf("drain-%d.db", concurrency)))
-	defer func() { check(hooks.Close()) }()
-	rate(32, total, func(n int) {
-		_, err := endpoint.Receive(context.Background(), requestOf(n))
-		check(err)
-	})
-	ctx, cancel := context.WithCancel(context.Background())
-	defer cancel()
-	left := make(chan struct{}, total)
-	endpoint.On("*", func(ctx context.Context, tx *knocker.Tx, event *knocker.Event) error {
-		if _, err := tx.ExecContext(ctx, "CREATE TABLE IF NOT EXISTS orders (id INTEGER PRIMARY KEY)"); err != nil {
-			return err
-		}
-		_, err := tx.ExecContext(ctx, "INSERT INTO orders (id) VALUES (?)", event.ID)
-		left <- struct{}{}
-		return err
-	})
-	began := time.Now()
-	done := make(chan error, 1)
-	go func() { done <- hooks.Work(ctx, knocker.Concurrency(concurrency)) }()
-	for range total {
-		<-left
-	}
-	took := time.Since(began)
-	cancel()
-	check(<-done)
-	return float64(total) / took.Seconds()
-}
-
 // wake is the time from the commit of a receipt in another process to the handler of it here, in milliseconds.
 func wake(folder string, times int) (median, slow float64) {
 	path := filepath.Join(folder, "wake.db")

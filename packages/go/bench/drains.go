@@ -1,0 +1,202 @@
+package main
+
+import (
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/knocker/knocker-go"
+)
+
+// drainWay works a backlog of so many events off in a folder, and gives events a second.
+type drainWay struct {
+	name  string
+	drain func(folder string, total int) float64
+}
+
+var drainWays = []drainWay{
+	{"by hand", drainByHand},
+	{"apart", func(folder string, total int) float64 { return drain(folder, total, 1, knocker.ShareCommits(false)) }},
+	{"shared", func(folder string, total int) float64 { return drain(folder, total, 1) }},
+	{"4 at once", func(folder string, total int) float64 { return drain(folder, total, 4) }},
+}
+
+// drains measures a backlog worked off, with shared commits and without, beside a table worked off by hand with one commit a job, on slow disks too.
+// Each figure is of a process of its own, because the delay of a sync is preloaded into it.
+func drains(folder string) (below []string) {
+	fmt.Printf("\n%-40s", "events handled/s, syncs delayed by")
+	for _, way := range drainWays {
+		fmt.Printf("%11s", way.name)
+	}
+	fmt.Printf("%16s\n", "shared/by hand")
+	delays := []int{0, 2, 5}
+	if runtime.GOOS != "linux" {
+		delays = delays[:1]
+	}
+	for _, delay := range delays {
+		figures, ratios := map[string][]float64{}, []float64{}
+		for range rounds {
+			round := map[string]float64{}
+			for _, way := range drainWays {
+				total := 4000
+				if delay > 0 && (way.name == "by hand" || way.name == "apart") {
+					total = 600
+				}
+				round[way.name] = drainIn(folder, way.name, total, delay)
+				figures[way.name] = append(figures[way.name], round[way.name])
+			}
+			ratios = append(ratios, round["shared"]/round["by hand"])
+		}
+		fmt.Printf("%-40s", fmt.Sprintf("%d ms", delay))
+		for _, way := range drainWays {
+			fmt.Printf("%11.0f", median(figures[way.name]))
+		}
+		fmt.Printf("%15.1fx\n", median(ratios))
+		goal := 1.5
+		if delay > 0 {
+			goal = 10
+		}
+		if median(ratios) < goal {
+			below = append(below, fmt.Sprintf("a backlog at syncs of %d ms: %.1f times by hand, goal %v", delay, median(ratios), goal))
+		}
+	}
+	return below
+}
+
+// drainIn has another process drain, on a disk whose syncs take so many milliseconds more.
+func drainIn(parent, way string, total, delay int) float64 {
+	folder, err := os.MkdirTemp(parent, "drain-")
+	check(err)
+	defer func() { _ = os.RemoveAll(folder) }()
+	self, err := os.Executable()
+	check(err)
+	command := []string{self, "drain", way, folder, strconv.Itoa(total)}
+	if delay > 0 {
+		_, here, _, _ := runtime.Caller(0)
+		slow := filepath.Join(filepath.Dir(here), "../../../extension/bench/slow-disk/run")
+		command = append([]string{slow, strconv.Itoa(delay * 1000)}, command...)
+	}
+	process := exec.Command(command[0], command[1:]...)
+	process.Stderr = os.Stderr
+	told, err := process.Output()
+	check(err)
+	figure, err := strconv.ParseFloat(strings.TrimSpace(string(told)), 64)
+	check(err)
+	return figure
+}
+
+// drainAs is that other process.
+func drainAs(name, folder, total string) error {
+	events, err := strconv.Atoi(total)
+	if err != nil {
+		return err
+	}
+	for _, way := range drainWays {
+		if way.name == name {
+			_, err := fmt.Println(way.drain(folder, events))
+			return err
+		}
+	}
+	return fmt.Errorf("there is no way %q", name)
+}
+
+// drainByHand is what people write: the oldest waiting row, the handler's row and the row's new state in one commit, and the next one.
+func drainByHand(folder string, total int) float64 {
+	db, err := sql.Open("sqlite3", "file:"+filepath.Join(folder, "hand.db")+"?_journal_mode=WAL&_synchronous=FULL&_txlock=immediate")
+	check(err)
+	defer func() { check(db.Close()) }()
+	db.SetMaxOpenConns(1)
+	_, err = db.Exec(`CREATE TABLE inbox (id INTEGER PRIMARY KEY, headers TEXT, body BLOB, state TEXT NOT NULL);
+		CREATE INDEX waiting ON inbox (id) WHERE state = 'waiting'; CREATE TABLE orders (id INTEGER)`)
+	check(err)
+	filling, err := db.Begin()
+	check(err)
+	for n := range total {
+		request := requestOf(n)
+		headers, err := json.Marshal(request.Header)
+		check(err)
+		_, err = filling.Exec("INSERT INTO inbox (headers, body, state) VALUES (?, ?, 'waiting')", headers, request.Body)
+		check(err)
+	}
+	check(filling.Commit())
+	prepared := func(query string) *sql.Stmt {
+		statement, err := db.Prepare(query)
+		check(err)
+		return statement
+	}
+	next := prepared("SELECT id, headers, body FROM inbox WHERE state = 'waiting' ORDER BY id LIMIT 1")
+	order, handled := prepared("INSERT INTO orders VALUES (?)"), prepared("UPDATE inbox SET state = 'handled' WHERE id = ?")
+	began, done := time.Now(), 0
+	for {
+		var id int64
+		var headers, body []byte
+		if err := next.QueryRow().Scan(&id, &headers, &body); errors.Is(err, sql.ErrNoRows) {
+			break
+		} else {
+			check(err)
+		}
+		var header http.Header
+		check(json.Unmarshal(headers, &header))
+		tx, err := db.Begin()
+		check(err)
+		_, err = tx.Stmt(order).Exec(id)
+		check(err)
+		_, err = tx.Stmt(handled).Exec(id)
+		check(err)
+		check(tx.Commit())
+		done++
+	}
+	took := time.Since(began)
+	if done != total {
+		check(fmt.Errorf("%d handled of %d", done, total))
+	}
+	return float64(total) / took.Seconds()
+}
+
+// drain works off as a worker does, each handler writing one row through tx.
+func drain(folder string, total, concurrency int, options ...knocker.WorkOption) float64 {
+	hooks, endpoint := open(filepath.Join(folder, fmt.Sprintf("drain-%d.db", concurrency)))
+	defer func() { check(hooks.Close()) }()
+	rate(32, total, func(n int) {
+		_, err := endpoint.Receive(context.Background(), requestOf(n))
+		check(err)
+	})
+	db, err := sql.Open("sqlite3", "file:"+filepath.Join(folder, fmt.Sprintf("drain-%d.db", concurrency)))
+	check(err)
+	_, err = db.Exec("CREATE TABLE orders (id INTEGER)")
+	check(errors.Join(err, db.Close()))
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	left := make(chan struct{}, total)
+	endpoint.On("*", func(ctx context.Context, tx *knocker.Tx, event *knocker.Event) error {
+		_, err := tx.ExecContext(ctx, "INSERT INTO orders VALUES (?)", event.ID)
+		left <- struct{}{}
+		return err
+	})
+	began := time.Now()
+	done := make(chan error, 1)
+	go func() { done <- hooks.Work(ctx, append(options, knocker.Concurrency(concurrency))...) }()
+	for range total {
+		<-left
+	}
+	cancel()
+	// Stopping waits for the last commit.
+	check(<-done)
+	took := time.Since(began)
+	stats, err := hooks.Stats(context.Background())
+	check(err)
+	if stats.Events.Handled != int64(total) {
+		check(fmt.Errorf("%d handled of %d", stats.Events.Handled, total))
+	}
+	return float64(total) / took.Seconds()
+}
