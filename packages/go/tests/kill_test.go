@@ -194,7 +194,7 @@ func TestNothingAnsweredIsLostAndNothingIsHandledTwiceByKilledProcesses(t *testi
 
 // Workers with a backlog, whose handlers share commits, are killed in the middle of it.
 func TestABacklogIsHandledOnceByKilledWorkers(t *testing.T) {
-	const total, kills = 1500, 8
+	const total, kills = 800, 6
 	path := shopFile(t)
 	hooks := openAt(t, path, knocker.BusyTimeout(patience), knocker.Logger(quiet()))
 	endpoint := github(t, hooks)
