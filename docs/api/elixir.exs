@@ -38,7 +38,7 @@ defmodule Pages do
   defp page(module) do
     case Code.fetch_docs(module) do
       {:docs_v1, _, _, _, %{"en" => doc}, _, docs} ->
-        ["## #{inspect(module)}", inner(doc), if(not (doc =~ ~r/^\* /m), do: shape(module)) | entries(module, docs)]
+        ["## #{inspect(module)}", inner(doc, "###"), if(not (doc =~ ~r/^\* /m), do: shape(module)) | entries(module, docs)]
 
       _ ->
         []
@@ -99,8 +99,8 @@ defmodule Pages do
       |> Code.format_string!(line_length: 100)
       |> IO.iodata_to_binary()
 
-  # Headings below those of this page.
-  defp inner(doc), do: doc |> String.replace(~r/^(\#{1,4}) /m, "##\\1 ") |> blocks()
+  # Headings below that of the module or the function.
+  defp inner(doc, below \\ "####"), do: doc |> String.replace(~r/^##(#*) /m, "#{below}\\1 ") |> blocks()
 
   # Indented blocks with fences.
   defp blocks(doc) do

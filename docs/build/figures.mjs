@@ -70,20 +70,12 @@ function ratio(columns, row, index) {
   return index && found && (found[2] || /^ratio\b/.test(columns[index] ?? "")) ? Number(found[1]) : undefined;
 }
 
-const [WIDTH, HEIGHT, BELOW] = [560, 34, 22];
-
-/** Bars below their names, and a line at 1, which is the baseline. Colours are variables of the theme. */
+/** Bars below their names, with a mark at 1, which is the baseline. Names break where the screen is narrow. */
 export function chart(bars) {
   const most = Math.max(1.2, ...bars.map(({ value }) => value));
-  const x = (value) => ((value / most) * (WIDTH - 60)).toFixed(1);
+  const share = (value) => `${((value / most) * 100).toFixed(1)}%`;
   const text = (value) => value.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll('"', "&quot;");
-  const tall = bars.length * HEIGHT + BELOW;
   const said = bars.map(({ name, value }) => `${name} ${value}`).join("; ");
-  const drawn = bars.map(({ name, value }, index) => {
-    const y = index * HEIGHT;
-    return `<text x="0" y="${y + 12}">${text(name)}: ${value} ×</text><rect x="0" y="${y + 18}" width="${x(value)}" height="10"/>`;
-  });
-  // The line stands beside names, and in front of bars.
-  const line = bars.map((_, index) => `M${x(1)} ${index * HEIGHT + 15}v16`).join("");
-  return `<figure class="diagram bars not-content"><svg role="img" aria-label="${text(`Times the baseline: ${said}`)}" viewBox="0 0 ${WIDTH} ${tall}" width="${WIDTH}">${drawn.join("")}<path d="${line}"/><text x="${x(1)}" y="${tall - 5}" text-anchor="${x(1) < 60 ? "start" : "middle"}">the baseline: 1 ×</text></svg></figure>`;
+  const drawn = bars.map(({ name, value }) => `<span>${text(name)}: ${value} ×</span><div><i style="width:${share(value)}"></i><b style="left:${share(1)}"></b></div>`);
+  return `<figure class="bars not-content"><div role="img" aria-label="${text(`Times the baseline: ${said}`)}">${drawn.join("")}</div><figcaption>The mark is the baseline: 1 ×.</figcaption></figure>`;
 }
