@@ -25,5 +25,5 @@ test("the newest word stands, and a replay keeps its key", async () => {
   await hooks.replay(eventId);
   await drain(hooks);
   expect(hooks.query("SELECT status FROM subscriptions")[0].status).toEqual("active");
-  expect(keys).toEqual(["stripe:evt_2", "stripe:evt_1", "stripe:evt_2"]);
+  expect(keys).toEqual(["stripe/evt_2", "stripe/evt_1", "stripe/evt_2"]);
 });

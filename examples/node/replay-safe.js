@@ -11,7 +11,7 @@ stripe.on("customer.subscription.*", async (event, tx) => {
   const { created, data } = event.json();
   const subscription = data.object;
   // Outside of the file first: it may happen again, always with the same key.
-  await access.grant(subscription.customer, { idempotencyKey: `${event.endpoint}:${event.key}` });
+  await access.grant(subscription.customer, { idempotencyKey: event.idempotencyKey });
   // In the file: what is older than what stands there changes nothing.
   tx.exec("CREATE TABLE IF NOT EXISTS subscriptions (id TEXT PRIMARY KEY, status TEXT, told_at INTEGER)");
   tx.prepare(

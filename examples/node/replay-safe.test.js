@@ -26,5 +26,5 @@ test("the newest word stands, and a replay keeps its key", async () => {
   await hooks.replay(eventId);
   await drain(hooks);
   assert.deepEqual(hooks.query("SELECT status FROM subscriptions")[0].status, "active");
-  assert.deepEqual(keys, ["stripe:evt_2", "stripe:evt_1", "stripe:evt_2"]);
+  assert.deepEqual(keys, ["stripe/evt_2", "stripe/evt_1", "stripe/evt_2"]);
 });

@@ -21,6 +21,7 @@ export const OBJECT: Rule = { what: "an object", allows: (value) => typeof value
 export const FLAG: Rule = { what: "true or false", allows: (value) => typeof value === "boolean" };
 export const FUNCTION: Rule = { what: "a function", allows: (value) => typeof value === "function" };
 export const SIZE: Rule = { what: "a number, 0 or more", allows: (value) => isFinite(value) && value >= 0 };
+export const POSITIVE: Rule = { what: "a number above 0", allows: (value) => isFinite(value) && value > 0 };
 export const WHOLE: Rule = { what: "a whole number, 0 or more", allows: (value) => Number.isSafeInteger(value) && (value as number) >= 0 };
 export const TIME: Rule = {
   what: "a Date or Unix milliseconds",

@@ -163,6 +163,8 @@ export class Endpoint<Tx extends object> {
   receiveSync(request: WebhookRequest): Receipt {
     const { find, list } = this.#secrets;
     checkRequest("receiveSync", request);
+    if (this.#inbox.replica)
+      throw knockerError("usage", "receiveSync cannot wait for the replica of open(path, { replicated }): use receive");
     const sent = { ...request, headers: keptHeaders(request.headers) };
     const span = new Receiving(this.name, sent.headers);
     return span.duringSync(() => {

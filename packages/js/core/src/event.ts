@@ -1,6 +1,7 @@
 /** What a handler gets to see of an event. */
 
 import type { Row } from "./driver.js";
+import { idempotencyKeyOf } from "./idempotency.js";
 import { traceOf } from "./traceparent.js";
 
 /** Header names in lower case; a header that came more than once as an array. */
@@ -15,10 +16,7 @@ export class Event {
   readonly endpoint: string;
   /** The provider's event type; null where the provider has none. */
   readonly type: string | null;
-  /**
-   * The identity of the occurrence, the same however often it is delivered: with `endpoint` it is what to give to others as an idempotency key.
-   * Null where nothing tells two occurrences apart.
-   */
+  /** The identity of the occurrence, the same however often it is delivered; null where nothing tells two occurrences apart. See `idempotencyKey`. */
   readonly key: string | null;
   /** 1 for the first attempt. */
   readonly attempt: number;
@@ -45,6 +43,14 @@ export class Event {
     this.url = job["url"] as string;
     this.headers = JSON.parse(job["headers"] as string) as Headers;
     this.body = (job["body"] as Uint8Array | null) ?? new Uint8Array();
+  }
+
+  /**
+   * What to give to others as an idempotency key: `endpoint` and `key`, the same at each attempt and each replay, and after a restore. An event without a key has
+   * its number, its time and a hash of its body. `knocker publish` gives the same as a message's id.
+   */
+  get idempotencyKey(): string {
+    return idempotencyKeyOf(this);
   }
 
   /**

@@ -1,5 +1,7 @@
 /** What every part of one `Hooks` shares: its file, the writer, who listens, and its end. */
 
+import { resolve } from "node:path";
+
 import { tellOfChanges } from "./declarations.js";
 import type { Driver, Row, SqlValue } from "./driver.js";
 import { type KnockerError, knockerError } from "./errors.js";
@@ -11,12 +13,15 @@ import { endOnReload } from "./reload.js";
 import { holdsLock, isInHandlerOf, letGo } from "./running.js";
 import { Paces } from "./pace.js";
 import { Refusals } from "./refusals.js";
+import { Replica } from "./replica.js";
 import { selectOf } from "./statements.js";
 import { Writer } from "./writer.js";
 
 /** The file of one `Hooks`, and what its parts share. */
 export class Inbox<Db extends object> extends InboxFile<Db> {
   readonly writer: Writer;
+  /** What receipts wait for, where they do. */
+  readonly replica: Replica | undefined;
   readonly refusals: Refusals;
   /** How long the receipts of this process took, for its metrics. */
   readonly receiveDurations = new ReceiveDurations();
@@ -32,6 +37,7 @@ export class Inbox<Db extends object> extends InboxFile<Db> {
   /** @param database an open database of the application, instead of a file. */
   constructor(driver: Driver<Db>, source: { path: string } | { database: Db }, options: OpenOptions) {
     super(driver, source, options);
+    this.replica = this.#replicaOf("path" in source ? resolve(source.path) : this.file, options);
     this.refusals = new Refusals(this.log, () => this.now());
     this.writer = new Writer(this);
     this.noticeRival();
@@ -155,6 +161,14 @@ export class Inbox<Db extends object> extends InboxFile<Db> {
     this.writer.tidy();
   }
 
+  /** @throws UsageError where there is no file that could have one. */
+  #replicaOf(path: string, { replicated, replicatedTimeoutMs = 5000 }: OpenOptions): Replica | undefined {
+    if (replicated === undefined) return undefined;
+    if (!this.inMemory) return new Replica(path, replicated, replicatedTimeoutMs);
+    this.closeFile();
+    throw knockerError("usage", "replicated: a database in memory has no replica; leave the option out where there is no file");
+  }
+
   /** @throws UsageError inside a handler that holds the lock. */
   #requireNotWaitedFor(name: string): void {
     letGo();
@@ -184,6 +198,7 @@ export class Inbox<Db extends object> extends InboxFile<Db> {
     this.closed = true;
     this.#forgetReload();
     await this.writer.idle();
+    this.replica?.close();
     this.closeFile();
   }
 }

@@ -35,7 +35,8 @@ export async function onFile<Tx extends object>(hooks: Hooks<Tx>, path: string, 
   const statements = inbox.all(OWN).map(({ sql }) => sql as string);
   const taken = [...endpoints.values()].filter(({ isDeclared }) => !isDeclared).map(({ name }) => name);
   const stored = inbox.all("SELECT * FROM knocker_endpoints WHERE name IN (SELECT value FROM json_each(?))", JSON.stringify(taken));
-  await hooks.reopen(path, options);
+  // Nobody makes a replica of a test's file.
+  await hooks.reopen(path, { replicated: undefined, ...options });
   const { inbox: other } = hooks[INTERNALS];
   for (const statement of statements) other.connection.exec(statement);
   for (const row of stored) other.callSync("knocker_endpoint", row["name"]!, settingsOf(row));

@@ -1,6 +1,6 @@
 /** How a database is opened. */
 
-import { checkObject, FLAG, FUNCTION, oneOf, type Rule, type Shape, show, SIZE, TEXT } from "./check.js";
+import { checkObject, FLAG, FUNCTION, oneOf, POSITIVE, type Rule, type Shape, show, SIZE, TEXT } from "./check.js";
 import { knockerError } from "./errors.js";
 import { PUBLIC_URL } from "./http/url.js";
 import type { Logger } from "./log.js";
@@ -17,6 +17,13 @@ export interface OpenOptions {
   synchronous?: "full" | "normal";
   /** How long a write waits for another process's transaction, in milliseconds. Default 5000. */
   busyTimeoutMs?: number;
+  /**
+   * The path of the control socket of a Litestream that replicates the file: a receipt is answered once the replica has it. One that it does not get in time is
+   * stored, and answered with 503 (`NotReplicatedError`); what the sender sends again is a duplicate. Default: nobody waits for a replica.
+   */
+  replicated?: string;
+  /** How long a receipt waits for the replica, in milliseconds. Default 5000. */
+  replicatedTimeoutMs?: number;
   /** Where senders reach this server, `https://example.com` with the path that a proxy strips. Default: what the request says. */
   publicUrl?: string;
   /**
@@ -43,6 +50,8 @@ const OPTIONS: Shape = {
   extension: TEXT,
   synchronous: oneOf(["full", "normal"]),
   busyTimeoutMs: SIZE,
+  replicated: { what: "the path of Litestream's control socket", allows: (value) => typeof value === "string" && value.trim() !== "" },
+  replicatedTimeoutMs: POSITIVE,
   publicUrl: PUBLIC_URL,
   trustProxy: FLAG,
   now: FUNCTION,

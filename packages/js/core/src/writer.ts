@@ -1,6 +1,6 @@
 /**
- * Group commit: the writes of one turn of the event loop share a transaction, and each caller is answered after the commit. What has to be judged is judged before
- * the transaction begins.
+ * Group commit: the writes of one turn of the event loop share a transaction, and each caller is answered after the commit, and after the replica has it where
+ * receipts are to wait for one. What has to be judged is judged before the transaction begins.
  */
 
 import type { Connection, SqlValue } from "./driver.js";
@@ -48,6 +48,8 @@ export interface WriterSource {
   checkpoint(): void;
   /** Called after every commit. */
   announce(): void;
+  /** What receipts wait for after their commit, where they do. */
+  readonly replica: { synced(): Promise<void> } | undefined;
 }
 
 /** The one that writes of a `Hooks` what is not a handler's. */
@@ -207,12 +209,28 @@ export class Writer {
     const size = { calls: group.length, bytes: 0 };
     for (const { isAlone, toJudge, parameters } of group) size.bytes += bytesOf(isAlone ? toJudge!.parameters : parameters);
     const write = () => this.#source.main.use((connection) => this.#write(connection, group));
+    const receipts: [Write, Settled][] = [];
     try {
       const settled = await this.#source.whenWritable(this.#source.busyTimeoutMs, write, size);
-      group.forEach((write, index) => this.#settle(write, settled[index]!));
+      group.forEach((write, index) => {
+        const of = settled[index]!;
+        if (this.#source.replica && write.toJudge && "result" in of) receipts.push([write, of]);
+        else this.#settle(write, of);
+      });
       this.#source.announce();
     } catch (error) {
       for (const write of group) write.reject(error);
+    }
+    if (receipts.length > 0) await this.#settleReplicated(receipts);
+  }
+
+  async #settleReplicated(receipts: readonly [Write, Settled][]): Promise<void> {
+    try {
+      await this.#source.replica!.synced();
+      for (const [write, settled] of receipts) this.#settle(write, settled);
+    } catch (error) {
+      // They are stored all the same, and what is sent again is a duplicate.
+      for (const [write] of receipts) write.reject(error);
     }
   }
 
