@@ -301,7 +301,7 @@ func (e *Endpoint) store(ctx context.Context, judge, head string, body []byte, m
 		if err != nil {
 			return nil, err
 		}
-		stored, err := d.writer.call(ctx, "knocker_store", e.name, judgement, d.now())
+		stored, err := d.writer.call(ctx, storeFunction, e.name, judgement, d.now())
 		if errors.Is(err, ErrStaleJudgement) && tries > 1 {
 			// The settings have changed in between.
 			continue

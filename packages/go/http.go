@@ -131,7 +131,11 @@ func (e *Endpoint) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	log := e.database.options.logger
 	what := []any{"record", "receipt_failed", "endpoint", e.name, "status", status}
 	if code := codeOf(err); code != "" {
-		log.Error("receipt not stored", append(what, "code", code, "error", messageOf(err))...)
+		message := "receipt not stored"
+		if errors.Is(err, ErrNotReplicated) {
+			message = "receipt not replicated"
+		}
+		log.Error(message, append(what, "code", code, "error", messageOf(err))...)
 	} else if r.Context().Err() == nil {
 		// Of the application's own function of secrets, most likely: its message may hold one, its type and the places in the code do not.
 		what = append(what, "code", "internal", "error", fmt.Sprintf("%T", err))

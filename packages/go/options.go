@@ -5,6 +5,8 @@ import (
 	"log/slog"
 	"net/netip"
 	"net/url"
+	"path/filepath"
+	"strings"
 	"time"
 )
 
@@ -22,12 +24,14 @@ type openOptions struct {
 	trustedProxies []netip.Prefix
 	trustUnix      bool
 	bodyTimeout    time.Duration
+	replicated     string
+	replicatedWait time.Duration
 	onError        func(context.Context, error, *Event)
 	onDead         func(context.Context, *Event, string)
 }
 
 func optionsOf(given []Option) (*openOptions, error) {
-	o := &openOptions{synchronous: "FULL", busyTimeout: 5 * time.Second, logger: slog.Default(), bodyTimeout: 30 * time.Second}
+	o := &openOptions{synchronous: "FULL", busyTimeout: 5 * time.Second, logger: slog.Default(), bodyTimeout: 30 * time.Second, replicatedWait: 5 * time.Second}
 	if err := apply(o, given); err != nil {
 		return nil, err
 	}
@@ -68,6 +72,34 @@ func BusyTimeout(patience time.Duration) Option {
 			return usage("BusyTimeout: %v is negative", patience)
 		}
 		o.busyTimeout = patience
+		return nil
+	}
+}
+
+// Replicated has each receipt wait until a Litestream that replicates the file has it in its replica; socket is the path of its control socket. A receipt
+// that it does not get in time is stored and gives [ErrNotReplicated], which is answered with 503: what the sender sends again is a duplicate.
+func Replicated(socket string) Option {
+	return func(o *openOptions) error {
+		if strings.TrimSpace(socket) == "" {
+			return usage("Replicated: the path of Litestream's control socket is %q; without this option no receipt waits for a replica", socket)
+		}
+		// Connections are opened later, wherever the process has gone by then.
+		absolute, err := filepath.Abs(socket)
+		if err != nil {
+			return usage("Replicated: %v", err)
+		}
+		o.replicated = absolute
+		return nil
+	}
+}
+
+// ReplicatedTimeout is how long a receipt waits for the replica; 5 seconds by default.
+func ReplicatedTimeout(patience time.Duration) Option {
+	return func(o *openOptions) error {
+		if patience <= 0 {
+			return usage("ReplicatedTimeout: %v is not positive", patience)
+		}
+		o.replicatedWait = patience
 		return nil
 	}
 }

@@ -10,6 +10,8 @@ import (
 )
 
 const (
+	// storeFunction is the call that stores a receipt.
+	storeFunction = "knocker_store"
 	// mostCalls is how many calls share a commit at most.
 	mostCalls = 128
 	// mostBytes is how many bytes of arguments share a commit at most; a larger call has one of its own.
@@ -53,6 +55,8 @@ type writer struct {
 	ended      chan struct{}
 	connection *conn
 	generation int64
+	// replica is what receipts wait for after their commit; nil where they do not.
+	replica *replica
 	// waiting were taken from the queue, and are not yet in a group.
 	waiting []*ticket
 
@@ -62,6 +66,9 @@ type writer struct {
 
 func newWriter(d *database) *writer {
 	w := &writer{database: d, queue: make(chan *ticket, mostCalls), ended: make(chan struct{})}
+	if socket := d.options.replicated; socket != "" {
+		w.replica = newReplica(d.path, socket, d.options.replicatedWait)
+	}
 	go w.run()
 	return w
 }
@@ -104,9 +111,12 @@ func (w *writer) close() {
 func (w *writer) run() {
 	defer close(w.ended)
 	defer w.disconnect()
+	if w.replica != nil {
+		defer w.replica.close()
+	}
 	for w.takeOne() {
 		group := w.write(false)
-		answer(group)
+		w.answer(group)
 		if w.connection == nil || len(group) == 0 {
 			continue
 		}
@@ -116,6 +126,33 @@ func (w *writer) run() {
 		}
 		w.database.checkpoints.committed(w.connection, len(group), size)
 	}
+}
+
+// answer answers everybody, and those with a receipt once the replica has it.
+func (w *writer) answer(group []*ticket) {
+	if w.replica == nil {
+		answer(group)
+		return
+	}
+	var receipts, others []*ticket
+	for _, t := range group {
+		if t.function == storeFunction && t.err == nil {
+			receipts = append(receipts, t)
+		} else {
+			others = append(others, t)
+		}
+	}
+	answer(others)
+	if len(receipts) == 0 {
+		return
+	}
+	if err := w.replica.wait(); err != nil {
+		// They are stored all the same, and what is sent again is a duplicate.
+		for _, t := range receipts {
+			t.err = err
+		}
+	}
+	answer(receipts)
 }
 
 func answer(group []*ticket) {

@@ -29,7 +29,7 @@ func Follow(access Access) knocker.Handler {
 		}
 		subscription := told.Data.Object
 		// Outside of the file first: it may happen again, always with the same key.
-		if err := access.Grant(ctx, subscription.Customer, event.Endpoint+":"+event.Key); err != nil {
+		if err := access.Grant(ctx, subscription.Customer, event.IdempotencyKey()); err != nil {
 			return err
 		}
 		// In the file: what is older than what stands there changes nothing.

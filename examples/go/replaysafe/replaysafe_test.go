@@ -41,7 +41,7 @@ func TestTheNewestWordStandsAndAReplayKeepsItsKey(t *testing.T) {
 	}
 	knockertest.Drain(t, hooks)
 
-	if want := (granted{"stripe:evt_2", "stripe:evt_1", "stripe:evt_2"}); !reflect.DeepEqual(keys, want) {
+	if want := (granted{"stripe/evt_2", "stripe/evt_1", "stripe/evt_2"}); !reflect.DeepEqual(keys, want) {
 		t.Fatal(keys)
 	}
 	db, err := sql.Open("sqlite3", file)
