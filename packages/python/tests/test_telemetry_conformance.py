@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
@@ -79,10 +79,10 @@ def test_traceparent(case: Json, hooks: knocker.Hooks) -> None:
     RAN[f"telemetry/traceparent.json: {case['name']}"] += 1
 
 
-def handler_of(script: str, lose_lease: Callable[[], None]) -> Any:
+def handler_of(script: str, waiting: Mapping[str, Callable[[], None]]) -> Any:
     def handler(event: knocker.Event, tx: Any) -> None:
-        if script == "loses_lease":
-            return lose_lease()
+        if script in waiting:
+            return waiting[script]()
         if script == "fails":
             raise ValueError("broken")
         if script == "retries":
@@ -133,7 +133,7 @@ class Story:
         self._log = log
         self._raw: list[sqlite3.Connection] = []
         self.path = folder / "app.db"
-        is_locked = any(step.get("work", {}).get("locked") for step in case["steps"])
+        is_locked = case["handler"] == "keeps_lock" or any(step.get("work", {}).get("locked") for step in case["steps"])
         # Nobody waits for the lock but for one that is kept.
         self.busy_timeout_s = 0.05 if is_locked else PATIENCE_S
 
@@ -147,10 +147,11 @@ class Story:
         self._hooks = hooks
         self._settings = {**self._case.get("endpoint", {}), "secrets": find_secrets if secrets == "fails" else secrets}
         self._inbox = hooks.endpoint("inbox", **self._settings)
-        sync = handler_of(self._case["handler"], self._lose_lease)
+        waiting = {"loses_lease": self._lose_lease, "keeps_lock": self._keep_lock}
+        sync = handler_of(self._case["handler"], waiting)
 
         async def coroutine(event: knocker.Event, tx: Any) -> None:
-            await asyncio.to_thread(sync, event, tx) if self._case["handler"] == "loses_lease" else sync(event, tx)
+            await asyncio.to_thread(sync, event, tx) if self._case["handler"] in waiting else sync(event, tx)
 
         self._inbox.add_handler("order.*", sync if self._way == "function" else coroutine)
 
@@ -218,12 +219,13 @@ class Story:
         b"".join(app(environ, lambda line, headers, *_: seen.append(int(line.split()[0]))))
         assert seen == [status]
 
-    def _connect(self, *statements: str) -> None:
+    def _connect(self, *statements: str) -> sqlite3.Connection:
         """Opens another connection, which is closed in the end."""
         connection = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
         self._raw.append(connection)
         for statement in statements:
             connection.execute(statement).fetchall()
+        return connection
 
     def _has_said(self, record: str) -> bool:
         return any(vars(one)["record"] == record for one in self._log.records)
@@ -233,6 +235,11 @@ class Story:
         self._hooks.leases(worker).release()
         self._hooks.leases("another").claim(1, 60)
         self._until(lambda: self._has_said("lease_lost"))
+
+    def _keep_lock(self) -> None:
+        connection = self._connect("BEGIN IMMEDIATE")
+        self._until(lambda: self._has_said("leases_not_extended"))
+        connection.execute("ROLLBACK")
 
     @staticmethod
     def _until(holds: Callable[[], bool]) -> None:

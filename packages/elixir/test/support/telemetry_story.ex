@@ -12,7 +12,8 @@ defmodule Knocker.TelemetryStory do
   def begin(one, context) do
     hook = if one["hooks_fail"], do: fn _first, _second -> raise "the hook is broken" end
     # Nobody waits for the lock but for one that is kept.
-    patience = if Enum.any?(one["steps"], & &1["work"]["locked"]), do: 50, else: 60_000
+    locked = one["handler"] == "keeps_lock" or Enum.any?(one["steps"], & &1["work"]["locked"])
+    patience = if locked, do: 50, else: 60_000
     name = {__MODULE__, make_ref()}
     settings = settings(one["endpoint"]) ++ secrets(one["secrets"]) ++ [handler: {"order.*", handler(one["handler"], name)}]
     options = [name: name, busy_timeout_ms: patience, on_error: hook, on_dead: hook, endpoints: [inbox: settings]]
@@ -101,6 +102,17 @@ defmodule Knocker.TelemetryStory do
       {:ok, 1} = Leases.release(hooks, worker)
       {:ok, 1} = Leases.claim(hooks, "another", 1, 60)
       Waiting.until(fn -> LogCapture.said?("lease_lost") end)
+      :ok
+    end
+  end
+
+  # Another connection has the write lock, and this worker notices.
+  defp handler("keeps_lock", hooks) do
+    fn _event, _tx ->
+      [[_seq, "main", path] | _temporary] = Testing.rows!(hooks, "PRAGMA database_list")
+      db = connect(%{path: path}, ["BEGIN IMMEDIATE"])
+      Waiting.until(fn -> LogCapture.said?("leases_not_extended") end)
+      Driver.default().close(db)
       :ok
     end
   end

@@ -72,6 +72,9 @@ func runStory(t *testing.T, one telemetryCase, file telemetryFile, newSpans func
 func (s *story) options() []knocker.Option {
 	// Nobody waits for the lock but for one that is kept.
 	patience := Patience
+	if s.Handler == "keeps_lock" {
+		patience = 50 * time.Millisecond
+	}
 	for _, step := range s.Steps {
 		if step.Work != nil && step.Work.Locked {
 			patience = 50 * time.Millisecond
@@ -116,6 +119,8 @@ func (s *story) result() error {
 		return knocker.Ignore("of no interest")
 	case "loses_lease":
 		return s.loseLease()
+	case "keeps_lock":
+		return s.keepLock()
 	case "returns":
 		return nil
 	}
@@ -144,6 +149,16 @@ func (s *story) loseLease() error {
 	return s.until("lease_lost")
 }
 
+// keepLock keeps the write lock until this worker has found it kept.
+func (s *story) keepLock() error {
+	connection, err := s.connect("BEGIN IMMEDIATE")
+	if err != nil {
+		return err
+	}
+	defer func() { _, _ = connection.ExecContext(context.Background(), "ROLLBACK") }()
+	return s.until("leases_not_extended")
+}
+
 func (s *story) take(ctx context.Context, step telemetryStep) error {
 	switch {
 	case step.Ingest != nil:
@@ -155,7 +170,8 @@ func (s *story) take(ctx context.Context, step telemetryStep) error {
 	case step.Declare != nil:
 		return s.declareElsewhere(step.Declare)
 	case step.Read:
-		return s.connect("BEGIN", "SELECT count(*) FROM sqlite_schema")
+		_, err := s.connect("BEGIN", "SELECT count(*) FROM sqlite_schema")
+		return err
 	case step.ReplaceFile:
 		return s.replaceFile()
 	case step.Close:
@@ -196,7 +212,7 @@ func (s *story) drain(ctx context.Context, expected []any) error {
 func (s *story) work(ctx context.Context, step telemetryStep) error {
 	given := step.Work
 	if given.Locked {
-		if err := s.connect("BEGIN IMMEDIATE"); err != nil {
+		if _, err := s.connect("BEGIN IMMEDIATE"); err != nil {
 			return err
 		}
 	}
@@ -244,23 +260,23 @@ func (s *story) replaceFile() error {
 }
 
 // connect opens another connection, which is closed after the case.
-func (s *story) connect(statements ...string) error {
+func (s *story) connect(statements ...string) (*sql.Conn, error) {
 	db, err := sql.Open("sqlite3", "file:"+s.path+"?_busy_timeout=5000")
 	if err != nil {
-		return err
+		return nil, err
 	}
 	s.t.Cleanup(func() { _ = db.Close() })
 	connection, err := db.Conn(context.Background())
 	if err != nil {
-		return err
+		return nil, err
 	}
 	s.t.Cleanup(func() { _ = connection.Close() })
 	for _, statement := range statements {
 		if _, err := connection.ExecContext(context.Background(), statement); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return nil
+	return connection, nil
 }
 
 func answers(handler http.Handler, method string, status int) error {

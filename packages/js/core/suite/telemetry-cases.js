@@ -88,7 +88,7 @@ class Story {
     };
     const told = hooksFail ? { onError: failing, onDead: failing } : {};
     // Nobody waits for the lock but for one that is kept.
-    const busyTimeoutMs = steps.some(({ work }) => work?.locked) ? 50 : PATIENCE_MS;
+    const busyTimeoutMs = handler === "keeps_lock" || steps.some(({ work }) => work?.locked) ? 50 : PATIENCE_MS;
     this.#hooks = runtime.open(this.#path, { now: runtime.testing.frozenClock(), busyTimeoutMs, logger, ...told });
     const unfound = () => {
       throw new RangeError("no never-to-be-logged in the vault");
@@ -157,6 +157,7 @@ class Story {
     const database = this.#runtime.openRaw(this.#path);
     this.#raw.push(database);
     database.exec(sql);
+    return database;
   }
 
   #said(record) {
@@ -184,6 +185,11 @@ class Story {
         await this.#hooks.leases(worker).release();
         await this.#hooks.leases("another").claim(1, 60);
         await until(() => this.#said("lease_lost"), "the lost lease");
+      },
+      keeps_lock: async () => {
+        const database = this.#connect("BEGIN IMMEDIATE");
+        await until(() => this.#said("leases_not_extended"), "what was not extended");
+        database.exec("ROLLBACK");
       },
     };
     assert.ok(script in deeds, script);

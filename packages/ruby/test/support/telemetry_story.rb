@@ -36,7 +36,8 @@ class TelemetryStory
   def play
     failing = @one["hooks_fail"] ? ->(*) { raise "the hook is broken" } : nil
     # Nobody waits for the lock but for one that is kept.
-    patience_s = @one["steps"].any? { |step| step.dig("work", "locked") } ? 0.05 : KnockerTest::PATIENCE_S
+    locked = @one["handler"] == "keeps_lock" || @one["steps"].any? { |step| step.dig("work", "locked") }
+    patience_s = locked ? 0.05 : KnockerTest::PATIENCE_S
     @hooks = Knocker.open(@path, clock: @clock, logger: @log, busy_timeout_s: patience_s, on_error: failing, on_dead: failing)
     declare
     @inbox.on("order.*") { act(@one["handler"]) }
@@ -109,6 +110,7 @@ class TelemetryStory
     database = SQLite3::Database.new(@path)
     @raw << database
     statements.each { |statement| database.execute(statement) }
+    database
   end
 
   def act(script)
@@ -118,6 +120,7 @@ class TelemetryStory
     when "dead" then raise Knocker::Dead, "never"
     when "ignores" then raise Knocker::Ignore, "of no interest"
     when "loses_lease" then lose_lease
+    when "keeps_lock" then keep_lock
     else raise "the data has a handler #{script}" unless script == "returns"
     end
   end
@@ -127,5 +130,12 @@ class TelemetryStory
     @hooks.leases(@hooks.database.rows("SELECT worker FROM knocker_jobs").first.first).release
     @hooks.leases("another").claim(1, 60)
     @test.wait_until("lease_lost") { @log.said?("lease_lost") }
+  end
+
+  # Another connection has the write lock, and this worker notices.
+  def keep_lock
+    database = connect("BEGIN IMMEDIATE")
+    @test.wait_until("leases_not_extended") { @log.said?("leases_not_extended") }
+    database.execute("ROLLBACK")
   end
 end
