@@ -20,7 +20,7 @@ STRIPE = HOOKS.endpoint("stripe", provider: "stripe", secrets: [ENV.fetch("STRIP
 STRIPE.on("customer.subscription.*") do |event, tx|
   subscription = event.json["data"]["object"]
   # Outside of the file first: it may happen again, always with the same key.
-  Access.grant(subscription["customer"], idempotency_key: "#{event.endpoint}:#{event.key}")
+  Access.grant(subscription["customer"], idempotency_key: event.idempotency_key)
   # In the file: what is older than what stands there changes nothing.
   tx.execute("CREATE TABLE IF NOT EXISTS subscriptions (id TEXT PRIMARY KEY, status TEXT, told_at INTEGER)")
   tx.execute(UPSERT, [subscription["id"], subscription["status"], event.json["created"]])

@@ -35,6 +35,6 @@ class ReplaySafeTest < Minitest::Test
       end
       assert_equal [["active"]], HOOKS.database.rows("SELECT status FROM subscriptions")
     end
-    assert_equal %w[stripe:evt_2 stripe:evt_1 stripe:evt_2], keys
+    assert_equal %w[stripe/evt_2 stripe/evt_1 stripe/evt_2], keys
   end
 end

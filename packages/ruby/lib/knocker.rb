@@ -22,6 +22,7 @@ require "knocker/use_gate"
 require "knocker/rest"
 require "knocker/forks"
 require "knocker/ticket"
+require "knocker/idempotency_key"
 require "knocker/writer"
 require "knocker/judging"
 require "knocker/pace"
@@ -73,6 +74,7 @@ require "knocker/hooks"
 #     run hooks.rack
 module Knocker
   autoload :ActiveRecord, "knocker/active_record"
+  autoload :Replica, "knocker/replica"
 
   class << self
     # Opens the webhooks of a SQLite file, and creates what is missing in it.
@@ -81,6 +83,10 @@ module Knocker
     # @param synchronous [:full, :normal] `:full` makes each commit survive a power failure; `:normal` survives a crash of the process, but a power
     #   failure may take the last moments that were answered with 2xx
     # @param busy_timeout_s [Numeric] how long a call waits for the write lock
+    # @param replicated [String, Pathname, nil] the path of the control socket of a Litestream that replicates the file: a receipt is answered once
+    #   the replica has it. One that it does not get in time is stored and raises {NotReplicatedError}, which is answered with 503; what the sender
+    #   sends again is a duplicate
+    # @param replicated_timeout_s [Numeric] how long a receipt waits for the replica
     # @param extension [String, nil] the path of the library, see {loadable_path}
     # @param clock [#call, nil] returns Unix milliseconds, for tests
     # @param logger [Logger, nil, false] of Knocker's lines; by default warnings and errors to the standard error; false is none
@@ -90,13 +96,13 @@ module Knocker
     # @param on_dead [#call, nil] as well
     # @return [Hooks]
     # @raise [CannotLoadError, LibraryNotFoundError, SchemaTooNewError] and the errors of a failing database
-    def open(path, synchronous: :full, busy_timeout_s: 5.0, extension: nil, clock: nil, logger: nil, public_url: nil, trusted_proxies: [],
-             on_error: nil, on_dead: nil)
+    def open(path, synchronous: :full, busy_timeout_s: 5.0, replicated: nil, replicated_timeout_s: 5.0, extension: nil, clock: nil, logger: nil,
+             public_url: nil, trusted_proxies: [], on_error: nil, on_dead: nil)
       failure_hooks = FailureHooks.new(on_error: on_error, on_dead: on_dead)
       http = Http::Settings.new(public_url, trusted_proxies)
       logger = Logger.new($stderr, level: :warn, progname: "knocker") if logger.nil?
       database = Database.new(path, synchronous: synchronous, busy_timeout_s: busy_timeout_s, extension: extension, clock: clock,
-                                    logger: logger || nil)
+                                    logger: logger || nil, replicated: replicated, replicated_timeout_s: replicated_timeout_s)
       Hooks.new(database, http, failure_hooks)
     end
 

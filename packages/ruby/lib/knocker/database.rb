@@ -47,7 +47,8 @@ module Knocker
     # @return [Array<#call>] what is to be called when another file has been opened
     attr_reader :declare_again
 
-    def initialize(path, synchronous: :full, busy_timeout_s: 5.0, extension: nil, clock: nil, logger: nil)
+    def initialize(path, synchronous: :full, busy_timeout_s: 5.0, extension: nil, clock: nil, logger: nil,
+                   replicated: nil, replicated_timeout_s: 5.0)
       unless %w[full normal].include?(synchronous.to_s)
         raise UsageError, "synchronous must be :full or :normal, not #{synchronous.inspect}"
       end
@@ -58,6 +59,8 @@ module Knocker
       raise UsageError, "the clock is a function that returns Unix milliseconds, not #{clock.class}" unless clock.nil? || clock.respond_to?(:call)
 
       @path = Opening.path(path)
+      @replica = -> { Replica.of(@path, replicated, replicated_timeout_s) unless replicated.nil? }
+      @replica.call
       @synchronous = synchronous
       @busy_timeout_s = busy_timeout_s
       @extension = extension
@@ -77,7 +80,7 @@ module Knocker
       raise DriverErrors.translate(e) || e
     end
 
-    # Another file, opened as this one.
+    # Another file, opened as this one, but for the replica: nobody makes one of it.
     # @return [Database]
     def like(path, clock: @clock)
       settings = { synchronous: @synchronous, busy_timeout_s: @busy_timeout_s, extension: @extension, logger: @logger }
@@ -186,7 +189,7 @@ module Knocker
       return unless @closed
 
       @closed = false
-      @writer = Writer.new(self)
+      @writer = Writer.new(self, @replica.call)
       Forks.prepare(self)
       connection { nil }
     end
@@ -266,7 +269,7 @@ module Knocker
       @changed = ChangeNews.new
       @checkpoints = Checkpoints.new(@busy_timeout_s, @logger)
       @judge = Judge.new(self)
-      @writer = Writer.new(self)
+      @writer = Writer.new(self, @replica.call)
     end
 
     def use_connection

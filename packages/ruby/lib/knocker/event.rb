@@ -38,7 +38,7 @@ module Knocker
     attr_reader :endpoint
     # @return [String, nil] what the provider calls it
     attr_reader :type
-    # The identity of the occurrence, the same however often it is delivered: with `endpoint` it is what to give to others as an idempotency key.
+    # The identity of the occurrence, the same however often it is delivered; what to give to others is {#idempotency_key}.
     # @return [String, nil] nil where nothing tells two occurrences apart
     attr_reader :key
     # @return [String] the raw body of the delivery, or the event's own item of a batch
@@ -65,6 +65,11 @@ module Knocker
       @delivery = delivery
       super()
     end
+
+    # What to give to others as an idempotency key: {#endpoint} and {#key}, the same at each attempt and each replay, and after a restore. An event
+    # without a key has its number, its time and a hash of its body. `knocker publish` gives the same as a message's id.
+    # @return [String]
+    def idempotency_key = IdempotencyKey.of(self)
 
     # @return [Headers] those of the delivery
     def headers = delivery.headers

@@ -1,7 +1,8 @@
 # frozen_string_literal: true
 
 module Knocker
-  # Group commit: callers that arrive together share one transaction, and each is answered after its commit.
+  # Group commit: callers that arrive together share one transaction, and each is answered after its commit; after the replica has it, where receipts
+  # are to wait for one.
   #
   # The price of a durable write is the sync of its commit. There is no thread for it: a caller that finds nobody else leads, runs its own call
   # and those of whoever has come, commits once and answers everybody; who comes meanwhile waits, and one of those leads the next group. So a lone
@@ -17,8 +18,10 @@ module Knocker
     private_constant :MOST_CALLS, :MOST_BYTES, :SLACK_S
 
     # @param database [Database]
-    def initialize(database)
+    # @param replica [Replica, nil] what receipts wait for
+    def initialize(database, replica = nil)
       @database = database
+      @replica = replica
       @connection = nil
       @generation = 0
       @lock = Mutex.new
@@ -65,6 +68,7 @@ module Knocker
 
     # Closes the connection, which is opened again for the next group. To be called where nobody is inside the database's gate.
     def disconnect
+      @replica&.close
       connection = @connection
       @connection = nil
       connection&.close
@@ -135,6 +139,7 @@ module Knocker
       group = []
       @database.gate.use do
         write(ticket, group)
+        replicate(group)
         answer(group, but: ticket)
         checkpoint(group)
       end
@@ -172,6 +177,14 @@ module Knocker
         ticket.answered = true
         ticket.news.push(:answered) unless ticket.equal?(but) || ticket.news.nil?
       end
+    end
+
+    # Waits until the replica has the receipts. Those that it does not get are stored all the same, and what is sent again is a duplicate.
+    def replicate(group)
+      stored = group.reject(&:error)
+      @replica.wait if @replica && stored.any?
+    rescue NotReplicatedError => e
+      stored.each { |ticket| ticket.error = DriverErrors.again(e) }
     end
 
     def checkpoint(group)

@@ -44,8 +44,9 @@ module Knocker
         end
         # An operator may mend a file that fails, and of closed hooks another process takes the next try.
         passes = error.retryable? || error.is_a?(DatabaseError) || error.is_a?(ClosedError)
+        what = error.is_a?(NotReplicatedError) ? "replicated" : "stored"
         answer = passes ? plain(503, "try again later", "retry-after": RETRY_AFTER_S.to_s) : INTERNAL
-        Log.write(logger, :error, "receipt_failed", "endpoint #{endpoint}: receipt not stored, answered #{answer.status}: #{error.message}",
+        Log.write(logger, :error, "receipt_failed", "endpoint #{endpoint}: receipt not #{what}, answered #{answer.status}: #{error.message}",
                   endpoint: endpoint, code: error.code, status: answer.status, error: error.message)
         answer
       end

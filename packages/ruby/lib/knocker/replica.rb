@@ -1,0 +1,130 @@
+# frozen_string_literal: true
+
+require "json"
+require "net/http"
+require "socket"
+
+module Knocker
+  # The replica of the file that Litestream keeps elsewhere, and how receipts wait until they are there. Of one thread at a time.
+  #
+  # Litestream's control socket speaks HTTP: `POST /sync` with `wait` answers once everything that is committed when it is asked is in the replica.
+  # It is asked once for each group of receipts, on a connection that is kept.
+  # @api private
+  class Replica
+    # Of what Litestream says of a failure, which may be the whole answer of a storage service.
+    LONGEST_REASON = 300
+    # The connection that was kept is of a Litestream that has ended.
+    BROKEN = [EOFError, IOError, Errno::ECONNRESET, Errno::EPIPE].freeze
+    private_constant :LONGEST_REASON, :BROKEN
+
+    # HTTP over a Unix socket.
+    class SocketHttp < Net::HTTP
+      attr_writer :path
+
+      private
+
+      def connect
+        @socket = Net::BufferedIO.new(UNIXSocket.new(@path), read_timeout: @read_timeout, write_timeout: @write_timeout)
+        on_connect
+      end
+    end
+    private_constant :SocketHttp
+
+    # The replica that these options name, of the file at the path.
+    # @return [Replica]
+    def self.of(path, replicated, timeout_s)
+      unless timeout_s.is_a?(Numeric) && timeout_s.positive?
+        raise UsageError, "replicated_timeout_s must be a number of seconds above 0, not #{timeout_s.inspect}"
+      end
+
+      socket = replicated.respond_to?(:to_path) ? replicated.to_path : replicated
+      if !socket.is_a?(String) || socket.strip.empty?
+        raise UsageError, "replicated must be the path of Litestream's control socket, not #{replicated.inspect}; nil does not wait for a replica"
+      end
+
+      new(path, File.expand_path(socket), timeout_s)
+    end
+
+    def initialize(path, socket, timeout_s)
+      @path = path
+      @socket = socket
+      @timeout_s = timeout_s
+      @names = nil
+      @http = nil
+    end
+
+    # Returns once the replica has all that is committed.
+    # @raise [NotReplicatedError] where it does not say so in time
+    def wait
+      deadline = Clock.monotonic + @timeout_s
+      status, answer = sync(deadline)
+      # A file that it has not begun with has no transaction there.
+      return if status == 200 && %w[synced no_change].include?(answer["status"]) && answer["replicated_txid"].to_i.positive?
+
+      reason = (answer["error"] || answer["status"] || "no reason").to_s[0, LONGEST_REASON]
+      raise NotReplicatedError, "Litestream did not sync #{names.first}: #{status}: #{reason}"
+    rescue Timeout::Error
+      close
+      raise NotReplicatedError, "Litestream at #{@socket} did not sync in #{@timeout_s} s"
+    rescue SystemCallError, IOError, SocketError, Net::ProtocolError, Net::HTTPBadResponse, JSON::ParserError => e
+      close
+      raise NotReplicatedError, "Litestream at #{@socket} cannot be asked: #{e.message}"
+    end
+
+    # Closes the connection, which is opened again when it is needed.
+    def close
+      http = @http
+      @http = nil
+      http.finish if http&.started?
+    rescue IOError
+      # It is closed already.
+    end
+
+    private
+
+    # Litestream knows the file by the name in its configuration, which may be one with links or the one that they lead to.
+    def names = @names ||= [@path, File.realpath(@path)].uniq
+
+    def sync(deadline)
+      loop do
+        status, answer = posted(deadline)
+        return status, answer if status != 404 || names.size == 1
+
+        names.shift
+      end
+    end
+
+    def posted(deadline)
+      kept = !@http.nil?
+      begin
+        answered(deadline)
+      rescue *BROKEN
+        close
+        raise unless kept
+
+        answered(deadline)
+      end
+    end
+
+    def answered(deadline)
+      left_s = deadline - Clock.monotonic
+      raise Timeout::Error if left_s <= 0
+
+      @http ||= open_http
+      @http.read_timeout = @http.write_timeout = left_s
+      @http.start unless @http.started?
+      question = { path: names.first, wait: true, timeout: @timeout_s.ceil }
+      response = @http.post("/sync", JSON.generate(question), "Content-Type" => "application/json")
+      answer = JSON.parse(response.body.to_s)
+      [response.code.to_i, answer.is_a?(Hash) ? answer : {}]
+    end
+
+    def open_http
+      # Without the proxy of the environment.
+      SocketHttp.new("localhost", 80, nil).tap do |http|
+        http.path = @socket
+        http.keep_alive_timeout = 3600
+      end
+    end
+  end
+end
