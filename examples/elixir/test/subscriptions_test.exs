@@ -15,7 +15,7 @@ defmodule SubscriptionsTest do
     assert [%{status: :handled}] = drain(hooks)
 
     assert [["active"]] = Knocker.Testing.rows!(hooks, "SELECT status FROM subscriptions")
-    for event <- ["evt_2", "evt_1", "evt_2"], do: assert_received({:granted, "stripe:" <> ^event})
+    for event <- ["evt_2", "evt_1", "evt_2"], do: assert_received({:granted, "stripe/" <> ^event})
   end
 
   defp receive_update(hooks, id, status, created) do

@@ -49,6 +49,9 @@ defmodule Knocker do
   * `:synchronous`: `:full`, or `:normal`, which commits without a sync of its own: several times as fast, and a power cut takes what was acknowledged in the
     last moments
   * `:busy_timeout_ms`: how long a call waits for another process's write lock; 5000 by default
+  * `:replicated`: the path of the control socket of a Litestream that replicates the file: a receipt is answered once the replica has it. One that it does
+    not get in time is stored and gives a `Knocker.NotReplicatedError`, which is answered with 503; what the sender sends again is a duplicate
+  * `:replicated_timeout_ms`: how long a receipt waits for the replica; 5000 by default
   * `:extension`: the path of the loadable library, instead of `KNOCKER_EXTENSION` or the one that this package carries
   * `:public_url`: the application's base URL as providers know it; some sign the URL that they call
   * `:trusted_proxies`: addresses or networks whose `X-Forwarded-Proto` and `X-Forwarded-Host` are believed: `"10.0.0.0/8"`, `"::1"`, `:unix`

@@ -12,7 +12,7 @@ defmodule Shop.Subscriptions do
       told = Knocker.Event.json!(event)
       subscription = told["data"]["object"]
       # Outside of the file first: it may happen again, always with the same key.
-      grant.(subscription["customer"], "#{event.endpoint}:#{event.key}")
+      grant.(subscription["customer"], Knocker.Event.idempotency_key(event))
       # In the file: what is older than what stands there changes nothing.
       Knocker.execute!(
         tx,

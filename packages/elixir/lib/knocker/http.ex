@@ -167,7 +167,8 @@ defmodule Knocker.HTTP do
     passes = error.family == :database or error.code in ["stale_judgement", "closed"]
     status = if passes, do: 503, else: 500
     facts = [record: "receipt_failed", endpoint: name, code: error.code, status: status, error: text]
-    Logger.error("a receipt of #{name} was not stored: #{text}", facts)
+    what = if error.code == "not_replicated", do: "replicated", else: "stored"
+    Logger.error("a receipt of #{name} was not #{what}: #{text}", facts)
 
     if passes do
       answer = plain(503, "try again later", true)

@@ -14,8 +14,10 @@ defmodule Knocker.Options do
     :on_error,
     :on_dead,
     :telemetry,
+    :replicated,
     synchronous: :full,
     busy_timeout_ms: 5_000,
+    replicated_timeout_ms: 5_000,
     body_timeout_ms: 30_000,
     trusted_proxies: []
   ]
@@ -37,6 +39,8 @@ defmodule Knocker.Options do
     :telemetry,
     :synchronous,
     :busy_timeout_ms,
+    :replicated,
+    :replicated_timeout_ms,
     :body_timeout_ms
   ]
 
@@ -47,10 +51,11 @@ defmodule Knocker.Options do
          {:ok, path} <- path_of(given[:database]),
          {:ok, extension} <- extension_of(given[:extension]),
          {:ok, driver} <- driver_of(given[:driver]),
+         {:ok, replicated} <- replicated_of(given[:replicated]),
          {:ok, proxies} <- proxies_of(given[:trusted_proxies] || []) do
       given
       |> Keyword.drop([:database])
-      |> Keyword.merge(path: path, extension: extension, driver: driver, trusted_proxies: proxies)
+      |> Keyword.merge(path: path, extension: extension, driver: driver, replicated: replicated, trusted_proxies: proxies)
       |> then(&struct!(__MODULE__, &1))
       |> check()
     end
@@ -78,11 +83,20 @@ defmodule Knocker.Options do
       else: usage("driver: is a module that is a Knocker.Driver")
   end
 
+  defp replicated_of(nil), do: {:ok, nil}
+
+  defp replicated_of(socket) do
+    if path?(socket) and String.trim(socket) != "",
+      do: {:ok, Path.expand(socket)},
+      else: usage("replicated: is the path of Litestream's control socket; without this option no receipt waits for a replica")
+  end
+
   defp check(options) do
     cond do
       options.synchronous not in [:full, :normal] -> usage("synchronous: is :full or :normal")
       not natural?(options.busy_timeout_ms) -> usage("busy_timeout_ms: is a number of milliseconds, or 0")
       not natural?(options.body_timeout_ms) or options.body_timeout_ms == 0 -> usage("body_timeout_ms: is a number of milliseconds")
+      not natural?(options.replicated_timeout_ms) or options.replicated_timeout_ms == 0 -> usage("replicated_timeout_ms: is a number of milliseconds")
       options.public_url && not base_url?(options.public_url) -> usage("public_url: is the base URL of the application, such as https://shop.example")
       not function_or_nil?(options.clock, 0) -> usage("clock: is a function without arguments")
       not function_or_nil?(options.on_error, 2) -> usage("on_error: is a function of an error and an event")

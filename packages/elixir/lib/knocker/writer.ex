@@ -1,6 +1,7 @@
 defmodule Knocker.Writer do
   @moduledoc false
-  # Group commit: callers that arrive together share one transaction, and each is answered after its commit.
+  # Group commit: callers that arrive together share one transaction, and each is answered after its commit; after the replica has it, where receipts are to
+  # wait for one.
   #
   # The price of a durable write is the sync of its commit. One process owns the writing connection: it takes what is in its mailbox, runs each call in
   # one transaction (each is atomic through a savepoint of its own, so one caller's error is its own), commits once, and answers everybody. A call that
@@ -8,7 +9,7 @@ defmodule Knocker.Writer do
 
   use GenServer
 
-  alias Knocker.{ChangeNews, Checkpoints, Connection, Database, Errors, Hooks, Options}
+  alias Knocker.{ChangeNews, Checkpoints, Connection, Database, Errors, Hooks, Options, Replica}
 
   # How many calls share a commit at most, and how many bytes of arguments; a larger call has a commit of its own.
   @most_calls 128
@@ -22,7 +23,7 @@ defmodule Knocker.Writer do
   # How often it is looked whether more is counted than waits.
   @recount_ms 1_000
 
-  defstruct [:hooks, :connection, :generation, waiting: [], surplus: {0, 0}]
+  defstruct [:hooks, :connection, :generation, :replica, waiting: [], surplus: {0, 0}]
 
   defmodule Ticket do
     @moduledoc false
@@ -64,7 +65,7 @@ defmodule Knocker.Writer do
     Hooks.put_number(hooks, :waiting_calls, 0)
     Hooks.put_number(hooks, :waiting_bytes, 0)
     recount_later()
-    {:ok, %__MODULE__{hooks: hooks}}
+    {:ok, %__MODULE__{hooks: hooks, replica: Replica.of(hooks.options)}}
   end
 
   @impl true
@@ -100,16 +101,30 @@ defmodule Knocker.Writer do
   def terminate(_reason, state) do
     state = %{state | waiting: take_queued()}
     state = if state.waiting == [], do: state, else: serve(state)
+    Replica.close(state.replica)
     Connection.close(state.connection)
   end
 
   defp serve(%{waiting: []} = state), do: state
 
   defp serve(state) do
-    {group, state} = write(state, false)
+    {group, state} = state |> write(false) |> replicated()
     Enum.each(group, &answer(state, &1))
     if state.connection && group != [], do: Checkpoints.committed(state.hooks, state.connection, length(group), Enum.sum(Enum.map(group, & &1.size)))
     serve(if state.waiting == [], do: %{state | waiting: take_queued()}, else: state)
+  end
+
+  # Receipts that the replica does not get in time are stored all the same, and what is sent again is a duplicate.
+  defp replicated({group, %{replica: nil} = state}), do: {group, state}
+
+  defp replicated({group, state}) do
+    if Enum.any?(group, &match?({:ok, _stored}, &1.result)) do
+      {result, replica} = Replica.wait(state.replica)
+      state = %{state | replica: replica}
+      if result == :ok, do: {group, state}, else: {Enum.map(group, &refused(&1, elem(result, 1))), state}
+    else
+      {group, state}
+    end
   end
 
   defp answer(state, ticket) do

@@ -1,0 +1,154 @@
+defmodule Knocker.Replica do
+  @moduledoc false
+  # The replica of the file that Litestream keeps elsewhere, and how receipts wait until they are there.
+  #
+  # Litestream's control socket speaks HTTP: `POST /sync` with `wait` answers once everything that is committed when it is asked is in the replica. It is asked
+  # once for each group of receipts, on a connection that is kept.
+
+  alias Knocker.{Errors, JSON}
+
+  # Of what Litestream says of a failure, which may be the whole answer of a storage service; and of any answer, which is a line.
+  @longest_reason 300
+  @most_answered 64 * 1024
+
+  # `names` are those that Litestream may know the file by: that in its configuration may be one with links, or the one that they lead to.
+  defstruct [:path, :names, :timeout_ms, :connection]
+
+  @doc "The replica that these options name, if they do."
+  def of(%{replicated: nil}), do: nil
+
+  def of(options),
+    do: %__MODULE__{path: options.replicated, names: Enum.uniq([options.path, real(options.path)]), timeout_ms: options.replicated_timeout_ms}
+
+  @doc "`:ok` once the replica has all that is committed, or a `Knocker.NotReplicatedError` where it does not say so in time."
+  def wait(replica) do
+    case sync(replica, now_ms() + replica.timeout_ms) do
+      # A file that it has not begun with has no transaction there.
+      {{:ok, 200, %{"status" => status, "replicated_txid" => number}}, replica} when status in ["synced", "no_change"] and number > 0 ->
+        {:ok, replica}
+
+      {{:ok, status, answer}, replica} ->
+        reason = said(answer["error"]) || said(answer["status"]) || "no reason"
+        {failed("Litestream did not sync #{hd(replica.names)}: #{status}: #{String.slice(reason, 0, @longest_reason)}"), replica}
+
+      {{:error, :timeout}, replica} ->
+        {failed("Litestream at #{replica.path} did not sync in #{replica.timeout_ms} ms"), close(replica)}
+
+      {{:error, reason}, replica} ->
+        {failed("Litestream at #{replica.path} cannot be asked: #{text(reason)}"), close(replica)}
+    end
+  end
+
+  @doc "Closes the connection, which is opened again when it is needed."
+  def close(%{connection: connection} = replica) when connection != nil do
+    :gen_tcp.close(connection)
+    %{replica | connection: nil}
+  end
+
+  def close(replica), do: replica
+
+  defp failed(message), do: {:error, Errors.new("not_replicated", message)}
+
+  defp said(text), do: if(is_binary(text) and text != "", do: text)
+
+  defp text(reason) when is_binary(reason), do: reason
+  defp text(reason), do: List.to_string(:inet.format_error(reason))
+
+  defp sync(replica, deadline) do
+    case posted(replica, deadline) do
+      {{:ok, 404, _answer}, %{names: [_unknown, other]} = replica} -> sync(%{replica | names: [other]}, deadline)
+      answered -> answered
+    end
+  end
+
+  # Litestream may have ended, and begun anew, since the connection was last used.
+  defp posted(%{connection: nil} = replica, deadline), do: answered(replica, deadline)
+
+  defp posted(replica, deadline) do
+    case answered(replica, deadline) do
+      {{:error, reason}, replica} when reason in [:closed, :econnreset, :epipe, :enotconn] -> replica |> close() |> answered(deadline)
+      answered -> answered
+    end
+  end
+
+  defp answered(replica, deadline) do
+    case connected(replica, deadline) do
+      {:ok, replica} -> {asked(replica, deadline), replica}
+      error -> {error, replica}
+    end
+  end
+
+  defp connected(%{connection: nil} = replica, deadline) do
+    options = [:binary, active: false, packet: :http_bin, packet_size: 8_192]
+    with {:ok, connection} <- :gen_tcp.connect({:local, replica.path}, 0, options, left_ms(deadline)), do: {:ok, %{replica | connection: connection}}
+  end
+
+  defp connected(replica, _deadline), do: {:ok, replica}
+
+  defp asked(%{connection: connection} = replica, deadline) do
+    question = JSON.encode!(%{"path" => hd(replica.names), "wait" => true, "timeout" => div(replica.timeout_ms + 999, 1_000)})
+    head = ["POST /sync HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: ", "#{byte_size(question)}\r\n\r\n"]
+
+    with :ok <- :gen_tcp.send(connection, [head, question]),
+         {:ok, {:http_response, _version, status, _phrase}} <- receive_part(connection, deadline),
+         {:ok, length} <- body_length(connection, deadline, nil),
+         :ok <- :inet.setopts(connection, packet: :raw),
+         {:ok, body} <- body(connection, length, deadline),
+         :ok <- :inet.setopts(connection, packet: :http_bin),
+         {:ok, answer} <- decoded(body) do
+      {:ok, status, if(is_map(answer), do: answer, else: %{})}
+    else
+      {:ok, _no_response} -> {:error, "its answer is not HTTP"}
+      error -> error
+    end
+  end
+
+  defp decoded(body) do
+    {:ok, JSON.decode!(body)}
+  rescue
+    _no_json -> {:error, "its answer is no JSON"}
+  end
+
+  defp body_length(connection, deadline, length) do
+    case receive_part(connection, deadline) do
+      {:ok, {:http_header, _number, :"Content-Length", _name, value}} ->
+        body_length(connection, deadline, Integer.parse(value))
+
+      {:ok, {:http_header, _number, _other, _name, _value}} ->
+        body_length(connection, deadline, length)
+
+      {:ok, :http_eoh} ->
+        if match?({length, ""} when length in 0..@most_answered, length), do: {:ok, elem(length, 0)}, else: {:error, "its answer has no length"}
+
+      {:ok, _no_header} ->
+        {:error, "its answer is not HTTP"}
+
+      error ->
+        error
+    end
+  end
+
+  defp body(_connection, 0, _deadline), do: {:ok, ""}
+  defp body(connection, length, deadline), do: :gen_tcp.recv(connection, length, left_ms(deadline))
+
+  defp receive_part(connection, deadline), do: :gen_tcp.recv(connection, 0, left_ms(deadline))
+
+  defp left_ms(deadline), do: max(0, deadline - now_ms())
+
+  defp now_ms, do: System.monotonic_time(:millisecond)
+
+  # The path without links, as far as it is there.
+  defp real(path) do
+    [root | rest] = Path.split(path)
+    Enum.reduce(rest, root, &followed(Path.join(&2, &1), 0))
+  end
+
+  defp followed(path, 40), do: path
+
+  defp followed(path, links) do
+    case File.read_link(path) do
+      {:ok, target} -> target |> Path.expand(Path.dirname(path)) |> followed(links + 1)
+      {:error, _no_link} -> path
+    end
+  end
+end
