@@ -183,6 +183,17 @@ class SharedCommitsTest < KnockerTest
     refute_equal :handled, @hooks.event(6).status
   end
 
+  def test_a_signal_that_ends_a_drain_takes_nothing_of_the_others_with_it
+    @inbox.on("*") do |event, tx|
+      write(event, tx)
+      raise Interrupt if event.id == 6
+    end
+    receive(7)
+    assert_raises(Interrupt) { drain(@hooks) }
+    assert_equal (1..5).map(&:to_s), orders
+    assert_equal [[:received, 0]] * 2, @hooks.events.to_a.last(2).map { |event| [event.status, event.attempts] }
+  end
+
   # The transaction is the parent's.
   def test_a_child_that_is_forked_in_a_handler_touches_nothing_of_the_others
     said = nil

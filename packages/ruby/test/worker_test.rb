@@ -257,6 +257,18 @@ class TransactionTest < KnockerTest
     assert_equal 1, shapes.uniq.size
   end
 
+  def test_files_and_tables_of_one_handlers_own_are_not_there_for_the_next
+    inbox = open_inbox
+    found = []
+    inbox.on("order") do |_event, tx|
+      found << tx.execute("PRAGMA database_list").size
+      tx.execute_batch2("SELECT 1; CREATE TEMP TABLE mine (id)")
+    end
+    3.times { |n| ingest(inbox, n.to_s) }
+    assert_equal %i[handled handled handled], statuses
+    assert_equal [1, 1, 1], found
+  end
+
   def test_functions_of_one_handler_are_not_there_for_the_next
     inbox = open_inbox
     found = []

@@ -77,7 +77,9 @@ module Knocker
 
     # Logs what became of it; of a failure all has been said.
     def ended(status)
-      log(:debug, "attempt_ended", status.to_s, outcome: status.to_s, duration_ms: duration_ms) if QUIET.include?(status)
+      if QUIET.include?(status) && Log.debug?(@logger)
+        log(:debug, "attempt_ended", status.to_s, outcome: status.to_s, duration_ms: duration_ms)
+      end
       @span.ended(status, @error)
     end
 

@@ -13,7 +13,9 @@ module Knocker
     PRAGMA = /\A(?:;|#{GAP})*+pragma\b(?<rest>.*)/im
     # Those that take an argument in parentheses and only read.
     READS = /\b(?:table_x?info|table_list|index_list|index_x?info|foreign_key_(?:list|check)|(?:integrity|quick)_check)\s*\(/i
-    private_constant :GAP, :ENDS, :NAMES_SAVEPOINT, :PRAGMA, :READS
+    # What a statement says that attaches a file, or makes a table of the connection's own.
+    ATTACHES = /attach|temp/i
+    private_constant :GAP, :ENDS, :NAMES_SAVEPOINT, :PRAGMA, :READS, :ATTACHES
 
     module_function
 
@@ -25,6 +27,9 @@ module Knocker
       end
       raise UsageError, "#{SAVEPOINT} is the worker's savepoint: take one of another name" if sql.match?(NAMES_SAVEPOINT)
     end
+
+    # @return [Boolean] whether the statement may leave a database on the connection, beside that of the file
+    def may_attach?(sql) = sql.b.match?(ATTACHES)
 
     # @return [Boolean] whether the statement sets something that outlives its transaction
     def sets_pragma?(sql)

@@ -5,7 +5,8 @@ module Knocker
   module Moment
     # @return [Time, nil] in UTC, to the millisecond
     def self.to_time(ms)
-      ms && Time.at(0, ms, :millisecond).utc
+      # In two numbers: of one that large Ruby makes fractions.
+      ms && Time.at(ms.div(1000), ms % 1000, :millisecond).utc
     end
 
     # The milliseconds of a Time, or of what becomes one: DateTime, ActiveSupport::TimeWithZone. A number stays as it is.

@@ -18,6 +18,8 @@ module Knocker
     attr_reader :begun_at_ms
     # @return [Boolean] whether a handler has set a pragma
     attr_reader :sets_pragma
+    # @return [Boolean] whether a handler may have attached a file, or made a table of the connection's own
+    attr_reader :may_attach
     # @return [Connection] past the guards of `tx`
     attr_reader :connection
     # @return [Array<#call>] what is to be called when the handlers' writes are committed
@@ -50,7 +52,7 @@ module Knocker
       @statements = []
       @after_commit = []
       @depth = 0
-      @begun = @ended = @over = @sets_pragma = false
+      @begun = @ended = @over = @sets_pragma = @may_attach = false
     end
 
     # Runs handlers in the block.
@@ -74,6 +76,7 @@ module Knocker
 
       begin_now unless @begun
       @sets_pragma ||= HandlerSql.sets_pragma?(sql)
+      @may_attach ||= HandlerSql.may_attach?(sql)
     end
 
     # To be called before the handler waits for the write lock elsewhere: what is not its own is not to hold it.
@@ -235,13 +238,12 @@ module Knocker
       @attempt = nil
       return if attempt.nil?
 
-      used = attempt.begun? || tx.knocker_altered
-      @altered ||= attempt.sets_pragma || (used && left_something?)
+      @altered ||= attempt.sets_pragma || tx.knocker_altered || (attempt.may_attach && attached_something?)
     end
 
-    # A setting, an attached file, or a table of its own.
-    def left_something?
-      tx.knocker_altered || @connection.rows("PRAGMA database_list").size != 1
+    # A file, or a table of its own.
+    def attached_something?
+      @connection.rows("PRAGMA database_list").size != 1
     rescue SQLite3::Exception
       true
     end
