@@ -24,6 +24,15 @@ class SharedCommitsTest < KnockerTest
   # How many attempts have ended, as others see it.
   def ended = @hooks.database.rows("SELECT count(*) FROM knocker_attempts").first.first
 
+  # How many the write-ahead log holds: the last page of each says how large the file is then.
+  def commits
+    log = File.binread("#{@path}-wal")
+    return 0 if log.empty?
+
+    page = log[8, 4].unpack1("N") + 24
+    (32...log.bytesize).step(page).count { |at| log[at + 4, 4].unpack1("N").positive? }
+  end
+
   def write(event, tx) = tx.execute("INSERT INTO orders VALUES (?)", [event.id.to_s])
 
   def test_no_more_than_so_many_events_share_a_commit
@@ -38,6 +47,19 @@ class SharedCommitsTest < KnockerTest
     together = seen.tally.values
     assert_equal MOST_EVENTS, together.max
     assert_operator together.size, :<, 12
+  end
+
+  # Where a full commit claimed nothing, the claim after it would cost another sync.
+  def test_a_commit_that_is_full_claims_what_comes_next
+    receive(100)
+    # So that no checkpoint is due before the end.
+    @opened.delete(@hooks).close
+    @inbox = open_inbox
+    @inbox.on("*") { |event, tx| write(event, tx) }
+    before = commits
+    assert_equal [:handled] * 100, statuses
+    # A claim and a commit for the first event and a claim for two more, then 2, 4, 8, 16, 32, 32 and the last 5.
+    assert_equal 3 + 7, commits - before
   end
 
   # As a handler that calls an API: others write meanwhile, and what was done before it is committed.
