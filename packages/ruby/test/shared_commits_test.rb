@@ -51,15 +51,29 @@ class SharedCommitsTest < KnockerTest
 
   # Where a full commit claimed nothing, the claim after it would cost another sync.
   def test_a_commit_that_is_full_claims_what_comes_next
-    receive(100)
+    receive(70)
     # So that no checkpoint is due before the end.
     @opened.delete(@hooks).close
     @inbox = open_inbox
     @inbox.on("*") { |event, tx| write(event, tx) }
     before = commits
-    assert_equal [:handled] * 100, statuses
-    # A claim and a commit for the first event and a claim for two more, then 2, 4, 8, 16, 32, 32 and the last 5.
-    assert_equal 3 + 7, commits - before
+    assert_equal [:handled] * 70, statuses
+    # A claim and a commit for the first event and a claim for two more, then 2, 4, 8, 16, 32 and the last 7.
+    assert_equal 3 + 6, commits - before
+  end
+
+  # Another thread that claims beside the commit finds it leased still.
+  def test_a_job_whose_verdict_is_being_committed_is_not_handed_out_again
+    @inbox.on("*") { nil }
+    receive(2)
+    keeper = Knocker::LeaseKeeper.new(@hooks.database, "worker", 60, @hooks.endpoints, ->(*) {})
+    job = keeper.take(0)
+    other = keeper.settling([job.id]) { keeper.take(0) }
+    refute_equal job.id, other.id
+    refute_predicate keeper, :ready?
+  ensure
+    keeper.release
+    keeper.close
   end
 
   # As a handler that calls an API: others write meanwhile, and what was done before it is committed.
