@@ -13,6 +13,7 @@ from conftest import DRIVER, LOCK_PATIENCE_S
 from faults import run
 from inbox import orders
 from knocker.event import Event
+from knocker.lease_keeper import LeaseKeeper
 from knocker.pace import Pace, Paces, Run
 from knocker.shared_commit import MOST_EVENTS, MOST_MS
 from knocker.testing import FrozenClock, drain
@@ -43,6 +44,47 @@ def test_no_more_than_so_many_events_share_a_commit(hooks: knocker.Hooks, inbox:
     together = [seen.count(number) for number in dict.fromkeys(seen)]
     assert max(together) == MOST_EVENTS
     assert len(together) < 12
+
+
+def commits(path: Path) -> int:
+    """How many the write-ahead log of that file holds: the last page of each says how large the file is then."""
+    log = Path(f"{path}-wal").read_bytes()
+    page = int.from_bytes(log[8:12], "big") + 24 if log else 1
+    return sum(log[at + 4 : at + 8] != bytes(4) for at in range(32, len(log), page))
+
+
+def test_a_commit_that_is_full_claims_what_comes_next(tmp_path: Path, clock: FrozenClock) -> None:
+    """Where it claimed nothing, the claim after it would cost another sync."""
+    path = tmp_path / "app.db"
+    with knocker.open(path, clock=clock, synchronous="normal") as hooks:
+        receive(hooks.endpoint("inbox"), 70)
+    # Opened again, so that no checkpoint is due before the end.
+    with knocker.open(path, clock=clock, synchronous="normal") as hooks:
+        inbox = hooks.endpoint("inbox")
+        hooks.database.rows("CREATE TABLE orders (id INTEGER)")
+        inbox.add_handler("*", lambda event, tx: tx.execute("INSERT INTO orders VALUES (?)", [event.id]))
+        before = commits(path)
+        assert len(drain(hooks)) == 70
+        # A claim and a commit for the first event and a claim for two more, then 2, 4, 8, 16, 32 and the last 7.
+        assert commits(path) - before == 3 + 6
+
+
+def test_a_job_whose_verdict_is_being_committed_is_not_handed_out_again(hooks: knocker.Hooks, inbox: knocker.Endpoint) -> None:
+    """Another thread that claims beside the commit finds it leased still."""
+    inbox.add_handler("*", lambda event, tx: None)
+    receive(inbox, 2)
+    keeper = LeaseKeeper(hooks.database, "worker", 60, hooks.endpoints, lambda *_: None)
+    try:
+        job = keeper.take(0, lambda: None)
+        assert job is not None
+        with keeper.settling([job.id]):
+            other = keeper.take(0, lambda: None)
+        assert other is not None
+        assert other.id != job.id
+        assert not keeper.has_ready
+    finally:
+        keeper.release()
+        keeper.disconnect()
 
 
 def test_a_handler_that_becomes_slow_before_it_uses_tx_holds_no_lock(live_hooks: knocker.Hooks) -> None:

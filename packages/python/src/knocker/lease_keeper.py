@@ -52,6 +52,7 @@ class LeaseKeeper:
         self._lock = threading.Lock()
         self._ready: deque[Job] = deque()
         self._held: set[int] = set()
+        self._settled: set[int] = set()
         self._renewed_at_ms = database.current_ms()
         self._lost: set[int] = set()
         self._given_up: dict[int, tuple[int, float]] = {}
@@ -101,6 +102,7 @@ class LeaseKeeper:
             self._generation = self._database.generation
             self._ready.clear()
             self._held.clear()
+            self._settled.clear()
             self._lost.clear()
             self._given_up.clear()
 
@@ -185,15 +187,15 @@ class LeaseKeeper:
 
     @contextmanager
     def settling(self, job_ids: Collection[int]) -> Iterator[None]:
-        """Around the commit of verdicts: nobody extends those leases from then on, unless it fails."""
+        """Around the commit of verdicts: nobody extends those leases from then on, unless it fails. Until they are :meth:`finished` nobody
+        hands them out again either: whoever claims beside the commit still sees them leased."""
         with self._lock:
-            settled = self._held.intersection(job_ids)
-            self._held -= settled
+            self._settled.update(job_ids)
         try:
             yield
         except BaseException:
             with self._lock:
-                self._held |= settled
+                self._settled.difference_update(job_ids)
             raise
 
     def finished(self, job: Job, took_s: float, written: bool = True) -> None:
@@ -201,6 +203,7 @@ class LeaseKeeper:
         before its lease has run out and counts as an attempt."""
         with self._lock:
             self._held.discard(job.id)
+            self._settled.discard(job.id)
             self._lost.discard(job.id)
             if not written:
                 self._given_up[job.id] = (job.event.attempt, time.monotonic() + self._lease_s + _MARGIN_S)
@@ -229,7 +232,7 @@ class LeaseKeeper:
         lost: its result will be refused.
         """
         with self._lock:
-            held = sorted(self._held.difference(without))
+            held = sorted(self._held.difference(without, self._settled))
             self._renewed_at_ms = self._database.current_ms()
         lost = set()
         for job_id in held:
@@ -244,7 +247,7 @@ class LeaseKeeper:
     def _note_lost(self, job_ids: set[int]) -> None:
         with self._lock:
             # One that was finished meanwhile is not lost.
-            news = sorted((job_ids & self._held) - self._lost)
+            news = sorted((job_ids & self._held) - self._settled - self._lost)
             self._lost.update(news)
         for job_id in news:
             fields = {"record": "lease_lost", "worker": self._worker, "job_id": job_id}
@@ -256,6 +259,7 @@ class LeaseKeeper:
             with self._lock:
                 self._ready.clear()
                 self._held.clear()
+                self._settled.clear()
             return self._claiming.leases.release()
 
     def disconnect(self) -> None:

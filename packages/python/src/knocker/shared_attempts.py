@@ -57,6 +57,7 @@ class SharedAttempts:
         self._paces = paces
         self._claim_next = claim_next
         self._share = share
+        self._more = False
 
     @property
     def uncommitted(self) -> list[Job]:
@@ -75,6 +76,7 @@ class SharedAttempts:
 
     def run(self, job: Job, more: bool) -> list[Ended]:
         """Handles the job, and returns the attempts that have ended for good: others wait for a commit. ``more`` jobs are at hand."""
+        self._more = more
         handlers = self._runner.handlers_of(job.event)
         pace = self._paces.of(job.event) if handlers else _NOTHING
         if not self._share or pace is None or pace.apart or pace.expected_ms > MOST_MS or (handlers and job.event.attempt > 1):
@@ -145,7 +147,11 @@ class SharedAttempts:
             self._shared.drop(attempt)
             report.failed(error)
             return [*self.commit(), self._recorded(job, raised or error, report, took_ms)]
-        return self.commit() if self._shared.is_full or self.needs_another_connection else []
+        return self._due()
+
+    def _due(self) -> list[Ended]:
+        # Where no more jobs are at hand the next ones are claimed by the commit, which is the worker's to call for.
+        return self.commit() if self.needs_another_connection or (self._more and self._shared.is_full) else []
 
     def _raised(self, event: Event, handlers: list[Handler], attempt: MemberTransaction) -> BaseException | None:
         """Runs the handlers, and returns what they raised."""
@@ -184,7 +190,7 @@ class SharedAttempts:
         except Exception as error:
             report.failed(error)
             return [*self.commit(), self._recorded(job, error, report, 0.0)]
-        return self.commit() if self._shared.is_full else []
+        return self._due()
 
     def _end(self, member: Member) -> Ended:
         job, report = member.job, member.report
