@@ -15,6 +15,8 @@ use crate::context::Context;
 use crate::failure::{Failure, Result};
 use crate::forward::{Forwarder, Parcel};
 use crate::receiver::{Arrival, Inbox, Receiver, Site};
+#[cfg(unix)]
+use crate::receiver::{NOT_REPLICATED, Replica};
 use crate::secrets::SecretArgs;
 use crate::stop::Stop;
 use crate::{database, moment, post, printable, tint};
@@ -55,6 +57,16 @@ pub struct Args {
     #[arg(long, value_name = "URL")]
     public_url: Option<String>,
 
+    /// Answer a request once a Litestream that replicates the file, with its control socket here, has it in the replica
+    #[cfg(unix)]
+    #[arg(long, value_name = "SOCKET")]
+    replicated: Option<PathBuf>,
+
+    /// How long to wait for the replica; then the request is stored and answered with 503
+    #[cfg(unix)]
+    #[arg(long, value_name = "AGE", default_value = "5s", value_parser = moment::parse_age)]
+    replicated_timeout: i64,
+
     /// How long to wait for an answer of the app
     #[arg(long, value_name = "AGE", default_value = "30s", value_parser = moment::parse_age)]
     timeout: i64,
@@ -86,6 +98,11 @@ pub fn run(context: &Context, args: &Args) -> Result {
     let told = move |arrival: Arrival| pass_on(&arrival, &tell, forward.as_ref());
     let site = Site { public_url: args.public_url.clone(), ..Site::default() };
     let inbox = Inbox::new(site, (store, path.clone()), move |_| Ok(secrets.clone()), told);
+    #[cfg(unix)]
+    let inbox = {
+        let patience = Duration::from_secs(args.replicated_timeout.max(1) as u64);
+        inbox.replicated(args.replicated.as_ref().map(|socket| Replica::new(&path, socket.clone(), patience)))
+    };
     let receiver = Receiver::start(SocketAddr::new(args.host, args.port), inbox)?;
     if args.to.as_deref().is_some_and(|to| post::leads_to(to, &receiver.url)) {
         receiver.stop()?;
@@ -210,6 +227,8 @@ fn tell_receipt(context: &Context, method: &str, url: &str, receipt: Result<&Rec
         return context.out.document(&document);
     }
     let (word, what) = match receipt {
+        #[cfg(unix)]
+        Err(NOT_REPLICATED) => ("not replicated", "503: stored here alone".into()),
         Err(code) => ("not stored", format!("503: {code}")),
         Ok(receipt) => {
             let mut what = receipt.response.status.to_string();

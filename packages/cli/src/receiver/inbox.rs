@@ -11,6 +11,8 @@ use knocker_core::store::system_now;
 use knocker_core::{Code, Error, Store, request};
 
 use super::{Answer, Site, plain};
+#[cfg(unix)]
+use super::{NOT_REPLICATED, Replica};
 use crate::file_id::FileId;
 
 /// The secrets of an endpoint; an error is a mistake of the program.
@@ -34,6 +36,8 @@ pub struct Inbox {
     file: Option<FileId>,
     secrets: Box<SecretsOf>,
     told: Box<Told>,
+    #[cfg(unix)]
+    replica: Option<Replica>,
 }
 
 /// What the receiver has to know of an endpoint.
@@ -59,7 +63,22 @@ impl Inbox {
         told: impl Fn(Arrival) + Send + Sync + 'static,
     ) -> Self {
         let file = FileId::of(&path);
-        Self { site, store: Mutex::new(store), path, file, secrets: Box::new(secrets), told: Box::new(told) }
+        Self {
+            site,
+            store: Mutex::new(store),
+            path,
+            file,
+            secrets: Box::new(secrets),
+            told: Box::new(told),
+            #[cfg(unix)]
+            replica: None,
+        }
+    }
+
+    /// With receipts that wait until the replica has them.
+    #[cfg(unix)]
+    pub fn replicated(self, replica: Option<Replica>) -> Self {
+        Self { replica, ..self }
     }
 
     /// The endpoint that a path names, or the answer where there is none.
@@ -89,11 +108,19 @@ impl Inbox {
     }
 
     /// Blocks for the commit: this is a receiver for few senders at a time.
-    pub(super) fn store_and_answer(&self, endpoint: &str, request: &request::Request) -> Answer {
+    pub(super) async fn store_and_answer(&self, endpoint: &str, request: &request::Request<'_>) -> Answer {
         let receipt = self.receive(endpoint, request);
+        #[cfg(unix)]
+        let receipt = match &self.replica {
+            // It is stored all the same, and what is sent again is a duplicate.
+            Some(replica) if receipt.is_ok() && !replica.has_all().await => Err(Unstored::NotReplicated),
+            _ => receipt,
+        };
         let told = receipt.as_ref().map_err(|failure| match failure {
             Unstored::Core(error) => error.code().name(),
             Unstored::FileReplaced => "file_replaced",
+            #[cfg(unix)]
+            Unstored::NotReplicated => NOT_REPLICATED,
             Unstored::NoSecrets => "internal",
         });
         (self.told)(Arrival { endpoint, request, receipt: told });
@@ -101,6 +128,8 @@ impl Inbox {
             Ok(receipt) => receipt.response,
             Err(Unstored::Core(error)) => return refuse(error.code()),
             Err(Unstored::FileReplaced) => return refuse(Code::IoError),
+            #[cfg(unix)]
+            Err(Unstored::NotReplicated) => return refuse(Code::Busy),
             Err(Unstored::NoSecrets) => return internal(),
         };
         let mut answer = Response::builder().status(response.status);
@@ -120,11 +149,14 @@ impl Inbox {
     }
 }
 
-/// Why nothing was stored.
+/// Why nothing was stored, or not everywhere.
 enum Unstored {
     Core(Error),
     /// SQLite would go on writing into a file that nobody finds any more.
     FileReplaced,
+    /// It is stored here alone.
+    #[cfg(unix)]
+    NotReplicated,
     /// The program could not tell the secrets.
     NoSecrets,
 }

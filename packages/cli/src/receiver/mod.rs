@@ -5,6 +5,8 @@
 mod conformance;
 mod head;
 mod inbox;
+#[cfg(unix)]
+mod replica;
 
 use std::convert::Infallible;
 use std::io;
@@ -23,6 +25,8 @@ use tokio::sync::oneshot;
 
 pub use head::Site;
 pub use inbox::{Arrival, Inbox};
+#[cfg(unix)]
+pub use replica::{NOT_REPLICATED, Replica};
 
 use crate::failure::{Exit, Failure, Result};
 
@@ -119,7 +123,7 @@ async fn answer(inbox: &Inbox, head: &hyper::http::request::Parts, mut body: Inc
     let announced = body.size_hint().exact().unwrap_or(0);
     if !endpoint.takes(&request.method) || announced > endpoint.most_bytes as u64 {
         request.truncated = announced > endpoint.most_bytes as u64;
-        return (inbox.store_and_answer(&endpoint.name, &request), Some(body));
+        return (inbox.store_and_answer(&endpoint.name, &request).await, Some(body));
     }
     match tokio::time::timeout(PATIENCE, read(&mut body, endpoint.most_bytes)).await {
         Err(_) => (plain(StatusCode::REQUEST_TIMEOUT, "the body took too long"), None),
@@ -127,7 +131,7 @@ async fn answer(inbox: &Inbox, head: &hyper::http::request::Parts, mut body: Inc
         Ok(Some(read)) => {
             request.truncated = read.len() > endpoint.most_bytes;
             request.body = &read;
-            (inbox.store_and_answer(&endpoint.name, &request), request.truncated.then_some(body))
+            (inbox.store_and_answer(&endpoint.name, &request).await, request.truncated.then_some(body))
         }
     }
 }

@@ -161,3 +161,57 @@ fn ctrl_c_ends_it() {
     assert!(Command::new("kill").args(["-INT", &id]).status().unwrap().success());
     assert_eq!(listening.child.wait().unwrap().code(), Some(0));
 }
+
+/// What Litestream's control socket is to a receipt: it answers each question on a connection of its own, with the next of these.
+#[cfg(unix)]
+fn litestream(path: &std::path::Path, answers: &'static [(u16, &str)]) -> std::thread::JoinHandle<Vec<Value>> {
+    use std::io::{Read, Write};
+
+    let listener = std::os::unix::net::UnixListener::bind(path).unwrap();
+    std::thread::spawn(move || {
+        let mut asked = Vec::new();
+        for (status, body) in answers {
+            let (mut stream, _) = listener.accept().unwrap();
+            let mut reader = BufReader::new(stream.try_clone().unwrap());
+            let (mut line, mut length) = (String::new(), 0);
+            while reader.read_line(&mut line).unwrap() > 2 {
+                if let Some(value) = line.to_ascii_lowercase().strip_prefix("content-length:") {
+                    length = value.trim().parse().unwrap();
+                }
+                line.clear();
+            }
+            let mut question = vec![0; length];
+            reader.read_exact(&mut question).unwrap();
+            asked.push(serde_json::from_slice(&question).unwrap());
+            write!(stream, "HTTP/1.1 {status} Said\r\nContent-Length: {}\r\n\r\n{body}", body.len()).unwrap();
+        }
+        asked
+    })
+}
+
+#[cfg(unix)]
+#[test]
+fn a_receipt_waits_for_the_replica_and_what_it_does_not_have_is_503() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("litestream.sock");
+    let mut listening = Listening::start(&folder, &["--secret-env", "HOOK_SECRET", "--replicated", "litestream.sock"]);
+    assert_eq!(send(&listening.url), 4);
+    assert_eq!(listening.next()["error"], "not_replicated");
+    let answering = litestream(
+        &socket,
+        &[
+            (500, r#"{"error": "sync database: no space left"}"#),
+            (200, r#"{"status": "synced_local", "txid": 3, "replicated_txid": 2}"#),
+            (200, r#"{"status": "synced", "txid": 3, "replicated_txid": 3}"#),
+        ],
+    );
+    for _ in 0..2 {
+        assert_eq!(send(&listening.url), 4);
+        assert_eq!(listening.next()["error"], "not_replicated");
+    }
+    assert_eq!(send(&listening.url), 0);
+    assert_eq!(listening.next()["receipt"]["outcome"], "duplicate");
+    let asked = answering.join().unwrap();
+    let path = folder.path().canonicalize().unwrap().join("knocker.db");
+    assert_eq!(asked[2], json!({"path": path, "wait": true, "timeout": 5}));
+}
