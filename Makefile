@@ -74,9 +74,10 @@ test-elixir: tools-test build ## The Elixir package, on its native driver
 test-interop: tools-test build ## Every pair of runtimes on one file, all of them together, and other versions
 	KNOCKER_EXTENSION=$(LIBRARY) extension/conformance/interop/run-tests
 
-test-litestream: tools-test ## The command beside Litestream on one file
-	GOBIN=$(CURDIR)/target/litestream go install github.com/benbjohnson/litestream/cmd/litestream@v0.3.13
+test-litestream: tools-test ## The command and the packages with a real Litestream, killed; KNOCKER_STANDBY_SECONDS=10 for figures; STANDBY names packages
+	GOBIN=$(CURDIR)/target/litestream go install github.com/benbjohnson/litestream/cmd/litestream@v0.5.18
 	KNOCKER_LITESTREAM=$(CURDIR)/target/litestream/litestream cargo test -p knocker-cli --test cli litestream -- --ignored
+	KNOCKER_LITESTREAM=$(CURDIR)/target/litestream/litestream extension/conformance/standby/run-tests $(STANDBY)
 
 test-nats: tools-test ## The command's publisher with real servers of NATS, which are killed; KNOCKER_NATS_EVENTS=20000 for figures
 	GOBIN=$(CURDIR)/target/nats go install github.com/nats-io/nats-server/v2@v2.15.2

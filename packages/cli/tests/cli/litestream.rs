@@ -24,7 +24,7 @@ impl Litestream {
         let mut command = Command::new(&program);
         command.arg("replicate").arg(inbox.path("inbox.db")).arg(&replica);
         let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
-        while fs::read_dir(folder.join("generations")).map_or(0, Iterator::count) == 0 {
+        while fs::read_dir(folder.join("ltx/0")).map_or(0, Iterator::count) == 0 {
             std::thread::yield_now();
         }
         Self { program, child, replica }
