@@ -103,7 +103,9 @@ class ExamplesTest < KnockerTest
   end
 
   def test_operations_and_the_test_of_the_handlers
-    %w[operate.rb shop_test.rb handler_test.rb tenants_test.rb replay_safe_test.rb].each do |file|
+    files = %w[operate.rb shop_test.rb handler_test.rb tenants_test.rb replay_safe_test.rb]
+    files << "sidekiq_test.rb" if Gem::Specification.find_all_by_name("sidekiq").any?
+    files.each do |file|
       output, status = Open3.capture2e(environment.except("SHOP_DB"), Gem.ruby, File.join(EXAMPLES, file), chdir: @folder)
       assert status.success?, output
     end
