@@ -111,6 +111,19 @@ class ReplicatedTest < KnockerTest
     assert_equal 200, post.call.status
   end
 
+  def test_the_file_may_have_another_name_there
+    Dir.mkdir(File.join(@folder, "real"))
+    File.symlink(File.join(@folder, "real"), File.join(@folder, "link"))
+    @path = File.join(@folder, "link/app.db")
+    real = File.join(File.realpath(@folder), "real/app.db")
+    hooks = open_hooks(@path, replicated: @socket, replicated_timeout_s: TIMEOUT_S)
+    inbox = hooks.endpoint("inbox")
+    litestream.answer = ->(path) { path == real ? LitestreamSocket::SYNCED : [404, '{"error": "database not found"}'] }
+    2.times { |n| assert_equal :accepted, inbox.ingest("{}", valid: true, key: n.to_s).outcome }
+    # The first name is not asked for again.
+    assert_equal [@path, real, real], @litestream.asked.map { |question| question["path"] }
+  end
+
   def test_options_that_cannot_be_meant
     [{ replicated: "" }, { replicated: 5 }, { replicated: "socket", replicated_timeout_s: 0 }].each do |settings|
       assert_match(/replicated/, assert_raises(Knocker::UsageError) { open_hooks(**settings) }.message)

@@ -67,7 +67,7 @@ class LitestreamSocket
     @asked << JSON.parse(client.read(head[/content-length: (\d+)/i, 1].to_i))
     @questions << true
     @held&.pop
-    status, body = @answer
+    status, body = @answer.respond_to?(:call) ? @answer.call(@asked.last["path"]) : @answer
     client.write("HTTP/1.1 #{status} Said\r\nContent-Type: application/json\r\nContent-Length: #{body.bytesize}\r\n\r\n#{body}")
   end
 end
