@@ -40,8 +40,10 @@ type leaseKeeper struct {
 	generation int64
 	ready      []*Job
 	held       map[int64]context.CancelCauseFunc
-	lost       map[int64]bool
-	givenUp    map[int64]givenUp
+	// settled are those of held whose verdict is committed, or just being committed.
+	settled map[int64]bool
+	lost    map[int64]bool
+	givenUp map[int64]givenUp
 	// usual is how long handlers take, 0 before the first have ended; lastClaimed is what the last claim found.
 	usual       time.Duration
 	lastClaimed int
@@ -59,7 +61,7 @@ func newLeaseKeeper(d *database, worker string, lease time.Duration, endpoints f
 	return &leaseKeeper{
 		database: d, leases: leases{worker, d.now}, lease: lease, endpoints: endpoints, tellLost: tellLost, log: d.options.logger,
 		claiming: &workerConnection{database: d}, extending: &workerConnection{database: d}, generation: d.generation.Load(),
-		held: map[int64]context.CancelCauseFunc{}, lost: map[int64]bool{}, givenUp: map[int64]givenUp{}, renewedAt: d.wallClock(),
+		held: map[int64]context.CancelCauseFunc{}, settled: map[int64]bool{}, lost: map[int64]bool{}, givenUp: map[int64]givenUp{}, renewedAt: d.wallClock(),
 	}
 }
 
@@ -127,6 +129,7 @@ func (k *leaseKeeper) forgetFormer() {
 	if generation := k.database.generation.Load(); generation != k.generation {
 		k.generation, k.ready = generation, nil
 		clear(k.held)
+		clear(k.settled)
 		clear(k.lost)
 		clear(k.givenUp)
 	}
@@ -245,6 +248,7 @@ func (k *leaseKeeper) finished(j *Job, took time.Duration, written bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	delete(k.held, j.ID)
+	delete(k.settled, j.ID)
 	delete(k.lost, j.ID)
 	if !written {
 		k.givenUp[j.ID] = givenUp{j.Event.Attempt, time.Now().Add(k.lease + givenUpMargin)}
@@ -255,21 +259,18 @@ func (k *leaseKeeper) finished(j *Job, took time.Duration, written bool) {
 	k.usual = max(quickest, took)
 }
 
-// settling is around the commit of the verdicts of these jobs: nobody extends their leases from then on, unless it fails.
+// settling is around the commit of the verdicts of these jobs: nobody extends their leases from then on, unless it fails. Until they are finished
+// nobody hands them out again either: whoever claims beside the commit still sees them leased.
 func (k *leaseKeeper) settling(ids map[int64]bool, commit func() error) error {
-	settled := map[int64]context.CancelCauseFunc{}
 	k.mu.Lock()
-	for id := range ids {
-		if cancel, held := k.held[id]; held {
-			settled[id] = cancel
-			delete(k.held, id)
-		}
-	}
+	maps.Copy(k.settled, ids)
 	k.mu.Unlock()
 	err := commit()
 	if err != nil {
 		k.mu.Lock()
-		maps.Copy(k.held, settled)
+		for id := range ids {
+			delete(k.settled, id)
+		}
 		k.mu.Unlock()
 	}
 	return err
@@ -299,7 +300,7 @@ func (k *leaseKeeper) renew(c *conn, ended map[int64]bool) error {
 	k.renewedAt = k.database.wallClock()
 	k.mu.Unlock()
 	for _, id := range k.heldIDs() {
-		if ended[id] {
+		if ended[id] || k.isSettled(id) {
 			continue
 		}
 		_, err := c.call("knocker_extend", id, k.leases.worker, seconds(k.lease), k.database.now())
@@ -326,11 +327,17 @@ func (k *leaseKeeper) heldIDs() []int64 {
 	return slices.AppendSeq(make([]int64, 0, len(k.held)), maps.Keys(k.held))
 }
 
+func (k *leaseKeeper) isSettled(id int64) bool {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	return k.settled[id]
+}
+
 func (k *leaseKeeper) noteLost(id int64) {
 	k.mu.Lock()
 	cancel, held := k.held[id]
 	// One that was finished meanwhile is not lost.
-	news := held && !k.lost[id]
+	news := held && !k.settled[id] && !k.lost[id]
 	if news {
 		k.lost[id] = true
 	}
@@ -350,6 +357,7 @@ func (k *leaseKeeper) release() (released int64, err error) {
 		k.mu.Lock()
 		k.ready = nil
 		clear(k.held)
+		clear(k.settled)
 		k.mu.Unlock()
 		released, err = k.leases.release(c)
 		return err
