@@ -5,7 +5,6 @@ import (
 	"errors"
 	"log/slog"
 	"maps"
-	"slices"
 	"sync"
 	"time"
 )
@@ -39,7 +38,7 @@ type leaseKeeper struct {
 	mu         sync.Mutex
 	generation int64
 	ready      []*Job
-	held       map[int64]context.CancelCauseFunc
+	held       map[int64]heldJob
 	// settled are those of held whose verdict is committed, or just being committed.
 	settled map[int64]bool
 	lost    map[int64]bool
@@ -52,6 +51,13 @@ type leaseKeeper struct {
 	renewedAt   time.Time
 }
 
+// heldJob is one attempt of a job: the commit of its verdict may claim the next one, which is due at once.
+type heldJob struct {
+	attempt int
+	// cancel is called where the lease is lost, nil while no handler runs.
+	cancel context.CancelCauseFunc
+}
+
 type givenUp struct {
 	attempt int
 	until   time.Time
@@ -61,7 +67,7 @@ func newLeaseKeeper(d *database, worker string, lease time.Duration, endpoints f
 	return &leaseKeeper{
 		database: d, leases: leases{worker, d.now}, lease: lease, endpoints: endpoints, tellLost: tellLost, log: d.options.logger,
 		claiming: &workerConnection{database: d}, extending: &workerConnection{database: d}, generation: d.generation.Load(),
-		held: map[int64]context.CancelCauseFunc{}, settled: map[int64]bool{}, lost: map[int64]bool{}, givenUp: map[int64]givenUp{}, renewedAt: d.wallClock(),
+		held: map[int64]heldJob{}, settled: map[int64]bool{}, lost: map[int64]bool{}, givenUp: map[int64]givenUp{}, renewedAt: d.wallClock(),
 	}
 }
 
@@ -208,19 +214,27 @@ func (k *leaseKeeper) claimOn(c *conn, wanted int, names []string) (int, []lostA
 
 // takeOver notes what was claimed.
 func (k *leaseKeeper) takeOver(c *conn) error {
-	jobs, err := k.leases.jobs(c, k.heldIDs())
+	jobs, err := k.leases.jobs(c, k.unsettledIDs())
 	if err != nil {
 		return err
 	}
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for _, j := range jobs {
-		if !k.isGivenUp(j) {
+		if !k.holds(j) && !k.isGivenUp(j) {
 			k.ready = append(k.ready, j)
-			k.held[j.ID] = nil
+			k.held[j.ID] = heldJob{attempt: j.Event.Attempt}
+			delete(k.settled, j.ID)
+			delete(k.lost, j.ID)
 		}
 	}
 	return nil
+}
+
+// holds says whether this very attempt is held.
+func (k *leaseKeeper) holds(j *Job) bool {
+	held, ok := k.held[j.ID]
+	return ok && held.attempt == j.Event.Attempt
 }
 
 // isGivenUp says whether this is the very attempt whose verdict could not be written, and not the one after its lease has run out.
@@ -237,8 +251,8 @@ func (k *leaseKeeper) isGivenUp(j *Job) bool {
 func (k *leaseKeeper) started(j *Job, cancel context.CancelCauseFunc) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if _, held := k.held[j.ID]; held {
-		k.held[j.ID] = cancel
+	if k.holds(j) {
+		k.held[j.ID] = heldJob{j.Event.Attempt, cancel}
 	}
 }
 
@@ -247,9 +261,11 @@ func (k *leaseKeeper) started(j *Job, cancel context.CancelCauseFunc) {
 func (k *leaseKeeper) finished(j *Job, took time.Duration, written bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	delete(k.held, j.ID)
-	delete(k.settled, j.ID)
-	delete(k.lost, j.ID)
+	if k.holds(j) {
+		delete(k.held, j.ID)
+		delete(k.settled, j.ID)
+		delete(k.lost, j.ID)
+	}
 	if !written {
 		k.givenUp[j.ID] = givenUp{j.Event.Attempt, time.Now().Add(k.lease + givenUpMargin)}
 	}
@@ -299,8 +315,8 @@ func (k *leaseKeeper) renew(c *conn, ended map[int64]bool) error {
 	k.mu.Lock()
 	k.renewedAt = k.database.wallClock()
 	k.mu.Unlock()
-	for _, id := range k.heldIDs() {
-		if ended[id] || k.isSettled(id) {
+	for _, id := range k.unsettledIDs() {
+		if ended[id] {
 			continue
 		}
 		_, err := c.call("knocker_extend", id, k.leases.worker, seconds(k.lease), k.database.now())
@@ -320,22 +336,22 @@ func (k *leaseKeeper) areOverdue() bool {
 	return len(k.held) > 0 && k.database.wallClock().Sub(k.renewedAt) > k.lease
 }
 
-// heldIDs is never nil: JSON would make a null of that, which nothing is in or out of.
-func (k *leaseKeeper) heldIDs() []int64 {
+// unsettledIDs are those of the jobs held that have no verdict. It is never nil: JSON would make a null of that, which nothing is in or out of.
+func (k *leaseKeeper) unsettledIDs() []int64 {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return slices.AppendSeq(make([]int64, 0, len(k.held)), maps.Keys(k.held))
-}
-
-func (k *leaseKeeper) isSettled(id int64) bool {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return k.settled[id]
+	ids := make([]int64, 0, len(k.held))
+	for id := range k.held {
+		if !k.settled[id] {
+			ids = append(ids, id)
+		}
+	}
+	return ids
 }
 
 func (k *leaseKeeper) noteLost(id int64) {
 	k.mu.Lock()
-	cancel, held := k.held[id]
+	job, held := k.held[id]
 	// One that was finished meanwhile is not lost.
 	news := held && !k.settled[id] && !k.lost[id]
 	if news {
@@ -346,8 +362,8 @@ func (k *leaseKeeper) noteLost(id int64) {
 		return
 	}
 	k.log.Warn("a lease is lost: another worker or an operator has taken the job", "record", "lease_lost", "worker", k.leases.worker, "job_id", id)
-	if cancel != nil {
-		cancel(newError("lease_lost", "another worker or an operator has taken the job", nil))
+	if job.cancel != nil {
+		job.cancel(newError("lease_lost", "another worker or an operator has taken the job", nil))
 	}
 }
 

@@ -311,3 +311,17 @@ func TestNothingIsToldBeforeTheCommit(t *testing.T) {
 		t.Errorf("%d orders, and the log:\n%s", orders(t, path), log)
 	}
 }
+
+// The commit of a verdict that asks for another attempt at once claims that attempt too.
+func TestAnAttemptThatIsDueAtOnceIsNotLeftToItsLease(t *testing.T) {
+	path, hooks, box, _ := stillShop(t)
+	box.On("*", func(ctx context.Context, tx *knocker.Tx, e *knocker.Event) error {
+		if e.ID == 3 && e.Attempt == 1 {
+			return knocker.RetryAfter(0, errors.New("not yet"))
+		}
+		return orderOf(ctx, tx, e)
+	})
+	backlog(t, box, "paid", 3)
+	equal(t, "attempts", statuses(knockertest.Drain(t, hooks)), []string{"handled", "handled", "failed", "handled"})
+	equal(t, "orders", ordered(t, path), []string{"1", "2", "3"})
+}
