@@ -31,7 +31,7 @@ pub(crate) static BASIC: Provider = Provider {
     redaction: Redaction::headers(&["authorization"]),
     trouble: &[(
         Reason::BadSignature,
-        "the secret is `user:password`, which you choose and configure at both ends: at the sender as credentials or in the URL (`https://user:password@…`), and here with the colon between them",
+        "the secret is `user:password`, or the password alone for any user; you choose it and configure it at both ends, at the sender as credentials or in the URL (`https://user:password@…`)",
     )],
     ..Provider::BASE
 };
