@@ -337,3 +337,16 @@ def test_what_is_known_of_types_is_bounded() -> None:
         paces.note(_event(f"type-{number}"), Run(0.1, 0.0))
     assert paces.of(_event("type-0")) is None
     assert paces.of(_event("type-1499")) is not None
+
+
+def test_an_attempt_that_is_due_at_once_is_not_left_to_its_lease(hooks: knocker.Hooks, inbox: knocker.Endpoint) -> None:
+    """The commit of a verdict that asks for another attempt at once claims that attempt too."""
+
+    @inbox.on("*")
+    def handler(event: knocker.Event, tx: Any) -> None:
+        if event.id == 3 and event.attempt == 1:
+            raise knocker.Retry(after=0)
+        tx.execute("INSERT INTO orders VALUES (?)", [str(event.id)])
+
+    receive(inbox, 3)
+    assert [attempt.status for attempt in drain(hooks)] == ["handled", "handled", "failed", "handled"]

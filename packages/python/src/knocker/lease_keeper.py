@@ -51,7 +51,8 @@ class LeaseKeeper:
         self._tell_lost = tell_lost
         self._lock = threading.Lock()
         self._ready: deque[Job] = deque()
-        self._held: set[int] = set()
+        # The attempt of each job: the commit of its verdict may claim the next one, which is due at once.
+        self._held: dict[int, int] = {}
         self._settled: set[int] = set()
         self._renewed_at_ms = database.current_ms()
         self._lost: set[int] = set()
@@ -142,12 +143,19 @@ class LeaseKeeper:
     def _add(self, leases: Leases) -> None:
         """What has been claimed is ready."""
         with self._lock:
-            held = set(self._held)
+            held = self._held.keys() - self._settled
         jobs = leases.jobs(without=held)
         with self._lock:
-            jobs = [job for job in jobs if not self._is_given_up(job)]
+            jobs = [job for job in jobs if not self._holds(job) and not self._is_given_up(job)]
             self._ready.extend(jobs)
-            self._held.update(job.id for job in jobs)
+            for job in jobs:
+                self._held[job.id] = job.event.attempt
+                self._settled.discard(job.id)
+                self._lost.discard(job.id)
+
+    def _holds(self, job: Job) -> bool:
+        """Whether this very attempt is held."""
+        return self._held.get(job.id) == job.event.attempt
 
     def _events_of(self, connection: Connection, lost: list[LostAttempt]) -> list[tuple[Event, LostAttempt]]:
         return [(event, attempt) for attempt in lost if (event := event_of(connection, attempt)) is not None]
@@ -202,9 +210,10 @@ class LeaseKeeper:
         """The handlers are through with the job, after that many seconds. Where its result could not be ``written``, it is not taken again
         before its lease has run out and counts as an attempt."""
         with self._lock:
-            self._held.discard(job.id)
-            self._settled.discard(job.id)
-            self._lost.discard(job.id)
+            if self._holds(job):
+                del self._held[job.id]
+                self._settled.discard(job.id)
+                self._lost.discard(job.id)
             if not written:
                 self._given_up[job.id] = (job.event.attempt, time.monotonic() + self._lease_s + _MARGIN_S)
             usual_s = took_s if self._usual_s is None else 0.8 * self._usual_s + 0.2 * took_s
@@ -232,7 +241,7 @@ class LeaseKeeper:
         lost: its result will be refused.
         """
         with self._lock:
-            held = sorted(self._held.difference(without, self._settled))
+            held = sorted(self._held.keys() - set(without) - self._settled)
             self._renewed_at_ms = self._database.current_ms()
         lost = set()
         for job_id in held:
@@ -247,7 +256,7 @@ class LeaseKeeper:
     def _note_lost(self, job_ids: set[int]) -> None:
         with self._lock:
             # One that was finished meanwhile is not lost.
-            news = sorted((job_ids & self._held) - self._settled - self._lost)
+            news = sorted((job_ids & self._held.keys()) - self._settled - self._lost)
             self._lost.update(news)
         for job_id in news:
             fields = {"record": "lease_lost", "worker": self._worker, "job_id": job_id}
