@@ -60,17 +60,21 @@ func (r *replica) wait() error {
 			r.names = append(r.names, real)
 		}
 	}
-	for {
-		status, answer, err := r.ask(ctx)
+	for at := 0; ; at++ {
+		status, answer, err := r.ask(ctx, r.names[at])
 		switch {
 		case errors.Is(err, context.DeadlineExceeded):
 			return newError("not_replicated", fmt.Sprintf("Litestream at %s did not sync in %v", r.socket, r.timeout), err)
 		case err != nil:
 			return newError("not_replicated", fmt.Sprintf("Litestream at %s cannot be asked: %v", r.socket, err), err)
-		case status == http.StatusNotFound && len(r.names) > 1:
-			r.names = r.names[1:]
+		case status == http.StatusNotFound && at+1 < len(r.names):
 			continue
-		case status == http.StatusOK && (answer.Status == "synced" || answer.Status == "no_change") && answer.ReplicatedTXID > 0:
+		}
+		if status != http.StatusNotFound {
+			// It is the first to be asked for from here on.
+			r.names[0], r.names[at] = r.names[at], r.names[0]
+		}
+		if status == http.StatusOK && (answer.Status == "synced" || answer.Status == "no_change") && answer.ReplicatedTXID > 0 {
 			// A file that it has not begun with has no transaction there.
 			return nil
 		}
@@ -79,8 +83,8 @@ func (r *replica) wait() error {
 	}
 }
 
-func (r *replica) ask(ctx context.Context) (int, *syncAnswer, error) {
-	question, err := json.Marshal(map[string]any{"path": r.names[0], "wait": true, "timeout": int(math.Ceil(r.timeout.Seconds()))})
+func (r *replica) ask(ctx context.Context, name string) (int, *syncAnswer, error) {
+	question, err := json.Marshal(map[string]any{"path": name, "wait": true, "timeout": int(math.Ceil(r.timeout.Seconds()))})
 	if err != nil {
 		return 0, nil, err
 	}

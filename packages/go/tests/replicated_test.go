@@ -297,18 +297,25 @@ func TestTheFileMayHaveAnotherNameAtItsReplica(t *testing.T) {
 	hooks := openAt(t, filepath.Join(folder, "link/app.db"), knocker.Replicated(socket), knocker.ReplicatedTimeout(litestreamTimeout), knocker.Logger(quiet()))
 	endpoint := github(t, hooks)
 	l := startLitestream(t, socket)
-	l.answersWith(func(path string) (int, string) {
-		if path != filepath.Join(folder, "real/app.db") {
-			return http.StatusNotFound, `{"error": "database not found"}`
-		}
-		return synced(path)
-	})
-	receive(t, endpoint, 1)
-	receive(t, endpoint, 2)
-	// The first name is not asked for again.
-	if asked := len(l.questions()); asked != 3 {
-		t.Errorf("it was asked %v", l.questions())
+	l.answersWith(answers(http.StatusNotFound, `{"error": "database not found"}`))
+	_, err := endpoint.Receive(context.Background(), push(t, endpoint, 0))
+	isError(t, "where none is known", err, knocker.ErrNotReplicated)
+	for n, known := range []string{"real", "link"} {
+		l.answersWith(func(path string) (int, string) {
+			if path != filepath.Join(folder, known, "app.db") {
+				return http.StatusNotFound, `{"error": "database not found"}`
+			}
+			return synced(path)
+		})
+		receive(t, endpoint, 2*n)
+		receive(t, endpoint, 2*n+1)
 	}
+	var asked []string
+	for _, question := range l.questions() {
+		asked = append(asked, filepath.Base(filepath.Dir(question["path"].(string))))
+	}
+	// One that is known is asked for first from then on.
+	equal(t, "what Litestream was asked for", asked, []string{"link", "real", "link", "real", "real", "real", "link", "link"})
 }
 
 func TestAReplicaThatCannotBeMeantIsRefused(t *testing.T) {

@@ -206,12 +206,17 @@ def test_what_is_no_receipt_waits_for_no_replica(opened: OpenOf, push: PushOf) -
 def test_the_file_may_have_another_name_there(replica: Litestream, opened: OpenOf, push: PushOf, folder: Path) -> None:
     (folder / "real").mkdir()
     (folder / "link").symlink_to(folder / "real")
-    replica.names = [str((folder / "real/app.db").resolve())]
+    replica.names = []
     hooks = opened(path=folder / "link/app.db")
-    for number in range(2):
-        assert hooks.endpoints["github"].receive(push(number)).outcome == "accepted"
-    # The first name is not asked for again.
-    assert [question["path"].split("/")[-2] for question in replica.asked] == ["link", "real", "real"]
+    with pytest.raises(knocker.NotReplicatedError):
+        hooks.endpoints["github"].receive(push(0))
+    # One that is known is asked for first from then on.
+    for name in ("real", "link"):
+        replica.names = [str(folder.resolve() / name / "app.db")]
+        for number in range(2):
+            assert hooks.endpoints["github"].receive(push(number)).outcome in ("accepted", "duplicate")
+    asked = [question["path"].split("/")[-2] for question in replica.asked]
+    assert asked == ["link", "real", "link", "real", "real", "real", "link", "link"]
 
 
 @pytest.mark.parametrize("options", [{"replicated": ""}, {"replicated": 5}, {"replicated": "socket", "replicated_timeout_s": 0}])

@@ -118,10 +118,15 @@ class ReplicatedTest < KnockerTest
     real = File.join(File.realpath(@folder), "real/app.db")
     hooks = open_hooks(@path, replicated: @socket, replicated_timeout_s: TIMEOUT_S)
     inbox = hooks.endpoint("inbox")
-    litestream.answer = ->(path) { path == real ? LitestreamSocket::SYNCED : [404, '{"error": "database not found"}'] }
-    2.times { |n| assert_equal :accepted, inbox.ingest("{}", valid: true, key: n.to_s).outcome }
-    # The first name is not asked for again.
-    assert_equal [@path, real, real], @litestream.asked.map { |question| question["path"] }
+    known = nil
+    litestream.answer = ->(path) { path == known ? LitestreamSocket::SYNCED : [404, '{"error": "database not found"}'] }
+    assert_raises(Knocker::NotReplicatedError) { inbox.ingest("{}", valid: true, key: "0") }
+    # One that is known is asked for first from then on.
+    [real, @path].each do |name|
+      known = name
+      2.times { assert_equal :duplicate, inbox.ingest("{}", valid: true, key: "0").outcome }
+    end
+    assert_equal [@path, real, @path, real, real, real, @path, @path], @litestream.asked.map { |question| question["path"] }
   end
 
   def test_options_that_cannot_be_meant

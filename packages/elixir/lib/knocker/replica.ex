@@ -24,7 +24,8 @@ defmodule Knocker.Replica do
   def wait(replica) do
     case sync(replica, now_ms() + replica.timeout_ms) do
       # A file that it has not begun with has no transaction there.
-      {{:ok, 200, %{"status" => status, "replicated_txid" => number}}, replica} when status in ["synced", "no_change"] and number > 0 ->
+      {{:ok, 200, %{"status" => status, "replicated_txid" => number}}, replica}
+      when status in ["synced", "no_change"] and is_integer(number) and number > 0 ->
         {:ok, replica}
 
       {{:ok, status, answer}, replica} ->
@@ -56,7 +57,7 @@ defmodule Knocker.Replica do
 
   defp sync(replica, deadline) do
     case posted(replica, deadline) do
-      {{:ok, 404, _answer}, %{names: [_unknown, other]} = replica} -> sync(%{replica | names: [other]}, deadline)
+      {{:ok, 404, _answer}, %{names: [unknown, other]} = replica} -> posted(%{replica | names: [other, unknown]}, deadline)
       answered -> answered
     end
   end

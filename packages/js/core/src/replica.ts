@@ -67,15 +67,19 @@ export class Replica {
   }
 
   async #sync(end: number): Promise<Answered> {
-    for (;;) {
-      const given = await this.#posted(end);
-      if (given.status !== 404 || this.#names.length === 1) return given;
-      this.#names.shift();
+    let given: Answered;
+    for (const name of [...this.#names]) {
+      given = await this.#posted(name, end);
+      if (given.status === 404) continue;
+      // It is the first to be asked for from here on.
+      this.#names.sort((one, other) => Number(one !== name) - Number(other !== name));
+      break;
     }
+    return given!;
   }
 
-  async #posted(end: number): Promise<Answered> {
-    const question = JSON.stringify({ path: this.#names[0], wait: true, timeout: Math.ceil(this.#timeoutMs / 1000) });
+  async #posted(name: string, end: number): Promise<Answered> {
+    const question = JSON.stringify({ path: name, wait: true, timeout: Math.ceil(this.#timeoutMs / 1000) });
     try {
       return await this.#answered(question, end);
     } catch (error) {

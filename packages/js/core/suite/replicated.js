@@ -136,12 +136,19 @@ export default function replicated(runtime) {
       symlinkSync(join(at, "real"), join(at, "link"));
       const { hooks, endpoint, socket } = setUp({ path: join(at, "link/app.db") });
       const name = join(realpathSync(join(at, "real")), "app.db");
-      const running = await litestream(socket, { answer: ({ path }) => (path === name ? SYNCED : [404, { error: "database not found" }]) });
-      for (let times = 0; times < 2; times++) assert.equal((await endpoint.receive(push(runtime))).outcome, "accepted");
-      // The first name is not asked for again.
+      const link = join(at, "link/app.db");
+      let known;
+      const running = await litestream(socket, {
+        answer: ({ path }) => (path === known ? SYNCED : [404, { error: "database not found" }]),
+      });
+      assert.match((await failure(endpoint.receive(push(runtime)))).message, /404/);
+      // One that is known is asked for first from then on.
+      for (known of [name, link]) {
+        for (let times = 0; times < 2; times++) assert.equal((await endpoint.receive(push(runtime))).outcome, "accepted");
+      }
       assert.deepEqual(
         running.asked.map(({ path }) => path),
-        [join(at, "link/app.db"), name, name],
+        [link, name, link, name, name, name, link, link],
       );
       await hooks.close();
       await running.end();

@@ -56,11 +56,13 @@ class Replica:
             connection.close()
 
     def _sync(self, deadline: float) -> tuple[int, dict[str, Any]]:
-        while True:
-            status, answer = self._posted({"path": self._names[0], "wait": True, "timeout": math.ceil(self._timeout_s)}, deadline)
-            if status != 404 or len(self._names) == 1:
-                return status, answer
-            del self._names[0]
+        for name in list(self._names):
+            status, answer = self._posted({"path": name, "wait": True, "timeout": math.ceil(self._timeout_s)}, deadline)
+            if status != 404:
+                # It is the first to be asked for from here on.
+                self._names.sort(key=lambda other: other != name)
+                break
+        return status, answer
 
     def _posted(self, question: dict[str, Any], deadline: float) -> tuple[int, dict[str, Any]]:
         was_open = self._connection is not None

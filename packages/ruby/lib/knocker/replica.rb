@@ -86,34 +86,38 @@ module Knocker
     def names = @names ||= [@path, File.realpath(@path)].uniq
 
     def sync(deadline)
-      loop do
-        status, answer = posted(deadline)
-        return status, answer if status != 404 || names.size == 1
+      status = answer = nil
+      names.each do |name|
+        status, answer = posted(name, deadline)
+        next if status == 404
 
-        names.shift
+        # It is the first to be asked for from here on.
+        @names = [name, *(names - [name])]
+        break
       end
+      [status, answer]
     end
 
-    def posted(deadline)
+    def posted(name, deadline)
       kept = !@http.nil?
       begin
-        answered(deadline)
+        answered(name, deadline)
       rescue *BROKEN
         close
         raise unless kept
 
-        answered(deadline)
+        answered(name, deadline)
       end
     end
 
-    def answered(deadline)
+    def answered(name, deadline)
       left_s = deadline - Clock.monotonic
       raise Timeout::Error if left_s <= 0
 
       @http ||= open_http
       @http.read_timeout = @http.write_timeout = left_s
       @http.start unless @http.started?
-      question = { path: names.first, wait: true, timeout: @timeout_s.ceil }
+      question = { path: name, wait: true, timeout: @timeout_s.ceil }
       response = @http.post("/sync", JSON.generate(question), "Content-Type" => "application/json")
       answer = JSON.parse(response.body.to_s)
       [response.code.to_i, answer.is_a?(Hash) ? answer : {}]
