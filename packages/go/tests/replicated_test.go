@@ -231,8 +231,8 @@ func TestAReplicaThatDoesNotAnswerInTimeIsGivenUp(t *testing.T) {
 	l.held = make(chan struct{})
 	_, err := endpoint.Receive(context.Background(), push(t, endpoint, 1))
 	isError(t, "the receipt", err, knocker.ErrNotReplicated)
-	if !strings.Contains(err.Error(), "did not sync in 50ms") || l.questions()[0]["timeout"] != 1.0 {
-		t.Error(err, l.questions())
+	if !strings.Contains(err.Error(), "did not sync in 50ms") {
+		t.Error(err)
 	}
 }
 

@@ -149,7 +149,6 @@ def test_a_replica_that_does_not_answer_in_time(replica: Litestream, opened: Ope
     replica.may_answer.clear()
     with pytest.raises(knocker.NotReplicatedError, match=r"did not sync in 0\.05 s"):
         hooks.endpoints["github"].receive(push(1))
-    assert replica.asked[0]["timeout"] == 1
 
 
 def test_litestream_may_go_and_come_back(folder: Path, opened: OpenOf, push: PushOf) -> None:

@@ -87,7 +87,6 @@ export default function replicated(runtime) {
       const running = await litestream(socket, { held: new Promise(() => {}) });
       const error = await failure(endpoint.receive(push(runtime)));
       assert.match(error.message, /did not sync in 50 ms/);
-      assert.equal(running.asked[0].timeout, 1);
       await hooks.close();
       await running.end();
     });
