@@ -23,7 +23,8 @@ defmodule Pages do
     rows =
       for module <- errors,
           {:docs_v1, _, _, _, %{"en" => doc}, _, _} <- [Code.fetch_docs(module)],
-          do: "| `#{inspect(module)}` | #{String.replace(String.trim(doc), ~r/\s+/, " ")} |"
+          # Their codes are on the page of errors.
+          do: "| `#{inspect(module)}` | #{doc |> String.trim() |> String.replace(~r/\s+/, " ") |> String.replace(~r/ Its code is .*/, "")} |"
 
     ["## Errors", Enum.join(["| error | meaning |", "|---|---|" | rows], "\n")]
   end
