@@ -214,6 +214,10 @@ func (k *leaseKeeper) claimOn(c *conn, wanted int, names []string) (int, []lostA
 
 // takeOver notes what was claimed.
 func (k *leaseKeeper) takeOver(c *conn) error {
+	// As it was before it is read: whoever commits a verdict beside it may be through with that before it is handed out.
+	k.mu.Lock()
+	before := maps.Clone(k.held)
+	k.mu.Unlock()
 	jobs, err := k.leases.jobs(c, k.unsettledIDs())
 	if err != nil {
 		return err
@@ -221,7 +225,8 @@ func (k *leaseKeeper) takeOver(c *conn) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	for _, j := range jobs {
-		if !k.holds(j) && !k.isGivenUp(j) {
+		held, wasHeld := before[j.ID]
+		if !(wasHeld && held.attempt == j.Event.Attempt) && !k.isGivenUp(j) {
 			k.ready = append(k.ready, j)
 			k.held[j.ID] = heldJob{attempt: j.Event.Attempt}
 			delete(k.settled, j.ID)

@@ -206,6 +206,17 @@ class SharedCommitsTest < KnockerTest
     assert_equal [:handled] * 4, statuses
   end
 
+  # The commit of a verdict that asks for another attempt at once claims that attempt too.
+  def test_an_attempt_that_is_due_at_once_is_not_left_to_its_lease
+    @inbox.on("*") do |event, tx|
+      raise Knocker::Retry.new(after: 0) if event.id == 3 && event.attempt == 1
+
+      write(event, tx)
+    end
+    receive(3)
+    assert_equal %i[handled handled failed handled], drain(@hooks).map(&:status)
+  end
+
   def test_a_handler_that_ends_its_thread_takes_nothing_of_the_others_with_it
     @inbox.on("*") do |event, tx|
       write(event, tx)

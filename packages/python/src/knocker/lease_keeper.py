@@ -143,10 +143,12 @@ class LeaseKeeper:
     def _add(self, leases: Leases) -> None:
         """What has been claimed is ready."""
         with self._lock:
-            held = self._held.keys() - self._settled
-        jobs = leases.jobs(without=held)
+            # As it was before it is read: whoever commits a verdict beside it may be through with that before it is handed out.
+            before = dict(self._held)
+            settled = set(self._settled)
+        jobs = leases.jobs(without=before.keys() - settled)
         with self._lock:
-            jobs = [job for job in jobs if not self._holds(job) and not self._is_given_up(job)]
+            jobs = [job for job in jobs if before.get(job.id) != job.event.attempt and not self._is_given_up(job)]
             self._ready.extend(jobs)
             for job in jobs:
                 self._held[job.id] = job.event.attempt

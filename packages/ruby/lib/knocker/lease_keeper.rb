@@ -32,7 +32,8 @@ module Knocker
       @generation = database.generation
       @lock = Mutex.new
       @ready = []
-      @held = Set.new
+      # The attempt of each job: the commit of its verdict may claim the next one, which is due at once.
+      @held = {}
       @settled = Set.new
       @lost = Set.new
       @given_up = {}
@@ -107,7 +108,7 @@ module Knocker
     # has run out and counts as an attempt.
     def finished(job, took_s, written: true)
       @lock.synchronize do
-        [@held, @settled, @lost].each { |ids| ids.delete(job.id) }
+        [@held, @settled, @lost].each { |ids| ids.delete(job.id) } if @held[job.id] == job.event.attempt
         @given_up[job.id] = [job.event.attempt, Clock.monotonic + @lease_s + MARGIN_S] unless written
         @usual_s = [0.0005, @usual_s.nil? ? took_s : (0.8 * @usual_s) + (0.2 * took_s)].max
       end
@@ -131,7 +132,7 @@ module Knocker
     def renew(connection)
       held = @lock.synchronize do
         @renewed_at_ms = @database.current_ms
-        (@held - @settled).sort
+        (@held.keys - @settled.to_a).sort
       end
       lost = held.reject do |job_id|
         connection.call("knocker_extend", job_id, @worker, @lease_s, @database.now)
@@ -216,14 +217,22 @@ module Knocker
       [needed, [needed + ahead, GROWTH * @last_claimed, MOST_CLAIMED].min].max
     end
 
-    def claimed_jobs(leases) = leases.jobs(without: @lock.synchronize { @held.to_a })
+    # Those whose very attempt is not held. What is held is looked at before they are read: whoever commits a verdict beside it may be through with
+    # that before they are handed out.
+    def claimed_jobs(leases)
+      held = @lock.synchronize { @held.dup }
+      leases.jobs.reject { |job| held[job.id] == job.event.attempt }
+    end
 
     # Hands them out.
     def make_ready(jobs)
       @lock.synchronize do
         jobs.reject! { |job| given_up?(job) }
         @ready.concat(jobs)
-        @held.merge(jobs.map(&:id))
+        jobs.each do |job|
+          @held[job.id] = job.event.attempt
+          [@settled, @lost].each { |ids| ids.delete(job.id) }
+        end
       end
     end
 
