@@ -6,6 +6,8 @@ defmodule Bench.Drains do
   import Bench.Requests
   alias Knocker.{Driver, Testing, Worker}
 
+  # Once: where there is no exqlite, asking for it costs more than a statement.
+  @driver Driver.default()
   @slow_disk Path.expand("../../../extension/bench/slow-disk/run", __DIR__)
   @rounds 3
   @ways ~w(hand apart shared shared-4)
@@ -46,7 +48,7 @@ defmodule Bench.Drains do
 
   # The oldest waiting row, the handler's row and the row's new state in one commit, and the next one.
   defp by_hand(path, total) do
-    {:ok, db} = Driver.default().open(path, busy_timeout_ms: 30_000)
+    {:ok, db} = @driver.open(path, busy_timeout_ms: 30_000)
 
     for sql <- [
           "PRAGMA journal_mode = WAL",
@@ -86,7 +88,7 @@ defmodule Bench.Drains do
   end
 
   defp execute(db, sql, parameters \\ []) do
-    {:ok, rows} = Driver.default().execute(db, sql, parameters)
+    {:ok, rows} = @driver.execute(db, sql, parameters)
     rows
   end
 

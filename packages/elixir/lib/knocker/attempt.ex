@@ -10,19 +10,15 @@ defmodule Knocker.Attempt do
   alias Knocker.{AttemptConnection, AttemptReport, Checkpoints, Connection, Decision, Errors, HandlerProcess, Options, Pace, Paces}
   alias Knocker.{Run, SharedCommit, Telemetry, Tracing, Transaction, VerdictCommit}
 
-  # After a shared commit of a worker, the lock is left to others for a part of the time that it was held: those who wait for it look now and then, and would
-  # find it free too seldom in a long backlog.
-  @gap 0.1
-  @longest_gap_ms 5
-
   # `run` is the attempt whose handlers run; `todo` is what is to follow it: `{:run, job, more}`, `{:alone, job}`, and `{:record, run}` for a verdict that is
-  # still to be written.
+  # still to be written. `shared_last` says that the last commit was of several.
   @enforce_keys [:owner, :on, :share, :leaves_gaps]
-  defstruct [:owner, :on, :share, :leaves_gaps, :run, :timer, todo: [], shared: %SharedCommit{}, gap_ms: 0, spent: false, killed: false]
+  defstruct [:owner, :on, :share, :leaves_gaps, :run, :timer, todo: [], shared: %SharedCommit{}, shared_last: false, spent: false, killed: false]
 
   @doc """
   Tells its owner of each attempt `{:attempted, pid, job, status, error, took_ms}`, of a job that it could not begin `{:unstarted, pid, job, error}`, and
-  `{:next, pid, uncommitted}` when it wants another job: where attempts are uncommitted, at once, or a `commit/2`. Arguments: `hooks`, `worker`, `held`,
+  `{:next, pid, how}` when it waits for another job: `:idle`, or with attempts that are not committed. Then it `:holds` them for a job that comes at once, or is
+  `:full`, and `commit/2` is to follow. Arguments: `hooks`, `worker`, `held`,
   `lease_ms`, `lost` (called with the id of a job whose lease is lost), `share`, and `leaves_gaps`.
   """
   def start_link(arguments), do: GenServer.start_link(__MODULE__, Map.put(arguments, :owner, self()))
@@ -56,10 +52,19 @@ defmodule Knocker.Attempt do
   defp proceed(%{run: nil, todo: [next | rest]} = state), do: proceed(next(%{state | todo: rest}, next))
 
   defp proceed(%{run: nil} = state) do
-    state = if SharedCommit.empty?(state.shared), do: replace_connection(state), else: %{state | gap_ms: 0}
-    next = {:next, self(), SharedCommit.size(state.shared)}
-    if state.gap_ms > 0, do: Process.send_after(state.owner, next, state.gap_ms), else: send(state.owner, next)
-    %{state | gap_ms: 0}
+    cond do
+      not SharedCommit.empty?(state.shared) ->
+        send(state.owner, {:next, self(), if(SharedCommit.full?(state.shared, state.on), do: :full, else: :holds)})
+        state
+
+      state.shared_last and state.leaves_gaps ->
+        Process.send_after(state.owner, {:next, self(), :idle}, SharedCommit.gap_ms(state.shared))
+        replace_connection(%{state | shared_last: false})
+
+      true ->
+        send(state.owner, {:next, self(), :idle})
+        replace_connection(state)
+    end
   end
 
   defp proceed(state), do: state
@@ -152,9 +157,10 @@ defmodule Knocker.Attempt do
   defp settle(state, claim) do
     if state.timer, do: Process.cancel_timer(state.timer)
     {members, shared, claimed} = SharedCommit.commit(state.shared, state.on, claim)
+    state = %{state | shared: shared, timer: nil, shared_last: match?([_one, _two | _more], members)}
+    {again, state} = Enum.flat_map_reduce(members, state, &told/2)
+    # Behind what has ended, of which the next attempt may be among what was claimed.
     if claim, do: send(state.owner, {claim.reference, claimed})
-    gap_ms = if state.leaves_gaps and match?([_one, _two | _more], members), do: min(@longest_gap_ms, round(shared.held_ms * @gap)), else: 0
-    {again, state} = Enum.flat_map_reduce(members, %{state | shared: shared, timer: nil, gap_ms: gap_ms}, &told/2)
     %{state | todo: again ++ state.todo}
   end
 
@@ -230,34 +236,41 @@ defmodule Knocker.Attempt do
 
   defp execute(state, sql, parameters) do
     with {:ok, state} <- note_alteration(state, Transaction.check(sql)),
-         {:ok, state} <- begin_transaction(state) do
-      case Connection.rows(state.on.connection, sql, parameters) do
-        {:ok, rows} -> {{:ok, rows}, state}
-        # SQLite itself ends a transaction after a full or failing disk.
-        {:error, error} -> {{:error, error}, %{state | run: %{state.run | ended: not Connection.in_transaction?(state.on.connection)}}}
-      end
+         {:ok, rows, state} <- rows(state, sql, parameters) do
+      {{:ok, rows}, state}
     else
       {:error, error} -> {{:error, error}, state}
       {:error, error, state} -> {{:error, error}, state}
     end
   end
 
-  defp note_alteration(state, :ok), do: {:ok, state}
-  defp note_alteration(state, :alters), do: {:ok, %{state | run: %{state.run | altered: true}}}
-  defp note_alteration(_state, refused), do: refused
+  # The first statement begins the transaction.
+  defp rows(%{run: %{begun_at: nil, together: true}} = state, sql, parameters) do
+    run = Run.first_use(state.run, state.on.hooks)
 
-  defp begin_transaction(%{run: %{begun_at: nil, together: true}} = state) do
-    case SharedCommit.begin(state.shared, state.on) do
-      {:ok, shared} -> {:ok, %{state | shared: shared, run: Run.begun(state.run, state.on.hooks)}}
-      {:error, error, shared} -> {:error, error, %{state | shared: shared}}
+    case SharedCommit.begin(state.shared, state.on, {sql, parameters}) do
+      {true, result, shared} -> ran(%{state | shared: shared, run: Run.begun(run)}, result)
+      {false, {:error, error}, shared} -> {:error, error, %{state | shared: shared}}
     end
   end
 
-  defp begin_transaction(%{run: %{begun_at: nil}} = state) do
-    with :ok <- Connection.exec(state.on.connection, "BEGIN IMMEDIATE"), do: {:ok, %{state | run: Run.begun(state.run, state.on.hooks)}}
+  defp rows(%{run: %{begun_at: nil}} = state, sql, parameters) do
+    run = Run.first_use(state.run, state.on.hooks)
+
+    with :ok <- Connection.exec(state.on.connection, "BEGIN IMMEDIATE") do
+      ran(%{state | run: Run.begun(run)}, Connection.rows(state.on.connection, sql, parameters))
+    end
   end
 
-  defp begin_transaction(state), do: {:ok, state}
+  defp rows(state, sql, parameters), do: ran(state, Connection.rows(state.on.connection, sql, parameters))
+
+  defp ran(state, {:ok, rows}), do: {:ok, rows, state}
+  # SQLite itself ends a transaction after a full or failing disk.
+  defp ran(state, {:error, error}), do: {:error, error, %{state | run: %{state.run | ended: not Connection.in_transaction?(state.on.connection)}}}
+
+  defp note_alteration(state, :ok), do: {:ok, state}
+  defp note_alteration(state, :alters), do: {:ok, %{state | run: %{state.run | altered: true}}}
+  defp note_alteration(_state, refused), do: refused
 
   defp ended do
     Errors.new(
@@ -352,7 +365,7 @@ defmodule Knocker.Attempt do
     case SharedCommit.add(state.shared, state.on, run) do
       {:ok, shared} ->
         state = %{state | shared: shared}
-        if run.altered or SharedCommit.full?(shared, state.on), do: settle(state, nil), else: state
+        if run.altered, do: settle(state, nil), else: state
 
       {:error, error, shared} ->
         # A full disk, say, or a connection that was made read-only.

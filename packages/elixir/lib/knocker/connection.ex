@@ -137,6 +137,38 @@ defmodule Knocker.Connection do
          do: {:error, translate(error)}
   end
 
+  @doc """
+  Runs statements one after the other in an open transaction, up to the first that fails, at the cost of one where the driver can. Gives the rows of those that
+  ran, and `:ok` or the error. Where one is no statement, none is run.
+  """
+  @spec each(t(), [{String.t(), [value()]}]) :: {[[[value()]]], :ok | {:error, Exception.t()}}
+  def each(connection, statements) do
+    case Enum.find_value(statements, fn {sql, arguments} -> with(:ok <- check(sql, arguments), do: nil) end) do
+      nil ->
+        if(function_exported?(connection.driver, :execute_each, 2), do: together(connection, statements), else: one_by_one(connection, statements, []))
+
+      refused ->
+        {[], refused}
+    end
+  end
+
+  defp together(connection, statements) do
+    with {ran, {:error, error}} <- connection.driver.execute_each(connection.db, statements), do: {ran, {:error, translate(error)}}
+  end
+
+  defp one_by_one(_connection, [], ran), do: {Enum.reverse(ran), :ok}
+
+  defp one_by_one(connection, [{sql, arguments} | rest], ran) do
+    case rows(connection, sql, arguments) do
+      {:ok, rows} -> one_by_one(connection, rest, [rows | ran])
+      failed -> {Enum.reverse(ran), failed}
+    end
+  end
+
+  @doc "What `call/3` runs."
+  @spec calling(String.t(), [value()]) :: {String.t(), [value()]}
+  def calling(function, arguments), do: {statement(function, length(arguments)), arguments}
+
   # What a driver raises of wrong arguments has all of them in its stack trace, and a secret may be among them.
   defp check(sql, arguments) do
     cond do

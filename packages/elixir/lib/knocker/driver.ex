@@ -41,6 +41,12 @@ defmodule Knocker.Driver do
   @callback execute(db, sql :: String.t(), [parameter]) :: {:ok, [[value]]} | {:error, failure}
 
   @doc """
+  Runs statements one after the other in an open transaction, up to the first that fails: gives the rows of those that ran, and `:ok` or the failure. Where a
+  driver cannot, they are executed one by one.
+  """
+  @callback execute_each(db, [{sql :: String.t(), [parameter]}]) :: {[[[value]]], :ok | {:error, failure}}
+
+  @doc """
   Says anew how long a statement waits for another writer. One within a transaction does not wait, and need not: begin with `BEGIN IMMEDIATE`.
   """
   @callback wait(db, milliseconds :: non_neg_integer) :: :ok
@@ -60,5 +66,5 @@ defmodule Knocker.Driver do
   @doc "Asks for the next `:written`. A watch is armed from the start."
   @callback arm(watch :: term) :: :ok
 
-  @optional_callbacks watch: 1, arm: 1
+  @optional_callbacks execute_each: 2, watch: 1, arm: 1
 end

@@ -16,7 +16,18 @@ defmodule Knocker.HeldLeases do
   @doc "The ids of the jobs held."
   def ids(held), do: for([id] <- :ets.match(held.table, {{:held, :"$1"}, :_}), do: id)
 
+  defp extended(held), do: for([id, state] <- :ets.match(held.table, {{:held, :"$1"}, :"$2"}), state != :settled, do: id)
+
   def hold(held, job), do: :ets.insert(held.table, {{:held, job.id}, false})
+
+  @doc """
+  The commit of a verdict begins: nobody extends that lease from then on. Until `let_go/2` nobody is to hand the job out again either, as whoever claims beside
+  the commit still sees it leased.
+  """
+  def settle(held, job), do: :ets.update_element(held.table, {:held, job.id}, {2, :settled})
+
+  @doc "That commit has failed."
+  def unsettle(held, job), do: :ets.update_element(held.table, {:held, job.id}, {2, false})
 
   def let_go(held, job_id), do: :ets.delete(held.table, {:held, job_id})
 
@@ -52,7 +63,7 @@ defmodule Knocker.HeldLeases do
 
   @doc "Extends every lease held, over a connection that has the write lock. `lost` is called with the id of a job that somebody else has taken."
   def renew(held, connection, lost) do
-    Enum.reduce_while(ids(held), :ok, fn id, :ok ->
+    Enum.reduce_while(extended(held), :ok, fn id, :ok ->
       case LeaseCalls.extend(connection, held.worker, id, held.lease_s, Options.now(held.hooks.options)) do
         {:ok, _until} ->
           {:cont, :ok}

@@ -51,11 +51,15 @@ defmodule Knocker.Run do
   def new(hooks, job),
     do: %__MODULE__{job: job, tracing: Tracing.processing(job.event), began: now_ms(), started: Paces.now_ms(hooks)}
 
-  @doc "The handlers have used tx for the first time."
-  @spec begun(t(), Hooks.t()) :: t()
-  def begun(run, hooks) do
+  @doc "The handlers use tx for the first time: what they show by that is how soon they do, and not how long the lock or their statement takes."
+  @spec first_use(t(), Hooks.t()) :: t()
+  def first_use(run, hooks), do: %{run | begun_after: Paces.now_ms(hooks) - run.started}
+
+  @doc "They have the lock now."
+  @spec begun(t()) :: t()
+  def begun(run) do
     Transaction.put_begun(run.tx, true)
-    %{run | begun_at: now_ms(), begun_after: Paces.now_ms(hooks) - run.started}
+    %{run | begun_at: now_ms()}
   end
 
   @doc "The handlers have ended: what comes is not their time, and tx is over for who kept it. What they show is noted for the next of the type."
@@ -65,7 +69,7 @@ defmodule Knocker.Run do
 
     if run.tx do
       Transaction.put_begun(run.tx, false)
-      pace = %{took_ms: took, begun_after_ms: run.begun_after, returned: decision == :handled, apart: run.altered or run.elsewhere}
+      pace = %{took_ms: took, begun_after_ms: run.begun_at && run.begun_after, returned: decision == :handled, apart: run.altered or run.elsewhere}
       Paces.note(hooks, run.job.event, pace)
     end
 

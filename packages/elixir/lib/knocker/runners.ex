@@ -6,7 +6,7 @@ defmodule Knocker.Runners do
   alias Knocker.Job
 
   @typedoc "By process: what it does, and the jobs that it has."
-  @type t :: %{pid() => {:runs | :holds | :idle, [Job.t()]}}
+  @type t :: %{pid() => {:runs | :holds | :full | :idle, [Job.t()]}}
 
   @spec new() :: t()
   def new, do: %{}
@@ -25,7 +25,7 @@ defmodule Knocker.Runners do
 
   @doc "One that waits with attempts that are not committed."
   @spec holding(t()) :: pid() | nil
-  def holding(runners), do: find(runners, :holds)
+  def holding(runners), do: find(runners, :full) || find(runners, :holds)
 
   defp find(runners, wanted), do: Enum.find_value(runners, fn {pid, {state, _jobs}} -> if state == wanted, do: pid end)
 
@@ -37,10 +37,9 @@ defmodule Knocker.Runners do
   @spec works(t(), pid()) :: t()
   def works(runners, pid), do: Map.update!(runners, pid, fn {_state, jobs} -> {:runs, jobs} end)
 
-  @doc "It wants another job, with so many attempts that are not committed."
-  @spec wants(t(), pid(), non_neg_integer()) :: t()
-  def wants(runners, pid, uncommitted),
-    do: Map.update!(runners, pid, fn {_state, jobs} -> {if(uncommitted > 0, do: :holds, else: :idle), jobs} end)
+  @doc "It waits: `:idle`, or with attempts that are not committed, where it `:holds` them for more, or is `:full`."
+  @spec waits(t(), pid(), :idle | :holds | :full) :: t()
+  def waits(runners, pid, how), do: Map.update!(runners, pid, fn {_state, jobs} -> {how, jobs} end)
 
   @doc "It has this job no more."
   @spec done(t(), pid(), Job.t()) :: t()

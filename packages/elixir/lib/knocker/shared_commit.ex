@@ -15,10 +15,13 @@ defmodule Knocker.SharedCommit do
   @most_events 32
   # For so long the transaction stays open, and no handler is begun in it that lately took longer than what is left of that.
   @most_ms 20
+  # After a commit the lock is left to others for a part of the time that it was held: those who wait for it look now and then, and would find it free too
+  # seldom in a long backlog.
+  @longest_gap_us 5_000
 
   # The members are the latest first. `since` is when it began, or the first of those that wait for it; `begun` when it was opened, both on the stopwatch of
-  # paces. `held_ms` is how long the last one had the write lock.
-  defstruct members: [], open: false, since: nil, begun: 0, held_since: 0, held_ms: 0
+  # paces. `held_us` is how long the last one had the write lock, and `free_since` from when on it has been free.
+  defstruct members: [], open: false, since: nil, begun: 0, held_since: 0, held_us: 0, free_since: 0
 
   @type t :: %__MODULE__{members: [Run.t()], open: boolean()}
 
@@ -52,25 +55,42 @@ defmodule Knocker.SharedCommit do
   @spec left_ms(t(), AttemptConnection.t()) :: number()
   def left_ms(shared, on), do: @most_ms - age_ms(shared, on)
 
+  @doc "How long the lock is still to be left to others after a commit: a tenth of the time that it was held, with what telling of the commit has taken."
+  @spec gap_ms(t()) :: non_neg_integer()
+  def gap_ms(shared) do
+    wanted = min(@longest_gap_us, div(shared.held_us, 10))
+    max(0, round((wanted - (monotonic_us() - shared.free_since)) / 1_000))
+  end
+
   defp age_ms(%{since: nil}, _on), do: 0
   defp age_ms(shared, on), do: Paces.now_ms(on.hooks) - shared.since
 
-  @doc "At the first use of tx: begins the transaction if need be, and a savepoint in it."
-  @spec begin(t(), AttemptConnection.t()) :: {:ok, t()} | {:error, Exception.t(), t()}
-  def begin(%{open: true} = shared, on), do: exec(shared, on, "SAVEPOINT #{Transaction.savepoint()}")
+  @doc """
+  At the first use of tx: begins the transaction if need be, and a savepoint in it, and runs the statement there. Gives whether the savepoint is begun, and
+  the rows of the statement.
+  """
+  @spec begin(t(), AttemptConnection.t(), {String.t(), list()}) :: {boolean(), {:ok, list()} | {:error, Exception.t()}, t()}
+  def begin(%{open: true} = shared, on, statement) do
+    case Connection.each(on.connection, [{"SAVEPOINT #{Transaction.savepoint()}", []}, statement]) do
+      {[_savepoint, rows], :ok} -> {true, {:ok, rows}, shared}
+      {ran, failed} -> {ran != [], failed, shared}
+    end
+  end
 
-  def begin(shared, on) do
-    with {:ok, shared} <- open(shared, on, &Connection.exec(&1, "BEGIN IMMEDIATE")) do
-      case write_waiting(shared, on) do
-        {:ok, shared} ->
-          begin(shared, on)
+  def begin(shared, on, statement) do
+    with {:ok, shared} <- open(shared, on, &Connection.exec(&1, "BEGIN IMMEDIATE")),
+         {:ok, shared} <- write_waiting_first(shared, on) do
+      begin(shared, on, statement)
+    else
+      {:error, error, shared} -> {false, {:error, error}, shared}
+    end
+  end
 
-        {:error, error, shared} ->
-          # It is not this handler's error.
-          Connection.roll_back(on.connection)
-          shared = undo(%{shared | open: false}, error)
-          with {:ok, shared} <- open(shared, on, &Connection.exec(&1, "BEGIN IMMEDIATE")), do: begin(shared, on)
-      end
+  # What keeps the others' verdicts from being written is not this handler's error.
+  defp write_waiting_first(shared, on) do
+    with {:error, error, shared} <- write_waiting(shared, on) do
+      Connection.roll_back(on.connection)
+      open(undo(%{shared | open: false}, error), on, &Connection.exec(&1, "BEGIN IMMEDIATE"))
     end
   end
 
@@ -81,7 +101,7 @@ defmodule Knocker.SharedCommit do
       :ok ->
         now = Paces.now_ms(on.hooks)
         since = if shared.members == [], do: now, else: shared.since || now
-        {:ok, %{shared | open: true, since: since, begun: now, held_since: monotonic_ms()}}
+        {:ok, %{shared | open: true, since: since, begun: now, held_since: monotonic_us()}}
 
       {:error, error} ->
         {:error, error, shared}
@@ -96,21 +116,13 @@ defmodule Knocker.SharedCommit do
   def add(shared, on, run) do
     shared = if run.begun_at != nil and not Run.writes?(run), do: take_back(shared, on), else: shared
 
-    with {:ok, run} <- if(shared.open, do: write(on, run), else: {:ok, run}),
-         # With writes it is written inside the savepoint: a lease that is lost takes back this event's alone.
-         {:ok, shared} <- release(shared, on, run) do
-      {:ok, %{shared | members: [run | shared.members], since: shared.since || Paces.now_ms(on.hooks)}}
-    else
-      {:error, error} -> {:error, error, shared}
-      {:error, _error, _shared} = failed -> failed
-    end
-  end
+    case if(shared.open, do: write(on, run), else: {:ok, run}) do
+      {:ok, run} ->
+        shared = if Run.writes?(run) and run.status == :lease_lost, do: take_back(shared, on), else: shared
+        {:ok, %{shared | members: [run | shared.members], since: shared.since || Paces.now_ms(on.hooks)}}
 
-  defp release(shared, on, run) do
-    cond do
-      not Run.writes?(run) -> {:ok, shared}
-      run.status == :lease_lost -> {:ok, take_back(shared, on)}
-      true -> exec(shared, on, "RELEASE #{Transaction.savepoint()}")
+      {:error, error} ->
+        {:error, error, shared}
     end
   end
 
@@ -135,8 +147,9 @@ defmodule Knocker.SharedCommit do
     end
   end
 
+  # With writes it is written inside the savepoint, which ends with it: a lease that is lost takes back this event's alone.
   defp write(on, run) do
-    case VerdictCommit.write(on, run, run.now) do
+    case if(Run.writes?(run), do: VerdictCommit.write_and(on, run, "RELEASE #{Transaction.savepoint()}"), else: VerdictCommit.write(on, run, run.now)) do
       {:ok, status} ->
         {:ok, %{run | state: :written, status: status}}
 
@@ -177,25 +190,28 @@ defmodule Knocker.SharedCommit do
     else
       case try_commit(shared, on, settled, claim) do
         {:ok, shared, claimed} ->
+          now = monotonic_us()
+          # The next attempt of one of them may be among what was claimed.
+          for job <- settled, do: HeldLeases.let_go(on.held, job.id)
           claimed = Claims.finish(on.connection, claim, claimed)
           Checkpoints.committed(on.hooks, on.connection, length(settled), 0)
-          taken(%{committed(shared) | held_ms: monotonic_ms() - shared.held_since}, claimed)
+          taken(%{committed(shared) | held_us: now - shared.held_since, free_since: now}, claimed)
 
         {:error, error, shared} ->
           Connection.roll_back(on.connection)
-          for job <- settled, do: HeldLeases.hold(on.held, job)
+          for job <- settled, do: HeldLeases.unsettle(on.held, job)
           Database.doubt(on.hooks, error)
           taken(undo(shared, error), :not_claimed)
       end
     end
   end
 
-  defp taken(shared, claimed), do: {Enum.reverse(shared.members), %__MODULE__{held_ms: shared.held_ms}, claimed}
+  defp taken(shared, claimed), do: {Enum.reverse(shared.members), %__MODULE__{held_us: shared.held_us, free_since: shared.free_since}, claimed}
 
   defp try_commit(shared, on, settled, claim) do
     with {:ok, shared} <- open(shared, on, &VerdictCommit.begin_patiently/1),
          {:ok, shared} <- write_waiting(shared, on) do
-      for job <- settled, do: HeldLeases.let_go(on.held, job.id)
+      for job <- settled, do: HeldLeases.settle(on.held, job)
 
       with :ok <- if(Paces.now_ms(on.hooks) - shared.begun > on.lease_ms / 3, do: AttemptConnection.renew(on), else: :ok),
            # What is written to a file that is gone would be nowhere.
@@ -248,5 +264,5 @@ defmodule Knocker.SharedCommit do
     end
   end
 
-  defp monotonic_ms, do: System.monotonic_time(:millisecond)
+  defp monotonic_us, do: System.monotonic_time(:microsecond)
 end

@@ -212,8 +212,8 @@ defmodule Knocker.Worker do
   def handle_info({:attempted, pid, job, status, error, took_ms}, %{runners: runners} = state) when is_map_key(runners, pid),
     do: {:noreply, attempted(state, pid, job, status, error, took_ms)}
 
-  def handle_info({:next, pid, uncommitted}, %{runners: runners} = state) when is_map_key(runners, pid),
-    do: {:noreply, go_on(%{state | runners: Runners.wants(runners, pid, uncommitted)})}
+  def handle_info({:next, pid, how}, %{runners: runners} = state) when is_map_key(runners, pid),
+    do: {:noreply, go_on(%{state | runners: Runners.waits(runners, pid, how)})}
 
   def handle_info({:unstarted, pid, job, error}, %{runners: runners} = state) when is_map_key(runners, pid),
     do: {:noreply, failed(%{state | runners: Runners.done(runners, pid, job), ready: :queue.in_r(job, state.ready)}, error)}
@@ -283,7 +283,7 @@ defmodule Knocker.Worker do
     end
   end
 
-  # Who waits for another job while others wait for the commit gets none: the commit claims what comes next.
+  # Where there is no job for those who wait for the commit, or no room, it is made; without a job, it claims what comes next.
   defp have_committed(state) do
     case Runners.holding(state.runners) do
       nil ->
@@ -544,7 +544,7 @@ defmodule Knocker.Worker do
     if Runners.busy(state.runners) > 0 do
       receive do
         {:attempted, pid, job, status, error, took_ms} -> state |> attempted(pid, job, status, error, took_ms) |> wait_for_runners(deadline, killed)
-        {:next, pid, uncommitted} -> state |> at_rest(pid, uncommitted) |> wait_for_runners(deadline, killed)
+        {:next, pid, how} -> state |> at_rest(pid, how) |> wait_for_runners(deadline, killed)
         {:unstarted, pid, job, _error} -> wait_for_runners(%{state | runners: Runners.done(state.runners, pid, job)}, deadline, killed)
         {:EXIT, pid, _reason} -> wait_for_runners(give_up_claim(%{state | runners: Map.delete(state.runners, pid)}, pid), deadline, killed)
       after
@@ -559,9 +559,9 @@ defmodule Knocker.Worker do
   end
 
   # It gets no further job; what waits is committed.
-  defp at_rest(%{runners: runners} = state, pid, 0) when is_map_key(runners, pid), do: %{state | runners: Runners.wants(runners, pid, 0)}
+  defp at_rest(%{runners: runners} = state, pid, :idle) when is_map_key(runners, pid), do: %{state | runners: Runners.waits(runners, pid, :idle)}
 
-  defp at_rest(state, pid, _uncommitted) do
+  defp at_rest(state, pid, _how) do
     Attempt.commit(pid, nil)
     state
   end

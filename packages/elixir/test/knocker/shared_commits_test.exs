@@ -3,7 +3,7 @@ defmodule Knocker.SharedCommitsTest do
   use ExUnit.Case, async: true
 
   import Knocker.Waiting, only: [until: 1]
-  alias Knocker.{Driver, Event, Pace, Paces, Testing, Worker}
+  alias Knocker.{Claims, Driver, Event, HeldLeases, Pace, Paces, Testing, Worker}
 
   @moduletag capture_log: true
   @moduletag timeout: 60_000
@@ -30,6 +30,19 @@ defmodule Knocker.SharedCommitsTest do
         {:ok, said}
       end
     end
+  end
+
+  # One that runs a statement at a time.
+  defmodule PlainDriver do
+    @moduledoc false
+    @behaviour Driver
+    @driver Driver.default()
+    defdelegate open(path, options), to: @driver
+    defdelegate close(db), to: @driver
+    defdelegate execute(db, sql, parameters), to: @driver
+    defdelegate wait(db, milliseconds), to: @driver
+    defdelegate load_extension(db, path, entry), to: @driver
+    defdelegate interrupt(db), to: @driver
   end
 
   # Hooks on a file of the test's own with one endpoint, whose handler may ask for them.
@@ -174,6 +187,18 @@ defmodule Knocker.SharedCommitsTest do
     assert orders(hooks) == [1, 2, 3, 4, 6, 7]
   end
 
+  test "a driver that runs one statement at a time is enough", context do
+    handler = fn event, tx ->
+      {:ok, _rows} = insert(event, tx)
+      if event.id == 5, do: insert(event, tx), else: :ok
+    end
+
+    %{hooks: hooks} = open(context, handler, driver: PlainDriver)
+    ingest(hooks, 7)
+    assert hooks |> Testing.drain() |> statuses() == [:handled, :handled, :handled, :handled, :failed, :handled, :handled]
+    assert orders(hooks) == [1, 2, 3, 4, 6, 7]
+  end
+
   test "stopping commits what was done, and gives back the rest", context do
     test = self()
 
@@ -236,6 +261,30 @@ defmodule Knocker.SharedCommitsTest do
   test "it is turned off by a flag alone", context do
     assert {:error, %Knocker.UsageError{message: message}} = Worker.start_link(hooks: context.test, share_commits: "no")
     assert message =~ "share_commits"
+  end
+
+  test "the next attempt of an event that the commit of its verdict has claimed is handed out", context do
+    handler = fn event, tx -> if event.id == 7 and event.attempt < 3, do: {:retry, 0}, else: insert(event, tx) end
+    %{hooks: hooks} = open(context, handler)
+    ids = ingest(hooks, 7)
+    assert hooks |> Testing.drain() |> statuses() == List.duplicate(:handled, 6) ++ [:failed, :failed, :handled]
+    assert orders(hooks) == ids
+  end
+
+  test "a job whose verdict is being committed is not handed out again", context do
+    %{hooks: name} = open(context, &insert/2)
+    [first, second] = ingest(name, 2)
+    {:ok, hooks} = Knocker.Hooks.fetch(name)
+    {:ok, connection, _generation} = Knocker.Database.open(hooks)
+    held = HeldLeases.new(hooks, "worker", 60)
+    claim = %Claims{reference: make_ref(), hooks: hooks, worker: "worker", lease_s: 60, held: held, limit: 1}
+    assert {:ok, 0, [%{event: %{id: ^first}} = job], []} = Claims.claim(connection, claim)
+    HeldLeases.hold(held, job)
+    HeldLeases.settle(held, job)
+    # Another process that claims beside the commit finds it leased still.
+    assert {:ok, 0, [%{event: %{id: ^second}}], []} = Claims.claim(connection, claim)
+    assert HeldLeases.renew(held, connection, &flunk("the lease of #{&1} is lost")) == :ok
+    Knocker.Connection.close(connection)
   end
 
   describe "a pace" do

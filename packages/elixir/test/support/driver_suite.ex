@@ -53,6 +53,22 @@ defmodule Knocker.DriverSuite do
         assert rows!(db, "SELECT count(*) FROM orders") == [[1]]
       end
 
+      if Code.ensure_loaded?(@driver) and function_exported?(@driver, :execute_each, 2) do
+        test "runs statements one after the other, up to the first that fails", %{db: db} do
+          rows!(db, "CREATE TABLE orders (id TEXT PRIMARY KEY) STRICT")
+          rows!(db, "BEGIN")
+          insert = {"INSERT INTO orders VALUES (?1)", ["a"]}
+          assert @driver.execute_each(db, [{"SAVEPOINT one", []}, insert, {"SELECT id FROM orders", []}]) == {[[], [], [["a"]]], :ok}
+          assert {[[]], {:error, %{code: code}}} = @driver.execute_each(db, [{"SELECT 1 WHERE 0", []}, insert, {"COMMIT", []}])
+          assert Bitwise.band(code, 0xFF) == 19
+          assert @driver.execute_each(db, [{"ROLLBACK TO one", []}, {"SELECT count(*) FROM orders", []}]) == {[[], [[0]]], :ok}
+          assert @driver.execute_each(db, []) == {[], :ok}
+          rows!(db, "ROLLBACK")
+          @driver.close(db)
+          assert {[], {:error, %{code: 21}}} = @driver.execute_each(db, [insert])
+        end
+      end
+
       test "refuses another number of values than the statement has places", %{db: db} do
         assert {:error, %{code: _}} = @driver.execute(db, "SELECT ?1", [])
         assert {:error, %{code: _}} = @driver.execute(db, "SELECT ?1", [1, 2])
