@@ -128,26 +128,43 @@ fn load_extension<'a>(env: Env<'a>, database: ResourceArc<Database>, path: &str,
 
 #[rustler::nif(schedule = "DirtyIo")]
 fn execute<'a>(env: Env<'a>, database: ResourceArc<Database>, sql: &str, parameters: Vec<Term<'a>>) -> NifResult<Term<'a>> {
-    let parameters = parameters.into_iter().map(Parameter::of).collect::<NifResult<Vec<_>>>()?;
-    Ok(on(env, &database, |connection| {
-        // One statement: another that follows it is an error.
-        let mut statement = connection.prepare_cached(sql)?;
-        // SQLite takes those that are missing for NULL.
-        if statement.parameter_count() != parameters.len() {
-            return Err(rusqlite::Error::InvalidParameterCount(parameters.len(), statement.parameter_count()));
+    let parameters = Parameter::all(parameters)?;
+    Ok(on(env, &database, |connection| Ok((atoms::ok(), rows(env, connection, sql, &parameters)?).encode(env))))
+}
+
+/// Runs statements one after the other, up to the first that fails: a hand-over to a dirty scheduler costs more than a small statement. Gives the rows of those
+/// that ran, and how the last one ended.
+#[rustler::nif(schedule = "DirtyIo")]
+fn execute_each<'a>(env: Env<'a>, database: ResourceArc<Database>, statements: Vec<(&'a str, Vec<Term<'a>>)>) -> NifResult<Term<'a>> {
+    let statements =
+        statements.into_iter().map(|(sql, parameters)| Ok((sql, Parameter::all(parameters)?))).collect::<NifResult<Vec<_>>>()?;
+    let mut ran = Vec::with_capacity(statements.len());
+    let ended = on(env, &database, |connection| {
+        for (sql, parameters) in &statements {
+            ran.push(rows(env, connection, sql, parameters)?);
         }
-        for (position, parameter) in parameters.iter().enumerate() {
-            statement.raw_bind_parameter(position + 1, parameter.bound())?;
-        }
-        let columns = statement.column_count();
-        let mut rows = statement.raw_query();
-        let mut read = Vec::new();
-        while let Some(row) = rows.next()? {
-            let values = (0..columns).map(|column| Ok(term(env, row.get_ref(column)?))).collect::<rusqlite::Result<Vec<_>>>()?;
-            read.push(values);
-        }
-        Ok((atoms::ok(), read).encode(env))
-    }))
+        Ok(atoms::ok().encode(env))
+    });
+    Ok((ran, ended).encode(env))
+}
+
+/// Runs one statement: another that follows it is an error.
+fn rows<'a>(env: Env<'a>, connection: &Connection, sql: &str, parameters: &[Parameter<'_>]) -> rusqlite::Result<Vec<Vec<Term<'a>>>> {
+    let mut statement = connection.prepare_cached(sql)?;
+    // SQLite takes those that are missing for NULL.
+    if statement.parameter_count() != parameters.len() {
+        return Err(rusqlite::Error::InvalidParameterCount(parameters.len(), statement.parameter_count()));
+    }
+    for (position, parameter) in parameters.iter().enumerate() {
+        statement.raw_bind_parameter(position + 1, parameter.bound())?;
+    }
+    let columns = statement.column_count();
+    let mut rows = statement.raw_query();
+    let mut read = Vec::new();
+    while let Some(row) = rows.next()? {
+        read.push((0..columns).map(|column| Ok(term(env, row.get_ref(column)?))).collect::<rusqlite::Result<Vec<_>>>()?);
+    }
+    Ok(read)
 }
 
 /// A value on its way in: a binary is text unless it is said to be a blob.
@@ -160,6 +177,10 @@ enum Parameter<'a> {
 }
 
 impl<'a> Parameter<'a> {
+    fn all(terms: Vec<Term<'a>>) -> NifResult<Vec<Self>> {
+        terms.into_iter().map(Self::of).collect()
+    }
+
     fn of(term: Term<'a>) -> NifResult<Self> {
         match term.get_type() {
             TermType::Integer => term.decode().map(Self::Integer),

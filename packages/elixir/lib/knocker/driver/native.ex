@@ -39,6 +39,9 @@ defmodule Knocker.Driver.Native do
   end
 
   @impl true
+  def execute_each({db, _patience}, statements), do: Nif.execute_each(db, statements)
+
+  @impl true
   def wait({_db, patience}, milliseconds), do: :atomics.put(patience, 1, milliseconds)
 
   @impl true

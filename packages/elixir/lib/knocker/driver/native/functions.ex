@@ -11,6 +11,7 @@ defmodule Knocker.Driver.Native.Functions do
       def open(_path, _create), do: :erlang.nif_error(:not_loaded)
       def close(_db), do: :erlang.nif_error(:not_loaded)
       def execute(_db, _sql, _parameters), do: :erlang.nif_error(:not_loaded)
+      def execute_each(_db, _statements), do: :erlang.nif_error(:not_loaded)
       def in_transaction(_db), do: :erlang.nif_error(:not_loaded)
       def load_extension(_db, _path, _entry), do: :erlang.nif_error(:not_loaded)
       def interrupt(_db), do: :erlang.nif_error(:not_loaded)
