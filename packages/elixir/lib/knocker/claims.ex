@@ -57,9 +57,9 @@ defmodule Knocker.Claims do
   def finish(_connection, _claim, {:later, due}), do: {:ok, due, [], []}
 
   def finish(connection, claim, {:claimed, count, lost}) do
-    with {:ok, jobs} <- if(count > 0, do: LeaseCalls.jobs(connection, claim.worker, HeldLeases.ids(claim.held)), else: {:ok, []}),
+    with {:ok, jobs} <- if(count > 0, do: LeaseCalls.jobs(connection, claim.worker), else: {:ok, []}),
          {:ok, lost} <- LostAttempts.with_events(connection, lost),
-         do: {:ok, 0, jobs, lost}
+         do: {:ok, 0, HeldLeases.others(claim.held, jobs), lost}
   end
 
   # The endpoints of which something is due, or when the next job is.

@@ -13,12 +13,15 @@ defmodule Knocker.HeldLeases do
 
   def close(held), do: :ets.delete(held.table)
 
-  @doc "The ids of the jobs held."
-  def ids(held), do: for([id] <- :ets.match(held.table, {{:held, :"$1"}, :_}), do: id)
+  @doc "Whether nothing is held."
+  def empty?(held), do: :ets.match(held.table, {{:held, :"$1"}, :_, :_}, 1) == :"$end_of_table"
 
-  defp extended(held), do: for([id, state] <- :ets.match(held.table, {{:held, :"$1"}, :"$2"}), state != :settled, do: id)
+  @doc "Those of the jobs that are not held: the next attempt of one that is held, whose verdict was just committed, is another job."
+  def others(held, jobs), do: Enum.reject(jobs, &(:ets.match(held.table, {{:held, &1.id}, :_, &1.event.attempt}) != []))
 
-  def hold(held, job), do: :ets.insert(held.table, {{:held, job.id}, false})
+  defp extended(held), do: for([id, state] <- :ets.match(held.table, {{:held, :"$1"}, :"$2", :_}), state != :settled, do: id)
+
+  def hold(held, job), do: :ets.insert(held.table, {{:held, job.id}, false, job.event.attempt})
 
   @doc """
   The commit of a verdict begins: nobody extends that lease from then on. Until `let_go/2` nobody is to hand the job out again either, as whoever claims beside
@@ -29,7 +32,8 @@ defmodule Knocker.HeldLeases do
   @doc "That commit has failed."
   def unsettle(held, job), do: :ets.update_element(held.table, {:held, job.id}, {2, false})
 
-  def let_go(held, job_id), do: :ets.delete(held.table, {:held, job_id})
+  @doc "This attempt is over. The next one may be held already."
+  def let_go(held, job), do: :ets.match_delete(held.table, {{:held, job.id}, :_, job.event.attempt})
 
   def forget_all(held), do: :ets.delete_all_objects(held.table)
 
@@ -44,7 +48,7 @@ defmodule Knocker.HeldLeases do
 
   @doc "The verdict on that attempt could not be written: it is not taken again before its lease has run out and counts as an attempt."
   def give_up(held, job) do
-    let_go(held, job.id)
+    let_go(held, job)
     :ets.insert(held.table, {{:given_up, job.id}, job.event.attempt, now_ms() + held.lease_s * 1_000 + @given_up_margin_ms})
   end
 
@@ -70,7 +74,7 @@ defmodule Knocker.HeldLeases do
 
         {:error, %{code: "lease_lost"}} ->
           # One that was finished meanwhile is not lost, and one is told of once.
-          if :ets.match_object(held.table, {{:held, id}, false}) != [] do
+          if :ets.match_object(held.table, {{:held, id}, false, :_}) != [] do
             :ets.update_element(held.table, {:held, id}, {2, true})
             lost.(id)
           end

@@ -192,7 +192,7 @@ defmodule Knocker.SharedCommit do
         {:ok, shared, claimed} ->
           now = monotonic_us()
           # The next attempt of one of them may be among what was claimed.
-          for job <- settled, do: HeldLeases.let_go(on.held, job.id)
+          for job <- settled, do: HeldLeases.let_go(on.held, job)
           claimed = Claims.finish(on.connection, claim, claimed)
           Checkpoints.committed(on.hooks, on.connection, length(settled), 0)
           taken(%{committed(shared) | held_us: now - shared.held_since, free_since: now}, claimed)

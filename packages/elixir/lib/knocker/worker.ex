@@ -429,7 +429,7 @@ defmodule Knocker.Worker do
   defp extend(state), do: state
 
   defp extend_on(connection, hooks, held, worker) do
-    if HeldLeases.ids(held) == [] do
+    if HeldLeases.empty?(held) do
       :ok
     else
       renew = fn -> with :ok <- HeldLeases.renew(held, connection, &send(worker, {:lost, &1})), do: {:ok, nil} end
@@ -444,7 +444,7 @@ defmodule Knocker.Worker do
   end
 
   defp attempted(state, pid, job, status, error, took_ms) do
-    if status == :unwritten, do: HeldLeases.give_up(state.held, job), else: HeldLeases.let_go(state.held, job.id)
+    if status == :unwritten, do: HeldLeases.give_up(state.held, job), else: HeldLeases.let_go(state.held, job)
     usual_ms = if state.usual_ms, do: (4 * state.usual_ms + took_ms) / 5, else: took_ms
     state = %{state | runners: Runners.done(state.runners, pid, job), usual_ms: max(@least_usual_ms, usual_ms), news: true}
     if state.drain, do: note_done(state, %Attempted{event_id: job.event.id, status: status, error: error}), else: state
