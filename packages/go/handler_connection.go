@@ -17,7 +17,7 @@ type handlerConnection struct {
 }
 
 func newHandlerConnection(d *database, c *conn) (*handlerConnection, error) {
-	g := &guard{Conn: c.driverConn()}
+	g := &guard{Conn: c.driverConn(), inTransaction: c.inTransaction}
 	g.workers.Store(true)
 	c.asks(g.mayPrepare)
 	pool := sql.OpenDB(&single{connection: g})
@@ -62,6 +62,8 @@ type guard struct {
 	refusal error
 	// shared is the transaction that the handlers' own is a savepoint in; nil where it is one.
 	shared *sharedCommit
+	// inTransaction says whether there is one still: SQLite itself ends it after a full disk, or for `OR ROLLBACK`.
+	inTransaction func() bool
 }
 
 var (
@@ -105,19 +107,36 @@ func (g *guard) refused(err error) error {
 	return err
 }
 
+// refuseEnded: whatever handlers write when their transaction is lost would be committed by itself, apart from the event.
+func (g *guard) refuseEnded() error {
+	if g.workers.Load() || g.inTransaction() {
+		return nil
+	}
+	return errEnded
+}
+
 func (g *guard) ExecContext(ctx context.Context, query string, arguments []driver.NamedValue) (driver.Result, error) {
+	if err := g.refuseEnded(); err != nil {
+		return nil, err
+	}
 	result, err := g.Conn.(driver.ExecerContext).ExecContext(ctx, query, arguments)
 	return result, g.refused(err)
 }
 
 func (g *guard) QueryContext(ctx context.Context, query string, arguments []driver.NamedValue) (driver.Rows, error) {
+	if err := g.refuseEnded(); err != nil {
+		return nil, err
+	}
 	rows, err := g.Conn.(driver.QueryerContext).QueryContext(ctx, query, arguments)
 	return rows, g.refused(err)
 }
 
 func (g *guard) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
 	statement, err := g.Conn.(driver.ConnPrepareContext).PrepareContext(ctx, query)
-	return statement, g.refused(err)
+	if err != nil {
+		return nil, g.refused(err)
+	}
+	return &guardedStmt{statement, g}, nil
 }
 
 func (g *guard) Prepare(query string) (driver.Stmt, error) {
@@ -136,6 +155,26 @@ func (g *guard) BeginTx(ctx context.Context, options driver.TxOptions) (driver.T
 		return nil, err
 	}
 	return &guardedTx{begun, g}, nil
+}
+
+// guardedStmt is a statement that a handler has prepared, and may keep for longer than its transaction lasts.
+type guardedStmt struct {
+	driver.Stmt
+	guard *guard
+}
+
+func (s *guardedStmt) ExecContext(ctx context.Context, arguments []driver.NamedValue) (driver.Result, error) {
+	if err := s.guard.refuseEnded(); err != nil {
+		return nil, err
+	}
+	return s.Stmt.(driver.StmtExecContext).ExecContext(ctx, arguments)
+}
+
+func (s *guardedStmt) QueryContext(ctx context.Context, arguments []driver.NamedValue) (driver.Rows, error) {
+	if err := s.guard.refuseEnded(); err != nil {
+		return nil, err
+	}
+	return s.Stmt.(driver.StmtQueryContext).QueryContext(ctx, arguments)
 }
 
 // guardedTx is ended by the worker alone: a library that commits by itself would tear the handler's writes from the event.

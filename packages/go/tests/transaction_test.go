@@ -300,3 +300,37 @@ func TestWhatAHandlerLeavesOnItsConnectionIsNotTheNextOnes(t *testing.T) {
 		t.Errorf("found %v", seen)
 	}
 }
+
+// SQLite takes back the whole transaction there, and what is written after it would be committed by itself.
+func TestNothingIsWrittenOnceTheTransactionIsLost(t *testing.T) {
+	path, hooks, box := shop(t)
+	box.On("*", func(ctx context.Context, tx *knocker.Tx, e *knocker.Event) error {
+		own, err := tx.SQL(ctx)
+		if err != nil {
+			return err
+		}
+		insert, err := own.Prepare("INSERT INTO orders VALUES (?)")
+		if err != nil {
+			return err
+		}
+		if err := order(ctx, tx, "first"); err != nil {
+			return err
+		}
+		if _, err := own.Exec("INSERT OR ROLLBACK INTO orders VALUES ('first')"); err == nil {
+			t.Error("the second order of that name was accepted")
+		}
+		_, err = own.Exec("INSERT INTO orders VALUES ('torn')")
+		isError(t, "a write", err, knocker.ErrUsage)
+		_, err = insert.Exec("torn by a statement")
+		isError(t, "a prepared write", err, knocker.ErrUsage)
+		isError(t, "a read", own.QueryRow("SELECT 1").Scan(new(int)), knocker.ErrUsage)
+		return nil
+	})
+	for range 3 {
+		ingest(t, box, "paid")
+	}
+	equal(t, "attempts", statuses(knockertest.Drain(t, hooks)), []string{"failed", "failed", "failed"})
+	if found := orders(t, path); found != 0 {
+		t.Errorf("%d orders, expected none", found)
+	}
+}

@@ -41,6 +41,9 @@ def test_a_statement_behind_many_comments_is_looked_at_once() -> None:
     with pytest.raises(knocker.UsageError):
         refuse_end(comments + "COMMIT")
     refuse_end(comments + "/* left open")
+    with pytest.raises(knocker.UsageError):
+        # SQLite takes a byte order mark for white space.
+        refuse_end("\ufeffCOMMIT")
     assert sets_pragma(comments + "PRAGMA query_only = ON")
 
 

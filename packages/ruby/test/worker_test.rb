@@ -224,15 +224,28 @@ class TransactionTest < KnockerTest
     refused = []
     result = attempt do |_event, tx|
       tx.execute("INSERT INTO orders VALUES ('kept')")
-      [-> { tx.commit }, -> { tx.rollback }, -> { tx.close }, -> { tx.transaction }, -> { tx.execute("/* x */ COMMIT") }].each do |use|
+      [-> { tx.commit }, -> { tx.rollback }, -> { tx.close }, -> { tx.transaction }, -> { tx.execute("/* x */ COMMIT") },
+       -> { tx.execute("\uFEFFCOMMIT") }].each do |use|
         use.call
       rescue Knocker::UsageError => e
         refused << e.code
       end
     end
-    assert_equal ["usage"] * 5, refused
+    assert_equal ["usage"] * 6, refused
     assert_equal :handled, result.status
     assert_equal ["kept"], orders
+  end
+
+  # SQLite takes back the whole transaction there, and what is written after it would be committed by itself.
+  def test_nothing_is_written_once_the_transaction_is_lost
+    result = attempt do |_event, tx|
+      statement = tx.prepare("INSERT INTO orders VALUES (?)")
+      statement.execute("first")
+      assert_raises(SQLite3::ConstraintException) { tx.execute("INSERT OR ROLLBACK INTO orders VALUES ('first')") }
+      assert_raises(Knocker::UsageError) { statement.execute("torn") }
+    end
+    assert_equal :failed, result.status
+    assert_empty orders
   end
 
   def test_a_thread_of_the_handlers_own_is_refused

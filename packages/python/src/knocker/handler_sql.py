@@ -6,8 +6,8 @@ import re
 
 from knocker.errors import UsageError
 
-# White space and comments, each in one way only: a text of many comments is looked at once.
-_GAP = r"(?:\s|--[^\n]*(?:\n|$)|/\*[^*]*\*+(?:[^/*][^*]*\*+)*/)"
+# White space, to which SQLite counts a byte order mark, and comments, each in one way only: a text of many comments is looked at once.
+_GAP = r"(?:\s|\uFEFF|--[^\n]*(?:\n|$)|/\*[^*]*\*+(?:[^/*][^*]*\*+)*/)"
 # `ROLLBACK TO` ends no transaction.
 _ENDS = re.compile(rf"(?:;|{_GAP})*(?:commit|end|rollback(?!{_GAP}+(?:transaction{_GAP}+)?to\b))\b", re.IGNORECASE | re.DOTALL)
 # The savepoint that the worker takes before each handler that shares its transaction with others.

@@ -1,6 +1,19 @@
 # frozen_string_literal: true
 
 module Knocker
+  # A statement that a handler has prepared, which it may use when its transaction is lost: whatever it writes then would be committed by itself.
+  # @api private
+  class HandlerStatement < SQLite3::Statement
+    # @return [AttemptTransaction]
+    attr_writer :knocker_attempt
+
+    # As the gem's own.
+    def step
+      @knocker_attempt.refuse_ended
+      super
+    end
+  end
+
   # `tx`: the gem's own Database on the worker's connection, guarded for the length of one attempt.
   #
   # The first use begins the transaction. The worker commits it together with the handled transition, so commit, rollback and close are not the
@@ -37,7 +50,8 @@ module Knocker
       return super if attempt.nil?
 
       attempt.use(sql)
-      statement = super(sql, &nil)
+      statement = HandlerStatement.new(self, sql)
+      statement.knocker_attempt = attempt
       return attempt.keep(statement) unless block_given?
 
       begin

@@ -3,8 +3,8 @@
 module Knocker
   # What the SQL of a handler would do to the worker's transaction or to its connection.
   module HandlerSql
-    # White space and comments, each in one way only: a text of many comments is looked at once.
-    GAP = %r{(?:\s|--[^\n]*(?:\n|\z)|/\*[^*]*\*+(?:[^/*][^*]*\*+)*/)}
+    # White space, to which SQLite counts a byte order mark, and comments, each in one way only: a text of many comments is looked at once.
+    GAP = %r{(?:\s|\xEF\xBB\xBF|--[^\n]*(?:\n|\z)|/\*[^*]*\*+(?:[^/*][^*]*\*+)*/)}n
     # `ROLLBACK TO` ends no transaction.
     ENDS = /\A(?:;|#{GAP})*+(?:commit|end|rollback(?!#{GAP}++(?:transaction#{GAP}++)?to\b))\b/i
     # The savepoint that the worker takes before each handler that shares its transaction with others.

@@ -72,11 +72,16 @@ module Knocker
       raise UsageError, "tx is of the thread that runs the handler: let that one write" unless Thread.current == @thread
 
       HandlerSql.refuse_end(sql)
-      raise UsageError, ENDED if ended?
+      refuse_ended
 
       begin_now unless @begun
       @sets_pragma ||= HandlerSql.sets_pragma?(sql)
       @may_attach ||= HandlerSql.may_attach?(sql)
+    end
+
+    # Raises where the transaction was lost.
+    def refuse_ended
+      raise UsageError, ENDED if ended?
     end
 
     # To be called before the handler waits for the write lock elsewhere: what is not its own is not to hold it.
