@@ -39,7 +39,11 @@ func newReplica(path, socket string, timeout time.Duration) *replica {
 		var dialer net.Dialer
 		return dialer.DialContext(ctx, "unix", socket)
 	}
-	client := &http.Client{Transport: &http.Transport{DialContext: dial, DisableCompression: true}}
+	client := &http.Client{
+		Transport: &http.Transport{DialContext: dial, DisableCompression: true},
+		// What it says of another question is no answer to this one.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
 	return &replica{path: path, socket: socket, timeout: timeout, client: client}
 }
 
@@ -100,6 +104,10 @@ func (r *replica) ask(ctx context.Context, name string) (int, *syncAnswer, error
 		return 0, nil, err
 	}
 	defer func() { _ = response.Body.Close() }()
+	if response.StatusCode == http.StatusSwitchingProtocols {
+		// What follows is no body, and the context would not end the reading of it.
+		return 0, nil, errors.New("its answer is none of Litestream's")
+	}
 	text, err := io.ReadAll(io.LimitReader(response.Body, mostAnswered))
 	if err != nil {
 		return 0, nil, err

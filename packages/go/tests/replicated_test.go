@@ -1,9 +1,11 @@
 package tests
 
 import (
+	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -201,6 +203,7 @@ func TestWhatIsNotReplicatedIsStoredAndTheRetryIsADuplicate(t *testing.T) {
 		{"it knows nothing of the file", 404, `{"error": "database not found"}`, "404: database not found"},
 		{"it has synced to its own folder alone", 200, `{"status": "synced_local", "txid": 9, "replicated_txid": 8}`, "200: synced_local"},
 		{"it has not begun", 200, `{"status": "no_change", "txid": 0, "replicated_txid": 0}`, "200: no_change"},
+		{"it counts in text", 200, `{"status": "synced", "txid": 7, "replicated_txid": "7"}`, "200: synced"},
 		{"it says something else", 200, `["synced"]`, "200: no reason"},
 		{"it speaks no JSON", 200, `<html>synced</html>`, "cannot be asked"},
 	} {
@@ -233,6 +236,57 @@ func TestAReplicaThatDoesNotAnswerInTimeIsGivenUp(t *testing.T) {
 	isError(t, "the receipt", err, knocker.ErrNotReplicated)
 	if !strings.Contains(err.Error(), "did not sync in 50ms") {
 		t.Error(err)
+	}
+}
+
+// answersFirst has one listen at that path whose first answer is that text; later ones say that it has synced.
+func answersFirst(t *testing.T, socket, first string) {
+	t.Helper()
+	listener := must[net.Listener](t)(net.Listen("unix", socket))
+	var done sync.WaitGroup
+	t.Cleanup(func() {
+		_ = listener.Close()
+		done.Wait()
+	})
+	text := first
+	done.Add(1)
+	go func() {
+		defer done.Done()
+		for {
+			connection, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			t.Cleanup(func() { _ = connection.Close() })
+			requests := bufio.NewReader(connection)
+			for {
+				request, err := http.ReadRequest(requests)
+				if err != nil {
+					break
+				}
+				_, _ = io.Copy(io.Discard, request.Body)
+				_, _ = io.WriteString(connection, text)
+				text = "HTTP/1.1 200 OK\r\nContent-Length: 43\r\n\r\n{\"status\": \"synced\", \"replicated_txid\": 7} "
+			}
+		}
+	}()
+}
+
+func TestWhatLeadsElsewhereIsNoAnswer(t *testing.T) {
+	for _, c := range []struct{ name, answer, message string }{
+		{"a redirect", "HTTP/1.1 302 Found\r\nLocation: /sync\r\nContent-Length: 2\r\n\r\n{}", "302: no reason"},
+		{"another protocol", "HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: Upgrade\r\n\r\n", "cannot be asked"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			socket := socketOf(t)
+			_, endpoint := openReplicated(t, socket)
+			answersFirst(t, socket, c.answer)
+			given := waitFor(t, "the receipt", receiving(t, endpoint, 1))
+			isError(t, "the receipt", given.err, knocker.ErrNotReplicated)
+			if given.err != nil && !strings.Contains(given.err.Error(), c.message) {
+				t.Error(given.err)
+			}
+		})
 	}
 }
 

@@ -84,6 +84,33 @@ def litestream(path: Path, litestream: Litestream | None = None) -> Iterator[Lit
 
 
 @contextmanager
+def endless(path: Path, first: bytes, again: bytes, pause_s: float) -> Iterator[None]:
+    """One whose answer begins, and never ends: ``again`` comes once in ``pause_s`` until the one who asked has gone."""
+    ended = threading.Event()
+
+    def answer() -> None:
+        with suppress(OSError):
+            while not ended.is_set():
+                connection, _ = listener.accept()
+                with connection, suppress(OSError):
+                    connection.sendall(first)
+                    while not ended.wait(pause_s):
+                        connection.sendall(again)
+
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        listener.bind(str(path))
+        listener.listen()
+        thread = threading.Thread(target=answer)
+        thread.start()
+        try:
+            yield
+        finally:
+            ended.set()
+            listener.shutdown(socket.SHUT_RDWR)
+            thread.join()
+
+
+@contextmanager
 def short_folder() -> Iterator[Path]:
     """The path of a socket holds about a hundred bytes, which those of pytest's folders may be longer than."""
     with tempfile.TemporaryDirectory(prefix="knocker-") as folder:

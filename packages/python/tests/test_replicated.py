@@ -19,7 +19,7 @@ from conftest import LOCK_PATIENCE_S, SECRET, Log, PushOf
 from inbox import queued_calls
 from knocker.event import Event, EventDelivery, to_datetime
 from knocker.request import Headers, pairs
-from litestream_socket import Litestream, litestream, short_folder
+from litestream_socket import Litestream, endless, litestream, short_folder
 
 CONFORMANCE = Path(__file__).parents[3] / "extension/conformance"
 PATIENCE_S = 60
@@ -126,9 +126,12 @@ def test_coroutines_wait_as_threads_do(replica: Litestream, opened: OpenOf, push
         ((200, {"status": "synced_local", "txid": 9, "replicated_txid": 8}), "200: synced_local"),
         ((200, {"status": "no_change", "txid": 0, "replicated_txid": 0}), "200: no_change"),
         ((200, ["synced"]), "200: no reason"),
+        ((200, {"status": "synced", "txid": 7, "replicated_txid": True}), "200: synced"),
+        ((200, {"status": "synced", "txid": 7, "replicated_txid": "7"}), "200: synced"),
         ((200, b"<html>synced</html>"), "cannot be asked"),
+        ((200, b"[" * 60_000), "cannot be asked"),
     ],
-    ids=lambda value: str(value) if isinstance(value, tuple) else "",
+    ids=lambda value: str(value)[:60] if isinstance(value, tuple) else "",
 )
 def test_what_is_not_replicated_is_stored_and_the_retry_is_a_duplicate(
     replica: Litestream, opened: OpenOf, push: PushOf, answer: tuple[int, Any], message: str
@@ -149,6 +152,28 @@ def test_a_replica_that_does_not_answer_in_time(replica: Litestream, opened: Ope
     replica.may_answer.clear()
     with pytest.raises(knocker.NotReplicatedError, match=r"did not sync in 0\.05 s"):
         hooks.endpoints["github"].receive(push(1))
+
+
+@pytest.mark.parametrize(
+    ("first", "again", "pause_s", "message"),
+    [
+        (b"HTTP/1.1 200 OK\r\nX: ", b"a", 0.01, "did not sync"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 60000\r\n\r\n{", b" ", 0.01, "did not sync"),
+        (b"", b"HTTP/1.1 100 Continue\r\n\r\n", 0.01, "did not sync"),
+        (b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 1_000, 0, "none of Litestream's"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n", b"X: y\r\n" * 1_000, 0, "none of Litestream's"),
+    ],
+    ids=["line", "body", "interim answers", "many interim answers", "trailers"],
+)
+def test_an_answer_without_an_end_is_given_up(
+    folder: Path, opened: OpenOf, push: PushOf, first: bytes, again: bytes, pause_s: float, message: str
+) -> None:
+    hooks = opened(SHORT_S if pause_s else TIMEOUT_S)
+    with endless(folder / "socket", first, again, pause_s):
+        thread, results = in_thread(lambda: hooks.endpoints["github"].receive(push(1)))
+        thread.join(PATIENCE_S)
+    assert isinstance(results[0], knocker.NotReplicatedError)
+    assert message in results[0].message
 
 
 def test_litestream_may_go_and_come_back(folder: Path, opened: OpenOf, push: PushOf) -> None:

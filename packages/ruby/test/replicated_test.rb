@@ -61,6 +61,8 @@ class ReplicatedTest < KnockerTest
     "it knows nothing of the file" => [404, '{"error": "database not found"}', /404: database not found/],
     "it has synced to its own folder alone" => [200, '{"status": "synced_local", "txid": 9, "replicated_txid": 8}', /200: synced_local/],
     "it has not begun" => [200, '{"status": "no_change", "txid": 0, "replicated_txid": 0}', /200: no_change/],
+    "it counts in text" => [200, '{"status": "synced", "txid": 7, "replicated_txid": "7"}', /200: synced/],
+    "it counts in nothing" => [200, '{"status": "synced", "txid": 7, "replicated_txid": true}', /200: synced/],
     "it says something else" => [200, '["synced"]', /200: no reason/],
     "it speaks no JSON" => [200, "<html>synced</html>", /cannot be asked/]
   }.each do |what, (status, body, message)|
@@ -84,6 +86,55 @@ class ReplicatedTest < KnockerTest
     error = assert_raises(Knocker::NotReplicatedError) { inbox.ingest("{}", valid: true, key: "1") }
     assert_match(/did not sync in 0.05 s/, error.message)
     running.release
+  end
+
+  {
+    "line" => ["HTTP/1.1 200 OK\r\nX: ", "a", 0.01, /did not sync/],
+    "row of interim answers" => ["", "HTTP/1.1 100 Continue\r\n\r\n", 0.01, /did not sync/],
+    "flood of headers" => ["HTTP/1.1 200 OK\r\n", "X: y\r\n" * 1000, 0, /none of Litestream's/],
+    "body" => ["HTTP/1.1 200 OK\r\n\r\n", " " * 10_000, 0, /none of Litestream's/]
+  }.each do |what, (first, again, pause_s, message)|
+    define_method(:"test_a_#{what.tr(" ", "_")}_without_an_end_is_given_up") do
+      inbox = replicated_inbox(replicated_timeout_s: pause_s.zero? ? TIMEOUT_S : 0.05)
+      answering = endless(first, again, pause_s)
+      receiving = Thread.new { assert_raises(Knocker::NotReplicatedError) { inbox.ingest("{}", valid: true, key: "1") } }
+      assert receiving.join(PATIENCE_S), "it waits for ever"
+      assert_match message, receiving.value.message
+      answering.join
+    end
+  end
+
+  # Answers once, with what begins so and goes on for as long as somebody listens.
+  def endless(first, again, pause_s)
+    server = UNIXServer.new(@socket)
+    Thread.new do
+      client = server.accept
+      client.write(first)
+      loop do
+        client.write(again)
+        sleep(pause_s)
+      end
+    rescue SystemCallError
+      # The one who asked has gone.
+    ensure
+      server.close
+    end
+  end
+
+  def test_one_that_takes_no_connections_is_given_up
+    inbox = replicated_inbox
+    server = Socket.new(:UNIX, :STREAM)
+    server.bind(Addrinfo.unix(@socket))
+    server.listen(0)
+    waiting = UNIXSocket.new(@socket)
+    receiving = Thread.new { assert_raises(Knocker::NotReplicatedError) { inbox.ingest("{}", valid: true, key: "1") } }
+    assert receiving.join(PATIENCE_S), "it waits for ever"
+    [waiting, server].each(&:close)
+  end
+
+  def test_a_path_that_no_socket_has_is_said_with_each_receipt
+    inbox = open_inbox(replicated: File.join(@sockets, "s" * 200))
+    assert_match(/cannot be asked: too long/, assert_raises(Knocker::NotReplicatedError) { inbox.ingest("{}", valid: true, key: "1") }.message)
   end
 
   def test_litestream_may_go_and_come_back

@@ -53,6 +53,7 @@ defmodule Knocker.Replica do
   defp said(text), do: if(is_binary(text) and text != "", do: text)
 
   defp text(reason) when is_binary(reason), do: reason
+  defp text(:closed), do: "it closed the connection"
   defp text(reason), do: List.to_string(:inet.format_error(reason))
 
   defp sync(replica, deadline) do
@@ -82,6 +83,8 @@ defmodule Knocker.Replica do
   defp connected(%{connection: nil} = replica, deadline) do
     options = [:binary, active: false, packet: :http_bin, packet_size: 8_192]
     with {:ok, connection} <- :gen_tcp.connect({:local, replica.path}, 0, options, left_ms(deadline)), do: {:ok, %{replica | connection: connection}}
+  catch
+    :exit, :badarg -> {:error, "its path is longer than that of a socket can be"}
   end
 
   defp connected(replica, _deadline), do: {:ok, replica}
@@ -132,7 +135,13 @@ defmodule Knocker.Replica do
   defp body(_connection, 0, _deadline), do: {:ok, ""}
   defp body(connection, length, deadline), do: :gen_tcp.recv(connection, length, left_ms(deadline))
 
-  defp receive_part(connection, deadline), do: :gen_tcp.recv(connection, 0, left_ms(deadline))
+  # What has come already would be given at any time, and more of it may come for ever.
+  defp receive_part(connection, deadline) do
+    case left_ms(deadline) do
+      0 -> {:error, :timeout}
+      left_ms -> :gen_tcp.recv(connection, 0, left_ms)
+    end
+  end
 
   defp left_ms(deadline), do: max(0, deadline - now_ms())
 

@@ -68,6 +68,7 @@ defmodule Knocker.ReplicatedTest do
         {"knows nothing of the file", {404, ~s({"error": "database not found"})}, "404: database not found"},
         {"has synced to its own folder alone", {200, ~s({"status": "synced_local", "txid": 9, "replicated_txid": 8})}, "200: synced_local"},
         {"has not begun", {200, ~s({"status": "no_change", "txid": 0, "replicated_txid": 0})}, "200: no_change"},
+        {"counts in text", {200, ~s({"status": "synced", "txid": 7, "replicated_txid": "7"})}, "200: synced"},
         {"says something else", {200, ~s(["synced"])}, "200: no reason"},
         {"speaks no JSON", {200, "<html>synced</html>"}, "cannot be asked"}
       ] do
@@ -89,6 +90,36 @@ defmodule Knocker.ReplicatedTest do
     assert {:error, error} = Knocker.receive(endpoint, request("1"))
     assert error.message =~ "did not sync in 50 ms"
     LitestreamSocket.stop(litestream)
+  end
+
+  # Answers once, with what begins so and goes on for as long as somebody listens.
+  defp endless(socket, first, again) do
+    {:ok, listener} = :gen_tcp.listen(0, [:binary, ifaddr: {:local, socket}, active: false])
+
+    Task.async(fn ->
+      {:ok, connection} = :gen_tcp.accept(listener)
+      :ok = :gen_tcp.send(connection, first)
+      Enum.find(Stream.repeatedly(fn -> :gen_tcp.send(connection, again) end), &(&1 != :ok))
+    end)
+  end
+
+  for {what, first, again, message} <- [
+        {"headers", "HTTP/1.1 200 OK\r\n", String.duplicate("X: y\r\n", 1_000), "did not sync in 50 ms"},
+        {"one header", "HTTP/1.1 200 OK\r\nX: ", String.duplicate("a", 10_000), "cannot be asked"},
+        {"interim answers", "", "HTTP/1.1 100 Continue\r\n\r\n", "cannot be asked"}
+      ] do
+    test "an answer of #{what} without an end is given up", context do
+      %{endpoint: endpoint} = open(context, replicated_timeout_ms: 50)
+      answering = endless(context.socket, unquote(first), unquote(again))
+      assert {:error, error} = Knocker.receive(endpoint, request("1"))
+      assert error.message =~ unquote(message)
+      Task.await(answering)
+    end
+  end
+
+  test "a path that no socket has is said with each receipt", context do
+    %{endpoint: endpoint} = open(context, replicated: Path.join(Path.dirname(context.socket), String.duplicate("s", 200)))
+    for _time <- 1..2, do: assert({:error, %Knocker.NotReplicatedError{}} = Knocker.receive(endpoint, request("1")))
   end
 
   test "Litestream may go and come back", context do

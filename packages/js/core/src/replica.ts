@@ -56,7 +56,7 @@ export class Replica {
     const { status, answer } = given;
     const is = answer["status"];
     // A file that it has not begun with has no transaction there.
-    if (status === 200 && (is === "synced" || is === "no_change") && Number(answer["replicated_txid"]) > 0) return;
+    if (status === 200 && (is === "synced" || is === "no_change") && isTransaction(answer["replicated_txid"])) return;
     const reason = textOf(answer["error"] ?? is ?? "no reason").slice(0, LONGEST_REASON);
     throw notReplicated(`Litestream did not sync ${this.#names[0]}: ${status}: ${reason}`);
   }
@@ -106,6 +106,10 @@ export class Replica {
       clearTimeout(timer);
     }
   }
+}
+
+function isTransaction(number: unknown): boolean {
+  return typeof number === "number" && Number.isInteger(number) && number > 0;
 }
 
 /** It did not answer in time. */

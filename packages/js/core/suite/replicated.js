@@ -63,6 +63,8 @@ export default function replicated(runtime) {
       ["knows nothing of the file", [404, { error: "database not found" }], /404: database not found/],
       ["has synced to its own folder alone", [200, { status: "synced_local", txid: 9, replicated_txid: 8 }], /200: synced_local/],
       ["has not begun", [200, { status: "no_change", txid: 0, replicated_txid: 0 }], /200: no_change/],
+      ["counts in text", [200, { status: "synced", txid: 7, replicated_txid: "7" }], /200: synced/],
+      ["counts in nothing", [200, { status: "synced", txid: 7, replicated_txid: true }], /200: synced/],
       ["says something else", [200, ["synced"]], /200: no reason/],
       ["speaks no JSON", [200, "<html>synced</html>"], /cannot be asked/],
     ]) {

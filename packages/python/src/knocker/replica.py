@@ -31,14 +31,15 @@ class Replica:
         self._timeout_s = timeout_s
         # Litestream knows the file by the name in its configuration, which may be one with links or the one that they lead to.
         self._names = list(dict.fromkeys([path, os.path.realpath(path)]))
-        self._connection: http.client.HTTPConnection | None = None
+        self._connection: _SocketConnection | None = None
 
     def wait(self) -> None:
         """Returns once the replica has all that is committed. Raises NotReplicatedError where it does not say so in time."""
         deadline = time.monotonic() + self._timeout_s
         try:
             status, answer = self._sync(deadline)
-        except (OSError, http.client.HTTPException, ValueError) as error:
+        except Exception as error:
+            # Whatever it is, it is no answer.
             self.close()
             if isinstance(error, TimeoutError):
                 raise NotReplicatedError(f"Litestream at {self._socket_path} did not sync in {self._timeout_s:g} s") from error
@@ -79,12 +80,7 @@ class Replica:
         connection = self._connection
         if connection is None:
             connection = self._connection = _SocketConnection(self._socket_path)
-        left_s = deadline - time.monotonic()
-        if left_s <= 0:
-            raise TimeoutError
-        connection.timeout = left_s
-        if connection.sock is not None:
-            connection.sock.settimeout(left_s)
+        connection.give_up_at(deadline)
         connection.request("POST", "/sync", json.dumps(question), {"Content-Type": "application/json"})
         response = connection.getresponse()
         answer = json.loads(response.read(_MOST_ANSWERED_BYTES) or b"null")
@@ -97,11 +93,41 @@ class _SocketConnection(http.client.HTTPConnection):
     def __init__(self, path: str) -> None:
         super().__init__("localhost")
         self._path = path
+        self._deadline = 0.0
+
+    def give_up_at(self, deadline: float) -> None:
+        """The next answer comes before this moment of the monotonic clock, or not at all."""
+        self._deadline = deadline
+        if isinstance(self.sock, _BoundedSocket):
+            self.sock.bound(deadline)
 
     def connect(self) -> None:
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
+        self.sock = _BoundedSocket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.bound(self._deadline)
         self.sock.connect(self._path)
+
+
+class _BoundedSocket(socket.socket):
+    """A socket whose timeout is for an answer as a whole: one that comes byte by byte starts none anew, and none is endless."""
+
+    def bound(self, deadline: float) -> None:
+        self._deadline = deadline
+        self._left_bytes = _MOST_ANSWERED_BYTES
+        self._restrict()
+
+    def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
+        self._restrict()
+        read = super().recv_into(buffer, nbytes, flags)
+        self._left_bytes -= read
+        if self._left_bytes < 0:
+            raise ValueError("its answer is none of Litestream's")
+        return read
+
+    def _restrict(self) -> None:
+        left_s = self._deadline - time.monotonic()
+        if left_s <= 0:
+            raise TimeoutError
+        self.settimeout(left_s)
 
 
 def check(replicated: Any, timeout_s: Any) -> str | None:
@@ -124,4 +150,4 @@ def _text(error: Exception) -> str:
 
 
 def _whole(value: Any) -> int:
-    return value if isinstance(value, int) else 0
+    return value if type(value) is int else 0

@@ -13,22 +13,54 @@ module Knocker
   class Replica
     # Of what Litestream says of a failure, which may be the whole answer of a storage service.
     LONGEST_REASON = 300
+    # What it answers is a line.
+    MOST_ANSWERED = 64 * 1024
     # The connection that was kept is of a Litestream that has ended.
     BROKEN = [EOFError, IOError, Errno::ECONNRESET, Errno::EPIPE].freeze
-    private_constant :LONGEST_REASON, :BROKEN
+    private_constant :LONGEST_REASON, :MOST_ANSWERED, :BROKEN
+
+    # A socket whose timeout is for an answer as a whole: one that comes byte by byte starts none anew, and none is endless.
+    class BoundedSocket < Socket
+      # @param deadline [Float] when the next answer is given up, on the monotonic clock
+      def bound(deadline)
+        @deadline = deadline
+        @left_bytes = MOST_ANSWERED
+      end
+
+      def read_nonblock(*, **)
+        raise Net::ReadTimeout if Clock.monotonic >= @deadline
+
+        read = super
+        @left_bytes -= read.bytesize if read.is_a?(String)
+        raise Net::ProtocolError, "its answer is none of Litestream's" if @left_bytes.negative?
+
+        read
+      end
+
+      def wait_readable(timeout) = super([timeout, @deadline - Clock.monotonic].min.clamp(0, nil))
+    end
 
     # HTTP over a Unix socket.
     class SocketHttp < Net::HTTP
       attr_writer :path
 
+      def give_up_at(deadline)
+        @deadline = deadline
+        @bounded&.bound(deadline)
+      end
+
       private
 
       def connect
-        @socket = Net::BufferedIO.new(UNIXSocket.new(@path), read_timeout: @read_timeout, write_timeout: @write_timeout)
+        @bounded = BoundedSocket.new(:UNIX, :STREAM)
+        @bounded.bound(@deadline)
+        # It does not wait where nobody accepts.
+        @bounded.connect_nonblock(Socket.sockaddr_un(@path))
+        @socket = Net::BufferedIO.new(@bounded, read_timeout: @read_timeout, write_timeout: @write_timeout)
         on_connect
       end
     end
-    private_constant :SocketHttp
+    private_constant :BoundedSocket, :SocketHttp
 
     # The replica that these options name, of the file at the path.
     # @return [Replica]
@@ -59,16 +91,20 @@ module Knocker
       deadline = Clock.monotonic + @timeout_s
       status, answer = sync(deadline)
       # A file that it has not begun with has no transaction there.
-      return if status == 200 && %w[synced no_change].include?(answer["status"]) && answer["replicated_txid"].to_i.positive?
+      number = answer["replicated_txid"]
+      return if status == 200 && %w[synced no_change].include?(answer["status"]) && number.is_a?(Integer) && number.positive?
 
       reason = (answer["error"] || answer["status"] || "no reason").to_s[0, LONGEST_REASON]
       raise NotReplicatedError, "Litestream did not sync #{names.first}: #{status}: #{reason}"
+    rescue NotReplicatedError
+      raise
     rescue Timeout::Error
       close
       raise NotReplicatedError, "Litestream at #{@socket} did not sync in #{@timeout_s} s"
-    rescue SystemCallError, IOError, SocketError, Net::ProtocolError, Net::HTTPBadResponse, JSON::ParserError => e
+    rescue StandardError => e
+      # Whatever it is, it is no answer.
       close
-      raise NotReplicatedError, "Litestream at #{@socket} cannot be asked: #{e.message}"
+      raise NotReplicatedError, "Litestream at #{@socket} cannot be asked: #{e.message[0, LONGEST_REASON]}"
     end
 
     # Closes the connection, which is opened again when it is needed.
@@ -116,9 +152,10 @@ module Knocker
 
       @http ||= open_http
       @http.read_timeout = @http.write_timeout = left_s
+      @http.give_up_at(deadline)
       @http.start unless @http.started?
       question = { path: name, wait: true, timeout: @timeout_s.ceil }
-      response = @http.post("/sync", JSON.generate(question), "Content-Type" => "application/json")
+      response = @http.post("/sync", JSON.generate(question), "Content-Type" => "application/json", "Accept-Encoding" => "identity")
       answer = JSON.parse(response.body.to_s)
       [response.code.to_i, answer.is_a?(Hash) ? answer : {}]
     end
