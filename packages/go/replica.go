@@ -32,6 +32,8 @@ type replica struct {
 	// names are those that Litestream may know the file by: that in its configuration may be one with links, or the one that they lead to. They are
 	// found when it is first asked, when the file is there.
 	names []string
+	// silentSince is when the last question was asked that got no answer in time.
+	silentSince time.Time
 }
 
 func newReplica(path, socket string, timeout time.Duration) *replica {
@@ -54,8 +56,13 @@ type syncAnswer struct {
 	Error          string `json:"error"`
 }
 
-// wait comes back once the replica has all that is committed, with ErrNotReplicated where it does not say so in time.
-func (r *replica) wait() error {
+// wait comes back once the replica has all that is committed, the newest of it queued then, with ErrNotReplicated where it does not say so in time.
+func (r *replica) wait(queuedAt time.Time) error {
+	// Whoever was there when a question was asked that nobody answered has waited for as long: many groups would wait in turn.
+	if !queuedAt.After(r.silentSince) {
+		return r.silent(nil)
+	}
+	askedAt := time.Now()
 	ctx, cancel := context.WithTimeout(context.Background(), r.timeout)
 	defer cancel()
 	if r.names == nil {
@@ -68,7 +75,8 @@ func (r *replica) wait() error {
 		status, answer, err := r.ask(ctx, r.names[at])
 		switch {
 		case errors.Is(err, context.DeadlineExceeded):
-			return newError("not_replicated", fmt.Sprintf("Litestream at %s did not sync in %v", r.socket, r.timeout), err)
+			r.silentSince = askedAt
+			return r.silent(err)
 		case err != nil:
 			return newError("not_replicated", fmt.Sprintf("Litestream at %s cannot be asked: %v", r.socket, err), err)
 		case status == http.StatusNotFound && at+1 < len(r.names):
@@ -85,6 +93,10 @@ func (r *replica) wait() error {
 		reason := orElse(orElse(answer.Error, answer.Status), "no reason")
 		return newError("not_replicated", fmt.Sprintf("Litestream did not sync %s: %d: %.*s", r.names[0], status, longestReason, reason), nil)
 	}
+}
+
+func (r *replica) silent(err error) error {
+	return newError("not_replicated", fmt.Sprintf("Litestream at %s did not sync in %v", r.socket, r.timeout), err)
 }
 
 func (r *replica) ask(ctx context.Context, name string) (int, *syncAnswer, error) {

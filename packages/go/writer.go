@@ -146,7 +146,7 @@ func (w *writer) answer(group []*ticket) {
 	if len(receipts) == 0 {
 		return
 	}
-	if err := w.replica.wait(); err != nil {
+	if err := w.replica.wait(receipts[len(receipts)-1].queuedAt); err != nil {
 		// They are stored all the same, and what is sent again is a duplicate.
 		for _, t := range receipts {
 			t.err = err

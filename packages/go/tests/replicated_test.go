@@ -239,6 +239,24 @@ func TestAReplicaThatDoesNotAnswerInTimeIsGivenUp(t *testing.T) {
 	}
 }
 
+// Each group has 128 at most, and whoever came before the question that nobody answers has waited as long as its askers.
+func TestManyDoNotWaitOneGroupAfterTheOther(t *testing.T) {
+	socket := socketOf(t)
+	_, endpoint := openReplicated(t, socket, knocker.ReplicatedTimeout(300*time.Millisecond))
+	l := startLitestream(t, socket)
+	l.held = make(chan struct{})
+	all := []<-chan received{}
+	for n := 1; n <= 600; n++ {
+		all = append(all, receiving(t, endpoint, n))
+	}
+	for _, done := range all {
+		isError(t, "the receipt", waitFor(t, "a receipt", done).err, knocker.ErrNotReplicated)
+	}
+	if asked := len(l.questions()); asked > 3 {
+		t.Errorf("Litestream was asked %d times", asked)
+	}
+}
+
 // answersFirst has one listen at that path whose first answer is that text; later ones say that it has synced.
 func answersFirst(t *testing.T, socket, first string) {
 	t.Helper()

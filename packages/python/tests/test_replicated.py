@@ -154,6 +154,18 @@ def test_a_replica_that_does_not_answer_in_time(replica: Litestream, opened: Ope
         hooks.endpoints["github"].receive(push(1))
 
 
+def test_many_do_not_wait_one_group_after_the_other(replica: Litestream, opened: OpenOf, push: PushOf) -> None:
+    """Each group has 128 at most, and whoever came before the question that nobody answers has waited as long as its askers."""
+    hooks = opened(0.3)
+    replica.may_answer.clear()
+
+    async def receive() -> list[object]:
+        return await asyncio.gather(*(hooks.endpoints["github"].areceive(push(n)) for n in range(800)), return_exceptions=True)
+
+    assert {type(result) for result in asyncio.run(receive())} == {knocker.NotReplicatedError}
+    assert len(replica.asked) <= 3
+
+
 @pytest.mark.parametrize(
     ("first", "again", "pause_s", "message"),
     [

@@ -137,6 +137,17 @@ class ReplicatedTest < KnockerTest
     assert_match(/cannot be asked: too long/, assert_raises(Knocker::NotReplicatedError) { inbox.ingest("{}", valid: true, key: "1") }.message)
   end
 
+  # Each group has 128 at most, and whoever came before the question that nobody answers has waited as long as its askers.
+  def test_many_do_not_wait_one_group_after_the_other
+    inbox = replicated_inbox(replicated_timeout_s: 0.3)
+    running = litestream
+    running.hold
+    all = Array.new(400) { |n| Thread.new { assert_raises(Knocker::NotReplicatedError) { inbox.ingest("{}", valid: true, key: n.to_s) } } }
+    all.each { |thread| assert thread.join(PATIENCE_S), "it waits for ever" }
+    assert_operator running.asked.size, :<=, 3
+    running.release
+  end
+
   def test_litestream_may_go_and_come_back
     inbox = replicated_inbox
     assert_raises(Knocker::NotReplicatedError) { inbox.ingest("{}", valid: true, key: "1") }

@@ -12,7 +12,8 @@ defmodule Knocker.Replica do
   @most_answered 64 * 1024
 
   # `names` are those that Litestream may know the file by: that in its configuration may be one with links, or the one that they lead to.
-  defstruct [:path, :names, :timeout_ms, :connection]
+  # `silent_since` is when the last question was asked that got no answer in time.
+  defstruct [:path, :names, :timeout_ms, :connection, :silent_since]
 
   @doc "The replica that these options name, if they do."
   def of(%{replicated: nil}), do: nil
@@ -20,9 +21,14 @@ defmodule Knocker.Replica do
   def of(options),
     do: %__MODULE__{path: options.replicated, names: Enum.uniq([options.path, real(options.path)]), timeout_ms: options.replicated_timeout_ms}
 
-  @doc "`:ok` once the replica has all that is committed, or a `Knocker.NotReplicatedError` where it does not say so in time."
-  def wait(replica) do
-    case sync(replica, now_ms() + replica.timeout_ms) do
+  @doc "`:ok` once the replica has all that is committed, the newest of it queued then, or a `Knocker.NotReplicatedError` where it does not say so in time."
+  # Whoever was there when a question was asked that nobody answered has waited for as long: many groups would wait in turn.
+  def wait(%{silent_since: since} = replica, queued_at) when since != nil and queued_at <= since, do: {silent(replica), replica}
+
+  def wait(replica, _queued_at) do
+    asked_at = now_ms()
+
+    case sync(replica, asked_at + replica.timeout_ms) do
       # A file that it has not begun with has no transaction there.
       {{:ok, 200, %{"status" => status, "replicated_txid" => number}}, replica}
       when status in ["synced", "no_change"] and is_integer(number) and number > 0 ->
@@ -33,7 +39,7 @@ defmodule Knocker.Replica do
         {failed("Litestream did not sync #{hd(replica.names)}: #{status}: #{String.slice(reason, 0, @longest_reason)}"), replica}
 
       {{:error, :timeout}, replica} ->
-        {failed("Litestream at #{replica.path} did not sync in #{replica.timeout_ms} ms"), close(replica)}
+        {silent(replica), close(%{replica | silent_since: asked_at})}
 
       {{:error, reason}, replica} ->
         {failed("Litestream at #{replica.path} cannot be asked: #{text(reason)}"), close(replica)}
@@ -47,6 +53,8 @@ defmodule Knocker.Replica do
   end
 
   def close(replica), do: replica
+
+  defp silent(replica), do: failed("Litestream at #{replica.path} did not sync in #{replica.timeout_ms} ms")
 
   defp failed(message), do: {:error, Errors.new("not_replicated", message)}
 

@@ -119,7 +119,7 @@ defmodule Knocker.Writer do
 
   defp replicated({group, state}) do
     if Enum.any?(group, &match?({:ok, _stored}, &1.result)) do
-      {result, replica} = Replica.wait(state.replica)
+      {result, replica} = Replica.wait(state.replica, group |> Enum.map(& &1.queued_at) |> Enum.max())
       state = %{state | replica: replica}
       if result == :ok, do: {group, state}, else: {Enum.map(group, &refused(&1, elem(result, 1))), state}
     else

@@ -92,6 +92,17 @@ defmodule Knocker.ReplicatedTest do
     LitestreamSocket.stop(litestream)
   end
 
+  # Each group has a limit, and whoever came before the question that nobody answers has waited as long as its askers.
+  test "many do not wait one group after the other", context do
+    %{endpoint: endpoint} = open(context, replicated_timeout_ms: 300)
+    litestream = LitestreamSocket.start(context.socket, :held)
+    all = Task.await_many(for(n <- 1..400, do: Task.async(fn -> Knocker.receive(endpoint, request("#{n}")) end)), 60_000)
+    assert Enum.all?(all, &match?({:error, %Knocker.NotReplicatedError{}}, &1))
+    {:messages, told} = Process.info(self(), :messages)
+    assert Enum.count(told, &match?({:asked, _question}, &1)) <= 3
+    LitestreamSocket.stop(litestream)
+  end
+
   # Answers once, with what begins so and goes on for as long as somebody listens.
   defp endless(socket, first, again) do
     {:ok, listener} = :gen_tcp.listen(0, [:binary, ifaddr: {:local, socket}, active: false])

@@ -31,6 +31,8 @@ export class Replica {
   readonly #timeoutMs: number;
   /** Litestream knows the file by the name in its configuration, which may be one with links or the one that they lead to. */
   readonly #names: string[];
+  /** When the last question was asked, where it got no answer in time. */
+  #silentSince = -Infinity;
   readonly #agent = new Agent({ keepAlive: true, maxSockets: 1 });
 
   /** @param path the file that is replicated. */
@@ -41,16 +43,21 @@ export class Replica {
   }
 
   /**
-   * Settles once the replica has all that is committed.
+   * Settles once the replica has all that is committed, the newest of it queued then.
    * @throws NotReplicatedError where it does not say so in time.
    */
-  async synced(): Promise<void> {
-    const end = performance.now() + this.#timeoutMs;
+  async synced(queuedAt: number): Promise<void> {
+    // Whoever was there when a question was asked that nobody answered has waited for as long: many groups would wait in turn.
+    if (queuedAt <= this.#silentSince) throw this.#silent();
+    const askedAt = performance.now();
     let given: Answered;
     try {
-      given = await this.#sync(end);
+      given = await this.#sync(askedAt + this.#timeoutMs);
     } catch (error) {
-      if (error instanceof TooSlow) throw notReplicated(`Litestream at ${this.#socketPath} did not sync in ${this.#timeoutMs} ms`);
+      if (error instanceof TooSlow) {
+        this.#silentSince = askedAt;
+        throw this.#silent();
+      }
       throw notReplicated(`Litestream at ${this.#socketPath} cannot be asked: ${textOf((error as Error).message)}`, error);
     }
     const { status, answer } = given;
@@ -64,6 +71,10 @@ export class Replica {
   /** Closes the connection, which is opened again when it is needed. */
   close(): void {
     this.#agent.destroy();
+  }
+
+  #silent() {
+    return notReplicated(`Litestream at ${this.#socketPath} did not sync in ${this.#timeoutMs} ms`);
   }
 
   async #sync(end: number): Promise<Answered> {

@@ -49,7 +49,7 @@ export interface WriterSource {
   /** Called after every commit. */
   announce(): void;
   /** What receipts wait for after their commit, where they do. */
-  readonly replica: { synced(): Promise<void> } | undefined;
+  readonly replica: { synced(queuedAt: number): Promise<void> } | undefined;
 }
 
 /** The one that writes of a `Hooks` what is not a handler's. */
@@ -226,7 +226,7 @@ export class Writer {
 
   async #settleReplicated(receipts: readonly [Write, Settled][]): Promise<void> {
     try {
-      await this.#source.replica!.synced();
+      await this.#source.replica!.synced(Math.max(...receipts.map(([write]) => write.since)));
       for (const [write, settled] of receipts) this.#settle(write, settled);
     } catch (error) {
       // They are stored all the same, and what is sent again is a duplicate.

@@ -93,6 +93,17 @@ export default function replicated(runtime) {
       await running.end();
     });
 
+    it("many do not wait one group after the other", async () => {
+      const { hooks, endpoint, socket } = setUp({ replicatedTimeoutMs: 300 });
+      const running = await litestream(socket, { held: new Promise(() => {}) });
+      const all = await Promise.all(Array.from({ length: 600 }, () => failure(endpoint.receive(push(runtime)))));
+      assert.ok(all.every((error) => error instanceof knocker.NotReplicatedError));
+      // Whoever came before the question that nobody answers has waited as long as its askers.
+      assert.ok(running.asked.length <= 3, `it was asked ${running.asked.length} times`);
+      await hooks.close();
+      await running.end();
+    });
+
     it("Litestream may go and come back", async () => {
       const { hooks, endpoint, socket, errors } = setUp();
       const request = push(runtime);

@@ -32,17 +32,24 @@ class Replica:
         # Litestream knows the file by the name in its configuration, which may be one with links or the one that they lead to.
         self._names = list(dict.fromkeys([path, os.path.realpath(path)]))
         self._connection: _SocketConnection | None = None
+        # When the last question was asked, where it got no answer in time.
+        self._silent_since = -math.inf
 
-    def wait(self) -> None:
-        """Returns once the replica has all that is committed. Raises NotReplicatedError where it does not say so in time."""
-        deadline = time.monotonic() + self._timeout_s
+    def wait(self, queued_at: float) -> None:
+        """Returns once the replica has all that is committed, the newest of it queued then. Raises NotReplicatedError where it does not
+        say so in time."""
+        # Whoever was there when a question was asked that nobody answered has waited for as long: many groups would wait in turn.
+        if queued_at <= self._silent_since:
+            raise self._silent()
+        asked_at = time.monotonic()
         try:
-            status, answer = self._sync(deadline)
+            status, answer = self._sync(asked_at + self._timeout_s)
         except Exception as error:
             # Whatever it is, it is no answer.
             self.close()
             if isinstance(error, TimeoutError):
-                raise NotReplicatedError(f"Litestream at {self._socket_path} did not sync in {self._timeout_s:g} s") from error
+                self._silent_since = asked_at
+                raise self._silent() from error
             raise NotReplicatedError(f"Litestream at {self._socket_path} cannot be asked: {_text(error)}") from error
         # A file that it has not begun with has no transaction there.
         if status == 200 and answer.get("status") in ("synced", "no_change") and _whole(answer.get("replicated_txid")) > 0:
@@ -55,6 +62,9 @@ class Replica:
         connection, self._connection = self._connection, None
         if connection is not None:
             connection.close()
+
+    def _silent(self) -> NotReplicatedError:
+        return NotReplicatedError(f"Litestream at {self._socket_path} did not sync in {self._timeout_s:g} s")
 
     def _sync(self, deadline: float) -> tuple[int, dict[str, Any]]:
         for name in list(self._names):

@@ -99,7 +99,7 @@ class Writer:
         if replica is not None and receipts:
             answer([ticket for ticket in group if ticket not in receipts])
             try:
-                replica.wait()
+                replica.wait(receipts[-1].queued_at)
             except Exception as error:
                 # They are stored all the same, and what is sent again is a duplicate.
                 for ticket in receipts:

@@ -83,13 +83,18 @@ module Knocker
       @timeout_s = timeout_s
       @names = nil
       @http = nil
+      # When the last question was asked, where it got no answer in time.
+      @silent_since = -Float::INFINITY
     end
 
-    # Returns once the replica has all that is committed.
+    # Returns once the replica has all that is committed, the newest of it queued then.
     # @raise [NotReplicatedError] where it does not say so in time
-    def wait
-      deadline = Clock.monotonic + @timeout_s
-      status, answer = sync(deadline)
+    def wait(queued_at)
+      # Whoever was there when a question was asked that nobody answered has waited for as long: many groups would wait in turn.
+      raise silent if queued_at <= @silent_since
+
+      asked_at = Clock.monotonic
+      status, answer = sync(asked_at + @timeout_s)
       # A file that it has not begun with has no transaction there.
       number = answer["replicated_txid"]
       return if status == 200 && %w[synced no_change].include?(answer["status"]) && number.is_a?(Integer) && number.positive?
@@ -100,7 +105,8 @@ module Knocker
       raise
     rescue Timeout::Error
       close
-      raise NotReplicatedError, "Litestream at #{@socket} did not sync in #{@timeout_s} s"
+      @silent_since = asked_at
+      raise silent
     rescue StandardError => e
       # Whatever it is, it is no answer.
       close
@@ -117,6 +123,8 @@ module Knocker
     end
 
     private
+
+    def silent = NotReplicatedError.new("Litestream at #{@socket} did not sync in #{@timeout_s} s")
 
     # Litestream knows the file by the name in its configuration, which may be one with links or the one that they lead to.
     def names = @names ||= [@path, File.realpath(@path)].uniq

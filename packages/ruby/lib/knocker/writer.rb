@@ -182,7 +182,7 @@ module Knocker
     # Waits until the replica has the receipts. Those that it does not get are stored all the same, and what is sent again is a duplicate.
     def replicate(group)
       stored = group.reject(&:error)
-      @replica.wait if @replica && stored.any?
+      @replica.wait(stored.last.queued_at) if @replica && stored.any?
     rescue NotReplicatedError => e
       stored.each { |ticket| ticket.error = DriverErrors.again(e) }
     end
