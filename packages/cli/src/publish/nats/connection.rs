@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
 use super::nkey::UserKey;
-use super::wire::{self, JetStreamError, Received, Sent, ServerInfo, Stream, Wire};
+use super::wire::{self, JetStreamError, LOOK, Received, Sent, ServerInfo, Stream, Wire};
 
 /// Bytes that are gathered before they are written.
 const GATHERED: usize = 64 * 1024;
@@ -91,8 +91,8 @@ impl Connection {
             match self.wire.next(deadline)? {
                 Some(Sent::Pong) => break,
                 Some(Sent::Error(why)) => return Err(io::Error::new(io::ErrorKind::PermissionDenied, why)),
-                Some(_) => {}
-                None => return Err(silent()),
+                Some(_) if Instant::now() < deadline => {}
+                _ => return Err(silent()),
             }
         }
         self.wire.write(format!("SUB {}.* 1\r\n", self.inbox).as_bytes())?;
@@ -125,9 +125,10 @@ impl Connection {
         Ok(())
     }
 
-    /// The next answer and its number; none where nothing comes before the deadline.
+    /// The next answer and its number; none where nothing comes before the deadline, whatever else does.
     pub fn answer(&mut self, deadline: Instant) -> io::Result<Option<(u64, Received)>> {
-        loop {
+        let end = deadline.max(Instant::now() + LOOK);
+        while Instant::now() < end {
             match self.wire.next(deadline)? {
                 None => return Ok(None),
                 Some(Sent::Message(received)) => {
@@ -146,13 +147,15 @@ impl Connection {
                 Some(Sent::Pong) => {}
             }
         }
+        Ok(None)
     }
 
     /// Answers what the server has asked since, where nothing was sent for a while.
     pub fn tend(&mut self) -> io::Result<()> {
         if self.used.elapsed() >= Duration::from_millis(500) {
-            self.used = Instant::now();
-            while self.answer(Instant::now())?.is_some() {}
+            let now = Instant::now();
+            self.used = now;
+            while self.answer(now)?.is_some() && now.elapsed() < LOOK {}
         }
         Ok(())
     }
@@ -165,6 +168,9 @@ impl Connection {
         while let Some((answered, received)) = self.answer(deadline)? {
             if answered == number {
                 return Ok(wire::answer(&received));
+            }
+            if Instant::now() >= deadline {
+                break;
             }
         }
         Err(silent())

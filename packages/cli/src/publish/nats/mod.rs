@@ -18,7 +18,7 @@ use crate::failure::{Exit, Failure, Result};
 use crate::{moment, printable};
 use connection::Connection;
 pub use credentials::Credentials;
-use wire::{JetStreamError, NO_RESPONDERS};
+use wire::{JetStreamError, LOOK, NO_RESPONDERS};
 
 /// How many messages are on their way at once.
 const AT_ONCE: i64 = 256;
@@ -196,11 +196,17 @@ impl Nats {
                 waiting.insert(connection.send(&subject, &headers, &message.body)?, index);
             }
             connection.flush()?;
+            let end = deadline.max(Instant::now() + LOOK);
             while !waiting.is_empty()
+                && Instant::now() < end
                 && let Some((number, received)) = connection.answer(deadline)?
             {
+                let answer = wire::answer(&received);
+                if answer.as_ref().is_ok_and(|answer| !wire::acknowledges(answer, &self.settings.stream)) {
+                    continue;
+                }
                 if let Some(index) = waiting.remove(&number) {
-                    published[index] = Some(match wire::answer(&received) {
+                    published[index] = Some(match answer {
                         Ok(taken) => Published::Taken { known_before: taken["duplicate"].as_bool().unwrap_or(false) },
                         Err(error) => not_taken(&error),
                     });

@@ -8,6 +8,10 @@ use serde_json::Value;
 
 /// No line of a server is longer; the first one, which tells of the server, is the longest.
 const LONGEST_LINE: usize = 64 * 1024;
+/// Nor is any answer of JetStream.
+const LARGEST_MESSAGE: usize = 8 << 20;
+/// How long what has come is looked at where there is no more time: a server may send without an end.
+pub const LOOK: Duration = Duration::from_millis(100);
 
 /// A connection's bytes, plain or through TLS.
 pub trait Stream: Read + Write + Send {
@@ -61,12 +65,16 @@ impl<S: Stream> Wire<S> {
     /// # Errors
     /// Those of the connection, its end among them, and bytes that are no frame.
     pub fn next(&mut self, deadline: Instant) -> io::Result<Option<Sent>> {
+        let end = deadline.max(Instant::now() + LOOK);
         loop {
             if let Some((sent, length)) = frame(&self.buffer[self.start..])? {
                 self.start += length;
                 return Ok(Some(sent));
             }
             self.buffer.drain(..std::mem::take(&mut self.start));
+            if Instant::now() >= end {
+                return Ok(None);
+            }
             let patience = deadline.saturating_duration_since(Instant::now());
             // A read without patience would wait for ever.
             self.stream.set_patience(patience.max(Duration::from_millis(1)))?;
@@ -138,7 +146,7 @@ fn message(with_headers: bool, line: &str, bytes: &[u8]) -> io::Result<Option<(S
     let subject = (*words.first().ok_or_else(malformed)?).to_owned();
     let total = number(words.len() - 1)?;
     let headers = if with_headers { number(words.len().saturating_sub(2))? } else { 0 };
-    if headers > total {
+    if headers > total || total > LARGEST_MESSAGE {
         return Err(malformed());
     }
     if bytes.len() < total + 2 {
@@ -168,6 +176,11 @@ pub fn answer(received: &Received) -> Result<Value, JetStreamError> {
     }
 }
 
+/// Whether this is the stream's own acknowledgement: whoever else listens on the subject may answer as well.
+pub fn acknowledges(answer: &Value, stream: &str) -> bool {
+    answer["stream"].as_str() == Some(stream) && answer["seq"].as_u64().is_some_and(|number| number > 0)
+}
+
 /// Nobody listens on the subject: the stream has no leader, or there is none.
 pub const NO_RESPONDERS: i64 = 503;
 
@@ -180,6 +193,8 @@ pub struct JetStreamError {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     #[test]
@@ -217,10 +232,28 @@ mod tests {
             b"MSG\r\n",
             b"MSG a 1 x\r\n",
             b"HMSG a 1 9 3\r\nabc\r\n",
+            b"MSG a 1 18446744073709551615\r\nabc\r\n",
+            b"MSG a 1 99999999999\r\nabc\r\n",
             b"\xff\r\n",
             &[b'a'; LONGEST_LINE + 1],
         ] {
             assert!(frame(wrong).is_err(), "{:?}", &wrong[..wrong.len().min(40)]);
+        }
+    }
+
+    #[test]
+    fn only_the_stream_acknowledges() {
+        for (answer, acknowledges) in [
+            (json!({"stream": "HOOKS", "seq": 7}), true),
+            (json!({"stream": "HOOKS", "seq": 7, "duplicate": true, "domain": "hub"}), true),
+            (json!({"stream": "OTHER", "seq": 7}), false),
+            (json!({"stream": "HOOKS", "seq": 0}), false),
+            (json!({"stream": "HOOKS"}), false),
+            (json!({"ok": true}), false),
+            (json!(["thanks"]), false),
+            (json!("thanks"), false),
+        ] {
+            assert_eq!(super::acknowledges(&answer, "HOOKS"), acknowledges, "{answer}");
         }
     }
 
