@@ -202,7 +202,8 @@ func (w *work) handle(ctx context.Context) error {
 		}
 		done := w.attempt(ctx, a, j)
 		if isSpent(a, done) {
-			return nil
+			// Attempts that came after what went wrong may wait for their commit.
+			break
 		}
 		if len(done) > 1 {
 			pause(min(longestGap, a.held()/gap), w.stopping)

@@ -175,6 +175,23 @@ func TestACommitThatFailsMakesNothingCount(t *testing.T) {
 	equal(t, "results", results(t, hooks)[:3], []knocker.AttemptResult{knocker.AttemptHandled, knocker.AttemptHandled, knocker.AttemptHandled})
 }
 
+// As on a disk that is full: the commit before an attempt finds out, and what comes after it is neither lost nor held for good.
+func TestAnAttemptBehindAVerdictThatCannotBeWrittenIsCommitted(t *testing.T) {
+	path, hooks, box, clock := stillShop(t)
+	execute(t, path, "CREATE TRIGGER full BEFORE INSERT ON _knocker_attempts WHEN NEW.event_id = 4 BEGIN SELECT RAISE(FAIL, 'full'); END")
+	box.On("*", func(context.Context, *knocker.Tx, *knocker.Event) error {
+		// They are claimed as 1, 2 and 4. Three take longer than a transaction stays open, so the third of those comes after the commit of the two before.
+		clock.Advance(15 * time.Millisecond)
+		return nil
+	})
+	backlog(t, box, "paid", 7)
+	stop := working(t, hooks)
+	until(t, "the others' verdicts", func() bool {
+		return count(t, path, "SELECT count(*) FROM knocker_attempts WHERE result = 'handled'") == 6
+	})
+	stop()
+}
+
 // SQLite takes back the whole transaction where a write in it is interrupted.
 func TestAnInterruptedWriteIsItsOwnEventsFailure(t *testing.T) {
 	path, hooks, box := shop(t)

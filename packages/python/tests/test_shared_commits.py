@@ -46,6 +46,17 @@ def test_no_more_than_so_many_events_share_a_commit(hooks: knocker.Hooks, inbox:
     assert len(together) < 12
 
 
+def test_an_attempt_behind_a_verdict_that_cannot_be_written_is_committed(
+    hooks: knocker.Hooks, inbox: knocker.Endpoint, clock: FrozenClock
+) -> None:
+    """As on a disk that is full: the commit before it finds out, and what comes after that is neither lost nor held for good."""
+    hooks.database.rows("CREATE TRIGGER full BEFORE INSERT ON _knocker_attempts WHEN NEW.event_id = 4 BEGIN SELECT RAISE(FAIL, 'no'); END")
+    # They are claimed as 1, 2 and 4. Three take longer than a transaction stays open, so the third of those comes after the commit of two.
+    inbox.add_handler("*", lambda event, tx: clock.advance(0.015))
+    receive(inbox, 7)
+    assert dict(hooks.worker().drain()) == {id: "unwritten" if id == 4 else "handled" for id in range(1, 8)}
+
+
 def commits(path: Path) -> int:
     """How many the write-ahead log of that file holds: the last page of each says how large the file is then."""
     log = Path(f"{path}-wal").read_bytes()

@@ -185,6 +185,15 @@ class SharedCommitsTest < KnockerTest
     assert_equal [1] * 7, @hooks.events.map(&:attempts)
   end
 
+  # As on a disk that is full: the commit before an attempt finds out, and what comes after it is neither lost nor held for good.
+  def test_an_attempt_behind_a_verdict_that_cannot_be_written_is_committed
+    @hooks.database.rows("CREATE TRIGGER full BEFORE INSERT ON _knocker_attempts WHEN NEW.event_id = 4 BEGIN SELECT RAISE(FAIL, 'full'); END")
+    # They are claimed as 1, 2 and 4. Three take longer than a transaction stays open, so the third of those comes after the commit of the two before.
+    @inbox.on("*") { @clock.advance(0.015) }
+    receive(7)
+    assert_equal (1..7).map { |id| [id, id == 4 ? :unwritten : :handled] }, @hooks.worker.drain.map { |event, status| [event.id, status] }.sort
+  end
+
   def test_stopping_commits_what_was_done
     worker = @hooks.worker
     @inbox.on("*") do |event, tx|

@@ -238,9 +238,10 @@ class Worker:
 
     def _drain_on_one_connection(self, keeper: LeaseKeeper, limit: int, done: list[tuple[Event, str]]) -> bool:
         """Returns whether there may be more to do, on another connection."""
+        spent = False
         with self._attempts(keeper) as attempts:
             # A handler that closes the hooks ends the drain after it.
-            while not self._stopping.is_set():
+            while not (spent or self._stopping.is_set()):
                 if attempts.uncommitted:
                     job = keeper.next_ready(0, self._database.changed.notify)
                 else:
@@ -251,10 +252,10 @@ class Worker:
                     raise UsageError(f"more is due after {limit} attempts: do handlers keep making work for themselves?")
                 ended = self._attempted(keeper, attempts, job)
                 done.extend((one.job.event, one.status) for one in ended)
-                if self._is_spent(attempts, ended):
-                    return True
+                spent = self._is_spent(attempts, ended)
+            # Attempts that came after what went wrong may wait for their commit.
             done.extend((one.job.event, one.status) for one in self._attempted(keeper, attempts, None))
-        return False
+        return spent
 
     def _attempted(self, keeper: LeaseKeeper, attempts: SharedAttempts, job: Job | None) -> list[Ended]:
         """Runs the job, or commits what was run before it, and returns what has ended by that."""
@@ -382,7 +383,8 @@ class Worker:
                     continue
                 ended = self._attempted(keeper, attempts, job)
                 if self._is_spent(attempts, ended):
-                    return
+                    # Attempts that came after what went wrong may wait for their commit.
+                    break
                 if len(ended) > 1:
                     self._stopping.wait(min(_LONGEST_GAP_S, attempts.held_s * _GAP))
             self._attempted(keeper, attempts, None)

@@ -201,9 +201,10 @@ module Knocker
 
     # @return [Boolean] whether there may be more to do, on another connection
     def drain_on_one_connection(keeper, limit, done)
+      spent = false
       with_attempts(keeper) do |attempts|
         # A handler that closes the hooks ends the drain after it.
-        until @stopping.set?
+        until spent || @stopping.set?
           job = attempts.uncommitted? ? keeper.next_ready(0) { nil } : keeper.take(0) { nil }
           return false if job.nil? && !attempts.uncommitted?
 
@@ -211,11 +212,13 @@ module Knocker
           ended = attempted(keeper, attempts, over ? nil : job)
           done.concat(ended.map { |one| [one.job.event, one.status] })
           raise UsageError, "more is due after #{limit} attempts: do handlers keep making work for themselves?" if over
-          return true if spent?(attempts, ended)
+
+          spent = spent?(attempts, ended)
         end
+        # Attempts that came after what went wrong may wait for their commit.
         done.concat(attempted(keeper, attempts, nil).map { |one| [one.job.event, one.status] })
       end
-      false
+      spent
     end
 
     # Runs the job, or commits what was run before it where there is none.
@@ -325,8 +328,8 @@ module Knocker
       with_attempts(keeper) do |attempts|
         while goes_on?
           @database.refuse_former(generation) unless attempts.uncommitted?
-          # The connection may be what is broken; the next round has another one.
-          return unless work_once(keeper, attempts)
+          # The connection may be what is broken; the next round has another one. Attempts that came after that may wait for their commit.
+          break unless work_once(keeper, attempts)
         end
         attempted(keeper, attempts, nil)
       end
