@@ -47,8 +47,10 @@ fn an_interrupt_ends_bulk_work_between_two_chunks_and_the_same_command_goes_on()
     assert_eq!(output.status.code(), Some(130), "{stdout}{stderr}");
     let done = events(&inbox, "received");
     assert!(done > 0 && done < 3000, "{done}");
-    assert!(stdout.starts_with(&format!("{done} events requeued\n")), "{stdout}");
-    assert!(stderr.contains(&format!("interrupted after {done} events; what was done is whole")), "{stderr}");
+    // The first chunk is as small as the machine is slow.
+    let told = if done == 1 { "1 event".to_owned() } else { format!("{done} events") };
+    assert!(stdout.starts_with(&format!("{told} requeued\n")), "{stdout}");
+    assert!(stderr.contains(&format!("interrupted after {told}; what was done is whole")), "{stderr}");
     assert!(stderr.contains("hint: Run the same command again"), "{stderr}");
 
     assert_eq!(inbox.knocker(&requeue).ok().stdout, format!("{} events requeued\n", 3000 - done));
