@@ -57,9 +57,19 @@ defmodule Knocker.Claims do
   def finish(_connection, _claim, {:later, due}), do: {:ok, due, [], []}
 
   def finish(connection, claim, {:claimed, count, lost}) do
-    with {:ok, jobs} <- if(count > 0, do: LeaseCalls.jobs(connection, claim.worker), else: {:ok, []}),
+    with {:ok, jobs} <- if(count > 0, do: not_held(connection, claim), else: {:ok, []}),
          {:ok, lost} <- LostAttempts.with_events(connection, lost),
-         do: {:ok, 0, HeldLeases.others(claim.held, jobs), lost}
+         do: {:ok, 0, jobs, lost}
+  end
+
+  # The commit of a verdict may have claimed the next attempt of its job, which is due at once: that is another one. What is held is looked at before the
+  # jobs are read: who commits a verdict beside it may be through with that by then.
+  defp not_held(connection, claim) do
+    held = HeldLeases.attempts(claim.held)
+    running = for {id, {_attempt, false}} <- held, do: id
+
+    with {:ok, jobs} <- LeaseCalls.jobs(connection, claim.worker, running),
+         do: {:ok, Enum.reject(jobs, &match?({attempt, _settled} when attempt == &1.event.attempt, held[&1.id]))}
   end
 
   # The endpoints of which something is due, or when the next job is.

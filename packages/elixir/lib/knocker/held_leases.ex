@@ -16,8 +16,9 @@ defmodule Knocker.HeldLeases do
   @doc "Whether nothing is held."
   def empty?(held), do: :ets.match(held.table, {{:held, :"$1"}, :_, :_}, 1) == :"$end_of_table"
 
-  @doc "Those of the jobs that are not held: the next attempt of one that is held, whose verdict was just committed, is another job."
-  def others(held, jobs), do: Enum.reject(jobs, &(:ets.match(held.table, {{:held, &1.id}, :_, &1.event.attempt}) != []))
+  @doc "What is held now: which attempt of each job, and whether its verdict is committed, or just being committed."
+  def attempts(held),
+    do: for([id, state, attempt] <- :ets.match(held.table, {{:held, :"$1"}, :"$2", :"$3"}), into: %{}, do: {id, {attempt, state == :settled}})
 
   defp extended(held), do: for([id, state] <- :ets.match(held.table, {{:held, :"$1"}, :"$2", :_}), state != :settled, do: id)
 

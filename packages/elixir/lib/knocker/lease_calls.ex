@@ -10,11 +10,11 @@ defmodule Knocker.LeaseCalls do
     Connection.call(connection, "knocker_claim", [worker, limit, lease_s, JSON.encode!(filter), now])
   end
 
-  @doc "The jobs leased to this worker."
-  def jobs(connection, worker) do
-    sql = "SELECT #{Job.columns()} FROM knocker_jobs WHERE worker = ? ORDER BY job_id"
+  @doc "The jobs leased to this worker, but those of the given ids."
+  def jobs(connection, worker, without) do
+    sql = "SELECT #{Job.columns()} FROM knocker_jobs WHERE worker = ? AND job_id NOT IN (SELECT value FROM json_each(?)) ORDER BY job_id"
 
-    with {:ok, rows} <- Connection.rows(connection, sql, [worker]), do: {:ok, Enum.map(rows, &Job.from_row/1)}
+    with {:ok, rows} <- Connection.rows(connection, sql, [worker, JSON.encode!(without)]), do: {:ok, Enum.map(rows, &Job.from_row/1)}
   end
 
   def handled(connection, worker, job_id, took_ms, now) do

@@ -16,7 +16,7 @@ defmodule Knocker.Leases do
 
   @doc "The jobs leased to this worker."
   @spec jobs(term(), String.t()) :: result([Job.t()])
-  def jobs(hooks, worker), do: with({:ok, hooks} <- Hooks.fetch(hooks), do: Database.run(hooks, &LeaseCalls.jobs(&1, worker)))
+  def jobs(hooks, worker), do: with({:ok, hooks} <- Hooks.fetch(hooks), do: Database.run(hooks, &LeaseCalls.jobs(&1, worker, [])))
 
   @doc "The event is handled. Error: `Knocker.LeaseLostError`, as of the verdicts below."
   @spec handled(term(), String.t(), pos_integer(), non_neg_integer()) :: :ok | {:error, Exception.t()}

@@ -61,6 +61,23 @@ defmodule Knocker.SharedCommitsTest do
     end
   end
 
+  # A handler that says when it has come to the sixth event, before it uses tx, and waits there to be told to go on.
+  defp held_at_the_sixth do
+    test = self()
+
+    fn event, tx ->
+      if event.id == 6 do
+        send(test, {:sixth, self()})
+
+        receive do
+          :go_on -> :ok
+        end
+      end
+
+      insert(event, tx)
+    end
+  end
+
   defp insert(event, tx), do: Knocker.execute(tx, "INSERT INTO orders VALUES (?)", [event.id])
   defp orders(hooks), do: hooks |> Testing.rows!("SELECT id FROM orders ORDER BY id") |> List.flatten()
 
@@ -80,24 +97,10 @@ defmodule Knocker.SharedCommitsTest do
   end
 
   test "a handler that becomes slow before it uses tx holds no lock", context do
-    test = self()
-
-    handler = fn event, tx ->
-      if event.id == 6 do
-        send(test, {:slow, self()})
-
-        receive do
-          :go_on -> :ok
-        end
-      end
-
-      insert(event, tx)
-    end
-
-    %{hooks: hooks} = open(context, handler, clock: nil)
+    %{hooks: hooks} = open(context, held_at_the_sixth(), clock: nil)
     ingest(hooks, 7)
     drain = Task.async(fn -> Testing.drain(hooks) end)
-    assert_receive {:slow, handler}, 20_000
+    assert_receive {:sixth, handler}, 20_000
     # As a handler that calls an API: others write meanwhile, and what was done before it is committed.
     Testing.execute!(hooks, "INSERT INTO orders VALUES (100)")
     assert ended(hooks) == 5
@@ -200,21 +203,7 @@ defmodule Knocker.SharedCommitsTest do
   end
 
   test "stopping commits what was done, and gives back the rest", context do
-    test = self()
-
-    handler = fn event, tx ->
-      if event.id == 6 do
-        send(test, {:sixth, self()})
-
-        receive do
-          :go_on -> :ok
-        end
-      end
-
-      insert(event, tx)
-    end
-
-    %{hooks: hooks} = open(context, handler)
+    %{hooks: hooks} = open(context, held_at_the_sixth())
     ingest(hooks, 20)
     worker = start_supervised!({Worker, hooks: hooks}, id: :worker)
     assert_receive {:sixth, handler}, 20_000
