@@ -39,3 +39,6 @@ type member struct {
 	// problem is why its lease was lost, or why it is undone.
 	problem error
 }
+
+// isUncommitted says whether nothing is decided about it yet.
+func (m *member) isUncommitted() bool { return m.state == memberWaits || m.state == memberWritten }

@@ -56,7 +56,7 @@ func (s *sharedCommit) settle(begin func() error, claimNext bool) []lostAttempt 
 	}
 	var uncommitted []*member
 	for _, m := range s.members {
-		if m.state == memberWaits || m.state == memberWritten {
+		if m.isUncommitted() {
 			uncommitted = append(uncommitted, m)
 		}
 	}
@@ -121,7 +121,7 @@ func (s *sharedCommit) lose(err error) {
 
 func (s *sharedCommit) undo(err error) {
 	for _, m := range s.members {
-		if m.state == memberWaits || m.state == memberWritten {
+		if m.isUncommitted() {
 			m.state, m.problem = memberUndone, err
 		}
 	}
