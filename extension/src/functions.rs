@@ -16,6 +16,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use crate::arguments::Arguments;
+use crate::changed_files;
 use crate::session::Session;
 use crate::strict::Strict;
 
@@ -102,7 +103,8 @@ pub(crate) fn register(conn: &Connection, session: &Session) -> rusqlite::Result
     // Without a store, which reads the file: packages ask whatever the file is.
     conn.create_scalar_function("knocker_version", 0, flags, |_| Ok(knocker_core::version()))?;
     strict.register(conn, flags)?;
-    for signature in signatures::FUNCTIONS.iter().filter(|signature| !["knocker_version", "knocker_strict"].contains(&signature.name)) {
+    changed_files::register(conn, flags)?;
+    for signature in signatures::FUNCTIONS.iter().filter(|signature| !signatures::WITHOUT_A_FILE.contains(&signature.name)) {
         let (_, handler) = *HANDLERS.iter().find(|(name, _)| *name == signature.name).expect("each function has a handler");
         let fewest = signature.required.len();
         for arguments in fewest..=fewest + signature.optional.len() {

@@ -2,6 +2,7 @@
 
 mod arguments;
 mod catalogue;
+mod changed_files;
 mod entry;
 mod functions;
 mod session;

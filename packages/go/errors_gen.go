@@ -100,6 +100,12 @@ var (
 	// ErrNotReplicated: the receipt is stored, and its replica did not say in time that it has it.
 	ErrNotReplicated = &Error{Code: "not_replicated"}
 
+	// ErrUnknownTenant: no file of the pattern is of that tenant, or it is no name of one.
+	ErrUnknownTenant = &Error{Code: "unknown_tenant"}
+
+	// ErrTooManyOpen: as many tenants' files are open as max_open allows, and each was in use for as long as a lock is waited for.
+	ErrTooManyOpen = &Error{Code: "too_many_open"}
+
 	// ErrLibraryNotFound: the loadable library is not where it was looked for.
 	ErrLibraryNotFound = &Error{Code: "library_not_found"}
 
@@ -173,6 +179,10 @@ func factsOf(code string) facts {
 		return facts{"database", true, "The file at the path is opened once it is whole and at rest; where there is none, put one there: the app makes none."}
 	case "not_replicated":
 		return facts{"database", true, "See that Litestream runs, replicates this file and reaches its replica. A retry of the sender is a duplicate."}
+	case "unknown_tenant":
+		return facts{"not_found", false, "Correct the name, or make the tenant's file with create: a request never does."}
+	case "too_many_open":
+		return facts{"database", true, "Try again. Give MaxOpen room for the tenants that are used at once, and hold their hooks no longer than needed."}
 	case "library_not_found":
 		return facts{"setup", false, "Set KNOCKER_EXTENSION to the path of libknocker, or install the package that brings the one of this platform."}
 	case "library_too_old":

@@ -58,6 +58,7 @@ pub fn functions() -> Vec<Function> {
             Gives::Whole | Gives::Done => ("integer", false),
             Gives::MaybeWhole => ("integer", true),
             Gives::Blob => ("bytes", false),
+            Gives::Texts => ("texts", false),
             Gives::Record(name) => (name, false),
         };
         Function {

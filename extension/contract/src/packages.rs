@@ -149,6 +149,20 @@ pub fn codes() -> Vec<ErrorCode> {
             "See that Litestream runs, replicates this file and reaches its replica. A retry of the sender is a duplicate.",
         ),
         code(
+            "unknown_tenant",
+            Some("NotFound"),
+            false,
+            "No file of the pattern is of that tenant, or it is no name of one.",
+            "Correct the name, or make the tenant's file with `create`: a request never does.",
+        ),
+        code(
+            "too_many_open",
+            Some("Database"),
+            true,
+            "As many tenants' files are open as `max_open` allows, and each was in use for as long as a lock is waited for.",
+            "Try again. Give {max_open} room for the tenants that are used at once, and hold their hooks no longer than needed.",
+        ),
+        code(
             "library_not_found",
             Some("Setup"),
             false,

@@ -27,6 +27,7 @@ mod arguments;
 pub mod attempt;
 pub mod backoff;
 pub mod bulk;
+pub mod changed_files;
 pub mod chunks;
 pub mod claim;
 mod claim_filter;

@@ -2,7 +2,7 @@
 //! `extension/contract/contract.json` says it to the packages.
 
 #[cfg(feature = "contract")]
-use Gives::{Blob, Done, MaybeWhole, Record, Text, Whole};
+use Gives::{Blob, Done, MaybeWhole, Record, Text, Texts, Whole};
 
 /// One SQL function.
 pub struct Signature {
@@ -66,11 +66,16 @@ pub enum Gives {
     MaybeWhole,
     /// A BLOB.
     Blob,
+    /// The text of a JSON array of texts.
+    Texts,
     /// 1: it is done.
     Done,
     /// The JSON of this record.
     Record(&'static str),
 }
+
+/// Those that read neither the connection's file nor the clock: they work whatever the file is, and take no `now`.
+pub const WITHOUT_A_FILE: [&str; 3] = ["knocker_version", "knocker_strict", "knocker_changed_files"];
 
 impl Signature {
     /// The function of this name.
@@ -122,6 +127,8 @@ parameters! {
     NOW = "now", Takes::Time;
     /// 1: calls without `now` are refused; 0: they read the system clock.
     ON = "on", Takes::Whole;
+    /// The path of the files, with one `*` in its last part or the one before, which stands for a name.
+    PATTERN = "pattern", Takes::Text;
     /// The name of an endpoint.
     ENDPOINT = "endpoint", Takes::Text;
     /// 1 to 64 characters of `a-z A-Z 0-9 _ . -`, and not `.` or `..`.
@@ -189,6 +196,8 @@ functions! {
     "knocker_version" [] [] => Text;
     /// Whether this connection refuses calls without `now`, set where an argument is given; 1 or 0.
     "knocker_strict" [] [ON] => Whole;
+    /// The files of a pattern that appeared or were written to since this connection last asked; the first time all of them.
+    "knocker_changed_files" [PATTERN] [] => Texts;
     /// Creates or migrates the schema in one transaction and returns its version.
     "knocker_bootstrap" [] [NOW] => Whole;
     /// Creates an endpoint or changes its settings, and returns its id.

@@ -348,6 +348,34 @@ defmodule Knocker.NotReplicatedError do
     hint: "See that Litestream runs, replicates this file and reaches its replica. A retry of the sender is a duplicate."
 end
 
+defmodule Knocker.UnknownTenantError do
+  @moduledoc """
+  No file of the pattern is of that tenant, or it is no name of one.
+
+  Its code is `unknown_tenant`, of the family `:not_found`.
+  """
+
+  use Knocker.Error,
+    code: "unknown_tenant",
+    family: :not_found,
+    retryable: false,
+    hint: "Correct the name, or make the tenant's file with `create`: a request never does."
+end
+
+defmodule Knocker.TooManyOpenError do
+  @moduledoc """
+  As many tenants' files are open as `max_open` allows, and each was in use for as long as a lock is waited for.
+
+  Its code is `too_many_open`, of the family `:database`; the same call may succeed later.
+  """
+
+  use Knocker.Error,
+    code: "too_many_open",
+    family: :database,
+    retryable: true,
+    hint: "Try again. Give `max_open` room for the tenants that are used at once, and hold their hooks no longer than needed."
+end
+
 defmodule Knocker.LibraryNotFoundError do
   @moduledoc """
   The loadable library is not where it was looked for.
@@ -457,6 +485,8 @@ defmodule Knocker.Errors do
           | Knocker.ForkedError.t()
           | Knocker.FileReplacedError.t()
           | Knocker.NotReplicatedError.t()
+          | Knocker.UnknownTenantError.t()
+          | Knocker.TooManyOpenError.t()
           | Knocker.LibraryNotFoundError.t()
           | Knocker.LibraryTooOldError.t()
           | Knocker.CannotLoadError.t()
@@ -491,6 +521,8 @@ defmodule Knocker.Errors do
     "forked" => Knocker.ForkedError,
     "file_replaced" => Knocker.FileReplacedError,
     "not_replicated" => Knocker.NotReplicatedError,
+    "unknown_tenant" => Knocker.UnknownTenantError,
+    "too_many_open" => Knocker.TooManyOpenError,
     "library_not_found" => Knocker.LibraryNotFoundError,
     "library_too_old" => Knocker.LibraryTooOldError,
     "cannot_load" => Knocker.CannotLoadError,

@@ -192,6 +192,21 @@ export class NotReplicatedError extends DatabaseError {
     "See that Litestream runs, replicates this file and reaches its replica. A retry of the sender is a duplicate.";
 }
 
+/** No file of the pattern is of that tenant, or it is no name of one. */
+export class UnknownTenantError extends NotFoundError {
+  static override readonly code: string = "unknown_tenant";
+  static override readonly retryable: boolean = false;
+  static override readonly hint: string = "Correct the name, or make the tenant's file with create: a request never does.";
+}
+
+/** As many tenants' files are open as `max_open` allows, and each was in use for as long as a lock is waited for. */
+export class TooManyOpenError extends DatabaseError {
+  static override readonly code: string = "too_many_open";
+  static override readonly retryable: boolean = true;
+  static override readonly hint: string =
+    "Try again. Give maxOpen room for the tenants that are used at once, and hold their hooks no longer than needed.";
+}
+
 /** The loadable library is not where it was looked for. */
 export class LibraryNotFoundError extends SetupError {
   static override readonly code: string = "library_not_found";

@@ -36,10 +36,12 @@ __all__ = [
     "SetupError",
     "SqliteError",
     "StaleJudgementError",
+    "TooManyOpenError",
     "UnknownDeliveryError",
     "UnknownEndpointError",
     "UnknownEventError",
     "UnknownProviderError",
+    "UnknownTenantError",
     "UnsupportedSqliteError",
     "UsageError",
 ]
@@ -263,6 +265,22 @@ class NotReplicatedError(DatabaseError):
     hint = "See that Litestream runs, replicates this file and reaches its replica. A retry of the sender is a duplicate."
 
 
+class UnknownTenantError(NotFoundError):
+    """No file of the pattern is of that tenant, or it is no name of one."""
+
+    code = "unknown_tenant"
+    retryable = False
+    hint = "Correct the name, or make the tenant's file with `create`: a request never does."
+
+
+class TooManyOpenError(DatabaseError):
+    """As many tenants' files are open as ``max_open`` allows, and each was in use for as long as a lock is waited for."""
+
+    code = "too_many_open"
+    retryable = True
+    hint = "Try again. Give `max_open` room for the tenants that are used at once, and hold their hooks no longer than needed."
+
+
 class LibraryNotFoundError(SetupError):
     """The loadable library is not where it was looked for."""
 
@@ -349,6 +367,8 @@ ERRORS: dict[str, type[KnockerError]] = {
     "forked": ForkedError,
     "file_replaced": FileReplacedError,
     "not_replicated": NotReplicatedError,
+    "unknown_tenant": UnknownTenantError,
+    "too_many_open": TooManyOpenError,
     "library_not_found": LibraryNotFoundError,
     "library_too_old": LibraryTooOldError,
     "cannot_load": CannotLoadError,

@@ -194,6 +194,21 @@ module Knocker
       "duplicate."
   end
 
+  # No file of the pattern is of that tenant, or it is no name of one.
+  class UnknownTenantError < NotFoundError
+    CODE = "unknown_tenant"
+    RETRYABLE = false
+    HINT = "Correct the name, or make the tenant's file with `create`: a request never does."
+  end
+
+  # As many tenants' files are open as `max_open` allows, and each was in use for as long as a lock is waited for.
+  class TooManyOpenError < DatabaseError
+    CODE = "too_many_open"
+    RETRYABLE = true
+    HINT = "Try again. Give `max_open` room for the tenants that are used at once, and hold their hooks no longer than " \
+      "needed."
+  end
+
   # The loadable library is not where it was looked for.
   class LibraryNotFoundError < SetupError
     CODE = "library_not_found"
@@ -274,6 +289,8 @@ module Knocker
     "forked" => ForkedError,
     "file_replaced" => FileReplacedError,
     "not_replicated" => NotReplicatedError,
+    "unknown_tenant" => UnknownTenantError,
+    "too_many_open" => TooManyOpenError,
     "library_not_found" => LibraryNotFoundError,
     "library_too_old" => LibraryTooOldError,
     "cannot_load" => CannotLoadError,
