@@ -10,7 +10,7 @@ PLATFORMS ?= linux-x64-gnu linux-x64-musl linux-arm64-gnu win32-x64
 # Where rustup puts cargo, also before a new shell looks there.
 export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 
-.PHONY: help demo build test package $(SUITES) test-next test-litestream test-nats test-crashes test-packages platforms package-test package-twice bench lint lint-go lint-deploy lint-workflows dist dist-check deny contract docs docs-check docs-browser docs-api docs-versions docs-pages fmt tools-demo tools-test tools-package
+.PHONY: help demo build test package $(SUITES) test-next test-litestream test-nats test-rqlite test-crashes test-packages platforms package-test package-twice bench lint lint-go lint-deploy lint-workflows dist dist-check deny contract docs docs-check docs-browser docs-api docs-versions docs-pages fmt tools-demo tools-test tools-package
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -82,6 +82,9 @@ test-litestream: tools-test ## The command and the packages with a real Litestre
 test-nats: tools-test ## The command's publisher with real servers of NATS, which are killed; KNOCKER_NATS_EVENTS=20000 for figures
 	GOBIN=$(CURDIR)/target/nats go install github.com/nats-io/nats-server/v2@v2.15.2
 	KNOCKER_NATS_SERVER=$(CURDIR)/target/nats/nats-server cargo test -p knocker-cli --test cli nats -- --ignored --nocapture
+
+test-rqlite: tools-test build ## The packages on three nodes of rqlite, which are killed; KNOCKER_RQLITED names rqlited 10; RQLITE names packages
+	KNOCKER_EXTENSION=$(LIBRARY) extension/conformance/rqlite/run-tests $(RQLITE)
 
 platforms: tools-package ## Library and command for the platforms in PLATFORMS, by default those that can be built here
 	release/build $(PLATFORMS)

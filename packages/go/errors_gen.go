@@ -106,6 +106,10 @@ var (
 	// ErrTooManyOpen: as many tenants' files are open as max_open allows, and each was in use for as long as a lock is waited for.
 	ErrTooManyOpen = &Error{Code: "too_many_open"}
 
+	// ErrClusterUnavailable: no node of the rqlite cluster has answered in time that the call is done. What was sent may be stored all the
+	// same.
+	ErrClusterUnavailable = &Error{Code: "cluster_unavailable"}
+
 	// ErrLibraryNotFound: the loadable library is not where it was looked for.
 	ErrLibraryNotFound = &Error{Code: "library_not_found"}
 
@@ -183,6 +187,8 @@ func factsOf(code string) facts {
 		return facts{"not_found", false, "Correct the name, or make the tenant's file with create: a request never does."}
 	case "too_many_open":
 		return facts{"database", true, "Try again. Give MaxOpen room for the tenants that are used at once, and hold their hooks no longer than needed."}
+	case "cluster_unavailable":
+		return facts{"database", true, "See that most of the nodes run and reach each other. A retry of a receipt that was stored is a duplicate."}
 	case "library_not_found":
 		return facts{"setup", false, "Set KNOCKER_EXTENSION to the path of libknocker, or install the package that brings the one of this platform."}
 	case "library_too_old":

@@ -163,6 +163,13 @@ pub fn codes() -> Vec<ErrorCode> {
             "Try again. Give {max_open} room for the tenants that are used at once, and hold their hooks no longer than needed.",
         ),
         code(
+            "cluster_unavailable",
+            Some("Database"),
+            true,
+            "No node of the rqlite cluster has answered in time that the call is done. What was sent may be stored all the same.",
+            "See that most of the nodes run and reach each other. A retry of a receipt that was stored is a duplicate.",
+        ),
+        code(
             "library_not_found",
             Some("Setup"),
             false,

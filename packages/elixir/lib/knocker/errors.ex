@@ -376,6 +376,20 @@ defmodule Knocker.TooManyOpenError do
     hint: "Try again. Give `max_open` room for the tenants that are used at once, and hold their hooks no longer than needed."
 end
 
+defmodule Knocker.ClusterUnavailableError do
+  @moduledoc """
+  No node of the rqlite cluster has answered in time that the call is done. What was sent may be stored all the same.
+
+  Its code is `cluster_unavailable`, of the family `:database`; the same call may succeed later.
+  """
+
+  use Knocker.Error,
+    code: "cluster_unavailable",
+    family: :database,
+    retryable: true,
+    hint: "See that most of the nodes run and reach each other. A retry of a receipt that was stored is a duplicate."
+end
+
 defmodule Knocker.LibraryNotFoundError do
   @moduledoc """
   The loadable library is not where it was looked for.
@@ -487,6 +501,7 @@ defmodule Knocker.Errors do
           | Knocker.NotReplicatedError.t()
           | Knocker.UnknownTenantError.t()
           | Knocker.TooManyOpenError.t()
+          | Knocker.ClusterUnavailableError.t()
           | Knocker.LibraryNotFoundError.t()
           | Knocker.LibraryTooOldError.t()
           | Knocker.CannotLoadError.t()
@@ -523,6 +538,7 @@ defmodule Knocker.Errors do
     "not_replicated" => Knocker.NotReplicatedError,
     "unknown_tenant" => Knocker.UnknownTenantError,
     "too_many_open" => Knocker.TooManyOpenError,
+    "cluster_unavailable" => Knocker.ClusterUnavailableError,
     "library_not_found" => Knocker.LibraryNotFoundError,
     "library_too_old" => Knocker.LibraryTooOldError,
     "cannot_load" => Knocker.CannotLoadError,

@@ -207,6 +207,14 @@ export class TooManyOpenError extends DatabaseError {
     "Try again. Give maxOpen room for the tenants that are used at once, and hold their hooks no longer than needed.";
 }
 
+/** No node of the rqlite cluster has answered in time that the call is done. What was sent may be stored all the same. */
+export class ClusterUnavailableError extends DatabaseError {
+  static override readonly code: string = "cluster_unavailable";
+  static override readonly retryable: boolean = true;
+  static override readonly hint: string =
+    "See that most of the nodes run and reach each other. A retry of a receipt that was stored is a duplicate.";
+}
+
 /** The loadable library is not where it was looked for. */
 export class LibraryNotFoundError extends SetupError {
   static override readonly code: string = "library_not_found";

@@ -19,9 +19,9 @@ from knocker.errors import *  # noqa: F403 - generated, as are the records: what
 from knocker.event import Event, EventDelivery
 from knocker.filters import *  # noqa: F403
 from knocker.hooks import Hooks
-from knocker.hooks import open_hooks as open
 from knocker.leases import Job, Leases
 from knocker.library import load, loadable_path
+from knocker.opening import open_hooks as open
 from knocker.records import *  # noqa: F403
 from knocker.request import Headers, WebhookRequest
 from knocker.settings import *  # noqa: F403

@@ -143,7 +143,7 @@ class AttemptRunner:
             if raised is None:
                 self._commit(lambda: self._leases.handled(job.id, report.duration_ms()))
                 return "handled"
-            return self._apart(lambda leases: self.write(leases, job, raised, report.duration_ms()))
+            return self._apart(lambda leases: write_verdict(leases, job, raised, report.duration_ms()))
         except (LeaseLostError, BusyError):
             raise
         except Exception as error:
@@ -151,18 +151,6 @@ class AttemptRunner:
             report.failed(error)
             text = stored_text(error)
             return self._apart(lambda leases: leases.failed(job.id, text, report.duration_ms()).status)
-
-    def write(self, leases: Leases, job: Job, error: BaseException, duration_ms: int) -> str:
-        """Writes what the handlers' exception says."""
-        if not isinstance(error, Decision):
-            return leases.failed(job.id, stored_text(error), duration_ms).status
-        reason = stored_text(getattr(error, "reason", error))
-        if isinstance(error, Ignore):
-            leases.skipped(job.id, reason, duration_ms)
-            return "ignored"
-        if isinstance(error, Retry):
-            return leases.failed(job.id, reason, duration_ms, retry_after_s=error.after_s).status
-        return leases.failed(job.id, reason, duration_ms, dead=True).status
 
     def _apart(self, write: Callable[[Leases], str]) -> str:
         """Writes a result that has nothing of the handlers' in it, past a connection that they have altered: it may refuse writes."""
@@ -262,6 +250,19 @@ class AttemptRunner:
                 raise RuntimeError(f"the handler raised {error!r}") from error
 
         asyncio.run_coroutine_threadsafe(waiting(), self._loop()).result()
+
+
+def write_verdict(leases: Leases, job: Job, error: BaseException, duration_ms: int) -> str:
+    """Writes what the handlers' exception says."""
+    if not isinstance(error, Decision):
+        return leases.failed(job.id, stored_text(error), duration_ms).status
+    reason = stored_text(getattr(error, "reason", error))
+    if isinstance(error, Ignore):
+        leases.skipped(job.id, reason, duration_ms)
+        return "ignored"
+    if isinstance(error, Retry):
+        return leases.failed(job.id, reason, duration_ms, retry_after_s=error.after_s).status
+    return leases.failed(job.id, reason, duration_ms, dead=True).status
 
 
 @dataclass(frozen=True)

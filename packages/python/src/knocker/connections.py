@@ -272,6 +272,10 @@ class Connections:
         with self.connection() as connection, translated():
             return rows(connection, sql, parameters)
 
+    def select(self, columns: Sequence[str], of: str, parameters: Sequence[Value] = ()) -> list[tuple[Any, ...]]:
+        """Every row of a query of those columns of a view."""
+        return self.rows(f"SELECT {', '.join(columns)} {of}", parameters)
+
     def wal_path(self) -> Path:
         """The write-ahead log that SQLite keeps beside the file."""
         return Path(self._file.log_path)

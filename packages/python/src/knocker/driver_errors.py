@@ -49,6 +49,13 @@ def translate(error: BaseException) -> KnockerError | None:
     return from_code(RESULT_CODES.get(result & 0xFF, "sqlite_error"), text)
 
 
+def of_text(text: str) -> KnockerError:
+    """The error that says so, the core's own or one of SQLite, where nothing but its text has come."""
+    if match := _CORE_ERROR.search(text):
+        return from_code(match[1], match[2])
+    return from_code(RESULT_CODES.get((_result_of_text(text) or 1) & 0xFF, "sqlite_error"), text)
+
+
 def _result_code(error: BaseException, text: str) -> int | None:
     for attribute in ("sqlite_errorcode", "result"):
         code = getattr(error, attribute, None)

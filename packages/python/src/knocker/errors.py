@@ -12,6 +12,7 @@ __all__ = [
     "CallInterruptedError",
     "CannotLoadError",
     "ClosedError",
+    "ClusterUnavailableError",
     "CorruptError",
     "DatabaseError",
     "DiskFullError",
@@ -281,6 +282,14 @@ class TooManyOpenError(DatabaseError):
     hint = "Try again. Give `max_open` room for the tenants that are used at once, and hold their hooks no longer than needed."
 
 
+class ClusterUnavailableError(DatabaseError):
+    """No node of the rqlite cluster has answered in time that the call is done. What was sent may be stored all the same."""
+
+    code = "cluster_unavailable"
+    retryable = True
+    hint = "See that most of the nodes run and reach each other. A retry of a receipt that was stored is a duplicate."
+
+
 class LibraryNotFoundError(SetupError):
     """The loadable library is not where it was looked for."""
 
@@ -369,6 +378,7 @@ ERRORS: dict[str, type[KnockerError]] = {
     "not_replicated": NotReplicatedError,
     "unknown_tenant": UnknownTenantError,
     "too_many_open": TooManyOpenError,
+    "cluster_unavailable": ClusterUnavailableError,
     "library_not_found": LibraryNotFoundError,
     "library_too_old": LibraryTooOldError,
     "cannot_load": CannotLoadError,

@@ -12,10 +12,9 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Protocol
 
 from knocker.connection import Connection, Value, call
-from knocker.connections import Connections
 from knocker.driver_errors import translate
 from knocker.errors import BusyError, ClosedError
 from knocker.ticket import Ticket, answer
@@ -31,10 +30,25 @@ _AT_ONCE_BYTES = 16 * 1024
 _NICE = 10
 
 
+class Judging(Protocol):
+    """Where judges get their connections, which see the endpoints' settings."""
+
+    @property
+    def generation(self) -> int:
+        """Counts what connections are of: one of another is opened again."""
+
+    @property
+    def refuse_closed(self) -> Callable[[], None]:
+        """Raises ClosedError where nobody is to judge any more."""
+
+    def open(self) -> Connection:
+        """A new connection, which the caller closes."""
+
+
 class Seat:
     """A connection for judging, and the right to judge. For whoever holds its lock."""
 
-    def __init__(self, database: Connections, waits: bool = True) -> None:
+    def __init__(self, database: Judging, waits: bool = True) -> None:
         """One that does not wait is for threads that must not: it raises BusyError at once."""
         self.lock = threading.Lock()
         self._waits = waits
@@ -80,7 +94,7 @@ class Seat:
 class Judges:
     """Of one database. Thread-safe."""
 
-    def __init__(self, database: Connections) -> None:
+    def __init__(self, database: Judging) -> None:
         self._database = database
         self._at_once = Seat(database, waits=False)
         self._light = _Lane(database, "knocker-judge", _SEATS - 1, after=self._prepare_at_once)
@@ -143,9 +157,7 @@ class Judges:
 class _Lane:
     """Threads that judge one request after the other; started when they are first needed."""
 
-    def __init__(
-        self, database: Connections, name: str, threads: int, nice: bool = False, after: Callable[[], None] = lambda: None
-    ) -> None:
+    def __init__(self, database: Judging, name: str, threads: int, nice: bool = False, after: Callable[[], None] = lambda: None) -> None:
         """``nice`` threads give way to all others. ``after`` is called by them when one was judged."""
         self._nice = nice
         self._after = after

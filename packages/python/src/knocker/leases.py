@@ -15,10 +15,11 @@ from knocker.event import Event, EventDelivery, to_datetime
 from knocker.records import Failure
 from knocker.request import Headers
 
-_COLUMNS = (
+JOB_COLUMNS = (
     "job_id, worker, event_id, delivery_id, endpoint, type, key, attempt, max_attempts, lease_expires_at, received_at, "
     "method, url, headers, body"
 )
+"""What :func:`job_of` reads."""
 
 
 @dataclass(frozen=True)
@@ -49,11 +50,11 @@ class Leases:
 
     def jobs(self, without: Collection[int] = ()) -> list[Job]:
         """The jobs leased to this worker, but those of the given ids."""
-        sql = f"SELECT {_COLUMNS} FROM knocker_jobs WHERE worker = ?"
+        sql = f"SELECT {JOB_COLUMNS} FROM knocker_jobs WHERE worker = ?"
         if without:
             sql += " AND job_id NOT IN (SELECT value FROM json_each(?))"
         rows = self._rows(sql + " ORDER BY job_id", [self.worker, *([json.dumps(list(without))] if without else [])])
-        return [_job(row) for row in rows]
+        return [job_of(row) for row in rows]
 
     def handled(self, job_id: int, duration_ms: int) -> None:
         """The event is handled and the job gone."""
@@ -97,7 +98,8 @@ def _filter(endpoints: Collection[str] | None) -> str | None:
     return None if endpoints is None else json.dumps({"endpoints": list(endpoints)})
 
 
-def _job(row: tuple[Any, ...]) -> Job:
+def job_of(row: tuple[Any, ...]) -> Job:
+    """From a row of the view."""
     (
         job_id,
         worker,

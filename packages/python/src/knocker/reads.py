@@ -217,8 +217,7 @@ class Reads:
             page = Where(where)
             if after is not None:
                 page.add(f"id {beyond} ?", after)
-            sql = f"SELECT {', '.join(columns)} FROM {view} {page} ORDER BY id {order} LIMIT {size}"
-            rows = self.database.rows(sql, page.values)
+            rows = self.database.select(columns, f"FROM {view} {page} ORDER BY id {order} LIMIT {size}", page.values)
             for row in rows:
                 yield record.read(dict(zip(columns, row)))  # noqa: B905
             if len(rows) < size:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from dataclasses import dataclass
 
-from knocker.attempt import UNWRITTEN, AttemptRunner, called
+from knocker.attempt import UNWRITTEN, AttemptRunner, called, write_verdict
 from knocker.attempt_report import AttemptReport
 from knocker.decision import Ignore, stored_text
 from knocker.errors import BusyError, ClosedError, FileReplacedError, NoHandlerError, UsageError
@@ -132,7 +132,7 @@ class SharedAttempts:
 
         def write(leases: Leases) -> str:
             if raised is not None:
-                return self._runner.write(leases, job, raised, report.duration_ms())
+                return write_verdict(leases, job, raised, report.duration_ms())
             leases.handled(job.id, report.duration_ms())
             return "handled"
 

@@ -209,6 +209,13 @@ module Knocker
       "needed."
   end
 
+  # No node of the rqlite cluster has answered in time that the call is done. What was sent may be stored all the same.
+  class ClusterUnavailableError < DatabaseError
+    CODE = "cluster_unavailable"
+    RETRYABLE = true
+    HINT = "See that most of the nodes run and reach each other. A retry of a receipt that was stored is a duplicate."
+  end
+
   # The loadable library is not where it was looked for.
   class LibraryNotFoundError < SetupError
     CODE = "library_not_found"
@@ -291,6 +298,7 @@ module Knocker
     "not_replicated" => NotReplicatedError,
     "unknown_tenant" => UnknownTenantError,
     "too_many_open" => TooManyOpenError,
+    "cluster_unavailable" => ClusterUnavailableError,
     "library_not_found" => LibraryNotFoundError,
     "library_too_old" => LibraryTooOldError,
     "cannot_load" => CannotLoadError,

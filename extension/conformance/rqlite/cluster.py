@@ -1,0 +1,290 @@
+"""Three real nodes of rqlite on loopback for the length of a command, which may kill them.
+
+    cluster.py [--nodes 3] -- COMMAND…
+
+KNOCKER_RQLITED names the program, KNOCKER_EXTENSION the library. The command is told KNOCKER_RQLITE_URL, and KNOCKER_RQLITE_CONTROL, the address at
+which it may ask for what a test does to a cluster; each answer is JSON:
+
+    POST /kill-leader     kills the leader (SIGKILL), once there is one, and says which node it was
+    POST /restart         starts what was killed, and answers when every node is ready
+    POST /wipe            takes every table away, so that the next one to open the cluster finds it empty
+    GET /tables           whether the rows of every table are the same on each node, once they have caught up: {"nodes", "tables", "rows", "differing"}
+    GET /grep?text=…      the files of the nodes that hold the text, also where rqlite has compressed it
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.error
+import urllib.request
+import zlib
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+PATIENCE_S = 120.0
+CATCH_UP_S = 30.0
+GZIP = b"\x1f\x8b\x08"
+
+
+class Node:
+    """One node: its ports, its folder, and its process while it runs."""
+
+    def __init__(self, number: int, folder: Path) -> None:
+        self.name = f"n{number}"
+        self.folder = folder / self.name
+        self.http, self.raft = free_port(), free_port()
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it was started and has not ended."""
+        return self.process is not None and self.process.poll() is None
+
+    def start(self, program: str, extensions: Path, others: list[Node]) -> None:
+        """Starts it. What it prints is kept beside its folder."""
+        joins = ",".join(f"127.0.0.1:{node.raft}" for node in others)
+        command = [program, "-fk", "-node-id", self.name, "-extensions-path", str(extensions)]
+        command += ["-http-addr", f"127.0.0.1:{self.http}", "-raft-addr", f"127.0.0.1:{self.raft}"]
+        if len(others) > 1:
+            command += ["-bootstrap-expect", str(len(others)), "-join", joins]
+        with self.folder.with_suffix(".log").open("ab") as log:
+            self.process = subprocess.Popen([*command, str(self.folder)], stdout=log, stderr=log, start_new_session=True)
+
+    def kill(self) -> None:
+        """Ends it without a word."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait()
+
+    def ask(self, path: str, statements: object = None, timeout_s: float = 30.0) -> Any:
+        """What it answers, as JSON."""
+        body = None if statements is None else json.dumps(statements).encode()
+        request = urllib.request.Request(f"http://127.0.0.1:{self.http}{path}", body, {"Content-Type": "application/json"})
+        with urllib.request.urlopen(request, timeout=timeout_s) as response:
+            return json.loads(response.read())
+
+    @property
+    def is_ready(self) -> bool:
+        """Whether it knows its leader and has applied what there was."""
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.http}/readyz", timeout=5) as response:
+                return bool(response.status == 200)
+        except OSError:
+            return False
+
+    @property
+    def is_leader(self) -> bool:
+        """Whether it says so itself."""
+        try:
+            return bool(self.ask("/status?key=store", timeout_s=5)["raft"]["state"] == "Leader")
+        except OSError:
+            return False
+
+
+class Cluster:
+    """The nodes, in one folder."""
+
+    def __init__(self, program: str, library: Path, folder: Path, nodes: int) -> None:
+        self.program = program
+        self.folder = folder
+        # rqlite loads whatever is in the folder.
+        self.extensions = folder / "extensions"
+        self.extensions.mkdir()
+        shutil.copy(library, self.extensions)
+        self.nodes = [Node(number, folder) for number in range(nodes)]
+
+    def start(self) -> None:
+        """Starts the nodes that do not run, and returns when all are ready."""
+        for node in self.nodes:
+            if not node.is_running:
+                node.start(self.program, self.extensions, self.nodes)
+        for node in self.nodes:
+            until(lambda node=node: node.is_ready or self.refuse_ended(node), f"{node.name} is not ready")
+
+    def refuse_ended(self, node: Node) -> bool:
+        """A node that has ended is not waited for."""
+        if not node.is_running:
+            raise SystemExit(f"rqlited has ended: {node.folder.with_suffix('.log').read_text()[-2000:]}")
+        return False
+
+    def stop(self) -> None:
+        """Ends what runs."""
+        for node in self.nodes:
+            if node.is_running:
+                node.kill()
+
+    @property
+    def url(self) -> str:
+        """What Knocker opens."""
+        return "rqlite://" + ",".join(f"127.0.0.1:{node.http}" for node in self.nodes)
+
+    def leader(self) -> Node:
+        """The leader, once there is one."""
+        return until(lambda: next((node for node in self.nodes if node.is_running and node.is_leader), None), "there is no leader")
+
+    def kill_leader(self) -> dict[str, object]:
+        """Kills it."""
+        node = self.leader()
+        node.kill()
+        return {"killed": node.name}
+
+    def restart(self) -> dict[str, object]:
+        """Starts what was killed."""
+        self.start()
+        return {"running": [node.name for node in self.nodes]}
+
+    def wipe(self) -> dict[str, object]:
+        """Has the cluster load a database that has nothing in it."""
+        empty = self.folder / "empty.db"
+        empty.unlink(missing_ok=True)
+        connection = sqlite3.connect(empty)
+        connection.execute("CREATE TABLE empty (text TEXT)")
+        connection.commit()
+        connection.close()
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.leader().http}/db/load", empty.read_bytes(), {"Content-Type": "application/octet-stream"}
+        )
+        with urllib.request.urlopen(request, timeout=PATIENCE_S) as response:
+            answer = response.read().decode()
+        assert "error" not in answer, answer
+        return {"wiped": True}
+
+    def tables(self) -> dict[str, object]:
+        """Every row of every table, by node. A node may be behind the others for a while; what has parted does not come together again."""
+        deadline = time.monotonic() + CATCH_UP_S
+        while (compared := self._compared())["differing"] and time.monotonic() < deadline:
+            time.sleep(0.2)
+        return compared
+
+    def _compared(self) -> dict[str, object]:
+        names = self._rows(self.nodes[0], "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")
+        differing, count = [], 0
+        for (name,) in names:
+            read = [sorted(json.dumps(row) for row in self._rows(node, f'SELECT * FROM "{name}"')) for node in self.nodes]
+            count += len(read[0])
+            if any(rows != read[0] for rows in read):
+                differing.append(name)
+        return {"nodes": len(self.nodes), "tables": [name for (name,) in names], "rows": count, "differing": differing}
+
+    @staticmethod
+    def _rows(node: Node, sql: str) -> list[list[object]]:
+        answer = node.ask("/db/query?level=none&blob_array", [sql])
+        [result] = answer["results"]
+        assert "error" not in result, result
+        return list(result.get("values", []))
+
+    def grep(self, text: str) -> dict[str, object]:
+        """The files that hold the text."""
+        wanted, found, files = text.encode(), [], 0
+        for path in sorted(path for node in self.nodes for path in node.folder.rglob("*") if path.is_file()):
+            content = path.read_bytes()
+            files += 1
+            if wanted in content or wanted.hex().encode() in content or any(wanted in one for one in unpacked(content)):
+                found.append(str(path.relative_to(self.folder)))
+        return {"files": files, "found": found}
+
+
+def unpacked(content: bytes) -> list[bytes]:
+    """What begins as gzip does in the bytes, unpacked as far as it goes."""
+    found, at = [], content.find(GZIP)
+    while at >= 0:
+        try:
+            found.append(zlib.decompressobj(31).decompress(content[at:]))
+        except zlib.error:
+            pass
+        at = content.find(GZIP, at + 1)
+    return found
+
+
+def until(look: Callable[[], Any], what: str) -> Any:
+    """What the look gives once it is something."""
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline:
+        found = look()
+        if found:
+            return found
+        time.sleep(0.02)
+    raise SystemExit(f"{what} after {PATIENCE_S:g} s")
+
+
+def free_port() -> int:
+    """One that nobody listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def control(cluster: Cluster) -> ThreadingHTTPServer:
+    """The server that does to the cluster what a test asks for, one thing at a time."""
+    lock = threading.Lock()
+
+    class Control(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            url = urlsplit(self.path)
+            text = parse_qs(url.query).get("text", [""])[0]
+            self._answer({"/tables": cluster.tables, "/grep": lambda: cluster.grep(text)}.get(url.path))
+
+        def do_POST(self) -> None:
+            actions = {"/kill-leader": cluster.kill_leader, "/restart": cluster.restart, "/wipe": cluster.wipe}
+            self._answer(actions.get(self.path))
+
+        def _answer(self, action: Callable[[], object] | None) -> None:
+            status, answer = 404, {"error": f"there is no {self.path}"}
+            if action is not None:
+                try:
+                    with lock:
+                        status, answer = 200, action()
+                except BaseException as error:
+                    status, answer = 500, {"error": repr(error)}
+            body = json.dumps(answer).encode()
+            self.send_response(status)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Control)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server
+
+
+def main() -> int:
+    """Runs the command beside the cluster, and ends as it ended."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--nodes", type=int, default=3)
+    parser.add_argument("command", nargs="+")
+    given = parser.parse_args()
+    program = os.environ.get("KNOCKER_RQLITED")
+    if not program:
+        print("NOT TESTED HERE: rqlite, because KNOCKER_RQLITED names no rqlited")
+        return 0
+    with tempfile.TemporaryDirectory(prefix="knocker-rqlite-") as folder:
+        cluster = Cluster(program, Path(os.environ["KNOCKER_EXTENSION"]), Path(folder), given.nodes)
+        try:
+            cluster.start()
+            server = control(cluster)
+            environment = {"KNOCKER_RQLITE_URL": cluster.url, "KNOCKER_RQLITE_CONTROL": f"http://127.0.0.1:{server.server_port}"}
+            return subprocess.run(given.command, env={**os.environ, **environment}, check=False).returncode
+        finally:
+            cluster.stop()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
