@@ -1,6 +1,9 @@
 package knocker
 
-import "context"
+import (
+	"context"
+	"time"
+)
 
 // LimitPages has the writer of these hooks find a full disk.
 func LimitPages(h *Hooks) error {
@@ -21,3 +24,6 @@ func ExtendLeases(h *Hooks) error {
 	}
 	return nil
 }
+
+// TourEvery has the workers that begin from here on look at each tenant that often.
+func TourEvery(t *Tenants, every time.Duration) { t.pauses.tour = every }

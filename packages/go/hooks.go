@@ -16,6 +16,8 @@ type Hooks struct {
 	works     map[*work]struct{}
 	closed    bool
 	closing   chan struct{}
+	// isTenants: others may use them too, and OpenMany closes them.
+	isTenants bool
 }
 
 // Open opens a database file, creates or migrates Knocker's schema, and sets WAL, synchronous=FULL and foreign keys on its own connections.
@@ -26,7 +28,15 @@ func Open(path string, options ...Option) (*Hooks, error) {
 	if err != nil {
 		return nil, err
 	}
+	if o.maxOpen != 0 {
+		return nil, usage("MaxOpen is an option of OpenMany: Open has one file")
+	}
+	return openHooks(path, o)
+}
+
+func openHooks(path string, o *openOptions) (*Hooks, error) {
 	h := &Hooks{endpoints: map[string]*Endpoint{}, works: map[*work]struct{}{}, closing: make(chan struct{})}
+	var err error
 	if h.database, err = openDatabase(path, o); err != nil {
 		return nil, err
 	}
@@ -118,6 +128,14 @@ func (h *Hooks) Closing() <-chan struct{} { return h.closing }
 // Close ends the workers as the end of their context does, waits for them, commits what is queued and closes the connections. A handler that waited
 // for it would wait for itself: there, go hooks.Close(). Using the hooks afterwards is [ErrClosed].
 func (h *Hooks) Close() error {
+	if h.isTenants {
+		return usage("these hooks are of Tenants, and others may use them: call done, or Tenants.Close")
+	}
+	h.close()
+	return nil
+}
+
+func (h *Hooks) close() {
 	h.mu.Lock()
 	works := slices.Collect(maps.Keys(h.works))
 	for _, w := range works {
@@ -134,7 +152,6 @@ func (h *Hooks) Close() error {
 		<-w.ended
 	}
 	h.database.close()
-	return nil
 }
 
 // begin notes a worker, which Close waits for.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -26,7 +27,20 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		plain(w, http.StatusBadRequest, "bad host")
 		return
 	}
-	body, truncated, err := e.readInTime(w, r)
+	e.answer(w, r, address, e.database.options.readInTime(w, r, func() (int64, error) { return e.limitOf(r) }))
+}
+
+// sentBody is what was read of a request's body.
+type sentBody struct {
+	bytes []byte
+	// truncated: they are its beginning, and it is larger than the endpoint takes.
+	truncated bool
+	err       error
+}
+
+// answer stores what was sent, and answers the request.
+func (e *Endpoint) answer(w http.ResponseWriter, r *http.Request, address string, sent sentBody) {
+	body, truncated, err := sent.bytes, sent.truncated, sent.err
 	switch {
 	case err == nil && len(body) == 0 && r.ContentLength < 0:
 		// Chunks without a byte: none were sent, or something in front of the endpoint has read them, which cannot be told apart.
@@ -73,43 +87,50 @@ func (e *Endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // readInTime is read within BodyTimeout. Of a body that was not read to its end no more is waited for: what the server itself would still read of it
 // ends at the same time, and so does the connection.
-func (e *Endpoint) readInTime(w http.ResponseWriter, r *http.Request) (body []byte, truncated bool, err error) {
+func (o *openOptions) readInTime(w http.ResponseWriter, r *http.Request, limitOf func() (int64, error)) sentBody {
 	control := http.NewResponseController(w)
 	// Not every writer can: behind another server, the time is that one's to limit.
-	_ = control.SetReadDeadline(time.Now().Add(e.database.options.bodyTimeout))
-	body, truncated, err = e.read(w, r)
-	if err == nil && !truncated {
+	_ = control.SetReadDeadline(time.Now().Add(o.bodyTimeout))
+	limit, err := limitOf()
+	sent := sentBody{err: err}
+	if err == nil {
+		sent = read(w, r, limit)
+	}
+	if sent.err == nil && !sent.truncated {
 		_ = control.SetReadDeadline(time.Time{})
 	} else if r.ProtoMajor == 1 {
 		w.Header().Set("Connection", "close")
 	}
-	return body, truncated, err
+	return sent
 }
 
-// read gives the body, or its beginning and true where it is larger than the endpoint takes.
-func (e *Endpoint) read(w http.ResponseWriter, r *http.Request) (body []byte, truncated bool, err error) {
+// limitOf is how large the body of the request may be.
+func (e *Endpoint) limitOf(r *http.Request) (int64, error) {
 	limit := e.maxBodyBytes.Load()
 	if r.ContentLength < 0 || r.ContentLength > limit {
 		// Another process, or an operator, may have changed it.
-		if limit, err = e.readMaxBodyBytes(); err != nil {
-			return nil, false, err
-		}
+		return e.readMaxBodyBytes()
 	}
+	return limit, nil
+}
+
+// read gives the body, or its beginning where it is larger than the limit.
+func read(w http.ResponseWriter, r *http.Request, limit int64) sentBody {
 	if r.ContentLength > limit {
 		// Nothing of it is read.
-		return nil, true, nil
+		return sentBody{truncated: true}
 	}
 	if r.Body == nil {
 		// No server gives such a request, but tests do.
-		return nil, false, nil
+		return sentBody{}
 	}
 	// A byte more than is taken, which says that it is too large.
-	body, err = io.ReadAll(http.MaxBytesReader(w, r.Body, limit+1))
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, limit+1))
 	var tooLarge *http.MaxBytesError
 	if errors.As(err, &tooLarge) || (err == nil && int64(len(body)) > limit) {
-		return body, true, nil
+		return sentBody{bytes: body, truncated: true}
 	}
-	return body, false, err
+	return sentBody{bytes: body, err: err}
 }
 
 func isTimeout(err error) bool {
@@ -117,8 +138,12 @@ func isTimeout(err error) bool {
 	return errors.As(err, &timeout) && timeout.Timeout()
 }
 
-// refuse answers where nothing was stored. Where that may pass, the sender is told when to try again. No word of the inside goes out.
 func (e *Endpoint) refuse(w http.ResponseWriter, r *http.Request, err error) {
+	refuse(w, r, e.database.options.logger.With("endpoint", e.name), err)
+}
+
+// refuse answers where nothing was stored. Where that may pass, the sender is told when to try again. No word of the inside goes out.
+func refuse(w http.ResponseWriter, r *http.Request, log *slog.Logger, err error) {
 	if errors.Is(err, ErrUnknownEndpoint) {
 		notFound(w)
 		return
@@ -128,8 +153,7 @@ func (e *Endpoint) refuse(w http.ResponseWriter, r *http.Request, err error) {
 	if passes {
 		status = http.StatusServiceUnavailable
 	}
-	log := e.database.options.logger
-	what := []any{"record", "receipt_failed", "endpoint", e.name, "status", status}
+	what := []any{"record", "receipt_failed", "status", status}
 	if code := codeOf(err); code != "" {
 		message := "receipt not stored"
 		if errors.Is(err, ErrNotReplicated) {

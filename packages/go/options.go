@@ -26,6 +26,7 @@ type openOptions struct {
 	bodyTimeout    time.Duration
 	replicated     string
 	replicatedWait time.Duration
+	maxOpen        int
 	onError        func(context.Context, error, *Event)
 	onDead         func(context.Context, *Event, string)
 }

@@ -41,6 +41,28 @@ func openConn(path string, create bool, o *openOptions) (*conn, error) {
 	return c, nil
 }
 
+// openToLook opens a file as it is, to read it: nothing of it is changed.
+func openToLook(path string, o *openOptions) (*conn, error) {
+	dsn := (&url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: "mode=rw&_busy_timeout=" + milliseconds(o.busyTimeout)}).String()
+	return openWithLibrary(path, dsn, o)
+}
+
+// openInMemory opens a database that nobody else has, for functions that have no file.
+func openInMemory(o *openOptions) (*conn, error) { return openWithLibrary(":memory:", ":memory:", o) }
+
+func openWithLibrary(path, dsn string, o *openOptions) (*conn, error) {
+	opened, err := (&sqlite3.SQLiteDriver{}).Open(dsn)
+	if err != nil {
+		return nil, whyNotOpened(path, translate(err))
+	}
+	c := &conn{raw: opened.(*sqlite3.SQLiteConn), statements: map[string]*sqlite3.SQLiteStmt{}}
+	if err := loadInto(c.raw, o.library); err != nil {
+		c.close()
+		return nil, whyNotOpened(path, err)
+	}
+	return c, nil
+}
+
 func (c *conn) setUp(o *openOptions) error {
 	if err := loadInto(c.raw, o.library); err != nil {
 		return err

@@ -14,6 +14,8 @@ var errNoCgo = newError("cannot_load", "this program was built with CGO_ENABLED=
 	"modernc.org/sqlite and zombiezen.com/go/sqlite run SQLite translated to Go, ncruces/go-sqlite3 in WebAssembly", nil)
 
 func openConn(string, bool, *openOptions) (*conn, error)             { return nil, errNoCgo }
+func openToLook(string, *openOptions) (*conn, error)                 { return nil, errNoCgo }
+func openInMemory(*openOptions) (*conn, error)                       { return nil, errNoCgo }
 func (*conn) call(string, ...driver.Value) (driver.Value, error)     { return nil, errNoCgo }
 func (*conn) value(string, ...driver.Value) (driver.Value, error)    { return nil, errNoCgo }
 func (*conn) exec(string, ...driver.Value) error                     { return errNoCgo }

@@ -12,6 +12,12 @@ type workOptions struct {
 	share       bool
 }
 
+func workOptionsOf(given []WorkOption) (workOptions, error) {
+	o := workOptions{concurrency: 1, lease: time.Minute, poll: time.Second, share: true}
+	err := apply(&o, given)
+	return o, err
+}
+
 // Concurrency is how many handlers run at once, each with a connection of its own; 1 by default.
 func Concurrency(n int) WorkOption {
 	return func(o *workOptions) error {

@@ -10,6 +10,7 @@ import (
 	"os"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -43,14 +44,21 @@ type work struct {
 	stopping chan struct{}
 	once     sync.Once
 	ended    chan struct{}
+
+	// isTurn: it is one of many that begin and end, of which only the debug log tells.
+	isTurn bool
+	began  time.Time
+	// sleeping is how many of its goroutines have nothing to do, busyAt when one had.
+	sleeping atomic.Int64
+	busyAt   atomic.Int64
 }
 
 func (h *Hooks) newWork(given []WorkOption) (*work, error) {
-	o := workOptions{concurrency: 1, lease: time.Minute, poll: time.Second, share: true}
-	if err := apply(&o, given); err != nil {
+	o, err := workOptionsOf(given)
+	if err != nil {
 		return nil, err
 	}
-	w := &work{hooks: h, options: o, name: workerName(), stopping: make(chan struct{}), ended: make(chan struct{})}
+	w := &work{hooks: h, options: o, name: workerName(), stopping: make(chan struct{}), ended: make(chan struct{}), began: time.Now()}
 	file := h.database.options
 	w.log = file.logger.With("worker", w.name)
 	w.report = report{log: file.logger, tracer: file.tracer, onError: file.onError, onDead: file.onDead}
@@ -114,8 +122,11 @@ func (h *Hooks) Work(ctx context.Context, options ...WorkOption) error {
 }
 
 func (w *work) run(ctx context.Context) {
-	log := w.log
-	log.Info("worker started", "record", "worker_started", "concurrency", w.options.concurrency)
+	log, level := w.log, slog.LevelInfo
+	if w.isTurn {
+		level = slog.LevelDebug
+	}
+	log.Log(ctx, level, "worker started", "record", "worker_started", "concurrency", w.options.concurrency)
 	var handling, minding sync.WaitGroup
 	for range w.options.concurrency {
 		handling.Add(1)
@@ -142,7 +153,7 @@ func (w *work) run(ctx context.Context) {
 		// Nothing is lost: they run out, and another worker takes them.
 		log.Warn("leases not given back, they run out", "record", "leases_kept", "code", codeOf(err), "error", messageOf(err))
 	}
-	log.Info("worker stopped", "record", "worker_stopped", "released", released)
+	log.Log(context.WithoutCancel(ctx), level, "worker stopped", "record", "worker_stopped", "released", released)
 	minding.Wait()
 	w.keeper.close()
 }
@@ -201,6 +212,7 @@ func (w *work) handle(ctx context.Context) error {
 			continue
 		}
 		done := w.attempt(ctx, a, j)
+		w.busyAt.Store(time.Now().UnixNano())
 		if isSpent(a, done) {
 			// Attempts that came after what went wrong may wait for their commit.
 			break
@@ -248,9 +260,23 @@ func isSpent(a *sharedAttempts, done []ended) bool {
 	return a.altered || slices.ContainsFunc(done, func(one ended) bool { return one.status == unwritten })
 }
 
+// idleFor is how long none of its goroutines has had anything to do; 0 where one has.
+func (w *work) idleFor(now time.Time) time.Duration {
+	if w.sleeping.Load() < int64(w.options.concurrency) {
+		return 0
+	}
+	last := w.began
+	if busy := w.busyAt.Load(); busy != 0 {
+		last = time.Unix(0, busy)
+	}
+	return max(0, now.Sub(last))
+}
+
 func (w *work) sleep(news <-chan struct{}) {
 	done := w.hooks.database.changed.waits()
 	defer done()
+	w.sleeping.Add(1)
+	defer w.sleeping.Add(-1)
 	timer := time.NewTimer(w.keeper.nextLook(w.options.poll))
 	defer timer.Stop()
 	select {

@@ -12,6 +12,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
@@ -21,14 +22,20 @@ import (
 )
 
 // roles are what other processes of these tests do. They end when their standard input does, as it does with the test that started them.
-var roles = map[string]func() error{"server": serverRole, "worker": workerRole, "nobody": nobodyRole}
+var roles = map[string]func() error{"server": serverRole, "worker": workerRole, "nobody": nobodyRole, "tenants": tenantsRole, "sender": senderRole}
 
-func roleHooks() (*knocker.Hooks, *knocker.Endpoint, context.Context, error) {
+// untilInputEnds is a context that the test ends.
+func untilInputEnds() context.Context {
 	ctx, cancel := context.WithCancel(context.Background())
 	go func() {
 		_, _ = io.Copy(io.Discard, os.Stdin)
 		cancel()
 	}()
+	return ctx
+}
+
+func roleHooks() (*knocker.Hooks, *knocker.Endpoint, context.Context, error) {
+	ctx := untilInputEnds()
 	hooks, err := knocker.Open(os.Getenv("KNOCKER_TEST_FILE"), knocker.BusyTimeout(patience), knocker.Logger(quiet()))
 	if err != nil {
 		return nil, nil, ctx, err
@@ -78,19 +85,43 @@ func workerRole() error {
 	return hooks.Close()
 }
 
+// senderRole stores an event for each tenant of a folder that is named to it, and says when it was committed.
+func senderRole() error {
+	fmt.Println("ready")
+	for names := bufio.NewScanner(os.Stdin); names.Scan(); {
+		hooks, err := knocker.Open(filepath.Join(os.Getenv("KNOCKER_TEST_FILE"), names.Text()+".db"), knocker.Logger(quiet()))
+		if err != nil {
+			return err
+		}
+		inbox, err := hooks.ExistingEndpoint("inbox")
+		if err != nil {
+			return err
+		}
+		if _, err := inbox.Ingest(context.Background(), knocker.IngestFields{Valid: true, Type: "order"}, []byte("{}")); err != nil {
+			return err
+		}
+		fmt.Println(time.Now().UnixNano())
+		if err := hooks.Close(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // process is one of the roles at work.
 type process struct {
 	t       *testing.T
 	command *exec.Cmd
-	input   io.Closer
+	input   io.WriteCloser
+	lines   chan string
 	ended   chan struct{}
-	// told is its first line.
+	// told is its first line, lines are those that follow.
 	told string
 }
 
 func start(t *testing.T, role, path string) *process {
 	t.Helper()
-	p := &process{t: t, command: exec.Command(os.Args[0]), ended: make(chan struct{})}
+	p := &process{t: t, command: exec.Command(os.Args[0]), lines: make(chan string, 64), ended: make(chan struct{})}
 	p.command.Env = append(os.Environ(), "KNOCKER_TEST_ROLE="+role, "KNOCKER_TEST_FILE="+path)
 	p.command.Stderr = os.Stderr
 	p.command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
@@ -100,14 +131,20 @@ func start(t *testing.T, role, path string) *process {
 		t.Fatal(err)
 	}
 	t.Cleanup(p.kill)
-	line, err := bufio.NewReader(output).ReadString('\n')
+	reader := bufio.NewReader(output)
+	line, err := reader.ReadString('\n')
 	p.told = strings.TrimSpace(line)
 	go func() {
-		_, _ = io.Copy(io.Discard, output)
+		for err == nil {
+			var next string
+			if next, err = reader.ReadString('\n'); err == nil {
+				p.lines <- strings.TrimSpace(next)
+			}
+		}
 		_ = p.command.Wait()
 		close(p.ended)
 	}()
-	if err != nil {
+	if p.told == "" {
 		t.Fatalf("%s ended before it said anything", role)
 	}
 	return p
