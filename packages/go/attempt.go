@@ -59,7 +59,7 @@ func (a *attempts) run(ctx context.Context, j *Job) ended {
 	began := a.hooks.database.paces.now()
 	ctx, r := a.report.begin(ctx, j.Event)
 	status, err := a.attempt(ctx, j, r)
-	return a.concluded(ctx, j, r, status, err, a.hooks.database.paces.now().Sub(began))
+	return r.concluded(ctx, j, status, err, a.hooks.database.paces.now().Sub(began))
 }
 
 // ended is an attempt that has ended for good.
@@ -73,7 +73,7 @@ type ended struct {
 }
 
 // concluded tells what became of an attempt.
-func (a *attempts) concluded(ctx context.Context, j *Job, r *attemptReport, status string, err error, took time.Duration) ended {
+func (r *attemptReport) concluded(ctx context.Context, j *Job, status string, err error, took time.Duration) ended {
 	switch {
 	case errors.Is(err, ErrLeaseLost):
 		status = leaseLost
@@ -87,8 +87,8 @@ func (a *attempts) concluded(ctx context.Context, j *Job, r *attemptReport, stat
 }
 
 // wanted are the handlers that the event's type has here.
-func (a *attempts) wanted(event *Event) []Handler {
-	if endpoint := a.hooks.find(event.Endpoint); endpoint != nil {
+func (h *Hooks) wanted(event *Event) []Handler {
+	if endpoint := h.find(event.Endpoint); endpoint != nil {
 		return endpoint.matching(event.Type)
 	}
 	return nil
@@ -99,12 +99,12 @@ func noHandler(event *Event) *Error {
 }
 
 // writeUnwanted writes that nobody wants the event.
-func (a *attempts) writeUnwanted(c *conn, l leases, j *Job) (string, error) {
-	return statusOf(l.failed(c, j.ID, noHandler(j.Event).Message, 0, map[string]any{"no_handler": true}))
+func writeUnwanted(s session, l leases, j *Job) (string, error) {
+	return statusOf(l.failed(s, j.ID, noHandler(j.Event).Message, 0, map[string]any{"no_handler": true}))
 }
 
 // tellUnwanted tells it, where it is a failure.
-func (a *attempts) tellUnwanted(ctx context.Context, r *attemptReport, status string) {
+func (r *attemptReport) tellUnwanted(ctx context.Context, status string) {
 	if status != string(EventIgnored) && status != leaseLost {
 		r.unwanted = true
 		r.failed(ctx, noHandler(r.event), "failed", "failed")
@@ -113,11 +113,11 @@ func (a *attempts) tellUnwanted(ctx context.Context, r *attemptReport, status st
 
 func (a *attempts) attempt(ctx context.Context, j *Job, r *attemptReport) (string, error) {
 	tx := a.connection.start()
-	wanted := a.wanted(j.Event)
+	wanted := a.hooks.wanted(j.Event)
 	if len(wanted) == 0 {
-		status, err := a.verdict(tx, func(c *conn) (string, error) { return a.writeUnwanted(c, a.keeper.leases, j) })
+		status, err := a.verdict(tx, func(c *conn) (string, error) { return writeUnwanted(c, a.keeper.leases, j) })
 		if err == nil {
-			a.tellUnwanted(ctx, r, status)
+			r.tellUnwanted(ctx, status)
 		}
 		return status, err
 	}
@@ -128,10 +128,10 @@ func (a *attempts) attempt(ctx context.Context, j *Job, r *attemptReport) (strin
 	paces.note(j.Event, tx.run(began, paces.now(), failure != nil, a.altered))
 	if failure != nil {
 		tx.rollBack()
-		a.tellFailure(ctx, r, failure)
+		r.tellFailure(ctx, failure)
 		return a.recorded(ctx, j, r, failure)
 	}
-	status, err := a.verdict(tx, func(c *conn) (string, error) { return a.write(c, a.keeper.leases, j, nil, r.took()) })
+	status, err := a.verdict(tx, func(c *conn) (string, error) { return writeVerdict(c, a.keeper.leases, j, nil, r.took()) })
 	if err == nil || errors.Is(err, ErrLeaseLost) || errors.Is(err, ErrBusy) {
 		return status, err
 	}
@@ -141,7 +141,7 @@ func (a *attempts) attempt(ctx context.Context, j *Job, r *attemptReport) (strin
 }
 
 // tellFailure tells what the handlers failed with, unless they ignore the event.
-func (a *attempts) tellFailure(ctx context.Context, r *attemptReport, failure error) {
+func (r *attemptReport) tellFailure(ctx context.Context, failure error) {
 	if decision := decisionOf(failure); decision == nil || decision.kind != "ignore" {
 		r.failed(ctx, failure, "failed", "failed")
 	}
@@ -149,7 +149,7 @@ func (a *attempts) tellFailure(ctx context.Context, r *attemptReport, failure er
 
 // recorded writes a verdict with nothing of the handlers' in it, in a transaction of its own.
 func (a *attempts) recorded(ctx context.Context, j *Job, r *attemptReport, failure error) (string, error) {
-	return a.verdict(a.connection.start(), func(c *conn) (string, error) { return a.write(c, a.keeper.leases, j, failure, r.took()) })
+	return a.verdict(a.connection.start(), func(c *conn) (string, error) { return writeVerdict(c, a.keeper.leases, j, failure, r.took()) })
 }
 
 // errMetOthers is what becomes of handlers that have met the lock of a transaction that they share: they run again, alone.
@@ -162,18 +162,7 @@ func (a *attempts) handle(ctx context.Context, tx *Tx, j *Job, wanted []Handler)
 	ctx, cancel := context.WithCancelCause(context.WithValue(context.WithoutCancel(ctx), attemptKey{}, tx))
 	defer cancel(nil)
 	a.keeper.started(j, cancel)
-	result := make(chan error, 1)
-	go func() {
-		problem := error(usage("the handler ended its goroutine with runtime.Goexit, or with a test's FailNow"))
-		defer func() {
-			if value := recover(); value != nil {
-				problem = panicError(value)
-			}
-			result <- problem
-		}()
-		problem = readable(inOrder(ctx, tx, j.Event, wanted))
-	}()
-	err := <-result
+	err := runHandlers(ctx, tx, j.Event, wanted)
 	switch {
 	case tx.wasEnded():
 		return errEnded
@@ -185,6 +174,22 @@ func (a *attempts) handle(ctx context.Context, tx *Tx, j *Job, wanted []Handler)
 		return newError("busy", messageOf(translate(err))+": this handler has held the write lock since its first use of tx: write through tx, or through others before it", err)
 	}
 	return err
+}
+
+// runHandlers runs them in a goroutine of their own, and gives what they failed with.
+func runHandlers(ctx context.Context, tx *Tx, event *Event, wanted []Handler) error {
+	result := make(chan error, 1)
+	go func() {
+		problem := error(usage("the handler ended its goroutine with runtime.Goexit, or with a test's FailNow"))
+		defer func() {
+			if value := recover(); value != nil {
+				problem = panicError(value)
+			}
+			result <- problem
+		}()
+		problem = readable(inOrder(ctx, tx, event, wanted))
+	}()
+	return <-result
 }
 
 func inOrder(ctx context.Context, tx *Tx, event *Event, wanted []Handler) error {
@@ -199,27 +204,27 @@ func inOrder(ctx context.Context, tx *Tx, event *Event, wanted []Handler) error 
 // attemptKey is how a call finds the attempt that it is made in.
 type attemptKey struct{}
 
-// write writes what the handlers' error says, or that there was none.
-func (a *attempts) write(c *conn, l leases, j *Job, failure error, took time.Duration) (string, error) {
+// writeVerdict writes what the handlers' error says, or that there was none.
+func writeVerdict(s session, l leases, j *Job, failure error, took time.Duration) (string, error) {
 	if failure == nil {
-		return "handled", l.handled(c, j.ID, took)
+		return "handled", l.handled(s, j.ID, took)
 	}
 	decision := decisionOf(failure)
 	if decision == nil {
-		return statusOf(l.failed(c, j.ID, storedText(failure), took, nil))
+		return statusOf(l.failed(s, j.ID, storedText(failure), took, nil))
 	}
 	why := storedText(failure)
 	switch decision.kind {
 	case "ignore":
-		return "ignored", l.skipped(c, j.ID, why, took)
+		return "ignored", l.skipped(s, j.ID, why, took)
 	case "dead":
-		return statusOf(l.failed(c, j.ID, why, took, map[string]any{"dead": true}))
+		return statusOf(l.failed(s, j.ID, why, took, map[string]any{"dead": true}))
 	}
 	options := map[string]any{}
 	if decision.after != nil {
 		options["retry_after_s"] = decision.after.Seconds()
 	}
-	return statusOf(l.failed(c, j.ID, why, took, options))
+	return statusOf(l.failed(s, j.ID, why, took, options))
 }
 
 func statusOf(failure *Failure, err error) (string, error) {

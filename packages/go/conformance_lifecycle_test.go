@@ -39,6 +39,12 @@ type step struct {
 
 // TestLifecycle runs each scenario of the data through the typed API, on a file of its own.
 func TestLifecycle(t *testing.T) {
+	playLifecycle(t, "lifecycle", func(t *testing.T) (*knocker.Hooks, *knockertest.Clock) {
+		return knockertest.Open(t, knocker.SynchronousNormal())
+	})
+}
+
+func playLifecycle(t *testing.T, kind string, open func(*testing.T) (*knocker.Hooks, *knockertest.Clock)) {
 	ran := 0
 	files := conformance.Files(t, "lifecycle")
 	for _, name := range slices.Sorted(maps.Keys(files)) {
@@ -49,7 +55,7 @@ func TestLifecycle(t *testing.T) {
 		for _, one := range file.Scenarios {
 			ran++
 			t.Run(name+"/"+one.Name, func(t *testing.T) {
-				hooks, clock := knockertest.Open(t, knocker.SynchronousNormal())
+				hooks, clock := open(t)
 				play := &play{ctx: context.Background(), t: t, hooks: hooks, clock: clock, saved: maps.Clone(file.Values)}
 				if play.saved == nil {
 					play.saved = object{}
@@ -63,7 +69,7 @@ func TestLifecycle(t *testing.T) {
 		}
 	}
 	if !t.Failed() {
-		conformance.WriteCount(t, "lifecycle", ran)
+		conformance.WriteCount(t, kind, ran)
 	}
 }
 

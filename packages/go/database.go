@@ -10,10 +10,20 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/knocker/knocker-go/internal/rqlite"
 )
 
 // keptConnections is how many idle connections are kept for the next call.
 const keptConnections = 8
+
+// session is what calls run on: a connection to the file, or the nodes of a cluster.
+type session interface {
+	// call gives the result of one SQL function, in a transaction of its own where none is open.
+	call(function string, arguments ...driver.Value) (driver.Value, error)
+	// rows gives every row of a query.
+	rows(sql string, arguments ...driver.Value) ([][]driver.Value, error)
+}
 
 // database is one SQLite file in one process: its settings, a writer with group commit, and connections for everything else.
 type database struct {
@@ -27,6 +37,8 @@ type database struct {
 	paces       *paces
 	// declareAgain is called when another file has been opened.
 	declareAgain func(*conn) error
+	// cluster is what there is instead of a file; nil where there is one.
+	cluster *rqliteCluster
 
 	file *openFile
 	// generation counts the files that the path has led to: a connection is of one of them.
@@ -41,6 +53,9 @@ type database struct {
 }
 
 func openDatabase(path string, o *openOptions) (*database, error) {
+	if rqlite.IsAddress(path) {
+		return openRqlite(path, o)
+	}
 	if path == "" || path == ":memory:" {
 		return nil, usage("Open needs the path of a file, not %q; in tests, knockertest.Open makes one", path)
 	}
@@ -48,22 +63,27 @@ func openDatabase(path string, o *openOptions) (*database, error) {
 	if err != nil {
 		return nil, usage("Open: %v", err)
 	}
-	d := &database{path: absolute, options: o, changed: newChangeNews(), checkpoints: newCheckpoints(o), paces: newPaces(o.clock), file: &openFile{path: absolute}}
-	d.judges = newJudges(d)
-	d.writer = newWriter(d)
-	if err := d.do(func(*conn) error { return nil }); err != nil {
+	d := newDatabase(absolute, o, nil)
+	if err := d.do(context.Background(), func(session) error { return nil }); err != nil {
 		d.close()
 		return nil, err
 	}
 	return d, nil
 }
 
-// now is the injected clock's time as an argument of the SQL functions, or nil for the system's.
+func newDatabase(path string, o *openOptions, cluster *rqliteCluster) *database {
+	d := &database{path: path, options: o, changed: newChangeNews(), checkpoints: newCheckpoints(o), paces: newPaces(o.clock), file: &openFile{path: path}, cluster: cluster}
+	d.judges = newJudges(d)
+	d.writer = newWriter(d)
+	return d
+}
+
+// now is the injected clock's time as an argument of the SQL functions, or nil for the system's. The nodes of a cluster do not read their own.
 func (d *database) now() driver.Value {
-	if d.options.clock == nil {
+	if d.options.clock == nil && d.cluster == nil {
 		return nil
 	}
-	return d.options.clock().UnixMilli()
+	return d.wallClock().UnixMilli()
 }
 
 // wallClock is the time that leases go by: it goes on while a machine sleeps, as the monotonic one of [time.Now] does not.
@@ -196,11 +216,14 @@ func alive(ctx context.Context) error {
 }
 
 // do runs a function with a connection, which is kept for the next one.
-func (d *database) do(use func(*conn) error) error {
+func (d *database) do(ctx context.Context, use func(session) error) error {
 	if err := d.enter(); err != nil {
 		return err
 	}
 	defer d.using.Done()
+	if d.cluster != nil {
+		return use(d.cluster.session(ctx))
+	}
 	c, generation, err := d.take()
 	if err != nil {
 		return err
@@ -256,14 +279,14 @@ func (d *database) give(c *conn, generation int64, err error) {
 }
 
 // doFor is as do, for a caller who has a context. One that comes from a handler which has the write lock would wait for itself.
-func (d *database) doFor(ctx context.Context, use func(*conn) error) error {
+func (d *database) doFor(ctx context.Context, use func(session) error) error {
 	if err := alive(ctx); err != nil {
 		return err
 	}
 	if err := d.refuseOwnLock(ctx); err != nil {
 		return err
 	}
-	return d.do(use)
+	return d.do(ctx, use)
 }
 
 func (d *database) refuseOwnLock(ctx context.Context) error {
@@ -286,26 +309,33 @@ func (d *database) call(ctx context.Context, function string, arguments ...drive
 	if err := d.refuseOwnLock(ctx); err != nil {
 		return nil, err
 	}
-	result, err := d.callOnce(function, arguments)
+	result, err := d.callOnce(ctx, function, arguments)
 	if errors.Is(err, ErrReadOnly) {
 		// Perhaps only the connection is: it came up so, and the file has been put right since. The others may be like it.
 		d.closeIdle()
-		return d.callOnce(function, arguments)
+		return d.callOnce(ctx, function, arguments)
 	}
 	return result, err
 }
 
-func (d *database) callOnce(function string, arguments []driver.Value) (result driver.Value, err error) {
-	err = d.do(func(c *conn) error {
-		result, err = c.call(function, append(arguments[:len(arguments):len(arguments)], d.now())...)
+func (d *database) callOnce(ctx context.Context, function string, arguments []driver.Value) (result driver.Value, err error) {
+	err = d.do(ctx, func(s session) error {
+		result, err = s.call(function, append(arguments[:len(arguments):len(arguments)], d.now())...)
 		if err != nil {
 			d.doubt(err)
 			return err
 		}
-		d.checkpoints.committed(c, 1, 0)
+		d.committed(s)
 		return nil
 	})
 	return result, err
+}
+
+// committed notes a call that was committed.
+func (d *database) committed(s session) {
+	if c, ok := s.(*conn); ok {
+		d.checkpoints.committed(c, 1, 0)
+	}
 }
 
 // doubt is to be called with the error of a failed write.
@@ -321,8 +351,8 @@ func (d *database) rows(ctx context.Context, sql string, arguments ...driver.Val
 	if err := alive(ctx); err != nil {
 		return nil, err
 	}
-	err = d.do(func(c *conn) error {
-		found, err = c.rows(sql, arguments...)
+	err = d.do(ctx, func(s session) error {
+		found, err = s.rows(sql, arguments...)
 		return err
 	})
 	return found, err
@@ -339,6 +369,9 @@ func (d *database) close() {
 		d.judges.close()
 		d.writer.close()
 		d.closeIdle()
+		if d.cluster != nil {
+			d.cluster.nodes.Close()
+		}
 		d.changed.notify()
 	})
 }

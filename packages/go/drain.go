@@ -29,6 +29,9 @@ func (h *Hooks) Drain(ctx context.Context, limit int, options ...WorkOption) ([]
 	if err := alive(ctx); err != nil {
 		return nil, err
 	}
+	if h.database.cluster != nil {
+		return newRqliteWork(w).drain(ctx, limit)
+	}
 	var done []Attempted
 	for {
 		more, err := w.drain(ctx, limit, &done)

@@ -170,6 +170,9 @@ func existingEndpoint(d *database, name string, given []EndpointOption) (*Endpoi
 	if len(o.settings) > 0 {
 		return nil, usage("ExistingEndpoint keeps the stored settings: change them with UpdateEndpoint, or declare them with Endpoint")
 	}
+	if err := d.refreshMirror(context.Background()); err != nil {
+		return nil, err
+	}
 	return e, e.readStored()
 }
 
@@ -304,6 +307,9 @@ func (e *Endpoint) store(ctx context.Context, judge, head string, body []byte, m
 		stored, err := d.writer.call(ctx, storeFunction, e.name, judgement, d.now())
 		if errors.Is(err, ErrStaleJudgement) && tries > 1 {
 			// The settings have changed in between.
+			if err := d.refreshMirror(ctx); err != nil {
+				return nil, err
+			}
 			continue
 		}
 		if err != nil {
@@ -381,7 +387,11 @@ func (d *database) sign(provider, options driver.Value, request *WebhookRequest,
 	if request == nil {
 		return nil, errNoRequest
 	}
-	given, err := d.callOnce("knocker_sign", []driver.Value{provider, options, request.asJSON(), notNil(request.Body), secret})
+	if err := d.enter(); err != nil {
+		return nil, err
+	}
+	defer d.using.Done()
+	given, err := d.judges.judge(context.Background(), len(request.Body), "knocker_sign", provider, options, request.asJSON(), notNil(request.Body), secret, d.now())
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,8 @@ package knocker
 import (
 	"context"
 	"time"
+
+	"github.com/knocker/knocker-go/internal/rqlite"
 )
 
 // LimitPages has the writer of these hooks find a full disk.
@@ -27,3 +29,13 @@ func ExtendLeases(h *Hooks) error {
 
 // TourEvery has the workers that begin from here on look at each tenant that often.
 func TourEvery(t *Tenants, every time.Duration) { t.pauses.tour = every }
+
+// ProblemOfAnswer is the error that a caller gets of an answer of rqlite.
+func ProblemOfAnswer(answer rqlite.Answer) error {
+	address, err := rqlite.ParseAddress("rqlite://a")
+	if err != nil {
+		return err
+	}
+	cluster := &rqliteCluster{nodes: rqlite.NewNodes(address)}
+	return cluster.problemOf(rqlite.Outcome{Answer: answer}, nil)
+}

@@ -22,6 +22,10 @@ type Hooks struct {
 
 // Open opens a database file, creates or migrates Knocker's schema, and sets WAL, synchronous=FULL and foreign keys on its own connections.
 //
+// As an experiment, path may be the nodes of rqlite, rqlite://user:password@a:4001,b:4001,c:4001, or rqlites:// for HTTPS: each of them has the file, and
+// what is acknowledged is on most of them. Requests are judged here, so that no secret is sent. BusyTimeout is for how long another node is tried; after
+// that a call gives [ErrClusterUnavailable]. [Tx] says what handlers can do there.
+//
 // Errors are those of a path that cannot be opened or written, [ErrLibraryNotFound], [ErrCannotLoad], [ErrSchemaTooNew], and [ErrUsage].
 func Open(path string, options ...Option) (*Hooks, error) {
 	o, err := optionsOf(options)

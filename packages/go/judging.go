@@ -58,24 +58,33 @@ func (s *seat) judge(function string, arguments []driver.Value) (driver.Value, e
 		s.close()
 	}
 	if s.connection == nil {
-		if err := s.database.refuseReplaced(); err != nil {
+		if err := s.open(); err != nil {
 			return nil, err
 		}
-		if err := s.database.openTheFile(); err != nil {
-			return nil, err
-		}
-		s.generation = s.database.generation.Load()
-		opened, err := s.database.connect()
-		if err != nil {
-			return nil, err
-		}
-		s.connection = opened
 	}
 	result, err := s.connection.call(function, arguments...)
 	if errors.Is(err, ErrIO) || errors.Is(err, ErrCorrupt) {
 		s.close()
 	}
 	return result, err
+}
+
+func (s *seat) open() (err error) {
+	d := s.database
+	if d.cluster != nil {
+		s.generation = d.generation.Load()
+		s.connection, err = d.cluster.openMirror()
+		return err
+	}
+	if err := d.refuseReplaced(); err != nil {
+		return err
+	}
+	if err := d.openTheFile(); err != nil {
+		return err
+	}
+	s.generation = d.generation.Load()
+	s.connection, err = d.connect()
+	return err
 }
 
 func (s *seat) close() {

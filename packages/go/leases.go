@@ -29,8 +29,8 @@ func (l leases) at(moment time.Time) leases {
 }
 
 // claim leases up to limit due jobs, oldest first over the endpoints, and gives how many.
-func (l leases) claim(c *conn, limit int, lease time.Duration, endpoints []string) (int64, error) {
-	claimed, err := c.call("knocker_claim", l.worker, int64(limit), seconds(lease), jsonText(map[string]any{"endpoints": endpoints}), l.now())
+func (l leases) claim(s session, limit int, lease time.Duration, endpoints []string) (int64, error) {
+	claimed, err := s.call("knocker_claim", l.worker, int64(limit), seconds(lease), jsonText(map[string]any{"endpoints": endpoints}), l.now())
 	if err != nil {
 		return 0, err
 	}
@@ -38,14 +38,18 @@ func (l leases) claim(c *conn, limit int, lease time.Duration, endpoints []strin
 }
 
 // jobs gives the jobs leased to this worker, but those of the given ids.
-func (l leases) jobs(c *conn, without []int64) ([]*Job, error) {
-	found, err := c.rows("SELECT "+jobColumns+" FROM knocker_jobs WHERE worker = ? AND job_id NOT IN (SELECT value FROM json_each(?)) ORDER BY job_id",
+func (l leases) jobs(s session, without []int64) ([]*Job, error) {
+	found, err := s.rows("SELECT "+jobColumns+" FROM knocker_jobs WHERE worker = ? AND job_id NOT IN (SELECT value FROM json_each(?)) ORDER BY job_id",
 		l.worker, jsonText(without))
 	if err != nil {
 		return nil, err
 	}
-	all := make([]*Job, len(found))
-	for i, row := range found {
+	return jobsOf(found)
+}
+
+func jobsOf(rows [][]driver.Value) (all []*Job, err error) {
+	all = make([]*Job, len(rows))
+	for i, row := range rows {
 		if all[i], err = jobOf(row); err != nil {
 			return nil, err
 		}
@@ -71,17 +75,17 @@ func jobOf(row []driver.Value) (*Job, error) {
 	}}, nil
 }
 
-func (l leases) handled(c *conn, id int64, took time.Duration) error {
-	_, err := c.call("knocker_handled", id, l.worker, took.Milliseconds(), l.now())
+func (l leases) handled(s session, id int64, took time.Duration) error {
+	_, err := s.call("knocker_handled", id, l.worker, took.Milliseconds(), l.now())
 	return err
 }
 
-func (l leases) failed(c *conn, id int64, problem string, took time.Duration, options map[string]any) (*Failure, error) {
+func (l leases) failed(s session, id int64, problem string, took time.Duration, options map[string]any) (*Failure, error) {
 	if options == nil {
 		// JSON would make a null of it.
 		options = map[string]any{}
 	}
-	result, err := c.call("knocker_failed", id, l.worker, problem, took.Milliseconds(), jsonText(options), l.now())
+	result, err := s.call("knocker_failed", id, l.worker, problem, took.Milliseconds(), jsonText(options), l.now())
 	if err != nil {
 		return nil, err
 	}
@@ -89,14 +93,14 @@ func (l leases) failed(c *conn, id int64, problem string, took time.Duration, op
 	return &failure, json.Unmarshal([]byte(result.(string)), &failure)
 }
 
-func (l leases) skipped(c *conn, id int64, why string, took time.Duration) error {
-	_, err := c.call("knocker_skipped", id, l.worker, why, took.Milliseconds(), l.now())
+func (l leases) skipped(s session, id int64, why string, took time.Duration) error {
+	_, err := s.call("knocker_skipped", id, l.worker, why, took.Milliseconds(), l.now())
 	return err
 }
 
 // release gives back every lease of this worker, the attempts uncounted, and says how many.
-func (l leases) release(c *conn) (int64, error) {
-	released, err := c.call("knocker_release", l.worker, l.now())
+func (l leases) release(s session) (int64, error) {
+	released, err := s.call("knocker_release", l.worker, l.now())
 	if err != nil {
 		return 0, err
 	}
@@ -104,8 +108,8 @@ func (l leases) release(c *conn) (int64, error) {
 }
 
 // nextDue is how long it takes until the next claim of this worker has something to do; false where nothing waits.
-func (l leases) nextDue(c *conn, endpoints []string) (time.Duration, bool, error) {
-	due, err := c.call("knocker_next_due", jsonText(map[string]any{"worker": l.worker, "endpoints": endpoints}), l.now())
+func (l leases) nextDue(s session, endpoints []string) (time.Duration, bool, error) {
+	due, err := s.call("knocker_next_due", jsonText(map[string]any{"worker": l.worker, "endpoints": endpoints}), l.now())
 	if err != nil || due == nil {
 		return 0, false, err
 	}

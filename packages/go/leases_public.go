@@ -35,8 +35,8 @@ func FailedNoHandler() FailedOption {
 
 // Claim leases up to limit due jobs, oldest first over the endpoints (none named: all), and gives how many.
 func (l *Leases) Claim(ctx context.Context, limit int, lease time.Duration, endpoints ...string) (claimed int64, err error) {
-	err = l.write(ctx, func(c *conn) error {
-		claimed, err = l.leases.claim(c, limit, lease, endpoints)
+	err = l.write(ctx, func(s session) error {
+		claimed, err = l.leases.claim(s, limit, lease, endpoints)
 		return err
 	})
 	return claimed, err
@@ -44,8 +44,8 @@ func (l *Leases) Claim(ctx context.Context, limit int, lease time.Duration, endp
 
 // Jobs gives the jobs leased to this worker.
 func (l *Leases) Jobs(ctx context.Context) (jobs []*Job, err error) {
-	err = l.read(ctx, func(c *conn) error {
-		jobs, err = l.leases.jobs(c, []int64{})
+	err = l.read(ctx, func(s session) error {
+		jobs, err = l.leases.jobs(s, []int64{})
 		return err
 	})
 	return jobs, err
@@ -53,7 +53,7 @@ func (l *Leases) Jobs(ctx context.Context) (jobs []*Job, err error) {
 
 // Handled says that the event is handled. Error: [ErrLeaseLost], as of the verdicts below.
 func (l *Leases) Handled(ctx context.Context, jobID int64, took time.Duration) error {
-	return l.write(ctx, func(c *conn) error { return l.leases.handled(c, jobID, took) })
+	return l.write(ctx, func(s session) error { return l.leases.handled(s, jobID, took) })
 }
 
 // Failed says that the attempt failed, and gives what comes next.
@@ -64,8 +64,8 @@ func (l *Leases) Failed(ctx context.Context, jobID int64, problem string, took t
 			option(given)
 		}
 	}
-	err = l.write(ctx, func(c *conn) error {
-		failure, err = l.leases.failed(c, jobID, problem, took, given)
+	err = l.write(ctx, func(s session) error {
+		failure, err = l.leases.failed(s, jobID, problem, took, given)
 		return err
 	})
 	return failure, err
@@ -73,13 +73,13 @@ func (l *Leases) Failed(ctx context.Context, jobID int64, problem string, took t
 
 // Skipped says that the event is to be ignored.
 func (l *Leases) Skipped(ctx context.Context, jobID int64, why string, took time.Duration) error {
-	return l.write(ctx, func(c *conn) error { return l.leases.skipped(c, jobID, why, took) })
+	return l.write(ctx, func(s session) error { return l.leases.skipped(s, jobID, why, took) })
 }
 
 // Extend makes the lease run out that long from now, and gives when.
 func (l *Leases) Extend(ctx context.Context, jobID int64, lease time.Duration) (until time.Time, err error) {
-	err = l.write(ctx, func(c *conn) error {
-		given, err := c.call("knocker_extend", jobID, l.leases.worker, seconds(lease), l.leases.now())
+	err = l.write(ctx, func(s session) error {
+		given, err := s.call("knocker_extend", jobID, l.leases.worker, seconds(lease), l.leases.now())
 		until = moment(given)
 		return err
 	})
@@ -88,8 +88,8 @@ func (l *Leases) Extend(ctx context.Context, jobID int64, lease time.Duration) (
 
 // Release gives back every lease of this worker, the attempts uncounted, and says how many.
 func (l *Leases) Release(ctx context.Context) (released int64, err error) {
-	err = l.write(ctx, func(c *conn) error {
-		released, err = l.leases.release(c)
+	err = l.write(ctx, func(s session) error {
+		released, err = l.leases.release(s)
 		return err
 	})
 	return released, err
@@ -97,27 +97,27 @@ func (l *Leases) Release(ctx context.Context) (released int64, err error) {
 
 // NextDue is how long it takes until the next claim of this worker has something to do; false where nothing waits.
 func (l *Leases) NextDue(ctx context.Context, endpoints ...string) (due time.Duration, waits bool, err error) {
-	err = l.read(ctx, func(c *conn) error {
-		due, waits, err = l.leases.nextDue(c, endpoints)
+	err = l.read(ctx, func(s session) error {
+		due, waits, err = l.leases.nextDue(s, endpoints)
 		return err
 	})
 	return due, waits, err
 }
 
-func (l *Leases) read(ctx context.Context, call func(*conn) error) error {
+func (l *Leases) read(ctx context.Context, call func(session) error) error {
 	if err := alive(ctx); err != nil {
 		return err
 	}
-	return l.database.do(call)
+	return l.database.do(ctx, call)
 }
 
-func (l *Leases) write(ctx context.Context, call func(*conn) error) error {
-	err := l.database.doFor(ctx, func(c *conn) error {
-		if err := call(c); err != nil {
+func (l *Leases) write(ctx context.Context, call func(session) error) error {
+	err := l.database.doFor(ctx, func(s session) error {
+		if err := call(s); err != nil {
 			l.database.doubt(err)
 			return err
 		}
-		l.database.checkpoints.committed(c, 1, 0)
+		l.database.committed(s)
 		return nil
 	})
 	if err == nil {

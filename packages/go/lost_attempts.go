@@ -1,7 +1,10 @@
 package knocker
 
+import "database/sql/driver"
+
 // lostAttempt ended without a word: its worker died, or let go of its lease. The claim that notices it records it.
 type lostAttempt struct {
+	id         int64
 	eventID    int64
 	deliveryID int64
 	attempt    int
@@ -17,26 +20,32 @@ func lastAttempt(c *conn) (int64, error) {
 	return integer(last), err
 }
 
+const selectLost = `SELECT id, event_id, delivery_id, attempt, error, (SELECT status = 'dead' FROM knocker_events WHERE id = event_id)
+	FROM knocker_attempts WHERE id > ? AND result = 'lease_expired'`
+
 // lostSince are those that were recorded since, in the same transaction. What their events are is read later, when others can write again.
 func lostSince(c *conn, last int64) ([]lostAttempt, error) {
-	found, err := c.rows(`SELECT event_id, delivery_id, attempt, error, (SELECT status = 'dead' FROM knocker_events WHERE id = event_id)
-		FROM knocker_attempts WHERE id > ? AND result = 'lease_expired' ORDER BY id`, last)
+	found, err := c.rows(selectLost+" ORDER BY id", last)
 	if err != nil {
 		return nil, err
 	}
-	lost := make([]lostAttempt, len(found))
-	for i, row := range found {
+	return lostOf(found), nil
+}
+
+func lostOf(rows [][]driver.Value) []lostAttempt {
+	lost := make([]lostAttempt, len(rows))
+	for i, row := range rows {
 		lost[i] = lostAttempt{
-			eventID: integer(row[0]), deliveryID: integer(row[1]), attempt: int(integer(row[2])), problem: text(row[3]), isDead: boolean(row[4]),
+			id: integer(row[0]), eventID: integer(row[1]), deliveryID: integer(row[2]), attempt: int(integer(row[3])), problem: text(row[4]), isDead: boolean(row[5]),
 		}
 	}
-	return lost, nil
+	return lost
 }
 
 // withEvents gives those whose events are still there, with them.
-func withEvents(c *conn, lost []lostAttempt) (known []lostAttempt, err error) {
+func withEvents(s session, lost []lostAttempt) (known []lostAttempt, err error) {
 	for _, one := range lost {
-		event, err := one.read(c)
+		event, err := one.read(s)
 		if err != nil {
 			return nil, err
 		}
@@ -48,20 +57,20 @@ func withEvents(c *conn, lost []lostAttempt) (known []lostAttempt, err error) {
 	return known, nil
 }
 
-func (l lostAttempt) read(c *conn) (*Event, error) {
-	found, err := c.rows(`SELECT e.endpoint, e.type, e.key, e.body, e.max_attempts, e.received_at, d.method, d.url, d.headers
+func (l lostAttempt) read(s session) (*Event, error) {
+	found, err := s.rows(`SELECT e.endpoint, e.type, e.key, e.max_attempts, e.received_at, d.method, d.url, d.headers, e.body
 		FROM knocker_events e JOIN knocker_deliveries d ON d.id = ? WHERE e.id = ?`, l.deliveryID, l.eventID)
 	if err != nil || len(found) == 0 {
 		return nil, err
 	}
 	row := found[0]
-	header, err := headerOf(text(row[8]))
+	header, err := headerOf(text(row[7]))
 	if err != nil {
 		return nil, err
 	}
 	return &Event{
-		ID: l.eventID, Endpoint: text(row[0]), Type: text(row[1]), Key: text(row[2]), Body: blob(row[3]), Attempt: l.attempt,
-		MaxAttempts: int(integer(row[4])), ReceivedAt: moment(row[5]),
-		Delivery: EventDelivery{ID: l.deliveryID, Method: text(row[6]), URL: text(row[7]), Header: header},
+		ID: l.eventID, Endpoint: text(row[0]), Type: text(row[1]), Key: text(row[2]), Body: blob(row[8]), Attempt: l.attempt,
+		MaxAttempts: int(integer(row[3])), ReceivedAt: moment(row[4]),
+		Delivery: EventDelivery{ID: l.deliveryID, Method: text(row[5]), URL: text(row[6]), Header: header},
 	}, nil
 }

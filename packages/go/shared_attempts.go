@@ -35,7 +35,7 @@ func (a *sharedAttempts) held() time.Duration { return a.shared.held }
 
 // run handles the job, and gives the attempts that have ended by that: others wait for a commit. more says that another one is at hand.
 func (a *sharedAttempts) run(ctx context.Context, j *Job, more bool) []ended {
-	wanted := a.wanted(j.Event)
+	wanted := a.hooks.wanted(j.Event)
 	p, known := pace{}, true
 	if len(wanted) > 0 {
 		p, known = a.hooks.database.paces.of(j.Event)
@@ -98,10 +98,10 @@ func (a *sharedAttempts) together(given context.Context, j *Job, wanted []Handle
 	}
 	d.paces.note(j.Event, ran)
 	if failure != nil {
-		a.tellFailure(ctx, r, failure)
+		r.tellFailure(ctx, failure)
 	}
 	m := &member{job: j, given: given, ctx: ctx, report: r, usedTx: usedTx, hasWrites: usedTx && failure == nil, took: ran.took, endedAt: endedAt}
-	m.write = func(c *conn, l leases) (string, error) { return a.write(c, l, j, failure, r.took()) }
+	m.write = func(c *conn, l leases) (string, error) { return writeVerdict(c, l, j, failure, r.took()) }
 	if tx.wasEnded() {
 		return a.apart(m, failure)
 	}
@@ -114,8 +114,8 @@ func (a *sharedAttempts) unwanted(given context.Context, j *Job) []ended {
 	r.hold()
 	r.stop()
 	m := &member{job: j, given: given, ctx: ctx, report: r, endedAt: a.hooks.database.wallClock()}
-	m.write = func(c *conn, l leases) (string, error) { return a.writeUnwanted(c, l, j) }
-	m.told = func(status string) { a.tellUnwanted(ctx, r, status) }
+	m.write = func(c *conn, l leases) (string, error) { return writeUnwanted(c, l, j) }
+	m.told = func(status string) { r.tellUnwanted(ctx, status) }
 	return a.add(m, nil)
 }
 
@@ -141,7 +141,7 @@ func (a *sharedAttempts) apart(m *member, failure error) []ended {
 	done := a.commit(false)
 	m.report.release()
 	status, err := a.recorded(m.ctx, m.job, m.report, failure)
-	return append(done, a.concluded(m.ctx, m.job, m.report, status, err, m.took))
+	return append(done, m.report.concluded(m.ctx, m.job, status, err, m.took))
 }
 
 // end tells what became of a member of the last commit, or does it again.
@@ -151,15 +151,15 @@ func (a *sharedAttempts) end(m *member) ended {
 	case m.state == memberCommitted:
 		r.release()
 		if m.status == leaseLost && m.problem != nil {
-			return a.concluded(m.ctx, m.job, r, "", m.problem, m.took)
+			return r.concluded(m.ctx, m.job, "", m.problem, m.took)
 		}
 		if m.told != nil {
 			m.told(m.status)
 		}
-		return a.concluded(m.ctx, m.job, r, m.status, nil, m.took)
+		return r.concluded(m.ctx, m.job, m.status, nil, m.took)
 	case errors.Is(m.problem, ErrBusy), errors.Is(m.problem, ErrFileReplaced), errors.Is(m.problem, ErrClosed):
 		r.release()
-		return a.concluded(m.ctx, m.job, r, "", m.problem, m.took)
+		return r.concluded(m.ctx, m.job, "", m.problem, m.took)
 	case m.hasWrites:
 		r.repeated()
 		return a.attempts.run(m.given, m.job)
@@ -169,7 +169,7 @@ func (a *sharedAttempts) end(m *member) ended {
 	if err == nil && m.told != nil {
 		m.told(status)
 	}
-	return a.concluded(m.ctx, m.job, r, status, err, m.took)
+	return r.concluded(m.ctx, m.job, status, err, m.took)
 }
 
 // close gives up what is not committed.

@@ -74,12 +74,12 @@ func (t *Tenants) now() driver.Value {
 }
 
 // nextDueOfAny is as nextDue, of the endpoints of any worker; of all of them where they are nil.
-func (l leases) nextDueOfAny(c *conn, endpoints []string) (time.Duration, bool, error) {
+func (l leases) nextDueOfAny(s session, endpoints []string) (time.Duration, bool, error) {
 	filter := map[string]any{}
 	if endpoints != nil {
 		filter["endpoints"] = endpoints
 	}
-	due, err := c.call("knocker_next_due", jsonText(filter), l.now())
+	due, err := s.call("knocker_next_due", jsonText(filter), l.now())
 	if err != nil || due == nil {
 		return 0, false, err
 	}

@@ -70,8 +70,8 @@ func (t *Tenants) workFor(ctx context.Context, tenant string, options []WorkOpti
 		w.run(ctx)
 	}
 	hooks.end(w)
-	found.err = hooks.database.do(func(c *conn) (err error) {
-		found.due, found.isDue, err = leases{now: hooks.database.now}.nextDueOfAny(c, found.endpoints)
+	found.err = hooks.database.do(context.WithoutCancel(ctx), func(s session) (err error) {
+		found.due, found.isDue, err = leases{now: hooks.database.now}.nextDueOfAny(s, found.endpoints)
 		return err
 	})
 	return found

@@ -21,6 +21,9 @@ const (
 // Tx is the transaction of one attempt, on the worker's own connection. Its first use begins it, so that a handler that calls an API for ten seconds
 // and then writes holds the write lock only for the write. The worker commits it together with the event, or takes it back.
 //
+// On the nodes of rqlite it takes ExecContext and Exec alone, of one statement that writes: they are sent in one request with the verdict, and happen
+// together with it or not at all. What they change cannot be read before, and is no result.
+//
 // It has the methods of the DBTX interface that sqlc generates; [Tx.SQL] gives the transaction itself to sqlx, Bun, GORM or ent. It is the handler's
 // until the handler returns: after that every use is an error.
 type Tx struct {
@@ -32,6 +35,8 @@ type Tx struct {
 	// handlers began.
 	shared  *sharedCommit
 	metLock bool
+	// writes are kept for the verdict, where the database is a cluster; nil where it is a file.
+	writes *rqliteWrites
 
 	mu      sync.Mutex
 	tx      *sql.Tx
@@ -51,6 +56,9 @@ var (
 
 // SQL gives the transaction, begun, for libraries that want one: sqlx.Tx{Tx: t}, bun, gorm. Commit and Rollback are the worker's.
 func (t *Tx) SQL(context.Context) (*sql.Tx, error) {
+	if t.writes != nil {
+		return nil, errWritesOnly
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	switch {
@@ -75,6 +83,9 @@ func (t *Tx) SQL(context.Context) (*sql.Tx, error) {
 
 // ExecContext runs a statement that gives no rows.
 func (t *Tx) ExecContext(ctx context.Context, query string, arguments ...any) (sql.Result, error) {
+	if t.writes != nil {
+		return t.writes.add(ctx, query, arguments)
+	}
 	tx, err := t.SQL(ctx)
 	if err != nil {
 		return nil, err

@@ -115,7 +115,9 @@ func (h *Hooks) Work(ctx context.Context, options ...WorkOption) error {
 		return err
 	}
 	defer h.end(w)
-	if ctx.Err() == nil {
+	if ctx.Err() == nil && h.database.cluster != nil {
+		newRqliteWork(w).run(ctx)
+	} else if ctx.Err() == nil {
 		w.run(ctx)
 	}
 	return nil
@@ -208,7 +210,7 @@ func (w *work) handle(ctx context.Context) error {
 			return err
 		}
 		if j == nil && a.uncommitted() == 0 {
-			w.sleep(news)
+			w.sleep(news, w.keeper.nextLook(w.options.poll))
 			continue
 		}
 		done := w.attempt(ctx, a, j)
@@ -272,12 +274,12 @@ func (w *work) idleFor(now time.Time) time.Duration {
 	return max(0, now.Sub(last))
 }
 
-func (w *work) sleep(news <-chan struct{}) {
+func (w *work) sleep(news <-chan struct{}, patience time.Duration) {
 	done := w.hooks.database.changed.waits()
 	defer done()
 	w.sleeping.Add(1)
 	defer w.sleeping.Add(-1)
-	timer := time.NewTimer(w.keeper.nextLook(w.options.poll))
+	timer := time.NewTimer(patience)
 	defer timer.Stop()
 	select {
 	case <-news:

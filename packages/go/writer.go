@@ -110,6 +110,10 @@ func (w *writer) close() {
 
 func (w *writer) run() {
 	defer close(w.ended)
+	if cluster := w.database.cluster; cluster != nil {
+		cluster.write(w)
+		return
+	}
 	defer w.disconnect()
 	if w.replica != nil {
 		defer w.replica.close()
@@ -192,6 +196,45 @@ func (w *writer) takeQueued() {
 			return
 		}
 	}
+}
+
+// gathering is how long a group waits for as many as shared the one before, whom the answer to that has just set free.
+const gathering = 2 * time.Millisecond
+
+// gather takes what is queued, and waits a moment for those who shared the last commit: alone, the first of them would keep the others waiting.
+func (w *writer) gather(last int) {
+	w.takeQueued()
+	if len(w.waiting) >= last {
+		return
+	}
+	over := time.NewTimer(gathering)
+	defer over.Stop()
+	for len(w.waiting) < last {
+		select {
+		case t, open := <-w.queue:
+			if !open {
+				return
+			}
+			w.waiting = append(w.waiting, t)
+		case <-over.C:
+			return
+		}
+	}
+}
+
+// takeGroup takes of those who wait as many as share a commit.
+func (w *writer) takeGroup() []*ticket {
+	size := 0
+	for i, t := range w.waiting {
+		if size += t.size; i == mostCalls || (i > 0 && size > mostBytes) {
+			group := w.waiting[:i:i]
+			w.waiting = w.waiting[i:]
+			return group
+		}
+	}
+	group := w.waiting
+	w.waiting = nil
+	return group
 }
 
 // write commits a group of those who wait, and gives those who are to be answered.

@@ -1,0 +1,26 @@
+package knocker_test
+
+import (
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/knocker/knocker-go"
+	"github.com/knocker/knocker-go/internal/conformance"
+	"github.com/knocker/knocker-go/knockertest"
+)
+
+// TestLifecycleOnRqlite runs the scenarios of the data through real nodes of rqlite, on tables that are empty before each.
+func TestLifecycleOnRqlite(t *testing.T) {
+	cluster := conformance.Rqlite(t)
+	playLifecycle(t, "rqlite-lifecycle", func(t *testing.T) (*knocker.Hooks, *knockertest.Clock) {
+		cluster.Ask(http.MethodPost, "/wipe", nil)
+		clock := knockertest.NewClock()
+		hooks, err := knocker.Open(cluster.URL, clock.Option(), knocker.BusyTimeout(time.Minute))
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = hooks.Close() })
+		return hooks, clock
+	})
+}
