@@ -1,7 +1,8 @@
 """Three real nodes of rqlite on loopback for the length of a command, which may kill them.
 
-    cluster.py [--nodes 3] -- COMMAND…
+    cluster.py [--nodes 3] [--secured] -- COMMAND…
 
+With --secured the nodes speak HTTPS, with a certificate that SSL_CERT_FILE names, and ask for the credentials that stand in the address.
 KNOCKER_RQLITED names the program, KNOCKER_EXTENSION the library. The command is told KNOCKER_RQLITE_URL, and KNOCKER_RQLITE_CONTROL, the address at
 which it may ask for what a test does to a cluster; each answer is JSON:
 
@@ -15,35 +16,70 @@ which it may ask for what a test does to a cluster; each answer is JSON:
 from __future__ import annotations
 
 import argparse
+import base64
 import json
 import os
 import shutil
 import signal
 import socket
 import sqlite3
+import ssl
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-import urllib.error
 import urllib.request
 import zlib
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, quote, urlsplit
 
 PATIENCE_S = 120.0
 CATCH_UP_S = 30.0
 GZIP = b"\x1f\x8b\x08"
 
 
+class Lock:
+    """Credentials, and a certificate for loopback."""
+
+    def __init__(self, folder: Path) -> None:
+        self.user, self.password = "knocker", "the/pass:word"
+        self.users, self.certificate, self.key = folder / "users.json", folder / "certificate.pem", folder / "key.pem"
+        self.users.write_text(json.dumps([{"username": self.user, "password": self.password, "perms": ["all"]}]))
+        made = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2"]
+        made += [
+            "-subj",
+            "/CN=127.0.0.1",
+            "-addext",
+            "subjectAltName=IP:127.0.0.1",
+            "-keyout",
+            str(self.key),
+            "-out",
+            str(self.certificate),
+        ]
+        subprocess.run(made, check=True, capture_output=True)
+        self.context = ssl.create_default_context(cafile=str(self.certificate))
+
+    @property
+    def flags(self) -> list[str]:
+        """For a node."""
+        keys = ["-http-cert", str(self.certificate), "-http-key", str(self.key)]
+        return [*keys, "-auth", str(self.users), "-join-as", self.user]
+
+    @property
+    def header(self) -> dict[str, str]:
+        """For a request."""
+        return {"Authorization": "Basic " + base64.b64encode(f"{self.user}:{self.password}".encode()).decode()}
+
+
 class Node:
     """One node: its ports, its folder, and its process while it runs."""
 
-    def __init__(self, number: int, folder: Path) -> None:
+    def __init__(self, number: int, folder: Path, lock: Lock | None) -> None:
+        self.lock = lock
         self.name = f"n{number}"
         self.folder = folder / self.name
         self.http, self.raft = free_port(), free_port()
@@ -59,6 +95,7 @@ class Node:
         joins = ",".join(f"127.0.0.1:{node.raft}" for node in others)
         command = [program, "-fk", "-node-id", self.name, "-extensions-path", str(extensions)]
         command += ["-http-addr", f"127.0.0.1:{self.http}", "-raft-addr", f"127.0.0.1:{self.raft}"]
+        command += self.lock.flags if self.lock is not None else []
         if len(others) > 1:
             command += ["-bootstrap-expect", str(len(others)), "-join", joins]
         with self.folder.with_suffix(".log").open("ab") as log:
@@ -73,18 +110,24 @@ class Node:
     def ask(self, path: str, statements: object = None, timeout_s: float = 30.0) -> Any:
         """What it answers, as JSON."""
         body = None if statements is None else json.dumps(statements).encode()
-        request = urllib.request.Request(f"http://127.0.0.1:{self.http}{path}", body, {"Content-Type": "application/json"})
-        with urllib.request.urlopen(request, timeout=timeout_s) as response:
-            return json.loads(response.read())
+        return json.loads(self.send(path, body, "application/json", timeout_s))
+
+    def send(self, path: str, body: bytes | None, content_type: str, timeout_s: float) -> bytes:
+        """What it answers. Raises OSError where it is none of success."""
+        headers = {"Content-Type": content_type, **(self.lock.header if self.lock is not None else {})}
+        scheme, context = ("http", None) if self.lock is None else ("https", self.lock.context)
+        request = urllib.request.Request(f"{scheme}://127.0.0.1:{self.http}{path}", body, headers)
+        with urllib.request.urlopen(request, timeout=timeout_s, context=context) as response:
+            return bytes(response.read())
 
     @property
     def is_ready(self) -> bool:
         """Whether it knows its leader and has applied what there was."""
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{self.http}/readyz", timeout=5) as response:
-                return bool(response.status == 200)
+            self.send("/readyz", None, "text/plain", 5)
         except OSError:
             return False
+        return True
 
     @property
     def is_leader(self) -> bool:
@@ -98,14 +141,15 @@ class Node:
 class Cluster:
     """The nodes, in one folder."""
 
-    def __init__(self, program: str, library: Path, folder: Path, nodes: int) -> None:
+    def __init__(self, program: str, library: Path, folder: Path, nodes: int, secured: bool) -> None:
         self.program = program
         self.folder = folder
         # rqlite loads whatever is in the folder.
         self.extensions = folder / "extensions"
         self.extensions.mkdir()
         shutil.copy(library, self.extensions)
-        self.nodes = [Node(number, folder) for number in range(nodes)]
+        self.lock = Lock(folder) if secured else None
+        self.nodes = [Node(number, folder, self.lock) for number in range(nodes)]
 
     def start(self) -> None:
         """Starts the nodes that do not run, and returns when all are ready."""
@@ -130,7 +174,8 @@ class Cluster:
     @property
     def url(self) -> str:
         """What Knocker opens."""
-        return "rqlite://" + ",".join(f"127.0.0.1:{node.http}" for node in self.nodes)
+        nodes = ",".join(f"127.0.0.1:{node.http}" for node in self.nodes)
+        return f"rqlite://{nodes}" if self.lock is None else f"rqlites://{self.lock.user}:{quote(self.lock.password, safe='')}@{nodes}"
 
     def leader(self) -> Node:
         """The leader, once there is one."""
@@ -155,11 +200,7 @@ class Cluster:
         connection.execute("CREATE TABLE empty (text TEXT)")
         connection.commit()
         connection.close()
-        request = urllib.request.Request(
-            f"http://127.0.0.1:{self.leader().http}/db/load", empty.read_bytes(), {"Content-Type": "application/octet-stream"}
-        )
-        with urllib.request.urlopen(request, timeout=PATIENCE_S) as response:
-            answer = response.read().decode()
+        answer = self.leader().send("/db/load", empty.read_bytes(), "application/octet-stream", PATIENCE_S).decode()
         assert "error" not in answer, answer
         return {"wiped": True}
 
@@ -188,13 +229,20 @@ class Cluster:
         return list(result.get("values", []))
 
     def grep(self, text: str) -> dict[str, object]:
-        """The files that hold the text."""
-        wanted, found, files = text.encode(), [], 0
-        for path in sorted(path for node in self.nodes for path in node.folder.rglob("*") if path.is_file()):
-            content = path.read_bytes()
-            files += 1
-            if wanted in content or wanted.hex().encode() in content or any(wanted in one for one in unpacked(content)):
-                found.append(str(path.relative_to(self.folder)))
+        """The files that hold the text, what the nodes have printed among them."""
+        return until(lambda: self._grepped(text.encode()), "files come and go")
+
+    def _grepped(self, wanted: bytes) -> dict[str, object] | None:
+        """None where a file has gone under another name meanwhile, as a snapshot does that is complete."""
+        found, files = [], 0
+        try:
+            for path in sorted(path for path in self.folder.rglob("n*/**/*") if path.is_file()) + sorted(self.folder.glob("n*.log")):
+                content = path.read_bytes()
+                files += 1
+                if wanted in content or wanted.hex().encode() in content or any(wanted in one for one in unpacked(content)):
+                    found.append(str(path.relative_to(self.folder)))
+        except FileNotFoundError:
+            return None
         return {"files": files, "found": found}
 
 
@@ -250,6 +298,7 @@ def control(cluster: Cluster) -> ThreadingHTTPServer:
                         status, answer = 200, action()
                 except BaseException as error:
                     status, answer = 500, {"error": repr(error)}
+                    print(f"{self.path}: {error!r}", file=sys.stderr)
             body = json.dumps(answer).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
@@ -269,6 +318,7 @@ def main() -> int:
     """Runs the command beside the cluster, and ends as it ended."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--nodes", type=int, default=3)
+    parser.add_argument("--secured", action="store_true")
     parser.add_argument("command", nargs="+")
     given = parser.parse_args()
     program = os.environ.get("KNOCKER_RQLITED")
@@ -276,11 +326,13 @@ def main() -> int:
         print("NOT TESTED HERE: rqlite, because KNOCKER_RQLITED names no rqlited")
         return 0
     with tempfile.TemporaryDirectory(prefix="knocker-rqlite-") as folder:
-        cluster = Cluster(program, Path(os.environ["KNOCKER_EXTENSION"]), Path(folder), given.nodes)
+        cluster = Cluster(program, Path(os.environ["KNOCKER_EXTENSION"]), Path(folder), given.nodes, given.secured)
         try:
             cluster.start()
             server = control(cluster)
             environment = {"KNOCKER_RQLITE_URL": cluster.url, "KNOCKER_RQLITE_CONTROL": f"http://127.0.0.1:{server.server_port}"}
+            if cluster.lock is not None:
+                environment["SSL_CERT_FILE"] = str(cluster.lock.certificate)
             return subprocess.run(given.command, env={**os.environ, **environment}, check=False).returncode
         finally:
             cluster.stop()

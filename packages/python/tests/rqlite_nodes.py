@@ -46,7 +46,9 @@ def column(node: str, sql: str) -> list[Any]:
     """The first column of a query as that very node has it, whoever leads."""
     request = urllib.request.Request(f"http://{node}/db/query?level=none", json.dumps([sql]).encode(), {"Content-Type": "application/json"})
     with urllib.request.urlopen(request, timeout=60) as response:
-        [result] = json.loads(response.read())["results"]
+        answer = json.loads(response.read())
+    [result] = answer["results"]
+    assert "error" not in result, answer
     return [row[0] for row in result.get("values", [])]
 
 

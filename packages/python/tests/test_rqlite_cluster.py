@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 import time
@@ -214,6 +215,22 @@ def test_settings_that_change_elsewhere_are_noticed(hooks: knocker.Hooks, clock:
         other.update_endpoint("inbox", max_attempts=3)
     assert inbox.receive(github_request(2)).outcome == "accepted"
     assert inbox.verify(github_request(3)).valid
+
+
+def test_receipts_that_come_together_are_each_answered_for_themselves(hooks: knocker.Hooks, clock: FrozenClock) -> None:
+    settled = hooks.endpoint("settled", provider="github", secrets=SECRET)
+    changing = hooks.endpoint("changing", provider="github", secrets=SECRET)
+    with knocker.open(URL, clock=clock, busy_timeout_s=PATIENCE_S) as other:
+        # What is judged before this is noticed is stale, and rolls back what came with it.
+        other.update_endpoint("changing", max_attempts=3)
+
+    async def together() -> list[knocker.Receipt]:
+        requests = [(settled if n % 2 else changing, github_request(n)) for n in range(20)]
+        return await asyncio.gather(*(endpoint.areceive(request) for endpoint, request in requests))
+
+    assert [receipt.outcome for receipt in asyncio.run(together())] == ["accepted"] * 20
+    assert len(list(hooks.events())) == 20
+    assert len(list(hooks.deliveries())) == 20
 
 
 def test_a_refused_request_is_kept_and_a_secret_is_in_no_call(hooks: knocker.Hooks) -> None:

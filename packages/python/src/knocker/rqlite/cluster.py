@@ -63,8 +63,8 @@ class Cluster:
         return self._asked("/db/request?level=strong&transaction", statements, patience_s)
 
     def read(self, statements: Sequence[Statement]) -> tuple[Rows, ...]:
-        """What the leader has. Nothing is written."""
-        return self._asked("/db/query?level=weak", statements, None).rows()
+        """What most of the nodes have. Nothing is written."""
+        return self._asked("/db/query?level=linearizable", statements, None).rows()
 
     def close(self) -> None:
         """Closes the connections, which are opened again when they are needed."""

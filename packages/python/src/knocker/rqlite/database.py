@@ -85,7 +85,7 @@ class ClusterDatabase:
         return self.cluster.write(statements, patience_s)
 
     def rows(self, sql: str, parameters: Sequence[Value] = ()) -> list[tuple[Any, ...]]:
-        """Every row of a query, as the leader has it."""
+        """Every row of a query. Bytes that stand in no column of a table that is declared as BLOB come as text: ask for their hex()."""
         self.refuse_closed()
         [rows] = self.cluster.read([Statement(sql, parameters)])
         return rows

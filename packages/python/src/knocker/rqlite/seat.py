@@ -98,7 +98,7 @@ class Seat:
             report.failed(error, "lease lost, nothing was written", status)
         except Exception as error:
             status = UNWRITTEN
-            self._given_up = {job.id: job.event.attempt}
+            self._given_up[job.id] = job.event.attempt
             report.failed(error, "result not written, the lease runs out", status)
         finally:
             with self._lock:

@@ -6,7 +6,7 @@ import queue
 import threading
 from collections.abc import Callable
 
-from knocker.errors import ClosedError, KnockerError, StaleJudgementError
+from knocker.errors import ClosedError, ClusterUnavailableError, KnockerError, StaleJudgementError
 from knocker.rqlite.cluster import Cluster, function
 from knocker.ticket import Ticket, answer
 from knocker.writer import MOST_BYTES, MOST_CALLS
@@ -71,9 +71,7 @@ class ClusterWriter:
         try:
             reply = self._cluster.write([function(ticket.function, ticket.arguments) for ticket in group])
             if reply.answer.error is not None and len(group) > 1:
-                # One of them has rolled back the others, so that each is stored alone.
-                for ticket in group:
-                    self._store([ticket])
+                self._store_each(group)
                 return
             for ticket, rows in zip(group, reply.rows()):  # noqa: B905
                 [(ticket.result,)] = rows
@@ -84,6 +82,16 @@ class ClusterWriter:
                 ticket.error = type(error)(error.message) if isinstance(error, KnockerError) else error
         else:
             self._changed()
+
+    def _store_each(self, group: list[Ticket]) -> None:
+        """One of them has rolled back the others. Where the cluster goes away meanwhile, nobody waits for it in turn."""
+        away: BaseException | None = None
+        for ticket in group:
+            if away is None:
+                self._store([ticket])
+                away = ticket.error if isinstance(ticket.error, ClusterUnavailableError) else None
+            else:
+                ticket.error = ClusterUnavailableError(str(away))
 
     def _refreshed(self, ticket: Ticket, error: KnockerError) -> None:
         """It is judged again, under the settings that are stored now."""
