@@ -225,7 +225,7 @@ class Cluster:
     def _rows(node: Node, sql: str) -> list[list[object]]:
         answer = node.ask("/db/query?level=none&blob_array", [sql])
         [result] = answer["results"]
-        assert "error" not in result, result
+        assert "error" not in result, f"{node.name}: {sql}: {result}"
         return list(result.get("values", []))
 
     def grep(self, text: str) -> dict[str, object]:
@@ -325,6 +325,8 @@ def main() -> int:
     if not program:
         print("NOT TESTED HERE: rqlite, because KNOCKER_RQLITED names no rqlited")
         return 0
+    # So that a run that is ended leaves no node behind.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     with tempfile.TemporaryDirectory(prefix="knocker-rqlite-") as folder:
         cluster = Cluster(program, Path(os.environ["KNOCKER_EXTENSION"]), Path(folder), given.nodes, given.secured)
         try:
