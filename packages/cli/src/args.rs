@@ -24,6 +24,8 @@ Exit codes:
   10, 11  doctor found warnings, or errors
   130  interrupted (Ctrl-C): what was done is whole, and the hint says how to go on
 
+With a pattern one file that fails stops no other: each is named, and the exit code is theirs, or 1 where it differs.
+
 Times are UTC. Where a time is wanted, give RFC 3339 (2026-01-31T12:00:00Z), a date, or an age (90s, 15m, 2h, 7d, 4w).";
 
 /// Receive webhooks durably in SQLite: inspect and operate the inbox.
@@ -33,7 +35,7 @@ pub struct Cli {
     #[command(subcommand)]
     pub command: Command,
 
-    /// The database file [env: KNOCKER_DB]
+    /// The database file, or many by a pattern in quotes, such as 'tenants/*.db' [env: KNOCKER_DB]
     #[arg(long, global = true, value_name = "PATH", help_heading = "Global options")]
     db: Option<PathBuf>,
 

@@ -10,6 +10,8 @@ use crate::failure::{Exit, Failure, Result};
 
 /// How long to wait for another connection's write lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// The same where many files are looked at again and again.
+const GLANCE_TIMEOUT: Duration = Duration::from_millis(20);
 
 /// Opens an existing database with Knocker's schema to change it.
 pub fn open(path: &Path) -> Result<Store> {
@@ -29,6 +31,14 @@ pub fn open_to_read(path: &Path) -> Result<Store> {
     Ok(store)
 }
 
+/// The same for one of many files: where it is locked, the others have their turn soon.
+pub fn open_to_glance(path: &Path) -> Result<Store> {
+    require_file(path)?;
+    let store = connect_within(path, OpenFlags::SQLITE_OPEN_READ_WRITE, GLANCE_TIMEOUT)?;
+    require_schema(&store)?;
+    Ok(store)
+}
+
 /// Opens a database whose schema may lack something.
 pub fn open_to_repair(path: &Path) -> Result<Store> {
     let store = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
@@ -44,10 +54,14 @@ pub fn create(path: &Path) -> Result<Store> {
 }
 
 fn connect(path: &Path, flags: OpenFlags) -> Result<Store> {
+    connect_within(path, flags, BUSY_TIMEOUT)
+}
+
+fn connect_within(path: &Path, flags: OpenFlags, timeout: Duration) -> Result<Store> {
     let conn = Connection::open_with_flags(path, flags | OpenFlags::SQLITE_OPEN_NO_MUTEX).map_err(|error| {
         Failure::new(Exit::Failed, format!("cannot open {}: {error}", path.display()), "Check the path and the permissions.")
     })?;
-    conn.busy_timeout(BUSY_TIMEOUT)?;
+    conn.busy_timeout(timeout)?;
     conn.pragma_update(None, "foreign_keys", true)?;
     Ok(Store::new(conn))
 }

@@ -8,6 +8,7 @@ use crate::context::Context;
 use crate::failure::Result;
 use crate::filter::{OUTCOMES, Period};
 use crate::lookup::require_event;
+use crate::many::list;
 use crate::rows::{DELIVERY_COLUMNS, List, Row};
 use crate::table::{Table, faint, number, optional, status, text};
 use crate::{moment, printable};
@@ -67,6 +68,19 @@ pub struct Args {
 }
 
 pub fn run(context: &Context, args: &Args) -> Result {
+    if let Some(files) = context.db_files()? {
+        list::refuse_id(args.before.is_some(), "--before", "Take --until with a time for the next page.")?;
+        list::refuse_id(args.which.event.is_some(), "--event", "Name the file of the event with --db.")?;
+        let (deliveries, done) = list::newest(context, &files, args.limit, |context| read(context, args))?;
+        report(context, &deliveries, list::older(&deliveries, args.limit))?;
+        return done.end(context);
+    }
+    let deliveries = read(context, args)?;
+    let last = deliveries.last().and_then(|delivery| delivery.whole("id")).filter(|&id| deliveries.len() as i64 == args.limit && id > 1);
+    report(context, &deliveries, last.map(|id| format!("older ones: --before {id}")))
+}
+
+fn read(context: &Context, args: &Args) -> Result<Vec<Row>> {
     let store = context.reader()?;
     let mut conditions = args.which.conditions(&store)?;
     if let Some(id) = args.before {
@@ -79,30 +93,34 @@ pub fn run(context: &Context, args: &Args) -> Result {
         one_of: ("outcome", &args.which.outcome),
         limit: args.limit,
     };
-    let deliveries = list.read(store.conn())?;
-    if context.out.json() {
-        return context.out.documents(&deliveries);
-    }
-    context.out.table(table(&deliveries), "no deliveries")?;
-    match deliveries.last().and_then(|delivery| delivery.whole("id")) {
-        Some(id) if deliveries.len() as i64 == args.limit && id > 1 => context.out.line(format_args!("older ones: --before {id}")),
-        _ => Ok(()),
-    }
+    list.read(store.conn())
 }
 
-/// Deliveries as a table.
+fn report(context: &Context, deliveries: &[Row], older: Option<String>) -> Result {
+    if context.out.json() {
+        return context.out.documents(deliveries);
+    }
+    context.out.table(table(deliveries), "no deliveries")?;
+    older.map_or(Ok(()), |older| context.out.line(older))
+}
+
+/// Deliveries as a table; those of many files with the file of each.
 pub fn table(deliveries: &[Row]) -> Table {
-    let mut table = Table::new(&["id", "outcome", "endpoint", "event", "size", "received (utc)", "note"]);
+    let mut table = list::table(deliveries, &["id", "outcome", "endpoint", "event", "size", "received (utc)", "note"]);
     for delivery in deliveries {
-        table.row([
-            number(delivery.whole("id").unwrap_or_default()),
-            status(delivery.text("outcome").unwrap_or_default()),
-            optional(delivery.text("endpoint")),
-            delivery.whole("event_id").map_or_else(|| faint("-"), number),
-            text(printable::size(delivery.whole("body_size").unwrap_or_default())),
-            text(moment::show(delivery.whole("received_at").unwrap_or_default())),
-            optional(delivery.text("reason")),
-        ]);
+        list::row(
+            &mut table,
+            delivery,
+            [
+                number(delivery.whole("id").unwrap_or_default()),
+                status(delivery.text("outcome").unwrap_or_default()),
+                optional(delivery.text("endpoint")),
+                delivery.whole("event_id").map_or_else(|| faint("-"), number),
+                text(printable::size(delivery.whole("body_size").unwrap_or_default())),
+                text(moment::show(delivery.whole("received_at").unwrap_or_default())),
+                optional(delivery.text("reason")),
+            ],
+        );
     }
     table
 }

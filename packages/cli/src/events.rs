@@ -7,6 +7,7 @@ use knocker_core::conditions::Conditions;
 use crate::context::Context;
 use crate::failure::Result;
 use crate::filter::{Period, STATUSES};
+use crate::many::list;
 use crate::rows::{EVENT_COLUMNS, List, Row};
 use crate::table::{Table, faint, number, optional, status, text};
 use crate::{moment, printable};
@@ -39,6 +40,18 @@ pub struct Args {
 }
 
 pub fn run(context: &Context, args: &Args) -> Result {
+    if let Some(files) = context.db_files()? {
+        list::refuse_id(args.before.is_some(), "--before", "Take --until with a time for the next page.")?;
+        let (events, done) = list::newest(context, &files, args.limit, |context| read(context, args))?;
+        report(context, &events, list::older(&events, args.limit))?;
+        return done.end(context);
+    }
+    let events = read(context, args)?;
+    let last = events.last().and_then(|event| event.whole("id")).filter(|&id| events.len() as i64 == args.limit && id > 1);
+    report(context, &events, last.map(|id| format!("older ones: --before {id}")))
+}
+
+fn read(context: &Context, args: &Args) -> Result<Vec<Row>> {
     let store = context.reader()?;
     let mut conditions = Conditions::default();
     if let Some(name) = &args.endpoint {
@@ -53,34 +66,38 @@ pub fn run(context: &Context, args: &Args) -> Result {
         conditions.add("id < {}", id);
     }
     let list = List { columns: EVENT_COLUMNS, view: "knocker_events", conditions, one_of: ("status", &args.status), limit: args.limit };
-    let events = list.read(store.conn())?;
-    if context.out.json() {
-        return context.out.documents(&events);
-    }
-    context.out.table(table(&events, context.now), "no events")?;
-    match events.last().and_then(|event| event.whole("id")) {
-        Some(id) if events.len() as i64 == args.limit && id > 1 => context.out.line(format_args!("older ones: --before {id}")),
-        _ => Ok(()),
-    }
+    list.read(store.conn())
 }
 
-/// Events as a table.
+fn report(context: &Context, events: &[Row], older: Option<String>) -> Result {
+    if context.out.json() {
+        return context.out.documents(events);
+    }
+    context.out.table(table(events, context.now), "no events")?;
+    older.map_or(Ok(()), |older| context.out.line(older))
+}
+
+/// Events as a table; those of many files with the file of each.
 pub fn table(events: &[Row], now: i64) -> Table {
-    let mut table = Table::new(&["id", "status", "endpoint", "type", "attempts", "received (utc)", "note"]);
+    let mut table = list::table(events, &["id", "status", "endpoint", "type", "attempts", "received (utc)", "note"]);
     for event in events {
         let attempts = event.whole("attempts").unwrap_or_default();
-        table.row([
-            number(event.whole("id").unwrap_or_default()),
-            status(event.text("status").unwrap_or_default()),
-            optional(event.text("endpoint")),
-            optional(event.text("type")),
-            match event.whole("max_attempts") {
-                Some(most) => text(format!("{attempts}/{most}")),
-                None => number(attempts),
-            },
-            text(moment::show(event.whole("received_at").unwrap_or_default())),
-            note(event, now),
-        ]);
+        list::row(
+            &mut table,
+            event,
+            [
+                number(event.whole("id").unwrap_or_default()),
+                status(event.text("status").unwrap_or_default()),
+                optional(event.text("endpoint")),
+                optional(event.text("type")),
+                match event.whole("max_attempts") {
+                    Some(most) => text(format!("{attempts}/{most}")),
+                    None => number(attempts),
+                },
+                text(moment::show(event.whole("received_at").unwrap_or_default())),
+                note(event, now),
+            ],
+        );
     }
     table
 }

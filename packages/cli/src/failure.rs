@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::io::{self, Write};
+use std::path::Path;
 
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
@@ -36,6 +37,7 @@ pub struct Failure {
     pub exit: Exit,
     message: String,
     hint: Cow<'static, str>,
+    code: Option<Code>,
 }
 
 /// The result of a command.
@@ -44,12 +46,27 @@ pub type Result<T = (), E = Failure> = std::result::Result<T, E>;
 impl Failure {
     /// A failure with this exit code. Neither text may hold a secret.
     pub fn new(exit: Exit, message: impl Into<String>, hint: impl Into<Cow<'static, str>>) -> Self {
-        Self { exit, message: message.into(), hint: hint.into() }
+        Self { exit, message: message.into(), hint: hint.into(), code: None }
     }
 
     /// An exit code of which the output has told the reason.
     pub fn told(exit: Exit) -> Self {
         Self::new(exit, "", "")
+    }
+
+    /// The same, as it is told where it happened with one file of many.
+    pub fn of_file(&self, file: &Path) -> Self {
+        Self::new(self.exit, format!("{}: {}", file.display(), self.message), self.hint.clone())
+    }
+
+    /// The same with another exit code.
+    pub fn with_exit(self, exit: Exit) -> Self {
+        Self { exit, ..self }
+    }
+
+    /// Whether the endpoint that was named is not there.
+    pub fn is_unknown_endpoint(&self) -> bool {
+        self.code == Some(Code::UnknownEndpoint)
     }
 
     /// What was wrong.
@@ -70,7 +87,7 @@ impl Failure {
 
     /// Writes `error: …` and `hint: …` to stderr.
     pub fn report(&self, color: ColorChoice) {
-        if matches!(self.exit, Exit::ReaderGone | Exit::FoundWarnings | Exit::FoundErrors) {
+        if self.exit == Exit::ReaderGone || self.message.is_empty() {
             return;
         }
         let mut stderr = AutoStream::new(io::stderr().lock(), color);
@@ -104,7 +121,7 @@ impl From<Error> for Failure {
             }
             code => code.hint(),
         };
-        Self::new(exit, error.message(), hint)
+        Self { code: Some(code), ..Self::new(exit, error.message(), hint) }
     }
 }
 

@@ -9,7 +9,7 @@ pub fn same(one: &Path, other: &Path) -> bool {
 }
 
 /// The identity of a file. Windows replaces no file that is open, so there it only tells whether one is there.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 pub struct FileId(u64, u64);
 
 impl FileId {

@@ -86,7 +86,7 @@ enum News {
 pub fn run(context: &Context, args: &Args) -> Result {
     let stop = Stop::on_signals()?;
     args.to.as_deref().map_or(Ok(()), post::require_url)?;
-    let path = context.db_path().unwrap_or_else(|_| DEFAULT_FILE.into());
+    let path = context.db_path_or(Some(Path::new(DEFAULT_FILE)))?;
     let secrets = if args.secrets.any() { args.secrets.read_all()? } else { Vec::new() };
     let verified = !secrets.is_empty();
     let store = set_up(&path, args, context.now)?;

@@ -21,6 +21,7 @@ mod init;
 mod listen;
 mod live;
 mod lookup;
+mod many;
 mod moment;
 mod operate;
 mod options;

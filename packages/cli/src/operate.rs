@@ -3,11 +3,14 @@
 use knocker_core::bulk::BulkResult;
 use knocker_core::chunks::Chunks;
 use knocker_core::operate::{Action, ActionOptions};
+use serde::Serialize;
 
 use crate::confirm::Consent;
 use crate::context::Context;
 use crate::failure::{Failure, Result};
 use crate::filter::{Filter, Period};
+use crate::many::change::{Change, Outcome};
+use crate::many::list;
 use crate::printable::count;
 use crate::progress::{Unit, in_chunks};
 
@@ -92,6 +95,7 @@ pub struct IgnoreArgs {
 
 pub fn replay(context: &Context, args: &ReplayArgs) -> Result {
     if let Some(delivery_id) = args.delivery {
+        refuse_id(context, "--delivery")?;
         let replayed = context.store()?.replay_delivery(delivery_id, &args.selection.options(), context.now)?;
         if context.out.json() {
             return context.out.document(&replayed);
@@ -117,10 +121,17 @@ fn run(context: &Context, action: Action, id: Option<i64>, reason: Option<&str>,
     }
 }
 
+/// Refuses what names a row of one file where there are many.
+fn refuse_id(context: &Context, what: &str) -> Result {
+    let hint = "Name the file with --db; or many events by --status, --endpoint, --type, --since or --until.";
+    list::refuse_id(context.db_files()?.is_some(), what, hint)
+}
+
 fn operate_one(context: &Context, action: Action, id: i64, reason: Option<&str>, selection: &Selection) -> Result {
     if selection.period.since.is_some() || selection.period.until.is_some() {
         return Err(Failure::usage("an id and a period were given", "Name one event by its id, or many by a filter."));
     }
+    refuse_id(context, "an id")?;
     let operated = context.store()?.operate(action, id, reason, &selection.options(), context.now)?;
     if context.out.json() {
         return context.out.document(&operated);
@@ -143,21 +154,35 @@ fn operate_many(context: &Context, action: Action, selection: &Selection) -> Res
     }
     filter.set("limit", selection.limit).set("force", selection.force.then_some(true));
     let verb = verb(action);
-    let foreseen = || -> Result<BulkResult> { Ok(context.reader()?.operate_where(action, &filter.to_json(true), context.now)?) };
+    let foreseen = |context: &Context| -> Result<Operated> {
+        let result = context.reader()?.operate_where(action, &filter.to_json(true), context.now)?;
+        Ok(Operated { result, past: verb.past })
+    };
+    let work = |context: &Context| -> Result<(Operated, Result)> {
+        let work =
+            |chunks: &mut Chunks| Ok(context.store()?.operate_where_in_chunks(action, &filter.to_json(false), context.now, chunks)?);
+        let (result, ended) = in_chunks(verb.present, Unit::Items("event"), work)?;
+        Ok((Operated { result, past: verb.past }, ended))
+    };
+    if let Some(files) = context.db_files()? {
+        let change = Change { foreseen: &foreseen, work: &work, dry_run: selection.dry_run };
+        let consent = || Consent::require(selection.yes, &format!("{} events of many files", verb.present));
+        let question = |sum: &Operated, files: &str| format!("{} {} in {files}?", verb.imperative, count(sum.result.matched, "event"));
+        return change.run(context, &files, consent, question);
+    }
     if selection.dry_run {
-        return report(context, verb.past, &foreseen()?);
+        return report(context, &foreseen(context)?);
     }
     let consent = Consent::require(selection.yes, &format!("{} many events", verb.present))?;
     if consent == Consent::Ask {
-        let foreseen = foreseen()?;
-        if foreseen.matched == 0 {
-            return report(context, verb.past, &foreseen);
+        let foreseen = foreseen(context)?;
+        if foreseen.is_nothing() {
+            return report(context, &foreseen);
         }
-        consent.obtain(&format!("{} {}?", verb.imperative, count(foreseen.matched, "event")))?;
+        consent.obtain(&format!("{} {}?", verb.imperative, count(foreseen.result.matched, "event")))?;
     }
-    let work = |chunks: &mut Chunks| Ok(context.store()?.operate_where_in_chunks(action, &filter.to_json(false), context.now, chunks)?);
-    let (result, ended) = in_chunks(verb.present, Unit::Items("event"), work)?;
-    report(context, verb.past, &result)?;
+    let (result, ended) = work(context)?;
+    report(context, &result)?;
     ended
 }
 
@@ -175,15 +200,46 @@ fn verb(action: Action) -> Verb {
     }
 }
 
-fn report(context: &Context, past: &str, result: &BulkResult) -> Result {
+/// What a bulk action came to, with the word for it.
+#[derive(Clone, Serialize)]
+struct Operated {
+    #[serde(flatten)]
+    result: BulkResult,
+    #[serde(skip)]
+    past: &'static str,
+}
+
+fn report(context: &Context, operated: &Operated) -> Result {
     if context.out.json() {
-        return context.out.document(result);
+        return context.out.document(operated);
     }
-    let text = match result {
-        BulkResult { matched: 0, .. } => "no event matches; nothing was changed".into(),
-        BulkResult { dry_run: true, matched, .. } => format!("dry run: {} would be {past}", count(*matched, "event")),
-        BulkResult { changed, .. } => format!("{} {past}", count(*changed, "event")),
-    };
-    context.out.line(text)?;
-    if result.more { context.out.line("more events match: run it again, or raise --limit") } else { Ok(()) }
+    context.out.line(if operated.is_nothing() { operated.nothing().into() } else { operated.told() })?;
+    operated.more().map_or(Ok(()), |more| context.out.line(more))
+}
+
+impl Outcome for Operated {
+    fn add(&mut self, other: &Self) {
+        self.result.matched += other.result.matched;
+        self.result.changed += other.result.changed;
+        self.result.more |= other.result.more;
+    }
+
+    fn is_nothing(&self) -> bool {
+        self.result.matched == 0
+    }
+
+    fn told(&self) -> String {
+        match &self.result {
+            BulkResult { dry_run: true, matched, .. } => format!("dry run: {} would be {}", count(*matched, "event"), self.past),
+            BulkResult { changed, .. } => format!("{} {}", count(*changed, "event"), self.past),
+        }
+    }
+
+    fn nothing(&self) -> &'static str {
+        "no event matches; nothing was changed"
+    }
+
+    fn more(&self) -> Option<&'static str> {
+        self.result.more.then_some("more events match: run it again, or raise --limit")
+    }
 }

@@ -15,6 +15,7 @@ use crate::table::Table;
 const NARROWEST: u16 = 40;
 
 /// Where a command writes what it has to say.
+#[derive(Clone, Copy)]
 pub struct Output {
     json: bool,
     color: ColorChoice,

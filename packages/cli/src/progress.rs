@@ -31,6 +31,11 @@ pub enum Unit {
     Items(&'static str),
 }
 
+/// Whether somebody wants the work to end.
+pub fn interrupted() -> bool {
+    INTERRUPTED.load(Ordering::Relaxed)
+}
+
 /// Work under way. It shows its progress, rate and remaining time on standard error where that is a terminal, and nothing elsewhere.
 ///
 /// While it lives, an interrupt does not end the process but the work: between two chunks, where [`Progress::checkpoint`] is called. A second
@@ -78,7 +83,7 @@ impl Progress {
 
     /// Whether somebody wants the work to end.
     pub fn interrupted(&self) -> bool {
-        INTERRUPTED.load(Ordering::Relaxed)
+        interrupted()
     }
 
     /// Between two chunks: a failure where somebody wants the work to end. `next` says how to go on.

@@ -4,11 +4,13 @@ use clap::{ArgGroup, Args, Subcommand};
 use knocker_core::Store;
 use knocker_core::chunks::Chunks;
 use knocker_core::prune::PruneResult;
+use serde_json::Value;
 
 use crate::confirm::Consent;
 use crate::context::Context;
 use crate::failure::Result;
 use crate::filter::Filter;
+use crate::many::change::{Change, Outcome};
 use crate::moment;
 use crate::printable::count;
 use crate::progress::{Unit, in_chunks};
@@ -101,21 +103,28 @@ fn prune(context: &Context, bounds: &Bounds, mut filter: Filter, unit: Unit, pru
         .set("before", bounds.before)
         .set("endpoint", bounds.endpoint.clone())
         .set("limit", bounds.limit);
-    let run =
-        |store: Store, dry_run| in_chunks("deleting", unit, |chunks| Ok(prune(&store, &filter.to_json(dry_run), context.now, chunks)?));
-    let foreseen = || -> Result<PruneResult> { Ok(run(context.reader()?, true)?.0) };
+    let run = |store: Store, dry_run, context: &Context| {
+        in_chunks("deleting", unit, |chunks| Ok(prune(&store, &filter.to_json(dry_run), context.now, chunks)?))
+    };
+    let foreseen = |context: &Context| -> Result<PruneResult> { Ok(run(context.reader()?, true, context)?.0) };
+    let work = |context: &Context| run(context.store()?, false, context);
+    if let Some(files) = context.db_files()? {
+        let change = Change { foreseen: &foreseen, work: &work, dry_run: bounds.dry_run };
+        let consent = || Consent::require(bounds.yes, "deleting rows of many files");
+        return change.run(context, &files, consent, |sum, files| format!("Delete {} in {files} for good?", counts(sum)));
+    }
     if bounds.dry_run {
-        return report(context, &foreseen()?);
+        return report(context, &foreseen(context)?);
     }
     let consent = Consent::require(bounds.yes, "deleting rows")?;
     if consent == Consent::Ask {
-        let foreseen = foreseen()?;
+        let foreseen = foreseen(context)?;
         if is_empty(&foreseen) {
             return report(context, &foreseen);
         }
         consent.obtain(&format!("Delete {} for good?", counts(&foreseen)))?;
     }
-    let (result, ended) = run(context.store()?, false)?;
+    let (result, ended) = work(context)?;
     report(context, &result)?;
     ended
 }
@@ -124,13 +133,38 @@ fn report(context: &Context, result: &PruneResult) -> Result {
     if context.out.json() {
         return context.out.document(result);
     }
-    let text = match (is_empty(result), result.dry_run) {
-        (true, _) => "nothing is that old; nothing was deleted".into(),
-        (false, true) => format!("dry run: {} would be deleted", counts(result)),
-        (false, false) => format!("deleted {}", counts(result)),
-    };
-    context.out.line(text)?;
-    if result.more { context.out.line("more is that old: run it again, or raise --limit") } else { Ok(()) }
+    context.out.line(if result.is_nothing() { result.nothing().into() } else { result.told() })?;
+    result.more().map_or(Ok(()), |more| context.out.line(more))
+}
+
+impl Outcome for PruneResult {
+    fn add(&mut self, other: &Self) {
+        self.pruned += other.pruned;
+        self.more |= other.more;
+    }
+
+    fn is_nothing(&self) -> bool {
+        is_empty(self)
+    }
+
+    fn told(&self) -> String {
+        if self.dry_run { format!("dry run: {} would be deleted", counts(self)) } else { format!("deleted {}", counts(self)) }
+    }
+
+    fn nothing(&self) -> &'static str {
+        "nothing is that old; nothing was deleted"
+    }
+
+    fn more(&self) -> Option<&'static str> {
+        self.more.then_some("more is that old: run it again, or raise --limit")
+    }
+
+    /// Each file has a record of its own.
+    fn sum(&self) -> Value {
+        let mut sum = serde_json::to_value(self).expect("figures are JSON");
+        sum.as_object_mut().expect("they have names").remove("prune_id");
+        sum
+    }
 }
 
 fn is_empty(result: &PruneResult) -> bool {

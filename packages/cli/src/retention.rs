@@ -6,6 +6,8 @@ use knocker_core::retention::{RetentionPass, RetentionPolicy};
 use crate::context::Context;
 use crate::failure::{Failure, Result};
 use crate::filter::Filter;
+use crate::many;
+use crate::many::change::Outcome;
 use crate::moment::{self, parse_age};
 use crate::printable::count;
 use crate::progress::{Unit, in_chunks};
@@ -110,8 +112,15 @@ fn list(context: &Context) -> Result {
 
 /// Runs the pass that is due, if any.
 pub fn retain(context: &Context) -> Result {
-    let work = |chunks: &mut Chunks| Ok(context.store()?.retain_in_chunks(context.now, chunks)?);
-    let (retained, ended) = in_chunks("deleting", Unit::Items("row"), work)?;
+    let work = |context: &Context| {
+        let work = |chunks: &mut Chunks| Ok(context.store()?.retain_in_chunks(context.now, chunks)?);
+        in_chunks("deleting", Unit::Items("row"), work)
+    };
+    if let Some(files) = context.db_files()? {
+        let (retained, ended) = many::in_turn(context, &files, work)?;
+        return many::change::end(context, &retained, files.len(), ended);
+    }
+    let (retained, ended) = work(context)?;
     report(context, &retained)?;
     ended
 }
@@ -120,16 +129,40 @@ fn report(context: &Context, retained: &RetentionPass) -> Result {
     if context.out.json() {
         return context.out.document(retained);
     }
-    let &RetentionPass { ran, pruned, more } = retained;
-    if !ran {
-        return context.out.line("no pass is due");
+    if !retained.ran {
+        return context.out.line(retained.nothing());
     }
-    context.out.line(format_args!(
-        "deleted {}, {}, {} and {}",
-        count(pruned.events, "event"),
-        count(pruned.deliveries, "delivery"),
-        count(pruned.attempts, "attempt"),
-        count(pruned.audits, "prune record"),
-    ))?;
-    if more { context.out.line("more is that old: run it again") } else { Ok(()) }
+    context.out.line(retained.told())?;
+    retained.more().map_or(Ok(()), |more| context.out.line(more))
+}
+
+impl Outcome for RetentionPass {
+    fn add(&mut self, other: &Self) {
+        self.ran |= other.ran;
+        self.pruned += other.pruned;
+        self.more |= other.more;
+    }
+
+    fn is_nothing(&self) -> bool {
+        !self.ran
+    }
+
+    fn told(&self) -> String {
+        let pruned = &self.pruned;
+        format!(
+            "deleted {}, {}, {} and {}",
+            count(pruned.events, "event"),
+            count(pruned.deliveries, "delivery"),
+            count(pruned.attempts, "attempt"),
+            count(pruned.audits, "prune record"),
+        )
+    }
+
+    fn nothing(&self) -> &'static str {
+        "no pass is due"
+    }
+
+    fn more(&self) -> Option<&'static str> {
+        self.more.then_some("more is that old: run it again")
+    }
 }

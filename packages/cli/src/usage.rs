@@ -1,5 +1,7 @@
 //! A wrong command line, told like every other failure: what was wrong, and what to do next.
 
+use std::path::Path;
+
 use clap::error::{ContextKind, Error, ErrorKind};
 
 use crate::failure::Failure;
@@ -26,6 +28,10 @@ pub fn failure(error: &Error) -> Option<Failure> {
     let unknown = error.get(ContextKind::InvalidSubcommand).map(ToString::to_string);
     if let Some(id) = unknown.filter(|id| id.parse::<i64>().is_ok() && rendered.contains("Usage: knocker show")) {
         hints.insert(0, format!("`knocker show event {id}`, or `knocker show delivery {id}`"));
+    }
+    // A shell makes many words of a pattern that stands in no quotes, and the second is taken for the command.
+    if error.get(ContextKind::InvalidSubcommand).is_some_and(|word| Path::new(&word.to_string()).is_file()) {
+        hints.insert(0, "Many files are named by a pattern in quotes: --db 'tenants/*.db'".into());
     }
     hints.push("Add --help to see every flag.".into());
     Some(Failure::usage(message, hints.join(". ")))

@@ -19,6 +19,7 @@ use knocker_core::store::system_now;
 use crate::context::Context;
 use crate::database;
 use crate::failure::{Exit, Failure, Result};
+use crate::many::pattern::Pattern;
 use crate::post::{self, Unsigned};
 use crate::receiver::{Arrival, Inbox, Receiver, Site};
 
@@ -34,6 +35,9 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(60);
 pub fn run(context: &Context) -> Result {
     let started = Instant::now();
     let path = context.db_on_command_line().unwrap_or(Path::new(DEFAULT_FILE));
+    if Pattern::of(path)?.is_some() {
+        return Err(Failure::usage(format!("the demo writes one file, and {} names many", path.display()), "Name one with --db, or none."));
+    }
     file::make_way(path)?;
     let store = database::create(path)?;
     file::set_up(&store, system_now())?;

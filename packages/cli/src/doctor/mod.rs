@@ -3,6 +3,7 @@
 mod checks;
 mod finding;
 mod integrity;
+mod many;
 mod reading;
 mod repair;
 
@@ -14,7 +15,7 @@ use serde_json::json;
 use crate::context::Context;
 use crate::failure::{Exit, Failure, Result};
 use crate::in_use::files::FileFacts;
-use crate::in_use::processes::Holder;
+use crate::in_use::processes::{Holder, Processes};
 use crate::printable::{count, size, text};
 use crate::table::{Table, faint, text as cell};
 use finding::{Finding, Severity};
@@ -40,19 +41,10 @@ pub struct Args {
 }
 
 pub fn run(context: &Context, args: &Args) -> Result {
-    let path = context.db_path()?;
-    crate::database::require_file(&path)?;
-    let (mut reading, mut findings) = look(context, args)?;
-    let mut repaired = Vec::new();
-    if args.repair {
-        let repairable: Vec<&Finding> = findings.iter().filter(|finding| finding.code.repairable).collect();
-        repaired = repairable.iter().map(|finding| finding.code.name).collect();
-        if !repairable.is_empty() && !args.dry_run {
-            repair::run(context, &reading, &repairable, args.backup_to.as_deref())?;
-            drop(reading.store.take());
-            (reading, findings) = look(context, args)?;
-        }
+    if let Some(files) = context.db_files()? {
+        return many::run(context, args, &files);
     }
+    let Looked { reading, findings, repaired } = examine(context, args, &Processes::read())?;
     report(context, args, &reading, &findings, &repaired)?;
     match findings.iter().map(|finding| finding.severity).max() {
         Some(Severity::Error) => Err(Failure::told(Exit::FoundErrors)),
@@ -61,8 +53,33 @@ pub fn run(context: &Context, args: &Args) -> Result {
     }
 }
 
-fn look(context: &Context, args: &Args) -> Result<(Reading, Vec<Finding>)> {
-    let reading = Reading::read(&context.db_path()?, context.now)?;
+/// What a look found.
+struct Looked {
+    reading: Reading,
+    findings: Vec<Finding>,
+    /// The codes of what was repaired, or would be.
+    repaired: Vec<&'static str>,
+}
+
+/// Looks at the file, and where that is wanted repairs it and looks again.
+fn examine(context: &Context, args: &Args, processes: &Processes) -> Result<Looked> {
+    crate::database::require_file(&context.db_path()?)?;
+    let (mut reading, mut findings) = look(context, args, processes)?;
+    let mut repaired = Vec::new();
+    if args.repair {
+        let repairable: Vec<&Finding> = findings.iter().filter(|finding| finding.code.repairable).collect();
+        repaired = repairable.iter().map(|finding| finding.code.name).collect();
+        if !repairable.is_empty() && !args.dry_run {
+            repair::run(context, &reading, &repairable, args.backup_to.as_deref())?;
+            drop(reading.store.take());
+            (reading, findings) = look(context, args, processes)?;
+        }
+    }
+    Ok(Looked { reading, findings, repaired })
+}
+
+fn look(context: &Context, args: &Args, processes: &Processes) -> Result<(Reading, Vec<Finding>)> {
+    let reading = Reading::read(&context.db_path()?, processes, context.now)?;
     let mut findings = checks::run(&reading);
     if args.integrity {
         findings.splice(0..0, integrity::check(&reading)?);
@@ -73,7 +90,7 @@ fn look(context: &Context, args: &Args) -> Result<(Reading, Vec<Finding>)> {
 fn report(context: &Context, args: &Args, reading: &Reading, findings: &[Finding], repaired: &[&str]) -> Result {
     let facts = facts(reading);
     if context.out.json() {
-        let facts: serde_json::Map<_, _> = facts.into_iter().map(|(name, fact)| (name.replace(' ', "_"), fact.into())).collect();
+        let facts = facts_document(reading);
         let key = if args.dry_run { "would_repair" } else { "repaired" };
         return context.out.document(&json!({"facts": facts, "findings": findings, key: repaired}));
     }
@@ -151,6 +168,11 @@ fn facts(reading: &Reading) -> Vec<(&'static str, String)> {
         facts.push(("open in", if holders.is_empty() { "no other process that this user may look at".into() } else { holders.join(", ") }));
     }
     facts
+}
+
+/// The same for programs.
+fn facts_document(reading: &Reading) -> serde_json::Map<String, serde_json::Value> {
+    facts(reading).into_iter().map(|(name, fact)| (name.replace(' ', "_"), fact.into())).collect()
 }
 
 #[cfg(test)]

@@ -1,8 +1,16 @@
 //! The processes that have the file open, as far as Linux tells: those of this user, and of all where this process may look.
 
+#[cfg(target_os = "linux")]
+use std::collections::{BTreeMap, HashMap};
+#[cfg(target_os = "linux")]
+use std::ffi::OsString;
 use std::path::Path;
+#[cfg(target_os = "linux")]
+use std::path::PathBuf;
 
 use super::files::FileFacts;
+#[cfg(target_os = "linux")]
+use crate::beside::with_suffix;
 
 /// A process that has the file open.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,45 +30,71 @@ impl Holder {
     }
 }
 
-#[cfg(not(target_os = "linux"))]
-pub fn read(_path: &Path, _database: &FileFacts) -> Vec<Holder> {
-    Vec::new()
+/// What processes had open when it was read.
+#[derive(Debug, Default)]
+pub struct Processes {
+    /// By the last part of the path: a process, the link to what it has open, and the path that the link tells.
+    #[cfg(target_os = "linux")]
+    open: HashMap<OsString, Vec<(u32, PathBuf, PathBuf)>>,
+}
+
+impl Processes {
+    /// Reads all: once for any number of files, as it takes longer than most of them do.
+    #[cfg(target_os = "linux")]
+    pub fn read() -> Self {
+        let mut open: HashMap<_, Vec<_>> = HashMap::new();
+        let processes = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+        let pids = processes.filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+        for pid in pids.filter(|&pid| pid != std::process::id()) {
+            for entry in std::fs::read_dir(format!("/proc/{pid}/fd")).into_iter().flatten().flatten() {
+                let Ok(target) = std::fs::read_link(entry.path()) else { continue };
+                if let Some(name) = target.file_name() {
+                    open.entry(name.to_owned()).or_default().push((pid, entry.path(), target));
+                }
+            }
+        }
+        Self { open }
+    }
+
+    /// Elsewhere the system is not asked.
+    #[cfg(not(target_os = "linux"))]
+    pub fn read() -> Self {
+        Self::default()
+    }
+
+    /// Those that have this file open, or one that was at the path before.
+    #[cfg(target_os = "linux")]
+    pub fn holders(&self, path: &Path, database: &FileFacts) -> Vec<Holder> {
+        use std::os::unix::fs::MetadataExt;
+        let Some(name) = path.file_name() else { return Vec::new() };
+        let mut deleted = name.to_owned();
+        deleted.push(" (deleted)");
+        let mut found: BTreeMap<u32, (bool, Option<String>)> = BTreeMap::new();
+        for (pid, link, target) in [name, &deleted].into_iter().filter_map(|name| self.open.get(name)).flatten() {
+            // The link leads to what is open, whatever stands at the path now. In another container the path can be another one.
+            let inode = std::fs::metadata(link).map(|metadata| metadata.ino()).ok();
+            let at_path = target == path || target.as_os_str() == with_suffix(path, " (deleted)").as_os_str();
+            if inode == Some(database.inode) {
+                found.entry(*pid).or_default().0 = true;
+            } else if at_path {
+                found.entry(*pid).or_default().1 = Some(link.display().to_string());
+            }
+        }
+        found.into_iter().map(|(pid, (_, former))| holder(pid, former)).collect()
+    }
+
+    /// Elsewhere none is known.
+    #[cfg(not(target_os = "linux"))]
+    pub fn holders(&self, _path: &Path, _database: &FileFacts) -> Vec<Holder> {
+        Vec::new()
+    }
 }
 
 #[cfg(target_os = "linux")]
-pub fn read(path: &Path, database: &FileFacts) -> Vec<Holder> {
-    let Ok(processes) = std::fs::read_dir("/proc") else { return Vec::new() };
-    let pids = processes.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
-    pids.filter(|&pid| pid != std::process::id()).filter_map(|pid| holder(pid, path, database)).collect()
-}
-
-#[cfg(target_os = "linux")]
-fn holder(pid: u32, path: &Path, database: &FileFacts) -> Option<Holder> {
-    use std::os::unix::fs::MetadataExt;
-    let deleted = format!("{} (deleted)", path.display());
-    let name = path.file_name()?;
-    let mut former = None;
-    let mut current = false;
-    for entry in std::fs::read_dir(format!("/proc/{pid}/fd")).ok()?.flatten() {
-        let Ok(target) = std::fs::read_link(entry.path()) else { continue };
-        let at_path = target == path || target.as_os_str() == deleted.as_str();
-        if !at_path && target.file_name() != Some(name) {
-            continue;
-        }
-        // The link leads to what is open, whatever stands at the path now. In another container the path can be another one.
-        let inode = std::fs::metadata(entry.path()).map(|metadata| metadata.ino()).ok();
-        if inode == Some(database.inode) {
-            current = true;
-        } else if at_path {
-            former = Some(entry.path().display().to_string());
-        }
-    }
-    if !current && former.is_none() {
-        return None;
-    }
+fn holder(pid: u32, former: Option<String>) -> Holder {
     let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).map(|name| name.trim().to_owned()).unwrap_or_default();
     let maps = std::fs::read_to_string(format!("/proc/{pid}/maps")).unwrap_or_default();
-    Some(Holder { pid, name, former, libraries: libraries(&maps) })
+    Holder { pid, name, former, libraries: libraries(&maps) }
 }
 
 /// The libraries of Knocker among what a process has mapped.

@@ -1,6 +1,7 @@
 //! `knocker top`.
 
 mod look;
+mod many;
 mod screen;
 mod snapshot;
 mod terminal;
@@ -9,7 +10,7 @@ mod tests;
 mod view;
 
 use std::io::{self, IsTerminal};
-use std::sync::mpsc::RecvTimeoutError;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use anstream::ColorChoice;
@@ -34,6 +35,14 @@ const REST: u32 = 100;
 
 /// Shows the screen until somebody leaves it; with `--json`, what it would show now.
 pub fn run(context: &Context) -> Result {
+    let terminal = io::stdin().is_terminal() && io::stdout().is_terminal();
+    if let Some(pattern) = context.db_pattern()? {
+        return match context.out.json() {
+            true => many::document(context, &pattern.files()?),
+            false if terminal => many::show(context, &pattern),
+            false => Err(no_terminal()),
+        };
+    }
     let path = context.db_path()?;
     let name = path.display().to_string();
     let mut live = Live::open(&path)?;
@@ -43,16 +52,29 @@ pub fn run(context: &Context) -> Result {
         let busy = || Failure::new(crate::failure::Exit::Retry, "the database is locked", "The same command may succeed later.");
         return context.out.document(&snapshot.ok_or_else(busy)?);
     }
-    if !(io::stdin().is_terminal() && io::stdout().is_terminal()) {
-        return Err(Failure::usage("top wants a terminal", "`knocker stats` and `knocker --json top` tell the same once."));
+    if !terminal {
+        return Err(no_terminal());
     }
+    // Looked into before the terminal is taken, and again behind it.
+    drop(live);
     let stop = Stop::on_signals_or(terminal::give_back)?;
-    let mut top = Top { context, live, reader, name, view: View { plain: plain(context), ..View::default() } };
     let mut screen = Screen::enter()?;
-    let result = top.show(&mut screen, &stop);
+    let result = one_file(context, &mut screen, &terminal::inputs(), &stop);
     // The terminal comes back before anything is told on it.
     drop(screen);
     result
+}
+
+fn no_terminal() -> Failure {
+    Failure::usage("top wants a terminal", "`knocker stats` and `knocker --json top` tell the same once.")
+}
+
+/// Shows one file until somebody leaves it.
+fn one_file(context: &Context, screen: &mut Screen, inputs: &Receiver<Input>, stop: &Stop) -> Result {
+    let path = context.db_path()?;
+    let (live, name) = (Live::open(&path)?, path.display().to_string());
+    let mut top = Top { context, live, reader: Reader::default(), name, view: View { plain: plain(context), ..View::default() } };
+    top.show(screen, inputs, stop)
 }
 
 fn plain(context: &Context) -> bool {
@@ -73,10 +95,9 @@ struct Top<'a> {
 }
 
 impl Top<'_> {
-    fn show(&mut self, screen: &mut Screen, stop: &Stop) -> Result {
+    fn show(&mut self, screen: &mut Screen, inputs: &Receiver<Input>, stop: &Stop) -> Result {
         let mut snapshot = self.first(stop)?;
         let (mut read_at, mut rest, mut changed) = (Instant::now(), PACE, false);
-        let inputs = terminal::inputs();
         // What is on the screen changes with the second, with a key and with what was read.
         let mut shown_s = None;
         while !stop.asked() {

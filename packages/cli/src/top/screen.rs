@@ -2,7 +2,7 @@
 
 use knocker_core::minutes::Tally;
 use knocker_core::operate::Action;
-use knocker_core::stats::EndpointStats;
+use knocker_core::stats::{EndpointStats, EventCounts};
 use ratatui::Frame;
 use ratatui::layout::{Alignment, Constraint, Layout, Rect};
 use ratatui::style::{Color, Modifier, Style};
@@ -30,11 +30,11 @@ pub fn draw(frame: &mut Frame, snapshot: &Snapshot, view: &View) {
         Constraint::Length(1),
     ])
     .areas(frame.area());
-    draw_title(frame, title, snapshot);
-    draw_sums(frame, sums, snapshot, tint);
-    draw_minutes(frame, receipts, "receipts", snapshot, |minute| minute.receipts, tint.of("handled"));
-    draw_minutes(frame, refused, "refused", snapshot, |minute| minute.refused, tint.of("failed"));
-    draw_minutes(frame, failures, "failures", snapshot, |minute| minute.failures, tint.of("dead"));
+    draw_title(frame, title, &snapshot.database, snapshot.stats.database_bytes, snapshot.now);
+    draw_sums(frame, sums, &snapshot.stats.events, snapshot.stats.oldest_waiting_ms, tint);
+    draw_minutes(frame, receipts, "receipts", &snapshot.minutes, |minute| minute.receipts, tint.of("handled"));
+    draw_minutes(frame, refused, "refused", &snapshot.minutes, |minute| minute.refused, tint.of("failed"));
+    draw_minutes(frame, failures, "failures", &snapshot.minutes, |minute| minute.failures, tint.of("dead"));
     match &view.mode {
         Mode::Looking { text, from, .. } => draw_text(frame, rest, text, *from),
         _ => {
@@ -54,12 +54,12 @@ pub fn draw(frame: &mut Frame, snapshot: &Snapshot, view: &View) {
 
 /// Colours, where they are wanted: without them the words say the same.
 #[derive(Clone, Copy)]
-struct Tint {
-    plain: bool,
+pub struct Tint {
+    pub plain: bool,
 }
 
 impl Tint {
-    fn of(self, word: &str) -> Style {
+    pub fn of(self, word: &str) -> Style {
         let colour = match word {
             _ if self.plain => return Style::new(),
             "handled" => Color::Green,
@@ -72,25 +72,26 @@ impl Tint {
     }
 
     /// A number that is worth a look where it is not zero.
-    fn alarming(self, number: i64, word: &str) -> Cell<'static> {
+    pub fn alarming(self, number: i64, word: &str) -> Cell<'static> {
         let style = if number == 0 { Style::new() } else { self.of(word).add_modifier(Modifier::BOLD) };
         Cell::new(right(number)).style(style)
     }
 }
 
-fn draw_title(frame: &mut Frame, area: Rect, snapshot: &Snapshot) {
+/// The first line: what is watched, its size, and the time.
+pub fn draw_title(frame: &mut Frame, area: Rect, database: &str, bytes: i64, now: i64) {
     let bold = Style::new().add_modifier(Modifier::BOLD);
-    let size = printable::size(snapshot.stats.database_bytes);
-    frame.render_widget(Line::from(format!("{} UTC  {size}", moment::show(snapshot.now))).alignment(Alignment::Right), area);
-    let title = format!("knocker top  {}", printable::text(&snapshot.database));
+    let size = printable::size(bytes);
+    frame.render_widget(Line::from(format!("{} UTC  {size}", moment::show(now))).alignment(Alignment::Right), area);
+    let title = format!("knocker top  {}", printable::text(database));
     // The name gives way to the clock.
     let room = Rect { width: area.width.saturating_sub(38), ..area };
     frame.render_widget(Span::styled(title, bold), room);
 }
 
-fn draw_sums(frame: &mut Frame, area: Rect, snapshot: &Snapshot, tint: Tint) {
-    let events = &snapshot.stats.events;
-    let oldest = snapshot.stats.oldest_waiting_ms.map(|ms| format!(" (oldest {})", short(ms))).unwrap_or_default();
+/// A line with the events by status.
+pub fn draw_sums(frame: &mut Frame, area: Rect, events: &EventCounts, oldest_waiting_ms: Option<i64>, tint: Tint) {
+    let oldest = oldest_waiting_ms.map(|ms| format!(" (oldest {})", short(ms))).unwrap_or_default();
     let of = |word: &'static str, number: i64| {
         let style = if number == 0 { Style::new() } else { tint.of(word) };
         Span::styled(format!("{number} {word}  "), style)
@@ -108,10 +109,10 @@ fn draw_sums(frame: &mut Frame, area: Rect, snapshot: &Snapshot, tint: Tint) {
 }
 
 /// A line with the last hour: as many of its minutes as there is room for.
-fn draw_minutes(frame: &mut Frame, area: Rect, word: &str, snapshot: &Snapshot, of: impl Fn(&Tally) -> i64, style: Style) {
+pub fn draw_minutes(frame: &mut Frame, area: Rect, word: &str, minutes: &[Tally], of: impl Fn(&Tally) -> i64, style: Style) {
     let [name, bars, figures] =
         Layout::horizontal([Constraint::Length(WORD), Constraint::Max(60), Constraint::Length(FIGURES)]).areas(area);
-    let minutes: Vec<u64> = snapshot.minutes.iter().map(|minute| of(minute).max(0) as u64).collect();
+    let minutes: Vec<u64> = minutes.iter().map(|minute| of(minute).max(0) as u64).collect();
     let hour: u64 = minutes.iter().sum();
     // The last one is not over.
     let last = minutes.len().checked_sub(2).map_or(0, |at| minutes[at]);
@@ -269,12 +270,13 @@ fn draw_foot(frame: &mut Frame, area: Rect, view: &View, tint: Tint) {
     frame.render_widget(Span::styled(shown(&line), style), area);
 }
 
-fn header<'a, const N: usize>(titles: [Line<'a>; N]) -> Row<'a> {
+/// The titles of columns.
+pub fn header<'a, const N: usize>(titles: [Line<'a>; N]) -> Row<'a> {
     Row::new(titles).style(Style::new().add_modifier(Modifier::BOLD))
 }
 
 /// A title of a column so wide, with how many there are, where not all have room.
-fn counted(title: &'static str, number: usize, area: Rect, width: u16) -> Line<'static> {
+pub fn counted(title: &'static str, number: usize, area: Rect, width: u16) -> Line<'static> {
     let room = area.height.saturating_sub(1) as usize;
     if number <= room {
         return Line::from(title);
@@ -283,15 +285,18 @@ fn counted(title: &'static str, number: usize, area: Rect, width: u16) -> Line<'
     if counted.len() <= width as usize { Line::from(counted) } else { Line::from(format!("{room} of {number}")) }
 }
 
-fn end(title: &'static str) -> Line<'static> {
+/// A title over numbers.
+pub fn end(title: &'static str) -> Line<'static> {
     Line::from(title).alignment(Alignment::Right)
 }
 
-fn right(text: impl std::fmt::Display) -> Line<'static> {
+/// A number at its place.
+pub fn right(text: impl std::fmt::Display) -> Line<'static> {
     Line::from(text.to_string()).alignment(Alignment::Right)
 }
 
-fn shown(text: &str) -> String {
+/// Text of any origin, with what would move the cursor made visible.
+pub fn shown(text: &str) -> String {
     printable::text(text).into_owned()
 }
 

@@ -44,8 +44,8 @@ impl Screen {
         ratatui::try_restore()?;
         #[cfg(unix)]
         signal_hook::low_level::emulate_default_handler(signal_hook::consts::SIGTSTP)?;
+        // It is blank then, as what is drawn takes it to be. To clear it would ask where the cursor is, and whoever reads the keys has the answer.
         self.terminal = ratatui::try_init()?;
-        self.terminal.clear()?;
         Ok(())
     }
 }

@@ -14,6 +14,7 @@ mod hostile;
 mod init;
 mod listen;
 mod litestream;
+mod many;
 mod nats;
 mod operate;
 mod output;

@@ -15,18 +15,29 @@ fn without_a_terminal_a_program_gets_what_the_screen_would_show() {
 
 /// The command on a terminal of its own, and what this showed once the program had ended.
 #[cfg(target_os = "linux")]
-struct OnTerminal {
+pub struct OnTerminal {
     script: std::process::Child,
     shown: std::io::BufReader<std::process::ChildStdout>,
     log: String,
+    /// So much of it was there before something was typed.
+    seen: usize,
 }
 
 #[cfg(target_os = "linux")]
 impl OnTerminal {
     fn start(inbox: &Inbox) -> Self {
-        let db = inbox.path("inbox.db");
+        Self::on(&inbox.path("inbox.db"))
+    }
+
+    /// On this file, or on those of a pattern.
+    pub fn on(db: &std::path::Path) -> Self {
         // The shell tells its id, which is the program's then.
-        let line = format!("stty rows 24 cols 80; echo id $$; exec {} --db {} top", env!("CARGO_BIN_EXE_knocker"), db.display());
+        Self::of_shell(&format!("echo id $$; exec {} --db '{}' top", env!("CARGO_BIN_EXE_knocker"), db.display()))
+    }
+
+    /// With a shell that does this.
+    fn of_shell(what: &str) -> Self {
+        let line = format!("stty rows 24 cols 80; {what}");
         let mut script = std::process::Command::new("script")
             .args(["-qec", &line, "/dev/null"])
             .env("TERM", "xterm-256color")
@@ -35,17 +46,24 @@ impl OnTerminal {
             .spawn()
             .unwrap();
         let shown = std::io::BufReader::new(script.stdout.take().unwrap());
-        Self { script, shown, log: String::new() }
+        Self { script, shown, log: String::new(), seen: 0 }
     }
 
     /// Reads until it was shown.
-    fn wait_for(&mut self, what: &str) {
+    pub fn wait_for(&mut self, what: &str) {
         use std::io::Read;
-        while !self.log.contains(what) {
+        while !self.log[self.seen..].contains(what) {
             let mut byte = [0];
             assert_eq!(self.shown.read(&mut byte).unwrap(), 1, "{:?}", self.log);
             self.log.push(byte[0] as char);
         }
+    }
+
+    /// Types this, and waits from now on for what is shown behind it.
+    pub fn type_in(&mut self, keys: &[u8]) {
+        use std::io::Write;
+        self.seen = self.log.len();
+        self.script.stdin.as_mut().unwrap().write_all(keys).unwrap();
     }
 
     fn id(&self) -> &str {
@@ -57,7 +75,7 @@ impl OnTerminal {
     }
 
     /// The rest, once it has ended.
-    fn end(mut self) -> String {
+    pub fn end(mut self) -> String {
         use std::io::Read;
         let mut rest = Vec::new();
         // What was a terminal is gone.
@@ -79,6 +97,26 @@ fn a_supervisor_that_ends_it_gets_the_terminal_back() {
         assert!(rest.contains("\x1b[?1049l"), "{signals:?}: {rest:?}");
         assert!(rest.contains("\x1b[?25h"), "{signals:?}: {rest:?}");
     }
+}
+
+/// Who types reads what the terminal says of its cursor, so nobody may ask for it.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_shell_stops_it_and_continues_it() {
+    let inbox = Inbox::with_events();
+    let db = inbox.path("inbox.db");
+    // With jobs, as an interactive shell has them: `fg` comes once the program has stopped.
+    let what = format!("set -m; {} --db '{}' top; echo stopped; fg", env!("CARGO_BIN_EXE_knocker"), db.display());
+    let mut top = OnTerminal::of_shell(&what);
+    top.wait_for("quit");
+    top.type_in(b"\x1a");
+    top.wait_for("stopped");
+    top.wait_for("\x1b[?1049h");
+    top.type_in(b"");
+    top.wait_for("quit");
+    top.type_in(b"q");
+    let rest = top.end();
+    assert!(!rest.contains("error"), "{rest:?}");
 }
 
 /// A connection over ssh breaks, a window is closed: nobody is left to end it.

@@ -12,7 +12,7 @@ use knocker_core::Store;
 use crate::beside::with_suffix;
 use crate::failure::Result;
 use crate::in_use::files::Files;
-use crate::in_use::processes::{self, Holder};
+use crate::in_use::processes::{Holder, Processes};
 use database::Database;
 use mount::Mount;
 use rows::Rows;
@@ -37,7 +37,7 @@ pub struct Reading {
 }
 
 impl Reading {
-    pub fn read(path: &Path, now: i64) -> Result<Self> {
+    pub fn read(path: &Path, processes: &Processes, now: i64) -> Result<Self> {
         let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
         let files = Files::read(&path).map_err(|error| crate::failure::Failure::unreadable("the database", &error))?;
         // Before SQLite opens the file.
@@ -45,7 +45,7 @@ impl Reading {
         let mut reading = Self {
             now,
             mount: Mount::read(&path),
-            holders: processes::read(&path, &files.database),
+            holders: processes.holders(&path, &files.database),
             readers,
             database: Err(String::new()),
             rows: None,

@@ -1,10 +1,12 @@
 //! `knocker stats`.
 
+pub mod many;
+
 use knocker_core::metrics::MetricsFormat;
 use knocker_core::stats::{EndpointStats, EventCounts, Stats};
 
 use crate::context::Context;
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
 use crate::table::{Table, alarming, number, optional, text};
 use crate::{moment, printable};
 
@@ -17,6 +19,13 @@ pub struct Args {
 }
 
 pub fn run(context: &Context, args: &Args) -> Result {
+    if let Some(files) = context.db_files()? {
+        if args.prometheus {
+            let hint = "Name one with --db; --json gives the figures of many as a document.";
+            return Err(Failure::usage("the metrics are those of one file", hint));
+        }
+        return many::run(context, &files);
+    }
     let store = context.reader()?;
     if args.prometheus {
         return context.out.raw(store.metrics(MetricsFormat::Prometheus, None, context.now)?.as_bytes());
