@@ -41,10 +41,19 @@ func openConn(path string, create bool, o *openOptions) (*conn, error) {
 	return c, nil
 }
 
-// openToLook opens a file as it is, to read it: nothing of it is changed.
+// openToLook opens a file as it is, to read it: opening changes nothing of it.
 func openToLook(path string, o *openOptions) (*conn, error) {
 	dsn := (&url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: "mode=rw&_busy_timeout=" + milliseconds(o.busyTimeout)}).String()
-	return openWithLibrary(path, dsn, o)
+	c, err := openWithLibrary(path, dsn, o)
+	if err != nil {
+		return nil, err
+	}
+	// The driver has a default of its own: what one connection does not sync is lost with what another one does.
+	if err := c.once("PRAGMA synchronous = " + o.synchronous); err != nil {
+		c.close()
+		return nil, whyNotOpened(path, err)
+	}
+	return c, nil
 }
 
 // openInMemory opens a database that nobody else has, for functions that have no file.

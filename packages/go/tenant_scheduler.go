@@ -268,7 +268,7 @@ func (s *tenantScheduler) look(t *scheduledTenant, now time.Time) {
 	go func() {
 		found, c := s.tenants.lookAt(t.path, endpoints, given)
 		if isTour && c != nil && found.err == nil {
-			found.err = s.tenants.retain(t.path)
+			found.err = s.tenants.retain(c)
 		}
 		s.told <- func() {
 			s.looking--

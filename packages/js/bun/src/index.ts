@@ -9,6 +9,7 @@ import type { Database } from "bun:sqlite";
 import { Hooks } from "@knocker/core/hooks.js";
 import { loadOn } from "@knocker/core/library.js";
 import type { OpenOptions } from "@knocker/core/options.js";
+import { type SetUp, Tenants, type TenantsOptions } from "@knocker/core/tenants.js";
 import { bunSqlite } from "./bun-sqlite.js";
 
 export * from "@knocker/core/index.js";
@@ -27,6 +28,15 @@ export function open(path: string, options: OpenOptions = {}): Hooks<Database> {
  */
 export function attach(database: Database, options: OpenOptions = {}): Hooks<Database> {
   return new Hooks(bunSqlite, { database }, options);
+}
+
+/**
+ * `open` for a folder with a file for each tenant. Files are opened when they are needed, as many at once as `maxOpen` says.
+ * @param pattern a path with one `*` that stands for the tenant's name, in its last part or the one before: `tenants/*.db`.
+ * @param setUp declares a tenant's endpoints and their handlers. Runs each time that its file is opened; may be async.
+ */
+export function openMany(pattern: string, setUp: SetUp<Database>, options: TenantsOptions = {}): Tenants<Database> {
+  return new Tenants(bunSqlite, pattern, setUp, options);
 }
 
 /** Loads the library on a connection of yours, for SQL of your own. Writes nothing; doing it twice is harmless. */

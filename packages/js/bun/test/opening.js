@@ -8,6 +8,11 @@ export function open(path, options) {
   return knocker.open(path, options);
 }
 
+/** Opens many files. */
+export function openMany(pattern, setUp, options) {
+  return knocker.openMany(pattern, setUp, options);
+}
+
 /** The driver's own database, without Knocker. */
 export function openRaw(path) {
   return new Database(path);

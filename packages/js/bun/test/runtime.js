@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 
 import * as testing from "@knocker/bun/testing";
 
-import { Database, knocker, open, openRaw } from "./opening.js";
+import { Database, knocker, open, openMany, openRaw } from "./opening.js";
 
 export const runtime = {
   name: "bun",
@@ -14,6 +14,7 @@ export const runtime = {
   knocker,
   testing,
   open,
+  openMany,
   openRaw,
   /** Databases in memory whose rows are not as they usually are. */
   openUnusual: () => [new Database(":memory:", { safeIntegers: true })],

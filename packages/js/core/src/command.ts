@@ -8,10 +8,11 @@ import { parseArgs } from "node:util";
 import { UsageError } from "./errors.js";
 import { INTERNALS, Hooks } from "./hooks.js";
 import { whenRunnerEnds } from "./parent.js";
+import { Tenants } from "./tenants.js";
 
 const USAGE = `usage: knocker-worker <module> [--export <name>] [--concurrency <n>] [--lease <seconds>]
 
-Imports the module, takes the hooks that it exports (as \`hooks\`, as the default export, or under --export), and runs its handlers
+Imports the module, takes the hooks that it exports (as \`hooks\`, as the default export, or under --export), or what openMany gave (as \`tenants\`), and runs its handlers
 until SIGTERM or SIGINT, or until npx or npm, which started it, has ended. Then it lets the running handlers come to their end and gives back the rest.
 `;
 
@@ -44,7 +45,7 @@ export async function runWorkerCommand(argv: string[]): Promise<number> {
   }
   const hooks = await findHooks(positionals[0]!, values.export);
   if (!hooks) return 2;
-  if ([...hooks[INTERNALS].endpoints.values()].every(({ handlers }) => handlers.empty)) {
+  if (hooks instanceof Hooks && [...hooks[INTERNALS].endpoints.values()].every(({ handlers }) => handlers.empty)) {
     await hooks.close();
     process.stderr.write(
       `knocker-worker: ${positionals[0]} registers no handler, so there is nothing to work on: add \`endpoint.on(type, handler)\`\n`,
@@ -63,22 +64,22 @@ export async function runWorkerCommand(argv: string[]): Promise<number> {
   const stop = () => void worker.stop();
   process.once("SIGTERM", stop).once("SIGINT", stop);
   whenRunnerEnds(stop);
-  process.stderr.write(`knocker-worker: ${worker.name} works on ${hooks.file}\n`);
+  process.stderr.write(`knocker-worker: ${worker.name} works on ${hooks instanceof Hooks ? hooks.file : hooks.pattern}\n`);
   await worker.done;
   await hooks.close();
   return 0;
 }
 
-async function findHooks(file: string, exportName: string | undefined): Promise<Hooks<object> | undefined> {
+async function findHooks(file: string, exportName: string | undefined): Promise<Hooks<object> | Tenants<object> | undefined> {
   if (!existsSync(resolve(file))) {
     process.stderr.write(`knocker-worker: there is no file ${file}\n`);
     return undefined;
   }
   const module = (await import(pathToFileURL(resolve(file)).href)) as Record<string, unknown>;
-  const names = exportName === undefined ? ["hooks", "default"] : [exportName];
+  const names = exportName === undefined ? ["hooks", "tenants", "default"] : [exportName];
   for (const name of names) {
     const exported = module[name];
-    if (exported instanceof Hooks) return exported as Hooks<object>;
+    if (exported instanceof Hooks || exported instanceof Tenants) return exported;
   }
   process.stderr.write(`knocker-worker: ${file} exports no Hooks as ${names.join(" or ")}: add \`export const hooks = open(…)\`\n`);
   return undefined;

@@ -26,12 +26,14 @@ export class Hooks<Tx extends object> extends Operator<Tx> {
   readonly #endpoints = new Map<string, Endpoint<Tx>>();
   readonly #source: Source<Tx>;
   readonly #options: OpenOptions;
+  readonly #owner: "application" | "tenants";
 
   /** Use `open` or `attach`. */
-  constructor(driver: Driver<Tx>, source: Source<Tx>, options: OpenOptions) {
+  constructor(driver: Driver<Tx>, source: Source<Tx>, options: OpenOptions, owner: "application" | "tenants" = "application") {
     super(new Inbox(driver, source, options));
     this.#source = source;
     this.#options = options;
+    this.#owner = owner;
   }
 
   /** The file, `""` for a database in memory. */
@@ -95,8 +97,15 @@ export class Hooks<Tx extends object> extends Operator<Tx> {
   }
 
   /** Stops the workers, finishes what was submitted and closes the connections that were opened here. Inside a handler it settles at once. */
-  close(): Promise<void> {
+  async close(): Promise<void> {
+    this.#requireOwn("close");
     return this.inbox.close();
+  }
+
+  /** Those of `openMany` are everybody's who uses that tenant. */
+  #requireOwn(what: string): void {
+    if (this.#owner === "tenants")
+      throw knockerError("usage", `${what}: these hooks are of openMany, and others may use them: close the tenants`);
   }
 
   /**
@@ -107,6 +116,7 @@ export class Hooks<Tx extends object> extends Operator<Tx> {
    * @throws UsageError inside a handler, and everything that `open` throws: then it stays closed.
    */
   async reopen(path?: string, options: OpenOptions = {}): Promise<void> {
+    this.#requireOwn("reopen");
     const isSame = path === undefined && Object.keys(options).length === 0;
     if (isSame && this.inbox.isOpen) return;
     if (isInHandlerOf(this.inbox)) throw knockerError("usage", "reopen: not inside a handler, which works on the file that is open");

@@ -54,6 +54,21 @@ export function logOf(logger: Logger | false | undefined): Log {
   };
 }
 
+/** The same logger, which names the tenant in every line. */
+export function tenantLogger(logger: Logger | false | undefined, tenant: string): Logger | false {
+  if (logger === false) return false;
+  const to = logger ?? DEFAULT;
+  const { child } = to as { child?: unknown };
+  if ("bindings" in to && typeof child === "function") return child.call(to, { tenant }) as Logger;
+  const isForPeople = to === DEFAULT || to === console;
+  const level = (name: Level) => (text: string, fields: Fields) => {
+    if (!isForPeople) return to[name](text, { tenant, ...fields });
+    const line = `${text} [tenant ${show(tenant)}]`;
+    return typeof fields["stack"] === "string" ? to[name](line, fields["stack"]) : to[name](line);
+  };
+  return { debug: level("debug"), info: level("info"), warn: level("warn"), error: level("error") };
+}
+
 /** Whether nothing comes of a `debug`: what a receipt is costs something to say. */
 function isDeaf(logger: Logger): boolean {
   const { isLevelEnabled } = logger as { isLevelEnabled?: unknown };

@@ -1,5 +1,6 @@
 /** Telling of failures that no caller sees: in the log, and to the functions that the application gave. */
 
+import { show } from "./check.js";
 import { KnockerError } from "./errors.js";
 import type { Event } from "./event.js";
 import { inLine, type Fields, type Log } from "./log.js";
@@ -76,8 +77,22 @@ export class Telling {
     this.hear(error);
   }
 
+  /** The file of a tenant could not be opened or set up, and is tried again. */
+  tenantFailed(error: unknown, tenant: string, path: string, pauseMs: number): void {
+    const what = `tenant ${show(tenant)}: ${inLine(path)} is tried again in ${pauseMs / 1000} s`;
+    if (error instanceof KnockerError) {
+      this.line("error", "tenant_failed", `${what}: ${said(error)}`, { tenant, path, ...factsOf(error) });
+    } else {
+      // Of the application's own set-up, most likely, which knows secrets: as with those of a request.
+      const name = error instanceof Error ? error.name : typeof error;
+      const stack = placesOf(error);
+      this.line("error", "tenant_failed", `${what}: ${inLine(name)}${stack}`, { tenant, path, code: "internal", error: name, stack });
+    }
+    this.hear(error);
+  }
+
   /** What happened, where nothing has failed. */
-  line(level: "info" | "warn" | "error", record: string, message: string, fields: Fields = {}): void {
+  line(level: "debug" | "info" | "warn" | "error", record: string, message: string, fields: Fields = {}): void {
     this.#log(level, message, { record, ...this.#whose, ...fields });
   }
 

@@ -39,7 +39,7 @@ export interface WorkOptions {
 }
 
 /** A lease's bounds are those of `knocker_claim`; more handlers at the same time than a claim can take would never be used. */
-const OPTIONS: Shape = {
+export const WORK_OPTIONS: Shape = {
   concurrency: between(1, 10_000),
   signal: { what: "an AbortSignal", allows: (value) => value instanceof AbortSignal },
   leaseS: between(1, 86_400),
@@ -63,6 +63,9 @@ const FAILURE_PAUSE_MS = 1000;
  * in a long backlog.
  */
 const GAP_MS = 1;
+
+/** How long a worker has had nothing to do, in milliseconds; 0 while it has. For who gives it its file. */
+export const IDLE_MS = Symbol("knocker idle");
 
 /** A running worker. */
 export class Worker<Db extends object> {
@@ -102,6 +105,10 @@ export class Worker<Db extends object> {
   #givenUp = false;
   #extending = false;
   #busyToldAt = -Infinity;
+  /** Since when it has found nothing due; undefined while it has something to do. */
+  #restsSince: number | undefined;
+  /** How much it matters that it starts and stops: one of many turns does not. */
+  readonly #level: "debug" | "info";
   /** Those of the jobs that run here whose leases are lost, as far as that has been noticed and told. */
   readonly #lost = new Set<number>();
   /** All leases held were extended then, or later. */
@@ -109,10 +116,11 @@ export class Worker<Db extends object> {
   /** Handlers start one a turn of the event loop, so that their commits never add up. */
   #turn: Promise<void> = Promise.resolve();
 
-  constructor(inbox: Inbox<Db>, endpoints: ReadonlyMap<string, Endpoint<Db>>, options: WorkOptions = {}) {
-    checkObject("work(options)", options, OPTIONS);
+  constructor(inbox: Inbox<Db>, endpoints: ReadonlyMap<string, Endpoint<Db>>, options: WorkOptions = {}, level: "debug" | "info" = "info") {
+    checkObject("work(options)", options, WORK_OPTIONS);
     const { concurrency = 1, signal, leaseS = 60, shareCommits = true, pollMs = 4, onError, onDead } = options;
     this.#inbox = inbox;
+    this.#level = level;
     this.#endpoints = endpoints;
     this.#leaseS = leaseS;
     this.#shareCommits = shareCommits;
@@ -145,7 +153,7 @@ export class Worker<Db extends object> {
     signal?.addEventListener("abort", abort, { once: true });
     this.#forget.push(() => signal?.removeEventListener("abort", abort));
     if (signal?.aborted) this.#stopping = true;
-    this.#telling.line("info", "worker_started", `worker ${this.name} started`, { concurrency });
+    this.#telling.line(level, "worker_started", `worker ${this.name} started`, { concurrency });
     this.done = this.#work();
   }
 
@@ -156,6 +164,10 @@ export class Worker<Db extends object> {
   async stop(): Promise<void> {
     const stopped = this.#stop();
     if (!isInHandlerOf(this.name)) await stopped;
+  }
+
+  get [IDLE_MS](): number {
+    return this.#restsSince === undefined || this.#batches.size > 0 ? 0 : performance.now() - this.#restsSince;
   }
 
   #stop(): Promise<void> {
@@ -217,7 +229,11 @@ export class Worker<Db extends object> {
       if (this.#startLeased() > 0) return;
     }
     const due = this.#due(filter);
-    if (due !== 0) return this.#sleep(due ?? Infinity, version);
+    if (due !== 0) {
+      this.#restsSince ??= performance.now();
+      return this.#sleep(due ?? Infinity, version);
+    }
+    this.#restsSince = undefined;
     const claimed = await this.#inbox.whenWritable(this.#inbox.busyTimeoutMs, () => this.#claim(JSON.stringify(filter)));
     // Another worker was faster, or its lease is about to run out.
     if (claimed === 0 || this.#startLeased() === 0) await this.#sleep(this.#pollMs);
@@ -309,6 +325,7 @@ export class Worker<Db extends object> {
 
   /** Starts the first of the jobs that are ready, with those that may share its commit. */
   #start(): void {
+    this.#restsSince = undefined;
     const runner = this.#idle.pop()!;
     const wanted = this.#ready.slice(0, MOST_EVENTS).map((job) => ({ job, handlers: this.#handlersOf(job) }));
     const first = wanted.slice(0, runner.size(wanted, this.#shareCommits));
@@ -324,6 +341,7 @@ export class Worker<Db extends object> {
       })
       .then(() => {
         this.#batches.delete(batch);
+        this.#restsSince = undefined;
         this.#idle.push(runner);
         // A handler may have written what other workers wait for. This one looks again in any case.
         this.#inbox.announce();
@@ -432,7 +450,7 @@ export class Worker<Db extends object> {
       // Nothing is lost: another worker takes them.
       this.#telling.warning(error, "leases_kept", "leases not given back, they run out");
     }
-    this.#telling.line("info", "worker_stopped", `worker ${this.name} stopped`, { released });
+    this.#telling.line(this.#level, "worker_stopped", `worker ${this.name} stopped`, { released });
     this.#closeConnections();
   }
 

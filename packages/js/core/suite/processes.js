@@ -67,7 +67,7 @@ export default function processes(runtime) {
       const nothing = await start(folder(), runtime.command).exited;
       assert.equal(nothing.code, 2);
       const wrong = await start(folder(), runtime.command, fixture("../workplace.js")).exited;
-      assert.deepEqual([wrong.code, /exports no Hooks as hooks or default/.test(wrong.stderr)], [2, true]);
+      assert.deepEqual([wrong.code, /exports no Hooks as hooks or tenants or default/.test(wrong.stderr)], [2, true]);
       const missing = await start(folder(), runtime.command, "./nope.js").exited;
       assert.deepEqual([missing.code, missing.stderr], [2, "knocker-worker: there is no file ./nope.js\n"]);
       const slow = await start(made.path, runtime.command, fixture("hooks.js"), "--lease", "soon").exited;

@@ -8,6 +8,7 @@ import { check, OBJECT } from "@knocker/core/check.js";
 import { Hooks } from "@knocker/core/hooks.js";
 import { loadOn } from "@knocker/core/library.js";
 import type { OpenOptions } from "@knocker/core/options.js";
+import { type SetUp, Tenants, type TenantsOptions } from "@knocker/core/tenants.js";
 import type { Driver } from "@knocker/core/driver.js";
 import type { AnyDatabase, Database } from "./database.js";
 import { chooseDriver, driverOf, type DriverChoice, use } from "./drivers.js";
@@ -45,6 +46,30 @@ export function open<Tx extends AnyDatabase>(path: string, options: NodeOpenOpti
  */
 export function attach<Db extends AnyDatabase>(database: Db, options: OpenOptions = {}): Hooks<Db> {
   return knocker<Db>(driverOf(database), { database }, options);
+}
+
+/** How to open the files of tenants on Node. */
+export interface NodeTenantsOptions extends TenantsOptions, Pick<NodeOpenOptions, "driver"> {}
+
+/**
+ * `open` for a folder with a file for each tenant. Files are opened when they are needed, as many at once as `maxOpen` says.
+ * @param pattern a path with one `*` that stands for the tenant's name, in its last part or the one before: `tenants/*.db`.
+ * @param setUp declares a tenant's endpoints and their handlers. Runs each time that its file is opened; may be async.
+ * @throws UsageError where the arguments cannot be meant, SetupError where the library or a driver is missing.
+ */
+export function openMany<Tx extends AnyDatabase>(
+  pattern: string,
+  setUp: SetUp<Tx>,
+  options: NodeTenantsOptions & { driver: ClassOf<Tx> },
+): Tenants<Tx>;
+export function openMany<Tx extends AnyDatabase = Database>(pattern: string, setUp: SetUp<Tx>, options?: NodeTenantsOptions): Tenants<Tx>;
+export function openMany<Tx extends AnyDatabase>(pattern: string, setUp: SetUp<Tx>, options: NodeTenantsOptions = {}): Tenants<Tx> {
+  check("openMany(pattern, setUp, options)", "options", options, OBJECT);
+  const { driver, ...rest } = options;
+  const chosen = chooseDriver(driver);
+  const made = new Tenants<Tx>(chosen as Driver<object> as Driver<Tx>, pattern, setUp, rest);
+  use(chosen);
+  return made;
 }
 
 /**

@@ -16,6 +16,11 @@ export function open(path, options) {
   return knocker.open(path, { driver: Database, ...options });
 }
 
+/** Opens many files through the driver under test. */
+export function openMany(pattern, setUp, options) {
+  return knocker.openMany(pattern, setUp, options === null ? null : { driver: Database, ...options });
+}
+
 /** The driver's own database, without Knocker. */
 export function openRaw(path) {
   return driver === "node:sqlite" ? new Database(path, { allowExtension: true }) : new Database(path);

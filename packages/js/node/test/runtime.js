@@ -4,7 +4,7 @@ import { fileURLToPath } from "node:url";
 
 import * as testing from "@knocker/node/testing";
 
-import { Database, driver, knocker, open, openRaw } from "./opening.js";
+import { Database, driver, knocker, open, openMany, openRaw } from "./opening.js";
 
 export const runtime = {
   name: "node",
@@ -17,6 +17,7 @@ export const runtime = {
     sign: (provider, body, secret, options) => testing.sign(provider, body, secret, { ...options, driver: Database }),
   },
   open,
+  openMany,
   openRaw,
   /** Databases in memory whose rows are not as they usually are. */
   openUnusual() {

@@ -13,5 +13,5 @@ installed(runtime, {
     ["hono-app.js", undefined],
   ],
   scripts: [["operate.js", /0 requeued\n1 waiting, 0 dead/]],
-  tests: ["test", ...["shop", "tenants", "replay-safe", "handler"].map((name) => `${name}.test.js`)],
+  tests: ["test", ...["shop", "tenants", "tenant-files", "replay-safe", "handler"].map((name) => `${name}.test.js`)],
 });

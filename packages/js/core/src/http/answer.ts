@@ -1,6 +1,6 @@
 /** What an HTTP adapter needs of an endpoint, and the status that each outcome has. */
 
-import { ClosedError, DatabaseError, KnockerError, knockerError, UnknownEndpointError } from "../errors.js";
+import { ClosedError, DatabaseError, KnockerError, knockerError, UnknownEndpointError, UnknownTenantError } from "../errors.js";
 import type { WebhookRequest } from "../request.js";
 import type { Receipt, WebhookResponse } from "../records.js";
 
@@ -33,7 +33,7 @@ export async function answer(receiver: Receiver, request: WebhookRequest): Promi
 
 /** The answer where nothing was stored. Messages are for the application: they may name its files, its set-up, what its secrets function says. */
 export function refuse(receiver: Receiver, error: unknown): WebhookResponse {
-  if (error instanceof UnknownEndpointError) return notFound();
+  if (error instanceof UnknownEndpointError || error instanceof UnknownTenantError) return notFound();
   // An operator may mend a file that fails, and of closed hooks another process takes the next try.
   const passes = error instanceof DatabaseError || error instanceof ClosedError || (error instanceof KnockerError && error.retryable);
   const answered = passes ? tryAgain() : internalError();

@@ -44,7 +44,8 @@ export function routeFastify(find: FindReceiver): FastifyPlugin {
   return fastifyPlugin("/*", routeExpress(find));
 }
 
-function lastSegment(target: string): string {
+/** What names the endpoint. */
+export function lastSegment(target: string): string {
   const segment = partsOf(target).path.split("?")[0]!.replace(/\/+$/, "").split("/").pop() ?? "";
   try {
     return decodeURIComponent(segment);

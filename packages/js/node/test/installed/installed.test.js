@@ -36,7 +36,7 @@ project(
       ["fastify-app.js", "shop.js"],
       ["hono-app.js", undefined],
     ],
-    tests: ["--test", ...["shop", "tenants", "replay-safe", "handler"].map((name) => `${name}.test.js`)],
+    tests: ["--test", ...["shop", "tenants", "tenant-files", "replay-safe", "handler"].map((name) => `${name}.test.js`)],
   },
 );
 

@@ -1,5 +1,5 @@
 // Compiled with every declaration file checked: an application in TypeScript without the drivers' types.
-import { type EventSummary, KnockerError, open, Retry, type Verdict } from "@knocker/node";
+import { type EventSummary, KnockerError, open, openMany, Retry, type Stats, type Verdict } from "@knocker/node";
 import { drain, frozenClock, sign } from "@knocker/node/testing";
 
 const clock = frozenClock();
@@ -34,4 +34,21 @@ export async function list(): Promise<EventSummary[]> {
   const { handled } = await drain(hooks);
   console.log(handled);
   return events;
+}
+
+const shops = openMany(
+  "shops/*.db",
+  async (its, shop) => {
+    its.endpoint("orders", { secrets: [shop] }).on("*", (event, tx) => tx.prepare("INSERT INTO orders VALUES (?)").run(event.id));
+  },
+  { maxOpen: 8 },
+);
+
+export const receive: (request: Request) => Promise<Response> = shops.fetch((request) => request.headers.get("x-shop"));
+export const shop: Promise<Stats> = shops.hooks("acme", (its) => its.stats());
+export const serve = shops.express((request) => request.headers.host?.split(".")[0]);
+
+export async function workForShops(signal: AbortSignal): Promise<void> {
+  await shops.work({ concurrency: 2, signal }).done;
+  await shops.close();
 }

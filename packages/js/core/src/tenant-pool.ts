@@ -1,0 +1,176 @@
+/** The hooks of the tenants whose files are open. */
+
+import { knockerError } from "./errors.js";
+import { type Hooks, INTERNALS } from "./hooks.js";
+
+/** A file that is open, being opened or being closed. */
+interface OpenTenant<Tx extends object> {
+  readonly name: string;
+  readonly opened: Promise<Hooks<Tx>>;
+  /** Those who receive through it now: it is not closed under them. */
+  users: number;
+  /** What it has a place for. Without one it is closed. */
+  receives: boolean;
+  works: boolean;
+  closing?: Promise<void>;
+}
+
+/**
+ * One tenant has a place for receiving, for working, or both, in one set of hooks; there are as many places for receiving as files may be open. Who works says
+ * itself how many.
+ */
+export class TenantPool<Tx extends object> {
+  readonly #open: (tenant: string) => Promise<Hooks<Tx>>;
+  readonly #most: number;
+  readonly #patienceMs: number;
+  readonly #byName = new Map<string, OpenTenant<Tx>>();
+  /** Those that have a place for receiving, the one that was used longest ago first. */
+  readonly #receiving = new Map<string, OpenTenant<Tx>>();
+  readonly #waiting = new Set<() => void>();
+  #closed = false;
+
+  constructor(most: number, patienceMs: number, open: (tenant: string) => Promise<Hooks<Tx>>) {
+    this.#most = most;
+    this.#patienceMs = patienceMs;
+    this.#open = open;
+  }
+
+  /** How many files are open. */
+  get size(): number {
+    return this.#byName.size;
+  }
+
+  /**
+   * Calls `work` with the hooks of a tenant, which stay open until it has settled. Where every place is in use it waits for one.
+   * @throws TooManyOpenError
+   */
+  async use<T>(tenant: string, work: (hooks: Hooks<Tx>) => T | PromiseLike<T>): Promise<T> {
+    const open = await this.#takePlace(tenant);
+    try {
+      return await work(await open.opened);
+    } finally {
+      open.users -= 1;
+      if (open.users === 0) this.#tell();
+    }
+  }
+
+  /** Gives the hooks to a worker, which calls `stopWork` in the end. */
+  async work(tenant: string): Promise<Hooks<Tx>> {
+    for (;;) {
+      this.requireOpen();
+      const known = this.#byName.get(tenant);
+      if (known?.closing) {
+        await known.closing;
+        continue;
+      }
+      const open = known ?? this.#begin(tenant);
+      open.works = true;
+      return open.opened;
+    }
+  }
+
+  async stopWork(tenant: string): Promise<void> {
+    const open = this.#byName.get(tenant);
+    if (!open) return;
+    open.works = false;
+    if (!open.receives) await this.#close(open);
+  }
+
+  /** Closes the hooks of a tenant whose file is gone, where nobody uses them. */
+  drop(tenant: string): void {
+    const open = this.#receiving.get(tenant);
+    if (open && open.users === 0 && !open.closing) void this.#leave(open);
+  }
+
+  /** Closes every file, with what still runs in it. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#tell();
+    await Promise.all([...this.#byName.values()].map((open) => this.#close(open)));
+  }
+
+  /** @throws ClosedError */
+  requireOpen(): void {
+    if (this.#closed) throw knockerError("closed", "these tenants are closed");
+  }
+
+  async #takePlace(tenant: string): Promise<OpenTenant<Tx>> {
+    const end = performance.now() + this.#patienceMs;
+    for (;;) {
+      this.requireOpen();
+      const known = this.#byName.get(tenant);
+      if (known?.closing) {
+        await known.closing;
+        continue;
+      }
+      if (known?.receives || this.#receiving.size < this.#most) {
+        const open = known ?? this.#begin(tenant);
+        open.receives = true;
+        open.users += 1;
+        this.#receiving.delete(tenant);
+        this.#receiving.set(tenant, open);
+        return open;
+      }
+      const unused = [...this.#receiving.values()].find(({ users, closing }) => users === 0 && !closing);
+      if (unused) await this.#leave(unused);
+      else await this.#place(end);
+    }
+  }
+
+  /** Settles when there may be a place. */
+  async #place(end: number): Promise<void> {
+    const leftMs = end - performance.now();
+    if (leftMs <= 0) {
+      const what = `all of the ${this.#most} files that may be open for receiving are in use, and none was free within ${this.#patienceMs} ms`;
+      throw knockerError("too_many_open", what);
+    }
+    await new Promise<void>((resolve) => {
+      const wake = () => {
+        clearTimeout(timer);
+        this.#waiting.delete(wake);
+        resolve();
+      };
+      const timer = setTimeout(wake, leftMs);
+      this.#waiting.add(wake);
+    });
+  }
+
+  #tell(): void {
+    for (const wake of [...this.#waiting]) wake();
+  }
+
+  /** Opens a file. One that cannot be opened is forgotten, and everybody who waits for it is told why. */
+  #begin(tenant: string): OpenTenant<Tx> {
+    const opened = this.#open(tenant).then(async (hooks) => {
+      if (!this.#closed) return hooks;
+      await hooks[INTERNALS].inbox.close();
+      throw knockerError("closed", "these tenants are closed");
+    });
+    const open: OpenTenant<Tx> = { name: tenant, opened, users: 0, receives: false, works: false };
+    this.#byName.set(tenant, open);
+    opened.catch(() => this.#forget(open));
+    return open;
+  }
+
+  #forget(open: OpenTenant<Tx>): void {
+    this.#byName.delete(open.name);
+    this.#receiving.delete(open.name);
+    this.#tell();
+  }
+
+  /** Gives up the place for receiving, and closes a file that has no other. */
+  async #leave(open: OpenTenant<Tx>): Promise<void> {
+    if (!open.works) return this.#close(open);
+    open.receives = false;
+    this.#receiving.delete(open.name);
+    this.#tell();
+  }
+
+  #close(open: OpenTenant<Tx>): Promise<void> {
+    open.closing ??= open.opened
+      .then((hooks) => hooks[INTERNALS].inbox.close())
+      .catch(() => {})
+      .then(() => this.#forget(open));
+    return open.closing;
+  }
+}

@@ -1,0 +1,4 @@
+import tenants from "@knocker/core/suite/tenants.js";
+import { runtime } from "./runtime.js";
+
+tenants(runtime);
