@@ -43,6 +43,7 @@ require "knocker/http/target"
 require "knocker/http/body"
 require "knocker/http/rack_app"
 require "knocker/http/metrics_app"
+require "knocker/http/tenants_app"
 require "knocker/endpoint"
 require "knocker/where"
 require "knocker/reads"
@@ -65,6 +66,7 @@ require "knocker/shared_attempts"
 require "knocker/stopping"
 require "knocker/worker"
 require "knocker/hooks"
+require "knocker/tenants"
 
 # Receives webhooks durably in an app that runs on SQLite.
 #
@@ -100,10 +102,38 @@ module Knocker
              public_url: nil, trusted_proxies: [], on_error: nil, on_dead: nil)
       failure_hooks = FailureHooks.new(on_error: on_error, on_dead: on_dead)
       http = Http::Settings.new(public_url, trusted_proxies)
-      logger = Logger.new($stderr, level: :warn, progname: "knocker") if logger.nil?
       database = Database.new(path, synchronous: synchronous, busy_timeout_s: busy_timeout_s, extension: extension, clock: clock,
-                                    logger: logger || nil, replicated: replicated, replicated_timeout_s: replicated_timeout_s)
+                                    logger: Log.logger(logger), replicated: replicated, replicated_timeout_s: replicated_timeout_s)
       Hooks.new(database, http, failure_hooks)
+    end
+
+    # Opens the webhooks of many SQLite files, one a tenant, each when it is first needed.
+    #
+    #     tenants = Knocker.open_many("tenants/*.db") do |hooks, tenant|
+    #       stripe = hooks.endpoint("stripe", provider: "stripe", secrets: [secret_of(tenant)])
+    #       stripe.on("invoice.paid") { |event, tx| … }
+    #     end
+    #     tenants.start_worker
+    #     run tenants.rack
+    #
+    # @param pattern [String, Pathname] a path with one `*`, which stands for the tenant's name, in its last part (`tenants/*.db`) or the one before
+    #   (`tenants/*/app.db`)
+    # @param set_up [#call, nil] in the place of a block: declares a tenant's endpoints and handlers. Called each time that a file is opened, in any
+    #   thread
+    # @param max_open [Integer] how many files are open at once to receive and for {Tenants#hooks}, and how many to be worked on
+    # @param settings [Hash] those of {open}
+    # @return [Tenants]
+    def open_many(pattern, set_up = nil, max_open: 32, synchronous: :full, busy_timeout_s: 5.0, extension: nil, clock: nil, logger: nil,
+                  replicated: nil, replicated_timeout_s: 5.0, public_url: nil, trusted_proxies: [], on_error: nil, on_dead: nil, &block)
+      set_up ||= block
+      raise UsageError, "set_up is a block, or an object with call: what declares a tenant's endpoints and handlers" unless set_up.respond_to?(:call)
+      raise UsageError, "max_open must be a whole number above 0, not #{max_open.inspect}" unless max_open.is_a?(Integer) && max_open.positive?
+
+      failure_hooks = FailureHooks.new(on_error: on_error, on_dead: on_dead)
+      http = Http::Settings.new(public_url, trusted_proxies)
+      database = { synchronous: synchronous, busy_timeout_s: busy_timeout_s, extension: extension, clock: clock, logger: Log.logger(logger),
+                   replicated: replicated, replicated_timeout_s: replicated_timeout_s }
+      Tenants.new(pattern, set_up, max_open, database, http, failure_hooks)
     end
 
     # @param explicit [String, Pathname, nil]

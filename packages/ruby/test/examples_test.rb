@@ -103,7 +103,7 @@ class ExamplesTest < KnockerTest
   end
 
   def test_operations_and_the_test_of_the_handlers
-    files = %w[operate.rb shop_test.rb handler_test.rb tenants_test.rb replay_safe_test.rb]
+    files = %w[operate.rb shop_test.rb handler_test.rb tenants_test.rb tenant_files_test.rb replay_safe_test.rb]
     files << "sidekiq_test.rb" if Gem::Specification.find_all_by_name("sidekiq").any?
     files.each do |file|
       output, status = Open3.capture2e(environment.except("SHOP_DB"), Gem.ruby, File.join(EXAMPLES, file), chdir: @folder)

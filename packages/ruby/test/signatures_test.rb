@@ -19,7 +19,8 @@ class SignaturesTest < KnockerTest
   INNER = { "Knocker::Hooks" => %i[database failure_hooks move_to inspect], "Knocker::Endpoint" => %i[handlers configure declare_again
                                                                                                       read_max_body_bytes move_to tell_short inspect],
             "Knocker::WebhookRequest" => %i[to_json inspect], "Knocker::Headers" => %i[inspect to_s], "Knocker::Reads" => %i[require_endpoint],
-            "Knocker::Error" => [], "Knocker::Leases" => [], "Knocker::Worker" => %i[begin_again go_on rest],
+            "Knocker::Error" => [], "Knocker::Leases" => [], "Knocker::Worker" => %i[begin_again go_on idle? rest],
+            "Knocker::Tenants" => %i[pattern inspect],
             "Knocker::Operations" => [], "Knocker::Event" => [],
             "Knocker::Record" => [], "Knocker::EventDelivery" => [], "Knocker::Job" => [], "Knocker::Retry" => [], "Knocker::Decision" => [] }.freeze
 
@@ -66,6 +67,23 @@ class SignaturesTest < KnockerTest
     assert worker.running?
     worker.stop
     on_file(hooks) { |other| assert_empty other.events.to_a }
+    tenants
+  end
+
+  def tenants
+    tenants = Knocker.open_many(File.join(@folder, "of-*.db"), max_open: 2, logger: Logger.new(@log)) do |hooks, _|
+      hooks.endpoint("inbox").on("*") { nil }
+    end
+    tenants.create("acme")
+    assert_equal %w[acme], tenants.names
+    assert_equal(:accepted, tenants.hooks(:acme) { |hooks| hooks.endpoints["inbox"].ingest("{}", valid: true, type: "t", key: "1").outcome })
+    refute_nil tenants.rack(tenant: ->(_) {})
+    worker = tenants.start_worker(concurrency: 2)
+    assert worker.running?
+    refute_empty worker.name
+    tenants.stop_workers
+    refute tenants.worker.running?
+    tenants.close
   end
 
   def reads(hooks, ids)

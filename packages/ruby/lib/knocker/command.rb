@@ -31,9 +31,13 @@ module Knocker
       # Not before: what Knocker has for Rails it brings where Rails is there.
       require "knocker"
       hooks = Hooks.opened.select { |one| handled(one).any? }
-      return complain("#{@files.first} opened no hooks that have handlers") if hooks.empty?
+      # Which endpoints they have is known once their files are open.
+      many = Tenants.opened
+      return complain("#{@files.first} opened no hooks that have handlers") if hooks.empty? && many.empty?
 
-      say "knocker-worker: handles the events of #{hooks.flat_map { |one| handled(one) }.join(", ")} until it is told to stop (Ctrl-C, SIGTERM)"
+      what = hooks.flat_map { |one| handled(one) } + many.map { |tenants| tenants.pattern.to_s }
+      say "knocker-worker: handles the events of #{what.join(", ")} until it is told to stop (Ctrl-C, SIGTERM)"
+      hooks += many
       @processes == 1 ? work(hooks) : supervise(hooks)
     end
 

@@ -47,8 +47,8 @@ module Knocker
     # @return [Array<#call>] what is to be called when another file has been opened
     attr_reader :declare_again
 
-    def initialize(path, synchronous: :full, busy_timeout_s: 5.0, extension: nil, clock: nil, logger: nil,
-                   replicated: nil, replicated_timeout_s: 5.0)
+    # Raises {UsageError} where a setting is none.
+    def self.check(synchronous:, busy_timeout_s:, clock:)
       unless %w[full normal].include?(synchronous.to_s)
         raise UsageError, "synchronous must be :full or :normal, not #{synchronous.inspect}"
       end
@@ -57,7 +57,12 @@ module Knocker
       end
 
       raise UsageError, "the clock is a function that returns Unix milliseconds, not #{clock.class}" unless clock.nil? || clock.respond_to?(:call)
+    end
 
+    # @param create [Boolean] whether a file is made where there is none
+    def initialize(path, synchronous: :full, busy_timeout_s: 5.0, extension: nil, clock: nil, logger: nil,
+                   replicated: nil, replicated_timeout_s: 5.0, create: true)
+      Database.check(synchronous: synchronous, busy_timeout_s: busy_timeout_s, clock: clock)
       @path = Opening.path(path)
       @replica = -> { Replica.of(@path, replicated, replicated_timeout_s) unless replicated.nil? }
       @replica.call
@@ -66,6 +71,7 @@ module Knocker
       @extension = extension
       @clock = clock
       @logger = logger
+      @create = create
       @declare_again = []
       @receive_durations = ReceiveDurations.new
       @file = OpenFile.new(@path)
@@ -180,6 +186,9 @@ module Knocker
 
       raise ForkedError, "this process came out of one that had #{@path} open, by another way than Process.fork outside of a trap"
     end
+
+    # @return [Boolean] whether {#close} was called
+    def closed? = @closed
 
     # @return [String] the write-ahead log that SQLite keeps beside the file
     def log_path = @file.log_path
@@ -334,14 +343,14 @@ module Knocker
     def open_connection(database_class)
       generation = @generation
       # A file is made only where there has been none: one that is gone may be on its way back.
-      first = generation.zero? && !@file.known?
+      first = @create && generation.zero? && !@file.known?
       connection = Opening.open(@path, synchronous: @synchronous, busy_timeout_s: @busy_timeout_s, extension: @extension, create: first,
                                        database_class: database_class)
       @file.note_log if @file.known?
       connection
     rescue Error
       refuse_former(generation)
-      if !first && !@file.there?
+      if !first && !@file.there? && (@create || generation.positive?)
         raise FileReplacedError, "#{@path} was removed or replaced while it was open, and there is none now"
       end
 

@@ -52,13 +52,17 @@ module Knocker
         return yield if in_trap?
 
         @forking.synchronize do
-          resting = @lock.synchronize { @known }
+          resting = []
           begin
-            resting.each { |one| one.before_fork(moves) }
+            # Who opens files comes before them: what it opened until it came to rest has come meanwhile.
+            while (one = @lock.synchronize { (@known - resting).first })
+              resting << one
+              one.before_fork(moves)
+            end
             child = yield
           ensure
-            # Also where the wait was interrupted, or the system has no room for another process.
-            resting.each { |one| child&.zero? ? one.after_fork_in_child(moves) : one.after_fork_in_parent }
+            # Also where the wait was interrupted, or the system has no room for another process. Files before those who use them.
+            resting.reverse_each { |rested| child&.zero? ? rested.after_fork_in_child(moves) : rested.after_fork_in_parent }
           end
         end
       end

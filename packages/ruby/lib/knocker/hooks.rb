@@ -31,9 +31,10 @@ module Knocker
     # @api private
     attr_reader :failure_hooks
 
-    # @api private
-    def initialize(database, http, failure_hooks)
+    # @param listed [Boolean] whether they are among {opened}
+    def initialize(database, http, failure_hooks, listed: true)
       @database = database
+      @listed = listed
       @http = http
       @failure_hooks = failure_hooks
       # The database is another one in a test.
@@ -42,7 +43,7 @@ module Knocker
       @workers = []
       @lock = Mutex.new
       database.declare_again << method(:declare_again)
-      Hooks.note(self, open: true)
+      Hooks.note(self, open: true) if listed
     end
 
     # @return [Hash{String => Endpoint}] the endpoints of this process by name
@@ -83,9 +84,11 @@ module Knocker
     # @return [Worker]
     def worker(concurrency: 1, poll: 1.0, lease_s: 60, share_commits: true, on_error: nil, on_dead: nil)
       @database.open_again
-      Hooks.note(self, open: true)
+      Hooks.note(self, open: true) if @listed
       hooks = FailureHooks.new(on_error: on_error, on_dead: on_dead).or_else(@failure_hooks)
-      worker = Worker.new(@database, @endpoints, concurrency: concurrency, poll: poll, lease_s: lease_s, share_commits: share_commits, hooks: hooks)
+      # One of many files has a worker for each of its turns.
+      worker = Worker.new(@database, @endpoints, concurrency: concurrency, poll: poll, lease_s: lease_s, share_commits: share_commits, hooks: hooks,
+                                                 level: @listed ? :info : :debug)
       @lock.synchronize { @workers << worker }
       worker
     end

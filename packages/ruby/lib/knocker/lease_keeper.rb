@@ -65,6 +65,9 @@ module Knocker
       job
     end
 
+    # @return [Boolean] whether no job is claimed, or run
+    def nothing_held? = @held.empty?
+
     # @return [Boolean] whether there is more that is claimed already
     def ready? = @ready.any?
 

@@ -22,6 +22,10 @@ module Knocker
   module Log
     module_function
 
+    # @param given [Logger, nil, false] what an app gives: nil is one to the standard error, false is none
+    # @return [Logger, nil]
+    def logger(given) = given.nil? ? Logger.new($stderr, level: :warn, progname: "knocker") : given || nil
+
     # @param logger [Logger, nil] semantic_logger takes the facts as its payload
     def write(logger, level, record, text, **fields)
       return if logger.nil?

@@ -27,17 +27,38 @@ module Knocker
     SIGNALS = %w[TERM INT].freeze
     private_constant :PAUSE_S, :WATCH_S, :RETAIN_S, :BEATEN_S, :MOST_THREADS, :LONGEST_LEASE_S, :EXTENSIONS, :GAP, :LONGEST_GAP_S, :SIGNALS
 
+    class << self
+      # Raises {UsageError} where a setting is none.
+      #
+      # @api private
+      def check(concurrency: 1, poll: 1.0, lease_s: 60, share_commits: true)
+        whole("concurrency", concurrency, MOST_THREADS)
+        whole("lease_s", lease_s, LONGEST_LEASE_S)
+        raise UsageError, "poll must be a number above 0, not #{poll.inspect}" unless poll.is_a?(Numeric) && poll.positive?
+        raise UsageError, "share_commits must be true or false, not #{share_commits.inspect}" unless [true, false].include?(share_commits)
+      end
+
+      # @return [String] a name that no other worker has
+      # @api private
+      def name_of_process = "#{Socket.gethostname.dup.force_encoding(Encoding::UTF_8)}:#{Process.pid}:#{SecureRandom.hex(4)}"
+
+      private
+
+      def whole(name, value, most)
+        return if value.is_a?(Integer) && value.between?(1, most)
+
+        raise UsageError, "#{name} must be a whole number from 1 to #{most}, not #{value.inspect}"
+      end
+    end
+
     # @return [String] the name of its leases
     attr_reader :name
 
+    # @param level [Symbol] at which its start and end are logged
     # @api private
-    def initialize(database, endpoints, hooks:, concurrency: 1, poll: 1.0, lease_s: 60, share_commits: true)
-      whole("concurrency", concurrency, MOST_THREADS)
-      whole("lease_s", lease_s, LONGEST_LEASE_S)
-      raise UsageError, "poll must be a number above 0, not #{poll.inspect}" unless poll.is_a?(Numeric) && poll.positive?
-      raise UsageError, "share_commits must be true or false, not #{share_commits.inspect}" unless [true, false].include?(share_commits)
-
-      @name = "#{Socket.gethostname.dup.force_encoding(Encoding::UTF_8)}:#{Process.pid}:#{SecureRandom.hex(4)}"
+    def initialize(database, endpoints, hooks:, concurrency: 1, poll: 1.0, lease_s: 60, share_commits: true, level: :info)
+      Worker.check(concurrency: concurrency, poll: poll, lease_s: lease_s, share_commits: share_commits)
+      @name = Worker.name_of_process
       @database = database
       @endpoints = endpoints
       @hooks = hooks
@@ -45,11 +66,19 @@ module Knocker
       @poll_s = poll
       @lease_s = lease_s
       @share_commits = share_commits
+      @level = level
       prepare
     end
 
     # @return [Boolean] whether it was started and not stopped
     def running? = !@keeper.nil? && !@stopping.set? && @pid == Process.pid
+
+    # @return [Boolean] whether its threads wait for something to do
+    # @api private
+    def idle?
+      keeper = @keeper
+      !keeper.nil? && keeper.nothing_held? && @database.changed.waiting >= @concurrency
+    end
 
     # Starts the threads and returns.
     # @return [self]
@@ -140,12 +169,6 @@ module Knocker
 
     def goes_on? = !@stopping.set? && !@rest.wanted?
 
-    def whole(name, value, most)
-      return if value.is_a?(Integer) && value.between?(1, most)
-
-      raise UsageError, "#{name} must be a whole number from 1 to #{most}, not #{value.inspect}"
-    end
-
     def check_startable
       @database.refuse_closed
       raise UsageError, "a worker runs once; make another one" if @keeper || @stopping.set?
@@ -169,7 +192,7 @@ module Knocker
       @keeper = keeper = LeaseKeeper.new(@database, @name, @lease_s, @endpoints, method(:tell_lost))
       @database.workers.add(self)
       # Before anything that a worker does is told of.
-      log(:info, "worker_started", "worker #{@name} started, concurrency #{@concurrency}", concurrency: @concurrency)
+      log(@level, "worker_started", "worker #{@name} started, concurrency #{@concurrency}", concurrency: @concurrency)
       @concurrency.times { |n| start_thread(@runners, "handler-#{n}") { @rest.work { handle(keeper) } } }
       start_thread(@helpers, "watch") { @rest.work { watch } }
       start_thread(@helpers, "leases") { keep(keeper) }
@@ -183,7 +206,7 @@ module Knocker
 
       begin
         released = release(keeper)
-        log(:info, "worker_stopped", "worker #{@name} stopped, #{released} jobs given back", released: released)
+        log(@level, "worker_stopped", "worker #{@name} stopped, #{released} jobs given back", released: released)
       ensure
         join_all(@helpers)
         keeper.close

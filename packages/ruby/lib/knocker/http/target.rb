@@ -26,14 +26,11 @@ module Knocker
       #
       # Some servers unescape PATH_INFO and some don't; in the path as it was sent an escaped slash parts nothing.
       # @return [String]
-      def endpoint_name(env, target)
-        inside = without_slashes_behind(env["PATH_INFO"].to_s.b)
-        sent = last_part(target.partition("?").first)
-        unescaped = unescape(sent)
-        # Where something in front has written the path anew, that counts.
-        name = !inside.empty? && (inside.end_with?(sent) || inside.end_with?(unescaped)) ? unescaped : unescape(last_part(inside))
-        name.force_encoding(Encoding::UTF_8)
-      end
+      def endpoint_name(env, target) = part(env, target, 0)
+
+      # The part of the path before that, inside of what is mounted: "/acme/stripe" is of "acme".
+      # @return [String] empty where there is none
+      def tenant_name(env, target) = part(env, target, 1)
 
       # Proxies may send the absolute form, with a scheme and a host before them.
       def origin_form(target)
@@ -45,6 +42,19 @@ module Knocker
 
         rest[begins] == "/" ? rest[begins..] : "/#{rest[begins..]}"
       end
+
+      # The part of the path that has so many behind it.
+      def part(env, target, behind)
+        inside = folder(env["PATH_INFO"].to_s.b, behind)
+        sent = last_part(folder(target.partition("?").first, behind))
+        unescaped = unescape(sent)
+        # Where something in front has written the path anew, that counts.
+        name = !inside.empty? && (inside.end_with?(sent) || inside.end_with?(unescaped)) ? unescaped : unescape(last_part(inside))
+        name.force_encoding(Encoding::UTF_8)
+      end
+
+      # The path without so many parts at its end.
+      def folder(path, behind) = behind.times.reduce(without_slashes_behind(path)) { |rest, _| without_slashes_behind(rest.rpartition("/").first) }
 
       def last_part(path) = without_slashes_behind(path).rpartition("/").last
 
