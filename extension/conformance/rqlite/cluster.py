@@ -7,9 +7,11 @@ KNOCKER_RQLITED names the program, KNOCKER_EXTENSION the library. The command is
 which it may ask for what a test does to a cluster; each answer is JSON:
 
     POST /kill-leader     kills the leader (SIGKILL), once there is one, and says which node it was
-    POST /restart         starts what was killed, and answers when every node is ready
+    POST /pause-leader    stops the leader where it is (SIGSTOP): it answers nothing, and believes itself the leader when it goes on
+    POST /restart         starts what was killed, lets go on what was paused, and answers when every node is ready
     POST /wipe            takes every table away, so that the next one to open the cluster finds it empty
-    GET /tables           whether the rows of every table are the same on each node, once they have caught up: {"nodes", "tables", "rows", "differing"}
+    GET /tables           whether the rows of every table are the same on each node, once they have caught up: {"nodes", "names", "tables", …}
+    GET /column?node=…&sql=…  the first column of a query as that node has it, whoever leads: {"values"}
     GET /grep?text=…      the files of the nodes that hold the text, also where rqlite has compressed it
 """
 
@@ -107,6 +109,16 @@ class Node:
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
 
+    def pause(self) -> None:
+        """Keeps it from doing anything."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """Ends a pause."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGCONT)
+
     def ask(self, path: str, statements: object = None, timeout_s: float = 30.0) -> Any:
         """What it answers, as JSON."""
         body = None if statements is None else json.dumps(statements).encode()
@@ -154,7 +166,9 @@ class Cluster:
     def start(self) -> None:
         """Starts the nodes that do not run, and returns when all are ready."""
         for node in self.nodes:
-            if not node.is_running:
+            if node.is_running:
+                node.go_on()
+            else:
                 node.start(self.program, self.extensions, self.nodes)
         for node in self.nodes:
             until(lambda node=node: node.is_ready or self.refuse_ended(node), f"{node.name} is not ready")
@@ -187,6 +201,12 @@ class Cluster:
         node.kill()
         return {"killed": node.name}
 
+    def pause_leader(self) -> dict[str, object]:
+        """Pauses it."""
+        node = self.leader()
+        node.pause()
+        return {"paused": node.name}
+
     def restart(self) -> dict[str, object]:
         """Starts what was killed."""
         self.start()
@@ -212,21 +232,36 @@ class Cluster:
         return compared
 
     def _compared(self) -> dict[str, object]:
-        names = self._rows(self.nodes[0], "SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")
-        differing, count = [], 0
-        for (name,) in names:
-            read = [sorted(json.dumps(row) for row in self._rows(node, f'SELECT * FROM "{name}"')) for node in self.nodes]
-            count += len(read[0])
-            if any(rows != read[0] for rows in read):
-                differing.append(name)
-        return {"nodes": len(self.nodes), "tables": [name for (name,) in names], "rows": count, "differing": differing}
+        [names] = self._rows(self.nodes[0], ["SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name"])
+        tables = [str(name) for (name,) in names]
+        read = [self._rows(node, [f'SELECT * FROM "{table}"' for table in tables]) for node in self.nodes]
+        sorted_by_node = [[sorted(json.dumps(row) for row in rows) for rows in of_node] for of_node in read]
+        first = sorted_by_node[0]
+        differing = [table for at, table in enumerate(tables) if any(of_node[at] != first[at] for of_node in sorted_by_node)]
+        return {
+            "nodes": len(self.nodes),
+            "names": [node.name for node in self.nodes],
+            "tables": tables,
+            "rows": sum(len(rows) for rows in first),
+            "differing": differing,
+        }
 
     @staticmethod
-    def _rows(node: Node, sql: str) -> list[list[object]]:
-        answer = node.ask("/db/query?level=none&blob_array", [sql])
-        [result] = answer["results"]
-        assert "error" not in result, f"{node.name}: {sql}: {result}"
-        return list(result.get("values", []))
+    def _rows(node: Node, statements: list[str]) -> list[list[list[object]]]:
+        def read() -> list[list[list[object]]] | None:
+            results = node.ask("/db/query?level=none&blob_array", statements)["results"]
+            # One that is behind has no such table yet, and one that takes a snapshot refuses for a moment.
+            if any("error" in result for result in results):
+                return None
+            return [list(result.get("values", [])) for result in results]
+
+        return until(read, f"{node.name} does not answer {statements}")
+
+    def column(self, name: str, sql: str) -> dict[str, object]:
+        """The first column of a query as that node has it."""
+        [node] = [node for node in self.nodes if node.name == name]
+        [rows] = self._rows(node, [sql])
+        return {"values": [row[0] for row in rows]}
 
     def grep(self, text: str) -> dict[str, object]:
         """The files that hold the text, what the nodes have printed among them."""
@@ -283,11 +318,18 @@ def control(cluster: Cluster) -> ThreadingHTTPServer:
     class Control(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             url = urlsplit(self.path)
-            text = parse_qs(url.query).get("text", [""])[0]
-            self._answer({"/tables": cluster.tables, "/grep": lambda: cluster.grep(text)}.get(url.path))
+            given = {name: values[0] for name, values in parse_qs(url.query).items()}
+            actions = {"/tables": cluster.tables, "/grep": lambda: cluster.grep(given["text"])}
+            actions["/column"] = lambda: cluster.column(given["node"], given["sql"])
+            self._answer(actions.get(url.path))
 
         def do_POST(self) -> None:
-            actions = {"/kill-leader": cluster.kill_leader, "/restart": cluster.restart, "/wipe": cluster.wipe}
+            actions = {
+                "/kill-leader": cluster.kill_leader,
+                "/pause-leader": cluster.pause_leader,
+                "/restart": cluster.restart,
+                "/wipe": cluster.wipe,
+            }
             self._answer(actions.get(self.path))
 
         def _answer(self, action: Callable[[], object] | None) -> None:

@@ -11,7 +11,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 URL = os.environ.get("KNOCKER_RQLITE_URL", "")
 CONTROL = os.environ.get("KNOCKER_RQLITE_CONTROL", "")
@@ -44,12 +44,8 @@ def files_with(text: str) -> list[str]:
 
 def column(node: str, sql: str) -> list[Any]:
     """The first column of a query as that very node has it, whoever leads."""
-    request = urllib.request.Request(f"http://{node}/db/query?level=none", json.dumps([sql]).encode(), {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=60) as response:
-        answer = json.loads(response.read())
-    [result] = answer["results"]
-    assert "error" not in result, answer
-    return [row[0] for row in result.get("values", [])]
+    found: list[Any] = ask(f"/column?{urlencode({'node': node, 'sql': sql})}")["values"]
+    return found
 
 
 class Losing(socketserver.ThreadingTCPServer):

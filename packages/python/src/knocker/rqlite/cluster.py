@@ -18,6 +18,8 @@ from knocker.rqlite.url import ClusterUrl, Node
 
 # After each node has been asked in vain: an election takes a second or two.
 _PAUSE_S = 0.05
+# A node that hangs leaves time for another one, also for who is patient.
+_LONGEST_TRY_S = 5.0
 _KEPT_CONNECTIONS = 8
 # What rqlite takes for a BLOB, though it is a text.
 _LIKE_A_BLOB = re.compile(r"\s*[xX]'(?:[0-9A-Fa-f]{2})*'\s*")
@@ -82,8 +84,7 @@ class Cluster:
         is_repeated, tries, reason = False, 0, "there was no time to ask"
         while (left_s := deadline - time.monotonic()) > 0:
             number = self._first
-            # A node that hangs leaves time for another one.
-            timeout_s = min(left_s, max(patience_s / 2, 0.05))
+            timeout_s = min(left_s, patience_s / 2, _LONGEST_TRY_S)
             answer = self._answered(
                 nodes[number], f"{path}&blob_array&timeout={max(1, int(timeout_s * 1000))}ms", body, len(statements), timeout_s
             )

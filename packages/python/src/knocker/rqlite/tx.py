@@ -2,21 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from typing import NoReturn
 
 from knocker.connection import Value
 from knocker.errors import ClosedError, UsageError
-from knocker.handler_sql import _GAP
-from knocker.rqlite.cluster import Cluster, Statement, looks_like_a_blob
+from knocker.rqlite.cluster import Cluster, Statement
+from knocker.rqlite.statements import ONLY_WRITES, refuse_other_than_writes
 from knocker.transaction import OVER
-
-_WRITES = re.compile(rf"(?:;|{_GAP})*(?:insert|replace|update|delete|with)\b", re.IGNORECASE | re.DOTALL)
-_ONLY_WRITES = (
-    "tx of a cluster takes INSERT, UPDATE, DELETE and REPLACE: they are sent with the verdict in one request, so that it reads nothing, "
-    "not even what it has written itself. Read what is committed with hooks.database.rows()"
-)
 
 
 class ClusterTransaction:
@@ -33,12 +26,9 @@ class ClusterTransaction:
         """A write, with what is bound to its question marks. It is done once the handlers have returned."""
         if self._is_over:
             raise ClosedError(OVER)
-        if not isinstance(sql, str) or not _WRITES.match(sql):
-            raise UsageError(_ONLY_WRITES)
         if not isinstance(parameters, (list, tuple)):
             raise UsageError("tx of a cluster takes its parameters as a list, for ? in the SQL")
-        for value in parameters:
-            _check(value)
+        refuse_other_than_writes(sql, parameters)
         statement = Statement(sql, list(parameters))
         self._understand(statement)
         self.statements.append(statement)
@@ -61,24 +51,17 @@ class ClusterTransaction:
             self._checked.add(statement.sql)
 
     def __getattr__(self, name: str) -> NoReturn:
-        raise UsageError(f"tx has no {name}(): {_ONLY_WRITES}")
+        raise UsageError(f"tx has no {name}(): {ONLY_WRITES}")
 
 
 class Unread:
     """What a write gives back: nothing yet."""
 
     def __getattr__(self, name: str) -> NoReturn:
-        raise UsageError(f"{name}: {_ONLY_WRITES}")
+        raise UsageError(f"{name}: {ONLY_WRITES}")
 
     def __iter__(self) -> NoReturn:
-        raise UsageError(_ONLY_WRITES)
+        raise UsageError(ONLY_WRITES)
 
 
 _UNREAD = Unread()
-
-
-def _check(value: Value) -> None:
-    if value is not None and not isinstance(value, (int, float, str, bytes)):
-        raise UsageError(f"a parameter is a number, a text, bytes or None, not {type(value).__name__}")
-    if looks_like_a_blob(value):
-        raise UsageError("rqlite takes a text of the form x'00' for bytes: pass bytes, and CAST(? AS TEXT) in the SQL")
