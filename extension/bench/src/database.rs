@@ -59,6 +59,7 @@ pub fn fill(conn: &Connection, events: i64, status: &str) {
 }
 
 /// One signed GitHub push of about a kibibyte. `n` makes its delivery id.
+#[derive(Clone)]
 pub struct Push {
     pub request: String,
     pub body: Vec<u8>,

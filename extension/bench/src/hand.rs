@@ -48,11 +48,11 @@ pub fn handle(conn: &Connection, (job, event): (i64, i64), work: impl Fn(&Connec
     assert!(!body.is_empty());
     run(conn, "BEGIN IMMEDIATE")?;
     work(conn, event);
-    let sql = "UPDATE _knocker_events SET status = 'handled', attempts = 1, ended_at = ?2, job_id = NULL WHERE id = ?1";
+    let sql = "INSERT INTO _knocker_attempts (event_id, delivery_id, attempt, result, worker, duration_ms, finished_at, indexed)
+               SELECT id, delivery_id, 1, 'handled', 'hand', 1, ?2, 0 FROM _knocker_events WHERE id = ?1";
     conn.prepare_cached(sql)?.execute((event, NOW))?;
-    let sql = "INSERT INTO _knocker_attempts (event_id, delivery_id, attempt, result, worker, duration_ms, finished_at)
-               SELECT id, delivery_id, 1, 'handled', 'hand', 1, ?2 FROM _knocker_events WHERE id = ?1";
-    conn.prepare_cached(sql)?.execute((event, NOW))?;
+    let sql = "UPDATE _knocker_events SET status = 'handled', attempts = 1, ended_at = ?2, job_id = NULL, attempt_id = ?3 WHERE id = ?1";
+    conn.prepare_cached(sql)?.execute((event, NOW, conn.last_insert_rowid()))?;
     let sql = "DELETE FROM _honker_live WHERE id = ?1 AND worker_id = 'hand' AND claim_expires_at >= ?2";
     conn.prepare_cached(sql)?.execute((job, NOW / 1000))?;
     run(conn, "COMMIT")

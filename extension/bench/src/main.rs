@@ -10,6 +10,7 @@ mod endpoints;
 mod hand;
 mod instructions;
 mod memory;
+mod pages;
 mod primitive;
 mod reads;
 mod receive;
@@ -40,8 +41,14 @@ fn main() -> ExitCode {
     if run("claim") {
         claim::run(&mut report);
     }
+    if wanted.iter().any(|want| want == "drains") {
+        claim::drains(&mut report);
+    }
     if run("disks") {
         disks::run(&mut report);
+    }
+    if run("pages") {
+        pages::run(&mut report);
     }
     if run("endpoints") {
         endpoints::run(&mut report);

@@ -54,6 +54,10 @@ const RULES: &[(&str, &str)] = &[
         "an attempt belongs to an event",
         "SELECT a.id FROM knocker_attempts a WHERE NOT EXISTS (SELECT 1 FROM knocker_events e WHERE e.id = a.event_id)",
     ),
+    (
+        "each attempt is told, and told of its event",
+        "SELECT a.id FROM _knocker_attempts a WHERE 1 <> (SELECT count(*) FROM knocker_attempts v WHERE v.event_id = a.event_id AND v.id = a.id)",
+    ),
 ];
 
 /// Checks the rules, the file itself, and that the counts of `knocker_stats` are those of the rows.

@@ -17,6 +17,27 @@ use crate::store::Store;
 /// Longer error texts are cut: a row is for reading, a log for the whole story.
 const MAX_ERROR_BYTES: usize = 8 * 1024;
 
+/// So many attempts wait at most to be counted by a claim.
+const MOST_UNCOUNTED: i64 = 256;
+
+/// Where an attempt stands.
+struct Place {
+    id: i64,
+    /// The event's first delivery.
+    delivery_id: i64,
+    /// Whether the event names it, and not the index.
+    named: bool,
+    /// The last attempt that is counted.
+    counted: i64,
+}
+
+impl Place {
+    /// The id that the event is to name.
+    fn named_id(&self) -> Option<i64> {
+        self.named.then_some(self.id)
+    }
+}
+
 /// A row of the history.
 pub(crate) struct Attempt<'a> {
     pub job: &'a Job,
@@ -183,28 +204,57 @@ impl Store {
             _ => AttemptResult::Failed,
         };
         // First what writes much in one statement: SQLite keeps what pages were before it, and again where another statement has written them.
-        self.transition(happening, Moving::with(job), reason, to, now)?;
-        self.record_attempt(&Attempt { error: reason, duration_ms: Some(duration_ms), ..Attempt::of(job, result, worker, now) })
+        let place = self.place_of_attempt(job.event_id)?;
+        self.transition(happening, Moving { attempt_id: place.named_id(), ..Moving::with(job) }, reason, to, now)?;
+        let attempt = Attempt { error: reason, duration_ms: Some(duration_ms), ..Attempt::of(job, result, worker, now) };
+        self.insert_attempt(&attempt, &place)
     }
 
+    /// Records an attempt of which no verdict moves the event.
     pub(crate) fn record_attempt(&self, attempt: &Attempt) -> Result<()> {
-        let sql = "INSERT INTO main._knocker_attempts (event_id, delivery_id, attempt, result, error, worker, duration_ms, finished_at)
-                   VALUES (?1, coalesce(?2, (SELECT delivery_id FROM main._knocker_events WHERE id = ?1)), ?3, ?4, ?5, ?6, ?7, ?8)";
+        let place = self.place_of_attempt(attempt.job.event_id)?;
+        if let Some(id) = place.named_id() {
+            self.run("UPDATE main._knocker_events SET attempt_id = ?2 WHERE id = ?1", (attempt.job.event_id, id))?;
+        }
+        self.insert_attempt(attempt, &place)
+    }
+
+    /// Where the next attempt of an event stands. The table would give it an id as well, for a page more.
+    fn place_of_attempt(&self, event_id: i64) -> Result<Place> {
+        let sql = "SELECT delivery_id, attempt_id IS NULL, (SELECT max(id) FROM main._knocker_attempts),
+                     (SELECT n FROM main._knocker_counts WHERE endpoint_id = 0 AND status = 'attempts:counted')
+                   FROM main._knocker_events WHERE id = ?1";
+        Ok(self.conn().prepare_cached(sql)?.query_row([event_id], |row| {
+            let (newest, counted): (Option<i64>, Option<i64>) = (row.get(2)?, row.get(3)?);
+            let counted = counted.unwrap_or_default();
+            Ok(Place { id: newest.unwrap_or_default().max(counted) + 1, delivery_id: row.get(0)?, named: row.get(1)?, counted })
+        })?)
+    }
+
+    fn insert_attempt(&self, attempt: &Attempt, place: &Place) -> Result<()> {
+        let sql = "INSERT INTO main._knocker_attempts
+                     (id, event_id, delivery_id, attempt, result, error, worker, duration_ms, finished_at, indexed)
+                   VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)";
         let job = attempt.job;
         self.run(
             sql,
             (
+                place.id,
                 job.event_id,
-                job.delivery_id,
+                job.delivery_id.unwrap_or(place.delivery_id),
                 job.attempts,
                 attempt.result.name(),
                 attempt.error,
                 attempt.worker,
                 attempt.duration_ms,
                 attempt.finished_at,
+                !place.named,
             ),
         )?;
-        self.count_attempt(attempt)
+        if place.id - place.counted > MOST_UNCOUNTED {
+            self.count_attempts()?;
+        }
+        Ok(())
     }
 
     pub(crate) fn count_failure(&self, endpoint_id: i64, now: i64) -> Result<()> {

@@ -69,7 +69,14 @@ impl Store {
             while buried < MOST_BURIED {
                 match self.turn(worker, &queues, now)? {
                     Turn::Nothing => return Ok(0),
-                    Turn::Ordinary => return self.claim_ordinary(worker, limit, lease_s, &queues, now),
+                    Turn::Ordinary => {
+                        let leased = self.claim_ordinary(worker, limit, lease_s, &queues, now)?;
+                        if leased > 0 {
+                            // In the page in which the leased ones have just been counted.
+                            self.count_attempts()?;
+                        }
+                        return Ok(leased);
+                    }
                     Turn::Suspect(suspect, standing) if self.take(&suspect, standing, worker, lease_s, now)? => return Ok(1),
                     Turn::Suspect(..) => buried += 1,
                 }

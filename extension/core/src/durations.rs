@@ -1,10 +1,12 @@
-//! How many attempts there were and how long they took: counted beside the number of events of each status, in a page that a verdict writes anyway.
+//! How many attempts there were and how long they took: counted beside the number of events of each status, in a page that a claim writes anyway.
+//!
+//! So a verdict does not write it: the next claim counts the attempts since, and with those that handled their event its move from `processing` to
+//! `handled`. Whoever reads the counts adds what is not counted yet.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
-use crate::attempt::Attempt;
 use crate::error::Result;
-use crate::lifecycle::AttemptResult;
+use crate::lifecycle::{AttemptResult, EventStatus};
 use crate::store::Store;
 
 /// The bounds of the buckets, in milliseconds: the columns `within_…`.
@@ -12,6 +14,9 @@ pub const BOUNDS_MS: [i64; 14] = [5, 10, 25, 50, 100, 250, 500, 1000, 2500, 5000
 
 /// What an attempt adds to a sum at most, a hundred years: a worker may give any number, and millions of sums stay below the largest one.
 const LONGEST_MS: i64 = 3_155_760_000_000;
+
+/// By how many ids the sequence of the table is ahead of it at least.
+const SEQUENCE_AHEAD: i64 = 100_000;
 
 /// What attempts took.
 #[derive(Debug, Clone, Copy, Default)]
@@ -50,44 +55,111 @@ impl Counts {
     }
 }
 
-/// The name of the row in `_knocker_counts`: the result and the bound.
-fn row_name(result: AttemptResult, duration_ms: Option<i64>) -> String {
-    match duration_ms.and_then(|duration| BOUNDS_MS.iter().find(|&&bound| duration <= bound)) {
-        Some(bound) => format!("{}:{bound}", result.name()),
-        None => format!("{}:", result.name()),
+/// Attempts that are not counted yet.
+#[derive(Debug, Default)]
+struct Uncounted {
+    /// What they add to the rows of `_knocker_counts`, by endpoint and name: the number, and milliseconds.
+    rows: BTreeMap<(i64, String), (i64, i64)>,
+    /// The last of them.
+    last: Option<i64>,
+}
+
+impl Uncounted {
+    fn add(&mut self, endpoint_id: i64, name: String, n: i64, duration_ms: i64) {
+        let row = self.rows.entry((endpoint_id, name)).or_default();
+        row.0 += n;
+        row.1 += duration_ms;
+    }
+
+    /// An attempt counts in the row of its result and of the first bound that its duration is within. A lease that ran out has no duration.
+    fn add_attempt(&mut self, endpoint_id: i64, result: &str, duration_ms: Option<i64>) {
+        let bound = duration_ms.and_then(|duration| BOUNDS_MS.iter().find(|&&bound| duration <= bound));
+        let name = format!("{result}:{}", bound.map_or(String::new(), i64::to_string));
+        self.add(endpoint_id, name, 1, duration_ms.unwrap_or_default().min(LONGEST_MS));
+        if result == AttemptResult::Handled.name() {
+            self.add(endpoint_id, EventStatus::Processing.name().to_owned(), -1, 0);
+            self.add(endpoint_id, EventStatus::Handled.name().to_owned(), 1, 0);
+        }
+    }
+}
+
+impl Counts {
+    fn add(&mut self, name: &str, n: i64, duration_ms: i64) {
+        let Some((result, bound)) = name.split_once(':') else {
+            *self.events.entry(name.to_owned()).or_default() += n;
+            return;
+        };
+        let attempts = self.attempts.entry(result.to_owned()).or_default();
+        attempts.count += n;
+        attempts.sum_ms += duration_ms;
+        if let Some(at) = bound.parse().ok().and_then(|bound: i64| BOUNDS_MS.iter().position(|&own| own == bound)) {
+            attempts.within[at] += n;
+        }
     }
 }
 
 impl Store {
-    /// Counts an attempt. A lease that ran out has no duration.
-    pub(crate) fn count_attempt(&self, attempt: &Attempt) -> Result<()> {
-        // Asked for apart: with a query inside, SQLite would keep a journal for the one statement.
-        let mut event = self.conn().prepare_cached("SELECT endpoint_id FROM main._knocker_events WHERE id = ?1")?;
-        let endpoint_id: i64 = event.query_row([attempt.job.event_id], |row| row.get(0))?;
-        let sql = "INSERT INTO main._knocker_counts (endpoint_id, status, n, duration_ms) VALUES (?1, ?2, 1, ?3)
-                   ON CONFLICT (endpoint_id, status) DO UPDATE SET n = n + 1, duration_ms = duration_ms + excluded.duration_ms";
-        let name = row_name(attempt.result, attempt.duration_ms);
-        self.run(sql, (endpoint_id, name, attempt.duration_ms.unwrap_or_default().min(LONGEST_MS)))?;
+    /// Counts the attempts since the last that is counted.
+    pub(crate) fn count_attempts(&self) -> Result<()> {
+        let uncounted = self.uncounted()?;
+        let Some(last) = uncounted.last else { return Ok(()) };
+        let sql = "INSERT INTO main._knocker_counts (endpoint_id, status, n, duration_ms) VALUES (?1, ?2, ?3, ?4)
+                   ON CONFLICT (endpoint_id, status) DO UPDATE SET n = n + excluded.n, duration_ms = duration_ms + excluded.duration_ms";
+        for ((endpoint_id, name), (n, duration_ms)) in &uncounted.rows {
+            self.run(sql, (endpoint_id, name, n, duration_ms))?;
+        }
+        let sql = "INSERT INTO main._knocker_counts (endpoint_id, status, n) VALUES (0, 'attempts:counted', ?1)
+                   ON CONFLICT (endpoint_id, status) DO UPDATE SET n = excluded.n";
+        self.run(sql, [last])?;
+        // SQLite writes the table's sequence for an id above it, so it is kept well ahead.
+        let sql = "UPDATE main.sqlite_sequence SET seq = ?1 + 2 * ?2 WHERE name = '_knocker_attempts' AND seq < ?1 + ?2";
+        self.run(sql, (last, SEQUENCE_AHEAD))?;
         Ok(())
     }
 
-    /// What is counted, by endpoint.
-    pub(crate) fn counts(&self) -> Result<HashMap<i64, Counts>> {
-        let mut all: HashMap<i64, Counts> = HashMap::new();
-        let mut statement = self.conn().prepare_cached("SELECT endpoint_id, status, n, duration_ms FROM main._knocker_counts")?;
+    /// Gives none of the next `n` ids to an attempt, in a file that was restored: attempts that it knows nothing of have had them.
+    ///
+    /// # Errors
+    /// Those of a failing database.
+    pub fn skip_attempt_ids(&self, n: i64) -> Result<()> {
+        self.write(|| {
+            self.count_attempts()?;
+            let sql = "UPDATE main._knocker_counts SET n = n + ?1 WHERE endpoint_id = 0 AND status = 'attempts:counted'";
+            self.run(sql, [n])?;
+            Ok(())
+        })
+    }
+
+    /// The attempts since the last that is counted.
+    fn uncounted(&self) -> Result<Uncounted> {
+        let mut uncounted = Uncounted::default();
+        let sql = "SELECT a.id, e.endpoint_id, a.result, a.duration_ms FROM main._knocker_attempts a
+                   LEFT JOIN main._knocker_events e ON e.id = a.event_id
+                   WHERE a.id > coalesce((SELECT n FROM main._knocker_counts WHERE endpoint_id = 0 AND status = 'attempts:counted'), 0)
+                   ORDER BY a.id";
+        let mut statement = self.conn().prepare_cached(sql)?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
-            let (of, name, n) = (all.entry(row.get(0)?).or_default(), row.get_ref(1)?.as_str().unwrap_or_default(), row.get(2)?);
-            let Some((result, bound)) = name.split_once(':') else {
-                of.events.insert(name.to_owned(), n);
-                continue;
-            };
-            let attempts = of.attempts.entry(result.to_owned()).or_default();
-            attempts.count += n;
-            attempts.sum_ms += row.get::<_, i64>(3)?;
-            if let Some(at) = bound.parse().ok().and_then(|bound: i64| BOUNDS_MS.iter().position(|&own| own == bound)) {
-                attempts.within[at] += n;
+            uncounted.last = Some(row.get(0)?);
+            if let Some(endpoint_id) = row.get(1)? {
+                uncounted.add_attempt(endpoint_id, row.get_ref(2)?.as_str().unwrap_or_default(), row.get(3)?);
             }
+        }
+        Ok(uncounted)
+    }
+
+    /// What is counted and what is to be, by endpoint. Both must be seen in one state of the file.
+    pub(crate) fn counts(&self) -> Result<HashMap<i64, Counts>> {
+        let mut all: HashMap<i64, Counts> = HashMap::new();
+        let sql = "SELECT endpoint_id, status, n, duration_ms FROM main._knocker_counts WHERE endpoint_id > 0";
+        let mut statement = self.conn().prepare_cached(sql)?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            let name = row.get_ref(1)?.as_str().unwrap_or_default();
+            all.entry(row.get(0)?).or_default().add(name, row.get(2)?, row.get(3)?);
+        }
+        for ((endpoint_id, name), (n, duration_ms)) in self.uncounted()?.rows {
+            all.entry(endpoint_id).or_default().add(&name, n, duration_ms);
         }
         Ok(all)
     }

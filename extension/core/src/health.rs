@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::due::{FURTHEST_DUE_S, FURTHEST_LEASE_S};
+use crate::durations::Counts;
 use crate::error::Result;
 use crate::operate::{Action, ActionOptions};
 use crate::queue::seconds;
@@ -102,8 +103,7 @@ impl Store {
         found.jobs_without_event.truncate(most);
         found.jobs_that_differ.truncate(most);
         if jobs < look {
-            let open = "SELECT coalesce(sum(n), 0) FROM main._knocker_counts WHERE status IN ('received', 'processing', 'failed')";
-            let open: i64 = self.conn().query_row(open, [], |row| row.get(0))?;
+            let open: i64 = self.counts()?.values().map(Counts::open_events).sum();
             // The walk through all events is paid only where something is wrong.
             if open != agreeing {
                 found.events_without_job = self.events_without_job(most)?;
@@ -147,6 +147,7 @@ impl Store {
                 self.run("UPDATE main._honker_live SET attempts = attempts WHERE id = ?1", [id])?;
             }
             if found.miscounted != 0 {
+                self.count_attempts()?;
                 // The rows with a colon count attempts.
                 let count = "UPDATE main._knocker_counts SET n = (SELECT count(*) FROM main._knocker_events e
                                WHERE e.endpoint_id = _knocker_counts.endpoint_id AND e.status = _knocker_counts.status)

@@ -120,7 +120,7 @@ impl Store {
         self.run("UPDATE main._knocker_events SET received_at = ?2 WHERE id = ?1", (event_id, imported.received_at))?;
         let Some(end) = imported.end else { return Ok(()) };
         let job_id = self.event_state(event_id)?.job_id;
-        let moving = Moving { event_id, job_id, job_is_dead: false, attempts: end.attempts };
+        let moving = Moving { event_id, job_id, job_is_dead: false, attempts: end.attempts, attempt_id: None };
         let (happening, job) = match end.status {
             EventStatus::Handled => (Happening::Handle, JobMove::End),
             EventStatus::Dead => (Happening::GiveUp, JobMove::Bury),

@@ -186,12 +186,14 @@ pub(crate) struct Moving {
     /// Whether that job is among the dead ones.
     pub job_is_dead: bool,
     pub attempts: i64,
+    /// The attempt that ends with the move, where the event is to name it.
+    pub attempt_id: Option<i64>,
 }
 
 impl Moving {
     /// The event of a job that waits or is leased.
     pub fn with(job: &Job) -> Self {
-        Self { event_id: job.event_id, job_id: Some(job.id), job_is_dead: false, attempts: job.attempts }
+        Self { event_id: job.event_id, job_id: Some(job.id), job_is_dead: false, attempts: job.attempts, attempt_id: None }
     }
 }
 
@@ -230,15 +232,17 @@ impl Store {
                 self.run(sql, [event.event_id])?;
             }
             Failed | Processing => {
-                let sql = "UPDATE main._knocker_events SET status = ?2, reason = ?3, attempts = ?4 WHERE id = ?1";
-                self.run(sql, (event.event_id, status.name(), reason, event.attempts))?;
+                let sql = "UPDATE main._knocker_events
+                           SET status = ?2, reason = ?3, attempts = ?4, attempt_id = coalesce(?5, attempt_id) WHERE id = ?1";
+                self.run(sql, (event.event_id, status.name(), reason, event.attempts, event.attempt_id))?;
             }
             // A dead one keeps its job's id, which is then that of the dead job.
             Handled | Dead | Ignored => {
                 let sql = "UPDATE main._knocker_events
-                           SET status = ?2, reason = ?3, attempts = ?4, ended_at = ?5, job_id = iif(?2 = 'dead', job_id, NULL)
+                           SET status = ?2, reason = ?3, attempts = ?4, ended_at = ?5, job_id = iif(?2 = 'dead', job_id, NULL),
+                             attempt_id = coalesce(?6, attempt_id)
                            WHERE id = ?1";
-                self.run(sql, (event.event_id, status.name(), reason, event.attempts, now))?;
+                self.run(sql, (event.event_id, status.name(), reason, event.attempts, now, event.attempt_id))?;
             }
         }
         self.move_job(event, job, reason, now)?;

@@ -94,7 +94,8 @@ pub(crate) struct EventState {
 
 impl EventState {
     pub fn moving(&self, event_id: i64) -> Moving {
-        Moving { event_id, job_id: self.job_id, job_is_dead: self.status == EventStatus::Dead, attempts: self.attempts }
+        let job_is_dead = self.status == EventStatus::Dead;
+        Moving { event_id, job_id: self.job_id, job_is_dead, attempts: self.attempts, attempt_id: None }
     }
 }
 

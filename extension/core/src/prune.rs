@@ -327,7 +327,7 @@ impl Store {
         let mut pruned = Pruned { events: ids.len() as i64, ..Pruned::default() };
         let mut deliveries = BTreeSet::new();
         for &id in ids {
-            let sql = "SELECT count(*) FROM main._knocker_attempts WHERE event_id = ?1";
+            let sql = "SELECT count(*) FROM main.knocker_attempts WHERE event_id = ?1";
             pruned.attempts += self.conn().prepare_cached(sql)?.query_row([id], |row| row.get::<_, i64>(0))?;
             deliveries.extend(self.deliveries_of_event(id)?);
         }
@@ -366,7 +366,13 @@ impl Store {
         }
         let deliveries = self.deliveries_of_event(event_id)?;
         let delete = |sql: &str| -> Result<i64> { self.run(sql, [event_id]) };
-        let attempts = delete("DELETE FROM main._knocker_attempts WHERE event_id = ?1")?;
+        // What goes is counted before.
+        self.count_attempts()?;
+        let attempts = delete("DELETE FROM main._knocker_attempts WHERE event_id = ?1 AND indexed = 1")?
+            + delete(
+                "DELETE FROM main._knocker_attempts
+                 WHERE id = (SELECT attempt_id FROM main._knocker_events WHERE id = ?1) AND event_id = ?1",
+            )?;
         delete("DELETE FROM main._knocker_redeliveries WHERE event_id = ?1")?;
         let events = delete("DELETE FROM main._knocker_events WHERE id = ?1")?;
         let mut pruned = Pruned { events, attempts, ..Pruned::default() };

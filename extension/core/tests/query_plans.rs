@@ -40,6 +40,9 @@ fn lists_and_lookups_only_search() {
         "SELECT * FROM knocker_deliveries WHERE id < 7 ORDER BY id DESC LIMIT 50",
         "SELECT * FROM knocker_attempts WHERE event_id = 7",
         "SELECT * FROM knocker_attempts ORDER BY id DESC LIMIT 50",
+        "SELECT * FROM knocker_attempts WHERE id = 7",
+        "SELECT * FROM knocker_attempts WHERE id < 7 ORDER BY id DESC LIMIT 50",
+        "SELECT a.id FROM knocker_events e JOIN knocker_attempts a ON a.event_id = e.id WHERE e.id = 7",
         "SELECT * FROM knocker_event_deliveries WHERE event_id = 7",
         "SELECT * FROM knocker_event_deliveries WHERE delivery_id = 7",
     ] {

@@ -115,8 +115,13 @@ fn replace(from: &Path, to: &Path, kept: Option<&Path>, version: i64) -> Result<
     let conn = store.conn();
     conn.execute_batch("PRAGMA journal_mode = DELETE")?;
     conn.execute("UPDATE sqlite_sequence SET seq = seq + ?1 WHERE name GLOB '_knocker_*' OR name = '_honker_live'", [SKIPPED_IDS])?;
-    // A file of an older schema is migrated first, and its leases run out by themselves.
-    let released = if version == schema::VERSION { release_leases(&store)? } else { 0 };
+    // A file of an older schema is migrated first, goes on from these, and its leases run out by themselves.
+    let released = if version == schema::VERSION {
+        store.skip_attempt_ids(SKIPPED_IDS)?;
+        release_leases(&store)?
+    } else {
+        0
+    };
     conn.pragma_update(None, "journal_mode", "WAL")?;
     // The end of the last connection leaves a file without a log.
     drop(store);

@@ -19,7 +19,7 @@ CREATE TABLE written (
 )
 """
 # Who worked, when and how long, and the numbers of the queue's jobs.
-VARIES = {"worker", "worker_id", "duration_ms", "job_id", "participant", "sqlite", "slot", "minute"}
+VARIES = {"worker", "worker_id", "duration_ms", "job_id", "attempt_id", "participant", "sqlite", "slot", "minute"}
 # Handlers fail in the words of their language.
 FAILURES = ("no stock yet", "the till is closed", "a test order", "no such customer")
 # Columns and members that hold JSON.
@@ -56,6 +56,7 @@ def dump(file: Path) -> dict[str, Rows]:
 def normalised(file: Path) -> dict[str, Rows]:
     """The same without what may vary from run to run: times, workers, the numbers of attempts and jobs, and the order of those."""
     tables = dump(file)
+    uncounted = _uncounted(tables)
     for name, rows in tables.items():
         has_numbers = name in ("_knocker_attempts",) or name.startswith("_honker_")
         kept = [{column: _kept(column, value) for column, value in row.items() if not _varies(column, has_numbers)} for row in rows]
@@ -70,9 +71,26 @@ def normalised(file: Path) -> dict[str, Rows]:
     # Of attempts, by how long they took.
     counted: Counter[tuple[int, str]] = Counter()
     for row in tables["_knocker_counts"]:
-        counted[row["endpoint_id"], row["status"].partition(":")[0]] += row["n"]
+        if row["endpoint_id"] > 0:
+            counted[row["endpoint_id"], row["status"].partition(":")[0]] += row["n"]
+    counted.update(uncounted)
     tables["_knocker_counts"] = [{"endpoint_id": endpoint, "status": name, "n": n} for (endpoint, name), n in sorted(counted.items())]
     return tables
+
+
+def _uncounted(tables: dict[str, Rows]) -> Counter[tuple[int, str]]:
+    """What the next claim will add to the counts: attempts, and the events that they handled."""
+    last = max((row["n"] for row in tables["_knocker_counts"] if row["endpoint_id"] == 0), default=0)
+    endpoints = {row["id"]: row["endpoint_id"] for row in tables["_knocker_events"]}
+    added: Counter[tuple[int, str]] = Counter()
+    for attempt in tables["_knocker_attempts"]:
+        if attempt["id"] > last:
+            endpoint = endpoints[attempt["event_id"]]
+            added[endpoint, attempt["result"]] += 1
+            if attempt["result"] == "handled":
+                added[endpoint, "handled"] += 1
+                added[endpoint, "processing"] -= 1
+    return added
 
 
 def _varies(column: str, has_numbers: bool) -> bool:

@@ -20,8 +20,8 @@ CREATE INDEX IF NOT EXISTS _knocker_events_dead ON _knocker_events (id) WHERE st
 CREATE INDEX IF NOT EXISTS _knocker_events_ignored ON _knocker_events (id) WHERE status = 'ignored';
 -- Prune and replay_delivery: the events of a delivery.
 CREATE INDEX IF NOT EXISTS _knocker_redeliveries_delivery ON _knocker_redeliveries (delivery_id);
--- The history of one event, and its prune.
-CREATE INDEX IF NOT EXISTS _knocker_attempts_event ON _knocker_attempts (event_id);
+-- The history of one event, and its prune: the attempts that the event does not name itself. Most are their event's only one and pay nothing.
+CREATE INDEX IF NOT EXISTS _knocker_attempts_event ON _knocker_attempts (event_id) WHERE indexed = 1;
 -- Claims: the jobs whose worker died, which have a priority below 0 and are to run alone. Empty while no worker dies.
 CREATE INDEX IF NOT EXISTS _knocker_live_suspects ON _honker_live (worker_id, queue, run_at) WHERE priority < 0;
 
@@ -29,7 +29,9 @@ CREATE TRIGGER _knocker_event_inserted AFTER INSERT ON _knocker_events BEGIN
   UPDATE _knocker_counts SET n = n + 1 WHERE endpoint_id = NEW.endpoint_id AND status = NEW.status;
 END;
 
-CREATE TRIGGER _knocker_event_moved AFTER UPDATE OF status ON _knocker_events WHEN OLD.status <> NEW.status BEGIN
+-- What a verdict handles is counted with its attempt, by durations.rs: of all that makes an event handled, only that takes its job's id in the same breath.
+CREATE TRIGGER _knocker_event_moved AFTER UPDATE OF status ON _knocker_events
+WHEN OLD.status <> NEW.status AND NOT (OLD.status = 'processing' AND NEW.status = 'handled' AND NEW.job_id IS NULL) BEGIN
   UPDATE _knocker_counts SET n = n - 1 WHERE endpoint_id = OLD.endpoint_id AND status = OLD.status;
   UPDATE _knocker_counts SET n = n + 1 WHERE endpoint_id = NEW.endpoint_id AND status = NEW.status;
 END;
@@ -122,10 +124,11 @@ FROM _knocker_events e
 LEFT JOIN _knocker_endpoints p ON p.id = e.endpoint_id
 LEFT JOIN _honker_live j ON j.id = e.job_id;
 
+-- Either way: all of them by id, or those of one event.
 CREATE VIEW knocker_attempts AS
-SELECT a.id, a.event_id, p.name AS endpoint, a.delivery_id, a.attempt, a.result, a.error, a.worker, a.duration_ms, a.finished_at
+SELECT a.id, e.id AS event_id, p.name AS endpoint, a.delivery_id, a.attempt, a.result, a.error, a.worker, a.duration_ms, a.finished_at
 FROM _knocker_attempts a
-LEFT JOIN _knocker_events e ON e.id = a.event_id
+JOIN _knocker_events e ON e.id = a.event_id AND (a.id = e.attempt_id OR (a.event_id = e.id AND a.indexed = 1))
 LEFT JOIN _knocker_endpoints p ON p.id = e.endpoint_id;
 
 CREATE VIEW knocker_policies AS

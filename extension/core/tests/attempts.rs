@@ -1,0 +1,128 @@
+//! The history of an event, however it is found, and what is counted of it.
+
+use knocker_core::Store;
+use knocker_core::claim::ClaimFilter;
+use knocker_core::ingest::IngestFields;
+use knocker_core::operate::{Action, ActionOptions};
+use rusqlite::Connection;
+
+const NOW: i64 = 1_767_225_600_000;
+
+fn store() -> Store {
+    let store = Store::new(Connection::open_in_memory().unwrap());
+    store.bootstrap(NOW).unwrap();
+    store.endpoint("orders", "{}", NOW).unwrap();
+    store
+}
+
+fn ingest(store: &Store, events: i64) {
+    let fields = IngestFields::parse(r#"{"valid": true}"#).unwrap();
+    (0..events).for_each(|event| drop(store.ingest("orders", &fields, event.to_string().as_bytes(), NOW).unwrap()));
+}
+
+fn claim(store: &Store) -> Vec<i64> {
+    store.claim("w", 10_000, 60, &ClaimFilter::default(), NOW).unwrap();
+    numbers(store, "SELECT job_id FROM knocker_jobs WHERE worker = 'w' ORDER BY job_id")
+}
+
+fn handle_all(store: &Store) {
+    claim(store).into_iter().for_each(|job| store.handled(job, "w", 7, NOW).unwrap());
+}
+
+fn numbers(store: &Store, sql: &str) -> Vec<i64> {
+    let mut statement = store.conn().prepare(sql).unwrap();
+    statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+}
+
+/// Events that are processing and handled, as the stats tell them.
+fn told(store: &Store) -> (i64, i64) {
+    let events = store.stats(NOW).unwrap().events;
+    (events.processing, events.handled)
+}
+
+#[test]
+fn a_verdict_is_counted_at_once_and_once() {
+    let store = store();
+    ingest(&store, 3);
+    let jobs = claim(&store);
+    assert_eq!(told(&store), (3, 0));
+    for (job, expected) in jobs.into_iter().zip([(2, 1), (1, 2), (0, 3)]) {
+        store.handled(job, "w", 7, NOW).unwrap();
+        assert_eq!(told(&store), expected);
+    }
+    ingest(&store, 1);
+    assert_eq!(claim(&store).len(), 1);
+    assert_eq!(told(&store), (1, 3));
+}
+
+#[test]
+fn verdicts_without_a_claim_between_them_leave_little_to_count() {
+    let store = store();
+    ingest(&store, 600);
+    handle_all(&store);
+    assert_eq!(told(&store), (0, 600));
+    let left = "SELECT count(*) FROM _knocker_attempts
+                WHERE id > (SELECT n FROM _knocker_counts WHERE endpoint_id = 0 AND status = 'attempts:counted')";
+    assert!((1..=256).contains(&numbers(&store, left)[0]));
+}
+
+#[test]
+fn what_is_rolled_back_is_not_counted() {
+    let store = store();
+    ingest(&store, 2);
+    let jobs = claim(&store);
+    store.conn().execute_batch("BEGIN").unwrap();
+    store.handled(jobs[0], "w", 7, NOW).unwrap();
+    store.conn().execute_batch("ROLLBACK").unwrap();
+    assert_eq!(told(&store), (2, 0));
+    store.handled(jobs[1], "w", 7, NOW).unwrap();
+    assert_eq!(told(&store), (1, 1));
+}
+
+#[test]
+fn every_attempt_at_an_event_is_found_by_it() {
+    let store = store();
+    ingest(&store, 2);
+    handle_all(&store);
+    for _ in 0..2 {
+        store.operate(Action::Replay, 1, None, &ActionOptions::default(), NOW).unwrap();
+        let job = claim(&store)[0];
+        store.failed(job, "w", "boom", 1, &Default::default(), NOW).unwrap();
+        store.operate(Action::Requeue, 1, None, &ActionOptions::default(), NOW).unwrap();
+        handle_all(&store);
+    }
+    assert_eq!(numbers(&store, "SELECT id FROM knocker_attempts WHERE event_id = 1 ORDER BY id"), [1, 3, 4, 5, 6]);
+    assert_eq!(numbers(&store, "SELECT id FROM knocker_attempts WHERE event_id = 2"), [2]);
+    assert_eq!(numbers(&store, "SELECT event_id FROM knocker_attempts ORDER BY id"), [1, 2, 1, 1, 1, 1]);
+}
+
+#[test]
+fn a_prune_takes_every_attempt_and_no_id_of_them_is_given_again() {
+    let store = store();
+    ingest(&store, 2);
+    handle_all(&store);
+    store.operate(Action::Replay, 2, None, &ActionOptions::default(), NOW).unwrap();
+    handle_all(&store);
+    let foreseen = store.prune_events(r#"{"older_than_s": 0, "status": ["handled"], "dry_run": true}"#, NOW + 1).unwrap();
+    let pruned = store.prune_events(r#"{"older_than_s": 0, "status": ["handled"]}"#, NOW + 1).unwrap();
+    assert_eq!((foreseen.pruned.attempts, pruned.pruned.attempts), (3, 3));
+    assert_eq!(numbers(&store, "SELECT count(*) FROM _knocker_attempts"), [0]);
+    assert_eq!(told(&store), (0, 0));
+    let metrics = store.metrics(knocker_core::metrics::MetricsFormat::Prometheus, None, NOW).unwrap();
+    assert!(metrics.contains("knocker_attempts_total{endpoint=\"orders\",result=\"handled\"} 3\n"), "{metrics}");
+    ingest(&store, 1);
+    handle_all(&store);
+    assert_eq!(numbers(&store, "SELECT id FROM knocker_attempts"), [4]);
+}
+
+#[test]
+fn a_restored_file_goes_on_with_other_ids_and_the_same_counts() {
+    let store = store();
+    ingest(&store, 2);
+    let jobs = claim(&store);
+    store.handled(jobs[0], "w", 7, NOW).unwrap();
+    store.skip_attempt_ids(1000).unwrap();
+    store.handled(jobs[1], "w", 7, NOW).unwrap();
+    assert_eq!(numbers(&store, "SELECT id FROM knocker_attempts ORDER BY id"), [1, 1002]);
+    assert_eq!(told(&store), (0, 2));
+}
