@@ -25,6 +25,9 @@ from knocker.opening import open_hooks as open
 from knocker.records import *  # noqa: F403
 from knocker.request import Headers, WebhookRequest
 from knocker.settings import *  # noqa: F403
+from knocker.tenants.opening import open_many
+from knocker.tenants.tenants import Tenants
+from knocker.tenants.worker import TenantsWorker
 from knocker.worker import Worker
 
 __version__ = VERSION
@@ -41,11 +44,14 @@ __all__ = [
     "Job",
     "Leases",
     "Retry",
+    "Tenants",
+    "TenantsWorker",
     "WebhookRequest",
     "Worker",
     "load",
     "loadable_path",
     "open",
+    "open_many",
 ]
 __all__ += errors.__all__
 __all__ += filters.__all__

@@ -13,13 +13,14 @@ from typing import Any
 from knocker.errors import KnockerError, UsageError
 from knocker.hooks import Hooks
 from knocker.library import loadable_path
+from knocker.tenants.tenants import Tenants
 
 
 def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m knocker", description="Knocker for Python.")
     commands = parser.add_subparsers(dest="command", required=True)
     worker = commands.add_parser("worker", help="run the handlers of your hooks until SIGTERM or SIGINT")
-    worker.add_argument("hooks", metavar="MODULE:OBJECT", help="where your knocker.open(…) is, such as myapp:hooks")
+    worker.add_argument("hooks", metavar="MODULE:OBJECT", help="where your knocker.open(…) or open_many(…) is, such as myapp:hooks")
     worker.add_argument("--concurrency", type=int, default=1, help="how many handlers run at once (default: 1)")
     worker.add_argument("--poll", type=float, default=1.0, metavar="SECONDS", help="longest time between looks (default: 1)")
     worker.add_argument("--lease", type=int, default=60, metavar="SECONDS", help="lease of a job (default: 60)")
@@ -29,7 +30,7 @@ def _arguments(argv: Sequence[str] | None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def _find(reference: str) -> Hooks:
+def _find(reference: str) -> Hooks | Tenants:
     module_name, _, path = reference.partition(":")
     if not module_name or not path:
         raise UsageError(f"{reference!r}: write MODULE:OBJECT, such as myapp:hooks")
@@ -37,8 +38,8 @@ def _find(reference: str) -> Hooks:
     found: Any = importlib.import_module(module_name)
     for name in path.split("."):
         found = getattr(found, name, None)
-    if not isinstance(found, Hooks):
-        raise UsageError(f"{reference!r} is {type(found).__name__}, not what knocker.open() returns")
+    if not isinstance(found, (Hooks, Tenants)):
+        raise UsageError(f"{reference!r} is {type(found).__name__}, not what knocker.open() or knocker.open_many() returns")
     return found
 
 

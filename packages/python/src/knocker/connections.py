@@ -57,7 +57,9 @@ class Connections:
         driver: DriverName | None,
         extension: str | os.PathLike[str] | None,
         clock: Clock | None,
+        follows: bool = True,
     ) -> None:
+        """``follows`` is whether a file is made where there is none, and whether one that is put in its place is opened in turn."""
         if busy_timeout_s != 0:
             # 0 does not wait at all.
             positive("busy_timeout_s", busy_timeout_s)
@@ -76,6 +78,7 @@ class Connections:
         """What is to be called when another file has been opened."""
         self.busy_timeout_s = busy_timeout_s
         self._extension = extension
+        self._follows = follows
         # One that can be referred to weakly, as the driver's own cannot.
         self._connection_class = type("Connection", (self.driver.connection_class,), {})
         self._file = OpenFile(file_name(self.path))
@@ -117,7 +120,7 @@ class Connections:
         is_first = generation == 0 and not self._file.is_known
         try:
             connection = open_connection(
-                self.path if is_first else existing(self.path),
+                self.path if is_first and self._follows else existing(self.path),
                 synchronous=self.synchronous,
                 busy_timeout_s=self.busy_timeout_s,
                 driver=self.driver,
@@ -138,6 +141,8 @@ class Connections:
         with self._opening:
             if self._file.is_known or self._is_opening:
                 return
+            if self.generation and not self._follows:
+                raise FileReplacedError(f"{self.path} was removed or replaced while it was open")
             self._is_opening = True
             try:
                 why_not = self._file.why_not_yet()
@@ -170,6 +175,11 @@ class Connections:
                 raise
             finally:
                 self._is_opening = False
+
+    @property
+    def was_replaced(self) -> bool:
+        """Whether the path leads to another file than it did at first, or to none."""
+        return self.generation > 0 or not self._file.is_same
 
     def refuse_replaced(self) -> None:
         """Raises FileReplacedError where the path leads to another file, or to none: what is written to the open one would be lost. The

@@ -49,10 +49,13 @@ class Database(Connections):
         clock: Clock | None = None,
         replicated: FilePath | None = None,
         replicated_timeout_s: float = 5.0,
+        follows: bool = True,
     ) -> None:
         self._replicated = check_replicated(replicated, replicated_timeout_s)
         self._replicated_timeout_s = replicated_timeout_s
-        super().__init__(path, synchronous=synchronous, busy_timeout_s=busy_timeout_s, driver=driver, extension=extension, clock=clock)
+        super().__init__(
+            path, synchronous=synchronous, busy_timeout_s=busy_timeout_s, driver=driver, extension=extension, clock=clock, follows=follows
+        )
         self.judges = Judges(self)
         self.paces = Paces(clock)
         self._kept: list[object] = []

@@ -52,7 +52,7 @@ _BEATEN_S = 0.005
 _GAP = 0.1
 _LONGEST_GAP_S = 0.005
 # Each has a thread and a connection.
-_MOST_THREADS = 1000
+MOST_THREADS = 1000
 # How often a lease is extended in its length.
 _EXTENSIONS = 3
 
@@ -70,8 +70,12 @@ class Worker:
         lease_s: int = 60,
         share_commits: bool = True,
         hooks: FailureHooks,
+        loop: asyncio.AbstractEventLoop | None = None,
+        is_one_of_many: bool = False,
     ) -> None:
-        whole("concurrency", concurrency, 1, _MOST_THREADS)
+        """``loop`` is that of coroutine handlers, where it is not to be one of this worker's own. ``is_one_of_many`` is one among
+        workers of many files, which come and go: somebody tells it of changes to its file, and the usual log says nothing of it."""
+        whole("concurrency", concurrency, 1, MOST_THREADS)
         whole("lease_s", lease_s, 1, LONGEST_LEASE_S)
         positive("poll", poll)
         flag("share_commits", share_commits)
@@ -91,13 +95,22 @@ class Worker:
         self._threads: list[threading.Thread] = []
         self._runners: list[threading.Thread] = []
         self._background = BackgroundLoop()
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._loop = loop
+        self._is_one_of_many = is_one_of_many
         self._loop_end = asyncio.Event()
 
     @property
     def is_running(self) -> bool:
         """Whether it was started and not stopped."""
         return self._keeper is not None and not self._stopping.is_set() and self._pid == os.getpid()
+
+    @property
+    def _usual_level(self) -> int:
+        return logging.DEBUG if self._is_one_of_many else logging.INFO
+
+    def rests(self, timeout_s: float) -> bool:
+        """Returns true as soon as every handler's thread has nothing to do, or is gone; false after the timeout."""
+        return self._database.changed.wait_for_rest(len(self._runners), timeout_s) or not any(one.is_alive() for one in self._runners)
 
     def start(self) -> None:
         """Starts the threads and returns."""
@@ -114,10 +127,14 @@ class Worker:
     def _start(self) -> None:
         keeper = self._keeper = LeaseKeeper(self._database, self.name, self._lease_s, self._endpoints, self._tell_lost)
         self._runners = [self._thread(f"handler-{n}", self._handle, keeper) for n in range(self._concurrency)]
-        self._threads = [self._thread("watch", self._watch), self._thread("leases", self._keep, keeper), *self._runners]
+        self._threads = [self._thread("leases", self._keep, keeper), *self._runners]
+        if not self._is_one_of_many:
+            self._threads.append(self._thread("watch", self._watch))
         self._database.workers.add(self)
         # Before anything that a worker does is told of.
-        logger.info("worker started", extra={"record": "worker_started", "worker": self.name, "concurrency": self._concurrency})
+        logger.log(
+            self._usual_level, "worker started", extra={"record": "worker_started", "worker": self.name, "concurrency": self._concurrency}
+        )
         for thread in self._threads:
             thread.start()
 
@@ -133,7 +150,7 @@ class Worker:
         self._database.changed.notify()
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._loop_end.set)
-        if self._is_inside():
+        if self.is_inside():
             return
         with self._ending:
             for thread in self._runners:
@@ -143,14 +160,16 @@ class Worker:
                 return
             try:
                 released = self._release(keeper)
-                logger.info("worker stopped", extra={"record": "worker_stopped", "worker": self.name, "released": released})
+                logger.log(
+                    self._usual_level, "worker stopped", extra={"record": "worker_stopped", "worker": self.name, "released": released}
+                )
             finally:
                 for thread in self._threads:
                     thread.join()
                 keeper.disconnect()
                 self._background.close()
 
-    def _is_inside(self) -> bool:
+    def is_inside(self) -> bool:
         """Whether this is called from what is waited for when the worker stops."""
         if threading.current_thread() in self._threads:
             return True
@@ -178,7 +197,7 @@ class Worker:
         self._rest.want()
         self._database.changed.notify()
         # A handler that forks would wait for itself.
-        if self._is_inside() or not self._rest.begun(patience_s):
+        if self.is_inside() or not self._rest.begun(patience_s):
             return False
         keeper.disconnect()
         return True

@@ -47,6 +47,11 @@ class AsgiApp:
         self._otherwise = otherwise
         self._started = started
 
+    def endpoint_of(self, scope: Scope) -> str | None:
+        """The name of the endpoint that a request is for, None where it is for none of this app."""
+        inside = below(self._mount, origin_form(_path(scope)))
+        return endpoint_name(inside, _sent_path(scope)) if inside is not None else None
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One ASGI connection."""
         if scope["type"] == "lifespan":

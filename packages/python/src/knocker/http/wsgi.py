@@ -38,6 +38,11 @@ class WsgiApp:
         self._mount = mount
         self._otherwise = otherwise
 
+    def endpoint_of(self, environ: Environ) -> str | None:
+        """The name of the endpoint that a request is for, None where it is for none of this app."""
+        inside = below(self._mount, environ.get("PATH_INFO") or "/")
+        return endpoint_name(inside, target_of(environ).partition("?")[0]) if inside is not None else None
+
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """One WSGI request."""
         inside = below(self._mount, environ.get("PATH_INFO") or "/")
