@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import argparse
 import base64
+import contextlib
 import json
 import os
 import shutil
@@ -285,10 +286,8 @@ def unpacked(content: bytes) -> list[bytes]:
     """What begins as gzip does in the bytes, unpacked as far as it goes."""
     found, at = [], content.find(GZIP)
     while at >= 0:
-        try:
+        with contextlib.suppress(zlib.error):
             found.append(zlib.decompressobj(31).decompress(content[at:]))
-        except zlib.error:
-            pass
         at = content.find(GZIP, at + 1)
     return found
 

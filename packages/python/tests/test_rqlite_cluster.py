@@ -219,6 +219,28 @@ def test_a_failure_whose_answer_is_lost_is_one(raised: Exception, status: str, h
     assert [(event.status, event.attempts) for event in hooks.events()] == [(status, 1)]
 
 
+def test_an_attempt_whose_worker_died_is_told_of_once(hooks: knocker.Hooks, clock: FrozenClock) -> None:
+    errors: list[Any] = []
+    dead: list[Any] = []
+    with knocker.open(
+        URL,
+        clock=clock,
+        busy_timeout_s=PATIENCE_S,
+        on_error=lambda error, event: errors.append((type(error), event.key, event.attempt, event.body)),
+        on_dead=lambda event, reason: dead.append(event.key),
+    ) as app:
+        inbox = app.endpoint("inbox", max_attempts=1)
+        inbox.add_handler("*", lambda event, tx: None)
+        inbox.ingest(b"\xff", valid=True, key="a")
+        assert app.leases("who dies").claim(1, 60) == 1
+        assert [job.event.body for job in app.leases("who dies").jobs()] == [b"\xff"]
+        clock.advance(61)
+        assert drain(app) == []
+        assert drain(app) == []
+    assert errors == [(knocker.LeaseLostError, "a", 1, b"\xff")]
+    assert dead == ["a"]
+
+
 def test_a_lease_that_is_lost_takes_the_writes_with_it(hooks: knocker.Hooks) -> None:
     run_sql(hooks, "CREATE TABLE written (text TEXT)")
     inbox = hooks.endpoint("inbox")

@@ -18,6 +18,7 @@ from knocker.errors import ClusterUnavailableError, KnockerError, LeaseLostError
 from knocker.event import Event
 from knocker.handlers import Handler
 from knocker.leases import Job
+from knocker.lost_attempts import EVENT, LAST, LOST, LostAttempt, event_with, lost_of
 from knocker.rqlite.cluster import Statement, function
 from knocker.rqlite.database import ClusterDatabase
 from knocker.rqlite.queue import JOBS, read_job
@@ -34,6 +35,7 @@ class Surroundings:
     lease_s: int
     loop: Callable[[], asyncio.AbstractEventLoop]
     hooks: FailureHooks
+    tell_lost: Callable[[Event, LostAttempt], None]
     checked: set[str]
     """The SQL that the cluster is known to understand."""
 
@@ -74,17 +76,34 @@ class Seat:
 
     def _claim(self) -> None:
         database, names = self._around.database, self._around.names
+        self.due_ms = None
+        if not names:
+            return
+        now = database.now()
+        due = function("knocker_next_due", [json.dumps({"worker": self.worker, "endpoints": names}), now])
         # A look writes nothing to the log of the cluster.
-        filter = json.dumps({"worker": self.worker, "endpoints": names})
-        self.due_ms = database.call("knocker_next_due", filter) if names else None
+        [(self.due_ms,)], last = database.cluster.read([due, Statement(LAST)])
         if self.due_ms != 0:
             return
-        claim = function("knocker_claim", [self.worker, 1, self._around.lease_s, json.dumps({"endpoints": names}), database.now()])
+        claim = function("knocker_claim", [self.worker, 1, self._around.lease_s, json.dumps({"endpoints": names}), now])
+        # What this claim records has its time; what others have recorded since the look mostly has another.
+        of_this = Statement(f"{LOST} AND finished_at = ? ORDER BY id", [last[0][0] if last else 0, now])
         # In one request, so that a repeated claim brings what the first one has claimed.
-        _, rows = database.write([claim, Statement(JOBS, [self.worker])]).rows()
-        jobs = [read_job(row) for row in rows]
+        _, claimed, lost = database.write([claim, Statement(JOBS, [self.worker]), of_this]).rows()
+        jobs = [read_job(row) for row in claimed]
         with self._lock:
             self._ready.extend(job for job in jobs if self._given_up.get(job.id) != job.event.attempt)
+        for row in lost:
+            self._tell(lost_of(row))
+
+    def _tell(self, lost: LostAttempt) -> None:
+        database = self._around.database
+        events = database.select(EVENT, "FROM knocker_events WHERE id = ?", [lost.event_id])
+        event = event_with(
+            lost, events, database.rows("SELECT method, url, headers FROM knocker_deliveries WHERE id = ?", [lost.delivery_id])
+        )
+        if event is not None:
+            self._around.tell_lost(event, lost)
 
     def run(self, job: Job) -> str:
         """Handles the job and returns what became of it: handled, failed, dead, ignored, lease_lost or, where no result could be written,

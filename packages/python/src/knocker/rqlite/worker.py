@@ -20,7 +20,7 @@ logger = logging.getLogger("knocker.worker")
 
 
 class ClusterWorker(Worker):
-    """As a worker on a file, but for shared commits, and for telling of attempts that other machines have lost."""
+    """As a worker on a file, but for shared commits."""
 
     def __init__(
         self,
@@ -33,7 +33,7 @@ class ClusterWorker(Worker):
         hooks: FailureHooks,
     ) -> None:
         super().__init__(cast(Database, database), endpoints, concurrency=concurrency, poll=poll, lease_s=lease_s, hooks=hooks)
-        around = Surroundings(database, endpoints, lease_s, self._handler_loop, hooks, set())
+        around = Surroundings(database, endpoints, lease_s, self._handler_loop, hooks, self._tell_lost, set())
         self._seats = [Seat(around, f"{self.name}:{number}") for number in range(concurrency)]
         self._kept = ClusterKeeper(database, self._seats, lease_s)
 
