@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 import knocker
+from conformance_counts import write_count
 from knocker.rqlite.answers import read
 from knocker.rqlite.cluster import function
 from knocker.rqlite.url import Node, is_cluster, parse
@@ -16,6 +18,16 @@ from matching import Json
 
 FILE = Path(__file__).resolve().parents[3] / "extension" / "conformance" / "rqlite" / "answers.json"
 CASES = json.loads(FILE.read_text())["cases"]
+
+
+RAN: list[str] = []
+
+
+@pytest.fixture(scope="module", autouse=True)
+def count_of_cases() -> Iterator[None]:
+    RAN.clear()
+    yield
+    write_count("rqlite", len(RAN))
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"].replace(" ", "_"))
@@ -30,6 +42,7 @@ def test_answer(case: Json) -> None:
         [[base64.b64decode(value["$base64"]) if isinstance(value, dict) else value for value in row] for row in rows]
         for rows in expect.get("results", [])
     ]
+    RAN.append(case["name"])
 
 
 def test_there_are_answers_of_every_meaning() -> None:
