@@ -56,7 +56,7 @@ defmodule Knocker.Database do
     # A file is made only where there has been none: one that is gone may be on its way back.
     is_first = generation == 0 and Hooks.known(hooks, :file) == nil
 
-    case Connection.open(path, is_first, hooks.options) do
+    case Connection.open(path, is_first and hooks.options.create, hooks.options) do
       {:ok, connection} ->
         note_log(hooks)
         {:ok, connection}

@@ -17,13 +17,21 @@ defmodule Knocker.Hooks do
   @numbers [:generation, :distrusted, :waiting_calls, :waiting_bytes, :written, :closing]
 
   @doc "A function that gives the options, so that no report of a supervisor prints the secrets among them."
-  @spec start_link((() -> keyword())) :: {:ok, pid()} | {:error, term()}
-  def start_link(options) when is_function(options, 0) do
+  @spec start_link((() -> keyword()), create: boolean()) :: {:ok, pid()} | {:error, term()}
+  def start_link(options, own_options \\ []) when is_function(options, 0) do
     with {:ok, given} <- keywords(options.()),
          {own, given} = Keyword.split(given, [:name, :endpoints]),
          {:ok, read} <- Options.read(given) do
       name = Keyword.get(own, :name, Knocker)
-      hooks = %__MODULE__{name: name, options: read, table: nil, paces: nil, numbers: :atomics.new(length(@numbers), signed: true)}
+
+      hooks = %__MODULE__{
+        name: name,
+        options: struct!(read, own_options),
+        table: nil,
+        paces: nil,
+        numbers: :atomics.new(length(@numbers), signed: true)
+      }
+
       endpoints = Keyword.get(own, :endpoints, [])
 
       case GenServer.start_link(Keeper, {hooks, fn -> endpoints end}, name: {:via, Registry, {Knocker.Registry, name, hooks}}) do

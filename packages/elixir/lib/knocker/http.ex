@@ -5,7 +5,7 @@ defmodule Knocker.HTTP do
   A server gives the head of the request and a function that reads the body, and sends what comes back.
   """
 
-  alias Knocker.{Decision, Endpoint, Errors, Hooks, Losses, WebhookRequest}
+  alias Knocker.{Decision, Endpoint, Errors, Hooks, Losses, Tenants, WebhookRequest}
   alias Knocker.HTTP.Host
 
   require Logger
@@ -38,9 +38,23 @@ defmodule Knocker.HTTP do
   @doc "The endpoint that a target names by the last part of its path, wherever it is mounted; a slash at the end changes nothing, one that is escaped parts nothing."
   @spec name_of(binary()) :: String.t()
   def name_of(target) do
+    target |> parts_of() |> hd() |> unescaped()
+  end
+
+  @doc "The tenant that a target names by the part of its path before the endpoint's: `/webhooks/acme/stripe` is of `acme`. Empty where there is none."
+  @spec tenant_of(binary()) :: String.t()
+  def tenant_of(target) do
+    case parts_of(target) do
+      [_endpoint, tenant | _rest] -> unescaped(tenant)
+      _none -> ""
+    end
+  end
+
+  # The last one first.
+  defp parts_of(target) do
     [path | _query] = :binary.split(target, ["?", "#"])
     path = if String.ends_with?(path, "/"), do: binary_part(path, 0, byte_size(path) - 1), else: path
-    path |> :binary.split("/", [:global]) |> List.last() |> unescaped()
+    path |> :binary.split("/", [:global]) |> Enum.reverse()
   end
 
   defp unescaped(name) do
@@ -59,6 +73,17 @@ defmodule Knocker.HTTP do
       {answer, connection} = receive_one(found, name, head, connection, read)
       {without_body(answer, head), connection}
     else
+      {:error, error} -> {name |> refused(error) |> without_body(head), connection}
+    end
+  end
+
+  @doc """
+  As `respond/5`, for an endpoint of a tenant (`Knocker.Tenants`). A tenant that there is not, and nil, is answered 404; where too many files are in use, 503.
+  """
+  @spec respond_for(term(), String.t() | nil, String.t(), head(), connection, reader(connection)) :: {answer(), connection} when connection: term()
+  def respond_for(tenants, tenant, name, head, connection, read) do
+    case Tenants.hooks(tenants, tenant, &respond(&1, name, head, connection, read)) do
+      {:ok, answered} -> answered
       {:error, error} -> {name |> refused(error) |> without_body(head), connection}
     end
   end
@@ -160,7 +185,7 @@ defmodule Knocker.HTTP do
   end
 
   # Where nothing was stored. Where that may pass, the sender is told when to try again. No word of the inside goes out.
-  defp refused(_name, %{code: "unknown_endpoint"}), do: plain(404, "no such endpoint", true)
+  defp refused(_name, %{code: code}) when code in ["unknown_endpoint", "unknown_tenant"], do: plain(404, "no such endpoint", true)
 
   defp refused(name, error) do
     text = Decision.message(error)

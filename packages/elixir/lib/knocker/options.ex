@@ -19,7 +19,9 @@ defmodule Knocker.Options do
     busy_timeout_ms: 5_000,
     replicated_timeout_ms: 5_000,
     body_timeout_ms: 30_000,
-    trusted_proxies: []
+    trusted_proxies: [],
+    # Whether a file is made where there is none: of many files, none is. Nobody gives it.
+    create: true
   ]
 
   @type t :: %__MODULE__{}

@@ -6,6 +6,9 @@ defmodule Knocker.Plug do
 
   The last part of the path names the endpoint. With `endpoint:` it is that one, whatever the path.
 
+  With `tenants:` in the place of `hooks:` it receives for all of `Knocker.Tenants`: the part of the path before the endpoint's names the tenant, or `tenant:`
+  does, a function of the connection, such as `&MyApp.tenant_of_host/1`. A tenant that there is not is answered 404.
+
   Signatures are of the bytes that were sent. So the plug stands in front of `Plug.Parsers`, or the parsers read through `Knocker.Plug.BodyReader`. In
   Phoenix, whose endpoint has the parsers in front of the router:
 
@@ -30,16 +33,20 @@ defmodule Knocker.Plug do
 
   @doc false
   def init(options) do
-    case Keyword.keys(options) -- [:hooks, :endpoint] do
-      [] -> %{hooks: Keyword.get(options, :hooks, Knocker), endpoint: options[:endpoint] && to_string(options[:endpoint])}
-      [unknown | _rest] -> raise Errors.new("usage", "Knocker.Plug has no option #{inspect(unknown)}; it takes hooks: and endpoint:")
+    case Keyword.keys(options) -- [:hooks, :endpoint, :tenants, :tenant] do
+      [] ->
+        endpoint = options[:endpoint] && to_string(options[:endpoint])
+        Map.merge(%{hooks: Keyword.get(options, :hooks, Knocker), endpoint: endpoint}, Map.new(Keyword.take(options, [:tenants, :tenant])))
+
+      [unknown | _rest] ->
+        raise Errors.new("usage", "Knocker.Plug has no option #{inspect(unknown)}; it takes hooks:, endpoint:, tenants: and tenant:")
     end
   end
 
   @doc false
-  def call(conn, %{hooks: hooks, endpoint: endpoint}) do
+  def call(conn, options) do
     head = %{method: conn.method, target: target(conn), headers: headers(conn), scheme: conn.scheme, peer: peer(conn)}
-    {answer, conn} = HTTP.respond(hooks, endpoint || HTTP.name_of(conn.request_path), head, conn, &read/3)
+    {answer, conn} = respond(options, conn, options.endpoint || HTTP.name_of(conn.request_path), head)
 
     answer.headers
     |> Enum.reduce(conn, fn {name, value}, conn -> Plug.Conn.put_resp_header(conn, String.downcase(name), value) end)
@@ -47,6 +54,13 @@ defmodule Knocker.Plug do
     |> Plug.Conn.send_resp(answer.status, answer.body)
     |> Plug.Conn.halt()
   end
+
+  defp respond(%{tenants: tenants} = options, conn, endpoint, head) do
+    tenant = if options[:tenant], do: options.tenant.(conn), else: HTTP.tenant_of(conn.request_path)
+    HTTP.respond_for(tenants, tenant, endpoint, head, conn, &read/3)
+  end
+
+  defp respond(%{hooks: hooks}, conn, endpoint, head), do: HTTP.respond(hooks, endpoint, head, conn, &read/3)
 
   # Path and query byte for byte as they were sent: some providers sign them.
   defp target(%{request_path: path, query_string: ""}), do: path

@@ -40,6 +40,8 @@ defmodule Knocker.Worker do
   @retain_ms 60_000
   # What a handler takes at least, in the account of how long they usually take.
   @least_usual_ms 0.5
+  # What a timer of Erlang's takes.
+  @longest_ms 0xFFFF_FFFF
   # Before the supervisor loses its patience.
   @kill_margin_ms 1_000
   # How long a handler that was killed may be in a statement of its own.
@@ -115,6 +117,23 @@ defmodule Knocker.Worker do
   defp usage(message), do: {:error, Errors.new("usage", message)}
 
   @doc false
+  # Starts a worker for a turn with one of many files: its start and end are told of in the debug log alone. It is ended by `end_turn/1`.
+  @spec start_turn(keyword()) :: GenServer.on_start()
+  def start_turn(options) do
+    with {:ok, read} <- WorkerOptions.read(options), do: GenServer.start_link(__MODULE__, {Map.put(read, :level, :debug), nil})
+  end
+
+  @doc false
+  # Whether it waits for something to do.
+  @spec idle?(pid()) :: boolean()
+  def idle?(worker), do: GenServer.call(worker, :idle?, :infinity)
+
+  @doc false
+  # Ends it; handlers that run are waited for, however long they take.
+  @spec end_turn(pid()) :: :ok
+  def end_turn(worker), do: GenServer.stop(worker, {:shutdown, :turn_over}, :infinity)
+
+  @doc false
   # Ends the workers of these hooks as a supervisor does, and waits for them.
   @spec stop_all(Hooks.t()) :: :ok
   def stop_all(hooks) do
@@ -142,7 +161,11 @@ defmodule Knocker.Worker do
   defp name_of(%Hooks{name: name}), do: name
   defp name_of(name), do: name
 
-  defp worker_name do
+  defp level(state), do: Map.get(state.options, :level, :info)
+
+  @doc false
+  # A name that no other worker has.
+  def worker_name do
     {:ok, host} = :inet.gethostname()
     random = 4 |> :crypto.strong_rand_bytes() |> Base.encode16(case: :lower)
     "#{String.slice(to_string(host), 0, 200)}:#{System.pid()}:#{random}"
@@ -168,8 +191,15 @@ defmodule Knocker.Worker do
   end
 
   defp start_minding(state) do
-    Logger.info("worker #{state.name} started", record: "worker_started", worker: state.name, concurrency: state.options.concurrency)
+    facts = [record: "worker_started", worker: state.name, concurrency: state.options.concurrency]
+    Logger.log(level(state), "worker #{state.name} started", facts)
     %{extend_later(state) | watch: Watch.start_link(state.hooks), looking: true, news: true, retain_at: now_ms() + @retain_ms}
+  end
+
+  @impl true
+  def handle_call(:idle?, _from, state) do
+    idle = state.hooks != nil and state.claiming == nil and not state.news and not state.paused and :queue.is_empty(state.ready)
+    {:reply, idle and Runners.busy(state.runners) == 0, state}
   end
 
   @impl true
@@ -521,14 +551,14 @@ defmodule Knocker.Worker do
   @impl true
   def terminate(_reason, %{hooks: nil}), do: :ok
 
-  def terminate(_reason, state) do
+  def terminate(reason, state) do
     if state.watch, do: end_process(state.watch)
-    state = wait_for_runners(%{state | paused: true}, now_ms() + max(0, state.options.shutdown_ms - @kill_margin_ms), false)
+    state = wait_for_runners(%{state | paused: true}, now_ms() + patience_ms(reason, state.options), false)
     state = wait_for_claim(state)
     released = release(state)
 
     if state.drain == nil,
-      do: Logger.info("worker #{state.name} stopped", record: "worker_stopped", worker: state.name, released: released),
+      do: Logger.log(level(state), "worker #{state.name} stopped", record: "worker_stopped", worker: state.name, released: released),
       else: answer_drain(state)
 
     for pid <- [state.claims, state.extends | Map.keys(state.runners)], do: GenServer.stop(pid, :shutdown)
@@ -536,6 +566,10 @@ defmodule Knocker.Worker do
     # Nothing is lost: leases run out, and another worker takes them.
     :exit, reason -> warn(state, "leases_kept", "leases may not be given back, they run out", Errors.new("closed", shown(reason)))
   end
+
+  # Nobody waits for the end of a turn but who comes after it.
+  defp patience_ms({:shutdown, :turn_over}, _options), do: @longest_ms
+  defp patience_ms(_reason, options), do: max(0, options.shutdown_ms - @kill_margin_ms)
 
   defp answer_drain(state), do: send(state.drain.caller, {:drained, self(), state.drain.result || {:ok, done(state)}})
 
