@@ -5,8 +5,8 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use knocker_core::{Store, schema};
-use rusqlite::Connection;
-use serde_json::json;
+use rusqlite::{Connection, OptionalExtension};
+use serde_json::{Value, json};
 
 use crate::backup::{Partial, check, open_unchanged, unwritable};
 use crate::beside::with_suffix;
@@ -52,9 +52,10 @@ pub fn run(context: &Context, args: &Args) -> Result {
     let found = Contents::read(&store, &name)?;
     if args.check {
         if context.out.json() {
-            return context.out.document(
-                &json!({"file": args.file, "schema_version": found.version, "events": found.events, "newest_at": found.newest_at}),
-            );
+            let mut document = found.document();
+            document["file"] = json!(args.file);
+            document["schema_version"] = found.version.into();
+            return context.out.document(&document);
         }
         return context.out.line(format_args!("{} is whole: {}", args.file.display(), found.told(context.now)));
     }
@@ -62,9 +63,12 @@ pub fn run(context: &Context, args: &Args) -> Result {
     let kept = prepare(&to, args, context.now)?;
     let released = if args.dry_run { 0 } else { replace(&args.file, &to, kept.as_deref(), found.version)? };
     if context.out.json() {
-        return context
-            .out
-            .document(&json!({"file": to, "kept": kept, "events": found.events, "newest_at": found.newest_at, "leases_released": released, "dry_run": args.dry_run}));
+        let mut document = found.document();
+        document["file"] = json!(to);
+        document["kept"] = json!(kept);
+        document["leases_released"] = released.into();
+        document["dry_run"] = args.dry_run.into();
+        return context.out.document(&document);
     }
     let verb = if args.dry_run { "dry run: would restore" } else { "restored" };
     context.out.line(format_args!("{verb} {}: {}", to.display(), found.told(context.now)))?;
@@ -175,7 +179,14 @@ fn copy_bytes(from: &Path, to: &Path) -> Result {
 struct Contents {
     version: i64,
     events: i64,
-    newest_at: Option<i64>,
+    newest: Option<Newest>,
+}
+
+/// The newest delivery: what another file took behind it is not in this one.
+#[derive(Clone, Copy)]
+struct Newest {
+    id: i64,
+    at: i64,
 }
 
 impl Contents {
@@ -189,16 +200,23 @@ impl Contents {
         Ok(Self {
             version,
             events: number("SELECT coalesce(sum(n), 0) FROM _knocker_counts WHERE status NOT GLOB '*:*'")?,
-            newest_at: store.conn().query_row(
-                "SELECT (SELECT received_at FROM _knocker_deliveries ORDER BY id DESC LIMIT 1)",
-                [],
-                |row| row.get(0),
-            )?,
+            newest: store
+                .conn()
+                .query_row("SELECT id, received_at FROM _knocker_deliveries ORDER BY id DESC LIMIT 1", [], |row| {
+                    Ok(Newest { id: row.get(0)?, at: row.get(1)? })
+                })
+                .optional()?,
         })
     }
 
+    fn document(&self) -> Value {
+        let newest = self.newest;
+        json!({"events": self.events, "newest_at": newest.map(|newest| newest.at), "newest_delivery_id": newest.map(|newest| newest.id)})
+    }
+
     fn told(&self, now: i64) -> String {
-        let newest = self.newest_at.map_or("no delivery".into(), |at| format!("the newest delivery of {}", moment::show_with_age(at, now)));
+        let told = |newest: Newest| format!("the newest delivery of {}", moment::show_with_age(newest.at, now));
+        let newest = self.newest.map_or("no delivery".into(), told);
         format!("schema {}, {}, {newest}", self.version, count(self.events, "event"))
     }
 }

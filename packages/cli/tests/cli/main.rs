@@ -15,6 +15,7 @@ mod init;
 mod listen;
 mod litestream;
 mod many;
+mod moving;
 mod nats;
 mod operate;
 mod output;
