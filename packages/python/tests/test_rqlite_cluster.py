@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import threading
 import time
 from collections import Counter
@@ -295,6 +296,24 @@ def test_what_needs_a_file_is_refused(hooks: knocker.Hooks) -> None:
     hooks.close()
     with pytest.raises(knocker.ClosedError):
         hooks.stats()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no forks")
+def test_a_child_is_refused_and_leaves_the_parent_alone(hooks: knocker.Hooks) -> None:
+    inbox = hooks.endpoint("inbox")
+    inbox.ingest(b"", valid=True)
+    child = os.fork()
+    if child == 0:
+        try:
+            inbox.ingest(b"", valid=True)
+        except knocker.ForkedError:
+            hooks.close()
+            os._exit(0)
+        finally:
+            os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert inbox.ingest(b"", valid=True).outcome == "accepted"
+    assert len(list(hooks.events())) == 2
 
 
 def test_a_running_worker_wakes_and_keeps_its_leases(live: knocker.Hooks) -> None:

@@ -111,7 +111,8 @@ class ClusterDatabase:
 
     def close(self) -> None:
         """Stores what is queued and closes the connections."""
-        if self._closed:
+        if self._closed or self._pid != os.getpid():
+            # A child has nothing of its own: what is here is the parent's.
             return
         self.judges.close()
         self.writer.close()
