@@ -54,10 +54,11 @@ class Losing(socketserver.ThreadingTCPServer):
     allow_reuse_address = True
     daemon_threads = True
 
-    def __init__(self, node: str, word: bytes) -> None:
-        """The next request that holds the ``word`` loses its answer."""
+    def __init__(self, node: str, word: bytes, times: int) -> None:
+        """So many of the next requests that hold the ``word`` lose their answer."""
         self.node = node
         self.word = word
+        self.times = times
         self.lost = 0
         self.lock = threading.Lock()
         super().__init__(("127.0.0.1", 0), _Way)
@@ -65,7 +66,7 @@ class Losing(socketserver.ThreadingTCPServer):
     def loses(self, request: bytes) -> bool:
         """Whether this one is it."""
         with self.lock:
-            if self.lost or self.word not in request:
+            if self.lost == self.times or self.word not in request:
                 return False
             self.lost += 1
             return True
@@ -106,12 +107,12 @@ def _message(stream: socket.socket) -> bytes:
 
 
 @contextmanager
-def losing(word: str) -> Iterator[tuple[str, Losing]]:
-    """The address of a cluster whose first node loses an answer, and the way to it."""
-    server = Losing(nodes()[0], word.encode())
+def losing(word: str, times: int = 1, others: bool = True) -> Iterator[tuple[str, Losing]]:
+    """The address of a cluster whose first node loses an answer, and the way to it; without the ``others`` it is the only one."""
+    server = Losing(nodes()[0], word.encode(), times)
     threading.Thread(target=server.serve_forever, daemon=True).start()
     try:
-        yield f"rqlite://127.0.0.1:{server.server_address[1]},{','.join(nodes()[1:])}", server
+        yield f"rqlite://{','.join([f'127.0.0.1:{server.server_address[1]}', *(nodes()[1:] if others else [])])}", server
     finally:
         server.shutdown()
         server.server_close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import io
 import json
 import os
 import threading
@@ -16,6 +17,7 @@ import pytest
 
 import knocker
 from conftest import SECRET, github_request
+from knocker.request import pairs
 from knocker.rqlite.cluster import Statement
 from knocker.testing import FrozenClock, drain
 from matching import Json
@@ -218,6 +220,34 @@ def test_a_failure_whose_answer_is_lost_is_one(raised: Exception, status: str, h
         assert [one.status for one in drain(app)] == [status]
         assert way.lost == 1
     assert [(event.status, event.attempts) for event in hooks.events()] == [(status, 1)]
+
+
+def test_a_receipt_that_nobody_answers_is_503_and_its_retry_a_duplicate(hooks: knocker.Hooks, clock: FrozenClock) -> None:
+    request = github_request(1)
+    environ: Json = {
+        "REQUEST_METHOD": "POST",
+        "PATH_INFO": "/inbox",
+        "HTTP_HOST": "localhost",
+        "SERVER_NAME": "localhost",
+        "SERVER_PORT": "80",
+        "CONTENT_LENGTH": str(len(request.body)),
+        "wsgi.url_scheme": "http",
+        **{"HTTP_" + name.upper().replace("-", "_"): value for name, value in pairs(request.headers)},
+    }
+    statuses: list[str] = []
+
+    def send(to: knocker.Hooks) -> None:
+        list(to.wsgi()({**environ, "wsgi.input": io.BytesIO(request.body)}, lambda status, *_: statuses.append(status)))
+
+    hooks.endpoint("inbox", provider="github", secrets=SECRET)
+    with losing("knocker_store", times=1000, others=False) as (url, way), knocker.open(url, clock=clock, busy_timeout_s=0.5) as app:
+        app.existing_endpoint("inbox", secrets=SECRET)
+        send(app)
+        assert way.lost > 1
+    send(hooks)
+    assert [status[:3] for status in statuses] == ["503", "200"]
+    assert len(list(hooks.events())) == 1
+    assert {delivery.outcome for delivery in hooks.deliveries()} == {"accepted", "duplicate"}
 
 
 def test_an_attempt_whose_worker_died_is_told_of_once(hooks: knocker.Hooks, clock: FrozenClock) -> None:
