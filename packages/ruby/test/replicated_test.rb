@@ -55,6 +55,25 @@ class ReplicatedTest < KnockerTest
     assert_equal 1, running.connections
   end
 
+  def test_what_was_said_twice_is_no_answer_to_the_next_question
+    inbox = replicated_inbox
+    running = litestream
+    running.times = 2
+    assert_equal :accepted, inbox.ingest("{}", valid: true, key: "1").outcome
+    running.answer = [500, '{"error": "no space left"}']
+    running.times = 1
+    error = assert_raises(Knocker::NotReplicatedError) { inbox.ingest("{}", valid: true, key: "2") }
+    assert_match(/no space left/, error.message)
+  end
+
+  def test_what_it_says_is_one_line_of_the_message
+    inbox = replicated_inbox
+    litestream.answer = [500, JSON.generate({ error: "no\r\nspace\e[1m left" })]
+    error = assert_raises(Knocker::NotReplicatedError) { inbox.ingest("{}", valid: true, key: "1") }
+    assert_match(/500: no space \[1m left/, error.message)
+    refute_match(/[[:cntrl:]]/, error.message)
+  end
+
   {
     "it fails" => [500, '{"error": "sync database: no space left"}', /500: sync database: no space left/],
     "it is stopped" => [409, '{"error": "database not open"}', /409: database not open/],

@@ -36,7 +36,7 @@ defmodule Knocker.Replica do
 
       {{:ok, status, answer}, replica} ->
         reason = said(answer["error"]) || said(answer["status"]) || "no reason"
-        {failed("Litestream did not sync #{hd(replica.names)}: #{status}: #{String.slice(reason, 0, @longest_reason)}"), replica}
+        {failed("Litestream did not sync #{hd(replica.names)}: #{status}: #{line(reason)}"), replica}
 
       {{:error, :timeout}, replica} ->
         {silent(replica), close(%{replica | silent_since: asked_at})}
@@ -57,6 +57,9 @@ defmodule Knocker.Replica do
   defp silent(replica), do: failed("Litestream at #{replica.path} did not sync in #{replica.timeout_ms} ms")
 
   defp failed(message), do: {:error, Errors.new("not_replicated", message)}
+
+  # What somebody else says, in one line.
+  defp line(text), do: ~r/\p{Cc}+/u |> Regex.replace(text, " ") |> String.slice(0, @longest_reason)
 
   defp said(text), do: if(is_binary(text) and text != "", do: text)
 
@@ -95,7 +98,10 @@ defmodule Knocker.Replica do
     :exit, :badarg -> {:error, "its path is longer than that of a socket can be"}
   end
 
-  defp connected(replica, _deadline), do: {:ok, replica}
+  # What is left of the answer before would be taken for that to the next question.
+  defp connected(replica, deadline) do
+    if :gen_tcp.recv(replica.connection, 0, 0) == {:error, :timeout}, do: {:ok, replica}, else: replica |> close() |> connected(deadline)
+  end
 
   defp asked(%{connection: connection} = replica, deadline) do
     question = JSON.encode!(%{"path" => hd(replica.names), "wait" => true, "timeout" => div(replica.timeout_ms + 999, 1_000)})
@@ -104,7 +110,6 @@ defmodule Knocker.Replica do
     with :ok <- :gen_tcp.send(connection, [head, question]),
          {:ok, {:http_response, _version, status, _phrase}} <- receive_part(connection, deadline),
          {:ok, length} <- body_length(connection, deadline, nil),
-         :ok <- :inet.setopts(connection, packet: :raw),
          {:ok, body} <- body(connection, length, deadline),
          :ok <- :inet.setopts(connection, packet: :http_bin),
          {:ok, answer} <- decoded(body) do
@@ -126,8 +131,14 @@ defmodule Knocker.Replica do
       {:ok, {:http_header, _number, :"Content-Length", _name, value}} ->
         body_length(connection, deadline, Integer.parse(value))
 
+      {:ok, {:http_header, _number, :"Transfer-Encoding", _name, coding}} ->
+        body_length(connection, deadline, if(String.downcase(coding) == "chunked", do: :chunked, else: :error))
+
       {:ok, {:http_header, _number, _other, _name, _value}} ->
         body_length(connection, deadline, length)
+
+      {:ok, :http_eoh} when length == :chunked ->
+        {:ok, :chunked}
 
       {:ok, :http_eoh} ->
         if match?({length, ""} when length in 0..@most_answered, length), do: {:ok, elem(length, 0)}, else: {:error, "its answer has no length"}
@@ -141,7 +152,47 @@ defmodule Knocker.Replica do
   end
 
   defp body(_connection, 0, _deadline), do: {:ok, ""}
-  defp body(connection, length, deadline), do: :gen_tcp.recv(connection, length, left_ms(deadline))
+  defp body(connection, :chunked, deadline), do: chunks(connection, deadline, "")
+
+  defp body(connection, length, deadline) do
+    with :ok <- :inet.setopts(connection, packet: :raw), do: :gen_tcp.recv(connection, length, left_ms(deadline))
+  end
+
+  # Each has its length before it, as a hexadecimal number with what may be said of it. The last one is empty.
+  defp chunks(connection, deadline, body) do
+    with :ok <- :inet.setopts(connection, packet: :line),
+         {:ok, line} <- receive_part(connection, deadline),
+         {:ok, length} <- chunk_length(line, @most_answered - byte_size(body)) do
+      if length == 0, do: after_chunks(connection, deadline, body, @most_answered), else: chunk(connection, deadline, body, length)
+    end
+  end
+
+  defp chunk_length(line, most) do
+    case line |> String.split([";", "\r\n"], parts: 2) |> hd() |> Integer.parse(16) do
+      {length, ""} when length in 0..most -> {:ok, length}
+      _other -> {:error, "its answer has a chunk of no length"}
+    end
+  end
+
+  defp chunk(connection, deadline, body, length) do
+    with :ok <- :inet.setopts(connection, packet: :raw),
+         {:ok, <<chunk::binary-size(length), "\r\n">>} <- :gen_tcp.recv(connection, length + 2, left_ms(deadline)) do
+      chunks(connection, deadline, body <> chunk)
+    else
+      {:ok, _longer} -> {:error, "its answer has a chunk of another length"}
+      error -> error
+    end
+  end
+
+  # Lines that may follow, up to an empty one.
+  defp after_chunks(connection, deadline, body, left) do
+    case receive_part(connection, deadline) do
+      {:ok, "\r\n"} -> {:ok, body}
+      {:ok, line} when byte_size(line) < left -> after_chunks(connection, deadline, body, left - byte_size(line))
+      {:ok, _line} -> {:error, "its answer has no end"}
+      error -> error
+    end
+  end
 
   # What has come already would be given at any time, and more of it may come for ever.
   defp receive_part(connection, deadline) do

@@ -84,6 +84,56 @@ defmodule Knocker.ReplicatedTest do
     end
   end
 
+  test "what was said twice is no answer to the next question", context do
+    %{endpoint: endpoint} = open(context)
+    litestream = LitestreamSocket.start(context.socket, [LitestreamSocket.synced(), LitestreamSocket.synced()])
+    assert outcome(Knocker.receive(endpoint, request("1"))) == :accepted
+    LitestreamSocket.answer(litestream, {500, ~s({"error": "no space left"})})
+    assert {:error, %Knocker.NotReplicatedError{message: message}} = Knocker.receive(endpoint, request("2"))
+    assert message =~ "no space left"
+    LitestreamSocket.stop(litestream)
+  end
+
+  test "what it says is one line of the message", context do
+    %{endpoint: endpoint} = open(context)
+    litestream = LitestreamSocket.start(context.socket, {500, ~S({"error": "no\r\nspace\u001b[1m left"})})
+    assert {:error, %Knocker.NotReplicatedError{message: message}} = Knocker.receive(endpoint, request("1"))
+    assert message =~ "500: no space [1m left"
+    refute message =~ ~r/\p{Cc}/u
+    LitestreamSocket.stop(litestream)
+  end
+
+  describe "an answer in chunks" do
+    @chunked "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
+
+    test "is put together, and the connection kept", context do
+      %{endpoint: endpoint} = open(context)
+      {200, body} = LitestreamSocket.synced()
+      {first, rest} = String.split_at(body, 10)
+      chunks = "A;name=value\r\n#{first}\r\n#{Integer.to_string(byte_size(rest), 16)}\r\n#{rest}\r\n0\r\nTrailer: one\r\n\r\n"
+      litestream = LitestreamSocket.start(context.socket, {:raw, @chunked <> chunks})
+      for id <- ["1", "2"], do: assert(outcome(Knocker.receive(endpoint, request(id))) == :accepted)
+      assert LitestreamSocket.connections(litestream) == 1
+      LitestreamSocket.stop(litestream)
+    end
+
+    for {what, chunks} <- [
+          {"of a length that is none", "x\r\n{}\r\n0\r\n\r\n"},
+          {"of a negative length", "-2\r\n{}\r\n0\r\n\r\n"},
+          {"that is longer than it says", "1\r\n{}\r\n0\r\n\r\n"},
+          {"that is too long", "FFFFF\r\n"},
+          {"too many times", String.duplicate("1\r\n \r\n", 70_000)}
+        ] do
+      test "#{what} is none", context do
+        %{endpoint: endpoint} = open(context)
+        litestream = LitestreamSocket.start(context.socket, {:raw, @chunked <> unquote(chunks)})
+        assert {:error, %Knocker.NotReplicatedError{message: message}} = Knocker.receive(endpoint, request("1"))
+        assert message =~ "cannot be asked"
+        LitestreamSocket.stop(litestream)
+      end
+    end
+  end
+
   test "one that does not answer in time is given up", context do
     %{endpoint: endpoint} = open(context, replicated_timeout_ms: 50)
     litestream = LitestreamSocket.start(context.socket, :held)

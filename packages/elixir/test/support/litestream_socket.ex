@@ -47,14 +47,20 @@ defmodule Knocker.LitestreamSocket do
          :inet.setopts(connection, packet: :raw),
          {:ok, body} <- :gen_tcp.recv(connection, length) do
       send(test, {:asked, Knocker.JSON.decode!(body)})
-      {status, text} = released(state)
-      :gen_tcp.send(connection, "HTTP/1.1 #{status} Said\r\nContent-Type: application/json\r\nContent-Length: #{byte_size(text)}\r\n\r\n#{text}")
+      :gen_tcp.send(connection, said(released(state)))
       :inet.setopts(connection, packet: :http_bin)
       serve(connection, state, test)
     else
       _gone -> :ok
     end
   end
+
+  # More than one answer, or what is to be sent as it is.
+  defp said(answers) when is_list(answers), do: Enum.map(answers, &said/1)
+  defp said({:raw, bytes}), do: bytes
+
+  defp said({status, text}),
+    do: "HTTP/1.1 #{status} Said\r\nContent-Type: application/json\r\nContent-Length: #{byte_size(text)}\r\n\r\n#{text}"
 
   defp body_length(connection, length) do
     case :gen_tcp.recv(connection, 0) do

@@ -49,6 +49,18 @@ module Knocker
         @bounded&.bound(deadline)
       end
 
+      # @return [Boolean] whether nothing more was said than the answers to what was asked, and the connection still is
+      def quiet?
+        @bounded.bound(Float::INFINITY)
+        @socket.read_timeout = 0
+        @socket.read(1)
+        false
+      rescue Net::ReadTimeout
+        true
+      rescue *BROKEN, Net::ProtocolError
+        false
+      end
+
       private
 
       def connect
@@ -99,8 +111,8 @@ module Knocker
       number = answer["replicated_txid"]
       return if status == 200 && %w[synced no_change].include?(answer["status"]) && number.is_a?(Integer) && number.positive?
 
-      reason = (answer["error"] || answer["status"] || "no reason").to_s[0, LONGEST_REASON]
-      raise NotReplicatedError, "Litestream did not sync #{names.first}: #{status}: #{reason}"
+      reason = (answer["error"] || answer["status"] || "no reason").to_s
+      raise NotReplicatedError, "Litestream did not sync #{names.first}: #{status}: #{line(reason)}"
     rescue NotReplicatedError
       raise
     rescue Timeout::Error
@@ -110,7 +122,7 @@ module Knocker
     rescue StandardError => e
       # Whatever it is, it is no answer.
       close
-      raise NotReplicatedError, "Litestream at #{@socket} cannot be asked: #{e.message[0, LONGEST_REASON]}"
+      raise NotReplicatedError, "Litestream at #{@socket} cannot be asked: #{line(e.message)}"
     end
 
     # Closes the connection, which is opened again when it is needed.
@@ -123,6 +135,9 @@ module Knocker
     end
 
     private
+
+    # What somebody else says, in one line.
+    def line(text) = text.scrub.gsub(/[[:cntrl:]]+/, " ")[0, LONGEST_REASON]
 
     def silent = NotReplicatedError.new("Litestream at #{@socket} did not sync in #{@timeout_s} s")
 
@@ -158,6 +173,8 @@ module Knocker
       left_s = deadline - Clock.monotonic
       raise Timeout::Error if left_s <= 0
 
+      # What is left of the one before would be taken for the answer to this question.
+      close if @http&.started? && !@http.quiet?
       @http ||= open_http
       @http.read_timeout = @http.write_timeout = left_s
       @http.give_up_at(deadline)

@@ -8,12 +8,14 @@ require "timeout"
 class LitestreamSocket
   SYNCED = [200, '{"status": "synced", "txid": 7, "replicated_txid": 7}'].freeze
 
-  attr_accessor :answer
+  # What is said to a question, and how often.
+  attr_accessor :answer, :times
   attr_reader :asked, :connections
 
   def initialize(path)
     @path = path
     @answer = SYNCED
+    @times = 1
     @asked = []
     @connections = 0
     @questions = Thread::Queue.new
@@ -68,6 +70,6 @@ class LitestreamSocket
     @questions << true
     @held&.pop
     status, body = @answer.respond_to?(:call) ? @answer.call(@asked.last["path"]) : @answer
-    client.write("HTTP/1.1 #{status} Said\r\nContent-Type: application/json\r\nContent-Length: #{body.bytesize}\r\n\r\n#{body}")
+    client.write("HTTP/1.1 #{status} Said\r\nContent-Type: application/json\r\nContent-Length: #{body.bytesize}\r\n\r\n#{body}" * @times)
   end
 end
