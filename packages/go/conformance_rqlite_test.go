@@ -13,7 +13,7 @@ import (
 // TestLifecycleOnRqlite runs the scenarios of the data through real nodes of rqlite, on tables that are empty before each.
 func TestLifecycleOnRqlite(t *testing.T) {
 	cluster := conformance.Rqlite(t)
-	playLifecycle(t, "rqlite-lifecycle", func(t *testing.T) (*knocker.Hooks, *knockertest.Clock) {
+	ran := playLifecycle(t, func(t *testing.T) (*knocker.Hooks, *knockertest.Clock) {
 		cluster.Ask(http.MethodPost, "/wipe", nil)
 		clock := knockertest.NewClock()
 		hooks, err := knocker.Open(cluster.URL, clock.Option(), knocker.BusyTimeout(time.Minute))
@@ -23,4 +23,7 @@ func TestLifecycleOnRqlite(t *testing.T) {
 		t.Cleanup(func() { _ = hooks.Close() })
 		return hooks, clock
 	})
+	if ran < 100 {
+		t.Errorf("only %d scenarios ran", ran)
+	}
 }

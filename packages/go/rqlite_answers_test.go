@@ -58,7 +58,7 @@ func TestAnswersOfRqlite(t *testing.T) {
 			}
 		})
 	}
-	if !t.Failed() {
-		conformance.WriteCount(t, "rqlite", len(file.Cases))
+	if len(file.Cases) < 30 {
+		t.Errorf("only %d cases ran", len(file.Cases))
 	}
 }

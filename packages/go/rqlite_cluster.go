@@ -50,7 +50,7 @@ func openRqlite(text string, o *openOptions) (*database, error) {
 	return d, nil
 }
 
-// readingFunctions are those that only read: the leader answers them without Raft.
+// readingFunctions are those that only read: nothing is written for them.
 var readingFunctions = map[string]bool{"knocker_next_due": true, "knocker_stats": true, "knocker_metrics": true}
 
 // rqliteSession is a session of one caller.

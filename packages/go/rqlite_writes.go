@@ -29,12 +29,12 @@ var (
 
 // add takes a write, once the leader has said that it could be one: a statement that cannot even be prepared would not keep the nodes from the rest.
 func (w *rqliteWrites) add(ctx context.Context, query string, arguments []any) (sql.Result, error) {
-	if !rqlite.IsWrite(query) {
-		return nil, errWritesOnly
-	}
 	values, err := boundValues(arguments)
 	if err != nil {
 		return nil, err
+	}
+	if whyNot := rqlite.WhyNotWritten(query, values); whyNot != "" {
+		return nil, usage("tx on the nodes of rqlite: %s; what is written is sent with the verdict, in one request", whyNot)
 	}
 	statement := rqlite.Statement{SQL: query, Values: values}
 	if err := w.refuseOver(); err != nil {

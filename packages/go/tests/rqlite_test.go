@@ -116,6 +116,11 @@ func TestRqliteRefusesWhatTxCannotDo(t *testing.T) {
 		"a commit":         executes("COMMIT"),
 		"two statements":   executes("INSERT INTO written VALUES ('a;'); COMMIT"),
 		"a text as a BLOB": executes("INSERT INTO written VALUES (?)", " X'00' "),
+		"a random number":  executes("INSERT INTO written VALUES (random())"),
+		"the time of day":  executes("INSERT INTO written VALUES (datetime(?))", "now"),
+		"its short form":   executes("INSERT INTO written VALUES (Current_Timestamp)"),
+		"a time, empty":    executes("WITH t AS (SELECT unixepoch ( ) AS at) INSERT INTO written SELECT at FROM t"),
+		"a read in WITH":   executes("WITH t AS (SELECT 1) SELECT * FROM t"),
 		"a name":           executes("INSERT INTO written VALUES (:text)", sql.Named("text", "a")),
 		"no value of SQL":  executes("INSERT INTO written VALUES (?)", struct{}{}),
 		"rows": func(ctx context.Context, tx *knocker.Tx) error {
@@ -154,6 +159,14 @@ func TestRqliteRefusesWhatTxCannotDo(t *testing.T) {
 		}
 		return executes("INSERT INTO nowhere VALUES ('a')")(ctx, tx)
 	}
+	// What asks for no time of its own is written.
+	taken := use
+	use = executes("INSERT INTO written SELECT 'now; ' || date(?) -- random()\n;", "2026-01-02 03:04:05")
+	ingest(t, endpoint, "x")
+	equal(t, "a date", statuses(knockertest.Drain(t, hooks)), []string{"handled"})
+	equal(t, "written", nodes.run("SELECT * FROM written"), []any{"now; 2026-01-02"})
+	nodes.run("DELETE FROM written")
+	use = taken
 	// rqlite would commit the one beside the other.
 	ingest(t, endpoint, "x")
 	attempts := knockertest.Drain(t, hooks)

@@ -18,7 +18,7 @@ const (
 	// leastPatience is for a round of all nodes, also where nobody wants to wait.
 	leastPatience = time.Second
 	// mostTry is how long one node is given to answer at most.
-	mostTry = 10 * time.Second
+	mostTry = 5 * time.Second
 	// mostIdle is how many connections to a node are kept.
 	mostIdle = 16
 )
@@ -59,9 +59,9 @@ func (n *Nodes) Write(ctx context.Context, patience time.Duration, statements ..
 	return n.ask(ctx, "/db/request?level=strong&transaction&blob_array", patience, statements)
 }
 
-// Read asks the leader, without Raft.
+// Read reads what most of the nodes have. Nothing is written for it.
 func (n *Nodes) Read(ctx context.Context, patience time.Duration, statements ...Statement) (Outcome, error) {
-	return n.ask(ctx, "/db/query?level=weak&blob_array", patience, statements)
+	return n.ask(ctx, "/db/query?level=linearizable&blob_array", patience, statements)
 }
 
 // ask asks one node after the other, until one has answered or the time is over. Its error is the context's.
@@ -146,5 +146,6 @@ func failed(err error) Answer {
 	if errors.Is(err, context.DeadlineExceeded) {
 		return Answer{Meaning: Unknown, Why: "no answer in time"}
 	}
-	return Answer{Meaning: Unknown, Why: "the connection broke off"}
+	// The address has no credentials in it.
+	return Answer{Meaning: Unknown, Why: "the connection broke off: " + err.Error()}
 }

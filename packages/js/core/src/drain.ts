@@ -11,6 +11,11 @@ import type { Row } from "./driver.js";
 import { knockerError } from "./errors.js";
 import type { Event } from "./event.js";
 import { Hooks, INTERNALS } from "./hooks.js";
+import { RqliteInbox } from "./rqlite/inbox.js";
+import { Lane } from "./rqlite/lane.js";
+import { releaseAll } from "./rqlite/worker.js";
+import type { Endpoint } from "./endpoint.js";
+import type { Telling } from "./telling.js";
 
 /** How an end is counted: by its name as JavaScript writes it. */
 type DrainedEnd = Exclude<AttemptEnd, "lease_lost"> | "leaseLost";
@@ -58,6 +63,7 @@ export async function drain<Tx extends object>(hooks: Hooks<Tx>, options: DrainO
   const telling = inbox.telling.with({}, worker).hearing((error, event) => void drained.errors.push({ error, event }));
   const names = [...endpoints.values()].filter(({ handlers }) => !handlers.empty).map(({ name }) => name);
   const filter = JSON.stringify({ endpoints: names });
+  if (inbox instanceof RqliteInbox) return drainNodes(inbox, endpoints, worker, telling, drained);
   const control = inbox.connect();
   const runner = new BatchRunner(inbox, new AttemptRunner(inbox, worker, telling));
   let closing = false;
@@ -115,5 +121,38 @@ export async function drain<Tx extends object>(hooks: Hooks<Tx>, options: DrainO
     control.close();
     forget();
     ended();
+  }
+}
+
+/** The same on the nodes of a cluster: one job after the other. */
+async function drainNodes<Tx extends object>(
+  inbox: RqliteInbox<Tx>,
+  endpoints: ReadonlyMap<string, Endpoint<Tx>>,
+  worker: string,
+  telling: Telling,
+  drained: Drained,
+): Promise<Drained> {
+  let closing = false;
+  let ended = (): void => {};
+  const end = new Promise<void>((resolve) => (ended = resolve));
+  const forget = inbox.onClose(() => {
+    closing = true;
+    return end;
+  });
+  const lane = new Lane({ inbox, endpoints, leaseS: LEASE_S, telling, owner: worker, told: new Set(), since: undefined }, worker);
+  try {
+    for (let next = await lane.take(); next !== null && typeof next === "object"; next = await lane.take()) {
+      if (drained.attempts.length === LIMIT) throw new Error(`drain: ${LIMIT} jobs ran and more are due`);
+      const end = await lane.attempt(next);
+      drained[end === "lease_lost" ? "leaseLost" : end] += 1;
+      drained.attempts.push({ eventId: next["event_id"] as number, status: end });
+      if (closing) break;
+    }
+    return drained;
+  } finally {
+    await releaseAll(inbox, [lane]).finally(() => {
+      forget();
+      ended();
+    });
   }
 }

@@ -82,6 +82,7 @@ export class Endpoint<Tx extends object> {
 
   /** Takes it as it is in the file. @throws UnknownEndpointError where the file has none of this name. */
   takeAsStored(): void {
+    this.#inbox.refreshInPlace();
     this.requireStored();
     this.#readSendable();
   }

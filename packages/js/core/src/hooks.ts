@@ -12,14 +12,20 @@ import { Leases } from "./leases.js";
 import { Operator } from "./operate.js";
 import type { OpenOptions } from "./options.js";
 import { Inbox } from "./inbox.js";
+import { RqliteInbox } from "./rqlite/inbox.js";
+import { type Running, RqliteWorker } from "./rqlite/worker.js";
 import { isInHandlerOf } from "./running.js";
 import { Worker, type WorkOptions } from "./worker.js";
 
 /** Reaches into a `Hooks`, for the testing module of this package. */
 export const INTERNALS = Symbol("knocker internals");
 
-/** A file, or a database that the application has opened. */
-type Source<Tx> = { path: string } | { database: Tx };
+/** A file, a database that the application has opened, or the nodes of a cluster. */
+type Source<Tx> = { path: string } | { database: Tx } | { nodes: string };
+
+function inboxOf<Tx extends object>(driver: Driver<Tx>, source: Source<Tx>, options: OpenOptions): Inbox<Tx> {
+  return "nodes" in source ? new RqliteInbox(driver, source.nodes, options) : new Inbox(driver, source, options);
+}
 
 /** Knocker on one database. `Tx` is the driver's database class, which handlers get. */
 export class Hooks<Tx extends object> extends Operator<Tx> {
@@ -30,7 +36,7 @@ export class Hooks<Tx extends object> extends Operator<Tx> {
 
   /** Use `open` or `attach`. */
   constructor(driver: Driver<Tx>, source: Source<Tx>, options: OpenOptions, owner: "application" | "tenants" = "application") {
-    super(new Inbox(driver, source, options));
+    super(inboxOf(driver, source, options));
     this.#source = source;
     this.#options = options;
     this.#owner = owner;
@@ -88,7 +94,9 @@ export class Hooks<Tx extends object> extends Operator<Tx> {
 
   /** Starts a worker in this thread. It runs until it is stopped. */
   work(options: WorkOptions = {}): Worker<Tx> {
-    return new Worker(this.inbox, this.#endpoints, options);
+    if (!(this.inbox instanceof RqliteInbox)) return new Worker(this.inbox, this.#endpoints, options);
+    // To an application it is the same.
+    return new RqliteWorker(this.inbox, this.#endpoints, options) as Running<Tx> as Worker<Tx>;
   }
 
   /** The queue as a worker of your own sees it, call by call. `work` does all of this for you. */
@@ -122,7 +130,7 @@ export class Hooks<Tx extends object> extends Operator<Tx> {
     if (isInHandlerOf(this.inbox)) throw knockerError("usage", "reopen: not inside a handler, which works on the file that is open");
     const { driver } = this.inbox;
     await this.close();
-    const inbox = new Inbox(driver, path === undefined ? this.#source : { path }, { ...this.#options, ...options });
+    const inbox = inboxOf(driver, path === undefined ? this.#source : { path }, { ...this.#options, ...options });
     try {
       for (const endpoint of this.#endpoints.values()) endpoint.moveTo(inbox);
     } catch (error) {

@@ -15,11 +15,13 @@ import { Paces } from "./pace.js";
 import { Refusals } from "./refusals.js";
 import { Replica } from "./replica.js";
 import { selectOf } from "./statements.js";
-import { Writer } from "./writer.js";
+import { Writer, type WriterSource } from "./writer.js";
 
 /** The file of one `Hooks`, and what its parts share. */
 export class Inbox<Db extends object> extends InboxFile<Db> {
   readonly writer: Writer;
+  /** Stores receipts, where that is not in the file. */
+  readonly store?: WriterSource["store"];
   /** What receipts wait for, where they do. */
   readonly replica: Replica | undefined;
   readonly refusals: Refusals;
@@ -111,12 +113,25 @@ export class Inbox<Db extends object> extends InboxFile<Db> {
     if (before) tellOfChanges(this.log, before, settings()!);
   }
 
-  /** Reads at once. */
+  /** Reads at once what is here: the file, or of a cluster its endpoints. */
   all(sql: string, ...parameters: SqlValue[]): Row[] {
     this.requireOpen();
     this.requireFile();
     return this.connection.all(sql, ...parameters);
   }
+
+  /** Reads what is stored, wherever that is. */
+  async read(sql: string, ...parameters: SqlValue[]): Promise<Row[]> {
+    return this.all(sql, ...parameters);
+  }
+
+  /** The same at once. */
+  query(sql: string, ...parameters: SqlValue[]): Row[] {
+    return this.all(sql, ...parameters);
+  }
+
+  /** Has `all` find the endpoints of others too. */
+  refreshInPlace(): void {}
 
   /** Calls back after each commit of this `Hooks`, until the returned function is called. */
   onCommit(listener: () => void): () => void {

@@ -3,6 +3,7 @@
 import type { Row } from "./driver.js";
 import { knockerError } from "./errors.js";
 import { Hooks, INTERNALS } from "./hooks.js";
+import { RqliteInbox } from "./rqlite/inbox.js";
 import type { OpenOptions } from "./options.js";
 import { ENDPOINT_SETTINGS } from "./settings.js";
 import { snake } from "./spelling.js";
@@ -29,6 +30,12 @@ const OWN = `
  */
 export async function onFile<Tx extends object>(hooks: Hooks<Tx>, path: string, options: OpenOptions = {}): Promise<OnFile> {
   if (!(hooks instanceof Hooks)) throw knockerError("usage", "onFile(hooks, path): takes what open() or attach() returned");
+  if (hooks[INTERNALS].inbox instanceof RqliteInbox) {
+    throw knockerError(
+      "usage",
+      "onFile(hooks, path): these hooks are on nodes of rqlite, whose tables a file has not; open a file in tests",
+    );
+  }
   const wasOpen = hooks[INTERNALS].inbox.isOpen;
   await hooks.reopen();
   const { inbox, endpoints } = hooks[INTERNALS];

@@ -18,7 +18,12 @@ export interface Job {
 }
 
 /** What is needed of an inbox: its driver's class does not matter here. */
-type LeaseSource = Pick<Inbox<object>, "all" | "call" | "now">;
+type LeaseSource = Pick<Inbox<object>, "read" | "call" | "now">;
+
+/** The jobs that are leased to a worker. The body comes last. */
+export const JOBS = `
+  SELECT job_id, worker, event_id, delivery_id, endpoint, type, key, attempt, max_attempts, lease_expires_at, received_at, method, url, headers, body
+  FROM knocker_jobs WHERE worker = ? ORDER BY job_id`;
 
 /** The job of a row of `knocker_jobs`. */
 export function jobOf(row: Row): Job {
@@ -56,7 +61,7 @@ export class Leases {
 
   /** The jobs that are leased to this worker. */
   async jobs(): Promise<Job[]> {
-    return this.#inbox.all("SELECT * FROM knocker_jobs WHERE worker = ? ORDER BY job_id", this.worker).map(jobOf);
+    return (await this.#inbox.read(JOBS, this.worker)).map(jobOf);
   }
 
   /** The event is handled, and the job gone. */
@@ -100,6 +105,7 @@ export class Leases {
   async nextDueMs(filter: ClaimFilter = {}): Promise<number | null> {
     checkObject("nextDueMs", filter, CLAIM_FILTER);
     const given = JSON.stringify({ ...filter, worker: this.worker });
-    return this.#inbox.all("SELECT knocker_next_due(?, ?) AS due", given, this.#inbox.now())[0]!["due"] as number | null;
+    const [row] = await this.#inbox.read("SELECT knocker_next_due(?, ?) AS due", given, this.#inbox.now());
+    return row!["due"] as number | null;
   }
 }

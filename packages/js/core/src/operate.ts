@@ -24,10 +24,12 @@ import {
   type AttemptRecord,
   type AttemptResult,
   type BulkResult,
+  DELIVERY_SUMMARY_COLUMNS,
   type DeliveryOutcome,
   type DeliveryRecord,
   type DeliverySummary,
   type EndpointRecord,
+  EVENT_SUMMARY_COLUMNS,
   type EventDeliveryRecord,
   type EventRecord,
   type EventStatus,
@@ -118,7 +120,7 @@ export class Operator<Tx extends object> {
     if (eventId === null && deliveryId === null) throw knockerError("usage", "eventDeliveries: name an eventId or a deliveryId");
     const sql = `SELECT event_id, delivery_id, duplicate FROM knocker_event_deliveries
       WHERE event_id = coalesce(?, event_id) AND delivery_id = coalesce(?, delivery_id) ORDER BY event_id, delivery_id`;
-    return this.inbox.all(sql, eventId, deliveryId).map(readEventDeliveryRecord);
+    return (await this.inbox.read(sql, eventId, deliveryId)).map(readEventDeliveryRecord);
   }
 
   /** The settings of every endpoint in the file, also of those that this process did not name. */
@@ -142,14 +144,14 @@ export class Operator<Tx extends object> {
   /** One event with its body; undefined if there is none. */
   async event(id: number): Promise<EventRecord | undefined> {
     checkId("event", "id", id);
-    const row = this.inbox.all("SELECT * FROM knocker_events WHERE id = ?", id)[0];
+    const [row] = await this.inbox.read(`SELECT ${EVENT_SUMMARY_COLUMNS}, body FROM knocker_events WHERE id = ?`, id);
     return row && readEventRecord(row);
   }
 
   /** One delivery with its body; undefined if there is none. */
   async delivery(id: number): Promise<DeliveryRecord | undefined> {
     checkId("delivery", "id", id);
-    const row = this.inbox.all("SELECT * FROM knocker_deliveries WHERE id = ?", id)[0];
+    const [row] = await this.inbox.read(`SELECT ${DELIVERY_SUMMARY_COLUMNS}, body FROM knocker_deliveries WHERE id = ?`, id);
     return row && readDeliveryRecord(row);
   }
 
@@ -160,7 +162,7 @@ export class Operator<Tx extends object> {
   async updateEndpoint(name: string, settings: EndpointSettings): Promise<number> {
     check("updateEndpoint", "name", name, TEXT);
     const config = changeOf("updateEndpoint", settings);
-    if (this.inbox.all("SELECT 1 FROM knocker_endpoints WHERE name = ?", name).length === 0) {
+    if ((await this.inbox.read("SELECT 1 FROM knocker_endpoints WHERE name = ?", name)).length === 0) {
       throw knockerError("unknown_endpoint", `no endpoint is named ${JSON.stringify(name)}: \`endpoint(name, options)\` creates one`);
     }
     return (await this.inbox.call("knocker_endpoint", name, config)) as number;
@@ -228,8 +230,8 @@ export class Operator<Tx extends object> {
 
   /** Counts, ages and the figures of the last hour. */
   async stats(): Promise<Stats> {
-    const result = this.inbox.all("SELECT knocker_stats(?) AS result", this.inbox.now())[0]!["result"];
-    return readStats(resultOf(result));
+    const [row] = await this.inbox.read("SELECT knocker_stats(?) AS result", this.inbox.now());
+    return readStats(resultOf(row!["result"]));
   }
 
   /**
@@ -239,7 +241,8 @@ export class Operator<Tx extends object> {
     checkObject("metrics", options, METRICS_OPTIONS);
     const format = options.openmetrics ? "openmetrics" : "prometheus";
     const sql = "SELECT knocker_metrics(?, ?, ?) AS result";
-    return this.inbox.all(sql, format, JSON.stringify(this.inbox.receiveDurations), this.inbox.now())[0]!["result"] as string;
+    const [row] = await this.inbox.read(sql, format, JSON.stringify(this.inbox.receiveDurations), this.inbox.now());
+    return row!["result"] as string;
   }
 
   /**
@@ -258,7 +261,7 @@ export class Operator<Tx extends object> {
   query(sql: string, ...parameters: SqlValue[]): Record<string, SqlValue>[] {
     check("query", "sql", sql, TEXT);
     checkParameters("query", parameters);
-    return this.inbox.all(sql, ...parameters);
+    return this.inbox.query(sql, ...parameters);
   }
 
   #list<T>(
@@ -267,7 +270,7 @@ export class Operator<Tx extends object> {
     conditions: Conditions,
     options: ListOptions,
   ): AsyncGenerator<T, void, void> {
-    return list<T>((sql, ...parameters) => this.inbox.all(sql, ...parameters), record, LISTS[name], conditions, options);
+    return list<T>((sql, ...parameters) => this.inbox.read(sql, ...parameters), record, LISTS[name], conditions, options);
   }
 
   /** An action on what a filter or a policy says. */

@@ -77,6 +77,9 @@ export function checkPath(path: unknown): void {
       `open(path): path is ${show(path)}, and must name a file, or ":memory:": an environment variable may be unset`,
     );
   }
+  if (/^rqlites?:/i.test(path)) {
+    throw knockerError("usage", "open(path): path names nodes of rqlite, which @knocker/node alone can store in");
+  }
   if (/^file:/i.test(path)) {
     throw knockerError("usage", `open(path): ${show(path)} is a URL, and the drivers do not agree on those: give the file's path`);
   }

@@ -18,7 +18,7 @@ export interface ListOptions {
   until?: Date | number;
 }
 
-type Read = (sql: string, ...parameters: SqlValue[]) => Row[];
+type Read = (sql: string, ...parameters: SqlValue[]) => Promise<Row[]>;
 
 /** Rows read at once. */
 const PAGE = 100;
@@ -70,7 +70,7 @@ export async function* list<T>(
     const { where, parameters } = condition(from, conditions, options, cursor);
     const page = Math.min(PAGE, left);
     const sql = `SELECT ${from.columns} FROM ${from.view} WHERE ${where} ORDER BY id ${newestFirst ? "DESC" : "ASC"} LIMIT ?`;
-    const rows = read(sql, ...parameters, page);
+    const rows = await read(sql, ...parameters, page);
     for (const row of rows) yield record(row);
     if (rows.length < page) return;
     left -= rows.length;

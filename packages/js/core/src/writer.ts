@@ -36,7 +36,10 @@ interface Write {
 }
 
 /** What became of one write of a group. */
-type Settled = { result: SqlValue } | { error: unknown };
+export type Settled = { result: SqlValue } | { error: unknown };
+
+/** A statement that stores what was judged. */
+export type Stored = Pick<Write, "sql" | "parameters">;
 
 /** What the writer needs of the inbox that it belongs to. */
 export interface WriterSource {
@@ -48,6 +51,8 @@ export interface WriterSource {
   checkpoint(): void;
   /** Called after every commit. */
   announce(): void;
+  /** Stores a group elsewhere than in the file. */
+  readonly store?: (group: readonly Stored[]) => Promise<Settled[]>;
   /** What receipts wait for after their commit, where they do. */
   readonly replica: { synced(queuedAt: number): Promise<void> } | undefined;
 }
@@ -162,7 +167,7 @@ export class Writer {
     while (this.#pending.length > 0 && group.length < LARGEST_GROUP) {
       const write = this.#pending[0]!;
       if (write.toJudge && write.parameters.length === 0) {
-        if (this.#pending.length === 1 && group.length === 0 && this.#heavy.length === 0) {
+        if (this.#pending.length === 1 && group.length === 0 && this.#heavy.length === 0 && !this.#source.store) {
           write.isAlone = true;
           return [this.#pending.shift()!];
         }
@@ -211,7 +216,7 @@ export class Writer {
     const write = () => this.#source.main.use((connection) => this.#write(connection, group));
     const receipts: [Write, Settled][] = [];
     try {
-      const settled = await this.#source.whenWritable(this.#source.busyTimeoutMs, write, size);
+      const settled = await (this.#source.store?.(group) ?? this.#source.whenWritable(this.#source.busyTimeoutMs, write, size));
       group.forEach((write, index) => {
         const of = settled[index]!;
         if (this.#source.replica && write.toJudge && "result" in of) receipts.push([write, of]);

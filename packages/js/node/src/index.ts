@@ -8,6 +8,7 @@ import { check, OBJECT } from "@knocker/core/check.js";
 import { Hooks } from "@knocker/core/hooks.js";
 import { loadOn } from "@knocker/core/library.js";
 import type { OpenOptions } from "@knocker/core/options.js";
+import { isAddress } from "@knocker/core/rqlite/address.js";
 import { type SetUp, Tenants, type TenantsOptions } from "@knocker/core/tenants.js";
 import type { Driver } from "@knocker/core/driver.js";
 import type { AnyDatabase, Database } from "./database.js";
@@ -28,6 +29,11 @@ type ClassOf<Tx extends AnyDatabase> = new (...args: never[]) => Tx;
 
 /**
  * Opens a database file (or `:memory:`), creates or migrates Knocker's schema, and sets WAL, `synchronous=FULL` and foreign keys.
+ *
+ * As an experiment, `path` may name the nodes of rqlite, `rqlite://user:password@a:4001,b:4001,c:4001`, or `rqlites://…` for HTTPS: each of them has the file, and
+ * what is acknowledged is on most of them. Requests are judged here, so that no secret is sent. `busyTimeoutMs` is for how long another node is tried, after which a
+ * call throws `ClusterUnavailableError`. Of `tx` handlers have `prepare(sql).run(…)` and `exec(sql)` there, for one statement that writes: they are sent in one
+ * request with the verdict.
  * @throws UsageError where the arguments cannot be meant, SetupError where the library or a driver is missing, DatabaseError where the file cannot
  * be used.
  */
@@ -36,7 +42,7 @@ export function open<Tx extends AnyDatabase = Database>(path: string, options?: 
 export function open<Tx extends AnyDatabase>(path: string, options: NodeOpenOptions = {}): Hooks<Tx> {
   check("open(path, options)", "options", options, OBJECT);
   const { driver, ...rest } = options;
-  return knocker<Tx>(chooseDriver(driver), { path }, rest);
+  return knocker<Tx>(chooseDriver(driver), isAddress(path) ? { nodes: path } : { path }, rest);
 }
 
 /**
@@ -82,7 +88,7 @@ export function load(database: AnyDatabase, extension?: string): void {
 
 function knocker<Tx extends AnyDatabase>(
   driver: Driver<Database>,
-  source: { path: string } | { database: Tx },
+  source: { path: string } | { database: Tx } | { nodes: string },
   options: OpenOptions,
 ): Hooks<Tx> {
   const made = new Hooks<Tx>(driver as Driver<object> as Driver<Tx>, source, options);
