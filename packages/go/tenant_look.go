@@ -1,6 +1,7 @@
 package knocker
 
 import (
+	"context"
 	"database/sql/driver"
 	"errors"
 	"time"
@@ -17,14 +18,24 @@ type look struct {
 	err       error
 }
 
-// lookAt says when something is due in the file, over a connection that is given or opened, and given back. Nothing is written, so that looking at a file
-// does not change it.
-func (t *Tenants) lookAt(path string, endpoints []string, given *conn) (look, *conn) {
+// lookAt says when something is due in the tenant's file, over a connection that is given or opened, and given back. Opening changes nothing of the
+// file. On a tour its retention runs, too.
+func (t *Tenants) lookAt(tenant, path string, endpoints []string, isTour bool, given *conn) (look, *conn) {
 	if !isFile(path) {
 		if given != nil {
 			given.close()
 		}
 		return look{isGone: true}, nil
+	}
+	// Where another file is at the path, these know what to do with the log of the former one, which a new connection would take for its own.
+	if hooks, done, ok := t.pool.glance(tenant); ok {
+		defer done()
+		var found look
+		found.err = hooks.database.do(context.Background(), func(c session) error {
+			found = t.lookOn(c, endpoints, isTour)
+			return found.err
+		})
+		return found, given
 	}
 	c := given
 	if c == nil {
@@ -34,14 +45,7 @@ func (t *Tenants) lookAt(path string, endpoints []string, given *conn) (look, *c
 		}
 		c = opened
 	}
-	found := look{endpoints: endpoints}
-	if endpoints != nil && len(endpoints) == 0 {
-		return found, c
-	}
-	found.due, found.isDue, found.err = leases{now: t.now}.nextDueOfAny(c, endpoints)
-	if errors.Is(found.err, ErrNotBootstrapped) {
-		found.isDue, found.err = isOfBefore(c)
-	}
+	found := t.lookOn(c, endpoints, isTour)
 	if found.err != nil {
 		c.close()
 		return found, nil
@@ -49,19 +53,26 @@ func (t *Tenants) lookAt(path string, endpoints []string, given *conn) (look, *c
 	return found, c
 }
 
-// isOfBefore says whether the file has the schema of a former version: opening it brings it up to date. One without any has no event.
-func isOfBefore(c *conn) (bool, error) {
-	found, err := c.value("SELECT count(*) FROM sqlite_master WHERE name = '_knocker_schema'")
-	return err == nil && integer(found) > 0, err
+func (t *Tenants) lookOn(c session, endpoints []string, isTour bool) look {
+	found := look{endpoints: endpoints}
+	if endpoints != nil && len(endpoints) == 0 {
+		return found
+	}
+	found.due, found.isDue, found.err = leases{now: t.now}.nextDueOfAny(c, endpoints)
+	if errors.Is(found.err, ErrNotBootstrapped) {
+		found.isDue, found.err = isOfBefore(c)
+		return found
+	}
+	if isTour && found.err == nil {
+		_, found.err = c.call("knocker_retain", t.now())
+	}
+	return found
 }
 
-// retain runs a retention pass where one is due in the file. One without Knocker's schema has none.
-func (t *Tenants) retain(c *conn) error {
-	_, err := c.call("knocker_retain", t.now())
-	if errors.Is(err, ErrNotBootstrapped) {
-		return nil
-	}
-	return err
+// isOfBefore says whether the file has the schema of a former version: opening it brings it up to date. One without any has no event.
+func isOfBefore(c session) (bool, error) {
+	found, err := c.rows("SELECT 1 FROM sqlite_master WHERE name = '_knocker_schema'")
+	return len(found) > 0, err
 }
 
 func (t *Tenants) now() driver.Value {

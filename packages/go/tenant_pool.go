@@ -32,9 +32,10 @@ type openTenant struct {
 	err     error
 	closing bool
 	// users are those who receive through it now: it is not closed under them.
-	users   int
-	place   *list.Element
-	working bool
+	users int
+	place *list.Element
+	// workers are those who work in it now, of one call of Work each.
+	workers int
 }
 
 func newTenantPool(most int, patience time.Duration, open func(string) (*Hooks, error)) *tenantPool {
@@ -153,7 +154,7 @@ func (p *tenantPool) longestUnused() *openTenant {
 
 // leave gives up the place for receiving, and closes a file that has no other. The lock is held, but not while it is closed.
 func (p *tenantPool) leave(t *openTenant) {
-	if t.working {
+	if t.workers > 0 {
 		p.receiving.Remove(t.place)
 		t.place = nil
 		p.freed.notify()
@@ -164,6 +165,18 @@ func (p *tenantPool) leave(t *openTenant) {
 	t.hooks.close()
 	p.mu.Lock()
 	p.forget(t)
+}
+
+// glance gives the hooks of a tenant where they are open for receiving, as use does.
+func (p *tenantPool) glance(tenant string) (*Hooks, func(), bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	t := p.byName[tenant]
+	if t == nil || t.place == nil || t.closing || t.hooks == nil {
+		return nil, nil, false
+	}
+	t.users++
+	return t.hooks, func() { p.done(t) }, true
 }
 
 func (p *tenantPool) done(t *openTenant) {
@@ -196,20 +209,20 @@ func (p *tenantPool) tryWork(tenant string) (*openTenant, error) {
 	switch {
 	case t == nil:
 		t = p.begin(tenant)
-		t.working = true
+		t.workers = 1
 		return t, p.finish(t)
 	case t.closing:
 		return nil, nil
 	}
-	t.working = true
+	t.workers++
 	return p.whenOpen(t)
 }
 
 func (p *tenantPool) stopWork(t *openTenant) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	t.working = false
-	if t.place != nil || t.closing {
+	t.workers--
+	if t.workers > 0 || t.place != nil || t.closing {
 		return
 	}
 	t.closing = true

@@ -266,10 +266,7 @@ func (s *tenantScheduler) look(t *scheduledTenant, now time.Time) {
 		endpoints = nil
 	}
 	go func() {
-		found, c := s.tenants.lookAt(t.path, endpoints, given)
-		if isTour && c != nil && found.err == nil {
-			found.err = s.tenants.retain(c)
-		}
+		found, c := s.tenants.lookAt(t.name, t.path, endpoints, isTour, given)
 		s.told <- func() {
 			s.looking--
 			t.kept = c
@@ -329,6 +326,15 @@ func (s *tenantScheduler) isOver(t *scheduledTenant, found look) bool {
 		return false
 	}
 	s.let(t)
+	if errors.Is(found.err, ErrClosed) {
+		// By Close, which ends this worker too.
+		return true
+	}
+	if errors.Is(found.err, ErrFileReplaced) {
+		// It is logged where it was noticed, and opened once it is at rest.
+		s.restUntil(t, time.Now().Add(atRest))
+		return true
+	}
 	pauses := s.tenants.pauses
 	pause := min(pauses.longestPause, pauses.firstPause<<min(t.failures, 16))
 	t.failures++

@@ -281,6 +281,57 @@ func TestAFileThatIsRemovedIsForgottenAndANewOneOfItsNameIsWorkedOn(t *testing.T
 	}
 }
 
+func TestAFileThatTakesThePlaceOfAnotherIsWorkedOn(t *testing.T) {
+	noLeaks(t)
+	folder, kept := t.TempDir(), filepath.Join(t.TempDir(), "kept")
+	tenants := openManyAt(t, folder, receiver)
+	create(t, tenants, "acme", "backup")
+	fill(t, tenants, "acme", 1)
+	fill(t, tenants, "backup", 3)
+	_ = tenants.Close()
+	rename := func(from, to string) {
+		if err := os.Rename(from, to); err != nil {
+			t.Fatal(err)
+		}
+	}
+	rename(filepath.Join(folder, "backup.db"), kept)
+	var handled atomic.Int32
+	tenants = openManyAt(t, folder, handlerFor(func(ctx context.Context, tx *knocker.Tx, tenant string, e *knocker.Event) error {
+		handled.Add(1)
+		return orderOnce(ctx, tx, tenant, e)
+	}))
+	stop := workingMany(t, tenants)
+	with(t, tenants, "acme", func(*knocker.Hooks) {})
+	// Nobody else opens the file meanwhile, who would take the log of the former one for its own.
+	until(t, "the former one is handled", func() bool { return handled.Load() == 1 })
+	rename(kept, filepath.Join(folder, "acme.db"))
+	until(t, "the new one is handled", func() bool { return handled.Load() == 4 })
+	stop()
+	allOrderedOnce(t, folder, []string{"acme"}, 3)
+}
+
+func TestSeveralWorkersOfOneProcessEndEachForItself(t *testing.T) {
+	noLeaks(t)
+	folder := t.TempDir()
+	var log journal
+	tenants := openManyAt(t, folder, handlerFor(orderOnce), knocker.Logger(log.logger()))
+	create(t, tenants, "acme")
+	first := workingMany(t, tenants)
+	workingMany(t, tenants)
+	fill(t, tenants, "acme", 50)
+	allOrderedOnce(t, folder, []string{"acme"}, 50)
+	first()
+	fill(t, tenants, "acme", 60)
+	allOrderedOnce(t, folder, []string{"acme"}, 60)
+	// Close ends the other one, in whatever it does.
+	if err := tenants.Close(); err != nil {
+		t.Error(err)
+	}
+	if strings.Contains(log.String(), "level=ERROR") {
+		t.Error(log.String())
+	}
+}
+
 // openFiles are the paths of the files that this process has open, where the system tells.
 func openFiles(t *testing.T) (paths []string) {
 	t.Helper()

@@ -7,11 +7,12 @@ import { type Hooks, INTERNALS } from "./hooks.js";
 interface OpenTenant<Tx extends object> {
   readonly name: string;
   readonly opened: Promise<Hooks<Tx>>;
+  hooks?: Hooks<Tx>;
   /** Those who receive through it now: it is not closed under them. */
   users: number;
   /** What it has a place for. Without one it is closed. */
   receives: boolean;
-  works: boolean;
+  workers: number;
   closing?: Promise<void>;
 }
 
@@ -54,6 +55,12 @@ export class TenantPool<Tx extends object> {
     }
   }
 
+  /** The hooks of a tenant, where they are open for receiving. */
+  glance(tenant: string): Hooks<Tx> | undefined {
+    const open = this.#receiving.get(tenant);
+    return open?.closing ? undefined : open?.hooks;
+  }
+
   /** Gives the hooks to a worker, which calls `stopWork` in the end. */
   async work(tenant: string): Promise<Hooks<Tx>> {
     for (;;) {
@@ -64,7 +71,7 @@ export class TenantPool<Tx extends object> {
         continue;
       }
       const open = known ?? this.#begin(tenant);
-      open.works = true;
+      open.workers += 1;
       return open.opened;
     }
   }
@@ -72,8 +79,8 @@ export class TenantPool<Tx extends object> {
   async stopWork(tenant: string): Promise<void> {
     const open = this.#byName.get(tenant);
     if (!open) return;
-    open.works = false;
-    if (!open.receives) await this.#close(open);
+    open.workers -= 1;
+    if (!open.receives && open.workers === 0) await this.#close(open);
   }
 
   /** Closes the hooks of a tenant whose file is gone, where nobody uses them. */
@@ -146,9 +153,12 @@ export class TenantPool<Tx extends object> {
       await hooks[INTERNALS].inbox.close();
       throw knockerError("closed", "these tenants are closed");
     });
-    const open: OpenTenant<Tx> = { name: tenant, opened, users: 0, receives: false, works: false };
+    const open: OpenTenant<Tx> = { name: tenant, opened, users: 0, receives: false, workers: 0 };
     this.#byName.set(tenant, open);
-    opened.catch(() => this.#forget(open));
+    opened.then(
+      (hooks) => (open.hooks = hooks),
+      () => this.#forget(open),
+    );
     return open;
   }
 
@@ -160,7 +170,7 @@ export class TenantPool<Tx extends object> {
 
   /** Gives up the place for receiving, and closes a file that has no other. */
   async #leave(open: OpenTenant<Tx>): Promise<void> {
-    if (!open.works) return this.#close(open);
+    if (open.workers === 0) return this.#close(open);
     open.receives = false;
     this.#receiving.delete(open.name);
     this.#tell();

@@ -163,6 +163,13 @@ export class TenantsWorker<Tx extends object> {
   #look(tenant: ScheduledTenant, isTour: boolean, now: number): void {
     if (!isFile(tenant.path)) return this.#forget(tenant);
     try {
+      const open = this.#of.pool.glance(tenant.name);
+      if (open && !isTour) return this.#looked(tenant, dueOfOpen(open, tenant.endpoints), now);
+      if (open) {
+        const touring = this.#retainOpen(tenant, now).finally(() => this.#retaining.delete(touring));
+        this.#retaining.add(touring);
+        return;
+      }
       const look = this.#looks.get(tenant) ?? new TenantLook(this.#of.driver as Driver<object>, tenant.path, this.#of.options);
       this.#looks.set(tenant, look);
       // On a tour all that waits is looked at: what is handled may be other than it was.
@@ -184,6 +191,19 @@ export class TenantsWorker<Tx extends object> {
   async #retain(tenant: ScheduledTenant, look: TenantLook, due: number | null, began: number): Promise<void> {
     try {
       while (!this.#isStopping && look.retain(this.#now())) await new Promise((resolve) => setImmediate(resolve));
+      this.#looked(tenant, due, began);
+    } catch (error) {
+      this.#failed(tenant, error);
+    }
+  }
+
+  /** The same through hooks that are open. */
+  async #retainOpen(tenant: ScheduledTenant, began: number): Promise<void> {
+    try {
+      const due = await this.#of.pool.use(tenant.name, async (hooks) => {
+        while (!this.#isStopping && (await hooks.retain()).more);
+        return dueOfOpen(hooks, undefined);
+      });
       this.#looked(tenant, due, began);
     } catch (error) {
       this.#failed(tenant, error);
@@ -220,8 +240,7 @@ export class TenantsWorker<Tx extends object> {
       turn.worker = new Worker(inbox, all, options, "debug");
       await turn.worker.done;
     }
-    inbox.requireFile();
-    return dueOn(inbox.connection, endpoints, inbox.now());
+    return dueOfOpen(hooks, endpoints);
   }
 
   /** Takes places from those who have no use for them, and from those who had their turn where others wait. */
@@ -256,7 +275,8 @@ export class TenantsWorker<Tx extends object> {
     if (this.#isStopping) return;
     const isGone = error instanceof UnknownTenantError || (error instanceof FileReplacedError && !isFile(tenant.path));
     if (isGone) return this.#forget(tenant);
-    if (error instanceof BusyError) return this.#schedule.busy(tenant, performance.now());
+    // One that is replaced is opened once it is at rest.
+    if (error instanceof BusyError || error instanceof FileReplacedError) return this.#schedule.busy(tenant, performance.now());
     const pauseMs = this.#schedule.failed(tenant, performance.now());
     this.#telling.tenantFailed(error, tenant.name, tenant.path, pauseMs);
   }
@@ -275,6 +295,14 @@ export class TenantsWorker<Tx extends object> {
   #now(): number | null {
     return this.#of.options.now?.() ?? null;
   }
+}
+
+/** As a look does, through hooks that are open: where another file is at the path, they know what to do with the log of the former one, which a new connection would take for its own. */
+function dueOfOpen<Tx extends object>(hooks: Hooks<Tx>, endpoints: readonly string[] | undefined): number | null {
+  if (endpoints?.length === 0) return null;
+  const { inbox } = hooks[INTERNALS];
+  inbox.requireFile();
+  return dueOn(inbox.connection, endpoints, inbox.now());
 }
 
 /** The endpoints that have handlers here. */

@@ -455,6 +455,52 @@ export default function tenants(runtime) {
       );
     });
 
+    for (const [what, isAtRest, receives] of [
+      ["while it is worked on", () => true, false],
+      ["while it is open for receiving", () => true, true],
+      ["while it is closed", (tenants) => tenants.openFiles === 0, false],
+    ]) {
+      it(`goes on in a file that takes the place of another, ${what}`, async () => {
+        const { tenants, place } = opened({ setUp: handling });
+        for (const name of ["acme", "backup"]) {
+          await tenants.create(name);
+          await fill(tenants, name, name === "acme" ? 1 : 3);
+        }
+        await tenants.close();
+        renameSync(join(place, "backup.db"), join(place, "backup"));
+        let handled = 0;
+        const counting = (hooks) => {
+          handling(hooks);
+          hooks.endpoint("inbox").on("*", () => void handled++);
+        };
+        const again = opened({ place, setUp: counting });
+        const worker = again.tenants.work();
+        // Nobody else opens the file meanwhile, who would take the log of the former one for its own.
+        await until(() => handled === 1, "the former one is handled");
+        if (receives) await again.tenants.hooks("acme", () => {});
+        await until(() => isAtRest(again.tenants), what);
+        renameSync(join(place, "backup"), join(place, "acme.db"));
+        await until(() => handled === 4, "the new one is handled");
+        await worker.stop();
+        await again.tenants.close();
+        await orderedOnce(place, "acme", 3);
+      });
+    }
+
+    it("is one of several in a process, which end each for itself", async () => {
+      const { tenants, place, errors } = opened({ setUp: handling });
+      await tenants.create("acme");
+      const [first, second] = [tenants.work(), tenants.work()];
+      await fill(tenants, "acme", 50);
+      await orderedOnce(place, "acme", 50);
+      await first.stop();
+      await fill(tenants, "acme", 60);
+      await orderedOnce(place, "acme", 60);
+      await second.stop();
+      await tenants.close();
+      assert.deepEqual(errors, []);
+    });
+
     it("leaves those without handlers to others", async () => {
       let setUps = 0;
       const { tenants, place } = opened({
