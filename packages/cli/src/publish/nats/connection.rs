@@ -56,7 +56,7 @@ impl Connection {
         let info: ServerInfo = serde_json::from_str(&text).map_err(|_| io::Error::other("the server tells nothing of itself"))?;
         if login.tls_required || info.tls_required {
             let config = login.tls.clone().ok_or_else(|| io::Error::new(io::ErrorKind::InvalidData, "the server wants TLS"))?;
-            wire = Wire::new(Box::new(encrypted(socket, address, config)?));
+            wire = Wire::new(Box::new(encrypted(socket, deadline, address, config)?));
         }
         let random = RandomState::new().build_hasher().finish();
         let inbox = format!("_INBOX.{random:016x}{:08x}", std::process::id());
@@ -143,7 +143,11 @@ impl Connection {
                 }
                 // Not the end of every connection, but of what was asked: a message that is not allowed is not acknowledged either.
                 Some(Sent::Error(why)) => return Err(io::Error::other(why)),
-                Some(Sent::Info(text)) => self.info = serde_json::from_str(&text).unwrap_or_else(|_| self.info.clone()),
+                Some(Sent::Info(text)) => {
+                    if let Ok(info) = serde_json::from_str::<ServerInfo>(&text) {
+                        self.info = ServerInfo { max_payload: info.max_payload.or(self.info.max_payload), ..info };
+                    }
+                }
                 Some(Sent::Pong) => {}
             }
         }
@@ -166,8 +170,11 @@ impl Connection {
         let number = self.send(subject, &[], payload)?;
         self.flush()?;
         while let Some((answered, received)) = self.answer(deadline)? {
-            if answered == number {
-                return Ok(wire::answer(&received));
+            // Whoever else listens on the subject may answer as well.
+            if answered == number
+                && let Some(answer) = wire::answer(&received)
+            {
+                return Ok(answer);
             }
             if Instant::now() >= deadline {
                 break;
@@ -189,12 +196,40 @@ impl Stream for TcpStream {
     }
 }
 
+/// What is below TLS: one read of a record, or a handshake, is many of these, and all of them together end at the deadline however little each brings.
+struct Bounded {
+    socket: TcpStream,
+    deadline: Instant,
+}
+
+impl Read for Bounded {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        let patience = self.deadline.saturating_duration_since(Instant::now());
+        if patience.is_zero() {
+            return Err(silent());
+        }
+        self.socket.set_read_timeout(Some(patience))?;
+        self.socket.read(bytes)
+    }
+}
+
+impl Write for Bounded {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.socket.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.socket.flush()
+    }
+}
+
 /// A stream through TLS.
-struct Encrypted(StreamOwned<ClientConnection, TcpStream>);
+struct Encrypted(StreamOwned<ClientConnection, Bounded>);
 
 impl Stream for Encrypted {
     fn set_patience(&mut self, patience: Duration) -> io::Result<()> {
-        self.0.sock.set_read_timeout(Some(patience))
+        self.0.sock.deadline = Instant::now() + patience;
+        Ok(())
     }
 }
 
@@ -214,12 +249,12 @@ impl Write for Encrypted {
     }
 }
 
-fn encrypted(socket: TcpStream, address: &str, config: Arc<ClientConfig>) -> io::Result<Encrypted> {
+fn encrypted(socket: TcpStream, deadline: Instant, address: &str, config: Arc<ClientConfig>) -> io::Result<Encrypted> {
     let invalid = |error: &dyn std::fmt::Display| io::Error::new(io::ErrorKind::InvalidData, error.to_string());
     let host = address.rsplit_once(':').map_or(address, |(host, _)| host).trim_matches(['[', ']']);
     let name = ServerName::try_from(host.to_owned()).map_err(|error| invalid(&error))?;
     let session = ClientConnection::new(config, name).map_err(|error| invalid(&error))?;
-    Ok(Encrypted(StreamOwned::new(session, socket)))
+    Ok(Encrypted(StreamOwned::new(session, Bounded { socket, deadline })))
 }
 
 /// The first of the host's addresses that answers.

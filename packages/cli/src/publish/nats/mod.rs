@@ -5,6 +5,8 @@
 
 mod connection;
 mod credentials;
+#[cfg(test)]
+mod hostile;
 mod nkey;
 mod wire;
 
@@ -158,6 +160,9 @@ impl Nats {
             }
         };
         let config = &found["config"];
+        if !config["subjects"].is_array() && config["name"].as_str() != Some(stream) {
+            return Err(Problem::Passing("another one answers in the place of JetStream".into()));
+        }
         let subjects: Vec<&str> = config["subjects"].as_array().into_iter().flatten().filter_map(|name| name.as_str()).collect();
         let wanted: Vec<String> = match endpoints.as_slice() {
             [] => vec![format!("{subject}.>")],
@@ -186,8 +191,7 @@ impl Nats {
                     vec![("Nats-Msg-Id".to_owned(), message.id()), ("Nats-Expected-Stream".to_owned(), self.settings.stream.clone())];
                 headers.extend(message.told());
                 let size = wire::headers_length(&headers) + message.body.len();
-                let most = connection.info.max_payload;
-                if size > most {
+                if let Some(most) = connection.info.max_payload.filter(|&most| size > most) {
                     let why = format!("the message has {size} bytes with its headers, and the servers' max_payload is {most}");
                     published[index] = Some(Published::Refused(why));
                     continue;
@@ -201,7 +205,7 @@ impl Nats {
                 && Instant::now() < end
                 && let Some((number, received)) = connection.answer(deadline)?
             {
-                let answer = wire::answer(&received);
+                let Some(answer) = wire::answer(&received) else { continue };
                 if answer.as_ref().is_ok_and(|answer| !wire::acknowledges(answer, &self.settings.stream)) {
                     continue;
                 }

@@ -23,7 +23,8 @@ pub trait Stream: Read + Write + Send {
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(default)]
 pub struct ServerInfo {
-    pub max_payload: usize,
+    /// Bytes that a message has at most, its headers among them.
+    pub max_payload: Option<usize>,
     pub tls_required: bool,
     /// To be signed by who has an NKey.
     pub nonce: Option<String>,
@@ -160,20 +161,19 @@ fn malformed() -> io::Error {
     io::Error::new(io::ErrorKind::InvalidInput, "the server does not speak NATS")
 }
 
-/// What JetStream answers: the JSON, or why there is none.
-pub fn answer(received: &Received) -> Result<Value, JetStreamError> {
+/// What JetStream answers: the JSON, or why it was not done. None where the answer is somebody else's.
+pub fn answer(received: &Received) -> Option<Result<Value, JetStreamError>> {
     if received.status == Some(503) {
-        return Err(JetStreamError { code: NO_RESPONDERS, description: "no server answers for it".into() });
+        return Some(Err(JetStreamError { code: NO_RESPONDERS, description: "no server answers for it".into() }));
     }
-    let answer: Value = serde_json::from_slice(&received.payload)
-        .map_err(|_| JetStreamError { code: 0, description: "the answer is none of JetStream".into() })?;
-    match answer.get("error") {
-        Some(error) => Err(JetStreamError {
-            code: error["err_code"].as_i64().unwrap_or_default(),
-            description: error["description"].as_str().unwrap_or("no reason was given").to_owned(),
-        }),
-        None => Ok(answer),
-    }
+    let answer: Value = serde_json::from_slice(&received.payload).ok()?;
+    let Some(error) = answer.get("error") else { return answer.is_object().then_some(Ok(answer)) };
+    // An error of JetStream has a code of HTTP, and mostly one of its own.
+    error["code"].as_i64()?;
+    Some(Err(JetStreamError {
+        code: error["err_code"].as_i64().unwrap_or_default(),
+        description: error["description"].as_str().unwrap_or("no reason was given").to_owned(),
+    }))
 }
 
 /// Whether this is the stream's own acknowledgement: whoever else listens on the subject may answer as well.
@@ -255,6 +255,19 @@ mod tests {
         ] {
             assert_eq!(super::acknowledges(&answer, "HOOKS"), acknowledges, "{answer}");
         }
+    }
+
+    #[test]
+    fn what_others_say_is_no_answer_of_jetstream() {
+        let answer = |status, payload: &str| super::answer(&Received { subject: "a".into(), status, payload: payload.into() });
+        for foreign in ["", "thanks", "\"thanks\"", "[1]", "7", r#"{"error": "boom"}"#, r#"{"error": {"description": "no code"}}"#] {
+            assert_eq!(answer(None, foreign), None, "{foreign}");
+        }
+        let code = |answered: Option<Result<Value, JetStreamError>>| answered.unwrap().unwrap_err().code;
+        assert_eq!(code(answer(None, r#"{"error": {"code": 400, "err_code": 10060, "description": "another stream"}}"#)), 10060);
+        assert_eq!(code(answer(None, r#"{"error": {"code": 503}}"#)), 0);
+        assert_eq!(code(answer(Some(503), "")), NO_RESPONDERS);
+        assert_eq!(answer(None, r#"{"stream": "HOOKS", "seq": 1}"#), Some(Ok(json!({"stream": "HOOKS", "seq": 1}))));
     }
 
     #[test]
