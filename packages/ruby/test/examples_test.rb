@@ -90,6 +90,25 @@ class ExamplesTest < KnockerTest
     end
   end
 
+  def test_one_command_works_for_every_tenant
+    folder = File.join(@folder, "tenants")
+    Dir.mkdir(folder)
+    of_tenants = { "TENANTS_FOLDER" => folder, "STRIPE_WEBHOOK_SECRET_ACME" => "whsec_acme", "STRIPE_WEBHOOK_SECRET_GLOBEX" => "whsec_globex" }
+    define_singleton_method(:environment) { super().merge(of_tenants) }
+    names = %w[acme globex]
+    names.each do |name|
+      hooks = open_hooks(File.join(folder, "#{name}.db"))
+      hooks.endpoint("stripe").ingest('{"data": {"object": {"id": "in_1"}}}', valid: true, type: "invoice.paid", key: "1")
+      hooks.close
+    end
+    working("tenant_files.rb") do |output|
+      names.each do |name|
+        wait_until("the payment of #{name}") { rows(File.join(folder, "#{name}.db"), "SELECT invoice FROM payments") == [["in_1"]] }
+      end
+      assert_includes output.call, "knocker-worker: handles the events of #{File.join(folder, "*.db")}"
+    end
+  end
+
   def test_sinatra
     shop("sinatra_app.ru") do
       working("shop.rb") { wait_until("the order") { rows(@path, "SELECT 1 FROM orders").any? } }

@@ -5,7 +5,7 @@ defmodule Knocker.TenantsTest do
   import ExUnit.CaptureLog
   import Knocker.Waiting, only: [until: 1]
 
-  alias Knocker.{HTTP, JSON, Tenants}
+  alias Knocker.{Child, HTTP, JSON, Tenants, Testing}
   alias Knocker.Tenants.{Pattern, Schedule}
 
   @moduletag :tmp_dir
@@ -392,6 +392,34 @@ defmodule Knocker.TenantsTest do
     tenants = start(context, endpoints: fn _tenant -> [inbox: []] end)
     work(tenants)
     until(fn -> Tenants.hooks(tenants, "acme", &Enum.count(Knocker.events(&1))) == {:ok, 0} end)
+  end
+
+  test "after a SIGKILL in the middle another virtual machine goes on, and nothing is handled twice", context do
+    names = ["a", "b", "c"]
+
+    for name <- names do
+      receive_for(context, name, ["1", "2", "3"])
+      {:ok, _pid} = Knocker.start_link(name: name, database: file(context, name))
+      Testing.rows!(name, "CREATE TABLE done (key TEXT PRIMARY KEY)")
+      Knocker.close(name)
+    end
+
+    files = Path.join(context.tmp_dir, "tenants/*.db")
+    child = Child.start("Knocker.Child.work_on_many(#{inspect(files)})")
+    assert Enum.sort(for _ <- names, do: Child.line(child)) == names
+    Child.kill(child)
+
+    handler = fn event, tx -> with {:ok, _rows} <- Knocker.execute(tx, "INSERT INTO done (key) VALUES (?)", [event.key]), do: :ok end
+    tenants = start(context, endpoints: fn _tenant -> [inbox: [handler: handler]] end)
+    work(tenants)
+
+    for name <- names do
+      until(fn ->
+        Tenants.hooks(tenants, name, &Enum.map(Knocker.events(&1), fn event -> event.status end)) == {:ok, [:handled, :handled, :handled]}
+      end)
+
+      assert {:ok, [["1"], ["2"], ["3"]]} = Tenants.hooks(tenants, name, &Testing.rows!(&1, "SELECT key FROM done ORDER BY key"))
+    end
   end
 
   test "it is stopped as a worker is: what runs comes to its end", context do

@@ -72,6 +72,25 @@ defmodule Knocker.Child do
     end
   end
 
+  @doc "Works on the files of tenants until it is killed. The event `2` of each has written when it prints the tenant's name, and does not end."
+  def work_on_many(files) do
+    endpoints = fn tenant -> [inbox: [handler: &stop_at_two(&1, &2, tenant)]] end
+    {:ok, _pid} = Knocker.Tenants.start_link(name: :tenants, files: files, endpoints: endpoints)
+    {:ok, _pid} = Knocker.Tenants.Worker.start_link(tenants: :tenants, lease_s: 1)
+    Process.sleep(:infinity)
+  end
+
+  defp stop_at_two(event, tx, tenant) do
+    {:ok, _rows} = Knocker.execute(tx, "INSERT INTO done (key) VALUES (?)", [event.key])
+
+    if event.key == "2" do
+      IO.puts(tenant)
+      Process.sleep(:infinity)
+    end
+
+    :ok
+  end
+
   @doc "Ingests one event for each line that it reads."
   def receive_when_asked(path) do
     {:ok, _pid} = Knocker.start_link(name: :inbox, database: path, endpoints: [inbox: []])

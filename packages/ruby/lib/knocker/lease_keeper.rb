@@ -28,7 +28,8 @@ module Knocker
       @tell_lost = tell_lost
       # One connection to claim and one to extend, so that neither waits while the other waits for the write lock.
       @claiming = WorkerConnection.new(database, worker)
-      @extending = WorkerConnection.new(database, worker)
+      # Who works for a moment extends nothing.
+      @extending = WorkerConnection.new(database, worker, later: true)
       @generation = database.generation
       @lock = Mutex.new
       @ready = []

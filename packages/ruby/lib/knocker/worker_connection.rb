@@ -6,10 +6,11 @@ module Knocker
     # @return [Leases] the queue seen through it, for those inside {#use}
     attr_reader :leases
 
-    def initialize(database, worker)
+    # @param later [Boolean] whether it is opened at its first use only
+    def initialize(database, worker, later: false)
       @database = database
       @lock = Mutex.new
-      @connection = database.connect
+      @connection = later ? nil : database.connect
       @generation = database.generation
       @leases = Leases.new(worker, self)
     end

@@ -17,7 +17,8 @@ module Knocker
       def take
         @lock.synchronize do
           @connection ||= Opening.open(":memory:", synchronous: :off, busy_timeout_s: 0, extension: @extension, create: true)
-          JSON.parse(DriverErrors.translated { @connection.call("knocker_changed_files", @pattern) })
+          found = DriverErrors.translated { @connection.call("knocker_changed_files", @pattern) }
+          found == "[]" ? [] : JSON.parse(found)
         end
       end
 
