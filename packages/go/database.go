@@ -105,7 +105,7 @@ func (d *database) open() (*conn, error) {
 func (d *database) connect() (*conn, error) {
 	generation := d.generation.Load()
 	// A file is made only where there has been none: one that is gone may be on its way back.
-	isFirst := generation == 0 && !d.file.isKnown()
+	isFirst := generation == 0 && !d.file.isKnown() && !d.options.isThere
 	c, err := openConn(d.path, isFirst, d.options)
 	if err != nil {
 		if former := d.refuseFormer(generation); former != nil {

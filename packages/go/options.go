@@ -27,8 +27,10 @@ type openOptions struct {
 	replicated     string
 	replicatedWait time.Duration
 	maxOpen        int
-	onError        func(context.Context, error, *Event)
-	onDead         func(context.Context, *Event, string)
+	// isThere: the file is opened, and never made.
+	isThere bool
+	onError func(context.Context, error, *Event)
+	onDead  func(context.Context, *Event, string)
 }
 
 func optionsOf(given []Option) (*openOptions, error) {

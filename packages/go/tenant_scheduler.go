@@ -55,6 +55,8 @@ type tenantScheduler struct {
 	told     chan func()
 	// lastSeen is when it was last looked whether the files of the turns are there.
 	lastSeen time.Time
+	// untold: a failure that comes with each tick is not told again before that.
+	untold time.Time
 }
 
 // what a tenant waits for.
@@ -144,6 +146,10 @@ func (s *tenantScheduler) hear(now time.Time) {
 	paths, err := s.changes.next()
 	if err != nil {
 		// The tours go on without it.
+		if now.Before(s.untold) {
+			return
+		}
+		s.untold = now.Add(s.tenants.pauses.longestPause)
 		s.log.Error("the worker tries again", "record", "worker_failed", "worker", s.name, "code", codeOf(err), "error", messageOf(err))
 		return
 	}

@@ -123,8 +123,12 @@ func (t *Tenants) Create(ctx context.Context, tenant string) error {
 // open opens the file of a tenant, and has it set up.
 func (t *Tenants) open(tenant string) (*Hooks, error) {
 	o := *t.options
-	o.logger = o.logger.With("tenant", tenant)
+	o.logger, o.isThere = o.logger.With("tenant", tenant), true
 	hooks, err := openHooks(t.pattern.path(tenant), &o)
+	if err != nil && !isFile(t.pattern.path(tenant)) {
+		// Removed while it was waited for.
+		return nil, unknownTenant(tenant, "it has no file")
+	}
 	if err != nil {
 		return nil, err
 	}

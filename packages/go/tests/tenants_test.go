@@ -280,6 +280,30 @@ func TestAFileThatIsRemovedIsNoTenantAndOneThatComesBackIs(t *testing.T) {
 	})
 }
 
+func TestAFileThatIsRemovedWhileItIsWaitedForIsNotMadeAgain(t *testing.T) {
+	noLeaks(t)
+	folder := t.TempDir()
+	tenants := openManyAt(t, folder, receiver, knocker.MaxOpen(1), knocker.BusyTimeout(patience))
+	create(t, tenants, "gone", "held")
+	_, done, err := tenants.Hooks(context.Background(), "held")
+	if err != nil {
+		t.Fatal(err)
+	}
+	waited, began := make(chan error), make(chan struct{})
+	go func() {
+		close(began)
+		_, _, err := tenants.Hooks(context.Background(), "gone")
+		waited <- err
+	}()
+	waitFor(t, "it begins", began)
+	if err := os.Remove(filepath.Join(folder, "gone.db")); err != nil {
+		t.Fatal(err)
+	}
+	done()
+	isError(t, "a file that is gone", waitFor(t, "it is told", waited), knocker.ErrUnknownTenant)
+	equal(t, "what is there", slices.DeleteFunc(entries(t, folder), besideADatabase), []string{"held.db"})
+}
+
 func TestARequestIsRoutedByItsTenant(t *testing.T) {
 	noLeaks(t)
 	folder := t.TempDir()

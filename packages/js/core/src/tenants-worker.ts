@@ -20,6 +20,9 @@ import { IDLE_MS, WORK_OPTIONS, Worker, type WorkOptions } from "./worker.js";
 /** How often it is asked what has changed, and who is idle, in milliseconds. */
 const TICK_MS = 10;
 
+/** How often a failure that goes on is told, in milliseconds. */
+const TOLD_EVERY_MS = 60_000;
+
 /** How long a file keeps its place at least where others wait, and for nothing where none does, in milliseconds. */
 const TURN_MS = 1000;
 const IDLE_LIMIT_MS = 1000;
@@ -66,6 +69,7 @@ export class TenantsWorker<Tx extends object> {
   #timer: NodeJS.Timeout | undefined;
   #next: NodeJS.Immediate | undefined;
   #seenAt = performance.now();
+  #untold = -Infinity;
   #settle: () => void = () => {};
 
   constructor(of: TenantsWork<Tx>) {
@@ -130,8 +134,12 @@ export class TenantsWorker<Tx extends object> {
         if (name !== undefined) this.#schedule.changed(name, now);
       }
     } catch (error) {
-      // The tours go on without it.
-      this.#telling.error(error, "worker_failed", { worker: this.name });
+      // The tours go on without it. It comes with each tick, and is told once in a while.
+      const now = performance.now();
+      if (now >= this.#untold) {
+        this.#untold = now + TOLD_EVERY_MS;
+        this.#telling.error(error, "worker_failed", { worker: this.name });
+      }
     }
     this.#act();
   }
