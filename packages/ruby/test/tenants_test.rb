@@ -128,6 +128,29 @@ class TenantsTest < KnockerTest
     refused("usage") { tenants.hooks("acme") }
   end
 
+  def test_a_body_that_comes_slowly_keeps_no_file_open
+    tenants = open_many(max_open: 1, busy_timeout_s: 0.2)
+    %w[a b].each { |name| tenants.create(name) }
+    body = StringIO.new(request.body)
+    meanwhile = nil
+    body.define_singleton_method(:read) do |*arguments|
+      meanwhile ||= tenants.hooks("b") { "b was open" }
+      super(*arguments)
+    end
+    assert_equal 200, tenants.rack.call(env_of("/a/inbox", "rack.input" => body)).first
+    assert_equal "b was open", meanwhile
+    assert_equal(1, tenants.hooks("a") { |hooks| hooks.events.count })
+    # It may go while its body comes.
+    body = StringIO.new(request.body)
+    folder = @folder
+    body.define_singleton_method(:read) do |*arguments|
+      FileUtils.rm_f(File.join(folder, "tenants/a.db"))
+      super(*arguments)
+    end
+    assert_equal 404, tenants.rack.call(env_of("/a/inbox", "rack.input" => body)).first
+    refute File.exist?(File.join(@folder, "tenants/a.db"))
+  end
+
   def test_no_more_files_are_open_than_allowed_and_none_is_closed_under_its_user
     tenants = open_many(max_open: 2, busy_timeout_s: 0.2)
     %w[a b c].each { |name| tenants.create(name) }

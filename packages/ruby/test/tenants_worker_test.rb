@@ -72,6 +72,15 @@ class TenantsWorkerTest < KnockerTest
     assert_raises(Knocker::UsageError) { worker.start }
   end
 
+  def test_a_worker_that_does_not_run_keeps_nothing_of_what_it_is_told
+    tenants = open_many
+    tenants.create("acme")
+    workers = [tenants.worker, tenants.start_worker.tap(&:stop)]
+    3.times { tenants.hooks("acme") { nil } }
+    told = workers.map { |worker| worker.instance_variable_get(:@mailbox).take(0) }
+    assert_empty told.flatten(1).compact
+  end
+
   def test_what_fails_is_tried_again_in_its_time
     tenants = open_many do |hooks, tenant|
       hooks.endpoint("inbox", backoff: { base_s: 1, factor: 1 }).on("*") do |event|

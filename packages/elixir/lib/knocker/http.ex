@@ -68,13 +68,7 @@ defmodule Knocker.HTTP do
   @doc "Receives one request for an endpoint of these hooks, and says what to answer."
   @spec respond(term(), String.t(), head(), connection, reader(connection)) :: {answer(), connection} when connection: term()
   def respond(hooks, name, head, connection, read) do
-    with {:ok, found} <- Hooks.fetch(hooks),
-         {:ok, _known} <- Endpoint.known(found, name) do
-      {answer, connection} = receive_one(found, name, head, connection, read)
-      {without_body(answer, head), connection}
-    else
-      {:error, error} -> {name |> refused(error) |> without_body(head), connection}
-    end
+    respond_with(fn work -> with({:ok, found} <- Hooks.fetch(hooks), do: work.(found)) end, name, head, connection, read)
   end
 
   @doc """
@@ -82,26 +76,41 @@ defmodule Knocker.HTTP do
   """
   @spec respond_for(term(), String.t() | nil, String.t(), head(), connection, reader(connection)) :: {answer(), connection} when connection: term()
   def respond_for(tenants, tenant, name, head, connection, read) do
-    case Tenants.hooks(tenants, tenant, &respond(&1, name, head, connection, read)) do
-      {:ok, answered} -> answered
-      {:error, error} -> {name |> refused(error) |> without_body(head), connection}
+    use = fn work ->
+      with {:ok, result} <- Tenants.hooks(tenants, tenant, &with({:ok, found} <- Hooks.fetch(&1), do: work.(found))), do: result
+    end
+
+    respond_with(use, name, head, connection, read)
+  end
+
+  # `use` runs a function with the hooks. Not while the body comes: a sender that takes its time would keep a tenant's file open for nothing.
+  defp respond_with(use, name, head, connection, read) do
+    case use.(&before_reading(&1, name, head)) do
+      {:ok, {url, length, limit, patience_ms}} ->
+        {result, connection} = body(connection, read, length, limit, patience_ms)
+        stored = use.(&{:ok, after_reading(result, &1, name, head, url, length, limit)})
+        {name |> answer(stored) |> without_body(head), connection}
+
+      refused ->
+        {name |> answer(refused) |> without_body(head), connection}
     end
   end
 
   defp without_body(answer, %{method: "HEAD"}), do: %{answer | body: ""}
   defp without_body(answer, _head), do: answer
 
-  defp receive_one(hooks, name, head, connection, read) do
-    with {:ok, url} <- Host.url(hooks.options, head.headers, head.target, head.scheme, head.peer),
+  defp answer(_name, {:ok, answer}), do: answer
+  defp answer(_name, :bad_host), do: plain(400, "bad host", true)
+  defp answer(_name, :bad_length), do: plain(400, "bad content-length", true)
+  defp answer(name, {:error, error}), do: refused(name, error)
+
+  # How the body is to be read.
+  defp before_reading(hooks, name, head) do
+    with {:ok, _known} <- Endpoint.known(hooks, name),
+         {:ok, url} <- Host.url(hooks.options, head.headers, head.target, head.scheme, head.peer),
          {:ok, length} <- length_of(head.headers),
-         {:ok, limit} <- limit(hooks, name, length) do
-      {result, connection} = body(connection, read, length, limit, hooks.options.body_timeout_ms)
-      {after_reading(result, hooks, name, head, url, length, limit), connection}
-    else
-      :bad_host -> {plain(400, "bad host", true), connection}
-      :bad_length -> {plain(400, "bad content-length", true), connection}
-      {:error, error} -> {refused(name, error), connection}
-    end
+         {:ok, limit} <- limit(hooks, name, length),
+         do: {:ok, {url, length, limit, hooks.options.body_timeout_ms}}
   end
 
   # Nothing of a body that is announced too large is read.

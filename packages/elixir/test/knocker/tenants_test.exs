@@ -178,6 +178,18 @@ defmodule Knocker.TenantsTest do
     stop_supervised(Tenants)
   end
 
+  test "a body that comes slowly keeps no file open", context do
+    tenants = start(context, max_open: 1, busy_timeout_ms: 300)
+    for name <- ["a", "b"], do: assert(:ok = Tenants.create(tenants, name))
+    head = %{method: "POST", target: "/a/inbox", headers: [{"host", "shop.example"}, {"content-length", "2"}], scheme: :https, peer: nil}
+    receive = fn reading -> HTTP.respond_for(tenants, "a", "inbox", head, nil, fn nil, _, _ -> {{:ok, "{}"}, reading.()} end) end
+    assert {%{status: status}, {:ok, :b_was_open}} = receive.(fn -> Tenants.hooks(tenants, "b", fn _hooks -> :b_was_open end) end)
+    assert status == post(tenants, "/a/inbox").status
+    # It may go while its body comes.
+    assert {%{status: 404}, :ok} = receive.(fn -> File.rm(file(context, "a")) end)
+    refute File.exists?(file(context, "a"))
+  end
+
   test "who waits gets the place of who ends, also of one that is killed", context do
     tenants = start(context, max_open: 1, busy_timeout_ms: 60_000)
     for name <- ["a", "b"], do: assert(:ok = Tenants.create(tenants, name))

@@ -78,7 +78,7 @@ module Knocker
     def rack(tenant: nil)
       raise UsageError, "tenant is a function of the Rack environment, not #{tenant.class}" unless tenant.nil? || tenant.respond_to?(:call)
 
-      Http::TenantsApp.new(self, tenant, @database[:logger])
+      Http::TenantsApp.new(self, tenant, @http, @database[:logger])
     end
 
     # A worker of all files that is not started. Takes what {Hooks#worker} takes; each file that has something due is worked on so, `max_open` of them

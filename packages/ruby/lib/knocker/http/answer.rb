@@ -33,7 +33,7 @@ module Knocker
 
       # Nothing was stored. Where that may pass, the sender is told when to try again.
       def of_error(endpoint, error, logger)
-        return NOT_FOUND if error.is_a?(UnknownEndpointError)
+        return NOT_FOUND if error.is_a?(UnknownEndpointError) || error.is_a?(UnknownTenantError)
 
         unless error.is_a?(Error)
           # Of the app's own function of secrets, most likely: the message may hold one, the places in the code do not.

@@ -6,9 +6,11 @@ module Knocker
     class TenantsApp
       # @param tenants [Tenants]
       # @param tenant [#call, nil] finds the tenant's name in the Rack environment; by default it is the part of the path before the endpoint
+      # @param settings [Settings]
       # @param logger [Logger, nil]
-      def initialize(tenants, tenant, logger)
+      def initialize(tenants, tenant, settings, logger)
         @tenants = tenants
+        @settings = settings
         @tenant = tenant || ->(env) { Target.tenant_name(env, Target.of(env)) }
         @logger = logger
       end
@@ -19,7 +21,7 @@ module Knocker
         name = @tenant.call(env)
         return not_found(env) if name.nil?
 
-        @tenants.hooks(name) { |hooks| hooks.rack.call(env) }
+        RackApp.new(->(endpoint) { TenantReceiver.of(@tenants, name, endpoint) }, @settings, @logger).call(env)
       rescue UnknownTenantError
         not_found(env)
       rescue StandardError => e

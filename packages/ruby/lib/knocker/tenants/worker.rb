@@ -79,9 +79,11 @@ module Knocker
         before&.each { |signal, handler| trap(signal, handler || "DEFAULT") }
       end
 
-      # Tells that a file may have changed, before the system does.
+      # Tells that a file may have changed, before the system does. One that does not run reads nothing, and looks at all files when it starts.
       # @api private
-      def ring(name) = @mailbox.tell([:changed, name])
+      def ring(name)
+        @mailbox.tell([:changed, name]) if running?
+      end
 
       # Brings the looks to rest for a fork; see {Forks}. What works on files rests with them.
       # @api private
