@@ -53,6 +53,9 @@ func (p *tenantPool) use(ctx context.Context, tenant string) (*Hooks, func(), er
 			return nil, nil, err
 		}
 		if t != nil {
+			if err := p.isOpenInTime(ctx, timer, t); err != nil {
+				return nil, nil, err
+			}
 			var once sync.Once
 			return t.hooks, func() { once.Do(func() { p.done(t) }) }, nil
 		}
@@ -67,7 +70,26 @@ func (p *tenantPool) use(ctx context.Context, tenant string) (*Hooks, func(), er
 	}
 }
 
-// tryUse gives none where a place is to be waited for.
+// isOpenInTime waits until somebody else has opened it: a set-up that uses its own tenant would wait for itself.
+func (p *tenantPool) isOpenInTime(ctx context.Context, timer *time.Timer, t *openTenant) error {
+	select {
+	case <-t.opened:
+		return t.err
+	default:
+	}
+	select {
+	case <-t.opened:
+		return t.err
+	case <-ctx.Done():
+		p.done(t)
+		return ctx.Err()
+	case <-timer.C:
+		p.done(t)
+		return newError("busy", fmt.Sprintf("the file of the tenant %.100q was not open within %v: its set-up takes long", t.name, p.patience), nil)
+	}
+}
+
+// tryUse gives none where a place is to be waited for, and one that somebody else is opening, perhaps.
 func (p *tenantPool) tryUse(tenant string) (*openTenant, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -80,13 +102,13 @@ func (p *tenantPool) tryUse(tenant string) (*openTenant, error) {
 		case t != nil && t.place != nil && !t.closing:
 			p.receiving.MoveToFront(t.place)
 			t.users++
-			return p.whenOpen(t)
+			return t, nil
 		case t != nil && t.closing:
 			return nil, nil
 		case p.receiving.Len() < p.most:
 			if t != nil {
 				t.place, t.users = p.receiving.PushFront(t), t.users+1
-				return p.whenOpen(t)
+				return t, nil
 			}
 			t = p.begin(tenant)
 			t.place, t.users = p.receiving.PushFront(t), 1

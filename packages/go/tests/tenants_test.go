@@ -145,6 +145,47 @@ func TestAFileIsOpenedAndSetUpOnceWhileItIsUsed(t *testing.T) {
 	}
 }
 
+func TestWhoWaitsForASetUpIsToldInTheEndAlsoTheSetUpItself(t *testing.T) {
+	ctx := context.Background()
+	begun, goOn := make(chan struct{}), make(chan struct{})
+	var tenants *knocker.Tenants
+	tenants = openMany(t, func(hooks *knocker.Hooks, tenant string) error {
+		if tenant == "acme" {
+			close(begun)
+			<-goOn
+			return receiver(hooks, tenant)
+		}
+		_, _, err := tenants.Hooks(ctx, tenant)
+		return err
+	}, knocker.BusyTimeout(50*time.Millisecond))
+	made := make(chan error, 1)
+	go func() { made <- tenants.Create(ctx, "acme") }()
+	waitFor(t, "it is set up", begun)
+	canceled, cancel := context.WithCancel(ctx)
+	cancel()
+	waiting := make(chan error, 2)
+	for _, ctx := range []context.Context{ctx, canceled} {
+		go func() {
+			_, _, err := tenants.Hooks(ctx, "acme")
+			waiting <- err
+		}()
+	}
+	for range 2 {
+		if err := waitFor(t, "who waits is told", waiting); !errors.Is(err, knocker.ErrBusy) && !errors.Is(err, context.Canceled) {
+			t.Errorf("a file that is being set up: %v", err)
+		}
+	}
+	close(goOn)
+	if err := waitFor(t, "it is made", made); err != nil {
+		t.Error(err)
+	}
+	with(t, tenants, "acme", func(*knocker.Hooks) {})
+	go func() { made <- tenants.Create(ctx, "itself") }()
+	if err := waitFor(t, "the set-up ends", made); !errors.Is(err, knocker.ErrBusy) {
+		t.Errorf("a set-up that waits for itself: %v", err)
+	}
+}
+
 func TestNoMoreFilesAreOpenThanMayBe(t *testing.T) {
 	tenants := openMany(t, receiver, knocker.MaxOpen(2), knocker.BusyTimeout(50*time.Millisecond))
 	create(t, tenants, "a", "b", "c")

@@ -46,9 +46,11 @@ export class TenantPool<Tx extends object> {
    * @throws TooManyOpenError
    */
   async use<T>(tenant: string, work: (hooks: Hooks<Tx>) => T | PromiseLike<T>): Promise<T> {
-    const open = await this.#takePlace(tenant);
+    const end = performance.now() + this.#patienceMs;
+    const { open, isFirst } = await this.#takePlace(tenant, end);
     try {
-      return await work(await open.opened);
+      // Who opens it waits as long as that takes; a set-up that uses its own tenant would wait for itself.
+      return await work(await (isFirst ? open.opened : this.#openUntil(open, end)));
     } finally {
       open.users -= 1;
       if (open.users === 0) this.#tell();
@@ -101,8 +103,8 @@ export class TenantPool<Tx extends object> {
     if (this.#closed) throw knockerError("closed", "these tenants are closed");
   }
 
-  async #takePlace(tenant: string): Promise<OpenTenant<Tx>> {
-    const end = performance.now() + this.#patienceMs;
+  /** `isFirst` says whether that opens it. */
+  async #takePlace(tenant: string, end: number): Promise<{ open: OpenTenant<Tx>; isFirst: boolean }> {
     for (;;) {
       this.requireOpen();
       const known = this.#byName.get(tenant);
@@ -116,7 +118,7 @@ export class TenantPool<Tx extends object> {
         open.users += 1;
         this.#receiving.delete(tenant);
         this.#receiving.set(tenant, open);
-        return open;
+        return { open, isFirst: open !== known };
       }
       const unused = [...this.#receiving.values()].find(({ users, closing }) => users === 0 && !closing);
       if (unused) await this.#leave(unused);
@@ -142,17 +144,34 @@ export class TenantPool<Tx extends object> {
     });
   }
 
+  /** Settles when somebody else has opened it. */
+  async #openUntil(open: OpenTenant<Tx>, end: number): Promise<Hooks<Tx>> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<never>((_, reject) => {
+      const what = `the file of the tenant ${JSON.stringify(open.name)} was not open within ${this.#patienceMs} ms: its set-up takes long`;
+      timer = setTimeout(() => reject(knockerError("busy", what)), Math.max(0, end - performance.now()));
+    });
+    try {
+      return await Promise.race([open.opened, late]);
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
   #tell(): void {
     for (const wake of [...this.#waiting]) wake();
   }
 
   /** Opens a file. One that cannot be opened is forgotten, and everybody who waits for it is told why. */
   #begin(tenant: string): OpenTenant<Tx> {
-    const opened = this.#open(tenant).then(async (hooks) => {
-      if (!this.#closed) return hooks;
-      await hooks[INTERNALS].inbox.close();
-      throw knockerError("closed", "these tenants are closed");
-    });
+    // Not before it is known: the set-up may ask for files, too.
+    const opened = Promise.resolve()
+      .then(() => this.#open(tenant))
+      .then(async (hooks) => {
+        if (!this.#closed) return hooks;
+        await hooks[INTERNALS].inbox.close();
+        throw knockerError("closed", "these tenants are closed");
+      });
     const open: OpenTenant<Tx> = { name: tenant, opened, users: 0, receives: false, workers: 0 };
     this.#byName.set(tenant, open);
     opened.then(

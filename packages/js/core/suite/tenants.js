@@ -182,6 +182,25 @@ export default function tenants(runtime) {
       await tenants.close();
     });
 
+    it("are waited for no longer than for a place while they are set up, also by the set-up itself", async () => {
+      const goOn = deferred();
+      const { tenants } = opened({
+        busyTimeoutMs: 50,
+        setUp: async (hooks, tenant) => {
+          if (tenant === "acme") return goOn.promise;
+          await tenants.hooks(tenant, () => {});
+        },
+      });
+      const made = tenants.create("acme");
+      assert.equal((await failure(tenants.hooks("acme", () => {}))).code, "busy");
+      goOn.resolve();
+      await made;
+      assert.equal(await tenants.hooks("acme", () => "open"), "open");
+      assert.equal((await failure(tenants.create("itself"))).code, "busy");
+      assert.equal(tenants.openFiles, 1);
+      await tenants.close();
+    });
+
     it("are never more than may be, and none is closed under its users", async () => {
       const { tenants } = opened({ maxOpen: 2, busyTimeoutMs: 50 });
       for (const name of ["a", "b", "c"]) await tenants.create(name);
