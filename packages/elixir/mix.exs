@@ -94,7 +94,9 @@ defmodule Knocker.MixProject do
           Knocker.Event,
           Knocker.EventDelivery,
           Knocker.Transaction,
-          Knocker.Worker
+          Knocker.Worker,
+          Knocker.Tenants,
+          Knocker.Tenants.Worker
         ],
         "HTTP and databases": [Knocker.Plug, Knocker.Plug.BodyReader, Knocker.HTTP, Knocker.Ecto, ~r/^Knocker\.Driver/, Knocker.Library],
         Testing: ~r/^Knocker\.Testing/,
