@@ -173,6 +173,14 @@ class TenantsTest < KnockerTest
     refused("closed") { tenants.hooks("a") { flunk } }
   end
 
+  def test_a_set_up_that_uses_its_own_tenant_waits_for_itself_no_longer_than_for_a_place
+    tenants = nil
+    tenants = open_many(busy_timeout_s: 0.1) { |_, tenant| tenants.hooks(tenant) { flunk } }
+    make_files(["tenants/acme.db"])
+    assert_match(/the file of the tenant "acme" is being opened/, refused("busy") { tenants.hooks("acme") { flunk } }.message)
+    Timeout.timeout(PATIENCE_S) { tenants.close }
+  end
+
   def test_who_waits_gets_the_place_of_who_ends
     tenants = open_many(max_open: 1, busy_timeout_s: PATIENCE_S)
     %w[a b].each { |name| tenants.create(name) }

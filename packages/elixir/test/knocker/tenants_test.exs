@@ -157,7 +157,7 @@ defmodule Knocker.TenantsTest do
   end
 
   test "no more files are open than allowed, and none is closed under its user", context do
-    tenants = start(context, max_open: 2, busy_timeout_ms: 300)
+    tenants = start(context, max_open: 2, busy_timeout_ms: 2_000)
     for name <- ["a", "b", "c"], do: assert(:ok = Tenants.create(tenants, name))
     open = fn -> Enum.count(["a", "b", "c"], &File.exists?(file(context, &1) <> "-shm")) end
 

@@ -31,6 +31,7 @@ module Knocker
       # Runs the block with the tenant's hooks, which stay open meanwhile.
       # @raise [UnknownTenantError]
       # @raise [TooManyOpenError] where too many are used for too long
+      # @raise [BusyError] where it takes as long to open it
       def use(name)
         opened = take(name)
         begin
@@ -119,10 +120,17 @@ module Knocker
           return [:close, oldest] if oldest
         end
         left = give_up_at - Clock.monotonic
-        raise TooManyOpenError, "all of the #{@most} files that may be open at once are in use" unless left.positive?
+        raise late(name, opened) unless left.positive?
 
         @changed.wait(@lock, left)
         nil
+      end
+
+      # Where its own file is there, that is what takes long.
+      def late(name, opened)
+        return BusyError.new("the file of the tenant #{name.inspect} is being opened or closed for long") if opened
+
+        TooManyOpenError.new("all of the #{@most} files that may be open at once are in use")
       end
 
       # One that may be closed, which it is said to be then.
