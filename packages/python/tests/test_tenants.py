@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
-import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +14,8 @@ import pytest
 
 import knocker
 from conftest import LOCK_PATIENCE_S, SECRET, Log, PushOf
+from knocker.database import Database
+from knocker.tenants import opening
 from tenants import as_long, data, handled, ingest, set_up, until
 from test_http import over_asgi, over_wsgi
 
@@ -135,39 +136,43 @@ def test_a_file_is_opened_once_and_closed_when_its_place_is_needed(tmp_path: Pat
         assert set_ups == ["acme", "max"]
 
 
-def test_no_more_files_are_open_than_were_asked_for(tmp_path: Path) -> None:
+def test_no_more_files_are_open_than_were_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    lock, now_open, most = threading.Lock(), 0, 0
+
+    def count(by: int) -> None:
+        nonlocal now_open, most
+        with lock:
+            now_open += by
+            most = max(most, now_open)
+
+    class Counted(Database):
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            count(1)
+            super().__init__(*arguments, **options)
+
+        def close(self) -> None:
+            super().close()
+            count(-1)
+
+    monkeypatch.setattr(opening, "Database", Counted)
     names = [f"tenant-{n}" for n in range(30)]
     with opened(tmp_path, *names, max_open=3) as tenants:
-        most = 0
-        done = threading.Event()
-
-        def count() -> None:
-            nonlocal most
-            while not done.is_set():
-                links = []
-                for descriptor in os.listdir("/proc/self/fd"):
-                    try:
-                        links.append(os.readlink(f"/proc/self/fd/{descriptor}"))
-                    except OSError:
-                        continue
-                most = max(most, len({link for link in links if link.startswith(str(tmp_path)) and link.endswith(".db")}))
 
         def use(own: list[str]) -> None:
             for name in own:
                 ingest(tenants, name, "1")
 
-        counting = threading.Thread(target=count)
         users = [threading.Thread(target=use, args=(names[n::6],)) for n in range(6)]
-        if sys.platform == "linux":
-            counting.start()
         for user in users:
             user.start()
         for user in users:
             user.join()
-        done.set()
-        if sys.platform == "linux":
-            counting.join()
-            assert most == 3
+        assert most == 3
+        with tenants.start_worker():
+            until(lambda: all(handled(tenants, name) == ["1"] for name in names))
+        # Three for receiving, and three for working.
+        assert most <= 6
+    assert now_open == 0
 
 
 def test_who_finds_all_files_in_use_waits_and_is_told_in_the_end(tmp_path: Path, log: Log) -> None:
@@ -344,17 +349,25 @@ def test_a_bound_that_is_none_is_refused(most: Any, tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
-def test_a_forked_child_uses_the_files_as_its_parent_does(tmp_path: Path) -> None:
-    with opened(tmp_path, "acme", "zoe", max_open=1) as tenants, tenants.start_worker():
-        ingest(tenants, "acme", "1")
+def test_a_child_that_is_forked_while_files_are_opened_and_closed_uses_them_as_its_parent_does(tmp_path: Path) -> None:
+    def fork(n: int) -> int:
         child = os.fork()
         if child == 0:
             status = 1
             try:
-                ingest(tenants, "zoe", "of the child")
-                ingest(tenants, "acme", "of the child")
+                ingest(tenants, "zoe", f"of child {n}")
+                ingest(tenants, "acme", f"of child {n}")
                 status = 0
             finally:
                 os._exit(status)
-        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-        until(lambda: handled(tenants, "acme") == ["1", "of the child"] and handled(tenants, "zoe") == ["of the child"])
+        return child
+
+    with opened(tmp_path, "acme", "zoe", max_open=1) as tenants, tenants.start_worker():
+        for n in range(8):
+            # The worker begins with it at this moment.
+            ingest(tenants, "acme", f"of its parent {n}")
+            child = fork(n)
+            assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+        keys = [f"of child {n}" for n in range(8)]
+        until(lambda: sorted(handled(tenants, "zoe")) == keys)
+        until(lambda: sorted(handled(tenants, "acme")) == keys + [f"of its parent {n}" for n in range(8)])

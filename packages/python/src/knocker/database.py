@@ -38,6 +38,8 @@ class Restful(Protocol):
 class Database(Connections):
     """The file's connections, and what works on them: it ends with :meth:`close`, and comes to rest for a fork."""
 
+    opens_others = False
+
     def __init__(
         self,
         path: FilePath,

@@ -17,6 +17,9 @@ from typing import Protocol
 class Forkable(Protocol):
     """What is told of forks."""
 
+    opens_others: bool
+    """Whether it opens others by itself: then it comes to rest before they do."""
+
     def before_fork(self) -> None:
         """In the parent: come to rest, and close what is open."""
 
@@ -38,7 +41,7 @@ def prepare_for_forks(forkable: Forkable) -> None:
 
 def _before() -> None:
     # Held here, so that none comes to an end in between.
-    _RESTING[:] = list(_KNOWN)
+    _RESTING[:] = sorted(_KNOWN, key=lambda one: not one.opens_others)
     for forkable in _RESTING:
         forkable.before_fork()
 

@@ -44,7 +44,7 @@ class LeaseKeeper:
         self._database = database
         self._worker = worker
         self._claiming = WorkerConnection(database, worker)
-        self._extending = WorkerConnection(database, worker)
+        self._extending = WorkerConnection(database, worker, is_rarely_used=True)
         self._generation = database.generation
         self._lease_s = lease_s
         self._endpoints = endpoints

@@ -127,7 +127,8 @@ class Worker:
     def _start(self) -> None:
         keeper = self._keeper = LeaseKeeper(self._database, self.name, self._lease_s, self._endpoints, self._tell_lost)
         self._runners = [self._thread(f"handler-{n}", self._handle, keeper) for n in range(self._concurrency)]
-        self._threads = [self._thread("leases", self._keep, keeper), *self._runners]
+        # In this order, since a thread that is started is waited for until it runs.
+        self._threads = [*self._runners, self._thread("leases", self._keep, keeper)]
         if not self._is_one_of_many:
             self._threads.append(self._thread("watch", self._watch))
         self._database.workers.add(self)
@@ -146,8 +147,7 @@ class Worker:
         if self._pid != os.getpid():
             # A fork has left the threads and the connections to the parent.
             return
-        self._stopping.set()
-        self._database.changed.notify()
+        self.ask_to_stop()
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._loop_end.set)
         if self.is_inside():
@@ -168,6 +168,16 @@ class Worker:
                     thread.join()
                 keeper.disconnect()
                 self._background.close()
+
+    def ask_to_stop(self) -> None:
+        """Says that no further handler is to begin."""
+        self._stopping.set()
+        self._database.changed.notify()
+
+    def wait_for_handlers(self) -> None:
+        """Returns when those that ran have finished, after :meth:`ask_to_stop`; what is left is for :meth:`stop`."""
+        for thread in self._runners:
+            thread.join()
 
     def is_inside(self) -> bool:
         """Whether this is called from what is waited for when the worker stops."""

@@ -16,11 +16,12 @@ from knocker.leases import Leases
 class WorkerConnection:
     """A connection, who may use it, and the queue seen through it. Thread-safe."""
 
-    def __init__(self, database: Database, worker: str) -> None:
+    def __init__(self, database: Database, worker: str, is_rarely_used: bool = False) -> None:
+        """One that is rarely used is opened when it is needed."""
         self._database = database
         self._lock = threading.Lock()
         self._generation = database.generation
-        self._connection: Connection | None = database.connect()
+        self._connection: Connection | None = None if is_rarely_used else database.connect()
         self.leases = Leases(
             worker,
             lambda function, *arguments: call(self._opened(), function, *arguments, database.now()),

@@ -9,6 +9,7 @@ from typing import Literal
 
 from knocker.errors import ClosedError, TooManyOpenError
 from knocker.hooks import Hooks
+from knocker.use_gate import UseGate
 
 Role = Literal["receiving", "working"]
 """What a file is open for. Each has its own bound, so that neither keeps the other waiting; a file that is open for both is open once."""
@@ -24,6 +25,8 @@ class _File:
         # What it is open for, and how many use it for that.
         self.uses: dict[Role, int] = {role: 1}
         self.used_at: dict[Role, float] = {}
+        # Whose place it still takes while it is being closed.
+        self.closes_for: Role | None = None
         self.is_changing = True
 
     @property
@@ -35,11 +38,13 @@ class _File:
 class OpenFiles:
     """Thread-safe. Whoever has taken a file gives it back."""
 
-    def __init__(self, most: int, patience_s: float, open_file: Callable[[str], Hooks]) -> None:
-        """``most`` is how many are open for each role; who finds all of them in use waits for ``patience_s``."""
+    def __init__(self, most: int, patience_s: float, open_file: Callable[[str], Hooks], gate: Callable[[], UseGate]) -> None:
+        """``most`` is how many are open for each role; who finds all of them in use waits for ``patience_s``. Files are opened and closed
+        inside the ``gate``."""
         self._most = most
         self._patience_s = patience_s
         self._open_file = open_file
+        self._gate = gate
         self._files: dict[str, _File] = {}
         self._news = threading.Condition()
         self._closed = False
@@ -90,7 +95,8 @@ class OpenFiles:
 
     def _opened(self, name: str, file: _File) -> Hooks:
         try:
-            hooks = self._open_file(name)
+            with self._gate():
+                hooks = self._open_file(name)
         except BaseException:
             with self._news:
                 del self._files[name]
@@ -110,6 +116,14 @@ class OpenFiles:
                 file.uses[role] -= 1
                 file.used_at[role] = time.monotonic()
             self._news.notify_all()
+
+    def make_room(self, role: Role) -> None:
+        """Closes the file that nobody has used for longest, where no other could be opened without that: so it is not waited for then."""
+        with self._news:
+            victim = self._longest_unused(role, "") if self._count(role, "") >= self._most else None
+            closing = self._leave(victim, role) if victim is not None else None
+        if victim is not None and closing is not None:
+            self._close(victim, closing)
 
     def is_open(self, name: str) -> bool:
         """Whether it is open for anything."""
@@ -161,7 +175,7 @@ class OpenFiles:
             raise ClosedError(CLOSED)
 
     def _count(self, role: Role, but: str) -> int:
-        return sum(role in file.uses for name, file in self._files.items() if name != but)
+        return sum(role in file.uses or role == file.closes_for for name, file in self._files.items() if name != but)
 
     def _longest_unused(self, role: Role, but: str) -> str | None:
         unused = [
@@ -177,12 +191,13 @@ class OpenFiles:
         del file.uses[role]
         if file.uses:
             return None
-        file.is_changing = True
+        file.is_changing, file.closes_for = True, role
         return file
 
     def _close(self, name: str, file: _File) -> None:
         try:
-            _of(file).close()
+            with self._gate():
+                _of(file).close()
         finally:
             with self._news:
                 if self._files.get(name) is file:

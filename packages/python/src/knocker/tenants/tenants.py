@@ -12,7 +12,7 @@ from knocker.arguments import whole
 from knocker.attempt_report import FailureHooks, OnDead, OnError
 from knocker.connection import Driver
 from knocker.connections import Clock
-from knocker.errors import UsageError
+from knocker.errors import ForkedError, UsageError
 from knocker.file_path import FilePath
 from knocker.forks import prepare_for_forks
 from knocker.hooks import Hooks
@@ -33,12 +33,14 @@ SetUp = Callable[[Hooks, str], object]
 """Declares a tenant's endpoints and their handlers; called each time its file is opened."""
 
 MOST_OPEN = 10_000
-# A look is over in no time, unless a disk hangs.
-_FORK_PATIENCE_S = 1.0
+# On top of the time that an opening file may wait for a lock.
+_FORK_MARGIN_S = 1.0
 
 
 class Tenants:
     """The webhooks of a folder of files; made by :func:`knocker.open_many`. Thread-safe, and usable again after a fork."""
+
+    opens_others = True
 
     def __init__(
         self,
@@ -66,8 +68,11 @@ class Tenants:
         self._clock = clock
         self._http = http
         self._failure_hooks = failure_hooks
-        self._files = OpenFiles(max_open, patience_s, self._open)
+        self._files = OpenFiles(max_open, patience_s, self._open, lambda: self._gate)
         self._gate = UseGate()
+        self._patience_s = patience_s
+        self._came_to_rest = True
+        self._forked = False
         self._workers: weakref.WeakSet[TenantsWorker] = weakref.WeakSet()
         # What is no pattern is refused here, and so is a library that cannot be loaded.
         all_files(self.pattern.text, driver, extension)
@@ -91,6 +96,7 @@ class Tenants:
                 worker.tell(tenant)
 
         def existing() -> None:
+            self._refuse_forked()
             if not is_file(self.pattern.path_of(tenant)):
                 self._files.drop(tenant)
             self.pattern.existing(tenant)
@@ -139,6 +145,7 @@ class Tenants:
         """A worker for all tenants that is not started. It works on at most ``max_open`` files at once; where more have something due, each
         has turns of about a second. All else is as with :meth:`knocker.Hooks.worker`, for each file: ``concurrency`` is how many handlers
         of one file run at once."""
+        self._refuse_forked()
         self._files.open_again()
         failure_hooks = FailureHooks(on_error, on_dead).or_else(self._failure_hooks)
 
@@ -161,6 +168,7 @@ class Tenants:
             lambda: ChangedFiles(self.pattern.text, self._driver, self._extension),
             self._look_into,
             make_worker,
+            lambda: self._gate,
             places=self._max_open,
             concurrency=concurrency,
             poll=poll,
@@ -235,6 +243,10 @@ class Tenants:
     def __exit__(self, *_: object) -> None:
         self.close()
 
+    def _refuse_forked(self) -> None:
+        if self._forked:
+            raise ForkedError(f"a file of {self.pattern.text} was being opened, and took its time, when this process was forked")
+
     def _open(self, tenant: str) -> Hooks:
         hooks = self._open_file(self.pattern.existing(tenant))
         try:
@@ -248,15 +260,16 @@ class Tenants:
         return looked_into(path, self._driver, self._extension, self._clock, self._gate)
 
     def before_fork(self) -> None:
-        """Lets the looks end: see :mod:`knocker.forks`. Files that are open hear of it themselves."""
-        self._gate.close(_FORK_PATIENCE_S)
+        """Lets nothing be opened or closed any more: see :mod:`knocker.forks`. Files that are open hear of it themselves, afterwards."""
+        self._came_to_rest = self._gate.close(self._patience_s + _FORK_MARGIN_S)
 
     def after_fork_in_parent(self) -> None:
         """Goes on."""
         self._gate.open()
 
     def after_fork_in_child(self) -> None:
-        """Begins again without the parent's threads."""
+        """Begins again without the parent's threads, or refuses where a connection was being opened: it is the parent's."""
+        self._forked = self._forked or not self._came_to_rest
         self._gate = UseGate()
         self._workers = weakref.WeakSet()
         self._files.after_fork_in_child()

@@ -33,6 +33,7 @@ from knocker.tenants.changed_files import ChangedFiles
 from knocker.tenants.look import Look, OpenLook
 from knocker.tenants.open_files import OpenFiles
 from knocker.tenants.pattern import TenantPattern, is_file
+from knocker.use_gate import UseGate
 from knocker.worker import MOST_THREADS, Worker
 
 logger = logging.getLogger("knocker.worker")
@@ -50,7 +51,7 @@ _LOOKERS = 4
 _TURN_S = 1.0
 _IDLE_S = 1.0
 # How often a place looks whether its file is there and whether others wait.
-_GLANCE_S = 0.05
+_GLANCE_S = 0.25
 # Each file is looked at so often whatever is known of it, and its retention runs.
 TOUR_S = 300.0
 # Before a file is tried again that cannot be opened.
@@ -89,6 +90,7 @@ class TenantsWorker:
         hear: Callable[[], ChangedFiles],
         look_into: LookInto,
         make_worker: MakeWorker,
+        gate: Callable[[], UseGate],
         *,
         places: int,
         concurrency: int,
@@ -107,6 +109,8 @@ class TenantsWorker:
         self._hear_with = hear
         self._look_into = look_into
         self._make_worker = make_worker
+        # What opens and closes connections by itself is inside, so that a fork finds it at rest.
+        self._gate_now = gate
         self._places = places
         self._concurrency = concurrency
         self._tour_s = tour_s
@@ -115,8 +119,10 @@ class TenantsWorker:
         self._ending = threading.Lock()
         self._changes: ChangedFiles | None = None
         self._looks = threading.Semaphore(_LOOKERS)
-        # Guards all that follows.
-        self._news = threading.Condition()
+        # Both guard all that follows. Free places wait for files, and files at rest for others that want their place.
+        lock = threading.RLock()
+        self._news = threading.Condition(lock)
+        self._others = threading.Condition(lock)
         self._tenants: dict[str, _Tenant] = {}
         self._times: list[tuple[float, int, _Tenant]] = []
         self._pushed = 0
@@ -126,6 +132,10 @@ class TenantsWorker:
         self._working: set[Worker] = set()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._loop_end: asyncio.Event | None = None
+
+    @property
+    def _gate(self) -> UseGate:
+        return self._gate_now()
 
     @property
     def is_running(self) -> bool:
@@ -151,6 +161,7 @@ class TenantsWorker:
         self._stopping.set()
         with self._news:
             self._news.notify_all()
+            self._others.notify_all()
             working = list(self._working)
         if self._loop is not None and self._loop_end is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(self._loop_end.set)
@@ -215,9 +226,11 @@ class TenantsWorker:
     # The scheduler.
 
     def _schedule(self) -> None:
+        is_first = True
         while not self._stopping.is_set():
             try:
-                self._hear()
+                self._hear(is_news=not is_first)
+                is_first = False
                 if self._times and self._times[0][0] <= time.monotonic():
                     with self._news:
                         self._pop_due(time.monotonic())
@@ -225,25 +238,26 @@ class TenantsWorker:
                 fields = {"record": "worker_failed", "worker": self.name, "error": stored_text(error)}
                 logger.exception("worker thread failed, starting it again", extra=fields)
                 self._stopping.wait(_FIRST_PAUSE_S)
-            self._stopping.wait(_TICK_S)
+            # Half of what waiting for the end would cost.
+            time.sleep(_TICK_S)
 
-    def _hear(self) -> None:
-        """Takes what is told of files."""
+    def _hear(self, is_news: bool = True) -> None:
+        """Takes what is told of files; what is there at first is no news."""
         changes = self._changes
         paths = changes.since_last() if changes is not None else []
         if paths:
             with self._news:
                 for path in paths:
-                    self._changed(self._pattern.name_of(path))
+                    self._changed(self._pattern.name_of(path), is_news)
 
-    def _changed(self, name: str) -> None:
+    def _changed(self, name: str, is_news: bool = True) -> None:
         tenant = self._tenants.get(name)
         if tenant is None:
             tenant = self._tenants[name] = _Tenant(name)
         if tenant.failures:
             # It is tried again when its pause is over, however often it is written to.
             return
-        tenant.step = 0
+        tenant.step = 0 if is_news else None
         if tenant.phase == "rests":
             self._enqueue(tenant)
         elif tenant.phase == "runs":
@@ -284,6 +298,8 @@ class TenantsWorker:
             self._free_places += 1
             self._add_thread(f"tenant-{len(self._threads)}", self._serve)
         self._news.notify()
+        if self._others_wait:
+            self._others.notify_all()
 
     @property
     def _others_wait(self) -> bool:
@@ -302,6 +318,8 @@ class TenantsWorker:
                 tenant = self._queue.popleft()
                 tenant.phase = "runs"
             at = self._visit_safely(tenant)
+            if self._places > 1:
+                self._files.make_room("working")
             with self._news:
                 self._free_places += 1
                 self._ended(tenant, at)
@@ -414,11 +432,12 @@ class TenantsWorker:
             tenant.changed = hooks.database.changed
             self._working.add(worker)
         try:
-            worker.start()
+            with self._gate:
+                worker.start()
             began = time.monotonic()
             rests_since = None
             while not self._stopping.is_set() and not hooks.database.was_replaced:
-                rests = worker.rests(_GLANCE_S)
+                rests = worker.rests(_GLANCE_S if rests_since is None else 0.0)
                 now = time.monotonic()
                 rests_since = (rests_since or now) if rests else None
                 if self._others_wait and (rests or now - began >= _TURN_S):
@@ -426,10 +445,14 @@ class TenantsWorker:
                 if rests_since is not None:
                     if now - rests_since >= _IDLE_S:
                         break
-                    with self._news:
+                    with self._others:
                         if not self._others_wait:
-                            self._news.wait(_GLANCE_S)
+                            self._others.wait(min(_GLANCE_S, rests_since + _IDLE_S - now))
         finally:
-            worker.stop()
+            # Outside of the gate, since handlers may take their time.
+            worker.ask_to_stop()
+            worker.wait_for_handlers()
+            with self._gate:
+                worker.stop()
             with self._news:
                 self._working.discard(worker)
