@@ -2,7 +2,7 @@
 //!
 //! A webhook's body has been signed by its sender, so the search stops at the last field that is wanted: the rest is not judged. What is
 //! skipped costs no stack however deep it nests. In a long body the wanted fields mostly stand at the beginning and at the end, around the
-//! data, so these places are looked at first.
+//! data, so these places are looked at first, and what stands between is passed over without being read: `json_skip.rs`.
 
 use std::fmt;
 
@@ -11,6 +11,7 @@ use serde::de::{Deserialize, DeserializeSeed, IgnoredAny, MapAccess, SeqAccess, 
 use serde_json::value::RawValue;
 
 use super::json::Json;
+use super::json_skip::Reader;
 use super::json_walk::{Key, leaves_hold_nothing};
 
 /// The values at several dotted paths, in one pass that ends once all are found. Of a key that occurs twice the first counts.
@@ -33,7 +34,11 @@ pub fn find<'a>(body: &'a [u8], paths: &[&str]) -> Vec<Option<Json<'a>>> {
         }
     }
     if found.iter().any(Option::is_none) {
-        walk(body, &wanted, &mut found);
+        if body.len() > 4 * WINDOW {
+            walk_fast(body, &wanted, &mut found);
+        } else {
+            walk(body, &wanted, &mut found);
+        }
     }
     found
 }
@@ -46,6 +51,13 @@ fn walk<'a>(body: &'a [u8], wanted: &[Wanted], found: &mut [Option<Json<'a>>]) {
     let mut document = serde_json::Deserializer::from_slice(body);
     // An error is a document that ends early or the end of the search: either way, what was found before it counts.
     let _ = document.deserialize_any(Walk { wanted, search: &mut search });
+}
+
+/// The same for a long body: brackets and quotes are all that is seen of what is not wanted.
+fn walk_fast<'a>(body: &'a [u8], wanted: &[Wanted], found: &mut [Option<Json<'a>>]) {
+    let mut search = Search { missing: found.iter().filter(|value| value.is_none()).count(), found };
+    // As above, what was found before an error counts.
+    let _ = search.enter(&mut Reader::new(body), wanted);
 }
 
 /// A field of the outermost object that stands near its end.
@@ -106,6 +118,60 @@ impl<'a> Search<'_, 'a> {
         wanted.iter().any(|(slot, path)| self.found[*slot].is_none() && begins_with_digit(path))
     }
 
+    /// Walks through the entries of the value that stands next. `None` ends the search: everything is found, or the document is broken.
+    fn enter(&mut self, reader: &mut Reader<'a>, wanted: &[Wanted]) -> Option<()> {
+        match reader.next()? {
+            b'{' => {
+                reader.open()?;
+                while !reader.closes(b'}')? {
+                    let key = reader.value()?;
+                    reader.expect(b':')?;
+                    let Key(key) = serde_json::from_slice(key).ok()?;
+                    self.entry(reader, wanted, &key)?;
+                }
+                Some(())
+            }
+            b'[' if self.any_into_array(wanted) => {
+                reader.open()?;
+                let mut index = 0usize;
+                while !reader.closes(b']')? {
+                    self.entry(reader, wanted, &index.to_string())?;
+                    index += 1;
+                }
+                Some(())
+            }
+            _ => reader.value().map(drop),
+        }
+    }
+
+    fn entry(&mut self, reader: &mut Reader<'a>, wanted: &[Wanted], key: &str) -> Option<()> {
+        let (here, deeper) = self.wanted_at(wanted, key);
+        if here.is_empty() {
+            if deeper.is_empty() {
+                return reader.value().map(drop);
+            }
+            self.enter(reader, &deeper)?;
+        } else {
+            let value = match reader.next()? {
+                // What looks into it judges it.
+                b'{' | b'[' => Json::parse(reader.value()?)?,
+                _ => Json::of(serde_json::from_slice(reader.value()?).ok()?),
+            };
+            self.keep_all(&here, &deeper, value);
+        }
+        (self.missing > 0).then_some(())
+    }
+
+    /// Keeps a value, and what is wanted of what it holds.
+    fn keep_all(&mut self, here: &[usize], deeper: &[Wanted], value: Json<'a>) {
+        self.keep(here, value);
+        for (slot, rest) in deeper {
+            if let Some(inner) = value.get(rest) {
+                self.keep(&[*slot], inner);
+            }
+        }
+    }
+
     /// Ends the search where nothing is missing any more.
     fn go_on<E: serde::de::Error>(&self) -> Result<(), E> {
         if self.missing == 0 { Err(E::custom("everything is found")) } else { Ok(()) }
@@ -130,12 +196,7 @@ impl<'a> DeserializeSeed<'a> for Entry<'_, '_, 'a, '_> {
             return deserializer.deserialize_any(Walk { wanted: &self.deeper, search: self.search });
         }
         let value = Json::of(<&RawValue>::deserialize(deserializer)?);
-        self.search.keep(&self.here, value);
-        for (slot, rest) in self.deeper {
-            if let Some(inner) = value.get(rest) {
-                self.search.keep(&[slot], inner);
-            }
-        }
+        self.search.keep_all(&self.here, &self.deeper, value);
         Ok(())
     }
 }

@@ -10,6 +10,7 @@ pub mod identity;
 pub mod json;
 pub mod json_edit;
 mod json_search;
+mod json_skip;
 mod json_unique;
 mod json_walk;
 pub mod limits;
