@@ -12,7 +12,8 @@ use rusqlite::Connection;
 
 use crate::claim::{Sharing, drain, drain_by_hand, orders};
 use crate::database::{fill, prepare};
-use crate::receive::{Pushes, receive, receive_by_hand};
+use crate::hand;
+use crate::receive::{Pushes, batches, receive, receive_by_hand};
 use crate::report::{Bound, Report};
 
 /// More than this against the last landed figure is a regression.
@@ -23,9 +24,13 @@ const MANY: i64 = 1200;
 type Work = fn(&Connection, i64);
 
 /// Each operation with its name, ours and by hand in turn.
-const OPERATIONS: [(&str, Work); 4] = [
+const OPERATIONS: [(&str, Work); 6] = [
     ("receive", |conn, n| pushes(conn).next(n as usize).iter().for_each(|push| receive(conn, push))),
     ("receive by hand", |conn, n| pushes(conn).next(n as usize).iter().for_each(|push| receive_by_hand(conn, push))),
+    ("receive, 32 a commit", |conn, n| batches(pushes(conn).next(n as usize), conn, &receive)),
+    ("receive, 32 a commit by hand", |conn, n| {
+        batches(pushes(conn).next(n as usize), conn, &|conn, push| hand::receive(conn, push).expect("receives"));
+    }),
     ("claim, read and verdict", |conn, n| drain(conn, n, Sharing::Nothing)),
     ("claim, read and verdict by hand", drain_by_hand),
 ];

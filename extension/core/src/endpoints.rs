@@ -8,6 +8,7 @@ use crate::arguments::Arguments;
 use crate::endpoint::{Endpoint, parse_settings};
 use crate::error::{Code, Error, Result, suggestion};
 use crate::lifecycle::EventStatus;
+use crate::schema::VERSION;
 use crate::seen::{look, settings_changed};
 use crate::settings::{EndpointSettings, SETTINGS, merge};
 use crate::store::Store;
@@ -73,6 +74,24 @@ impl Store {
         let look = look();
         let Some((id, text)) = self.endpoint_text(name)? else { return Err(self.unknown_endpoint(name)) };
         self.seen.remember(look, id, name, text)
+    }
+
+    /// The same in a file whose schema is this build's, in one look.
+    pub(crate) fn find_endpoint_of_schema(&self, name: &str) -> Result<Arc<Endpoint>> {
+        let look = look();
+        let sql = "SELECT id, config FROM main._knocker_endpoints WHERE name = ?1 AND ?2 = (SELECT max(version) FROM main._knocker_schema)";
+        let found = self
+            .conn()
+            .prepare_cached(sql)
+            .and_then(|mut statement| statement.query_row((name, VERSION), |row| Ok((row.get(0)?, row.get(1)?))).optional());
+        match found {
+            Ok(Some((id, text))) => self.seen.remember(look, id, name, text),
+            // What is missing is told by who looks for it alone.
+            _ => {
+                self.require_schema()?;
+                self.find_endpoint(name)
+            }
+        }
     }
 
     /// Every endpoint, in the order of creation.

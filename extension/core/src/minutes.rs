@@ -1,6 +1,7 @@
 //! The ring of sixty minutes: what an endpoint took, refused and failed in the last hour. What a minute held is added to the totals when its place is
 //! used again, so that both together are what was ever counted, for one statement a receipt.
 
+use std::borrow::Cow;
 use std::collections::HashMap;
 
 use serde::Serialize;
@@ -11,6 +12,10 @@ use crate::store::Store;
 use crate::words::words;
 
 const RING: i64 = 60;
+
+/// Adds a receipt that was accepted.
+const ACCEPTED: &str =
+    "UPDATE main._knocker_minutes SET minute = ?3, receipts = receipts + 1 WHERE endpoint_id = ?1 AND slot = ?2 AND minute >= ?3";
 
 words! {
     /// What a minute counts: its columns.
@@ -120,14 +125,14 @@ impl Store {
     pub(crate) fn count_minute(&self, endpoint_id: i64, counters: &[Counter], now: i64) -> Result<()> {
         let minute = minute(now);
         let slot = minute.rem_euclid(RING);
-        let mut sql = String::with_capacity(256);
-        sql.push_str("UPDATE main._knocker_minutes SET minute = ?3");
-        for counter in counters {
-            for part in [", ", counter.name(), " = ", counter.name(), " + 1"] {
-                sql.push_str(part);
+        let sql: Cow<str> = match counters {
+            // That of most receipts.
+            [Counter::Receipts] => ACCEPTED.into(),
+            _ => {
+                let added: String = counters.iter().map(|counter| format!(", {0} = {0} + 1", counter.name())).collect();
+                format!("UPDATE main._knocker_minutes SET minute = ?3{added} WHERE endpoint_id = ?1 AND slot = ?2 AND minute >= ?3").into()
             }
-        }
-        sql.push_str(" WHERE endpoint_id = ?1 AND slot = ?2 AND minute >= ?3");
+        };
         if self.run(&sql, (endpoint_id, slot, minute))? == 0 {
             self.turn_over(endpoint_id, slot)?;
             let columns = Counter::NAMES.join(", ");

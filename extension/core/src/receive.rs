@@ -119,8 +119,8 @@ impl Store {
     }
 
     pub(crate) fn store_judgement(&self, endpoint: &str, judgement: &Judgement, now: i64) -> Result<Receipt> {
-        self.write(|| {
-            let endpoint = self.find_endpoint(endpoint)?;
+        self.atomic(|| {
+            let endpoint = self.find_endpoint_of_schema(endpoint)?;
             judgement.require_current(&endpoint).inspect_err(|_| settings_changed())?;
             match judgement.outcome {
                 Judged::Accepted => self.store_events(&endpoint, judgement, now),

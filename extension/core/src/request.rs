@@ -205,11 +205,42 @@ impl<'de> Deserialize<'de> for Headers {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
         struct HeadersVisitor;
 
-        #[derive(serde::Deserialize)]
-        #[serde(untagged)]
         enum Values {
             One(String),
             Many(Vec<String>),
+        }
+
+        // By hand: what serde derives keeps a copy of each value to try it twice.
+        impl<'de> Deserialize<'de> for Values {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+                deserializer.deserialize_any(ValuesVisitor)
+            }
+        }
+
+        struct ValuesVisitor;
+
+        impl<'de> Visitor<'de> for ValuesVisitor {
+            type Value = Values;
+
+            fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+                f.write_str("a string or an array of strings")
+            }
+
+            fn visit_str<E>(self, value: &str) -> std::result::Result<Values, E> {
+                Ok(Values::One(value.to_owned()))
+            }
+
+            fn visit_string<E>(self, value: String) -> std::result::Result<Values, E> {
+                Ok(Values::One(value))
+            }
+
+            fn visit_seq<S: SeqAccess<'de>>(self, mut seq: S) -> std::result::Result<Values, S::Error> {
+                let mut values = Vec::new();
+                while let Some(value) = seq.next_element()? {
+                    values.push(value);
+                }
+                Ok(Values::Many(values))
+            }
         }
 
         impl<'de> Visitor<'de> for HeadersVisitor {

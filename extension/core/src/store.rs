@@ -17,6 +17,7 @@
 //! | `stats.rs`, `minutes.rs` | `stats`; the figures of the last hour |
 //! | `metrics.rs`, `totals.rs`, `durations.rs` | `metrics`; what was ever counted, and how long attempts took |
 
+use std::cell::Cell;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use rusqlite::{CachedStatement, Connection, ErrorCode, Params};
@@ -35,13 +36,27 @@ pub struct Store {
     pub(crate) seen: SeenEndpoints,
     pub(crate) claim_filters: LastRead<ClaimFilter>,
     pub(crate) due_filters: LastRead<DueFilter>,
+    ready: Ready,
+}
+
+/// Whether the statements that undo a transaction and a savepoint have been prepared on this connection, which keeps every one.
+#[derive(Default)]
+struct Ready {
+    transaction: Cell<bool>,
+    savepoint: Cell<bool>,
 }
 
 impl Store {
     /// Takes over a connection. Nothing is written.
     pub fn new(conn: Connection) -> Self {
         conn.set_prepared_statement_cache_capacity(KEPT_STATEMENTS);
-        Self { conn, seen: SeenEndpoints::default(), claim_filters: LastRead::default(), due_filters: LastRead::default() }
+        Self {
+            conn,
+            seen: SeenEndpoints::default(),
+            claim_filters: LastRead::default(),
+            due_filters: LastRead::default(),
+            ready: Ready::default(),
+        }
     }
 
     /// The connection, for reads of the views and for the caller's own statements.
@@ -61,7 +76,7 @@ impl Store {
     /// Runs `work` so that all of it happens or none: in its own `BEGIN IMMEDIATE … COMMIT` in autocommit, in a savepoint inside the
     /// caller's transaction, which a failure leaves open and as it was.
     pub fn atomic<T>(&self, work: impl FnOnce() -> Result<T>) -> Result<T> {
-        let scope = Scope::open(&self.conn)?;
+        let scope = Scope::open(&self.conn, &self.ready)?;
         let value = work()?;
         scope.commit()?;
         Ok(value)
@@ -78,27 +93,31 @@ impl Store {
 
 /// A transaction or a savepoint. What was done in it is taken back when it is dropped while open, be it by an error or by a panic.
 ///
-/// Everything is prepared before the work starts: after `sqlite3_interrupt` a connection prepares and runs nothing until the outermost
+/// Everything is prepared before the first work starts: after `sqlite3_interrupt` a connection prepares and runs nothing until the outermost
 /// statement has ended, and that is the one that called us.
 struct Scope<'c> {
     conn: &'c Connection,
     commit: CachedStatement<'c>,
-    undo: CachedStatement<'c>,
-    /// Writes nothing. A write that is interrupted makes SQLite itself roll the whole transaction back, which a ROLLBACK then cannot.
-    /// `None` while there is no schema to write to.
-    forced: Option<CachedStatement<'c>>,
+    undo: &'static str,
     open: bool,
 }
 
+/// Writes nothing. A write that is interrupted makes SQLite itself roll the whole transaction back, which a ROLLBACK then cannot.
+const FORCED: &str = "UPDATE main._knocker_schema SET version = version WHERE 0";
+
 impl<'c> Scope<'c> {
-    fn open(conn: &'c Connection) -> Result<Self> {
-        let (begin, commit, undo) = if conn.is_autocommit() {
-            ("BEGIN IMMEDIATE", "COMMIT", "ROLLBACK")
+    fn open(conn: &'c Connection, ready: &Ready) -> Result<Self> {
+        let (begin, commit, undo, ready) = if conn.is_autocommit() {
+            ("BEGIN IMMEDIATE", "COMMIT", "ROLLBACK", &ready.transaction)
         } else {
-            ("SAVEPOINT knocker", "RELEASE knocker", "ROLLBACK TO knocker")
+            ("SAVEPOINT knocker", "RELEASE knocker", "ROLLBACK TO knocker", &ready.savepoint)
         };
-        let forced = conn.prepare_cached("UPDATE main._knocker_schema SET version = version WHERE 0").ok();
-        let mut scope = Self { conn, commit: conn.prepare_cached(commit)?, undo: conn.prepare_cached(undo)?, forced, open: false };
+        if !ready.get() {
+            drop(conn.prepare_cached(undo)?);
+            // While there is no schema, there is nothing to write to.
+            ready.set(conn.prepare_cached(FORCED).is_ok());
+        }
+        let mut scope = Self { conn, commit: conn.prepare_cached(commit)?, undo, open: false };
         conn.prepare_cached(begin)?.execute([]).map_err(explain_nesting)?;
         scope.open = true;
         Ok(scope)
@@ -118,13 +137,11 @@ impl Drop for Scope<'_> {
         if !self.open || self.conn.is_autocommit() {
             return;
         }
-        match self.undo.execute([]) {
+        match self.conn.prepare_cached(self.undo).and_then(|mut undo| undo.execute([])) {
             // A savepoint is rolled back to, and then still there.
             Ok(_) if !self.conn.is_autocommit() => drop(self.commit.execute([])),
             Err(error) if error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted) => {
-                if let Some(forced) = &mut self.forced {
-                    drop(forced.execute([]));
-                }
+                drop(self.conn.prepare_cached(FORCED).and_then(|mut forced| forced.execute([])));
             }
             _ => {}
         }
