@@ -301,10 +301,3 @@ func (p *tenantPool) isEmpty() bool {
 	defer p.mu.Unlock()
 	return len(p.byName) == 0
 }
-
-// count says how many files are open.
-func (p *tenantPool) count() int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return len(p.byName)
-}

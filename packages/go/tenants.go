@@ -102,7 +102,7 @@ func (t *Tenants) Create(ctx context.Context, tenant string) error {
 		}
 	}
 	// As SQLite itself makes files.
-	made, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o644) //nolint:gosec // the same as those that SQLite makes
+	made, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o644)
 	if errors.Is(err, os.ErrExist) {
 		return usage("there is a tenant %q: %s", tenant, path)
 	}

@@ -3,6 +3,8 @@ package tenantfiles
 
 import (
 	"context"
+	"errors"
+	"log"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -45,7 +47,7 @@ func Serve(ctx context.Context, tenants *knocker.Tenants) error {
 		return tenant
 	}))
 	server := &http.Server{Addr: "127.0.0.1:" + os.Getenv("PORT"), Handler: mux}
-	go func() { _ = server.ListenAndServe() }()
-	defer server.Close()
-	return tenants.Work(ctx)
+	go func() { log.Print(server.ListenAndServe()) }()
+	err := tenants.Work(ctx)
+	return errors.Join(err, server.Shutdown(context.Background()))
 }

@@ -23,7 +23,7 @@ func TestEachTenantsPaymentsAreInItsFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, port, _ := net.SplitHostPort(listener.Addr().String())
-	listener.Close()
+	_ = listener.Close()
 	t.Setenv("PORT", port)
 	folder := t.TempDir()
 	tenants, err := Open(folder)
@@ -72,7 +72,7 @@ func send(t *testing.T, port, tenant string, request *knocker.WebhookRequest) in
 			time.Sleep(5 * time.Millisecond)
 			continue
 		}
-		answer.Body.Close()
+		_ = answer.Body.Close()
 		return answer.StatusCode
 	}
 }
@@ -83,7 +83,7 @@ func payments(file string) (found int) {
 	if err != nil {
 		return 0
 	}
-	defer db.Close()
+	defer func() { _ = db.Close() }()
 	_ = db.QueryRow("SELECT count(*) FROM payments").Scan(&found)
 	return found
 }

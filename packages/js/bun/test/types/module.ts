@@ -2,7 +2,7 @@
 import { Database } from "bun:sqlite";
 import { Hono } from "hono";
 
-import { attach, open } from "@knocker/bun";
+import { attach, open, openMany } from "@knocker/bun";
 import { drain, sign } from "@knocker/bun/testing";
 
 const hooks = open("app.db");
@@ -24,4 +24,19 @@ hono.post("/webhooks/stripe", stripe.hono());
 export async function test(): Promise<number> {
   await stripe.receive(sign("stripe", "{}", "whsec_test"));
   return (await drain(attach(new Database(":memory:")))).handled;
+}
+
+const shops = openMany(
+  "shops/*.db",
+  async (its, shop) => {
+    its.endpoint("orders", { secrets: [shop] }).on("*", (event, tx) => tx.query("INSERT INTO orders VALUES (?)").run(event.id));
+  },
+  { maxOpen: 8 },
+);
+
+export const receive: (request: Request) => Promise<Response> = shops.fetch((request) => request.headers.get("x-shop"));
+
+export async function workForShops(signal: AbortSignal): Promise<void> {
+  await shops.work({ concurrency: 2, signal }).done;
+  await shops.close();
 }
