@@ -2,6 +2,7 @@ package knocker
 
 import (
 	"context"
+	"errors"
 
 	"github.com/knocker/knocker-go/internal/rqlite"
 )
@@ -14,12 +15,25 @@ func (k *rqliteCluster) write(w *writer) {
 		last = len(group)
 		if !k.store(group) {
 			// One of them was refused, and the transaction of all was rolled back.
-			for _, t := range group {
-				k.store([]*ticket{t})
-			}
+			k.storeEach(group)
 		}
 		w.database.changed.notify()
 		answer(group)
+	}
+}
+
+// storeEach stores one after the other. Where the cluster goes away meanwhile, nobody waits for it in turn.
+func (k *rqliteCluster) storeEach(group []*ticket) {
+	var away error
+	for _, t := range group {
+		if away == nil {
+			k.store([]*ticket{t})
+		} else {
+			t.err = away
+		}
+		if errors.Is(t.err, ErrClusterUnavailable) {
+			away = t.err
+		}
 	}
 }
 

@@ -17,9 +17,17 @@ import (
 // seldom is a secret whose text stands nowhere else.
 const seldom = "whsec-seldom-4f1b7c2e9a"
 
-// Eight callers receive, two workers handle, and the leader is killed twice: what was acknowledged is there and handled once, the nodes have the same
-// rows, and no file of theirs holds the secret.
-func TestRqliteLosesNothingWhereTheLeaderIsKilledTwice(t *testing.T) {
+func TestRqliteLosesNothingWhereTheLeaderIsKilledTwice(t *testing.T) { losesNothing(t, "/kill-leader") }
+
+// It answers nothing, and believes itself the leader when it goes on.
+func TestRqliteLosesNothingWhereTheLeaderIsPausedTwice(t *testing.T) {
+	losesNothing(t, "/pause-leader")
+}
+
+// losesNothing has eight callers receive and two workers handle while that is done to the leader twice: what was acknowledged is there and handled once, the
+// nodes have the same rows, and no file of theirs holds the secret.
+func losesNothing(t *testing.T, disturb string) {
+	t.Helper()
 	const receives, callers = 2000, 8
 	nodes := emptyNodes(t)
 	nodes.run("CREATE TABLE orders (id INTEGER)")
@@ -65,7 +73,7 @@ func TestRqliteLosesNothingWhereTheLeaderIsKilledTwice(t *testing.T) {
 	}
 	for _, at := range []int64{receives / 4, receives / 2} {
 		until(t, "receipts come", func() bool { return acknowledged.Load() >= at || len(failed) > 0 })
-		nodes.Ask(http.MethodPost, "/kill-leader", nil)
+		nodes.Ask(http.MethodPost, disturb, nil)
 		// Two of three go on; the third is back before the next one is killed.
 		until(t, "receipts go on", func() bool { return acknowledged.Load() >= at+receives/10 || len(failed) > 0 })
 		nodes.Ask(http.MethodPost, "/restart", nil)

@@ -113,6 +113,7 @@ func (n *rqliteNodes) send(client *http.Client, statements any) (column []any, e
 // losing is a way to a node on which answers get lost, once the node has done what was asked.
 type losing struct {
 	word atomic.Value
+	all  atomic.Bool
 	lost atomic.Int32
 	*httptest.Server
 }
@@ -143,7 +144,7 @@ func (n *rqliteNodes) losing() (string, *losing) {
 		}
 		r.Body = io.NopCloser(bytes.NewReader(body))
 		word := l.word.Load().(string)
-		if word != "" && bytes.Contains(body, []byte(word)) && l.word.CompareAndSwap(word, "") {
+		if word != "" && bytes.Contains(body, []byte(word)) && (l.all.Load() || l.word.CompareAndSwap(word, "")) {
 			l.lost.Add(1)
 			loser.ServeHTTP(w, r)
 			return
@@ -155,4 +156,13 @@ func (n *rqliteNodes) losing() (string, *losing) {
 }
 
 // loses has the answer to the next request with that word get lost.
-func (l *losing) loses(word string) { l.word.Store(word) }
+func (l *losing) loses(word string) {
+	l.all.Store(false)
+	l.word.Store(word)
+}
+
+// losesAll has those to every request with that word get lost.
+func (l *losing) losesAll(word string) {
+	l.loses(word)
+	l.all.Store(true)
+}

@@ -234,6 +234,36 @@ func TestRqliteAnswersThatGetLostDoNoHarm(t *testing.T) {
 	}
 }
 
+func TestRqliteAReceiptWhoseAnswerNeverComesBackIs503AndItsRetryADuplicate(t *testing.T) {
+	nodes := emptyNodes(t)
+	address, way := nodes.losing()
+	hooks := openAt(t, address, knocker.Logger(quiet()), knocker.BusyTimeout(time.Second))
+	endpoint := github(t, hooks)
+	sent := push(t, endpoint, 1)
+	serve := func() *httptest.ResponseRecorder {
+		request := httptest.NewRequest(http.MethodPost, "/webhooks/github", strings.NewReader(string(sent.Body)))
+		request.Header = sent.Header.Clone()
+		answer := httptest.NewRecorder()
+		endpoint.ServeHTTP(answer, request)
+		return answer
+	}
+	way.losesAll("knocker_store")
+	answer := serve()
+	if answer.Code != http.StatusServiceUnavailable || answer.Header().Get("Retry-After") == "" {
+		t.Errorf("%d %v", answer.Code, answer.Header())
+	}
+	if lost := way.lost.Load(); lost < 2 {
+		t.Errorf("it was asked for %d times", lost)
+	}
+	way.loses("")
+	if answer := serve(); answer.Code != http.StatusOK {
+		t.Error(answer.Code, answer.Body)
+	}
+	equal(t, "events", nodes.run("SELECT count(*) FROM knocker_events"), []any{1.0})
+	outcomes := nodes.run("SELECT DISTINCT outcome FROM knocker_deliveries ORDER BY outcome")
+	equal(t, "outcomes", outcomes, []any{"accepted", "duplicate"})
+}
+
 func TestRqliteWorkersOfSeveralHooksShareTheEvents(t *testing.T) {
 	nodes := emptyNodes(t)
 	nodes.run("CREATE TABLE orders (id INTEGER)")

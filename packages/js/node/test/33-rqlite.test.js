@@ -327,53 +327,80 @@ describe("rqlite: three nodes", onNodes, () => {
     assert.throws(() => hooks.endpoint("nowhere"), knocker.UnknownEndpointError);
   });
 
-  it("loses nothing where the leader is killed twice", async (test) => {
-    const [receives, callers] = [2000, 8];
-    await run("CREATE TABLE orders (id INTEGER)");
-    const receiving = open();
-    const working = open();
-    const endpoint = receiving.endpoint("github", { provider: "github", secrets: [SELDOM] });
-    working.endpoint("github").on("*", (event, tx) => void tx.prepare("INSERT INTO orders VALUES (?)").run(event.id));
-    const worker = working.work({ concurrency: 2, pollMs: 50 });
-    const requests = Array.from({ length: receives }, (_, n) => push(n, SELDOM));
-    let [next, acknowledged, slowestMs] = [0, 0, 0];
-    const began = performance.now();
-    const caller = async () => {
-      while (next < receives) {
-        const request = requests[next++];
-        const since = performance.now();
-        const { outcome } = await endpoint.receive(request);
-        assert.ok(["accepted", "duplicate"].includes(outcome), outcome);
-        acknowledged += 1;
-        slowestMs = Math.max(slowestMs, performance.now() - since);
-      }
-    };
-    const calling = Promise.all(Array.from({ length: callers }, caller));
-    const killing = (async () => {
-      for (const at of [receives / 4, receives / 2]) {
-        await until(() => acknowledged >= at);
-        await control("/kill-leader", "POST");
-        // Two of three go on; the third is back before the next one is killed.
-        await until(() => acknowledged >= at + receives / 10);
-        await control("/restart", "POST");
-      }
-    })();
-    await Promise.all([calling.then(() => (slowestMs = Math.round(slowestMs))), killing]);
-    const tookS = (performance.now() - began) / 1000;
-    assert.deepEqual(await run("SELECT count(*) FROM knocker_events"), [receives]);
-    await until(async () => (await run("SELECT count(*) FROM knocker_events WHERE status <> 'handled'"))[0] === 0);
-    await worker.stop();
-    assert.deepEqual(await run("SELECT count(*) || ' ' || count(DISTINCT id) FROM orders"), [`${receives} ${receives}`]);
-    const { nodes, tables, rows, differing } = await control("/tables");
-    assert.equal(nodes, 3);
-    assert.ok(tables.length >= 15 && rows > 2 * receives, `${rows} rows in ${tables.length} tables`);
-    assert.deepEqual(differing, []);
-    assert.ok((await control("/grep?text=delivery-1999")).found.length > 0, "not even a key is in the files");
-    assert.deepEqual((await control(`/grep?text=${SELDOM}`)).found, []);
-    test.diagnostic(
-      `${receives} receives by ${callers} callers in ${tookS.toFixed(1)} s, the slowest ${(slowestMs / 1000).toFixed(1)} s; ${rows} rows in ${tables.length} tables, equal on ${nodes} nodes`,
-    );
+  it("answers 503 to a receipt whose answer never comes back, and its retry is a duplicate", async () => {
+    const way = await losing();
+    try {
+      const hooks = open({ busyTimeoutMs: 1000 }, way.address);
+      const endpoint = hooks.endpoint("github", { provider: "github", secrets: [SECRET] });
+      const { url, headers, body } = push(1);
+      const serve = () => endpoint.fetch(new Request(url, { method: "POST", headers, body }));
+      await way.loses("knocker_store", true);
+      const answer = await serve();
+      assert.equal(answer.status, 503);
+      assert.ok(answer.headers.has("retry-after"));
+      assert.ok((await way.lost()) >= 2);
+      await way.loses(undefined);
+      assert.equal((await serve()).status, 200);
+      assert.deepEqual(await run("SELECT count(*) FROM knocker_events"), [1]);
+      assert.deepEqual(await run("SELECT DISTINCT outcome FROM knocker_deliveries ORDER BY outcome"), ["accepted", "duplicate"]);
+    } finally {
+      await Promise.all(opened.splice(0).map((hooks) => hooks.close()));
+      await way.close();
+    }
   });
+
+  for (const [what, path] of [
+    ["killed", "/kill-leader"],
+    // It answers nothing, and believes itself the leader when it goes on.
+    ["paused", "/pause-leader"],
+  ])
+    it(`loses nothing where the leader is ${what} twice`, async (test) => {
+      const [receives, callers] = [2000, 8];
+      await run("CREATE TABLE orders (id INTEGER)");
+      const receiving = open();
+      const working = open();
+      const endpoint = receiving.endpoint("github", { provider: "github", secrets: [SELDOM] });
+      working.endpoint("github").on("*", (event, tx) => void tx.prepare("INSERT INTO orders VALUES (?)").run(event.id));
+      const worker = working.work({ concurrency: 2, pollMs: 50 });
+      const requests = Array.from({ length: receives }, (_, n) => push(n, SELDOM));
+      let [next, acknowledged, slowestMs] = [0, 0, 0];
+      const began = performance.now();
+      const caller = async () => {
+        while (next < receives) {
+          const request = requests[next++];
+          const since = performance.now();
+          const { outcome } = await endpoint.receive(request);
+          assert.ok(["accepted", "duplicate"].includes(outcome), outcome);
+          acknowledged += 1;
+          slowestMs = Math.max(slowestMs, performance.now() - since);
+        }
+      };
+      const calling = Promise.all(Array.from({ length: callers }, caller));
+      const killing = (async () => {
+        for (const at of [receives / 4, receives / 2]) {
+          await until(() => acknowledged >= at);
+          await control(path, "POST");
+          // Two of three go on; the third is back before the next one is killed.
+          await until(() => acknowledged >= at + receives / 10);
+          await control("/restart", "POST");
+        }
+      })();
+      await Promise.all([calling.then(() => (slowestMs = Math.round(slowestMs))), killing]);
+      const tookS = (performance.now() - began) / 1000;
+      assert.deepEqual(await run("SELECT count(*) FROM knocker_events"), [receives]);
+      await until(async () => (await run("SELECT count(*) FROM knocker_events WHERE status <> 'handled'"))[0] === 0);
+      await worker.stop();
+      assert.deepEqual(await run("SELECT count(*) || ' ' || count(DISTINCT id) FROM orders"), [`${receives} ${receives}`]);
+      const { nodes, tables, rows, differing } = await control("/tables");
+      assert.equal(nodes, 3);
+      assert.ok(tables.length >= 15 && rows > 2 * receives, `${rows} rows in ${tables.length} tables`);
+      assert.deepEqual(differing, []);
+      assert.ok((await control("/grep?text=delivery-1999")).found.length > 0, "not even a key is in the files");
+      assert.deepEqual((await control(`/grep?text=${SELDOM}`)).found, []);
+      test.diagnostic(
+        `${receives} receives by ${callers} callers in ${tookS.toFixed(1)} s, the slowest ${(slowestMs / 1000).toFixed(1)} s; ${rows} rows in ${tables.length} tables, equal on ${nodes} nodes`,
+      );
+    });
 
   // Figures for the documentation: receipts a second, and requests a second that insert by hand what a receipt is.
   it("tells how many it receives", async (test) => {

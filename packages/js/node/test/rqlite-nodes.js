@@ -42,7 +42,7 @@ export async function run(...statements) {
 }
 
 /**
- * A way to a node, at `address`, that loses one answer to a request that holds `loses(word)`, once the node has done it. In a thread of its own: hooks are opened
+ * A way to a node, at `address`, that loses one answer, or all, to requests that hold `loses(word)`, once the node has done them. In a thread of its own: hooks are opened
  * with this one waiting.
  */
 export async function losing() {
@@ -50,8 +50,8 @@ export async function losing() {
   const [port] = await once(thread, "message");
   return {
     address: `rqlite://127.0.0.1:${port}`,
-    async loses(word) {
-      thread.postMessage({ word });
+    async loses(word, isForAll = false) {
+      thread.postMessage({ word, isForAll });
       await once(thread, "message");
     },
     /** How many answers were lost. */

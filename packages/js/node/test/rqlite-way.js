@@ -4,6 +4,7 @@ import { parentPort, workerData as host } from "node:worker_threads";
 
 const agent = new Agent({ keepAlive: true });
 let word;
+let isForAll = false;
 let lost = 0;
 
 const server = createServer((asked, answer) => {
@@ -12,7 +13,7 @@ const server = createServer((asked, answer) => {
   asked.on("end", () => {
     const body = Buffer.concat(parts);
     const isLost = word !== undefined && body.includes(word);
-    if (isLost) word = undefined;
+    if (isLost && !isForAll) word = undefined;
     const passed = request(`http://${host}${asked.url}`, { method: "POST", headers: asked.headers, agent }, (given) => {
       if (!isLost) {
         given.pipe(answer.writeHead(given.statusCode, given.headers));
@@ -28,7 +29,7 @@ const server = createServer((asked, answer) => {
 });
 
 parentPort.on("message", (given) => {
-  if ("word" in given) word = given.word;
+  if ("word" in given) ({ word, isForAll } = given);
   parentPort.postMessage(lost);
 });
 

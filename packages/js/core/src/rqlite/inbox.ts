@@ -1,7 +1,7 @@
 /** The hooks of a cluster: what they store is on its nodes, and a mirror of the endpoints is in memory here, over which requests are judged. */
 
 import type { Driver, Row, SqlValue } from "../driver.js";
-import { knockerError, LeaseLostError, StaleJudgementError } from "../errors.js";
+import { ClusterUnavailableError, knockerError, LeaseLostError, StaleJudgementError } from "../errors.js";
 import { Inbox } from "../inbox.js";
 import type { OpenOptions } from "../options.js";
 import { ENDPOINT_SETTINGS } from "../settings.js";
@@ -92,7 +92,12 @@ export class RqliteInbox<Db extends object> extends Inbox<Db> {
     const outcome = await this.nodes.ask("write", this.busyTimeoutMs, statements);
     const settled: Settled[] = [];
     if (outcome.meaning === "refused" && group.length > 1) {
-      for (const one of group) settled.push(...(await this.store([one])));
+      for (const one of group) {
+        const last = settled.at(-1);
+        // Where the cluster has gone away, nobody waits for it in turn.
+        const isAway = last !== undefined && "error" in last && last.error instanceof ClusterUnavailableError;
+        settled.push(...(isAway ? [last] : await this.store([one])));
+      }
       return settled;
     }
     const error = this.nodes.problemOf(outcome);
