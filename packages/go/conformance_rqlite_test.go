@@ -20,7 +20,16 @@ func TestLifecycleOnRqlite(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		t.Cleanup(func() { _ = hooks.Close() })
+		t.Cleanup(func() {
+			_ = hooks.Close()
+			var tables struct {
+				Rows      int      `json:"rows"`
+				Differing []string `json:"differing"`
+			}
+			if cluster.Ask(http.MethodGet, "/tables", &tables); tables.Rows == 0 || len(tables.Differing) > 0 {
+				t.Errorf("the nodes differ: %+v", tables)
+			}
+		})
 		return hooks, clock
 	})
 	if ran < 100 {

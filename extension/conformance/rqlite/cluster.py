@@ -43,6 +43,7 @@ from urllib.parse import parse_qs, quote, urlsplit
 PATIENCE_S = 120.0
 CATCH_UP_S = 30.0
 GZIP = b"\x1f\x8b\x08"
+TABLES = "SELECT name FROM sqlite_master WHERE type = 'table'"
 
 
 class Lock:
@@ -233,8 +234,18 @@ class Cluster:
         return compared
 
     def _compared(self) -> dict[str, object]:
-        [names] = self._rows(self.nodes[0], ["SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name"])
-        tables = [str(name) for (name,) in names]
+        by_node = [{str(name) for (name,) in self._rows(node, [TABLES])[0]} for node in self.nodes]
+        tables = sorted(set.union(*by_node))
+        # Of a node that is behind, not all tables can be read, and the first one may be such a node.
+        missing = sorted(set(tables) - set.intersection(*by_node))
+        if missing:
+            return {
+                "nodes": len(self.nodes),
+                "names": [node.name for node in self.nodes],
+                "tables": tables,
+                "rows": 0,
+                "differing": missing,
+            }
         read = [self._rows(node, [f'SELECT * FROM "{table}"' for table in tables]) for node in self.nodes]
         sorted_by_node = [[sorted(json.dumps(row) for row in rows) for rows in of_node] for of_node in read]
         first = sorted_by_node[0]

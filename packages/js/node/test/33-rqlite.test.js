@@ -115,6 +115,9 @@ describe("rqlite: the lifecycle on three nodes", onNodes, () => {
       it(`${name}: ${scenario.name}`, async () => {
         await emptied();
         await play(nodes, scenario, content);
+        const { rows, differing } = await control("/tables");
+        assert.ok(rows > 0);
+        assert.deepEqual(differing, []);
         ran += 1;
       });
     }
