@@ -14,8 +14,10 @@ import pytest
 
 import knocker
 from conftest import LOCK_PATIENCE_S, SECRET, Log, PushOf
+from knocker.connection import find_driver
 from knocker.database import Database
 from knocker.tenants import opening
+from knocker.tenants.changed_files import ChangedFiles
 from tenants import as_long, data, handled, ingest, set_up, until
 from test_http import over_asgi, over_wsgi
 
@@ -371,3 +373,19 @@ def test_a_child_that_is_forked_while_files_are_opened_and_closed_uses_them_as_i
         keys = [f"of child {n}" for n in range(8)]
         until(lambda: sorted(handled(tenants, "zoe")) == keys)
         until(lambda: sorted(handled(tenants, "acme")) == keys + [f"of its parent {n}" for n in range(8)])
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork here")
+def test_a_forked_child_is_told_of_files_for_itself(tmp_path: Path) -> None:
+    with opened(tmp_path, "acme"):
+        pass
+    files = ChangedFiles(str(tmp_path / "*.db"), find_driver(None), None)
+    assert files.since_last() == [str(tmp_path / "acme.db")]
+    (tmp_path / "zoe.db").touch()
+    child = os.fork()
+    if child == 0:
+        # Had it taken what the kernel told of the new file, its parent would never hear of it.
+        os._exit(0 if len(files.since_last()) == 2 and files.since_last() == [] else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert files.since_last() == [str(tmp_path / "zoe.db")]
+    files.close()
