@@ -16,6 +16,10 @@ const (
 	mostCalls = 128
 	// mostBytes is how many bytes of arguments share a commit at most; a larger call has one of its own.
 	mostBytes = 8 << 20
+	// waitingStep is how long SQLite is asked to wait for the write lock at a time. It does so in pauses of 1, 2, 5 ms and so on up to a hundred, and
+	// begins with the shortest each time. With the long ones processes that take turns at the lock leave it idle, or one of them has it again and again
+	// while another sleeps. With nothing but the shortest ones receipts would leave workers of other processes no turn.
+	waitingStep = 20 * time.Millisecond
 	// givingUpSlack: calls that came within this time of each other give up together.
 	givingUpSlack = 20 * time.Millisecond
 )
@@ -321,13 +325,11 @@ func (w *writer) begin() (bool, error) {
 		return false, err
 	}
 	patience := w.database.options.busyTimeout
-	shortened := false
-	defer func() {
-		if shortened && w.connection != nil {
-			_ = w.connection.waits(patience)
-		}
-	}()
-	for {
+	if err := w.connection.waits(min(waitingStep, patience)); err != nil {
+		return false, err
+	}
+	defer func() { _ = w.connection.waits(patience) }()
+	for len(w.waiting) > 0 {
 		err := w.connection.exec("BEGIN IMMEDIATE")
 		if err == nil {
 			return true, nil
@@ -335,16 +337,12 @@ func (w *writer) begin() (bool, error) {
 		if !errors.Is(err, ErrBusy) {
 			return false, err
 		}
-		w.giveUp(err, time.Now().Add(givingUpSlack-patience))
-		if len(w.waiting) == 0 {
-			return false, nil
-		}
-		shortened = true
-		left := time.Until(w.waiting[0].queuedAt.Add(patience))
-		if err := w.connection.waits(max(time.Millisecond, left)); err != nil {
-			return false, err
+		overdueAt := time.Now().Add(-patience)
+		if !w.waiting[0].queuedAt.After(overdueAt) {
+			w.giveUp(err, overdueAt.Add(givingUpSlack))
 		}
 	}
+	return false, nil
 }
 
 // giveUp answers those who have waited since that time.
