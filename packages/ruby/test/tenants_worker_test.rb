@@ -246,6 +246,21 @@ class TenantsWorkerTest < KnockerTest
     assert_equal [:handled], statuses(tenants, "acme")
   end
 
+  def test_hooks_that_a_handler_closes_are_opened_again
+    tenants = open_many do |hooks, tenant|
+      hooks.endpoint("inbox").on("*") do |event|
+        hooks.close if event.key == "1" && event.attempt == 1
+        @handled.push([tenant, event.key])
+      end
+    end
+    receive("acme", "1", "2")
+    # What was claimed then is its own until the lease runs out.
+    tenants.start_worker(share_commits: false, lease_s: 1)
+    seen = take(1)
+    seen += take(1) until seen.last == %w[acme 2]
+    assert_equal %w[acme 1], seen.first
+  end
+
   def test_a_fork_while_it_works_leaves_it_working_and_the_child_free
     tenants = open_many
     tenants.start_worker

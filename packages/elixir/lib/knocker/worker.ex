@@ -124,7 +124,7 @@ defmodule Knocker.Worker do
   end
 
   @doc false
-  # Whether it waits for something to do.
+  # Whether it waits for something to do, or for its hooks.
   @spec idle?(pid()) :: boolean()
   def idle?(worker), do: GenServer.call(worker, :idle?, :infinity)
 
@@ -198,8 +198,8 @@ defmodule Knocker.Worker do
 
   @impl true
   def handle_call(:idle?, _from, state) do
-    idle = state.hooks != nil and state.claiming == nil and not state.news and not state.paused and :queue.is_empty(state.ready)
-    {:reply, idle and Runners.busy(state.runners) == 0, state}
+    idle = state.claiming == nil and not state.news and not state.paused and :queue.is_empty(state.ready) and Runners.busy(state.runners) == 0
+    {:reply, state.hooks == nil or idle, state}
   end
 
   @impl true

@@ -438,6 +438,27 @@ defmodule Knocker.TenantsTest do
     end
   end
 
+  test "a file whose hooks fail while it is worked on is opened again", context do
+    test = self()
+
+    endpoints = fn tenant ->
+      handler = fn event, _tx ->
+        send(test, {:handled, tenant, event.attempt})
+        if event.attempt == 1, do: Process.sleep(:infinity), else: :ok
+      end
+
+      [inbox: [handler: handler, backoff: %{base_s: 1, factor: 1}]]
+    end
+
+    receive_for(context, "acme", ["1"])
+    tenants = start(context, endpoints: endpoints)
+    work(tenants, lease_s: 1)
+    assert take(1) == [{"acme", 1}]
+    [{hooks, _}] = Registry.lookup(Knocker.Registry, Tenants.OpenFile.hooks_name(tenants, :working, "acme"))
+    Process.exit(hooks, :kill)
+    assert take(1) == [{"acme", 2}]
+  end
+
   test "it is stopped as a worker is: what runs comes to its end", context do
     test = self()
 

@@ -46,7 +46,8 @@ module Knocker
       def use_open(name)
         opened = @lock.synchronize do
           found = @opened[name]
-          found if found&.state == :open && (found.users << Thread.current)
+          # Its user may have closed its hooks.
+          found if found&.state == :open && !found.hooks.database.closed? && (found.users << Thread.current)
         end
         return nil if opened.nil?
 

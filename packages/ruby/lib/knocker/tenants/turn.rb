@@ -61,10 +61,15 @@ module Knocker
         worker = hooks.start_worker(**@settings)
         idle_since = nil
         until wait
+          # A handler may have closed the hooks.
+          break unless worker.running?
+
           idle_since = worker.idle? ? idle_since || Clock.monotonic : nil
           break if idle_since && (@wanted || Clock.monotonic - idle_since >= IDLE_S)
         end
       ensure
+        worker&.stop
+        # It may not have come so far as to be given.
         hooks.stop_workers
       end
 
