@@ -275,6 +275,25 @@ class TenantsWorkerTest < KnockerTest
     assert_equal [%w[acme child]], take(1)
   end
 
+  def test_a_daemon_goes_on_with_all_files
+    receive("acme", "1")
+    outcome = in_child do
+      tenants = open_many
+      worker = tenants.start_worker
+      before = take(1)
+      Process.daemon(true, true)
+      tenants.hooks("acme") { |hooks| hooks.endpoints["inbox"].ingest("{}", valid: true, type: "order", key: "2") }
+      before += take(1)
+      tenants.create("new")
+      receive("new", "3")
+      before += take(1)
+      worker.stop
+      tenants.close
+      before
+    end
+    assert_equal [:returned, [%w[acme 1], %w[acme 2], %w[new 3]]], outcome
+  end
+
   def test_worker_and_command_know_each_other
     tenants = open_many
     assert_includes Knocker::Tenants.opened, tenants
