@@ -7,6 +7,7 @@ import os
 import sqlite3
 import threading
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -332,6 +333,44 @@ def test_a_tenant_whose_file_went_is_unknown_and_one_that_came_back_is_another(t
         tenants.create("acme")
         with tenants.hooks("acme") as hooks:
             assert list(hooks.events()) == []
+
+
+def keys_of(tenants: knocker.Tenants, tenant: str) -> list[str | None]:
+    """None yet where there is no file, or one that has just come."""
+    try:
+        with tenants.hooks(tenant) as hooks:
+            return [event.key for event in hooks.events()]
+    except (knocker.UnknownTenantError, knocker.FileReplacedError):
+        return []
+
+
+@pytest.mark.parametrize("is_seen_gone", [False, True])
+@pytest.mark.parametrize("works", [False, True])
+def test_a_backup_in_the_place_of_a_file_is_taken_without_the_log_of_the_former_one(
+    is_seen_gone: bool, works: bool, tmp_path: Path
+) -> None:
+    (tmp_path / "tenants").mkdir()
+    with knocker.open(tmp_path / "backup") as hooks:
+        hooks.endpoint("inbox").ingest(b"{}", valid=True, type="order", key="backup")
+    with opened(tmp_path / "tenants", "acme") as tenants, tenants.start_worker() if works else nullcontext():
+        ingest(tenants, "acme", "former")
+        file = tmp_path / "tenants" / "acme.db"
+        if is_seen_gone:
+            file.unlink()
+            assert keys_of(tenants, "acme") == []
+        (tmp_path / "backup").rename(file)
+        until(lambda: keys_of(tenants, "acme") == ["backup"])
+
+
+def test_a_tenant_is_made_anew_where_another_has_left_its_log(tmp_path: Path) -> None:
+    with opened(tmp_path, "acme") as tenants:
+        ingest(tenants, "acme", "former")
+        (tmp_path / "acme.db").unlink()
+        assert keys_of(tenants, "acme") == []
+        tenants.create("acme")
+        assert keys_of(tenants, "acme") == []
+        ingest(tenants, "acme", "new")
+        assert keys_of(tenants, "acme") == ["new"]
 
 
 def test_after_the_end_nothing_is_received_until_they_are_opened_again(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -145,12 +145,7 @@ class Connections:
                 raise FileReplacedError(f"{self.path} was removed or replaced while it was open")
             self._is_opening = True
             try:
-                why_not = self._file.why_not_yet()
-                if why_not is not None:
-                    raise FileReplacedError(f"{self.path} was removed or replaced while it was open, and {why_not}")
-                aside = self._file.set_leftovers_aside()
-                if aside is not None:
-                    logger.warning("the log of the replaced file is kept as %s", aside, extra={"record": "log_kept", "path": str(aside)})
+                self._make_way()
                 there = self._file.identity()
                 connection = self._open(self._connection_class)
                 try:
@@ -175,6 +170,22 @@ class Connections:
                 raise
             finally:
                 self._is_opening = False
+
+    def make_way(self, *, at_once: bool = False) -> None:
+        """To be called before somebody else opens what is at the path now, where that may be another file than was open here: the former
+        one's log would be taken for its own. Raises FileReplacedError where it cannot be opened yet; ``at_once`` is for a new file."""
+        with suppress(FileReplacedError):
+            self.refuse_replaced()
+        with self._opening:
+            self._make_way(at_once=at_once)
+
+    def _make_way(self, *, at_once: bool = False) -> None:
+        why_not = None if at_once else self._file.why_not_yet()
+        if why_not is not None:
+            raise FileReplacedError(f"{self.path} was removed or replaced while it was open, and {why_not}")
+        aside = self._file.set_leftovers_aside()
+        if aside is not None:
+            logger.warning("the log of the replaced file is kept as %s", aside, extra={"record": "log_kept", "path": str(aside)})
 
     @property
     def was_replaced(self) -> bool:

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Literal
 
+from knocker.database import Database
 from knocker.errors import ClosedError, TooManyOpenError
 from knocker.hooks import Hooks
 from knocker.use_gate import UseGate
@@ -46,6 +47,8 @@ class OpenFiles:
         self._open_file = open_file
         self._gate = gate
         self._files: dict[str, _File] = {}
+        # Of files that were removed or replaced while they were open, and have left their log: it is not to be taken for the next one's.
+        self._former: dict[str, Database] = {}
         self._news = threading.Condition()
         self._closed = False
 
@@ -96,6 +99,7 @@ class OpenFiles:
     def _opened(self, name: str, file: _File) -> Hooks:
         try:
             with self._gate():
+                self.make_way(name)
                 hooks = self._open_file(name)
         except BaseException:
             with self._news:
@@ -125,10 +129,16 @@ class OpenFiles:
         if victim is not None and closing is not None:
             self._close(victim, closing)
 
-    def is_open(self, name: str) -> bool:
-        """Whether it is open for anything."""
-        file = self._files.get(name)
-        return file is not None and not file.is_changing and not file.is_outdated
+    def make_way(self, name: str, *, at_once: bool = False) -> None:
+        """Before a file is opened: sets aside what another one has left at its path. As :meth:`Database.make_way`."""
+        former = self._former.get(name)
+        if former is not None:
+            former.make_way(at_once=at_once)
+            self._former.pop(name, None)
+
+    def knows(self, name: str) -> bool:
+        """Whether it is open, or was when it went: then only :meth:`take` may open what is there."""
+        return name in self._files or name in self._former
 
     def drop(self, name: str) -> None:
         """Closes a file that is gone, unless somebody uses it: that one finds out."""
@@ -195,10 +205,13 @@ class OpenFiles:
         return file
 
     def _close(self, name: str, file: _File) -> None:
+        database = _of(file).database
         try:
             with self._gate():
                 _of(file).close()
         finally:
+            if database.was_replaced and database.wal_path().exists():
+                self._former[name] = database
             with self._news:
                 if self._files.get(name) is file:
                     del self._files[name]

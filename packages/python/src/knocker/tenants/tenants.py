@@ -119,6 +119,7 @@ class Tenants:
                 pass
         except FileExistsError:
             raise UsageError(f"there is a tenant {tenant!r} already: {path}") from None
+        self._files.make_way(tenant, at_once=True)
         with self.hooks(tenant):
             pass
 

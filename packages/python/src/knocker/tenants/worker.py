@@ -374,7 +374,7 @@ class TenantsWorker:
 
     def _visit(self, tenant: _Tenant) -> float:
         path = self._pattern.existing(tenant.name)
-        if not self._files.is_open(tenant.name):
+        if not self._files.knows(tenant.name):
             if os.path.getsize(path) == 0:
                 # It is on its way, or nobody has used it yet.
                 return self._next(tenant, None)
