@@ -254,11 +254,12 @@ func (p *tenantPool) stopWork(t *openTenant) {
 	p.forget(t)
 }
 
-// drop closes the hooks of a tenant whose file is gone, where nobody uses them.
-func (p *tenantPool) drop(tenant string) {
+// drop closes the hooks of a tenant whose file is gone, where nobody uses them. Those whose log is left at that path stay open: they set it aside before
+// another file, a backup perhaps, is opened in the place of theirs, which would take it for its own.
+func (p *tenantPool) drop(tenant, log string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if t := p.byName[tenant]; t != nil && t.place != nil && t.users == 0 && !t.closing && t.hooks != nil {
+	if t := p.byName[tenant]; t != nil && t.place != nil && t.users == 0 && !t.closing && t.hooks != nil && !isFile(log) {
 		p.leave(t)
 	}
 }

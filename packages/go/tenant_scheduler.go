@@ -325,7 +325,7 @@ func (s *tenantScheduler) isOver(t *scheduledTenant, found look) bool {
 	if found.isGone || errors.Is(found.err, ErrFileReplaced) && !isFile(t.path) {
 		s.let(t)
 		delete(s.known, t.name)
-		s.tenants.pool.drop(t.name)
+		s.tenants.pool.drop(t.name, t.path+"-wal")
 		return true
 	}
 	if found.err == nil {

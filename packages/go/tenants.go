@@ -78,8 +78,8 @@ func (t *Tenants) Hooks(ctx context.Context, tenant string) (hooks *Hooks, done 
 	if whyNot := t.pattern.whyNoName(tenant); whyNot != "" {
 		return nil, nil, unknownTenant(tenant, whyNot)
 	}
-	if !isFile(t.pattern.path(tenant)) {
-		t.pool.drop(tenant)
+	if path := t.pattern.path(tenant); !isFile(path) {
+		t.pool.drop(tenant, path+"-wal")
 		return nil, nil, unknownTenant(tenant, "it has no file")
 	}
 	return t.pool.use(ctx, tenant)
@@ -112,6 +112,8 @@ func (t *Tenants) Create(ctx context.Context, tenant string) error {
 	if err := made.Close(); err != nil {
 		return newError("io_error", err.Error(), err)
 	}
+	// SQLite takes no log for that of a new file.
+	t.pool.drop(tenant, "")
 	_, done, err := t.Hooks(ctx, tenant)
 	if err != nil {
 		return err

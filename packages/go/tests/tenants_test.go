@@ -186,6 +186,55 @@ func TestWhoWaitsForASetUpIsToldInTheEndAlsoTheSetUpItself(t *testing.T) {
 	}
 }
 
+func TestABackupIsTakenWithoutTheLogOfTheFormerFile(t *testing.T) {
+	ctx := context.Background()
+	for _, seenGone := range []bool{false, true} {
+		folder, backups := t.TempDir(), t.TempDir()
+		other := openManyAt(t, backups, receiver)
+		create(t, other, "acme")
+		fill(t, other, "acme", 3)
+		if err := other.Close(); err != nil {
+			t.Fatal(err)
+		}
+		tenants := openManyAt(t, folder, receiver)
+		create(t, tenants, "acme")
+		fill(t, tenants, "acme", 1)
+		path := filepath.Join(folder, "acme.db")
+		remove := func() {
+			if err := os.Remove(path); err != nil {
+				t.Fatal(err)
+			}
+			if _, _, err := tenants.Hooks(ctx, "acme"); !errors.Is(err, knocker.ErrUnknownTenant) {
+				t.Fatal(err)
+			}
+		}
+		if seenGone {
+			remove()
+		}
+		if err := os.Rename(filepath.Join(backups, "acme.db"), path); err != nil {
+			t.Fatal(err)
+		}
+		received := func() (found int64) {
+			with(t, tenants, "acme", func(hooks *knocker.Hooks) {
+				stats, err := hooks.Stats(ctx)
+				if err != nil && !errors.Is(err, knocker.ErrFileReplaced) {
+					t.Fatal(err)
+				}
+				if err == nil {
+					found = stats.Events.Received
+				}
+			})
+			return found
+		}
+		until(t, "the backup is taken", func() bool { return received() == 3 })
+		remove()
+		create(t, tenants, "acme")
+		if found := received(); found != 0 {
+			t.Errorf("%d events in a new file", found)
+		}
+	}
+}
+
 func TestNoMoreFilesAreOpenThanMayBe(t *testing.T) {
 	tenants := openMany(t, receiver, knocker.MaxOpen(2), knocker.BusyTimeout(50*time.Millisecond))
 	create(t, tenants, "a", "b", "c")

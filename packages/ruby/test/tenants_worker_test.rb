@@ -81,6 +81,29 @@ class TenantsWorkerTest < KnockerTest
     assert_empty told.flatten(1).compact
   end
 
+  def test_a_backup_in_the_place_of_a_file_is_taken_without_the_log_of_the_former_one
+    [false, true].each do |seen_gone|
+      backup = File.join(@folder, "backup")
+      receive_at(backup, "backup")
+      tenants = open_many { |hooks, _| hooks.endpoint("inbox") }
+      tenants.create("acme")
+      tenants.start_worker
+      tenants.hooks("acme") { |hooks| hooks.endpoints["inbox"].ingest("{}", valid: true, type: "order", key: "former") }
+      if seen_gone
+        File.delete(path("acme"))
+        assert_raises(Knocker::UnknownTenantError) { tenants.hooks("acme") { flunk } }
+      end
+      File.rename(backup, path("acme"))
+      wait_until("the backup is taken") do
+        tenants.hooks("acme") { |hooks| hooks.events.map(&:key) } == ["backup"]
+      rescue Knocker::FileReplacedError
+        false
+      end
+      tenants.close
+      File.delete(path("acme"))
+    end
+  end
+
   def test_what_fails_is_tried_again_in_its_time
     tenants = open_many do |hooks, tenant|
       hooks.endpoint("inbox", backoff: { base_s: 1, factor: 1 }).on("*") do |event|

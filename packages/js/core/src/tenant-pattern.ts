@@ -42,6 +42,11 @@ export class TenantPattern {
     return this.#before + tenant + this.#after;
   }
 
+  /** Whether the log of the tenant's file is there. */
+  hasLog(tenant: string): boolean {
+    return isFile(`${this.path(tenant)}-wal`);
+  }
+
   /** Whose file that is; undefined where it is none's. */
   tenantOf(path: string): string | undefined {
     if (!path.startsWith(this.#before) || !path.endsWith(this.#after)) return undefined;

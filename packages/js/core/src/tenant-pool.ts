@@ -85,10 +85,14 @@ export class TenantPool<Tx extends object> {
     if (!open.receives && open.workers === 0) await this.#close(open);
   }
 
-  /** Closes the hooks of a tenant whose file is gone, where nobody uses them. */
-  drop(tenant: string): void {
+  /**
+   * Closes the hooks of a tenant whose file is gone, where nobody uses them. Those that have left their log stay open: they set it aside before another file, a
+   * backup perhaps, is opened in the place of theirs, which would take it for its own.
+   * @param leavesLog says whether there is one.
+   */
+  drop(tenant: string, leavesLog: () => boolean): void {
     const open = this.#receiving.get(tenant);
-    if (open && open.users === 0 && !open.closing) void this.#leave(open);
+    if (open && open.users === 0 && !open.closing && !leavesLog()) void this.#leave(open);
   }
 
   /** Closes every file, with what still runs in it. */

@@ -292,7 +292,7 @@ export class TenantsWorker<Tx extends object> {
   #forget(tenant: ScheduledTenant): void {
     this.#close(tenant);
     this.#schedule.forget(tenant);
-    this.#of.pool.drop(tenant.name);
+    this.#of.pool.drop(tenant.name, () => this.#of.pattern.hasLog(tenant.name));
   }
 
   #close(tenant: ScheduledTenant): void {

@@ -84,7 +84,7 @@ export class Tenants<Tx extends object> {
   async hooks<T>(tenant: string, use: (hooks: Hooks<Tx>) => T | PromiseLike<T>): Promise<T> {
     check("hooks(tenant, use)", "use", use, FUNCTION);
     if (!this.#pattern.has(tenant)) {
-      if (typeof tenant === "string") this.#pool.drop(tenant);
+      if (typeof tenant === "string") this.#pool.drop(tenant, () => this.#pattern.hasLog(tenant));
       this.#pattern.require(tenant);
     }
     return this.#pool.use(tenant, use);
@@ -97,6 +97,8 @@ export class Tenants<Tx extends object> {
   async create(tenant: string): Promise<void> {
     check("create(tenant)", "tenant", tenant, TEXT);
     this.#pattern.create(tenant);
+    // SQLite takes no log for that of a new file.
+    this.#pool.drop(tenant, () => false);
     await this.hooks(tenant, () => {});
   }
 

@@ -201,6 +201,30 @@ export default function tenants(runtime) {
       await tenants.close();
     });
 
+    for (const seenGone of [false, true]) {
+      it(`give their place to a backup without what they left in their log${seenGone ? ", also where they are removed before" : ""}`, async () => {
+        const [{ tenants, place }, backups] = [opened(), opened()];
+        await backups.tenants.create("acme");
+        await fill(backups.tenants, "acme", 3);
+        await backups.tenants.close();
+        await tenants.create("acme");
+        await fill(tenants, "acme", 1);
+        const path = join(place, "acme.db");
+        if (seenGone) {
+          rmSync(path);
+          assert.equal((await failure(tenants.hooks("acme", () => {}))).code, "unknown_tenant");
+        }
+        renameSync(join(backups.place, "acme.db"), path);
+        const events = () => tenants.hooks("acme", received).catch(({ code }) => assert.equal(code, "file_replaced"));
+        await until(async () => (await events()) === 3, "the backup");
+        rmSync(path);
+        assert.equal((await failure(tenants.hooks("acme", () => {}))).code, "unknown_tenant");
+        await tenants.create("acme");
+        assert.equal(await tenants.hooks("acme", received), 0);
+        await tenants.close();
+      });
+    }
+
     it("are never more than may be, and none is closed under its users", async () => {
       const { tenants } = opened({ maxOpen: 2, busyTimeoutMs: 50 });
       for (const name of ["a", "b", "c"]) await tenants.create(name);

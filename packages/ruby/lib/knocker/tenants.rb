@@ -85,7 +85,7 @@ module Knocker
     # at once.
     # @return [Tenants::Worker]
     def worker(**settings)
-      worker = Worker.new(@pattern, @max_open, @database, settings, method(:open))
+      worker = Worker.new(@pattern, @max_open, @database, settings, method(:open), @pool)
       @lock.synchronize { @workers << worker }
       worker
     end

@@ -15,18 +15,23 @@ module Knocker
       TURN_S = 1.0
       # After what went past everything.
       PAUSE_S = 1.0
+      # A file that takes the place of another is opened once it has been at rest for so long.
+      AT_REST_S = 0.1
+      MOST_TRIES = 3
       SIGNALS = %w[TERM INT].freeze
-      private_constant :LOOK_S, :LOOKERS, :TURN_S, :PAUSE_S, :SIGNALS
+      private_constant :AT_REST_S, :MOST_TRIES, :LOOK_S, :LOOKERS, :TURN_S, :PAUSE_S, :SIGNALS
 
       # @return [String] what it is called in the log
       attr_reader :name
 
       # @api private
       # @param database [Hash] the settings of {Database}
-      def initialize(pattern, max_open, database, settings, open)
+      # @param receiving [Pool] the files that are open to receive
+      def initialize(pattern, max_open, database, settings, open, receiving)
         Knocker::Worker.check(**settings.except(:on_error, :on_dead))
         FailureHooks.new(**settings.slice(:on_error, :on_dead))
         @pattern = pattern
+        @receiving = receiving
         @max_open = max_open
         @logger = database[:logger]
         @settings = settings
@@ -218,14 +223,22 @@ module Knocker
       end
 
       def look(tenant)
-        open = @pool.use_open(tenant.name) do |hooks|
+        tries ||= 0
+        # Who has it open knows the log of one that was replaced, and sets it aside before another connection takes it for that of the next one.
+        open = look_through(@pool, tenant) || look_through(@receiving, tenant)
+        open ? open.first : @looks.due_ms(tenant.path, tenant.handled, retain: tenant.tour, keep: !tenant.again.nil?)
+      rescue FileReplacedError
+        raise Pattern.unknown(tenant.name) unless Pattern.file?(tenant.path)
+        raise if (tries += 1) > MOST_TRIES || @stopping.wait_for(AT_REST_S)
+
+        retry
+      end
+
+      def look_through(pool, tenant)
+        pool.use_open(tenant.name) do |hooks|
           database = hooks.database
           [database.connection { |connection| Looks.due_ms(connection, tenant.handled, database.now, retain: tenant.tour) }]
         end
-        open ? open.first : @looks.due_ms(tenant.path, tenant.handled, retain: tenant.tour, keep: !tenant.again.nil?)
-      rescue FileReplacedError
-        # It was noticed and told; what is there now is another file, or none.
-        Pattern.file?(tenant.path) ? 0 : raise(Pattern.unknown(tenant.name))
       end
 
       # What came of something, or why nothing did.
