@@ -41,6 +41,12 @@ impl Pattern {
             _ => return refused("has a `*` in a folder above the last one"),
         };
         let (compared, file) = last;
+        if path.as_os_str().as_encoded_bytes().ends_with(b"/") || file.as_deref().is_some_and(|file| file == Path::new("..")) {
+            return refused("names folders");
+        }
+        if is_beside(path) {
+            return refused("names what stands beside databases");
+        }
         let bytes = compared.as_encoded_bytes();
         if path.as_os_str().as_encoded_bytes().iter().filter(|&&byte| byte == b'*').count() > 1 {
             return refused("has more than one `*`");
@@ -111,6 +117,8 @@ impl fmt::Display for Pattern {
 
 #[cfg(test)]
 mod tests {
+    use serde_json::Value;
+
     use super::*;
 
     fn files(root: &Path, pattern: &str) -> Vec<String> {
@@ -157,6 +165,40 @@ mod tests {
         fs::write(&odd, "").unwrap();
         assert_eq!(Pattern::of(&odd).unwrap(), None);
         assert_eq!(Pattern::of(Path::new("tenants/acme.db")).unwrap(), None);
+    }
+
+    /// What every package reads, too.
+    #[test]
+    fn a_pattern_names_what_it_names_in_every_package() {
+        let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../extension/conformance/tenants/patterns.json");
+        let data: Value = serde_json::from_slice(&fs::read(data).unwrap()).unwrap();
+        for case in data["cases"].as_array().unwrap() {
+            let folder = tempfile::tempdir().unwrap();
+            let text = |value: &Value| value.as_str().unwrap().to_owned();
+            let is_left_out = |path: &str| cfg!(windows) && path.contains('?');
+            for file in case["files"].as_array().unwrap().iter().map(text).filter(|path| !is_left_out(path)) {
+                let path = folder.path().join(file);
+                fs::create_dir_all(path.parent().unwrap()).unwrap();
+                fs::write(path, "").unwrap();
+            }
+            let mut expected: Vec<String> =
+                case["names"].as_object().unwrap().values().map(text).filter(|path| !is_left_out(path)).collect();
+            expected.sort();
+            let pattern = Pattern::of(&folder.path().join(text(&case["pattern"]))).unwrap().unwrap();
+            let found = pattern.files().unwrap_or_else(|failure| {
+                assert_eq!(failure.exit, Exit::NotFound, "{case}");
+                Vec::new()
+            });
+            let relative = |path: PathBuf| path.strip_prefix(folder.path()).unwrap().to_str().unwrap().replace('\\', "/");
+            assert_eq!(found.into_iter().map(relative).collect::<Vec<_>>(), expected, "{case}");
+        }
+        for wrong in data["wrong"].as_array().unwrap().iter().map(|wrong| wrong.as_str().unwrap()) {
+            match Pattern::of(Path::new(wrong)) {
+                Ok(None) => assert!(!wrong.contains('*'), "{wrong}"),
+                Ok(Some(_)) => panic!("{wrong} is no pattern"),
+                Err(failure) => assert_eq!(failure.exit, Exit::Usage, "{wrong}"),
+            }
+        }
     }
 
     #[test]
