@@ -93,11 +93,17 @@ impl Store {
         while leased < limit && buried < MOST_BURIED {
             let wanted = limit - leased;
             let candidates = self.due_candidates(queues, wanted, now)?;
+            let mut taken = Vec::with_capacity(candidates.len());
             for candidate in &candidates {
-                let taken = self.take(candidate, Standing::Ordinary, worker, lease_s, now)?;
-                leased += i64::from(taken);
-                buried += i64::from(!taken);
+                if self.has_attempt_left(candidate, now)? {
+                    taken.push(candidate.job.id);
+                } else {
+                    buried += 1;
+                }
             }
+            // All at once: SQLite keeps what pages were before each statement.
+            self.lease(&taken, worker, lease_s, now)?;
+            leased += taken.len() as i64;
             if (candidates.len() as i64) < wanted {
                 break;
             }
@@ -178,6 +184,21 @@ impl Store {
 
     /// Leases the job, or buries it where it has no attempt left or no event. Returns whether it was leased.
     fn take(&self, candidate: &Candidate, standing: Standing, worker: &str, lease_s: i64, now: i64) -> Result<bool> {
+        if !self.has_attempt_left(candidate, now)? {
+            return Ok(false);
+        }
+        let job = &candidate.job;
+        self.lease(&[job.id], worker, lease_s, now)?;
+        match standing {
+            Standing::Ordinary => {}
+            Standing::Alone => self.mark_job(job.id, standing)?,
+            Standing::Suspect => drop(self.mark_neighbours(job.id, worker)?),
+        }
+        Ok(true)
+    }
+
+    /// Whether the job can be leased; it is buried where it has no attempt left or no event.
+    fn has_attempt_left(&self, candidate: &Candidate, now: i64) -> Result<bool> {
         let job = &candidate.job;
         if !self.event_owns_job(job.event_id, job.id)? {
             self.bury_job(job.id, "no event has this job", now)?;
@@ -186,13 +207,6 @@ impl Store {
         if job.attempts >= job.max_attempts {
             self.transition(Happening::Exhaust, Moving::with(job), Some("max attempts exceeded"), JobMove::Bury, now)?;
             return Ok(false);
-        }
-        // The trigger _knocker_job_moved makes the event `processing`.
-        self.lease(job.id, worker, lease_s, now)?;
-        match standing {
-            Standing::Ordinary => {}
-            Standing::Alone => self.mark_job(job.id, standing)?,
-            Standing::Suspect => drop(self.mark_neighbours(job.id, worker)?),
         }
         Ok(true)
     }

@@ -6,7 +6,7 @@
 //! Honker counts in whole seconds: a lease is valid up to and including its last second, a delay is rounded up.
 
 use rusqlite::types::ValueRef;
-use rusqlite::{OptionalExtension, Row};
+use rusqlite::{OptionalExtension, Row, ToSql};
 
 use crate::error::Result;
 use crate::store::Store;
@@ -43,6 +43,9 @@ impl Standing {
         self as i64
     }
 }
+
+/// Jobs that one statement leases at most.
+const MOST_LEASED_AT_ONCE: usize = 32;
 
 /// The columns that [`Job`] reads.
 pub(crate) const JOB_COLUMNS: &str = "id, payload, attempts, max_attempts, worker_id, claim_expires_at";
@@ -106,10 +109,22 @@ impl Store {
         Ok(self.conn().last_insert_rowid())
     }
 
-    /// Leases a job; the attempt counts from now on.
-    pub(crate) fn lease(&self, job_id: i64, worker: &str, lease_s: i64, now: i64) -> Result<()> {
-        let sql = "UPDATE main._honker_live SET state = 'processing', worker_id = ?2, claim_expires_at = ?3, attempts = attempts + 1 WHERE id = ?1";
-        self.run(sql, (job_id, worker, seconds(now) + lease_s))?;
+    /// Leases jobs; the attempts count from now on. The trigger _knocker_job_moved makes their events `processing`.
+    pub(crate) fn lease(&self, job_ids: &[i64], worker: &str, lease_s: i64, now: i64) -> Result<()> {
+        let until = seconds(now) + lease_s;
+        for some in job_ids.chunks(MOST_LEASED_AT_ONCE) {
+            // A few statements for all numbers of jobs: the last one stands in the places that are left.
+            let room = some.len().next_power_of_two();
+            let places: Vec<String> = (3..room + 3).map(|place| format!("?{place}")).collect();
+            let sql = format!(
+                "UPDATE main._honker_live SET state = 'processing', worker_id = ?1, claim_expires_at = ?2, attempts = attempts + 1
+                 WHERE id IN ({})",
+                places.join(", ")
+            );
+            let ids = (0..room).map(|place| some.get(place).or(some.last()).expect("a chunk has a job"));
+            let values: Vec<&dyn ToSql> = [&worker as &dyn ToSql, &until].into_iter().chain(ids.map(|id| id as &dyn ToSql)).collect();
+            self.run(&sql, values.as_slice())?;
+        }
         Ok(())
     }
 
