@@ -317,9 +317,28 @@ def test_a_tenant_whose_set_up_fails_is_an_error_of_its_own(tmp_path: Path, push
         with pytest.raises(KeyError), tenants.hooks("acme"):
             pass
         assert over_asgi(tenants.asgi(lambda scope: "acme"), "/github", push(1))[0] == 500
+        assert over_wsgi(tenants.wsgi(lambda environ: "acme"), "/github", push(1))[0] == 500
         with tenants.hooks("zoe") as hooks:
             assert hooks.endpoints["github"]
     assert "never-to-be-4" not in "".join(record.getMessage() for record in log.records)
+    told = [record for record in log.records if getattr(record, "record", "") == "receipt_failed"]
+    assert [(vars(record)["tenant"], vars(record)["endpoint"]) for record in told] == [("acme", "github")] * 2
+    assert all(record.getMessage().startswith("tenant acme, endpoint github: ") for record in told)
+
+
+def test_a_receipt_that_fails_in_an_open_file_names_its_tenant(tmp_path: Path, push: PushOf, log: Log) -> None:
+    def failing(_: knocker.WebhookRequest) -> list[str]:
+        raise KeyError("never-to-be-5")
+
+    def set_up(hooks: knocker.Hooks, tenant: str) -> None:
+        hooks.endpoint("github", provider="github", secrets=failing)
+
+    with knocker.open_many(tmp_path / "*.db", set_up) as tenants:
+        tenants.create("acme")
+        assert over_asgi(tenants.asgi(lambda scope: "acme"), "/github", push(1))[0] == 500
+        assert over_wsgi(tenants.wsgi(lambda environ: "acme"), "/github", push(1))[0] == 500
+    told = [record for record in log.records if getattr(record, "record", "") == "receipt_failed"]
+    assert [vars(record)["tenant"] for record in told] == ["acme", "acme"]
 
 
 def test_a_tenant_whose_file_went_is_unknown_and_one_that_came_back_is_another(tmp_path: Path) -> None:

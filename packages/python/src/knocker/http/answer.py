@@ -52,25 +52,27 @@ def of_receipt(receipt: Receipt) -> Answer:
     return Answer(receipt.response.status, (*headers, ("content-length", str(len(body)))), body)
 
 
-def of_error(endpoint: str, error: Exception) -> Answer:
+def of_error(endpoint: str, error: Exception, tenant: str | None = None) -> Answer:
     """Nothing was stored, or not where it has to be. Where that may pass, the sender is told when to try again."""
     if isinstance(error, UnknownEndpointError):
         return NOT_FOUND
+    whose = {} if tenant is None else {"tenant": tenant}
+    where = f"endpoint {endpoint}" if tenant is None else f"tenant {tenant}, endpoint {endpoint}"
     if not isinstance(error, KnockerError):
         # Of the app's own function of secrets, most likely: the message may hold one, the places in the code do not.
         frames = "".join(traceback.format_tb(error.__traceback__))
-        message = "endpoint %s: receipt not stored, answered 500: %s\n%s"
+        message = "%s: receipt not stored, answered 500: %s\n%s"
         fields = {"record": "receipt_failed", "endpoint": endpoint, "code": "internal", "status": 500, "error": type(error).__name__}
-        logger.error(message, endpoint, type(error).__name__, frames, extra=fields)
+        logger.error(message, where, type(error).__name__, frames, extra=fields | whose)
         return INTERNAL
     # An operator may mend a file that fails, and of closed hooks another process takes the next try.
     passes = error.retryable or isinstance(error, (DatabaseError, ClosedError))
     answer = TRY_AGAIN if passes else INTERNAL
     # Its own message is known to hold no secret, and says all: a traceback for each request would hide what else happens.
-    message = "endpoint %s: receipt not %s, answered %d: %s"
+    message = "%s: receipt not %s, answered %d: %s"
     what = "replicated" if isinstance(error, NotReplicatedError) else "stored"
     fields = {"record": "receipt_failed", "endpoint": endpoint, "code": error.code, "status": answer.status, "error": str(error)}
-    logger.error(message, endpoint, what, answer.status, error, extra=fields)
+    logger.error(message, where, what, answer.status, error, extra=fields | whose)
     return answer
 
 

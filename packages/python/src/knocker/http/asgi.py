@@ -45,6 +45,8 @@ class AsgiApp:
         self._settings = settings
         self._mount = mount
         self._otherwise = otherwise
+        # Named in the log where an app is that of one tenant.
+        self.tenant: str | None = None
         self._started = started
 
     def endpoint_of(self, scope: Scope) -> str | None:
@@ -84,7 +86,7 @@ class AsgiApp:
         except _TooSlow:
             answer = TOO_SLOW
         except Exception as error:
-            answer = of_error(endpoint.name, error)
+            answer = of_error(endpoint.name, error, self.tenant)
         return await respond(send, for_method(answer, scope["method"]))
 
     async def _request(self, endpoint: Receiver, scope: Scope, receive: Receive) -> WebhookRequest:

@@ -37,6 +37,8 @@ class WsgiApp:
         self._settings = settings
         self._mount = mount
         self._otherwise = otherwise
+        # Named in the log where an app is that of one tenant.
+        self.tenant: str | None = None
 
     def endpoint_of(self, environ: Environ) -> str | None:
         """The name of the endpoint that a request is for, None where it is for none of this app."""
@@ -74,7 +76,7 @@ class WsgiApp:
         except BadHostError:
             return BAD_HOST
         except Exception as error:
-            return of_error(endpoint.name, error)
+            return of_error(endpoint.name, error, self.tenant)
 
     def _url(self, environ: Environ, headers: Headers) -> str:
         return self._settings.external_url(

@@ -69,12 +69,12 @@ class TenantsAsgi:
         app = AsgiApp(found.get, self._settings, self._mount, self._otherwise)
         if scope["type"] == "http" and (wanted := app.endpoint_of(scope)) is not None:
             try:
-                name = self._tenant(scope)
+                app.tenant = name = self._tenant(scope)
                 async with self._use(name) as hooks:
                     if (endpoint := hooks.endpoints.get(wanted)) is not None:
                         found[wanted] = TenantReceiver(lambda: self._use(name), wanted, endpoint.max_body_bytes)
             except Exception as error:
-                return await respond(send, for_method(_refused(wanted, error), scope["method"]))
+                return await respond(send, for_method(_refused(wanted, error, app.tenant), scope["method"]))
         return await app(scope, receive, send)
 
 
@@ -96,19 +96,19 @@ class TenantsWsgi:
         app = WsgiApp(found.get, self._settings, self._mount, self._otherwise)
         if (wanted := app.endpoint_of(environ)) is not None:
             try:
-                name = self._tenant(environ)
+                app.tenant = name = self._tenant(environ)
                 with self._use(name) as hooks:
                     if (endpoint := hooks.endpoints.get(wanted)) is not None:
                         found[wanted] = TenantReceiver(lambda: self._use(name), wanted, endpoint.max_body_bytes)
             except Exception as error:
-                answer = for_method(_refused(wanted, error), environ["REQUEST_METHOD"])
+                answer = for_method(_refused(wanted, error, app.tenant), environ["REQUEST_METHOD"])
                 start(start_response, answer)
                 return [answer.body]
         return app(environ, start_response)
 
 
-def _refused(endpoint: str, error: Exception) -> Answer:
+def _refused(endpoint: str, error: Exception, tenant: str | None) -> Answer:
     if isinstance(error, UnknownTenantError):
         # Whoever tries names is told as little as of an endpoint that there is not.
         return NOT_FOUND
-    return of_error(endpoint, error)
+    return of_error(endpoint, error, tenant)
