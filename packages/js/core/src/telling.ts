@@ -64,15 +64,18 @@ export class Telling {
   }
 
   /** A request was not stored, and its sender sees only that. */
-  unstored(error: unknown, endpoint: string, status: number): void {
-    const what = `endpoint ${endpoint}: receipt not stored, answered ${status}`;
+  unstored(error: unknown, endpoint: string, status: number, tenant?: string): void {
+    const whose = tenant === undefined ? {} : { tenant };
+    const where = tenant === undefined ? "" : `tenant ${show(tenant)}, `;
+    const what = `${where}endpoint ${endpoint}: receipt not stored, answered ${status}`;
     if (error instanceof KnockerError) {
-      this.line("error", "receipt_failed", `${what}: ${said(error)}`, { endpoint, status, ...factsOf(error) });
+      this.line("error", "receipt_failed", `${what}: ${said(error)}`, { ...whose, endpoint, status, ...factsOf(error) });
     } else {
       // Of the application's own function of secrets, most likely: the message may hold one, its name and the places in the code do not.
       const name = error instanceof Error ? error.name : typeof error;
       const stack = placesOf(error);
-      this.line("error", "receipt_failed", `${what}: ${inLine(name)}${stack}`, { endpoint, code: "internal", status, error: name, stack });
+      const fields = { ...whose, endpoint, code: "internal", status, error: name, stack };
+      this.line("error", "receipt_failed", `${what}: ${inLine(name)}${stack}`, fields);
     }
     this.hear(error);
   }

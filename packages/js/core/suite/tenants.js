@@ -291,6 +291,7 @@ export default function tenants(runtime) {
       const answer = await tenants.fetch(() => "acme")(new Request("http://localhost/github", { method: "POST", body: "{}" }));
       assert.equal(answer.status, 500);
       assert.match(lines.join("\n"), /receipt_failed/);
+      assert.match(lines.join("\n"), /tenant \\"acme\\", endpoint github: receipt not stored, answered 500/);
       assert.doesNotMatch(lines.join("\n"), /s3cr3t/);
       isRight = true;
       await fill(tenants, "acme", 1);

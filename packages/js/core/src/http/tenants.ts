@@ -68,10 +68,12 @@ export class TenantRoutes<Tx extends object> {
   async #find(tenantOf: () => ReturnType<FindTenant<unknown>>, target: string): Promise<Found> {
     const name = lastSegment(target);
     const telling = new Telling(logOf(this.#options.logger), this.#options);
-    const report = (error: unknown, status: number) => telling.unstored(error, name, status);
+    let whose: string | undefined;
+    const report = (error: unknown, status: number) => telling.unstored(error, name, status, whose);
     try {
       const tenant = await tenantOf();
       if (typeof tenant !== "string") return { reply: notFound() };
+      whose = tenant;
       return await this.#files.hooks(tenant, (hooks) => {
         const endpoint = hooks[INTERNALS].endpoints.get(name);
         if (!endpoint) return { reply: notFound() };
