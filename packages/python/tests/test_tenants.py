@@ -151,7 +151,11 @@ def test_no_more_files_are_open_than_were_asked_for(tmp_path: Path, monkeypatch:
     class Counted(Database):
         def __init__(self, *arguments: Any, **options: Any) -> None:
             count(1)
-            super().__init__(*arguments, **options)
+            try:
+                super().__init__(*arguments, **options)
+            except BaseException:
+                count(-1)
+                raise
 
         def close(self) -> None:
             super().close()
@@ -390,6 +394,15 @@ def test_a_tenant_is_made_anew_where_another_has_left_its_log(tmp_path: Path) ->
         assert keys_of(tenants, "acme") == []
         ingest(tenants, "acme", "new")
         assert keys_of(tenants, "acme") == ["new"]
+
+
+def test_hooks_that_somebody_has_closed_are_opened_again(tmp_path: Path) -> None:
+    with opened(tmp_path, "acme") as tenants:
+        with tenants.hooks("acme") as hooks:
+            hooks.close()
+        ingest(tenants, "acme", "1")
+        with tenants.start_worker():
+            until(lambda: handled(tenants, "acme") == ["1"])
 
 
 def test_after_the_end_nothing_is_received_until_they_are_opened_again(tmp_path: Path) -> None:

@@ -346,6 +346,34 @@ def test_files_at_rest_are_not_looked_at_again_and_again(tenants: knocker.Tenant
     assert len(looks) < 40
 
 
+def test_a_file_that_is_written_to_for_other_purposes_is_not_looked_at_after_each_commit(
+    tenants: knocker.Tenants, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[float] = []
+
+    def counted(of: Any, due_ms: Any) -> Any:
+        looks.append(time.monotonic())
+        return due_ms(of)
+
+    for look in (ClosedLook, OpenLook):
+        monkeypatch.setattr(look, "due_ms", partialmethod(counted, look.due_ms))
+    tenants.create("acme")
+    other = sqlite3.connect(tmp_path / "acme.db", timeout=LOCK_PATIENCE_S, isolation_level=None)
+    other.execute("CREATE TABLE notes (text)")
+    with tenants.start_worker():
+        commits, since = 0, 0.0
+        while not since or time.monotonic() < since + 2:
+            other.execute("INSERT INTO notes VALUES ('mine')")
+            commits += 1
+            # Only then it is known to be written to again and again.
+            since = since or (time.monotonic() if len(looks) > 60 else 0.0)
+        later = [at for at in looks if at > since]
+        assert len(later) <= 2 / 0.1 + 1 < commits
+        ingest(tenants, "acme", "1")
+        until(lambda: handled(tenants, "acme") == ["1"])
+    other.close()
+
+
 def test_the_command_works_for_all_tenants(tmp_path: Path) -> None:
     (tmp_path / "shop.py").write_text(
         f"import sys\nsys.path.insert(0, {str(Path(__file__).parent)!r})\n"

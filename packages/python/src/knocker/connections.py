@@ -188,6 +188,11 @@ class Connections:
             logger.warning("the log of the replaced file is kept as %s", aside, extra={"record": "log_kept", "path": str(aside)})
 
     @property
+    def is_closed(self) -> bool:
+        """Whether it is to be opened again before it is used."""
+        return self._closed
+
+    @property
     def was_replaced(self) -> bool:
         """Whether the path leads to another file than it did at first, or to none."""
         return self.generation > 0 or not self._file.is_same

@@ -32,8 +32,11 @@ class _File:
 
     @property
     def is_outdated(self) -> bool:
-        """Whether nobody uses it, and the path leads to another file by now."""
-        return not self.is_changing and not any(self.uses.values()) and _of(self).database.was_replaced
+        """Whether nobody uses it, and it is of no more use: the path leads to another file by now, or its hooks were closed."""
+        if self.is_changing or any(self.uses.values()):
+            return False
+        database = _of(self).database
+        return database.was_replaced or database.is_closed
 
 
 class OpenFiles:
@@ -83,33 +86,34 @@ class OpenFiles:
                     raise TooManyOpenError(f"{self._most} tenants' files are open for {role}, and each was in use for {self._patience_s} s")
                 self._news.wait(left)
             closing = self._leave(victim, role) if victim is not None else None
-            if file is not None and outdated is None:
-                # It is open for something else.
-                file.uses[role] = 1
-                mine = file
+            is_open = file is not None and outdated is None
+            if file is not None and is_open:
+                # For something else, which it does not end to be open for before there is room.
+                mine, mine.uses[role], mine.is_changing = file, 1, True
             else:
                 mine = self._files[name] = _File(role)
-        # Before another one is opened, so that there are never more.
-        if victim is not None and closing is not None:
-            self._close(victim, closing)
-        if outdated is not None:
-            self._close(name, outdated)
-        return self._opened(name, mine) if mine.is_changing else _of(mine)
-
-    def _opened(self, name: str, file: _File) -> Hooks:
         try:
-            with self._gate():
-                self.make_way(name)
-                hooks = self._open_file(name)
+            # Before another one is opened, so that there are never more.
+            if victim is not None and closing is not None:
+                self._close(victim, closing)
+            if outdated is not None:
+                self._close(name, outdated)
+            if not is_open:
+                with self._gate():
+                    self.make_way(name)
+                    mine.hooks = self._open_file(name)
         except BaseException:
             with self._news:
-                del self._files[name]
-                self._news.notify_all()
+                if is_open:
+                    mine.uses[role] -= 1
+                elif self._files.get(name) is mine:
+                    del self._files[name]
             raise
-        with self._news:
-            file.hooks, file.is_changing = hooks, False
-            self._news.notify_all()
-        return hooks
+        finally:
+            with self._news:
+                mine.is_changing = False
+                self._news.notify_all()
+        return _of(mine)
 
     def give_back(self, name: str, role: Role) -> None:
         """Ends a use. The file stays open until its place is needed."""

@@ -43,6 +43,8 @@ _TICK_S = 0.01
 # A log is written before it is synced: what is reported may not be there to be seen yet.
 _LOOKS_S = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5)
 _LOOKS_AFTER_TURN = 4
+# A file that is written to again and again without anything being due is looked at less often.
+_VAIN_LOOKS, _VAIN_PAUSE_S, _LAST_LOOKS = 50, 0.1, 5
 # Longer pauses between looks are no reason to keep a place.
 _LONGEST_WAIT_S = 0.05
 # Looks at once: they compute more than they wait.
@@ -76,6 +78,8 @@ class _Tenant:
         self.step: int | None = None
         self.tour_at = 0.0
         self.failures = 0
+        # Looks since something was due that found nothing: somebody writes there for purposes of his own.
+        self.vain_looks = 0
         self.changed: ChangeNews | None = None
 
 
@@ -258,8 +262,15 @@ class TenantsWorker:
             # It is tried again when its pause is over, however often it is written to.
             return
         tenant.step = 0 if is_news else None
+        if tenant.vain_looks >= _VAIN_LOOKS:
+            tenant.step = _LAST_LOOKS
         if tenant.phase == "rests":
-            self._enqueue(tenant)
+            if tenant.vain_looks < _VAIN_LOOKS:
+                self._enqueue(tenant)
+            else:
+                soon = time.monotonic() + _VAIN_PAUSE_S
+                if tenant.at is None or tenant.at > soon:
+                    self._push(tenant, soon)
         elif tenant.phase == "runs":
             self._tell_worker(tenant, time.monotonic())
 
@@ -387,6 +398,7 @@ class TenantsWorker:
             look = OpenLook(hooks)
             due_ms = self._looked(tenant, look)
             if due_ms == 0:
+                tenant.vain_looks = 0
                 self._turn(tenant, hooks)
                 # Most of what is told of it by now the turn itself has written: a few looks will do.
                 self._hear()
@@ -408,7 +420,9 @@ class TenantsWorker:
             if pause_s > _LONGEST_WAIT_S or self._others_wait or self._stopping.wait(pause_s):
                 break
             tenant.step += 1
+            tenant.vain_looks += 1
             due_ms = look.due_ms()
+        tenant.vain_looks = 0 if due_ms == 0 else tenant.vain_looks + 1
         return due_ms
 
     def _next(self, tenant: _Tenant, due_ms: int | None) -> float:
