@@ -114,6 +114,7 @@ func TestRqliteRefusesWhatTxCannotDo(t *testing.T) {
 		"a read":           executes("SELECT 1"),
 		"a setting":        executes("/* INSERT */ PRAGMA user_version = 1"),
 		"a commit":         executes("COMMIT"),
+		"a table":          executes("CREATE TABLE more (text TEXT)"),
 		"two statements":   executes("INSERT INTO written VALUES ('a;'); COMMIT"),
 		"a text as a BLOB": executes("INSERT INTO written VALUES (?)", " X'00' "),
 		"a random number":  executes("INSERT INTO written VALUES (random())"),
@@ -152,6 +153,9 @@ func TestRqliteRefusesWhatTxCannotDo(t *testing.T) {
 		attempts := knockertest.Drain(t, hooks)
 		equal(t, name, statuses(attempts), []string{"failed"})
 		isError(t, name, attempts[0].Err, knocker.ErrUsage)
+		if name == "a table" && !strings.Contains(attempts[0].Err.Error(), "make tables beforehand, with /db/execute") {
+			t.Error(attempts[0].Err)
+		}
 	}
 	use = func(ctx context.Context, tx *knocker.Tx) error {
 		if err := executes("INSERT INTO written VALUES ('a')")(ctx, tx); err != nil {

@@ -30,7 +30,7 @@ func WhyNotWritten(sql string, values []any) string {
 		considered = tokens[:1]
 	}
 	if !slices.ContainsFunc(considered, func(found string) bool { return slices.Contains(writing, strings.ToUpper(found)) }) {
-		return "it takes INSERT, REPLACE, UPDATE and DELETE alone"
+		return "it takes INSERT, REPLACE, UPDATE and DELETE alone; make tables beforehand, with /db/execute of a node"
 	}
 	isNow := slices.ContainsFunc(tokens, func(found string) bool { return saysNow(strings.Trim(found, "'")) }) ||
 		slices.ContainsFunc(values, func(value any) bool { text, isText := value.(string); return isText && saysNow(text) })

@@ -164,6 +164,7 @@ describe("rqlite: three nodes", onNodes, () => {
       (tx) => tx.exec("SELECT 1"),
       (tx) => tx.exec("/* INSERT */ PRAGMA user_version = 1"),
       (tx) => tx.exec("COMMIT"),
+      (tx) => tx.exec("CREATE TABLE more (text TEXT)"),
       (tx) => tx.exec("INSERT INTO written VALUES ('a;'); COMMIT"),
       (tx) => tx.exec("INSERT INTO written VALUES (random())"),
       (tx) => tx.prepare("INSERT INTO written VALUES (datetime(?))").run("now"),
@@ -184,6 +185,7 @@ describe("rqlite: three nodes", onNodes, () => {
       const { attempts, errors } = await drain(hooks);
       assert.deepEqual(statuses({ attempts }), ["failed"], String(refused));
       assert.ok(errors[0].error instanceof knocker.UsageError, `${refused}: ${errors[0].error}`);
+      if (String(refused).includes("CREATE")) assert.match(errors[0].error.message, /make tables beforehand, with \/db\/execute/);
     }
     // What asks for no time of its own is written.
     use = (tx) => tx.prepare("INSERT INTO written SELECT 'now; ' || date(?) -- random()\n;").run("2026-01-02 03:04:05");

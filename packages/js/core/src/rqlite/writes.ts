@@ -25,7 +25,7 @@ export function whyNotWritten(sql: string, parameters: readonly unknown[]): stri
   const words = tokens.map((token) => token.toUpperCase());
   const isWith = words[0] === "WITH";
   if (!(isWith ? words : words.slice(0, 1)).some((word) => WRITING.includes(word)))
-    return "it takes INSERT, REPLACE, UPDATE and DELETE alone";
+    return "it takes INSERT, REPLACE, UPDATE and DELETE alone; make tables beforehand, with /db/execute of a node";
   const isNow = [...tokens.map((token) => token.replaceAll("'", "")), ...parameters].some(
     (value) => typeof value === "string" && value.trim().toLowerCase() === "now",
   );

@@ -12,7 +12,8 @@ from knocker.rqlite.cluster import looks_like_a_blob
 
 ONLY_WRITES = (
     "tx of a cluster takes INSERT, UPDATE, DELETE and REPLACE: they are sent with the verdict in one request, so that it reads nothing, "
-    "not even what it has written itself. Read what is committed with hooks.database.rows()"
+    "not even what it has written itself. Read what is committed with hooks.database.rows(), and make tables "
+    "beforehand, with /db/execute of a node"
 )
 
 _WRITES = re.compile(rf"(?:;|{_GAP})*(?:insert|replace|update|delete|with)\b", re.IGNORECASE | re.DOTALL)
