@@ -35,7 +35,8 @@ module Knocker
       @failure_hooks = failure_hooks
       @workers = []
       @lock = Mutex.new
-      @pool = Pool.new(max_open, database.fetch(:busy_timeout_s), @pattern, method(:open))
+      @order = FileOrder.new
+      @pool = Pool.new(max_open, database.fetch(:busy_timeout_s), @pattern, method(:open), @order)
       Tenants.note(self, open: true)
     end
 
@@ -85,7 +86,7 @@ module Knocker
     # at once.
     # @return [Tenants::Worker]
     def worker(**settings)
-      worker = Worker.new(@pattern, @max_open, @database, settings, method(:open), @pool)
+      worker = Worker.new(@pattern, @max_open, @database, settings, method(:open), @pool, @order)
       @lock.synchronize { @workers << worker }
       worker
     end
@@ -118,7 +119,8 @@ module Knocker
     # @return [Hooks]
     def open(name)
       path = @pattern.path(name)
-      hooks = Hooks.new(Database.new(path, **@database, create: false), @http, @failure_hooks, listed: false)
+      database = @order.opening(name) { Database.new(path, **@database, create: false) }
+      hooks = Hooks.new(database, @http, @failure_hooks, listed: false)
       @set_up.call(hooks, name)
       hooks
     rescue StandardError => e
@@ -132,6 +134,7 @@ module Knocker
 end
 
 require "knocker/tenants/pattern"
+require "knocker/tenants/file_order"
 require "knocker/tenants/pool"
 require "knocker/tenants/changed_files"
 require "knocker/tenants/looks"

@@ -16,11 +16,14 @@ module Knocker
       # @param patience_s [Numeric] how long a user waits for one that is closed
       # @param pattern [Pattern]
       # @param open [#call] opens the hooks of a tenant
-      def initialize(most, patience_s, pattern, open)
+      # @param order [FileOrder]
+      def initialize(most, patience_s, pattern, open, order)
         @most = most
         @patience_s = patience_s
         @pattern = pattern
         @open = open
+        @order = order
+        order.add(self)
         @closed = false
         # In the order of their last use.
         @opened = {}
@@ -35,7 +38,7 @@ module Knocker
       def use(name)
         opened = take(name)
         begin
-          current(opened)
+          @order.alone(name) { current(opened) }
           yield opened.hooks
         ensure
           give_back(opened)
@@ -58,6 +61,9 @@ module Knocker
         end
       end
 
+      # @return [Hooks, nil] those of a file that is open, or being opened again
+      def hooks_of(name) = @lock.synchronize { @opened[name]&.hooks }
+
       # @return [Array<Hooks>] what is open
       def hooks = @lock.synchronize { @opened.values.filter_map(&:hooks) }
 
@@ -71,6 +77,8 @@ module Knocker
           shut(opened)
         end
         Forks.forget(self)
+        # What is in use is closed later.
+        @order.remove(self) if @lock.synchronize { @opened.empty? }
       end
 
       # Keeps files from being opened and closed; see {Forks}.
@@ -80,6 +88,7 @@ module Knocker
 
       def after_fork_in_child(_moves)
         begin_process
+        @order.begin_process
         @opened.select! { |_, opened| opened.state == :open }
         @opened.each_value { |opened| opened.users.select! { |user| user == Thread.current } }
       end

@@ -27,11 +27,12 @@ module Knocker
       # @api private
       # @param database [Hash] the settings of {Database}
       # @param receiving [Pool] the files that are open to receive
-      def initialize(pattern, max_open, database, settings, open, receiving)
+      def initialize(pattern, max_open, database, settings, open, receiving, order)
         Knocker::Worker.check(**settings.except(:on_error, :on_dead))
         FailureHooks.new(**settings.slice(:on_error, :on_dead))
         @pattern = pattern
         @receiving = receiving
+        @order = order
         @max_open = max_open
         @logger = database[:logger]
         @settings = settings
@@ -41,7 +42,7 @@ module Knocker
         @looks = Looks.new(max_open, database.slice(:synchronous, :busy_timeout_s, :extension), -> { clock&.call })
         @schedule = Schedule.new
         @name = Knocker::Worker.name_of_process
-        @open_pool = -> { Pool.new(max_open, @patience_s, pattern, open) }
+        @open_pool = -> { Pool.new(max_open, @patience_s, pattern, open, order) }
         begin_process
       end
 
@@ -226,7 +227,9 @@ module Knocker
         tries ||= 0
         # Who has it open knows the log of one that was replaced, and sets it aside before another connection takes it for that of the next one.
         open = look_through(@pool, tenant) || look_through(@receiving, tenant)
-        open ? open.first : @looks.due_ms(tenant.path, tenant.handled, retain: tenant.tour, keep: !tenant.again.nil?)
+        return open.first if open
+
+        @order.opening(tenant.name) { @looks.due_ms(tenant.path, tenant.handled, retain: tenant.tour, keep: !tenant.again.nil?) }
       rescue FileReplacedError
         raise Pattern.unknown(tenant.name) unless Pattern.file?(tenant.path)
         raise if (tries += 1) > MOST_TRIES || @stopping.wait_for(AT_REST_S)
@@ -268,6 +271,9 @@ module Knocker
         return @schedule.forget(tenant) if error.is_a?(UnknownTenantError)
 
         pause_s = @schedule.failed(tenant, Clock.monotonic)
+        # It was told where it was noticed.
+        return if error.is_a?(FileReplacedError)
+
         error = DriverErrors.translate(error) || error
         # Of the app's own, most likely: the message may hold a secret, the place in the code does not.
         text = error.is_a?(Error) ? error.message : "#{error.class} at #{error.backtrace&.first}"
