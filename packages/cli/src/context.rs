@@ -46,6 +46,11 @@ impl Context {
     pub fn db_path_or(&self, default: Option<&Path>) -> Result<PathBuf> {
         let named = self.named().or_else(|| default.map(Path::to_owned));
         let path = named.ok_or_else(|| Failure::usage("no database was named", "Add --db PATH, or set KNOCKER_DB."))?;
+        if names_a_cluster(&path) {
+            // The address may hold a password, so that it is not repeated.
+            let hint = "Ask the cluster with rqlite's own tools, or from your program: the package has lists and operations.";
+            return Err(Failure::usage("the database is named by the path of a file; the address of a cluster is for the packages", hint));
+        }
         if !self.is_one && Pattern::of(&path)?.is_some() {
             let message = format!("this works on one file, and {} names many", path.display());
             let hint =
@@ -86,4 +91,9 @@ impl Context {
     pub fn reader(&self) -> Result<Store> {
         database::open_to_read(&self.db_path()?)
     }
+}
+
+fn names_a_cluster(path: &Path) -> bool {
+    let text = path.to_string_lossy();
+    text.starts_with("rqlite://") || text.starts_with("rqlites://")
 }

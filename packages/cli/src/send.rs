@@ -91,7 +91,11 @@ fn judge(url: &str, status: u16) -> Result {
             message,
             "The receiver did not accept the signature: check the secret, the provider and its options.",
         )),
-        404 => Err(Failure::new(Exit::Failed, message, "Check the path of the URL.")),
+        404 => Err(Failure::new(
+            Exit::Failed,
+            message,
+            "Check the path of the URL, and the tenant's name where each has a file: in the host, it is sent with -H 'Host: NAME.example'.",
+        )),
         300..=399 => Err(Failure::new(Exit::Failed, message, "Redirects are not followed: send to the final URL.")),
         408 | 429 | 500..=599 => {
             Err(Failure::new(Exit::Retry, message, "The receiver could not take it now: look at its log, then send again."))

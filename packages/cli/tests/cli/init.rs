@@ -31,6 +31,17 @@ fn the_database_may_come_from_the_environment() {
 }
 
 #[test]
+fn the_address_of_a_cluster_is_no_file() {
+    for address in ["rqlite://user:password@127.0.0.1:4001", "rqlites://127.0.0.1:4001"] {
+        for args in [&["init"][..], &["events"], &["stats"], &["doctor"], &["show", "event", "1"]] {
+            let args = [&["--db", address], args].concat();
+            let ran = knocker(&args).fails(2, "address of a cluster is for the packages", "rqlite's own tools");
+            assert!(!ran.stderr.contains("password"), "{}", ran.stderr);
+        }
+    }
+}
+
+#[test]
 fn a_missing_file_is_created_by_init_alone() {
     let folder = tempfile::tempdir().unwrap();
     let db = folder.path().join("typo.db");

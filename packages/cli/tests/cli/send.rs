@@ -121,7 +121,7 @@ fn a_payload_may_come_from_a_file_and_the_secret_from_standard_input() {
 fn an_answer_that_is_not_2xx_is_a_failure_of_its_kind() {
     let cases = [
         ("HTTP/1.1 401 Unauthorized\r\nContent-Length: 17\r\n\r\ninvalid signature", 1, "answered 401", "check the secret"),
-        ("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", 1, "answered 404", "path"),
+        ("HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", 1, "answered 404", "-H 'Host: "),
         ("HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n", 1, "answered 413", "answer above"),
         ("HTTP/1.1 302 Found\r\nLocation: /elsewhere\r\nContent-Length: 0\r\n\r\n", 1, "answered 302", "Redirects are not followed"),
         ("HTTP/1.1 503 Busy\r\nContent-Length: 0\r\n\r\n", 4, "answered 503", "send again"),
