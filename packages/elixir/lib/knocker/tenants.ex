@@ -113,6 +113,9 @@ defmodule Knocker.Tenants do
   def create(tenants, tenant) do
     with {:ok, found} <- fetch(tenants),
          :ok <- Pattern.create(found.pattern, tenant),
+         # Hooks of one that had the name wait for a file that is not empty, and SQLite takes no log for that of a new file.
+         :ok <- Pool.drop(found, :receiving, tenant),
+         :ok <- Pool.drop(found, :working, tenant),
          {:ok, :ok} <- hooks(tenants, tenant, fn _hooks -> :ok end),
          do: :ok
   end

@@ -295,6 +295,36 @@ defmodule Knocker.TenantsTest do
     refute File.exists?(file(context, "new"))
   end
 
+  test "a backup in the place of a file is taken without the log of the former one", context do
+    tenants = start(context, endpoints: fn _tenant -> [inbox: []] end)
+    work(tenants)
+    events = fn -> Tenants.hooks(tenants, "acme", &Enum.map(Knocker.events(&1), fn event -> event.key end)) end
+
+    for seen_gone <- [false, true] do
+      backup = Path.join(context.tmp_dir, "backup")
+      receive_in(backup, ["backup"])
+      assert :ok = Tenants.create(tenants, "acme")
+      ingest_for(tenants, "acme", "former")
+
+      if seen_gone do
+        File.rm!(file(context, "acme"))
+        assert {:error, %Knocker.UnknownTenantError{}} = events.()
+      end
+
+      File.rename!(backup, file(context, "acme"))
+
+      until(fn ->
+        try do
+          events.() == {:ok, ["backup"]}
+        rescue
+          Knocker.FileReplacedError -> false
+        end
+      end)
+
+      for path <- Path.wildcard(file(context, "acme") <> "*"), do: File.rm!(path)
+    end
+  end
+
   test "files in folders of their own are heard as well", context do
     tenants = start(context, files: Path.join(context.tmp_dir, "tenants/*/app.db"))
     work(tenants)
@@ -507,6 +537,21 @@ defmodule Knocker.TenantsTest do
       assert {%{name: "acme"}, schedule} = schedule |> Schedule.looked("acme", 0, 0) |> Schedule.next_turn()
       schedule = schedule |> Schedule.change("acme", "/acme.db", 0) |> Schedule.turned("acme", ["inbox"], nil, 0)
       assert {%{handled: ["inbox"]}, _schedule} = Schedule.next_look(schedule, :urgent)
+    end
+
+    test "has a change looked for again for a while, and leaves the place of a look to others meanwhile", %{schedule: schedule} do
+      schedule = schedule |> Schedule.looked("acme", nil, 0) |> Schedule.change("acme", "/acme.db", 0)
+      assert {%{fresh: true}, schedule} = Schedule.next_look(schedule, :urgent)
+
+      {now, schedule} =
+        Enum.reduce([50, 100, 500], {0, schedule}, fn pause, {now, schedule} ->
+          schedule = Schedule.looked(schedule, "acme", nil, now)
+          assert {nil, _schedule} = look_at(schedule, :urgent, now + pause - 1)
+          assert {%{name: "acme", fresh: false}, schedule} = look_at(schedule, :urgent, now + pause)
+          {now + pause, schedule}
+        end)
+
+      assert {nil, _schedule} = schedule |> Schedule.looked("acme", nil, now) |> look_at(:urgent, now + 100_000)
     end
 
     test "gives a turn when something is due", %{schedule: schedule} do

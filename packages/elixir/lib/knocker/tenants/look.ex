@@ -2,11 +2,15 @@ defmodule Knocker.Tenants.Look do
   @moduledoc false
   # Looking whether something is due in a file, which costs one connection and no write.
 
-  alias Knocker.{Connection, JSON, Options}
-  alias Knocker.Tenants.Pattern
+  alias Knocker.{Connection, Database, Hooks, JSON, Options}
+  alias Knocker.Tenants.{OpenFile, Pattern}
 
-  # A change may be told of before its commit can be seen: the file is looked at again after so long, one time after the other, while it stays open.
-  @again_ms [2, 5, 10, 20, 50, 100, 500]
+  # A change may be told of before its commit can be seen: the file is looked at again after so long, one time after the other, while it stays open. After
+  # longer pauses it is opened again, since others wait for a look: see `Knocker.Tenants.Schedule`.
+  @again_ms [2, 5, 10, 20]
+  # A file that takes the place of another is opened once it has been at rest.
+  @at_rest_ms 110
+  @most_tries 3
 
   @doc """
   The milliseconds until something can be handled, or nil. `tenant.handled` are the endpoints that have handlers, nil where that is not known. Where a change
@@ -14,6 +18,36 @@ defmodule Knocker.Tenants.Look do
   """
   @spec due(Knocker.Tenants.t(), map(), boolean()) :: {:ok, non_neg_integer() | nil} | {:error, Exception.t()}
   def due(tenants, tenant, changed) do
+    case Enum.find_value([:working, :receiving], &through_open(tenants, tenant, &1, @most_tries)) do
+      nil -> by_path(tenants, tenant, changed)
+      result -> result
+    end
+  end
+
+  # Who has it open knows the log of one that was replaced, and sets it aside before another connection takes it for that of the next one.
+  defp through_open(tenants, tenant, kind, tries) do
+    with {:ok, _path} <- Pattern.file(tenants.pattern, tenant.name),
+         {:ok, hooks} <- Hooks.fetch(OpenFile.hooks_name(tenants.name, kind, tenant.name)) do
+      case Database.run(hooks, &due_on(&1, hooks.options, tenant.handled, tenant.tour)) do
+        {:error, %{code: "file_replaced"}} when tries > 0 ->
+          Process.sleep(@at_rest_ms)
+          through_open(tenants, tenant, kind, tries - 1)
+
+        {:error, %{code: "closed"}} ->
+          nil
+
+        result ->
+          unprepared(result)
+      end
+    else
+      _gone_or_closed -> nil
+    end
+  catch
+    # It was closed meanwhile.
+    :exit, _reason -> nil
+  end
+
+  defp by_path(tenants, tenant, changed) do
     with {:ok, path} <- Pattern.file(tenants.pattern, tenant.name) do
       case Connection.open(path, false, tenants.read) do
         {:ok, connection} ->

@@ -28,6 +28,10 @@ defmodule Knocker.Tenants.Pool do
     end
   end
 
+  @doc "Closes a file that nobody uses: what it was is gone, and another one has been made."
+  @spec drop(Knocker.Tenants.t(), atom(), String.t()) :: :ok
+  def drop(tenants, kind, name), do: GenServer.cast(name(tenants, kind), {:drop, name})
+
   defp call(tenants, kind, message) do
     GenServer.call(name(tenants, kind), message, :infinity)
   catch
@@ -48,6 +52,17 @@ defmodule Knocker.Tenants.Pool do
   def handle_cast({:give, user}, state) do
     Process.demonitor(user, [:flush])
     {:noreply, serve(given_back(state, user))}
+  end
+
+  def handle_cast({:drop, name}, state) do
+    case state.files[name] do
+      %{state: :open, used_by: 0} = file ->
+        OpenFile.close(file.pid)
+        {:noreply, put_in(state.files[name], %{file | state: :closing})}
+
+      _none_or_used ->
+        {:noreply, state}
+    end
   end
 
   @impl true

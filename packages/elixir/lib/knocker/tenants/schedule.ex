@@ -10,6 +10,9 @@ defmodule Knocker.Tenants.Schedule do
   # A file that fails is tried again after this, and after twice as long each time.
   @pause_ms 1_000
   @longest_pause_ms 60_000
+  # A change may be told of before its commit can be seen: where the look after it has found nothing, the file is looked at again after so long, one time
+  # after the other.
+  @later_ms [50, 100, 500]
 
   @typedoc """
   By name: the state (idle, to_look, looking, to_turn or turning), whether it has changed meanwhile, the endpoints that have handlers (nil where that is not
@@ -32,7 +35,7 @@ defmodule Knocker.Tenants.Schedule do
     case schedule.tenants[name] do
       nil ->
         tenant = %{name: name, path: path, state: :to_look, changed: false, urgent: false, handled: nil, failures: 0, tour: true}
-        tenant = Map.merge(tenant, %{look_at: nil, due_at: nil, tour_at: next_tour(now)})
+        tenant = Map.merge(tenant, %{fresh: false, later: [], look_at: nil, due_at: nil, tour_at: next_tour(now)})
         %{put(schedule, tenant) | slow: :queue.in(name, schedule.slow)}
 
       # What fails is tried again in its own time, and what waits is looked at anyway.
@@ -60,7 +63,7 @@ defmodule Knocker.Tenants.Schedule do
 
   defp begin_due(schedule, tenant, now) do
     cond do
-      tenant.look_at && now >= tenant.look_at -> to_look(schedule, tenant)
+      tenant.look_at && now >= tenant.look_at -> look_later(schedule, tenant)
       tenant.failures > 0 -> note_time(schedule, tenant)
       tenant.due_at && now >= tenant.due_at -> to_turn(schedule, tenant)
       now >= tenant.tour_at -> %{put(schedule, %{tenant | tour: true, state: :to_look}) | slow: :queue.in(tenant.name, schedule.slow)}
@@ -105,7 +108,7 @@ defmodule Knocker.Tenants.Schedule do
   def failed(schedule, name, now) do
     tenant = schedule.tenants[name]
     pause = min(@pause_ms * Integer.pow(2, min(tenant.failures, 10)), @longest_pause_ms)
-    tenant = %{tenant | failures: tenant.failures + 1, state: :idle, changed: false, due_at: nil, look_at: now + pause}
+    tenant = %{tenant | failures: tenant.failures + 1, state: :idle, changed: false, later: [], due_at: nil, look_at: now + pause}
     {pause, schedule |> put(tenant) |> note_time(tenant)}
   end
 
@@ -113,21 +116,28 @@ defmodule Knocker.Tenants.Schedule do
   @spec forget(t(), String.t()) :: t()
   def forget(schedule, name), do: %{schedule | tenants: Map.delete(schedule.tenants, name)}
 
-  defp to_look(schedule, tenant) do
+  defp to_look(schedule, tenant), do: look_later(schedule, %{tenant | fresh: true, later: @later_ms})
+
+  defp look_later(schedule, tenant) do
     tenant = %{tenant | state: :to_look, urgent: true, changed: false, look_at: nil}
     %{put(schedule, tenant) | urgent: :queue.in(tenant.name, schedule.urgent)}
   end
 
   defp to_turn(schedule, tenant) do
-    tenant = %{tenant | state: :to_turn, changed: false, look_at: nil, due_at: nil}
+    tenant = %{tenant | state: :to_turn, changed: false, fresh: false, later: [], look_at: nil, due_at: nil}
     %{put(schedule, tenant) | turns: :queue.in(tenant.name, schedule.turns)}
   end
 
   # Nothing is due in it now.
   defp wait(schedule, tenant, due_ms, now) do
     tenant = %{tenant | state: :idle, failures: 0, due_at: due_ms && now + due_ms}
-    if tenant.changed, do: to_look(schedule, tenant), else: schedule |> put(tenant) |> note_time(tenant)
+    if tenant.changed, do: to_look(schedule, tenant), else: schedule |> rest(later(tenant, now))
   end
+
+  defp later(%{later: [pause | rest]} = tenant, now), do: %{tenant | fresh: false, later: rest, look_at: now + pause}
+  defp later(tenant, _now), do: %{tenant | fresh: false}
+
+  defp rest(schedule, tenant), do: schedule |> put(tenant) |> note_time(tenant)
 
   defp next_tour(now), do: now + round(@tour_ms * (1 - @spread * :rand.uniform()))
 

@@ -170,7 +170,7 @@ defmodule Knocker.Tenants.Worker do
          {tenant, schedule} when tenant != nil <- Schedule.next_look(state.schedule, kind) do
       %{tenants: tenants} = state
       worker = self()
-      pid = spawn_link(fn -> send(worker, {:looked, self(), Look.due(tenants, tenant, kind == :urgent)}) end)
+      pid = spawn_link(fn -> send(worker, {:looked, self(), Look.due(tenants, tenant, tenant.fresh)}) end)
       begin_looks(%{state | schedule: schedule, looks: Map.put(state.looks, pid, {tenant.name, kind})}, kind, most)
     else
       _none -> state
