@@ -227,6 +227,9 @@ class TenantsTest < KnockerTest
     refused("unknown_tenant") { tenants.hooks("acme") { flunk } }
     assert_equal 404, tenants.rack.call(env_of("/acme/inbox")).first
     assert_equal %w[other], tenants.names
+    tenants.create("acme")
+    assert_equal 200, tenants.rack.call(env_of("/acme/inbox")).first
+    assert_equal(1, tenants.hooks("acme") { |hooks| hooks.events.count })
   end
 
   def test_what_set_up_raises_is_one_tenants_trouble_and_its_words_are_in_no_log

@@ -48,6 +48,8 @@ module Knocker
     def create(tenant)
       name = tenant.to_s
       @pattern.create(name)
+      # Hooks of one that had the name wait for a file that is not empty, and SQLite takes no log for that of a new file.
+      @pool.drop(name)
       hooks(name) { nil }
     end
 

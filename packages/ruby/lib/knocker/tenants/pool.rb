@@ -64,6 +64,12 @@ module Knocker
       # @return [Hooks, nil] those of a file that is open, or being opened again
       def hooks_of(name) = @lock.synchronize { @opened[name]&.hooks }
 
+      # Closes a file that nobody uses: what it was is gone, and another one has been made.
+      def drop(name)
+        opened = @lock.synchronize { @opened[name]&.then { |found| found if found.unused? && (found.state = :closing) } }
+        shut(opened) if opened
+      end
+
       # @return [Array<Hooks>] what is open
       def hooks = @lock.synchronize { @opened.values.filter_map(&:hooks) }
 
