@@ -242,7 +242,7 @@ class TenantsTest < KnockerTest
     assert_raises(KeyError) { tenants.create("bad") }
     assert_equal 500, tenants.rack.call(env_of("/bad/inbox")).first
     assert_equal 200, tenants.rack.call(env_of("/good/inbox")).first
-    assert_includes @log.string, "KeyError"
+    assert_includes @log.string, "tenant bad, endpoint inbox: receipt not stored, answered 500: internal: KeyError"
     refute_includes @log.string, "s3cret"
   end
 

@@ -32,22 +32,26 @@ module Knocker
       end
 
       # Nothing was stored. Where that may pass, the sender is told when to try again.
-      def of_error(endpoint, error, logger)
+      def of_error(endpoint, error, logger, tenant: nil)
         return NOT_FOUND if error.is_a?(UnknownEndpointError) || error.is_a?(UnknownTenantError)
 
+        # Of a host or a path, perhaps, whose bytes need not be a text.
+        tenant = tenant&.to_s&.dup&.force_encoding(Encoding::UTF_8)&.scrub
+        whose = tenant ? { tenant: tenant } : {}
+        where = tenant ? "tenant #{tenant}, endpoint #{endpoint}" : "endpoint #{endpoint}"
         unless error.is_a?(Error)
           # Of the app's own function of secrets, most likely: the message may hold one, the places in the code do not.
           Log.write(logger, :error, "receipt_failed",
-                    "endpoint #{endpoint}: receipt not stored, answered 500: internal: #{error.class}\n#{error.backtrace&.join("\n")}",
-                    endpoint: endpoint, code: "internal", status: 500, error: error.class.name)
+                    "#{where}: receipt not stored, answered 500: internal: #{error.class}\n#{error.backtrace&.join("\n")}",
+                    **whose, endpoint: endpoint, code: "internal", status: 500, error: error.class.name)
           return INTERNAL
         end
         # An operator may mend a file that fails, and of closed hooks another process takes the next try.
         passes = error.retryable? || error.is_a?(DatabaseError) || error.is_a?(ClosedError)
         what = error.is_a?(NotReplicatedError) ? "replicated" : "stored"
         answer = passes ? plain(503, "try again later", "retry-after": RETRY_AFTER_S.to_s) : INTERNAL
-        Log.write(logger, :error, "receipt_failed", "endpoint #{endpoint}: receipt not #{what}, answered #{answer.status}: #{error.message}",
-                  endpoint: endpoint, code: error.code, status: answer.status, error: error.message)
+        Log.write(logger, :error, "receipt_failed", "#{where}: receipt not #{what}, answered #{answer.status}: #{error.message}",
+                  **whose, endpoint: endpoint, code: error.code, status: answer.status, error: error.message)
         answer
       end
 

@@ -7,10 +7,12 @@ module Knocker
       # @param find [#call] gives the endpoint of a name, or nil
       # @param settings [Settings]
       # @param logger [Logger, nil]
-      def initialize(find, settings, logger)
+      # @param tenant [String, nil] whose app it is, for the log, where each tenant has a file
+      def initialize(find, settings, logger, tenant: nil)
         @find = find
         @settings = settings
         @logger = logger
+        @tenant = tenant
       end
 
       # One Rack request.
@@ -41,7 +43,7 @@ module Knocker
       rescue Aborted
         Answers::ABORTED
       rescue StandardError => e
-        Answers.of_error(endpoint.name, e, @logger)
+        Answers.of_error(endpoint.name, e, @logger, tenant: @tenant)
       end
 
       # Servers join a repeated header with commas, so each name occurs once. Some put the version of the protocol among the headers.

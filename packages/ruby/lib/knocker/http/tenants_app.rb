@@ -21,11 +21,11 @@ module Knocker
         name = @tenant.call(env)
         return not_found(env) if name.nil?
 
-        RackApp.new(->(endpoint) { TenantReceiver.of(@tenants, name, endpoint) }, @settings, @logger).call(env)
+        RackApp.new(->(endpoint) { TenantReceiver.of(@tenants, name, endpoint) }, @settings, @logger, tenant: name).call(env)
       rescue UnknownTenantError
         not_found(env)
       rescue StandardError => e
-        Answers.of_error(Target.endpoint_name(env, Target.of(env)).scrub, e, @logger).to_rack(env["REQUEST_METHOD"])
+        Answers.of_error(Target.endpoint_name(env, Target.of(env)).scrub, e, @logger, tenant: name).to_rack(env["REQUEST_METHOD"])
       end
 
       private
