@@ -5,7 +5,7 @@ defmodule Knocker.Tenants.OpenFile do
 
   use GenServer, restart: :temporary, shutdown: :infinity
 
-  alias Knocker.{Decision, Errors, Hooks}
+  alias Knocker.{Database, Decision, Errors, Hooks}
   alias Knocker.Tenants.Pattern
 
   require Logger
@@ -19,6 +19,22 @@ defmodule Knocker.Tenants.OpenFile do
   @doc "What hooks of tenants are called."
   @spec hooks_name(term(), atom(), String.t()) :: term()
   def hooks_name(tenants, kind, name), do: {Knocker.Tenants, tenants, kind, name}
+
+  @doc """
+  `:ok` once those of this virtual machine that have the tenant's file open have seen which file it is now: where it was replaced, they alone know the log that
+  the former one has left behind, which SQLite would replay into the next one.
+  """
+  @spec settle(Knocker.Tenants.t(), String.t()) :: :ok | {:error, Exception.t()}
+  def settle(tenants, name) do
+    Enum.reduce_while([:receiving, :working], :ok, fn kind, :ok ->
+      with {:ok, hooks} <- Hooks.fetch(hooks_name(tenants.name, kind, name)),
+           {:error, %{code: "file_replaced"} = error} <- Database.run(hooks, fn _connection -> {:ok, nil} end) do
+        {:halt, {:error, error}}
+      else
+        _not_open_or_settled -> {:cont, :ok}
+      end
+    end)
+  end
 
   @impl true
   def init(given) do
@@ -58,7 +74,8 @@ defmodule Knocker.Tenants.OpenFile do
 
   defp opened(tenants, kind, name) do
     with {:ok, path} <- Pattern.file(tenants.pattern, name),
-         {:ok, endpoints} <- endpoints(tenants, name, path) do
+         {:ok, endpoints} <- endpoints(tenants, name, path),
+         :ok <- settle(tenants, name) do
       options = [name: hooks_name(tenants.name, kind, name), database: path, endpoints: endpoints] ++ tenants.options
 
       case Hooks.start_link(fn -> options end, create: false) do

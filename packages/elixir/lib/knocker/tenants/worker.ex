@@ -225,9 +225,14 @@ defmodule Knocker.Tenants.Worker do
   defp failed(state, name, error) do
     path = state.schedule.tenants[name].path
     {pause, schedule} = Schedule.failed(state.schedule, name, now_ms())
+    # It was told where it was noticed.
+    if error.code != "file_replaced", do: tell_failed(state, name, path, pause, error)
+    %{state | schedule: schedule}
+  end
+
+  defp tell_failed(state, name, path, pause, error) do
     text = "the tenant #{inspect(name)} is tried again in #{div(pause, 1_000)} s: #{path}: #{error.message}"
     Logger.error(text, record: "tenant_failed", worker: state.name, tenant: name, path: path, code: error.code, error: error.message)
-    %{state | schedule: schedule}
   end
 
   defp tell_trouble(state, error) do
