@@ -49,7 +49,7 @@ export function commandLine(line) {
 }
 
 /** Programs of others that a page may tell to type. */
-const OTHERS = new Set(["sqlite3", "curl", "pip", "npm", "bun", "go", "bundle", "gem", "mix", "make", "systemctl", "journalctl", "export", "litestream", "nats", "docker", "uvicorn", "node", "puma", "bin/rails", "cd", "irm", "cp", "mv", "df", "ls", "lsof", "kubectl", "fly"]);
+const OTHERS = new Set(["sqlite3", "curl", "pip", "npm", "bun", "go", "bundle", "gem", "mix", "make", "systemctl", "journalctl", "export", "litestream", "rqlited", "nats", "docker", "uvicorn", "node", "puma", "bin/rails", "cd", "irm", "cp", "mv", "mkdir", "df", "ls", "lsof", "kubectl", "fly"]);
 
 /** Every option of any command. */
 export const OPTIONS = new Set([...COMMANDS.values()].flatMap((options) => [...options]));
