@@ -210,13 +210,12 @@ module Knocker
       end
 
       def give_back(opened)
-        gone = !Pattern.file?(opened.hooks.database.path)
         last = @lock.synchronize do
           opened.users.delete_at(opened.users.index(Thread.current) || opened.users.size)
           # After the others: it was used last.
           @opened[opened.name] = @opened.delete(opened.name) if @opened[opened.name].equal?(opened)
           @changed.broadcast
-          opened.state = :closing if opened.unused? && (@closed || gone)
+          opened.state = :closing if opened.unused? && @closed
         end
         shut(opened) if last
       end
