@@ -145,7 +145,8 @@ impl<T> Done<T> {
         }
         let exit = exit(self.failed.iter().map(|(_, failure)| failure.exit));
         let all = self.done.len() + self.failed.len();
-        let message = format!("{} of {} failed, and the others are done", self.failed.len(), count(all as i64, "file"));
+        let others = if self.done.is_empty() { "" } else { ", and the others are done" };
+        let message = format!("{} of {} failed{others}", self.failed.len(), count(all as i64, "file"));
         Err(Failure::new(exit, message, "Each is named above. `knocker --db FILE doctor` tells more of one."))
     }
 }

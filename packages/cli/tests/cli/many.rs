@@ -111,6 +111,16 @@ fn a_damaged_file_stops_no_other_and_is_named() {
 }
 
 #[test]
+fn where_every_file_is_damaged_no_others_are_spoken_of() {
+    let tenants = Tenants(tempfile::tempdir().unwrap());
+    tenants.add_damaged("broken");
+    tenants.add_damaged("torn");
+    let ran = tenants.knocker(&["stats"]);
+    assert!(ran.stderr.contains("error: 2 of 2 files failed\n"), "{}", ran.stderr);
+    assert_eq!(ran.code, 1);
+}
+
+#[test]
 fn a_busy_file_stops_no_other_and_may_be_tried_again() {
     let tenants = Tenants::three();
     let holder = tenants.open("globex");

@@ -41,6 +41,16 @@ defmodule Knocker.TenantsTest do
     Knocker.close(path)
   end
 
+  # A file in one piece, as a backup is: what it holds is in no log beside it.
+  defp backup_with(context, key) do
+    [inbox, backup] = for kind <- ["inbox", "backup"], do: Path.join(context.tmp_dir, "#{key}.#{kind}")
+    {:ok, _pid} = Knocker.start_link(name: inbox, database: inbox, endpoints: [inbox: []])
+    ingest(inbox, key)
+    Testing.rows!(inbox, "VACUUM INTO ?1", [backup])
+    Knocker.close(inbox)
+    backup
+  end
+
   defp file(context, tenant), do: Path.join(context.tmp_dir, "tenants/#{tenant}.db")
   defp receive_for(context, tenant, keys), do: receive_in(file(context, tenant), keys)
 
@@ -277,15 +287,10 @@ defmodule Knocker.TenantsTest do
     work(tenants)
     receive_for(context, "new", ["1"])
     assert take(1) == [{"new", "1"}]
-    # In one piece, without a log.
-    [whole, aside] = for name <- ["whole.db", "aside.db"], do: Path.join(context.tmp_dir, name)
-    {:ok, _pid} = Knocker.start_link(name: whole, database: whole, endpoints: [inbox: []])
-    ingest(whole, "2")
-    Testing.rows!(whole, "VACUUM INTO ?1", [aside])
-    Knocker.close(whole)
+    backup = backup_with(context, "2")
 
     capture_log(fn ->
-      File.rename!(aside, file(context, "new"))
+      File.rename!(backup, file(context, "new"))
       assert take(1) == [{"new", "2"}]
     end)
 
@@ -301,8 +306,8 @@ defmodule Knocker.TenantsTest do
     events = fn -> Tenants.hooks(tenants, "acme", &Enum.map(Knocker.events(&1), fn event -> event.key end)) end
 
     for seen_gone <- [false, true] do
-      backup = Path.join(context.tmp_dir, "backup")
-      receive_in(backup, ["backup"])
+      key = "backup-#{seen_gone}"
+      backup = backup_with(context, key)
       assert :ok = Tenants.create(tenants, "acme")
       ingest_for(tenants, "acme", "former")
 
@@ -315,7 +320,7 @@ defmodule Knocker.TenantsTest do
 
       until(fn ->
         try do
-          events.() == {:ok, ["backup"]}
+          events.() == {:ok, [key]}
         rescue
           Knocker.FileReplacedError -> false
         end
