@@ -87,8 +87,8 @@ function members(reflection, keyword) {
 
 function entry(each) {
   if (each.kindOf(ReflectionKind.Function)) return calls(each, `## ${each.name}`, `function ${each.name}`);
-  const title = `## ${each.name}`;
-  if (each.kindOf(ReflectionKind.Class)) return [title, ...members(each, "class")];
+  if (each.kindOf(ReflectionKind.Class)) return [`## ${each.name}`, ...members(each, "class")];
+  const title = `### ${each.name}`;
   if (each.kindOf(ReflectionKind.Interface)) return [title, ...members(each, "interface")];
   if (each.kindOf(ReflectionKind.TypeAlias)) {
     const fields = each.type?.declaration?.children;
@@ -101,6 +101,9 @@ function entry(each) {
 
 /** Calls and classes first, then types. */
 const order = (each) => (each.kindOf(ReflectionKind.Function) ? 0 : each.kindOf(ReflectionKind.Class) ? 1 : 2);
+
+/** There are a hundred: they stand below a heading of their own, so that the list beside the page stays short. */
+const isType = (each) => order(each) === 2;
 
 /** Errors differ in their names and what they say alone. */
 const isError = (each) => each.kindOf(ReflectionKind.Class) && /Error$/.test(each.name) && each.name !== "KnockerError";
@@ -122,7 +125,9 @@ for (const [name, file] of MODULES) {
   const own = (module.children ?? []).filter((each) => !each.kindOf(ReflectionKind.Reference) && isPublic(each) && !isMade(each));
   parts.push(`## ${name}`, said(module));
   const errors = own.filter(isError);
-  for (const each of own.filter((each) => !isError(each)).sort((a, b) => order(a) - order(b) || a.name.localeCompare(b.name, "en"))) parts.push(...entry(each));
+  const shown = own.filter((each) => !isError(each)).sort((a, b) => order(a) - order(b) || a.name.localeCompare(b.name, "en"));
+  for (const each of shown.filter((each) => !isType(each))) parts.push(...entry(each));
+  if (shown.some(isType)) parts.push("## Types", ...shown.filter(isType).flatMap(entry));
   if (errors.length) parts.push("## Errors", table(errors));
 }
 console.log(parts.filter(Boolean).join("\n\n"));

@@ -73,6 +73,7 @@ defmodule Knocker.HTTP do
 
   @doc """
   As `respond/5`, for an endpoint of a tenant (`Knocker.Tenants`). A tenant that there is not, and nil, is answered 404; where too many files are in use, 503.
+  Whatever the log says meanwhile has `tenant`.
   """
   @spec respond_for(term(), String.t() | nil, String.t(), head(), connection, reader(connection)) :: {answer(), connection} when connection: term()
   def respond_for(tenants, tenant, name, head, connection, read) do
@@ -80,7 +81,15 @@ defmodule Knocker.HTTP do
       with {:ok, result} <- Tenants.hooks(tenants, tenant, &with({:ok, found} <- Hooks.fetch(&1), do: work.(found))), do: result
     end
 
-    respond_with(use, name, head, connection, read)
+    before = Logger.metadata()
+    # Of a host or a path, perhaps, whose bytes need not be a text.
+    if is_binary(tenant) and String.valid?(tenant), do: Logger.metadata(tenant: tenant)
+
+    try do
+      respond_with(use, name, head, connection, read)
+    after
+      Logger.reset_metadata(before)
+    end
   end
 
   # `use` runs a function with the hooks. Not while the body comes: a sender that takes its time would keep a tenant's file open for nothing.

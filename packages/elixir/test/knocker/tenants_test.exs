@@ -5,7 +5,7 @@ defmodule Knocker.TenantsTest do
   import ExUnit.CaptureLog
   import Knocker.Waiting, only: [until: 1]
 
-  alias Knocker.{Child, HTTP, JSON, Tenants, Testing}
+  alias Knocker.{Child, HTTP, JSON, LogCapture, Tenants, Testing}
   alias Knocker.Tenants.{Pattern, Schedule}
 
   @moduletag :tmp_dir
@@ -244,6 +244,10 @@ defmodule Knocker.TenantsTest do
     assert answer.status == 500
     assert log =~ "RuntimeError"
     refute log =~ "s3cret"
+    LogCapture.start()
+    post(tenants, "/bad/inbox")
+    assert [%{tenant: "bad", endpoint: "inbox"}] = for({_level, _text, %{record: "receipt_failed"} = meta} <- LogCapture.lines(), do: meta)
+    refute Keyword.has_key?(Logger.metadata(), :tenant)
     assert post(tenants, "/good/inbox").status == 401
     File.write!(file(context, "damaged"), String.duplicate("no database", 1000))
     assert {%{status: 503}, _log} = with_log(fn -> post(tenants, "/damaged/inbox") end)
