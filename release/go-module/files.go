@@ -86,7 +86,7 @@ func requireVersion(path, version string) error {
 // isPublished: tests need the repository's conformance data, and only those that are examples are shown on the package page. Other folders with a go.mod are
 // tools of the checkout.
 func isPublished(file string) bool {
-	for _, folder := range []string{"bench/", "internal/", "tests/", "tools/"} {
+	for _, folder := range []string{"bench/", "internal/conformance/", "tests/", "tools/"} {
 		if strings.HasPrefix(file, folder) {
 			return false
 		}

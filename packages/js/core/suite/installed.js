@@ -230,7 +230,7 @@ export default function installed(runtime, { name, label, program, modules, quic
 
     it("runs the tests of the example", { skip: !tests && "they run in another project" }, async () => {
       const { stdout, stderr } = await run(program, tests, { cwd: project, env: environment });
-      assert.match(stdout + stderr, /pass 7|7 pass/);
+      assert.match(stdout + stderr, /pass 8|8 pass/);
     });
   });
 }
