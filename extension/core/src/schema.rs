@@ -75,11 +75,23 @@ impl Store {
         })
     }
 
-    /// The newest version whose tables are all there. Tools that copy a schema without its rows leave a file that has the tables and records no
+    /// The newest version whose tables and columns are all there. Tools that copy a schema without its rows leave a file that has the tables and records no
     /// version.
     fn version_of_tables(&self) -> Result<i64> {
         let there = self.names()?;
-        Ok(MIGRATIONS.iter().take_while(|migration| created(migration).all(|(_, name)| there.contains(name))).count() as i64)
+        let mut version = 0;
+        for migration in MIGRATIONS {
+            if !created(migration).all(|(_, name)| there.contains(name)) {
+                break;
+            }
+            for (table, column) in added(migration) {
+                if !self.has("SELECT 1 FROM main.pragma_table_info(?1) WHERE name = ?2", [table, column])? {
+                    return Ok(version);
+                }
+            }
+            version += 1;
+        }
+        Ok(version)
     }
 
     /// Drops the tables of a copied schema that never held a row, so that they are made as they should be: a tool that copies a schema in terms of
@@ -196,6 +208,14 @@ fn created(sql: &'static str) -> impl Iterator<Item = (&'static str, &'static st
         let name = words.split([' ', '(']).nth(1)?;
         // The same word in the file itself, which lives as long as the program.
         line.find(name).map(|at| (kind, &line[at..at + name.len()]))
+    })
+}
+
+/// Table and name of each column that a file of SQL adds.
+fn added(sql: &'static str) -> impl Iterator<Item = (&'static str, &'static str)> {
+    sql.lines().filter_map(|line| {
+        let (table, column) = line.strip_prefix("ALTER TABLE ")?.split_once(" ADD COLUMN ")?;
+        Some((table, column.split(' ').next()?))
     })
 }
 

@@ -190,6 +190,28 @@ fn a_copied_schema_without_its_version_is_taken_for_what_it_is() {
 }
 
 #[test]
+fn a_former_schema_that_lost_its_version_is_migrated_from_the_one_it_is() {
+    let folder = TempDir::new().unwrap();
+    for (version, dump) in [(2, include_str!("../../conformance/schemas/v2.sql")), (3, include_str!("../../conformance/schemas/v3.sql"))] {
+        let store = file(&folder, &format!("v{version}.db"));
+        store.conn().execute_batch(dump).unwrap();
+        store.conn().execute_batch("DELETE FROM _knocker_schema").unwrap();
+        let events = count(&store, "_knocker_events");
+        assert_eq!(store.bootstrap(NOW).unwrap(), VERSION, "{version}");
+        assert_eq!(count(&store, "knocker_events"), events, "{version}");
+        store.endpoint("fresh", "{}", NOW).unwrap();
+        let fields = knocker_core::ingest::IngestFields::parse(r#"{"valid": true}"#).unwrap();
+        let event = store.ingest("fresh", &fields, b"", NOW).unwrap().event_id.unwrap();
+        let attempts = count(&store, "knocker_attempts");
+        assert_eq!(store.claim("w", 1, 60, &ClaimFilter::of(["fresh"]), NOW).unwrap(), 1);
+        let sql = "SELECT job_id FROM main.knocker_jobs WHERE event_id = ?1";
+        let job = store.conn().query_row(sql, [event], |row| row.get(0)).unwrap();
+        store.handled(job, "w", 1, NOW).unwrap();
+        assert_eq!(count(&store, "knocker_attempts"), attempts + 1, "{version}");
+    }
+}
+
+#[test]
 fn an_empty_copy_in_other_words_is_made_anew_and_one_with_rows_is_kept() {
     // What Rails' schema.rb leaves: every table and index, without checks, unique columns, views and triggers.
     let folder = TempDir::new().unwrap();

@@ -194,6 +194,8 @@ def downgrade(file: Path, older: Path) -> None:
             columns = ", ".join(sorted(own & theirs))
             connection.execute(f"INSERT INTO main.{name} ({columns}) SELECT {columns} FROM newer.{name}")
         connection.execute("DELETE FROM _knocker_schema WHERE version > 1")
+        # No endpoint's: what later versions keep there, which know it by its name.
+        connection.execute("DELETE FROM _knocker_counts WHERE endpoint_id = 0")
         connection.commit()
 
 
