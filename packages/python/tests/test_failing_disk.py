@@ -125,12 +125,11 @@ def test_a_worker_whose_connections_came_up_read_only_goes_on(tmp_path: Path) ->
     script = """
 with knocker.open(path) as hooks:
     inbox = hooks.endpoint("inbox")
-    handled = threading.Event()
-    inbox.add_handler("*", lambda event, tx: handled.set())
+    inbox.add_handler("*", lambda event, tx: None)
     inbox.ingest(b"{}", valid=True)
     fail("open", "app.db", 4)
     with hooks.start_worker():
-        print(handled.wait(60))
-    print([event.status for event in hooks.events()])
+        # A verdict on the connection of a handler may be what finds it read-only: the event is handled once more then.
+        print(eventually(lambda: [event.status for event in hooks.events()], ["handled"]))
 """
-    assert run(script, tmp_path / "app.db") == ["True", "['handled']"]
+    assert run(script, tmp_path / "app.db") == ["['handled']"]
