@@ -8,8 +8,8 @@ use knocker_core::store::system_now;
 
 use crate::database;
 use crate::failure::{Failure, Result};
-use crate::many::pattern::Pattern;
 use crate::output::Output;
+use crate::pattern::Pattern;
 
 /// The surroundings of a command.
 pub struct Context {

@@ -26,6 +26,7 @@ mod moment;
 mod operate;
 mod options;
 mod output;
+mod pattern;
 mod post;
 mod printable;
 mod progress;

@@ -19,7 +19,7 @@ use knocker_core::store::system_now;
 use crate::context::Context;
 use crate::database;
 use crate::failure::{Exit, Failure, Result};
-use crate::many::pattern::Pattern;
+use crate::pattern::Pattern;
 use crate::post::{self, Unsigned};
 use crate::receiver::{Arrival, Inbox, Receiver, Site};
 

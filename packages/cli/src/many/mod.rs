@@ -2,7 +2,6 @@
 
 pub mod change;
 pub mod list;
-pub mod pattern;
 
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;

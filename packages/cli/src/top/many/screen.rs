@@ -11,7 +11,7 @@ use ratatui::widgets::{Cell, Row, Table, TableState};
 use super::super::screen::{Tint, counted, draw_minutes, draw_sums, draw_title, end, header, right, shown};
 use super::folder::{Figures, Folder, Known, sum};
 use super::view::View;
-use crate::many::pattern::Pattern;
+use crate::pattern::Pattern;
 use crate::{moment, printable};
 
 /// Draws everything.

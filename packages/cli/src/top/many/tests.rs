@@ -12,7 +12,7 @@ use rusqlite::Connection;
 use super::folder::Folder;
 use super::screen;
 use super::view::{View, Wish};
-use crate::many::pattern::Pattern;
+use crate::pattern::Pattern;
 
 const NOW: i64 = 1_767_225_600_000; // 2026-01-01T00:00:00Z
 
