@@ -61,4 +61,7 @@ func TestAnswersOfRqlite(t *testing.T) {
 	if len(file.Cases) < 30 {
 		t.Errorf("only %d cases ran", len(file.Cases))
 	}
+	if !t.Failed() {
+		conformance.WriteCount(t, "rqlite", len(file.Cases))
+	}
 }
