@@ -224,8 +224,13 @@ func until(t *testing.T, what string, holds func() bool) {
 	}
 }
 
+// works are hooks, and the tenants of many files.
+type works interface {
+	Work(ctx context.Context, options ...knocker.WorkOption) error
+}
+
 // working starts a worker, and gives what ends it and waits for it. It is ended with the test at the latest.
-func working(t *testing.T, hooks *knocker.Hooks, options ...knocker.WorkOption) (stop func()) {
+func working(t *testing.T, hooks works, options ...knocker.WorkOption) (stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)

@@ -62,25 +62,6 @@ func tenantsRole() error {
 	return tenants.Close()
 }
 
-// workingMany starts a worker for all tenants, which ends with the test at the latest.
-func workingMany(t *testing.T, tenants *knocker.Tenants, options ...knocker.WorkOption) (stop func()) {
-	t.Helper()
-	ctx, cancel := context.WithCancel(context.Background())
-	done := make(chan error, 1)
-	go func() { done <- tenants.Work(ctx, options...) }()
-	var once sync.Once
-	stop = func() {
-		once.Do(func() {
-			cancel()
-			if err := waitFor(t, "the worker ends", done); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	t.Cleanup(stop)
-	return stop
-}
-
 // fill stores so many events for a tenant.
 func fill(t *testing.T, tenants *knocker.Tenants, tenant string, events int) {
 	t.Helper()
@@ -147,19 +128,19 @@ func TestALongBacklogKeepsNoOtherTenantWaiting(t *testing.T) {
 	const places = 4
 	var isOver atomic.Bool
 	var mu sync.Mutex
-	handled, working := map[string]int{}, map[string]int{}
+	handled, running := map[string]int{}, map[string]int{}
 	var most int
 	tenants := openMany(t, handlerFor(func(ctx context.Context, tx *knocker.Tx, tenant string, e *knocker.Event) error {
 		mu.Lock()
-		working[tenant]++
-		most = max(most, len(working))
+		running[tenant]++
+		most = max(most, len(running))
 		handled[tenant]++
 		mu.Unlock()
 		defer func() {
 			mu.Lock()
 			defer mu.Unlock()
-			if working[tenant]--; working[tenant] == 0 {
-				delete(working, tenant)
+			if running[tenant]--; running[tenant] == 0 {
+				delete(running, tenant)
 			}
 		}()
 		if !strings.HasPrefix(tenant, "busy") || isOver.Load() {
@@ -175,7 +156,7 @@ func TestALongBacklogKeepsNoOtherTenantWaiting(t *testing.T) {
 		create(t, tenants, busy)
 		fill(t, tenants, busy, 5)
 	}
-	stop := workingMany(t, tenants)
+	stop := working(t, tenants)
 	count := func(name string) int {
 		mu.Lock()
 		defer mu.Unlock()
@@ -218,7 +199,7 @@ func TestADamagedFileIsToldAndTheOthersGoOn(t *testing.T) {
 		t.Fatal(err)
 	}
 	tenants = openManyAt(t, folder, handlerFor(orderOnce), knocker.Logger(log.logger()))
-	workingMany(t, tenants)
+	working(t, tenants)
 	until(t, "it is told", func() bool { return strings.Contains(log.String(), "record=tenant_failed tenant=mended path="+damaged) })
 	if !strings.Contains(log.String(), "code=corrupt") {
 		t.Error(log.String())
@@ -241,13 +222,13 @@ func TestATenantThatCannotBeSetUpIsTriedAgainAndTheOthersGoOn(t *testing.T) {
 	_ = tenants.Close()
 	var log journal
 	var isRight atomic.Bool
-	working := openManyAt(t, folder, func(hooks *knocker.Hooks, tenant string) error {
+	others := openManyAt(t, folder, func(hooks *knocker.Hooks, tenant string) error {
 		if tenant == "wrong" && !isRight.Load() {
 			return errors.New("no settings for it, of which one is s3cr3t")
 		}
 		return handlerFor(orderOnce)(hooks, tenant)
 	}, knocker.Logger(log.logger()))
-	workingMany(t, working)
+	working(t, others)
 	allOrderedOnce(t, folder, []string{"acme"}, 2)
 	until(t, "it is told", func() bool { return strings.Contains(log.String(), "record=tenant_failed tenant=wrong") })
 	if strings.Contains(log.String(), "s3cr3t") {
@@ -262,7 +243,7 @@ func TestAFileThatIsRemovedIsForgottenAndANewOneOfItsNameIsWorkedOn(t *testing.T
 	folder := t.TempDir()
 	var log journal
 	tenants := openManyAt(t, folder, handlerFor(orderOnce), knocker.Logger(log.logger()))
-	workingMany(t, tenants)
+	working(t, tenants)
 	for round := range 2 {
 		create(t, tenants, "acme")
 		fill(t, tenants, "acme", round+1)
@@ -300,7 +281,7 @@ func TestAFileThatTakesThePlaceOfAnotherIsWorkedOn(t *testing.T) {
 		handled.Add(1)
 		return orderOnce(ctx, tx, tenant, e)
 	}))
-	stop := workingMany(t, tenants)
+	stop := working(t, tenants)
 	with(t, tenants, "acme", func(*knocker.Hooks) {})
 	// Nobody else opens the file meanwhile, who would take the log of the former one for its own.
 	until(t, "the former one is handled", func() bool { return handled.Load() == 1 })
@@ -316,8 +297,8 @@ func TestSeveralWorkersOfOneProcessEndEachForItself(t *testing.T) {
 	var log journal
 	tenants := openManyAt(t, folder, handlerFor(orderOnce), knocker.Logger(log.logger()))
 	create(t, tenants, "acme")
-	first := workingMany(t, tenants)
-	workingMany(t, tenants)
+	first := working(t, tenants)
+	working(t, tenants)
 	fill(t, tenants, "acme", 50)
 	allOrderedOnce(t, folder, []string{"acme"}, 50)
 	first()
@@ -358,7 +339,7 @@ func TestATenantWithoutHandlersIsLeftToOthers(t *testing.T) {
 	fill(t, tenants, "other", 1)
 	fill(t, tenants, "acme", 1)
 	before := opened.Load()
-	workingMany(t, tenants)
+	working(t, tenants)
 	allOrderedOnce(t, folder, []string{"acme"}, 1)
 	fill(t, tenants, "acme", 3)
 	until(t, "acme is handled", func() bool {
@@ -384,7 +365,7 @@ func TestACommitOfAnotherProcessWakesAWorkerOfManyFiles(t *testing.T) {
 		began <- time.Now()
 		return nil
 	}))
-	workingMany(t, tenants, knocker.Poll(time.Hour))
+	working(t, tenants, knocker.Poll(time.Hour))
 	sender := start(t, "sender", folder)
 	var waits []time.Duration
 	for _, name := range names {
