@@ -129,7 +129,8 @@ with knocker.open(path) as hooks:
     inbox.ingest(b"{}", valid=True)
     fail("open", "app.db", 4)
     with hooks.start_worker(lease_s=2):
-        # Where the driver cannot tell, a verdict is what finds a handler's connection read-only: the event is handled again after its lease.
+        # Where the driver cannot tell, a verdict is what finds a handler's connection read-only:
+        # the event is handled again after its lease.
         print(eventually(lambda: [event.status for event in hooks.events()], ["handled"]))
 """
     assert run(script, tmp_path / "app.db") == ["['handled']"]
