@@ -31,7 +31,7 @@ module Knocker
 
     # @return [Object] the result of one SQL function
     def call(function, *arguments)
-      value(call_sql(function, arguments.size), arguments)
+      value(CALLS[function][arguments.size], arguments)
     end
 
     # @return [Object] the first column of the first row
@@ -90,20 +90,26 @@ module Knocker
 
     private
 
-    CALLS = Hash.new { |known, (function, count)| known[[function, count]] = -"SELECT #{function}(#{(["?"] * count).join(", ")})" }
+    # The text of a call, by the function and how many arguments it has.
+    CALLS = Hash.new do |known, function|
+      known[function] = Hash.new { |texts, count| texts[count] = -"SELECT #{function}(#{(["?"] * count).join(", ")})" }
+    end
     private_constant :CALLS
-
-    def call_sql(function, count) = CALLS[[function, count]]
 
     def run(sql, parameters)
       Thread.handle_interrupt(UNINTERRUPTED) do
         statement = prepared(sql)
+        large = false
         begin
-          parameters.each_with_index { |value, index| statement.bind_param(index + 1, value) }
+          index = 0
+          parameters.each do |value|
+            large ||= value.is_a?(String) && value.bytesize > LARGE_BYTES
+            statement.bind_param(index += 1, value)
+          end
           yield statement
         ensure
           statement.reset!
-          statement.clear_bindings! if parameters.any? { |value| value.is_a?(String) && value.bytesize > LARGE_BYTES }
+          statement.clear_bindings! if large
         end
       end
     end

@@ -88,7 +88,7 @@ module Knocker
     private
 
     def job(job_id, worker, event_id, delivery_id, endpoint, type, key, attempt, most, expires_at, received_at, method, url, headers, body)
-      delivery = EventDelivery.new(id: delivery_id, method: method, url: url, headers: Headers.new(JSON.parse(headers)))
+      delivery = EventDelivery.new(id: delivery_id, method: method, url: url, headers: Headers.stored(headers))
       event = Event.new(id: event_id, endpoint: endpoint, type: type, key: key, body: body.to_s.b, attempt: attempt, max_attempts: most,
                         received_at: Moment.to_time(received_at), delivery: delivery)
       Job.new(id: job_id, worker: worker, lease_expires_at: Moment.to_time(expires_at), event: event)

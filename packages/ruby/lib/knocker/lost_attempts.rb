@@ -34,7 +34,7 @@ module Knocker
 
       endpoint, type, key, body, most, received_at = found
       method, url, headers = request
-      delivery = EventDelivery.new(id: lost.delivery_id, method: method, url: url, headers: Headers.new(JSON.parse(headers)))
+      delivery = EventDelivery.new(id: lost.delivery_id, method: method, url: url, headers: Headers.stored(headers))
       Event.new(id: lost.event_id, endpoint: endpoint, type: type, key: key, body: body.to_s.b, attempt: lost.attempt, max_attempts: most,
                 received_at: Moment.to_time(received_at), delivery: delivery)
     end

@@ -9,16 +9,34 @@ module Knocker
 
     # @param headers [Hash, Array<Array(String, String)>] a Hash (a value is a String or an Array of them), or pairs with repeats
     def initialize(headers = [])
-      @values = {}
-      Headers.pairs(headers) { |name, value| (@values[name.to_s.downcase] ||= []) << value }
-      @values.each_value(&:freeze)
-      @values.freeze
+      @read = { values: Headers.by_name(headers) }
       freeze
+    end
+
+    # Those of a stored delivery, from the library's JSON, which is read when somebody looks: most handlers never do.
+    # @api private
+    def self.stored(json)
+      headers = allocate
+      headers.instance_variable_set(:@read, { json: json })
+      headers.freeze
+    end
+
+    # Every value by the name in lower case.
+    # @api private
+    def self.by_name(headers)
+      found = {}
+      pairs(headers) { |name, value| (found[name.to_s.downcase] ||= []) << value }
+      found.each_value(&:freeze)
+      found.freeze
     end
 
     # Yields each name and value, a repeated one several times.
     def self.pairs(headers)
-      return to_enum(:pairs, headers).to_a unless block_given?
+      unless block_given?
+        found = []
+        pairs(headers) { |name, value| found << [name, value] }
+        return found
+      end
       raise UsageError, "headers are a Hash, or an Array of names and values, not #{headers.class}" unless headers.respond_to?(:each)
 
       headers.each do |name, value|
@@ -27,30 +45,34 @@ module Knocker
     end
 
     # @return [String, nil] the first value of that header
-    def [](name) = @values[name.to_s.downcase]&.first
+    def [](name) = values[name.to_s.downcase]&.first
 
     # @return [Array<String>] every value of that header in order
-    def get_all(name) = @values.fetch(name.to_s.downcase, [])
+    def get_all(name) = values.fetch(name.to_s.downcase, [])
 
     # @return [Boolean] whether there is such a header
-    def key?(name) = @values.key?(name.to_s.downcase)
+    def key?(name) = values.key?(name.to_s.downcase)
 
     # @return [Array<String>] the names in lower case
-    def names = @values.keys
+    def names = values.keys
 
     # Yields each name, in lower case, and its first value.
     def each
       return to_enum(:each) unless block_given?
 
-      @values.each { |name, values| yield name, values.first }
+      values.each { |name, all| yield name, all.first }
     end
 
     # @return [Hash] the first values by name
-    def to_h = @values.transform_values(&:first)
+    def to_h = values.transform_values(&:first)
 
     # Values may be credentials.
     def inspect = "#<#{self.class} #{names.join(", ")}>"
     alias to_s inspect
+
+    private
+
+    def values = @read[:values] ||= Headers.by_name(JSON.parse(@read[:json]))
   end
 
   # One HTTP request as it was received.
@@ -94,7 +116,9 @@ module Knocker
     # @param added [Array<Array(String, String)>] headers that the receive has added
     # @return [String] the request argument of the SQL functions
     def to_json(*, added: [])
-      head = { method: @method, url: @url, headers: Headers.pairs(@headers) + added }
+      headers = Headers.pairs(@headers)
+      headers.concat(added) unless added.empty?
+      head = { method: @method, url: @url, headers: headers }
       head[:truncated] = true if @truncated
       Arguments.to_json("request", head)
     end
