@@ -2,7 +2,8 @@
 
 module Knocker
   # What the SQL of a handler would do to the worker's transaction or to its connection.
-  module HandlerSql
+  # @api private
+  class HandlerSql
     # White space, to which SQLite counts a byte order mark, and comments, each in one way only: a text of many comments is looked at once.
     GAP = %r{(?:\s|\xEF\xBB\xBF|--[^\n]*(?:\n|\z)|/\*[^*]*\*+(?:[^/*][^*]*\*+)*/)}n
     # `ROLLBACK TO` ends no transaction.
@@ -17,24 +18,50 @@ module Knocker
     ATTACHES = /attach|temp/i
     private_constant :GAP, :ENDS, :NAMES_SAVEPOINT, :PRAGMA, :READS, :ATTACHES
 
-    module_function
+    # What is known of so many texts that are no longer than that: handlers say the same again and again.
+    MOST_TEXTS = 200
+    LONGEST_TEXT = 2000
+    private_constant :MOST_TEXTS, :LONGEST_TEXT
+    @known = {}
+    @lock = Mutex.new
 
-    # Raises {UsageError} for a statement that would end the transaction. Behind others of one text it is noticed only after it has run.
-    def refuse_end(sql)
-      sql = sql.b
-      if sql.match?(ENDS)
-        raise UsageError, "a handler must not end its transaction: leave COMMIT and ROLLBACK to the worker, and raise to roll back"
+    # @return [HandlerSql] what the statement would do
+    def self.of(sql)
+      @lock.synchronize do
+        @known[sql] || new(sql.b).tap do |found|
+          next if sql.size > LONGEST_TEXT
+
+          @known.shift if @known.size >= MOST_TEXTS
+          @known[sql] = found
+        end
       end
-      raise UsageError, "#{SAVEPOINT} is the worker's savepoint: take one of another name" if sql.match?(NAMES_SAVEPOINT)
     end
 
     # @return [Boolean] whether the statement may leave a database on the connection, beside that of the file
-    def may_attach?(sql) = sql.b.match?(ATTACHES)
-
+    attr_reader :may_attach
     # @return [Boolean] whether the statement sets something that outlives its transaction
-    def sets_pragma?(sql)
-      rest = PRAGMA.match(sql.b)&.[](:rest)
-      !rest.nil? && rest.match?(/[=(]/) && !rest.match?(READS)
+    attr_reader :sets_pragma
+
+    # @param sql [String] as bytes
+    def initialize(sql)
+      @refusal = refusal(sql)
+      @may_attach = sql.match?(ATTACHES)
+      rest = PRAGMA.match(sql)&.[](:rest)
+      @sets_pragma = !rest.nil? && rest.match?(/[=(]/) && !rest.match?(READS)
+      freeze
+    end
+
+    # Raises {UsageError} for a statement that would end the transaction. Behind others of one text it is noticed only after it has run.
+    def refuse_end
+      raise UsageError, @refusal if @refusal
+    end
+
+    private
+
+    def refusal(sql)
+      return "a handler must not end its transaction: leave COMMIT and ROLLBACK to the worker, and raise to roll back" if sql.match?(ENDS)
+
+      "#{SAVEPOINT} is the worker's savepoint: take one of another name" if sql.match?(NAMES_SAVEPOINT)
     end
   end
 end

@@ -71,12 +71,13 @@ module Knocker
       raise ForkedError, "tx is of the process that runs the handler, and this one was forked from it" unless Process.pid == @pid
       raise UsageError, "tx is of the thread that runs the handler: let that one write" unless Thread.current == @thread
 
-      HandlerSql.refuse_end(sql)
+      text = HandlerSql.of(sql)
+      text.refuse_end
       refuse_ended
 
       begin_now unless @begun
-      @sets_pragma ||= HandlerSql.sets_pragma?(sql)
-      @may_attach ||= HandlerSql.may_attach?(sql)
+      @sets_pragma ||= text.sets_pragma
+      @may_attach ||= text.may_attach
     end
 
     # Raises where the transaction was lost.
