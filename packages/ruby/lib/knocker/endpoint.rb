@@ -22,6 +22,7 @@ module Knocker
       @database = database
       @refusals = refusals
       @name = name.to_s
+      @receipt = "a receipt of #{@name.inspect}"
       @handlers = Handlers.new
       @secrets = EndpointSecrets.new(@name, secrets)
       @settings = settings
@@ -162,7 +163,7 @@ module Knocker
 
     # Has it judged outside of any transaction, and what was found stored in the writer's; both by one function where nobody else is there.
     def stored(judge, whole, *arguments)
-      AttemptTransaction.refuse_waiting(@database.path, "a receipt of #{@name.inspect}")
+      AttemptTransaction.refuse_waiting(@database.path, @receipt)
       tries = 0
       began = ReceiveDurations.now
       begin

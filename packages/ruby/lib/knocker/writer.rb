@@ -105,7 +105,7 @@ module Knocker
       end
     end
 
-    def accompanied? = @lock.synchronize { @waiting.any? }
+    def accompanied? = !@waiting.empty?
 
     # Whoever is on the way here comes in before the commit, which nobody can beside it: SQLite works under the interpreter's lock.
     def wait_for_company = Thread.pass
@@ -181,8 +181,10 @@ module Knocker
 
     # Waits until the replica has the receipts. Those that it does not get are stored all the same, and what is sent again is a duplicate.
     def replicate(group)
+      return if @replica.nil?
+
       stored = group.reject(&:error)
-      @replica.wait(stored.last.queued_at) if @replica && stored.any?
+      @replica.wait(stored.last.queued_at) if stored.any?
     rescue NotReplicatedError => e
       stored.each { |ticket| ticket.error = DriverErrors.again(e) }
     end
