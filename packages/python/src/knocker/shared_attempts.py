@@ -60,9 +60,9 @@ class SharedAttempts:
         self._more = False
 
     @property
-    def uncommitted(self) -> list[Job]:
-        """The jobs whose attempts wait for the commit."""
-        return self._shared.jobs
+    def uncommitted(self) -> list[Member]:
+        """The attempts that wait for the commit. It leaves the list as it is and begins another one."""
+        return self._shared.members
 
     @property
     def held_s(self) -> float:

@@ -142,9 +142,9 @@ class SharedCommit:
         return len(self._members)
 
     @property
-    def jobs(self) -> list[Job]:
-        """Their jobs."""
-        return [member.job for member in self._members]
+    def members(self) -> list[Member]:
+        """Those. A commit leaves the list as it is and begins another one."""
+        return self._members
 
     @property
     def holds_lock(self) -> bool:
@@ -301,9 +301,9 @@ class SharedCommit:
                 self._write_waiting()
                 if self._database.current_ms() - self._begun_at_ms > self._renew_after_ms:
                     self._renew({member.job.id for member in uncommitted})
-                self._require_current()
                 if claim_next is not None:
                     claimed = claim_next()
+                self._require_current()
                 with self._settling([member.job.id for member in uncommitted]):
                     self._connection.execute("COMMIT").fetchall()
         except BaseException as error:

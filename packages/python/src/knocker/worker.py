@@ -289,19 +289,22 @@ class Worker:
     def _attempted(self, keeper: LeaseKeeper, attempts: SharedAttempts, job: Job | None) -> list[Ended]:
         """Runs the job, or commits what was run before it, and returns what has ended by that."""
         ended: list[Ended] = []
-        jobs = [*attempts.uncommitted, *([job] if job is not None else [])]
+        before = attempts.uncommitted
         try:
             ended = attempts.run(job, keeper.has_ready) if job is not None else attempts.commit()
             if attempts.uncommitted and not keeper.has_ready:
                 ended += attempts.commit(claim_next=self._goes_on())
-        finally:
-            for one in ended:
-                keeper.finished(one.job, one.took_ms / 1000, written=one.status != UNWRITTEN)
-            kept = {one.job.id for one in ended} | {one.id for one in attempts.uncommitted}
-            for lost in jobs:
-                # What has thrown past everything.
+        except BaseException:
+            # What has thrown past everything.
+            kept = {one.job.id for one in ended} | {member.job.id for member in attempts.uncommitted}
+            jobs = {one.id: one for one in [*(member.job for member in before), *([job] if job is not None else [])]}
+            for lost in jobs.values():
                 if lost.id not in kept:
                     keeper.finished(lost, 0.0, written=False)
+            raise
+        finally:
+            for done in ended:
+                keeper.finished(done.job, done.took_ms / 1000, written=done.status != UNWRITTEN)
         return ended
 
     @staticmethod
@@ -359,24 +362,25 @@ class Worker:
             require_current()
             return call(transaction.connection, function, *arguments, moment())
 
-        leases = Leases(
-            self.name,
-            write,
-            lambda sql, parameters: rows(transaction.connection, sql, parameters),
-        )
+        def read(sql: str, parameters: Any) -> list[tuple[Any, ...]]:
+            return rows(transaction.connection, sql, parameters)
+
+        leases = Leases(self.name, write, read)
+        # A shared commit looks at the file itself, once for all of its verdicts.
+        shared_leases = Leases(self.name, lambda function, *arguments: call(transaction.connection, function, *arguments, moment()), read)
 
         def renew(without: Collection[int] = ()) -> None:
             keeper.renew(transaction.connection, without)
 
         renew_after_ms = self._lease_s * 1000 / _EXTENSIONS
         runner = AttemptRunner(transaction, leases, self._endpoints, self._handler_loop, self._database, self._hooks, renew, renew_after_ms)
-        shared = SharedCommit(transaction, leases, moment, self._database, require_current, keeper.settling, renew, renew_after_ms)
+        shared = SharedCommit(transaction, shared_leases, moment, self._database, require_current, keeper.settling, renew, renew_after_ms)
         attempts = SharedAttempts(
             runner,
             transaction,
             shared,
             self._database.paces,
-            lambda: keeper.claim_next(transaction.connection, leases),
+            lambda: keeper.claim_next(transaction.connection, shared_leases),
             share=self._share_commits,
         )
         try:
