@@ -276,6 +276,8 @@ class _Started:
 def called(handler: Handler, event: Event, tx: Any) -> Any:
     """What the handler returns, which may be an awaitable."""
     result = handler(event, tx)
+    if result is None:
+        return None
     if inspect.isasyncgen(result) or (inspect.isgenerator(result) and not inspect.isawaitable(result)):
         raise UsageError("the handler returned a generator, of which nothing has run: return a value or an awaitable")
     return result

@@ -96,7 +96,7 @@ class AttemptReport:
 
     def ended(self, status: str) -> None:
         """Logs what became of it; of a failure all has been said."""
-        if status in _QUIET:
+        if status in _QUIET and logger.isEnabledFor(logging.DEBUG):
             self._log("attempt_ended", logging.DEBUG, status, outcome=status, duration_ms=self.duration_ms())
         self.span.ended(status, self._error)
 

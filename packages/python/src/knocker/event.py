@@ -7,6 +7,7 @@ import json
 import re
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
+from functools import cached_property
 from typing import Any
 
 from knocker.request import Headers
@@ -33,6 +34,17 @@ def to_ms(moment: datetime) -> int:
 
 def _escaped(text: str) -> str:
     return _ESCAPED.sub(lambda byte: b"=%02X" % byte[0][0], text.encode()).decode()
+
+
+class StoredHeaders(Headers):
+    """Headers as they are stored, read when somebody first asks for one: many handlers never do."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+
+    @cached_property
+    def _values(self) -> dict[str, list[str]]:  # type: ignore[override]
+        return Headers(json.loads(self._text))._values
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from knocker.event import Event, EventDelivery, to_datetime
+from knocker.event import Event, EventDelivery, StoredHeaders, to_datetime
 from knocker.records import Failure
-from knocker.request import Headers
 
 JOB_COLUMNS = (
     "job_id, worker, event_id, delivery_id, endpoint, type, key, attempt, max_attempts, lease_expires_at, received_at, "
@@ -117,6 +116,6 @@ def job_of(row: tuple[Any, ...]) -> Job:
         headers,
         body,
     ) = row
-    delivery = EventDelivery(delivery_id, method, url, Headers(json.loads(headers)))
+    delivery = EventDelivery(delivery_id, method, url, StoredHeaders(headers))
     event = Event(event_id, endpoint, kind, key, body or b"", attempt, most, to_datetime(received_at), delivery)
     return Job(job_id, worker, to_datetime(expires_at), event)

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any
 
 from knocker.connection import Connection, rows
-from knocker.event import Event, EventDelivery, to_datetime
-from knocker.request import Headers
+from knocker.event import Event, EventDelivery, StoredHeaders, to_datetime
 
 
 @dataclass(frozen=True)
@@ -65,5 +63,5 @@ def event_with(lost: LostAttempt, events: list[tuple[Any, ...]], deliveries: lis
     endpoint, kind, key, most, received_at, body = events[0]
     method, url, headers = deliveries[0]
     raw = body.encode() if isinstance(body, str) else body or b""
-    delivery = EventDelivery(lost.delivery_id, method, url, Headers(json.loads(headers)))
+    delivery = EventDelivery(lost.delivery_id, method, url, StoredHeaders(headers))
     return Event(lost.event_id, endpoint, kind, key, raw, lost.attempt, most, to_datetime(received_at), delivery)

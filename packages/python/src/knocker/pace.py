@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from knocker.event import Event
 
@@ -19,8 +19,7 @@ _SOMETIMES = 8
 """One that has used ``tx`` in one of so many runs does so sometimes."""
 
 
-@dataclass(frozen=True)
-class Run:
+class Run(NamedTuple):
     """One run of an event's handlers."""
 
     took_ms: float
@@ -31,8 +30,7 @@ class Run:
     """Whether something of it needs a transaction of its own: a handler that awaits, or one that sets something on the connection."""
 
 
-@dataclass(frozen=True)
-class Pace:
+class Pace(NamedTuple):
     """What is to be expected of the next run of a type."""
 
     expected_ms: float

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from knocker.attempt import UNWRITTEN, AttemptRunner, called, write_verdict
 from knocker.attempt_report import AttemptReport
@@ -19,8 +19,7 @@ from knocker.shared_commit import MOST_MS, ClaimNext, Member, MemberTransaction,
 from knocker.transaction import CURRENT, ENDED, HandlerTransaction
 
 
-@dataclass(frozen=True)
-class Ended:
+class Ended(NamedTuple):
     """An attempt, what became of it, and how long its handlers took."""
 
     job: Job
@@ -229,7 +228,7 @@ _NOTHING = Pace(0.0, 0, apart=False)
 
 def _call(handler: Handler, event: Event, attempt: MemberTransaction, tx: object) -> None:
     result = called(handler, event, tx)
-    if inspect.isawaitable(result):
+    if result is not None and inspect.isawaitable(result):
         if inspect.iscoroutine(result):
             result.close()
         raise NotSharedError
