@@ -5,6 +5,7 @@ Each figure is of a process of its own, because the delay of a sync is preloaded
 
 from __future__ import annotations
 
+import itertools
 import json
 import sqlite3
 import statistics
@@ -74,17 +75,17 @@ def by_worker(folder: Path, total: int, concurrency: int = 1, **settings: Any) -
             thread.start()
         for thread in threads:
             thread.join()
-        left = threading.Semaphore(0)
+        begun, ended = itertools.count(1), threading.Event()
 
         @endpoint.on("push")
         def handler(event: knocker.Event, tx: Any) -> None:
             tx.execute("INSERT INTO orders VALUES (?)", [event.id])
-            left.release()
+            if next(begun) == total:
+                ended.set()
 
         started = time.perf_counter()
         with hooks.start_worker(concurrency=concurrency, **settings):
-            for _ in range(total):
-                left.acquire()
+            ended.wait()
         # Stopping waits for the last commit.
         seconds = time.perf_counter() - started
         if hooks.stats().events.handled != total:
@@ -100,10 +101,14 @@ WAYS: dict[str, Callable[[Path, int], float]] = {
 }
 
 
+def slowed_down(delay_ms: int) -> list[str]:
+    """What a command begins with whose syncs are to take so long."""
+    return [str(SLOW_DISK), str(delay_ms * 1000)] if delay_ms else []
+
+
 def _measured(way: str, folder: Path, total: int, delay_ms: int) -> float:
     with tempfile.TemporaryDirectory(dir=folder) as own:
-        slow = [str(SLOW_DISK), str(delay_ms * 1000)] if delay_ms else []
-        command = [*slow, sys.executable, __file__, way, own, str(total)]
+        command = [*slowed_down(delay_ms), sys.executable, __file__, way, own, str(total)]
         return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
 
 

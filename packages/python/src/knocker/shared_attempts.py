@@ -7,7 +7,9 @@ from typing import NamedTuple
 
 from knocker.attempt import UNWRITTEN, AttemptRunner, called, write_verdict
 from knocker.attempt_report import AttemptReport
+from knocker.connection import rows
 from knocker.decision import Ignore, stored_text
+from knocker.driver_errors import translated
 from knocker.errors import BusyError, ClosedError, FileReplacedError, NoHandlerError, UsageError
 from knocker.event import Event
 from knocker.handlers import Handler
@@ -63,10 +65,16 @@ class SharedAttempts:
         """The attempts that wait for the commit. It leaves the list as it is and begins another one."""
         return self._shared.members
 
-    @property
-    def held_s(self) -> float:
-        """For how long the last shared commit has held the write lock."""
-        return self._shared.held_s
+    def take_held_s(self) -> float:
+        """For how long the write lock has been held by what was committed since the last call."""
+        held_s = self._shared.held_s + self._transaction.held_s
+        self._shared.held_s = self._transaction.held_s = 0.0
+        return held_s
+
+    def version(self) -> int:
+        """Another number where another connection has committed something."""
+        with translated():
+            return int(rows(self._transaction.connection, "PRAGMA data_version")[0][0])
 
     @property
     def needs_another_connection(self) -> bool:

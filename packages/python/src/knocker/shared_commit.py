@@ -128,7 +128,7 @@ class SharedCommit:
         self._begun_at_ms = 0
         self._held_since = 0.0
         self.held_s = 0.0
-        """For how long the last commit's transaction has held the write lock."""
+        """For how long commits have held the write lock, until somebody takes it back to 0."""
         self._since_ms = 0.0
 
     @property
@@ -318,7 +318,7 @@ class SharedCommit:
                 raise
             return
         self._is_open = False
-        self.held_s = time.monotonic() - self._held_since
+        self.held_s += time.monotonic() - self._held_since
         for member in uncommitted:
             member.state = "committed"
         if claimed is not None:

@@ -43,6 +43,7 @@ class AttemptTransaction:
         self.on_loop = False
         self.begun = False
         self.begun_at_ms = 0
+        self.begun_on_stopwatch = 0.0
         self.conflicted = False
         self.depth = 0
         self.at_return: list[Callable[[], None]] = []
@@ -171,6 +172,7 @@ class AttemptTransaction:
                 raise
             self.begun = True
             self.begun_at_ms = self._now_ms()
+            self.begun_on_stopwatch = time.monotonic()
 
     def _undo(self) -> None:
         """Takes back a BEGIN that nobody waits for any more, unless another task of the handler has used it already."""
@@ -205,6 +207,8 @@ class HandlerTransaction:
         self.connection = tx.knocker_unguarded
         self.is_altered = False
         """Whether the attempts so far have left something on the connection, so that the next one is to have another."""
+        self.held_s = 0.0
+        """For how long commits have held the write lock, until somebody takes it back to 0."""
         self.now_ms = now_ms
         self._attempt: AttemptTransaction | None = None
         # What opening it has set is how it is to be.
@@ -236,11 +240,13 @@ class HandlerTransaction:
         try:
             if not self.connection.in_transaction:
                 begin_patiently(self.connection)
+            held_since = self._attempt.begun_on_stopwatch if self._attempt is not None and self._attempt.begun else time.monotonic()
             written = write()
             self.connection.execute("COMMIT").fetchall()
         except BaseException:
             self.roll_back()
             raise
+        self.held_s += time.monotonic() - held_since
         self._leave()
         return written
 

@@ -24,6 +24,7 @@ from knocker.endpoint import Endpoint
 from knocker.errors import BusyError, ClosedError, FileReplacedError, KnockerError, LeaseLostError, ReadOnlyError, UsageError
 from knocker.event import Event
 from knocker.event_loop import BackgroundLoop, settled
+from knocker.giving_way import GivingWay
 from knocker.handler_connection import handler_class
 from knocker.lease_keeper import LONGEST_LEASE_S, LeaseKeeper
 from knocker.leases import Job, Leases
@@ -47,10 +48,6 @@ _RETAIN_S = 60.0
 _SIGNALS_S = 0.25
 # A claim that found nothing although something was due: another worker was faster.
 _BEATEN_S = 0.005
-# After a shared commit the lock is left to others for a part of the time that it was held: SQLite's wait is a look now and then, which
-# would find it free too seldom in a long backlog.
-_GAP = 0.1
-_LONGEST_GAP_S = 0.005
 # Each has a thread and a connection.
 MOST_THREADS = 1000
 # How often a lease is extended in its length.
@@ -402,6 +399,7 @@ class Worker:
         changed = self._database.changed
         generation = self._database.generation
         with self._rest.work(), self._attempts(keeper) as attempts:
+            giving_way = GivingWay(attempts.version, self._stopping.wait)
             while self._goes_on():
                 # Looked at before the database is: a receipt that comes in between is not slept through.
                 seen = changed.changes
@@ -409,7 +407,9 @@ class Worker:
                     job = keeper.next_ready(changed.waiting, changed.notify)
                 else:
                     self._database.refuse_former(generation)
+                    giving_way.look()
                     job = keeper.take(changed.waiting, changed.notify)
+                    giving_way.skip()
                 if job is None and not attempts.uncommitted:
                     due_s = self._poll_s if keeper.due_ms is None else max(keeper.due_ms / 1000, _BEATEN_S)
                     changed.wait(seen, min(self._poll_s, due_s))
@@ -418,8 +418,7 @@ class Worker:
                 if self._is_spent(attempts, ended):
                     # Attempts that came after what went wrong may wait for their commit.
                     break
-                if len(ended) > 1:
-                    self._stopping.wait(min(_LONGEST_GAP_S, attempts.held_s * _GAP))
+                giving_way.after(attempts.take_held_s())
             self._attempted(keeper, attempts, None)
 
     def _goes_on(self) -> bool:

@@ -1,0 +1,111 @@
+"""Other writers beside a worker with a backlog: when the write lock is free for them, and for how long."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import knocker
+from inbox import orders
+from knocker.connection import Connection, rows
+from knocker.giving_way import GivingWay
+from knocker.shared_commit import MOST_MS
+from knocker.testing import FrozenClock, drain
+
+
+@pytest.fixture
+def other(hooks: knocker.Hooks) -> Iterator[Connection]:
+    """Another program's connection, which does not wait."""
+    connection = hooks.database.connect()
+    connection.execute("CREATE TABLE notes (text TEXT)").fetchall()
+    connection.execute("PRAGMA busy_timeout = 0").fetchall()
+    yield connection
+    connection.close()
+
+
+def write(connection: Connection) -> None:
+    """Raises where the lock is held."""
+    connection.execute("BEGIN IMMEDIATE").fetchall()
+    connection.execute("INSERT INTO notes VALUES ('other')").fetchall()
+    connection.execute("COMMIT").fetchall()
+
+
+def test_the_lock_is_free_when_a_slow_handler_begins(
+    hooks: knocker.Hooks, inbox: knocker.Endpoint, clock: FrozenClock, other: Connection
+) -> None:
+    """What was done before it is committed, so others write while it calls an API, say."""
+
+    @inbox.on("quick")
+    def quick(event: knocker.Event, tx: Any) -> None:
+        tx.execute("INSERT INTO orders VALUES (?)", [str(event.id)])
+
+    @inbox.on("slow")
+    def slow(event: knocker.Event, tx: Any) -> None:
+        write(other)
+        clock.advance(MOST_MS / 1000 + 0.03)
+        write(other)
+        tx.execute("INSERT INTO orders VALUES (?)", [str(event.id)])
+
+    for n in range(40):
+        inbox.ingest(b"{}", valid=True, type="quick" if n % 4 else "slow")
+    assert {attempt.status for attempt in drain(hooks)} == {"handled"}
+    assert hooks.database.rows("SELECT count(*) FROM notes") == [(2 * 10,)]
+    assert orders(hooks) == [str(n) for n in range(1, 41)]
+
+
+class Pauses:
+    """What :class:`GivingWay` waits for, and somebody who writes meanwhile where there is one."""
+
+    def __init__(self, hooks: knocker.Hooks) -> None:
+        self.seconds: list[float] = []
+        self.writer: Connection | None = None
+        own = hooks.database.connect()
+        self.close = own.close
+        self.giving_way = GivingWay(lambda: int(rows(own, "PRAGMA data_version")[0][0]), self.wait)
+
+    def wait(self, seconds: float) -> None:
+        self.seconds.append(seconds)
+        if self.writer is not None:
+            write(self.writer)
+
+
+@pytest.fixture
+def pauses(hooks: knocker.Hooks, other: Connection) -> Iterator[Pauses]:
+    made = Pauses(hooks)
+    yield made
+    made.close()
+
+
+def test_a_part_of_the_time_is_left_to_whoever_may_wait(pauses: Pauses) -> None:
+    pauses.giving_way.after(0.003)
+    assert pauses.seconds == []
+    pauses.giving_way.after(0.003)
+    assert pauses.seconds == [pytest.approx(0.0006)]
+    pauses.giving_way.after(3)
+    assert pauses.seconds[1:] == [0.005]
+
+
+def test_others_that_write_get_turns_as_long_as_between_two_looks_of_theirs(pauses: Pauses, other: Connection) -> None:
+    pauses.writer = other
+    pauses.giving_way.after(0.02)
+    pauses.writer = None
+    for _ in range(6):
+        pauses.giving_way.after(0.02)
+    assert pauses.seconds[1:] == [0.025, 0.025]
+
+
+def test_what_others_wrote_while_nothing_was_due_is_known(pauses: Pauses, other: Connection) -> None:
+    write(other)
+    pauses.giving_way.look()
+    pauses.giving_way.after(0.06)
+    assert pauses.seconds == [0.025]
+
+
+def test_what_the_worker_commits_on_another_connection_is_not_of_others(pauses: Pauses, other: Connection) -> None:
+    pauses.giving_way.look()
+    write(other)
+    pauses.giving_way.skip()
+    pauses.giving_way.after(0.02)
+    assert pauses.seconds == [pytest.approx(0.002)]
