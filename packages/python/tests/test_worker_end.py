@@ -118,6 +118,20 @@ def test_a_handler_can_end_its_worker(live_hooks: knocker.Hooks, kind: str, end:
         assert [(event.status, event.attempts) for event in after.events()] == [("handled", 1)]
 
 
+def test_a_worker_that_was_never_idle_ends_at_once(live_hooks: knocker.Hooks, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The thread that watches the file waits for one that has nothing to do."""
+    monkeypatch.setattr("knocker.worker._WATCH_S", 10 * PATIENCE_S)
+    inbox = live_hooks.endpoint("inbox")
+    inbox.add_handler("*", lambda event, tx: worker.stop())
+    inbox.ingest(b"{}", valid=True, type="order")
+    worker = live_hooks.worker()
+    ended = threading.Thread(target=worker.run, daemon=True)
+    ended.start()
+    ended.join(PATIENCE_S)
+    assert not ended.is_alive()
+    assert live_hooks.stats().events.handled == 1
+
+
 def test_a_worker_on_a_loop_ends_when_it_is_stopped(live_hooks: knocker.Hooks) -> None:
     inbox = live_hooks.endpoint("inbox")
 

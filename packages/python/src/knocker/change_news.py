@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 
 
 class ChangeNews:
@@ -44,10 +45,11 @@ class ChangeNews:
                 self._waiting -= 1
                 self._up_to_date -= self._changes == seen
 
-    def wait_for_waiting(self, timeout_s: float) -> bool:
-        """Returns true as soon as some thread waits for a change, false after the timeout."""
+    def wait_for_waiting(self, timeout_s: float, goes_on: Callable[[], bool] = lambda: True) -> bool:
+        """Returns true as soon as some thread waits for a change, false after the timeout or with a change after which nothing goes on."""
         with self._condition:
-            return self._condition.wait_for(lambda: self._waiting > 0, timeout_s)
+            self._condition.wait_for(lambda: self._waiting > 0 or not goes_on(), timeout_s)
+            return self._waiting > 0
 
     def wait_for_rest(self, threads: int, timeout_s: float) -> bool:
         """Returns true as soon as so many threads wait that have seen every change, false after the timeout."""

@@ -438,7 +438,7 @@ class Worker:
             while self._goes_on():
                 self._database.refuse_former(generation)
                 # A worker whose threads are all busy has no use for news.
-                if changed.wait_for_waiting(_WATCH_S) and watch.wait(_WATCH_S):
+                if changed.wait_for_waiting(_WATCH_S, self._goes_on) and watch.wait(_WATCH_S):
                     changed.notify()
         finally:
             watch.close()
