@@ -72,6 +72,26 @@ def test_close_is_not_the_handlers(hooks: knocker.Hooks, inbox: knocker.Endpoint
     assert statuses(hooks) == ["handled"]
 
 
+def test_cursors_that_are_left_open_end_with_their_attempt_however_many_there_were(hooks: knocker.Hooks, inbox: knocker.Endpoint) -> None:
+    left: list[Any] = []
+
+    @inbox.on("order")
+    def handler(event: knocker.Event, tx: Any) -> None:
+        for n in range(500):
+            # Of most of them nothing is kept.
+            cursor = tx.execute("INSERT INTO orders VALUES (?)", [str(n)])
+            if n % 50 == 0:
+                cursor = tx.execute("SELECT id FROM orders UNION ALL SELECT 'another'")
+                left.append(cursor)
+
+    ingest(inbox)
+    assert statuses(hooks) == ["handled"]
+    assert len(left) == 10
+    for cursor in left:
+        with pytest.raises(Exception, match="closed"):
+            cursor.fetchone()
+
+
 def test_a_tx_that_was_kept_is_refused(hooks: knocker.Hooks, inbox: knocker.Endpoint) -> None:
     kept: list[Any] = []
     refused: list[str] = []

@@ -91,7 +91,7 @@ class HandlerConnection(Alterable, _Connection):
             cursor = super().cursor(_guarded(factory) if isinstance(factory, type) else factory)
         if isinstance(cursor, GuardedCursor):
             cursor._knocker_attempt = attempt
-            attempt.cursors.add(cursor)
+            attempt.close_at_end(cursor)
         return cursor
 
     def execute(self, *arguments: Any, **named: Any) -> Any:

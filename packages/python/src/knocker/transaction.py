@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 from contextvars import ContextVar
 from typing import Any, TypeVar
-from weakref import WeakSet
+from weakref import ref
 
 from knocker.connection_state import is_altered, reset_rows
 from knocker.driver_errors import translate
@@ -22,6 +22,8 @@ from knocker.loop_gate import LoopBusyError, LoopGate
 # How long a result waits for the write lock. Longer than a receive does: a result that is not written makes the handler run again.
 _RESULT_PATIENCE_S = 60.0
 _PAUSE_S = 0.005
+# Until so many more were made, those that are gone are not looked for.
+_FEW_CURSORS = 100
 
 OVER = "tx is of one attempt, and that attempt is over: do not keep it, or its cursors, beyond the handler"
 ENDED = "the transaction ended before the handlers: leave COMMIT and ROLLBACK to the worker, and pass on errors of a full or failing disk"
@@ -51,8 +53,10 @@ class AttemptTransaction:
         self.after_commit: list[Callable[[], None]] = []
         """What is to be done when their writes are committed."""
         self.sets_pragma = False
-        self.cursors: WeakSet[Any] = WeakSet()
         self.blobs: list[Any] = []
+        # Not a WeakSet: to make and read one takes longer than everything else here, once for each attempt.
+        self._cursors: list[ref[Any]] = []
+        self._most_cursors = _FEW_CURSORS
         self._connection = connection
         self._now_ms = now_ms
         self._ended = False
@@ -133,8 +137,18 @@ class AttemptTransaction:
         """Nothing of this attempt uses the connection from here on. What is left in the middle would keep it at its snapshot."""
         with self._lock:
             self._over = True
-            for left in (*self.cursors, *self.blobs):
-                left.close()
+            for cursor in self._cursors:
+                if (left := cursor()) is not None:
+                    left.close()
+            for blob in self.blobs:
+                blob.close()
+
+    def close_at_end(self, cursor: Any) -> None:
+        """Closes the cursor with the attempt, where it is still there."""
+        if len(self._cursors) >= self._most_cursors:
+            self._cursors = [one for one in self._cursors if one() is not None]
+            self._most_cursors = 2 * len(self._cursors) + _FEW_CURSORS
+        self._cursors.append(ref(cursor))
 
     def let_go(self) -> None:
         """To be called before the handler waits for the write lock elsewhere: what is not its own is not to hold it."""
