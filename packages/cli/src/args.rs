@@ -10,8 +10,8 @@ use clap_complete::Shell;
 use crate::context::Context;
 use crate::failure::Result;
 use crate::{
-    backup, deliveries, demo, doctor, endpoint, events, forward, init, listen, operate, providers, prune, publish, restore, retention,
-    send, show, stats, tail, top, verify,
+    backup, compact, deliveries, demo, doctor, endpoint, events, forward, init, listen, operate, providers, prune, publish, restore,
+    retention, send, show, stats, tail, top, verify,
 };
 
 const EXIT_CODES: &str = "\
@@ -109,6 +109,11 @@ pub enum Command {
     ///
     /// It deletes what a stored policy says, and does not ask: it is made for timers.
     Retain,
+    /// Give the room of deleted rows back to the system, while others write
+    ///
+    /// The file gets smaller in small transactions, if its auto_vacuum is INCREMENTAL. Another file is rewritten for that once, by --rewrite: SQLite's
+    /// VACUUM keeps writers waiting for all of it, and may give other rowids to rows of tables that have no INTEGER PRIMARY KEY.
+    Compact(compact::Args),
     /// Write deliveries with their events as JSON lines, redacted unless asked
     Export(crate::transfer::export::Args),
     /// Take over the lines of an export; what is here already is left alone
@@ -173,6 +178,7 @@ impl Command {
             Command::Prune(command) => prune::run(context, command),
             Command::Retention(args) => retention::run(context, args),
             Command::Retain => retention::retain(context),
+            Command::Compact(args) => compact::run(context, args),
             Command::Export(args) => crate::transfer::export::run(context, args),
             Command::Import(args) => crate::transfer::import::run(context, args),
             Command::Verify(args) => verify::run(context, args),

@@ -4,6 +4,7 @@ mod args;
 mod backup;
 mod beside;
 mod captured;
+mod compact;
 mod confirm;
 mod context;
 mod database;

@@ -4,7 +4,7 @@ mod checks;
 mod finding;
 mod integrity;
 mod many;
-mod reading;
+pub mod reading;
 mod repair;
 
 use std::path::PathBuf;

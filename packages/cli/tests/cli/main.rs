@@ -1,6 +1,7 @@
 //! The command as its users meet it: the real binary, its exit codes, its output and its files.
 
 mod backup;
+mod compact;
 mod completions;
 mod deliveries;
 mod demo;

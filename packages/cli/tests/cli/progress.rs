@@ -20,7 +20,7 @@ fn events(inbox: &Inbox, status: &str) -> i64 {
 
 /// Whether the process has a handler of its own for SIGINT.
 #[cfg(target_os = "linux")]
-fn listens(pid: u32) -> bool {
+pub fn listens(pid: u32) -> bool {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
     let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).map(str::trim);
     caught.and_then(|mask| u64::from_str_radix(mask, 16).ok()).is_some_and(|mask| mask & 0b10 != 0)

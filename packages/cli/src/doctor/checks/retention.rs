@@ -1,5 +1,7 @@
 //! Whether old rows go, and whether what was freed is given back.
 
+use crate::compact::rewrite;
+use crate::compact::space::Mode;
 use crate::doctor::finding::{Code, Finding, Severity};
 use crate::doctor::reading::Reading;
 use crate::doctor::reading::rows::DAY;
@@ -13,7 +15,7 @@ pub const CODES: &[Code] = &[NO_RETENTION, RETENTION_LATE, FREE_PAGES];
 
 /// A small inbox needs no retention.
 const MANY: i64 = 10_000;
-/// Free room below this is no matter.
+/// Free room below this is no matter; nor is a quarter of the file, which a week's growth between two prunes takes up again.
 const MUCH_FREE: i64 = 64 << 20;
 
 pub fn check(reading: &Reading) -> Vec<Finding> {
@@ -38,7 +40,16 @@ pub fn check(reading: &Reading) -> Vec<Finding> {
                 size(free),
                 size(database.pages * database.page_size)
             );
-            let cure = format!("To give them back, with the application stopped: sqlite3 {} VACUUM", reading.path.display());
+            let cure = match database.auto_vacuum {
+                Mode::None => {
+                    let wait = moment::duration(1000 * rewrite::seconds((database.pages - database.free_pages) * database.page_size));
+                    format!(
+                        "To give them back, once with writers waiting for about {wait}: {}",
+                        reading.command("compact --rewrite --dry-run")
+                    )
+                }
+                _ => format!("To give them back, while others write: {}", reading.command("compact")),
+            };
             found.push(FREE_PAGES.found(what, cure));
         }
     }

@@ -6,6 +6,7 @@ use knocker_core::{Store, schema};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
+use crate::compact::space::Mode;
 use crate::failure::Result;
 
 /// The file as SQLite sees it.
@@ -14,6 +15,8 @@ pub struct Database {
     pub page_size: i64,
     pub pages: i64,
     pub free_pages: i64,
+    /// Whether free pages can be given back while others write.
+    pub auto_vacuum: Mode,
     pub journal_mode: String,
     /// Frames in the log, and how many of them are in the file already. Both are -1 without a log.
     pub wal_frames: i64,
@@ -47,6 +50,7 @@ impl Database {
             page_size,
             pages: number("page_count")?,
             free_pages: number("freelist_count")?,
+            auto_vacuum: Mode::read(conn)?,
             journal_mode,
             wal_frames,
             wal_checkpointed,
