@@ -29,7 +29,7 @@ pub fn run(conn: &Connection, log: &mut Log, space: &Space) -> Result<(i64, Resu
         let step = give_back(conn, most)?;
         let after = step.begun.elapsed();
         given += step.pages;
-        if step.free_pages == 0 || step.pages == 0 {
+        if step.free_pages == 0 || step.moved == 0 {
             break;
         }
         progress.set((given * space.page_size) as u64, ((given + step.free_pages) * space.page_size) as u64);
@@ -65,8 +65,12 @@ fn give_back(conn: &Connection, most: usize) -> Result<Step> {
         // Each row is a page. A look for a free one can take long where very many are.
         let mut statement = conn.prepare("PRAGMA incremental_vacuum")?;
         let mut pages = statement.raw_query();
-        while moved < most && begun.elapsed() < HOLD && pages.next()?.is_some() {
+        while moved < most && pages.next()?.is_some() {
             moved += 1;
+            // After the page and not before it: a machine that is busy otherwise may take that long to get here.
+            if begun.elapsed() >= HOLD {
+                break;
+            }
         }
     }
     let step = Step { begun, pages: before - number("PRAGMA page_count")?, moved, free_pages: number("PRAGMA freelist_count")? };

@@ -222,6 +222,7 @@ fn receipts_and_a_worker_go_on_while_room_is_given_back() {
         assert!(inbox.knocker(&["compact"]).ok().stdout.starts_with("gave back "));
     });
     inbox.knocker(&["compact"]).ok();
+    assert_eq!(number(inbox.store.conn(), "freelist_count"), 0);
     assert!(length(&inbox) < before);
 }
 

@@ -15,7 +15,7 @@ pub const CODES: &[Code] = &[NO_RETENTION, RETENTION_LATE, FREE_PAGES];
 
 /// A small inbox needs no retention.
 const MANY: i64 = 10_000;
-/// Free room below this is no matter; nor is a quarter of the file, which a week's growth between two prunes takes up again.
+/// Free room below this is no matter. Nor is a quarter of the file, as retention leaves it from pass to pass: new rows use it before the file grows.
 const MUCH_FREE: i64 = 64 << 20;
 
 pub fn check(reading: &Reading) -> Vec<Finding> {
