@@ -7,6 +7,7 @@ import os
 import sqlite3
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TypeVar
@@ -17,6 +18,7 @@ import knocker
 from conftest import SECRET, PushOf, github_request
 from knocker.file_identity import OpenFile
 from knocker.file_path import existing
+from knocker.ticket import Ticket
 from test_http import over_asgi, over_wsgi
 
 
@@ -132,13 +134,13 @@ def test_a_commit_into_a_file_that_is_gone_is_not_acknowledged_there(shop: knock
     blocker.execute("BEGIN IMMEDIATE")
     caught: list[BaseException] = []
     begun = threading.Event()
-    open_connection = shop.database.writer._begin
+    open_connection = shop.database.writer._commits._begin
 
-    def begin() -> object:
+    def begin(waiting: deque[Ticket]) -> object:
         begun.set()
-        return open_connection()
+        return open_connection(waiting)
 
-    shop.database.writer._begin = begin  # type: ignore[method-assign,assignment]
+    shop.database.writer._commits._begin = begin  # type: ignore[method-assign,assignment]
 
     def receive() -> None:
         try:

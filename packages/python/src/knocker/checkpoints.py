@@ -81,9 +81,23 @@ class Checkpoints:
     def committed(self, connection: Connection, calls: int, size: int = 0) -> None:
         """Notes a commit of so many calls with so many bytes, and runs the checkpoint that is due, if one is. The connection is in no
         transaction, and whoever waited for the commit has been answered."""
+        if self.note(calls, size):
+            self.run(connection)
+
+    def note(self, calls: int, size: int = 0) -> bool:
+        """Notes a commit of so many calls with so many bytes. Returns whether a checkpoint is due."""
         with self._lock:
             self._written += calls * _PAGES_A_CALL + size / _PAGE_BYTES
-            if self._written * self._factor < LOG_PAGES or self._trouble is not None:
+            return self._is_due
+
+    @property
+    def _is_due(self) -> bool:
+        return self._written * self._factor >= LOG_PAGES and self._trouble is None
+
+    def run(self, connection: Connection) -> None:
+        """Runs the checkpoint that is due, unless another connection has."""
+        with self._lock:
+            if not self._is_due:
                 return
             written, self._written = self._written, 0.0
         try:

@@ -201,6 +201,18 @@ def call(connection: Connection, function: str, *arguments: Value) -> Any:
     return connection.execute(_call_sql(function, len(arguments)), arguments).fetchall()[0][0]
 
 
+@lru_cache(maxsize=256)
+def _calls_sql(calls: tuple[tuple[str, int], ...]) -> str:
+    return "SELECT " + ", ".join([f"{function}({', '.join('?' * arguments)})" for function, arguments in calls])
+
+
+def call_each(connection: Connection, calls: Sequence[tuple[str, tuple[Value, ...]]]) -> Sequence[Any]:
+    """The results of several SQL functions, called one after the other by one statement."""
+    sql = _calls_sql(tuple([(function, len(arguments)) for function, arguments in calls]))
+    row: Sequence[Any] = connection.execute(sql, [value for _, arguments in calls for value in arguments]).fetchall()[0]
+    return row
+
+
 def rows(connection: Connection, sql: str, parameters: Sequence[Value] = ()) -> list[tuple[Any, ...]]:
     """Every row of a query."""
     return connection.execute(sql, parameters).fetchall()

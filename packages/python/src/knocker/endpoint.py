@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, TypeVar
 
 from knocker.arguments import to_argument
+from knocker.commits import STORE
 from knocker.connection import Value
 from knocker.database import Database
 from knocker.declarations import SETTINGS, tell_of_changes
@@ -28,7 +29,6 @@ from knocker.sendable import Sendable
 from knocker.settings import BackoffSettings, EndpointSettings
 from knocker.ticket import Ticket
 from knocker.tracing import Receiving
-from knocker.writer import STORE
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack

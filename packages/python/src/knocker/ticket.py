@@ -17,7 +17,7 @@ Judged = Callable[["Ticket", Any], None]
 class Ticket:
     """Made by whoever calls, and answered once with ``result`` or ``error``."""
 
-    __slots__ = ("_judged", "arguments", "error", "function", "future", "lock", "loop", "queued_at", "result", "size")
+    __slots__ = ("_judged", "arguments", "error", "function", "future", "lock", "loop", "queued_at", "result", "size", "thread", "work")
 
     def __init__(self, function: str, arguments: tuple[Value, ...], judged: Judged | None = None) -> None:
         """``judged`` is told what a judge has found, and sends the ticket on to the writer."""
@@ -25,6 +25,9 @@ class Ticket:
         self.result: Any = None
         self.error: BaseException | None = None
         self.lock: threading.Lock | None = None
+        self.thread: int | None = None
+        self.work: Callable[[Ticket], None] | None = None
+        """What the thread that waits for the answer does itself before."""
         self.loop: asyncio.AbstractEventLoop | None = None
         self.future: asyncio.Future[Any] | None = None
         self.asks_for(function, arguments)
@@ -48,10 +51,18 @@ class Ticket:
         """How this thread waits for the answer; to be asked for before the ticket is on its way."""
         lock = self.lock = threading.Lock()
         lock.acquire()
+        self.thread = threading.get_ident()
         return self._wait
+
+    @property
+    def waits_here(self) -> bool:
+        """Whether this thread is the one that waits for the answer."""
+        return self.thread == threading.get_ident()
 
     def _wait(self) -> Any:
         assert self.lock is not None
+        if self.work is not None:
+            self.work(self)
         self.lock.acquire()
         if self.error is not None:
             raise self.error

@@ -1,100 +1,134 @@
 """Group commit: callers that arrive together share one transaction, and each is answered after its commit; receipts after the replica has
 it, where they are to wait for one.
 
-The price of a durable write is the fsync of its commit. One thread owns the writing connection: it takes what is queued, runs each call in
-one transaction (each is atomic through a savepoint of its own, so one caller's error is its own), commits once, and answers everybody.
-A call that finds nobody else is committed at once. What is costly about a call is done before it comes here.
+The price of a durable write is the fsync of its commit. One thread has the writing connection at a time: it takes what is queued, commits
+it at once, and answers everybody. Where nobody else writes or waits it is the caller's own, which hands nothing over; as soon as callers
+come together it is one that does nothing else, so that no caller works for others.
 """
 
 from __future__ import annotations
 
-import logging
 import queue
 import threading
-import time
 from collections import deque
-from typing import Any
 
-from knocker.connection import Connection, Value, call
+from knocker.commits import STORE, Commits, same
 from knocker.connections import Connections
-from knocker.decision import stored_text
-from knocker.driver_errors import translate
-from knocker.errors import ClosedError, KnockerError
+from knocker.errors import ClosedError
 from knocker.replica import Replica
 from knocker.ticket import Ticket, answer
 
-logger = logging.getLogger("knocker.database")
-
-STORE = "knocker_store"
-"""The call that stores a receipt."""
-MOST_CALLS = 128
-"""How many calls share a commit at most."""
-MOST_BYTES = 8 * 1024 * 1024
-"""How many bytes of arguments share a commit at most; a larger call has one of its own."""
-# SQLite waits in pauses of 1, 2, 5 ms and so on up to a hundred, and begins with the shortest each time that it is asked. With the long
-# ones processes that take turns at the lock leave it idle, or one of them has it again and again while another sleeps. With nothing but the
-# shortest ones receipts would leave workers of other processes no turn.
-_STEP_MS = 20
-# Calls that came within this time of each other give up together.
-_SLACK_S = 0.02
-
 
 class Writer:
-    """The writing thread of one database file in one process. Thread-safe."""
+    """Who writes to one database file in one process. Thread-safe."""
 
     def __init__(self, database: Connections, replica: Replica | None = None) -> None:
         """Receipts are answered once the ``replica`` has them, where there is one."""
         self._database = database
         self._replica = replica
-        self._connection: Connection | None = None
-        self._generation = 0
-        self._queue: queue.SimpleQueue[Ticket | None] = queue.SimpleQueue()
-        # Taken from the queue, not yet in a group.
-        self._waiting: deque[Ticket] = deque()
+        self._commits = Commits(database)
+        self._lock = threading.Lock()
+        self._queued: deque[Ticket] = deque()
+        # Somebody writes, or is on the way to.
+        self._is_busy = False
+        # The ticket of a caller that does its own work.
+        self._alone: Ticket | None = None
+        self._were_alone = True
+        self._checkpoint_is_due = False
         self._closed = False
-        self._saw_end = False
-        self._enqueuing = threading.Lock()
+        self._is_done = False
+        self._turns: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="knocker-writer", daemon=True)
         self._thread.start()
 
-    def call(self, function: str, *arguments: Value) -> Any:
-        """Runs one SQL function and returns its result after the commit. Raises the error of this call alone."""
-        ticket = Ticket(function, arguments)
-        wait = ticket.block()
-        self.put(ticket)
-        return wait()
+    def put(self, ticket: Ticket) -> None:
+        """Has the ticket's call run in the next commit that has room for it, and answered afterwards. Where the thread that is to wait for
+        it is this one, it may find the call to be its own work then."""
+        with self._lock:
+            if self._closed:
+                raise ClosedError("these hooks are closed")
+            is_first = not self._queued
+            self._queued.append(ticket)
+            if self._is_busy:
+                return
+            if is_first and self._were_alone and self._replica is None and ticket.waits_here:
+                ticket.work = self._work_alone
+                return
+            self._is_busy = True
+            self._turns.put(None)
 
     def close(self) -> None:
         """Commits what is queued and ends the thread."""
-        with self._enqueuing:
-            already, self._closed = self._closed, True
-            if not already:
-                self._queue.put(None)
+        with self._lock:
+            self._closed = True
+            if not self._is_busy:
+                self._is_busy = True
+                self._turns.put(None)
         self._thread.join()
 
     def disconnect(self) -> None:
         """Closes the connection, which is opened again for the next group. To be called where nobody is inside the database's gate."""
         if self._replica is not None:
             self._replica.close()
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.close()
+        self._commits.disconnect()
 
-    def put(self, ticket: Ticket) -> None:
-        """Runs the ticket's call in the next commit that has room for it, and answers it afterwards."""
-        with self._enqueuing:
-            if self._closed:
-                raise ClosedError("these hooks are closed")
-            self._queue.put(ticket)
+    def _work_alone(self, ticket: Ticket) -> None:
+        """Runs the ticket's call in this thread, unless somebody else has begun to write, who finds it in the queue. A signal may raise
+        anything in here, so that nobody else's call is taken along."""
+        try:
+            with self._lock:
+                if self._is_busy or len(self._queued) != 1 or self._queued[0] is not ticket:
+                    return
+                self._is_busy = True
+                self._alone = ticket
+                self._queued.clear()
+            with self._database.gate:
+                self._write(deque([ticket]))
+        finally:
+            if self._alone is ticket:
+                try:
+                    self._leave_to_thread()
+                finally:
+                    # Where the signal came just there.
+                    if self._alone is ticket:
+                        self._leave_to_thread()
+
+    def _leave_to_thread(self) -> None:
+        """The work of one alone is done; where there is more, it is the thread's."""
+        with self._lock:
+            self._alone = None
+            if self._queued or self._closed or self._checkpoint_is_due:
+                self._turns.put(None)
+            else:
+                self._is_busy = False
 
     def _run(self) -> None:
-        while self._take_waiting():
-            with self._database.gate:
-                group = self._write()
-                self._answer(group)
-                self._checkpoint(group)
+        while not self._is_done:
+            self._turns.get()
+            while self._has_work():
+                with self._database.gate:
+                    self._were_alone = len(self._write(self._queued)) < 2 and not self._queued
+                    if self._checkpoint_is_due:
+                        self._checkpoint_is_due = False
+                        self._commits.checkpoint()
         with self._database.gate:
             self.disconnect()
+
+    def _has_work(self) -> bool:
+        """Whether there is something to do for the thread. If not, somebody else may be next, unless this is the end."""
+        with self._lock:
+            if self._queued or self._checkpoint_is_due:
+                return True
+            self._is_busy = self._is_done = self._closed
+            return False
+
+    def _write(self, waiting: deque[Ticket]) -> list[Ticket]:
+        """Commits a group of those who wait, answers them, and returns them."""
+        group = self._commits.commit(waiting) if waiting else []
+        if group:
+            self._answer(group)
+            self._checkpoint_is_due |= self._database.checkpoints.note(len(group), sum([ticket.size for ticket in group]))
+        return group
 
     def _answer(self, group: list[Ticket]) -> None:
         """Answers everybody, and those with a receipt once the replica has it."""
@@ -107,169 +141,6 @@ class Writer:
             except Exception as error:
                 # They are stored all the same, and what is sent again is a duplicate.
                 for ticket in receipts:
-                    ticket.error = _same(error)
+                    ticket.error = same(error)
             group = receipts
         answer(group)
-
-    def _checkpoint(self, group: list[Ticket]) -> None:
-        if self._connection is None or not group:
-            return
-        try:
-            self._database.checkpoints.committed(self._connection, len(group), sum(ticket.size for ticket in group))
-        except Exception as error:
-            # Whoever calls next must find a writer.
-            logger.exception("a checkpoint went wrong", extra={"record": "disk_failed", "error": stored_text(error)})
-
-    def _take_waiting(self) -> bool:
-        """Waits until somebody is to be served; false at the end."""
-        if not self._waiting and not self._saw_end:
-            ticket = self._queue.get()
-            if ticket is None:
-                self._saw_end = True
-            else:
-                self._waiting.append(ticket)
-        return bool(self._waiting)
-
-    def _take_queued(self) -> None:
-        while not self._saw_end:
-            try:
-                ticket = self._queue.get_nowait()
-            except queue.Empty:
-                return
-            if ticket is None:
-                self._saw_end = True
-            else:
-                self._waiting.append(ticket)
-
-    def _write(self, reopened: bool = False) -> list[Ticket]:
-        """Commits a group of those who wait, and returns those who are to be answered."""
-        group: list[Ticket] = []
-        connection: Connection | None = None
-        try:
-            connection = self._begin()
-            if connection is None:
-                return group
-            self._perform_group(connection, group)
-            connection.execute("COMMIT").fetchall()
-            # In the file that is gone it is nowhere.
-            self._database.refuse_former(self._generation)
-        except BaseException as error:
-            # Nothing could be begun, or COMMIT failed: nobody's write is there.
-            if not group:
-                # Opening waits for locks as well: who has waited meanwhile does not wait again.
-                self._take_queued()
-                group.extend(self._waiting)
-                self._waiting.clear()
-            if connection is not None and connection.in_transaction:
-                _roll_back(connection)
-            known = error if isinstance(error, KnockerError) else translate(error)
-            if known is not None and known.code == "read_only" and not reopened:
-                # Perhaps only the connection is: it came up so, and the file has been put right since.
-                self.disconnect()
-                self._put_back(group)
-                return self._write(reopened=True)
-            for ticket in group:
-                ticket.error = ticket.error or (_same(known) if known is not None else error)
-            if known is not None:
-                self._failed(known, connection is not None)
-            return group
-        self._database.changed.notify()
-        return group
-
-    def _put_back(self, group: list[Ticket]) -> None:
-        for ticket in reversed(group):
-            ticket.result = ticket.error = None
-            self._waiting.appendleft(ticket)
-        group.clear()
-
-    def _failed(self, error: KnockerError, begun: bool) -> None:
-        if begun:
-            self._database.doubt(error)
-        if error.code in ("read_only", "file_replaced"):
-            self.disconnect()
-
-    def _connected(self) -> Connection:
-        """The writing connection, to the file that is at the path now, and in a state to be trusted."""
-        database = self._database
-        database.refuse_replaced()
-        if self._generation != database.generation:
-            self.disconnect()
-        if self._connection is None:
-            self._generation = database.generation
-            self._connection = database.open()
-        database.checkpoints.require_sound(self._connection)
-        return self._connection
-
-    def _begin(self) -> Connection | None:
-        """Begins a transaction for those who wait, and for who joins them on the way; None where everybody's time ran out first. Those
-        whose time runs out are answered here, so that nobody waits longer because others have waited before."""
-        timeout_s = self._database.busy_timeout_s
-        connection = self._connected()
-        connection.execute(f"PRAGMA busy_timeout = {min(_STEP_MS, int(timeout_s * 1000))}").fetchall()
-        try:
-            while self._waiting:
-                try:
-                    connection.execute("BEGIN IMMEDIATE").fetchall()
-                    return connection
-                except Exception as error:
-                    known = translate(error)
-                    if known is None or known.code != "busy":
-                        raise
-                overdue_at = time.monotonic() - timeout_s
-                if self._waiting[0].queued_at <= overdue_at:
-                    self._give_up(known, overdue_at + _SLACK_S)
-            return None
-        finally:
-            connection.execute(f"PRAGMA busy_timeout = {int(timeout_s * 1000)}").fetchall()
-
-    def _give_up(self, error: KnockerError, overdue_at: float) -> None:
-        """Answers those who have waited since that time."""
-        self._take_queued()
-        expired = [ticket for ticket in self._waiting if ticket.queued_at <= overdue_at]
-        self._waiting = deque(ticket for ticket in self._waiting if ticket.queued_at > overdue_at)
-        for ticket in expired:
-            ticket.error = _same(error)
-        answer(expired)
-
-    def _perform_group(self, connection: Connection, group: list[Ticket]) -> None:
-        """Runs those who wait, and who is queued meanwhile, until the group is full."""
-        size = 0
-        while len(group) < MOST_CALLS:
-            if not self._waiting:
-                self._take_queued()
-            if not self._waiting or (group and size + self._waiting[0].size > MOST_BYTES):
-                return
-            ticket = self._waiting.popleft()
-            size += ticket.size
-            group.append(ticket)
-            self._perform(connection, group)
-
-    def _perform(self, connection: Connection, group: list[Ticket]) -> None:
-        ticket = group[-1]
-        try:
-            ticket.result = call(connection, ticket.function, *ticket.arguments)
-        except Exception as error:
-            known = translate(error)
-            ticket.error = known or error
-            if known is not None and known.code in ("io_error", "read_only"):
-                # It is not the call's own: what the disk has of this transaction is not known, or the connection never writes.
-                raise
-            if not connection.in_transaction:
-                # A full disk ends the whole transaction: what was done before in it is gone as well.
-                for earlier in group[:-1]:
-                    earlier.error = earlier.error or _same(ticket.error)
-                connection.execute("BEGIN IMMEDIATE").fetchall()
-
-
-def _same(error: BaseException) -> BaseException:
-    """An error of its own for each caller: tracebacks grow on the instance that is raised."""
-    return type(error)(error.message) if isinstance(error, KnockerError) else error
-
-
-def _roll_back(connection: Connection) -> None:
-    # A rollback that fails leaves what SQLite has rolled back itself; the error that the callers get is the first one.
-    try:
-        connection.execute("ROLLBACK").fetchall()
-    except Exception as error:
-        if translate(error) is None:
-            raise

@@ -6,10 +6,10 @@ import queue
 import threading
 from collections.abc import Callable
 
+from knocker.commits import MOST_BYTES, MOST_CALLS
 from knocker.errors import ClosedError, ClusterUnavailableError, KnockerError, StaleJudgementError
 from knocker.rqlite.cluster import Cluster, function
 from knocker.ticket import Ticket, answer
-from knocker.writer import MOST_BYTES, MOST_CALLS
 
 
 class ClusterWriter:

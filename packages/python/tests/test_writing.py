@@ -1,0 +1,113 @@
+"""Who writes: a lone caller itself, one thread for callers that come together, and what of it becomes of their errors."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import knocker
+from conftest import SECRET, PushOf, github_request
+from inbox import queued_calls
+
+
+class Watched:
+    """A connection that tells of each statement before it runs."""
+
+    def __init__(self, connection: Any, told: Callable[[str], None]) -> None:
+        self._connection = connection
+        self._told = told
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._connection, name)
+
+    def execute(self, sql: str, *parameters: Any) -> Any:
+        self._told(sql)
+        return self._connection.execute(sql, *parameters)
+
+
+def watch(hooks: knocker.Hooks, told: Callable[[str], None]) -> None:
+    opened = hooks.database.open
+    hooks.database.open = lambda **named: Watched(opened(**named), told)  # type: ignore[method-assign]
+
+
+@pytest.fixture
+def github(hooks: knocker.Hooks) -> knocker.Endpoint:
+    return hooks.endpoint("github", provider="github", secrets=[SECRET])
+
+
+def test_a_lone_caller_hands_nothing_over(hooks: knocker.Hooks, github: knocker.Endpoint) -> None:
+    committed_by: list[int] = []
+    watch(hooks, lambda sql: committed_by.append(threading.get_ident()) if sql == "COMMIT" else None)
+    for n in range(3):
+        github.receive(github_request(n))
+    assert committed_by[1:] == [threading.get_ident()] * 2
+
+
+def test_whoever_comes_meanwhile_is_left_to_the_thread(hooks: knocker.Hooks, github: knocker.Endpoint) -> None:
+    committed_by: list[str] = []
+    first, others = threading.Event(), threading.Event()
+
+    def told(sql: str) -> None:
+        if sql == "COMMIT":
+            committed_by.append(threading.current_thread().name)
+            first.set()
+            assert others.wait(60)
+
+    github.receive(github_request(0))
+    hooks.database.writer.disconnect()
+    watch(hooks, told)
+    queued = queued_calls(hooks)
+    callers = [threading.Thread(target=github.receive, args=(github_request(n),), name=f"caller-{n}") for n in range(1, 6)]
+    callers[0].start()
+    assert first.wait(60)
+    for caller in callers[1:]:
+        caller.start()
+    for _ in callers:
+        assert queued.acquire(timeout=60)
+    others.set()
+    for caller in callers:
+        caller.join()
+    assert committed_by == ["caller-1", "knocker-writer"]
+
+
+def test_a_signal_in_a_lone_commit_is_the_callers_own(hooks: knocker.Hooks, github: knocker.Endpoint) -> None:
+    raised: list[str] = []
+
+    def told(sql: str) -> None:
+        if sql == "COMMIT" and not raised:
+            raised.append(sql)
+            raise KeyboardInterrupt
+
+    github.receive(github_request(0))
+    hooks.database.writer.disconnect()
+    watch(hooks, told)
+    with pytest.raises(KeyboardInterrupt):
+        github.receive(github_request(1))
+    assert github.receive(github_request(1)).outcome == "accepted"
+    assert asyncio.run(github.areceive(github_request(1))).outcome == "duplicate"
+
+
+def test_an_error_among_receipts_that_wait_together_is_of_its_own(tmp_path: Path, push: PushOf) -> None:
+    with knocker.open(tmp_path / "app.db", busy_timeout_s=60) as hooks:
+        endpoints = [hooks.endpoint(name, provider="github", secrets=[SECRET]) for name in ("kept", "gone")]
+        blocker, queued = hooks.database.connect(), queued_calls(hooks)
+        blocker.execute("BEGIN IMMEDIATE")
+
+        async def together() -> list[Any]:
+            calls = [asyncio.create_task(endpoints[n % 2].areceive(push(n))) for n in range(40)]
+            await asyncio.to_thread(lambda: [queued.acquire() for _ in calls])
+            blocker.execute("DELETE FROM _knocker_endpoints WHERE name = 'gone'")
+            blocker.execute("COMMIT")
+            return await asyncio.gather(*calls, return_exceptions=True)
+
+        results = asyncio.run(together())
+        blocker.close()
+        assert [result.outcome for result in results[::2]] == ["accepted"] * 20
+        assert {type(result) for result in results[1::2]} == {knocker.UnknownEndpointError}
+        assert len({id(result) for result in results}) == 40
+        assert len(list(hooks.deliveries())) == 20
