@@ -54,6 +54,7 @@ class Endpoint:
         settings: EndpointSettings | None,
     ) -> None:
         self.name = name
+        self._what = f"a receipt of {name!r}"
         self.handlers = Handlers()
         self._database = database
         self._http = http
@@ -211,7 +212,7 @@ class Endpoint:
         if provider is None:
             raise UsageError(f"endpoint {self.name!r} has no provider that could verify")
         arguments = (provider, options, request.to_json(), request.body, secrets, self._database.now())
-        ticket = Ticket("knocker_verify", arguments)
+        ticket = Ticket("knocker_verify", arguments, len(request.body))
         wait = ticket.block()
         self._database.judges.judge(ticket)
         return Verdict.read(json.loads(wait()))
@@ -236,15 +237,15 @@ class Endpoint:
         self._refusals.tell(self.name, receipt, span, request, self.max_body_bytes)
         return receipt
 
-    def _stored(self, judge: str, *arguments: Value) -> Receipt:
+    def _stored(self, judge: str, head: str, body: bytes, *more: Value) -> Receipt:
         """Has it judged outside of any transaction, and what was found stored in the writer's."""
         started_ns = time.perf_counter_ns()
         for tries_left in reversed(range(_TRIES)):
-            ticket = self._ticket(judge, arguments)
+            ticket = self._ticket(judge, head, body, more)
             wait = ticket.block()
             self._database.judges.judge(ticket)
             try:
-                receipt = Receipt.read(json.loads(wait()))
+                receipt = _receipt(wait())
             except _CHANGED:
                 if not tries_left:
                     raise
@@ -253,15 +254,15 @@ class Endpoint:
                 return receipt
         raise AssertionError
 
-    async def _astored(self, judge: str, *arguments: Value) -> Receipt:
+    async def _astored(self, judge: str, head: str, body: bytes, *more: Value) -> Receipt:
         """As :meth:`_stored`, for coroutines. A cancelled caller's receipt may still be stored."""
         started_ns = time.perf_counter_ns()
         for tries_left in reversed(range(_TRIES)):
-            ticket = self._ticket(judge, arguments)
+            ticket = self._ticket(judge, head, body, more)
             future = ticket.awaited()
             self._database.judges.judge(ticket)
             try:
-                receipt = Receipt.read(json.loads(await future))
+                receipt = _receipt(await future)
             except _CHANGED:
                 if not tries_left:
                     raise
@@ -270,13 +271,20 @@ class Endpoint:
                 return receipt
         raise AssertionError
 
-    def _ticket(self, judge: str, arguments: tuple[Value, ...]) -> Ticket:
-        refuse_waiting(self._database.path, f"a receipt of {self.name!r}")
-        return Ticket(judge, (self.name, *arguments, self._database.now()), self._store)
+    def _ticket(self, judge: str, head: str, body: bytes, more: tuple[Value, ...]) -> Ticket:
+        refuse_waiting(self._database.path, self._what)
+        return Ticket(judge, (self.name, head, body, *more, self._database.now()), len(head) + len(body), self._store)
 
     def _store(self, ticket: Ticket, judgement: bytes) -> None:
-        ticket.asks_for(STORE, (self.name, judgement, self._database.now()))
+        ticket.asks_for(STORE, (self.name, judgement, self._database.now()), len(judgement))
         self._database.writer.put(ticket)
+
+
+_decoded = json.JSONDecoder().raw_decode
+
+
+def _receipt(text: str) -> Receipt:
+    return Receipt.read(_decoded(text)[0])
 
 
 def _declaration(settings: EndpointSettings) -> str:

@@ -73,7 +73,8 @@ class Seat:
     def judge(self, function: str, arguments: tuple[Value, ...]) -> Any:
         """The result of an SQL function that only reads."""
         try:
-            self.prepare()
+            if not self.is_ready:
+                self.prepare()
             assert self._connection is not None
             return call(self._connection, function, *arguments)
         except Exception as error:

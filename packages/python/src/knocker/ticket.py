@@ -19,8 +19,9 @@ class Ticket:
 
     __slots__ = ("_judged", "arguments", "error", "function", "future", "lock", "loop", "queued_at", "result", "size", "thread", "work")
 
-    def __init__(self, function: str, arguments: tuple[Value, ...], judged: Judged | None = None) -> None:
-        """``judged`` is told what a judge has found, and sends the ticket on to the writer."""
+    def __init__(self, function: str, arguments: tuple[Value, ...], size: int, judged: Judged | None = None) -> None:
+        """``size`` is what the arguments come to in bytes, about; ``judged`` is told what a judge has found, and sends the ticket on to the
+        writer."""
         self._judged = judged
         self.result: Any = None
         self.error: BaseException | None = None
@@ -30,13 +31,13 @@ class Ticket:
         """What the thread that waits for the answer does itself before."""
         self.loop: asyncio.AbstractEventLoop | None = None
         self.future: asyncio.Future[Any] | None = None
-        self.asks_for(function, arguments)
+        self.asks_for(function, arguments, size)
 
-    def asks_for(self, function: str, arguments: tuple[Value, ...]) -> None:
+    def asks_for(self, function: str, arguments: tuple[Value, ...], size: int) -> None:
         """This call is to be run, as of now."""
         self.function = function
         self.arguments = arguments
-        self.size = sum([len(one) for one in arguments if isinstance(one, (bytes, str))])
+        self.size = size
         self.queued_at = time.monotonic()
 
     def judged(self, judgement: Any) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from opentelemetry.context import Context
     from opentelemetry.trace import Span, SpanContext, Tracer, TracerProvider
 
+_NO_SPAN = nullcontext()
 # Making a tracer costs more than a span does, and a test sets another provider up.
 _tracer: tuple[TracerProvider, Tracer] | None = None
 
@@ -61,22 +62,22 @@ class Receiving:
             if own.is_valid and (sent is None or own.span_id != int(sent.span_id, 16)):
                 self.added = _as_headers(own)
 
-    @contextmanager
-    def current(self) -> Iterator[None]:
+    def current(self) -> AbstractContextManager[None]:
         """While this lasts, spans of the app are children of this one. It ends with this."""
-        if self._span is None:
-            yield
-            return
+        return _NO_SPAN if self._span is None else self._current(self._span)
+
+    @contextmanager
+    def _current(self, span: Span) -> Iterator[None]:
         from opentelemetry import trace
 
         try:
-            with trace.use_span(self._span, record_exception=False, set_status_on_exception=False):
+            with trace.use_span(span, record_exception=False, set_status_on_exception=False):
                 yield
         except BaseException as error:
-            _fail(self._span, _type_of(error))
+            _fail(span, _type_of(error))
             raise
         finally:
-            self._span.end()
+            span.end()
 
     def stored(self, receipt: Receipt) -> None:
         """Says what became of the request."""

@@ -10,14 +10,16 @@ class UseGate:
     """Counts uses of the connections of one database. While it is closed nobody begins one. Thread-safe; a use may hold another."""
 
     def __init__(self) -> None:
-        self._condition = threading.Condition(threading.Lock())
+        self._lock = threading.Lock()
+        self._condition = threading.Condition(self._lock)
         self._inside = 0
         self._closed = False
         self._mine = threading.local()
 
     def __enter__(self) -> None:
         depth = getattr(self._mine, "depth", 0)
-        with self._condition:
+        # The lock itself, as this is done for each commit.
+        with self._lock:
             # A use inside another one is let in: the gate waits for the outer one, which needs the inner one to end.
             while self._closed and not depth:
                 self._condition.wait()
@@ -26,7 +28,7 @@ class UseGate:
 
     def __exit__(self, *_: object) -> None:
         self._mine.depth -= 1
-        with self._condition:
+        with self._lock:
             self._inside -= 1
             if self._closed:
                 self._condition.notify_all()

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, TypeVar
 
 from knocker.http.answer import BAD_HOST, BAD_LENGTH, NOT_FOUND, TOO_SLOW, Answer, for_method, of_error, of_receipt
-from knocker.http.body import AbortedError, BadLengthError, announced_length, consumed, patience_of, silent, was_received
+from knocker.http.body import AbortedError, BadLengthError, announced_length, consumed, is_complete, patience_of, silent, was_received
 from knocker.http.host import BadHostError
 from knocker.http.receiver import Receiver
 from knocker.http.route import below, endpoint_name
@@ -94,7 +94,7 @@ class AsgiApp:
 
         def header(wanted: str) -> str | None:
             # A proxy may add its value to a header that is there, or a line of its own; both read the same when joined.
-            return ", ".join(value for name, value in headers if name == wanted) or None
+            return ", ".join([value for name, value in headers if name == wanted]) or None
 
         url = self._url(scope, header)
         announced, chunked = announced_length(header("content-length")), header("transfer-encoding") is not None
@@ -104,23 +104,27 @@ class AsgiApp:
         taken = was_received(receive)
         if taken:
             raise consumed()
-        body = bytearray()
+        parts: list[bytes] = []
         try:
-            truncated = await _within(self._settings.body_timeout_s, self._read(endpoint, announced or 0, receive, body, taken is None))
+            reading = self._read(endpoint, announced or 0, receive, parts, taken is None)
+            # A timer costs more than what it would watch over.
+            truncated = await (reading if is_complete(receive) else _within(self._settings.body_timeout_s, reading))
         except (TimeoutError, asyncio.TimeoutError) as error:
-            endpoint.tell_too_slow(len(body), self._settings.body_timeout_s)
+            endpoint.tell_too_slow(sum(map(len, parts)), self._settings.body_timeout_s)
             raise _TooSlow from error
+        # The server's own bytes where they came at once.
+        body = b"".join(parts)
         if announced and len(body) < announced and not truncated and not chunked:
             # The server holds senders to what they announce: something in front has taken it.
             raise consumed()
         if chunked and not body and taken is None:
             # Hardly a sender that announces chunks and sends none: a server that cannot take them apart, or something in front.
             raise consumed()
-        return WebhookRequest(bytes(body), headers, scope["method"], url, truncated)
+        return WebhookRequest(body, headers, scope["method"], url, truncated)
 
-    async def _read(self, endpoint: Receiver, announced: int, receive: Receive, body: bytearray, in_doubt: bool) -> bool:
+    async def _read(self, endpoint: Receiver, announced: int, receive: Receive, parts: list[bytes], in_doubt: bool) -> bool:
         """Reads the body, or its beginning and true where it is larger than the endpoint takes. ``in_doubt`` is whether there is one."""
-        limit = endpoint.max_body_bytes
+        limit, size = endpoint.max_body_bytes, 0
         if announced > limit:
             limit = await asyncio.to_thread(endpoint.read_max_body_bytes)
             if announced > limit:
@@ -130,11 +134,13 @@ class AsgiApp:
             in_doubt = False
             if message["type"] == "http.disconnect":
                 raise AbortedError
-            body += message.get("body", b"")
-            if len(body) > limit:
+            part = message.get("body", b"")
+            parts.append(part)
+            size += len(part)
+            if size > limit:
                 limit = await asyncio.to_thread(endpoint.read_max_body_bytes)
-                if len(body) > limit:
-                    del body[limit + 1 :]
+                if size > limit:
+                    parts[:] = [b"".join(parts)[: limit + 1]]
                     return True
             if not message.get("more_body", False):
                 return False

@@ -49,6 +49,8 @@ def announced_length(text: str | None) -> int | None:
     """
     if not text:
         return None
+    if len(text) <= _MOST_DIGITS and text.isascii() and text.isdigit():
+        return int(text)
     # A header that was sent twice arrives joined.
     values = {value.strip() for value in text.split(",")}
     length = values.pop()
@@ -70,6 +72,13 @@ def was_received(receive: Any) -> bool | None:
         # hypercorn's and daphne's: a queue counts what was ever put into it.
         return bool(put > giver.qsize())
     return None
+
+
+def is_complete(receive: Any) -> bool:
+    """Whether this ASGI server, uvicorn, has all of the body already, so that nobody waits for it."""
+    giver = getattr(receive, "__self__", None)
+    news = getattr(giver, "message_event", None)
+    return news is not None and news.is_set() and getattr(giver, "more_body", True) is False
 
 
 # What these inputs count, from 0 on: of cheroot a body in chunks, of Django's own server one with a length, of gevent and eventlet both.

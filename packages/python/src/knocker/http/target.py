@@ -17,7 +17,7 @@ def quoted(path: bytes) -> str:
 
 def origin_form(target: str) -> str:
     """Path and query of a target. Proxies may send the absolute form, with a scheme and a host before them."""
-    if not target.lower().startswith(("http://", "https://")):
+    if target.startswith("/") or not target.lower().startswith(("http://", "https://")):
         return target
     rest = target.partition("//")[2]
     begins = min((at for at in (rest.find("/"), rest.find("?")) if at >= 0), default=len(rest))

@@ -119,26 +119,29 @@ def _read(endpoint: Receiver, environ: Environ, patience_s: float) -> tuple[byte
     wanted = limit + 1 if announced is None else announced
     connection = socket_of(stream) if taken is None else None
     read = stream.read if connection is None else stream.read1
-    body = bytearray()
+    parts: list[bytes] = []
+    size = 0
     with _bounded(connection, patience_s):
-        while len(body) < wanted:
+        while size < wanted:
             try:
-                chunk = read(min(_CHUNK, wanted - len(body)))
+                chunk = read(min(_CHUNK, wanted - size))
             except Exception as error:
                 if connection is not None and isinstance(error, TimeoutError):
-                    raise silent(patience_s, len(body)) from error
+                    raise silent(patience_s, size) from error
                 # Each server has exceptions of its own for what a sender does wrong in its body.
                 raise AbortedError from error
             if not chunk:
                 break
-            body += chunk
-    if not body and taken is None:
+            parts.append(chunk)
+            size += len(chunk)
+    if not size and taken is None:
         # Hardly a sender that announces a body and sends nothing of it.
         raise consumed()
-    if announced is not None and len(body) < announced:
-        endpoint.tell_short(len(body), announced)
+    if announced is not None and size < announced:
+        endpoint.tell_short(size, announced)
         raise AbortedError
-    return bytes(body), len(body) > limit
+    # The server's own bytes where they came at once.
+    return b"".join(parts), size > limit
 
 
 @contextmanager
