@@ -14,7 +14,7 @@ from knocker.http.receiver import Receiver
 from knocker.http.route import below, endpoint_name
 from knocker.http.settings import HttpSettings
 from knocker.http.target import target_of
-from knocker.request import Headers, WebhookRequest
+from knocker.request import WebhookRequest
 
 Environ = dict[str, Any]
 StartResponse = Callable[..., Any]
@@ -65,7 +65,7 @@ class WsgiApp:
             return NO_LENGTH
         headers = _headers(environ)
         try:
-            url = self._url(environ, Headers(headers))
+            url = self._url(environ)
             body, truncated = _read(endpoint, environ, patience_of(self._settings.body_timeout_s))
             request = WebhookRequest(body, headers, environ["REQUEST_METHOD"], url, truncated)
             return of_receipt(endpoint.receive(request))
@@ -78,13 +78,13 @@ class WsgiApp:
         except Exception as error:
             return of_error(endpoint.name, error, self.tenant)
 
-    def _url(self, environ: Environ, headers: Headers) -> str:
+    def _url(self, environ: Environ) -> str:
         return self._settings.external_url(
             scheme=environ.get("wsgi.url_scheme", "http"),
-            host=headers.get("host"),
+            host=environ.get("HTTP_HOST"),
             target=target_of(environ),
             peer=environ.get("REMOTE_ADDR"),
-            header=headers.get,
+            header=lambda name: environ.get("HTTP_" + name.upper().replace("-", "_")),
         )
 
 
