@@ -3,6 +3,7 @@
 package knocker
 
 import (
+	"context"
 	"database/sql/driver"
 	"errors"
 	"io"
@@ -16,10 +17,32 @@ import (
 
 const entryPoint = "sqlite3_knocker_init"
 
+// keptStatements is how many statements of handlers each connection keeps prepared, by their text: those of the next event are mostly the same. SQLite
+// has been asked about them when they were prepared, see asks, and what it refuses is not kept.
+const keptStatements = "32"
+
 // conn is one connection with Knocker loaded, for one goroutine at a time. Its statements are prepared once.
 type conn struct {
 	raw        *sqlite3.SQLiteConn
-	statements map[string]*sqlite3.SQLiteStmt
+	statements map[string]*statement
+	calls      map[calledFunction]*statement
+	// patience is how long it waits for locks.
+	patience time.Duration
+}
+
+// statement is one that is prepared, with room for its arguments and its value. It names its columns, so that they are always as many: width, which is
+// not known before the first use.
+type statement struct {
+	*sqlite3.SQLiteStmt
+	arguments []driver.NamedValue
+	room      [1]driver.Value
+	width     int
+}
+
+// calledFunction is an SQL function with so many arguments.
+type calledFunction struct {
+	name      string
+	arguments int
 }
 
 // openConn opens a file in WAL mode with foreign keys on and Knocker loaded. A file is made only where create says so.
@@ -28,12 +51,13 @@ func openConn(path string, create bool, o *openOptions) (*conn, error) {
 	if create {
 		mode = "rwc"
 	}
-	dsn := (&url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: "mode=" + mode + "&_txlock=immediate&_busy_timeout=" + milliseconds(o.busyTimeout)}).String()
+	settings := "mode=" + mode + "&_txlock=immediate&_stmt_cache_size=" + keptStatements + "&_busy_timeout=" + milliseconds(o.busyTimeout)
+	dsn := (&url.URL{Scheme: "file", OmitHost: true, Path: path, RawQuery: settings}).String()
 	opened, err := (&sqlite3.SQLiteDriver{}).Open(dsn)
 	if err != nil {
 		return nil, whyNotOpened(path, translate(err))
 	}
-	c := &conn{raw: opened.(*sqlite3.SQLiteConn), statements: map[string]*sqlite3.SQLiteStmt{}}
+	c := newConn(opened, o.busyTimeout)
 	if err := c.setUp(o); err != nil {
 		c.close()
 		return nil, whyNotOpened(path, err)
@@ -64,12 +88,19 @@ func openWithLibrary(path, dsn string, o *openOptions) (*conn, error) {
 	if err != nil {
 		return nil, whyNotOpened(path, translate(err))
 	}
-	c := &conn{raw: opened.(*sqlite3.SQLiteConn), statements: map[string]*sqlite3.SQLiteStmt{}}
+	c := newConn(opened, unknownPatience)
 	if err := loadInto(c.raw, o.library); err != nil {
 		c.close()
 		return nil, whyNotOpened(path, err)
 	}
 	return c, nil
+}
+
+// unknownPatience is the driver's own, or that of whoever opened it.
+const unknownPatience = -1
+
+func newConn(opened driver.Conn, patience time.Duration) *conn {
+	return &conn{raw: opened.(*sqlite3.SQLiteConn), statements: map[string]*statement{}, calls: map[calledFunction]*statement{}, patience: patience}
 }
 
 func (c *conn) setUp(o *openOptions) error {
@@ -124,21 +155,30 @@ func (c *conn) useWAL(patience time.Duration) error {
 
 // call gives the result of one SQL function.
 func (c *conn) call(function string, arguments ...driver.Value) (driver.Value, error) {
-	return c.value("SELECT "+function+"(?"+strings.Repeat(", ?", len(arguments)-1)+")", arguments...)
+	called := calledFunction{function, len(arguments)}
+	prepared, ok := c.calls[called]
+	if !ok {
+		var err error
+		if prepared, err = c.prepared("SELECT " + function + "(?" + strings.Repeat(", ?", len(arguments)-1) + ")"); err != nil {
+			return nil, translate(err)
+		}
+		c.calls[called] = prepared
+	}
+	return prepared.value(arguments)
 }
 
 // value gives the first column of the first row, and nil where there is none.
 func (c *conn) value(sql string, arguments ...driver.Value) (driver.Value, error) {
-	found, err := c.rows(sql, arguments...)
-	if err != nil || len(found) == 0 {
-		return nil, err
+	prepared, err := c.prepared(sql)
+	if err != nil {
+		return nil, translate(err)
 	}
-	return found[0][0], nil
+	return prepared.value(arguments)
 }
 
 // exec runs a statement for what it does.
 func (c *conn) exec(sql string, arguments ...driver.Value) error {
-	_, err := c.rows(sql, arguments...)
+	_, err := c.value(sql, arguments...)
 	return err
 }
 
@@ -150,20 +190,16 @@ func (c *conn) once(sql string) error {
 
 // rows gives every row of a statement, which is prepared at its first use and kept.
 func (c *conn) rows(sql string, arguments ...driver.Value) (all [][]driver.Value, err error) {
-	statement, err := c.prepared(sql)
+	prepared, err := c.prepared(sql)
 	if err != nil {
 		return nil, translate(err)
 	}
-	found, err := statement.Query(arguments)
+	found, err := prepared.query(arguments)
 	if err != nil {
 		return nil, translate(err)
 	}
-	defer func() {
-		if closing := found.Close(); err == nil && closing != nil {
-			err = translate(closing)
-		}
-	}()
-	width := len(found.Columns())
+	defer func() { err = closed(found, err) }()
+	width := prepared.widthOf(found)
 	for {
 		row := make([]driver.Value, width)
 		switch err := found.Next(row); {
@@ -176,17 +212,70 @@ func (c *conn) rows(sql string, arguments ...driver.Value) (all [][]driver.Value
 	}
 }
 
-func (c *conn) prepared(sql string) (*sqlite3.SQLiteStmt, error) {
-	if statement, ok := c.statements[sql]; ok {
-		return statement, nil
+// value gives the first column of the first row, once it has run to its end.
+func (s *statement) value(arguments []driver.Value) (value driver.Value, err error) {
+	found, err := s.query(arguments)
+	if err != nil {
+		return nil, translate(err)
+	}
+	defer func() { err = closed(found, err) }()
+	// The driver reads no more columns than there is room for.
+	room := s.room[:min(1, s.widthOf(found))]
+	for n := 0; ; n++ {
+		switch err := found.Next(room); {
+		case errors.Is(err, io.EOF):
+			return value, nil
+		case err != nil:
+			return nil, translate(err)
+		}
+		if n == 0 && len(room) > 0 {
+			value, room[0] = room[0], nil
+		}
+	}
+}
+
+// query begins to run it.
+func (s *statement) query(arguments []driver.Value) (driver.Rows, error) {
+	for n, argument := range arguments {
+		if n == len(s.arguments) {
+			s.arguments = append(s.arguments, driver.NamedValue{Ordinal: n + 1})
+		}
+		s.arguments[n].Value = argument
+	}
+	found, err := s.QueryContext(context.Background(), s.arguments[:len(arguments)])
+	for n := range s.arguments {
+		// They may be large, and the next call may come late.
+		s.arguments[n].Value = nil
+	}
+	return found, err
+}
+
+func (s *statement) widthOf(found driver.Rows) int {
+	if s.width < 0 {
+		s.width = len(found.Columns())
+	}
+	return s.width
+}
+
+// closed ends the reading of rows, of which the error may be what came before.
+func closed(found driver.Rows, err error) error {
+	if closing := found.Close(); err == nil && closing != nil {
+		return translate(closing)
+	}
+	return err
+}
+
+func (c *conn) prepared(sql string) (*statement, error) {
+	if kept, ok := c.statements[sql]; ok {
+		return kept, nil
 	}
 	prepared, err := c.raw.Prepare(sql)
 	if err != nil {
 		return nil, err
 	}
-	statement := prepared.(*sqlite3.SQLiteStmt)
-	c.statements[sql] = statement
-	return statement, nil
+	kept := &statement{SQLiteStmt: prepared.(*sqlite3.SQLiteStmt), width: -1}
+	c.statements[sql] = kept
+	return kept, nil
 }
 
 // inTransaction says whether a transaction is open.
@@ -194,7 +283,14 @@ func (c *conn) inTransaction() bool { return !c.raw.AutoCommit() }
 
 // waits sets how long the connection waits for locks.
 func (c *conn) waits(patience time.Duration) error {
-	return c.once("PRAGMA busy_timeout = " + milliseconds(patience))
+	if patience == c.patience {
+		return nil
+	}
+	err := c.once("PRAGMA busy_timeout = " + milliseconds(patience))
+	if err == nil {
+		c.patience = patience
+	}
+	return err
 }
 
 // driverConn is the driver's own connection.
@@ -233,6 +329,7 @@ func (c *conn) finalize() {
 		_ = statement.Close()
 	}
 	clear(c.statements)
+	clear(c.calls)
 }
 
 func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }

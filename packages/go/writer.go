@@ -325,10 +325,10 @@ func (w *writer) begin() (bool, error) {
 		return false, err
 	}
 	patience := w.database.options.busyTimeout
+	// It stays so: nothing after BEGIN IMMEDIATE waits for a lock, and what else needs another patience sets it.
 	if err := w.connection.waits(min(waitingStep, patience)); err != nil {
 		return false, err
 	}
-	defer func() { _ = w.connection.waits(patience) }()
 	for len(w.waiting) > 0 {
 		err := w.connection.exec("BEGIN IMMEDIATE")
 		if err == nil {
