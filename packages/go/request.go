@@ -3,6 +3,8 @@ package knocker
 import (
 	"encoding/json"
 	"net/http"
+	"slices"
+	"strings"
 )
 
 // WebhookRequest is one HTTP request as it was received.
@@ -20,22 +22,78 @@ type WebhookRequest struct {
 	Truncated bool
 }
 
-// asJSON is the request argument of the SQL functions.
+// asJSON is the request argument of the SQL functions. Every receipt has one made: it is written as one text, of which nothing is copied again.
 func (r *WebhookRequest) asJSON() string {
-	head := struct {
-		Method    string              `json:"method,omitempty"`
-		URL       string              `json:"url,omitempty"`
-		Headers   map[string][]string `json:"headers"`
-		Truncated bool                `json:"truncated,omitempty"`
-	}{r.Method, r.URL, r.Header, r.Truncated}
-	if head.Headers == nil {
-		head.Headers = map[string][]string{}
+	var room [24]string
+	names := room[:0]
+	size := len(`{"method":"","url":"","headers":{},"truncated":true}`) + len(r.Method) + len(r.URL)
+	for name, values := range r.Header {
+		names = append(names, name)
+		size += len(name) + len(`"":[],`)
+		for _, value := range values {
+			size += len(value) + len(`"",`)
+		}
 	}
-	encoded, err := json.Marshal(head)
-	if err != nil {
-		panic(err) // texts alone: it cannot
+	slices.Sort(names)
+	var head jsonHead
+	head.Grow(size)
+	head.WriteByte('{')
+	if r.Method != "" {
+		head.WriteString(`"method":`)
+		head.writeText(r.Method)
+		head.WriteByte(',')
 	}
-	return string(encoded)
+	if r.URL != "" {
+		head.WriteString(`"url":`)
+		head.writeText(r.URL)
+		head.WriteByte(',')
+	}
+	head.WriteString(`"headers":{`)
+	for i, name := range names {
+		if i > 0 {
+			head.WriteByte(',')
+		}
+		head.writeText(name)
+		head.WriteByte(':')
+		head.writeTexts(r.Header[name])
+	}
+	head.WriteByte('}')
+	if r.Truncated {
+		head.WriteString(`,"truncated":true`)
+	}
+	head.WriteByte('}')
+	return head.String()
+}
+
+// jsonHead is the head of a request as JSON, while it is written.
+type jsonHead struct{ strings.Builder }
+
+func (h *jsonHead) writeTexts(texts []string) {
+	h.WriteByte('[')
+	for i, text := range texts {
+		if i > 0 {
+			h.WriteByte(',')
+		}
+		h.writeText(text)
+	}
+	h.WriteByte(']')
+}
+
+// writeText writes a text that is nearly always plain ASCII. What else there is, [json.Marshal] writes.
+func (h *jsonHead) writeText(text string) {
+	for i := 0; i < len(text); i++ {
+		if c := text[i]; c < ' ' || c > '~' || c == '"' || c == '\\' {
+			encoded, err := json.Marshal(text)
+			if err != nil {
+				panic(err) // a text: it can be
+			}
+			h.Write(encoded)
+			return
+		}
+	}
+	h.WriteByte('"')
+	h.WriteString(text)
+	h.WriteByte('"')
 }
 
 // latin reads what stands in the head of a request as HTTP means it: each byte is a character, whatever else it might be.
