@@ -80,10 +80,25 @@ func (k *checkpoints) requireSound(c *conn) error {
 // committed notes a commit of so many calls with so many bytes, and runs the checkpoint that is due, if one is. The connection is in no
 // transaction, and whoever waited for the commit has been answered.
 func (k *checkpoints) committed(c *conn, calls, size int) {
+	if k.note(calls, size) {
+		k.run(c)
+	}
+}
+
+// note notes a commit, and says whether a checkpoint is due.
+func (k *checkpoints) note(calls, size int) bool {
 	k.mu.Lock()
+	defer k.mu.Unlock()
 	k.written += float64(calls*pagesOfACall) + float64(size)/pageBytes
-	due := k.written*k.factor >= logPages && k.trouble == nil
-	written := k.written
+	return k.isDue()
+}
+
+func (k *checkpoints) isDue() bool { return k.written*k.factor >= logPages && k.trouble == nil }
+
+// run runs the checkpoint that is due, unless somebody else has meanwhile.
+func (k *checkpoints) run(c *conn) {
+	k.mu.Lock()
+	due, written := k.isDue(), k.written
 	if due {
 		k.written = 0
 	}

@@ -50,26 +50,32 @@ func newTicket(function string, arguments ...driver.Value) *ticket {
 
 // writer is group commit: callers that arrive together share one transaction, and each is answered after its commit.
 //
-// The price of a durable write is the fsync of its commit. One goroutine owns the writing connection: it takes what is queued, runs each call in
+// The price of a durable write is the fsync of its commit. Whoever has the turn has the writing connection: it takes what is queued, runs each call in
 // one transaction (each is atomic through a savepoint of its own, so one caller's error is its own), commits once, and answers everybody. A call
-// that finds nobody else is committed at once. What is costly about a call is done before it comes here.
+// that finds nobody else is committed at once, by its caller, who needs no other goroutine for it; for those who come together the writer's goroutine
+// does it. What is costly about a call is done before it comes here.
 type writer struct {
-	database   *database
-	queue      chan *ticket
-	ended      chan struct{}
+	database *database
+	queue    chan *ticket
+	turn     *writerTurn
+	ended    chan struct{}
+
+	// What follows is of whoever has the turn.
 	connection *conn
 	generation int64
 	// replica is what receipts wait for after their commit; nil where they do not.
 	replica *replica
-	// waiting were taken from the queue, and are not yet in a group.
+	// waiting were taken from the queue, and are not yet in a group. There are none while nobody has the turn.
 	waiting []*ticket
+	// isCheckpointDue: the commit has been answered that made it so.
+	isCheckpointDue bool
 
 	mu     sync.RWMutex
 	closed bool
 }
 
 func newWriter(d *database) *writer {
-	w := &writer{database: d, queue: make(chan *ticket, mostCalls), ended: make(chan struct{})}
+	w := &writer{database: d, queue: make(chan *ticket, mostCalls), turn: newWriterTurn(), ended: make(chan struct{})}
 	if socket := d.options.replicated; socket != "" {
 		w.replica = newReplica(d.path, socket, d.options.replicatedWait)
 	}
@@ -86,12 +92,19 @@ func (w *writer) call(ctx context.Context, function string, arguments ...driver.
 		w.mu.RUnlock()
 		return nil, errClosed()
 	}
-	select {
-	case w.queue <- t:
+	// Whoever writes does not hear of the end of a context.
+	if ctx.Done() == nil && w.database.cluster == nil && w.turn.take() {
 		w.mu.RUnlock()
-	case <-ctx.Done():
-		w.mu.RUnlock()
-		return nil, ctx.Err()
+		w.lead(t)
+	} else {
+		select {
+		case w.queue <- t:
+			w.turn.wake()
+			w.mu.RUnlock()
+		case <-ctx.Done():
+			w.mu.RUnlock()
+			return nil, ctx.Err()
+		}
 	}
 	select {
 	case <-t.answered:
@@ -106,7 +119,7 @@ func (w *writer) close() {
 	w.mu.Lock()
 	if !w.closed {
 		w.closed = true
-		close(w.queue)
+		w.turn.end()
 	}
 	w.mu.Unlock()
 	<-w.ended
@@ -114,6 +127,7 @@ func (w *writer) close() {
 
 func (w *writer) run() {
 	defer close(w.ended)
+	<-w.turn.given
 	if cluster := w.database.cluster; cluster != nil {
 		cluster.write(w)
 		return
@@ -123,17 +137,42 @@ func (w *writer) run() {
 		defer w.replica.close()
 	}
 	for w.takeOne() {
-		group := w.write(false)
-		w.answer(group)
-		if w.connection == nil || len(group) == 0 {
-			continue
+		if w.isCheckpointDue {
+			w.isCheckpointDue = false
+			w.database.checkpoints.run(w.connection)
+		} else {
+			w.serve(false)
 		}
-		size := 0
-		for _, t := range group {
-			size += t.size
-		}
-		w.database.checkpoints.committed(w.connection, len(group), size)
 	}
+}
+
+// serve commits a group of those who wait, and answers it.
+func (w *writer) serve(byCaller bool) {
+	group := w.write(byCaller, false)
+	w.answer(group)
+	if w.connection == nil || len(group) == 0 {
+		return
+	}
+	size := 0
+	for _, t := range group {
+		size += t.size
+	}
+	w.isCheckpointDue = w.database.checkpoints.note(len(group), size)
+}
+
+// lead has a caller who has the turn commit its own call, with those who join it on the way. What comes after that is the goroutine's: others who wait,
+// a checkpoint, and the wait for a lock that somebody else has.
+func (w *writer) lead(t *ticket) {
+	defer func() {
+		if value := recover(); value != nil {
+			// Of the application's log handler, say. Where the caller's goroutine recovers, as a server's do, nobody would ever have the turn again.
+			go panic(value)
+			select {}
+		}
+	}()
+	w.waiting = append(w.waiting, t)
+	w.serve(true)
+	w.turn.pass(func() bool { return w.isCheckpointDue || len(w.waiting) > 0 || len(w.queue) > 0 })
 }
 
 // answer answers everybody, and those with a receipt once the replica has it.
@@ -176,25 +215,22 @@ func (w *writer) disconnect() {
 	}
 }
 
-// takeOne waits until somebody is to be served; false at the end.
+// takeOne waits until the goroutine has something to do; false at the end.
 func (w *writer) takeOne() bool {
-	if len(w.waiting) == 0 {
-		t, open := <-w.queue
-		if !open {
+	for {
+		if w.takeQueued(); len(w.waiting) > 0 || w.isCheckpointDue {
+			return true
+		}
+		if !w.turn.rest(func() bool { return len(w.queue) > 0 }) {
 			return false
 		}
-		w.waiting = append(w.waiting, t)
 	}
-	return true
 }
 
 func (w *writer) takeQueued() {
 	for {
 		select {
-		case t, open := <-w.queue:
-			if !open {
-				return
-			}
+		case t := <-w.queue:
 			w.waiting = append(w.waiting, t)
 		default:
 			return
@@ -215,10 +251,7 @@ func (w *writer) gather(last int) {
 	defer over.Stop()
 	for len(w.waiting) < last {
 		select {
-		case t, open := <-w.queue:
-			if !open {
-				return
-			}
+		case t := <-w.queue:
 			w.waiting = append(w.waiting, t)
 		case <-over.C:
 			return
@@ -242,8 +275,8 @@ func (w *writer) takeGroup() []*ticket {
 }
 
 // write commits a group of those who wait, and gives those who are to be answered.
-func (w *writer) write(reopened bool) []*ticket {
-	begun, err := w.begin()
+func (w *writer) write(byCaller, reopened bool) []*ticket {
+	begun, err := w.begin(byCaller)
 	if err == nil && !begun {
 		return nil
 	}
@@ -279,7 +312,7 @@ func (w *writer) write(reopened bool) []*ticket {
 			t.result, t.err = nil, nil
 		}
 		w.waiting = append(group, w.waiting...)
-		return w.write(true)
+		return w.write(byCaller, true)
 	}
 	for _, t := range group {
 		if t.err == nil {
@@ -319,8 +352,8 @@ func (w *writer) connect() error {
 }
 
 // begin begins a transaction for those who wait, and for who joins them on the way; false where everybody's time ran out first. Those whose time
-// runs out are answered here, so that nobody waits longer because others have waited before.
-func (w *writer) begin() (bool, error) {
+// runs out are answered here, so that nobody waits longer because others have waited before. A caller tries once, as it would wait for the others too.
+func (w *writer) begin(byCaller bool) (bool, error) {
 	if err := w.connect(); err != nil {
 		return false, err
 	}
@@ -336,6 +369,9 @@ func (w *writer) begin() (bool, error) {
 		}
 		if !errors.Is(err, ErrBusy) {
 			return false, err
+		}
+		if byCaller {
+			return false, nil
 		}
 		overdueAt := time.Now().Add(-patience)
 		if !w.waiting[0].queuedAt.After(overdueAt) {

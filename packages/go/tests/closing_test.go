@@ -20,14 +20,21 @@ func TestClosingWhileOthersReceiveAnswersEachOfThem(t *testing.T) {
 	var mu sync.Mutex
 	accepted := 0
 	begun := make(chan struct{}, callers)
+	canEnd, cancel := context.WithCancel(context.Background())
+	defer cancel()
 	for caller := range callers {
 		request := push(t, endpoint, caller)
+		// Some write by themselves where nobody else does; those who would hear of the end of their context never do.
+		ctx := context.Background()
+		if caller%2 == 1 {
+			ctx = canEnd
+		}
 		all.Add(1)
 		go func() {
 			defer all.Done()
 			begun <- struct{}{}
 			for {
-				receipt, err := endpoint.Receive(context.Background(), request)
+				receipt, err := endpoint.Receive(ctx, request)
 				if err != nil {
 					if !errors.Is(err, knocker.ErrClosed) {
 						t.Error(err)
