@@ -315,12 +315,12 @@ func (e *Endpoint) store(ctx context.Context, judge, head string, body []byte, m
 		if err != nil {
 			return nil, err
 		}
-		var receipt Receipt
-		if err := json.Unmarshal([]byte(stored.(string)), &receipt); err != nil {
+		receipt, err := receiptOf(stored.(string))
+		if err != nil {
 			return nil, err
 		}
 		d.receives.add(e.name, time.Since(began))
-		return &receipt, nil
+		return receipt, nil
 	}
 }
 

@@ -3,7 +3,6 @@ package knocker
 import (
 	"database/sql/driver"
 	"encoding/json"
-	"net/http"
 	"time"
 )
 
@@ -13,26 +12,6 @@ func jsonText(value any) string {
 		panic(err) // numbers and texts alone: it cannot
 	}
 	return string(encoded)
-}
-
-func headerOf(text string) (http.Header, error) {
-	var values map[string]json.RawMessage
-	if err := json.Unmarshal([]byte(text), &values); err != nil {
-		return nil, err
-	}
-	header := make(http.Header, len(values))
-	for name, raw := range values {
-		var several []string
-		var one string
-		if json.Unmarshal(raw, &several) != nil {
-			if err := json.Unmarshal(raw, &one); err != nil {
-				return nil, err
-			}
-			several = []string{one}
-		}
-		header[http.CanonicalHeaderKey(name)] = several
-	}
-	return header, nil
 }
 
 func text(value driver.Value) string {
