@@ -43,9 +43,11 @@ type leaseKeeper struct {
 	settled map[int64]bool
 	lost    map[int64]bool
 	givenUp map[int64]givenUp
-	// usual is how long handlers take, 0 before the first have ended; lastClaimed is what the last claim found.
+	// usual is how long handlers take, 0 before the first have ended; lastClaimed is what the last claim found, and mayBeMore that it took no more than
+	// it was to take.
 	usual       time.Duration
 	lastClaimed int
+	mayBeMore   bool
 	due         time.Duration
 	isDue       bool
 	renewedAt   time.Time
@@ -206,7 +208,7 @@ func (k *leaseKeeper) claimOn(c *conn, wanted int, names []string) (int, []lostA
 		return 0, nil, err
 	}
 	k.mu.Lock()
-	k.lastClaimed = int(claimed)
+	k.lastClaimed, k.mayBeMore = int(claimed), int(claimed) == limit
 	k.mu.Unlock()
 	lost, err := lostSince(c, last)
 	return int(claimed), lost, err

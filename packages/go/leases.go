@@ -1,8 +1,10 @@
 package knocker
 
 import (
+	"cmp"
 	"database/sql/driver"
 	"encoding/json"
+	"slices"
 	"time"
 )
 
@@ -39,12 +41,15 @@ func (l leases) claim(s session, limit int, lease time.Duration, endpoints []str
 
 // jobs gives the jobs leased to this worker, but those of the given ids.
 func (l leases) jobs(s session, without []int64) ([]*Job, error) {
-	found, err := s.rows("SELECT "+jobColumns+" FROM knocker_jobs WHERE worker = ? AND job_id NOT IN (SELECT value FROM json_each(?)) ORDER BY job_id",
+	// They are put in order here: SQLite would sort them with their bodies.
+	found, err := s.rows("SELECT "+jobColumns+" FROM knocker_jobs WHERE worker = ? AND job_id NOT IN (SELECT value FROM json_each(?))",
 		l.worker, jsonText(without))
 	if err != nil {
 		return nil, err
 	}
-	return jobsOf(found)
+	all, err := jobsOf(found)
+	slices.SortFunc(all, func(a, b *Job) int { return cmp.Compare(a.ID, b.ID) })
+	return all, err
 }
 
 func jobsOf(rows [][]driver.Value) (all []*Job, err error) {
