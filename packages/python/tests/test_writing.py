@@ -92,6 +92,35 @@ def test_a_signal_in_a_lone_commit_is_the_callers_own(hooks: knocker.Hooks, gith
     assert asyncio.run(github.areceive(github_request(1))).outcome == "duplicate"
 
 
+@pytest.mark.parametrize("size", [10, 30_000])
+def test_a_signal_handler_that_receives_does_not_wait_for_what_it_has_interrupted(
+    hooks: knocker.Hooks, github: knocker.Endpoint, push: PushOf, size: int
+) -> None:
+    codes: list[str] = []
+
+    def told(sql: str) -> None:
+        if sql == "COMMIT" and not codes:
+            # As a handler would, which Python runs in the midst of whatever the main thread does.
+            with pytest.raises(knocker.BusyError) as caught:
+                github.receive(push(2, body=b'{"pad": "%s"}' % (b"x" * size)))
+            codes.append(caught.value.code)
+
+    github.receive(push(0))
+    hooks.database.writer.disconnect()
+    watch(hooks, told)
+    assert (github.receive(push(1)).outcome, codes) == ("accepted", ["busy"])
+    assert github.receive(push(2)).outcome == "accepted"
+
+
+def test_a_signal_handler_may_close_the_hooks(hooks: knocker.Hooks, github: knocker.Endpoint, push: PushOf) -> None:
+    github.receive(push(0))
+    hooks.database.writer.disconnect()
+    watch(hooks, lambda sql: hooks.close() if sql == "COMMIT" else None)
+    assert github.receive(push(1)).outcome == "accepted"
+    with pytest.raises(knocker.ClosedError):
+        github.receive(push(2))
+
+
 def test_an_error_among_receipts_that_wait_together_is_of_its_own(tmp_path: Path, push: PushOf) -> None:
     with knocker.open(tmp_path / "app.db", busy_timeout_s=60) as hooks:
         endpoints = [hooks.endpoint(name, provider="github", secrets=[SECRET]) for name in ("kept", "gone")]

@@ -210,10 +210,14 @@ def judge(seat: Seat, ticket: Ticket, unless_busy: bool = False) -> bool:
     """Sends the ticket on with its judgement, or answers it where there is none. ``unless_busy`` leaves it and returns false where the
     database is busy."""
     try:
-        ticket.judged(seat.judge(ticket.function, ticket.arguments))
+        try:
+            judgement = seat.judge(ticket.function, ticket.arguments)
+        except BusyError:
+            if unless_busy:
+                return False
+            raise
+        ticket.judged(judgement)
     except BaseException as error:
-        if unless_busy and isinstance(error, BusyError):
-            return False
         ticket.error = error
         answer([ticket])
     return True

@@ -14,7 +14,7 @@ from collections import deque
 
 from knocker.commits import STORE, Commits, same
 from knocker.connections import Connections
-from knocker.errors import ClosedError
+from knocker.errors import BusyError, ClosedError
 from knocker.replica import Replica
 from knocker.ticket import Ticket, answer
 
@@ -47,6 +47,10 @@ class Writer:
         with self._lock:
             if self._closed:
                 raise ClosedError("these hooks are closed")
+            if self._alone is not None and self._alone.thread == ticket.thread:
+                raise BusyError(
+                    "a signal handler has interrupted a call of this thread that holds the write lock, and would wait for it in vain"
+                )
             is_first = not self._queued
             self._queued.append(ticket)
             if self._is_busy:
@@ -64,7 +68,10 @@ class Writer:
             if not self._is_busy:
                 self._is_busy = True
                 self._turns.put(None)
-        self._thread.join()
+            # In a signal handler, which a commit of this very thread waits for: the thread ends after that.
+            interrupts_itself = self._alone is not None and self._alone.waits_here
+        if not interrupts_itself:
+            self._thread.join()
 
     def disconnect(self) -> None:
         """Closes the connection, which is opened again for the next group. To be called where nobody is inside the database's gate."""
