@@ -25,6 +25,10 @@ defmodule Knocker.Pace do
   @spec uses_tx?(t()) :: boolean()
   def uses_tx?(pace), do: pace.unused < @sometimes
 
+  @doc "Whether the handlers wrote through tx, and soon, when they last ran."
+  @spec writes_soon?(t()) :: boolean()
+  def writes_soon?(pace), do: pace.unused == 0 and not pace.apart
+
   @doc "With one more run: slowness is noticed at once, and forgotten slowly."
   @spec after_run(t(), run()) :: t()
   def after_run(pace, run) do

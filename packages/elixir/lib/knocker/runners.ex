@@ -19,9 +19,13 @@ defmodule Knocker.Runners do
   @spec attempts(t()) :: non_neg_integer()
   def attempts(runners), do: Enum.reduce(runners, 0, fn {_pid, {_state, jobs}}, sum -> sum + length(jobs) end)
 
-  @doc "One that the next job is for: those first that keep attempts waiting."
-  @spec next(t()) :: pid() | nil
-  def next(runners), do: find(runners, :holds) || find(runners, :idle)
+  @doc "One that waits in that way, if there is one."
+  @spec waiting(t(), :idle | :holds | :full) :: pid() | nil
+  def waiting(runners, how), do: find(runners, how)
+
+  @doc "The latest job of each that works; nil of one that has told of all of its attempts, and leaves the write lock to others before it is idle."
+  @spec running(t()) :: [Job.t() | nil]
+  def running(runners), do: for({_pid, {:runs, jobs}} <- runners, do: List.first(jobs))
 
   @doc "One that waits with attempts that are not committed."
   @spec holding(t()) :: pid() | nil

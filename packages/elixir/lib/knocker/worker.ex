@@ -25,7 +25,7 @@ defmodule Knocker.Worker do
   use GenServer
 
   alias Knocker.{Arguments, Attempt, AttemptReport, Attempted, ChangeNews, Checkpoints, Claims, Connection, Errors, HeldLeases, Hooks, LeaseCalls}
-  alias Knocker.{Options, Runners, Watch, WorkerConnection, WorkerOptions}
+  alias Knocker.{Options, Pace, Paces, Runners, SharedCommit, Watch, WorkerConnection, WorkerOptions}
 
   require Logger
 
@@ -64,6 +64,8 @@ defmodule Knocker.Worker do
     :retain_at,
     :drain,
     :due,
+    # How long a job waits for its turn: a timer, `:over`, or nil where none waits.
+    :patience,
     ready: :queue.new(),
     runners: Runners.new(),
     # How long handlers lately took, nil before the first; and how many jobs the last claim has found.
@@ -214,6 +216,8 @@ defmodule Knocker.Worker do
 
   def handle_info(:goes_on, state), do: {:noreply, go_on(%{state | news: true, paused: false})}
 
+  def handle_info(:impatient, state), do: {:noreply, go_on(%{state | patience: :over})}
+
   def handle_info(:watch, state) do
     if state.hooks && state.watch == nil, do: {:noreply, %{state | watch: Watch.start_link(state.hooks), looking: true}}, else: {:noreply, state}
   end
@@ -243,7 +247,7 @@ defmodule Knocker.Worker do
     do: {:noreply, attempted(state, pid, job, status, error, took_ms)}
 
   def handle_info({:next, pid, how}, %{runners: runners} = state) when is_map_key(runners, pid),
-    do: {:noreply, go_on(%{state | runners: Runners.waits(runners, pid, how)})}
+    do: {:noreply, go_on(%{patient(state) | runners: Runners.waits(runners, pid, how)})}
 
   def handle_info({:unstarted, pid, job, error}, %{runners: runners} = state) when is_map_key(runners, pid),
     do: {:noreply, failed(%{state | runners: Runners.done(runners, pid, job), ready: :queue.in_r(job, state.ready)}, error)}
@@ -285,7 +289,12 @@ defmodule Knocker.Worker do
   defp full?(%{drain: drain} = state), do: drain.count + Runners.attempts(state.runners) >= drain.limit
 
   defp claim_more(state) do
-    if state.news and state.claiming == nil and free(state) > 0 and not state.paused, do: claim(state), else: state
+    cond do
+      not (state.news and state.claiming == nil and free(state) > 0 and not state.paused) -> state
+      # The claim would wait for its transaction, which claims when it ends.
+      writing?(state) -> impatient_later(state)
+      true -> claim(state)
+    end
   end
 
   defp free(state), do: state.options.concurrency - Runners.busy(state.runners)
@@ -293,10 +302,11 @@ defmodule Knocker.Worker do
   defp hand_out(state) do
     with true <- goes_on?(state) and not full?(state),
          {{:value, job}, rest} <- :queue.out(state.ready),
-         {pid, state} when pid != nil <- runner(state) do
+         {pid, state} when pid != nil <- runner(state, job) do
       Attempt.run(pid, job, not :queue.is_empty(rest))
       hand_out(%{state | ready: rest, runners: Runners.gave(state.runners, pid, job)})
     else
+      {nil, state} -> look(state)
       _nothing -> look(state)
     end
   end
@@ -304,13 +314,38 @@ defmodule Knocker.Worker do
   # Who closes the hooks ends this worker next.
   defp goes_on?(state), do: not state.paused and Hooks.number(state.hooks, :closing) == 0
 
-  # One that is free, if there is one.
-  defp runner(state) do
+  # One that is free, if there is one. Handlers that write soon take turns at the write lock wherever they run: they follow each other in the transaction of
+  # one, where each of several would look now and then whether the lock is free.
+  defp runner(state, job) do
     cond do
-      pid = Runners.next(state.runners) -> {pid, state}
-      free(state) > 0 -> start_runner(state)
-      true -> {nil, state}
+      pid = Runners.waiting(state.runners, :holds) -> {pid, state}
+      free(state) == 0 -> {nil, state}
+      writes_soon?(state, job) and writing?(state) -> {nil, impatient_later(state)}
+      pid = Runners.waiting(state.runners, :idle) -> {pid, state}
+      true -> start_runner(state)
     end
+  end
+
+  # Whether one runs handlers that write soon, or commits and leaves the lock to others for a moment.
+  defp writing?(%{patience: :over}), do: false
+  defp writing?(%{options: %{share_commits: false}}), do: false
+
+  defp writing?(state) do
+    Enum.any?(Runners.running(state.runners), &(&1 == nil or writes_soon?(state, &1)))
+  end
+
+  defp writes_soon?(state, job) do
+    pace = Paces.of(state.hooks, job.event)
+    pace != nil and Pace.writes_soon?(pace) and pace.expected_ms <= SharedCommit.most_ms()
+  end
+
+  # One of them may take long this time: nobody waits for it longer than for a commit that is shared.
+  defp impatient_later(%{patience: nil} = state), do: %{state | patience: Process.send_after(self(), :impatient, SharedCommit.most_ms())}
+  defp impatient_later(state), do: state
+
+  defp patient(state) do
+    if is_reference(state.patience), do: Process.cancel_timer(state.patience)
+    %{state | patience: nil}
   end
 
   # Where there is no job for those who wait for the commit, or no room, it is made; without a job, it claims what comes next.
@@ -320,7 +355,7 @@ defmodule Knocker.Worker do
         state
 
       pid ->
-        claim = if state.claiming == nil and goes_on?(state) and :queue.is_empty(state.ready), do: what_to_claim(state, 1)
+        claim = if state.claiming == nil and goes_on?(state) and :queue.is_empty(state.ready), do: what_to_claim(state, 1 + free(state))
         Attempt.commit(pid, claim)
         state = %{state | runners: Runners.works(state.runners, pid)}
         have_committed(if claim, do: %{state | claiming: claim.reference, claimer: pid, news: false}, else: state)

@@ -306,4 +306,36 @@ defmodule Knocker.SharedCommitsTest do
       assert :ets.info(hooks.paces, :size) <= 1_000
     end
   end
+
+  test "an event waits for its turn behind a quick one of its type, but not for long where that one waits for something else", context do
+    test = self()
+
+    %{hooks: hooks} =
+      open(context, fn event, tx ->
+        # The last two wait for each other, before either uses tx.
+        if event.id > 3 do
+          send(test, {:begun, self()})
+
+          receive do
+            :go_on -> :ok
+          end
+        end
+
+        insert(event, tx)
+      end)
+
+    ingest(hooks, 3)
+    assert hooks |> Testing.drain() |> statuses() == [:handled, :handled, :handled]
+    ingest(hooks, 2)
+    start_supervised!({Worker, hooks: hooks, concurrency: 2}, id: :worker)
+
+    handlers =
+      for _n <- 1..2 do
+        assert_receive {:begun, handler}, 30_000
+        handler
+      end
+
+    for handler <- handlers, do: send(handler, :go_on)
+    until(fn -> match?({:ok, %{events: %{handled: 5}}}, Knocker.stats(hooks)) end)
+  end
 end
