@@ -37,6 +37,10 @@ defmodule Knocker.Endpoint do
   # A judgement is made again where the settings have changed since.
   @storing_tries 4
 
+  # What judges a request, and what judges and stores it.
+  @receive {"knocker_judge", "knocker_receive"}
+  @ingest {"knocker_attest", "knocker_ingest"}
+
   @doc false
   def key(name), do: {:endpoint, name}
 
@@ -230,7 +234,7 @@ defmodule Knocker.Endpoint do
 
       received(hooks, name, tracing, size_of(request), fn ->
         with {:ok, secrets} <- find_secrets(known, name, request),
-             do: store(hooks, name, "knocker_judge", WebhookRequest.head(request, tracing.added), request.body, [secrets])
+             do: store(hooks, name, @receive, WebhookRequest.head(request, tracing.added), request.body, [secrets])
       end)
     end
   end
@@ -266,7 +270,7 @@ defmodule Knocker.Endpoint do
     headers = traced(fields[:headers])
     tracing = Tracing.receiving(name, headers)
     stated = if tracing.added == [], do: stated, else: Map.put(stated, "headers", with_added(headers, tracing.added))
-    received(hooks, name, tracing, byte_size(body), fn -> store(hooks, name, "knocker_attest", JSON.encode!(stated), body, []) end)
+    received(hooks, name, tracing, byte_size(body), fn -> store(hooks, name, @ingest, JSON.encode!(stated), body, []) end)
   end
 
   defp with_added(headers, added), do: for({header, value} <- WebhookRequest.with_added(headers, added), do: [header, value])
@@ -280,24 +284,28 @@ defmodule Knocker.Endpoint do
   defp header?({name, values}) when is_binary(name) and is_list(values), do: not List.improper?(values) and Enum.all?(values, &is_binary/1)
   defp header?(_other), do: false
 
-  defp store(hooks, name, function, head, body, more) do
+  defp store(hooks, name, functions, head, body, more) do
     began = System.monotonic_time()
 
-    with {:ok, receipt} <- store(hooks, name, function, head, body, more, @storing_tries) do
+    with {:ok, receipt} <- store(hooks, name, functions, head, body, more, @storing_tries) do
       ReceiveDurations.add(hooks, name, began)
       {:ok, receipt}
     end
   end
 
-  # It is judged outside of any transaction, and what was found stored in the writer's.
-  defp store(hooks, name, function, head, body, more, tries) do
+  # It is judged outside of any transaction, and what was found stored in the writer's; both at once there where nobody else is.
+  defp store(hooks, name, {judge, whole} = functions, head, body, more, tries) do
+    size = byte_size(head) + byte_size(body)
+    given = [name, head, {:blob, body} | more]
+
     with :ok <- OwnLock.refuse(hooks),
-         arguments = [name, head, {:blob, body} | more] ++ [Options.now(hooks.options)],
-         {:ok, judgement} <- Judges.judge(hooks, byte_size(head) + byte_size(body), function, arguments),
-         {:ok, stored} <- Writer.call(hooks, "knocker_store", [name, {:blob, judgement}], byte_size(judgement)) do
-      {:ok, stored |> JSON.decode!() |> Receipt.from_json()}
-    else
-      {:error, %{code: "stale_judgement"}} when tries > 1 -> store(hooks, name, function, head, body, more, tries - 1)
+         :accompanied <- Writer.call_alone(hooks, whole, given, size),
+         {:ok, judgement} <- Judges.judge(hooks, size, judge, given ++ [Options.now(hooks.options)]) do
+      Writer.call(hooks, "knocker_store", [name, {:blob, judgement}], byte_size(judgement))
+    end
+    |> case do
+      {:ok, stored} -> {:ok, stored |> JSON.decode!() |> Receipt.from_json()}
+      {:error, %{code: "stale_judgement"}} when tries > 1 -> store(hooks, name, functions, head, body, more, tries - 1)
       failed -> failed
     end
   end

@@ -14,7 +14,7 @@ defmodule Knocker.Hooks do
   """
   @type t :: %__MODULE__{name: term(), options: Options.t(), table: :ets.table(), paces: :ets.table(), numbers: :atomics.atomics_ref()}
 
-  @numbers [:generation, :distrusted, :waiting_calls, :waiting_bytes, :written, :closing]
+  @numbers [:generation, :distrusted, :waiting_calls, :waiting_bytes, :accompanied_ms, :written, :closing]
 
   @doc "A function that gives the options, so that no report of a supervisor prints the secrets among them."
   @spec start_link((() -> keyword()), create: boolean()) :: {:ok, pid()} | {:error, term()}

@@ -17,6 +17,10 @@ defmodule Knocker.Writer do
   # How much may wait. Beyond that, a caller is sent away at once, while its sender can still try again: a mailbox has no end of its own.
   @most_waiting_calls 4_096
   @most_waiting_bytes 256 * 1024 * 1024
+  # A larger receipt is judged beside the writer, also where nobody waits for it yet.
+  @most_bytes_alone 64 * 1024
+  # Callers who have met there lately are to share commits, for which what is costly is done before.
+  @company_ms 20
   # Calls that came within this time of each other give up together.
   @giving_up_slack_ms 20
 
@@ -27,8 +31,8 @@ defmodule Knocker.Writer do
 
   defmodule Ticket do
     @moduledoc false
-    # One call on its way to the writer, and whom to answer.
-    defstruct [:from, :call, :size, :queued_at, :result]
+    # One call on its way to the writer, and whom to answer. One that is `alone` has a commit of its own.
+    defstruct [:from, :call, :size, :queued_at, :alone, :result]
   end
 
   def start_link(hooks),
@@ -47,10 +51,35 @@ defmodule Knocker.Writer do
       leave(hooks, size)
       {:error, Errors.new("busy", "#{calls - 1} receipts wait for the database already")}
     else
-      # A function, because a report of a crash prints messages.
-      Hooks.call(hooks, __MODULE__, {:call, fn -> {function, arguments} end, size, now_ms()})
+      queue(hooks, function, arguments, size, false)
     end
   end
+
+  @doc """
+  As `call/4`, of a function that does all of a receipt in a transaction of its own, which what is costly about it comes before. Where somebody else is at the
+  writer, or was just now, it is not called: `:accompanied`.
+  """
+  @spec call_alone(Hooks.t(), String.t(), [Connection.value()], non_neg_integer()) ::
+          {:ok, Connection.value()} | {:error, Exception.t()} | :accompanied
+  def call_alone(_hooks, _function, _arguments, size) when size > @most_bytes_alone, do: :accompanied
+
+  def call_alone(hooks, function, arguments, size) do
+    now = now_ms()
+    others = Hooks.number(hooks, :waiting_calls) > 0
+    if others, do: Hooks.put_number(hooks, :accompanied_ms, now)
+
+    if others or now - Hooks.number(hooks, :accompanied_ms) < @company_ms do
+      :accompanied
+    else
+      Hooks.add_number(hooks, :waiting_calls, 1)
+      Hooks.add_number(hooks, :waiting_bytes, size)
+      queue(hooks, function, arguments, size, true)
+    end
+  end
+
+  # A function, because a report of a crash prints messages.
+  defp queue(hooks, function, arguments, size, alone),
+    do: Hooks.call(hooks, __MODULE__, {:call, fn -> {function, arguments} end, size, now_ms(), alone})
 
   # Who died is counted too: the writer counts down what it has answered.
   defp leave(hooks, size) do
@@ -64,13 +93,14 @@ defmodule Knocker.Writer do
     # What waited for a former writer was answered by its end.
     Hooks.put_number(hooks, :waiting_calls, 0)
     Hooks.put_number(hooks, :waiting_bytes, 0)
+    Hooks.put_number(hooks, :accompanied_ms, now_ms() - @company_ms)
     recount_later()
     {:ok, %__MODULE__{hooks: hooks, replica: Replica.of(hooks.options)}}
   end
 
   @impl true
-  def handle_call({:call, call, size, queued_at}, from, state),
-    do: {:noreply, serve(%{state | waiting: [%Ticket{from: from, call: call, size: size, queued_at: queued_at}]})}
+  def handle_call({:call, call, size, queued_at, alone}, from, state),
+    do: {:noreply, serve(%{state | waiting: [%Ticket{from: from, call: call, size: size, queued_at: queued_at, alone: alone}]})}
 
   @impl true
   # A caller that is killed after it was counted and before it has sent leaves its count behind, and a server may kill the process of each connection that its
@@ -135,7 +165,8 @@ defmodule Knocker.Writer do
   # What is in the mailbox, oldest first.
   defp take_queued(taken \\ []) do
     receive do
-      {:"$gen_call", from, {:call, call, size, queued_at}} -> take_queued([%Ticket{from: from, call: call, size: size, queued_at: queued_at} | taken])
+      {:"$gen_call", from, {:call, call, size, queued_at, alone}} ->
+        take_queued([%Ticket{from: from, call: call, size: size, queued_at: queued_at, alone: alone} | taken])
     after
       0 -> Enum.reverse(taken)
     end
@@ -146,7 +177,7 @@ defmodule Knocker.Writer do
     case connect(state) do
       {:ok, state} ->
         case %{state | waiting: state.waiting ++ take_queued()} do
-          %{waiting: [alone]} = state -> write_alone(state, alone, reopened)
+          %{waiting: [first | rest]} = state when rest == [] or first.alone -> write_alone(%{state | waiting: rest}, first, reopened)
           state -> write_together(begin(state, false), reopened)
         end
 
@@ -159,13 +190,13 @@ defmodule Knocker.Writer do
   defp write_alone(state, ticket, reopened) do
     case run(state, ticket) do
       {:error, %{code: "busy"} = error} ->
-        state |> wait_on(error) |> write_together(reopened)
+        %{state | waiting: [ticket | state.waiting]} |> wait_on(error) |> write_together(reopened)
 
       {:error, %{code: code} = error} when code in ["io_error", "read_only"] ->
-        failed([ticket], %{state | waiting: []}, error, true, reopened)
+        failed([ticket], state, error, true, reopened)
 
       result ->
-        committed([%{ticket | result: result}], %{state | waiting: []}, reopened)
+        committed([%{ticket | result: result}], state, reopened)
     end
   end
 
@@ -283,7 +314,7 @@ defmodule Knocker.Writer do
     state = if state.waiting == [], do: %{state | waiting: take_queued()}, else: state
 
     case state.waiting do
-      [next | rest] when length(group) < @most_calls and (group == [] or size + next.size <= @most_bytes) ->
+      [next | rest] when group == [] or (not next.alone and length(group) < @most_calls and size + next.size <= @most_bytes) ->
         ticket = %{next | result: run(state, next)}
         perform_next(%{state | waiting: rest}, [ticket | group], size + next.size)
 
