@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -52,13 +53,15 @@ func newTicket(function string, arguments ...driver.Value) *ticket {
 //
 // The price of a durable write is the fsync of its commit. Whoever has the turn has the writing connection: it takes what is queued, runs each call in
 // one transaction (each is atomic through a savepoint of its own, so one caller's error is its own), commits once, and answers everybody. A call
-// that finds nobody else is committed at once, by its caller, who needs no other goroutine for it; for those who come together the writer's goroutine
-// does it. What is costly about a call is done before it comes here.
+// that finds nobody else, as the one before it, is committed at once, by its caller, who needs no other goroutine for it; for those who come together
+// the writer's goroutine does it. What is costly about a call is done before it comes here.
 type writer struct {
 	database *database
 	queue    chan *ticket
 	turn     *writerTurn
 	ended    chan struct{}
+	// isAlone: the last commit was of one call.
+	isAlone atomic.Bool
 
 	// What follows is of whoever has the turn.
 	connection *conn
@@ -92,8 +95,8 @@ func (w *writer) call(ctx context.Context, function string, arguments ...driver.
 		w.mu.RUnlock()
 		return nil, errClosed()
 	}
-	// Whoever writes does not hear of the end of a context.
-	if ctx.Done() == nil && w.database.cluster == nil && w.turn.take() {
+	// Whoever writes does not hear of the end of a context, and where others have just been there it would begin without them.
+	if ctx.Done() == nil && w.database.cluster == nil && w.isAlone.Load() && w.turn.take() {
 		w.mu.RUnlock()
 		w.lead(t)
 	} else {
@@ -149,6 +152,7 @@ func (w *writer) run() {
 // serve commits a group of those who wait, and answers it.
 func (w *writer) serve(byCaller bool) {
 	group := w.write(byCaller, false)
+	w.isAlone.Store(len(group) == 1)
 	w.answer(group)
 	if w.connection == nil || len(group) == 0 {
 		return
