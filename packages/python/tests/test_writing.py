@@ -30,9 +30,30 @@ class Watched:
         return self._connection.execute(sql, *parameters)
 
 
-def watch(hooks: knocker.Hooks, told: Callable[[str], None]) -> None:
-    opened = hooks.database.open
-    hooks.database.open = lambda **named: Watched(opened(**named), told)  # type: ignore[method-assign]
+class AtCommit:
+    """What is called before each commit of the writer's connection, which is to be opened yet."""
+
+    def __init__(self, hooks: knocker.Hooks) -> None:
+        self.call: Callable[[], object] = lambda: None
+        opened = hooks.database.open
+        hooks.database.open = lambda **named: Watched(opened(**named), self._told)  # type: ignore[method-assign]
+
+    def _told(self, sql: str) -> None:
+        if sql == "COMMIT":
+            self.call()
+
+
+def come_alone(hooks: knocker.Hooks, github: knocker.Endpoint) -> AtCommit:
+    """Receives until this thread writes by itself, when no other is about to any more."""
+    at_commit, committed_by = AtCommit(hooks), list[int]()
+    at_commit.call = lambda: committed_by.append(threading.get_ident())
+    for n in range(1000, 2000):
+        github.receive(github_request(n))
+        if committed_by[-1] == threading.get_ident():
+            break
+    assert committed_by[-1] == threading.get_ident()
+    at_commit.call = lambda: None
+    return at_commit
 
 
 @pytest.fixture
@@ -41,26 +62,23 @@ def github(hooks: knocker.Hooks) -> knocker.Endpoint:
 
 
 def test_a_lone_caller_hands_nothing_over(hooks: knocker.Hooks, github: knocker.Endpoint) -> None:
-    committed_by: list[int] = []
-    watch(hooks, lambda sql: committed_by.append(threading.get_ident()) if sql == "COMMIT" else None)
+    at_commit, committed_by = come_alone(hooks, github), list[int]()
+    at_commit.call = lambda: committed_by.append(threading.get_ident())
     for n in range(3):
         github.receive(github_request(n))
-    assert committed_by[1:] == [threading.get_ident()] * 2
+    assert committed_by == [threading.get_ident()] * 3
 
 
 def test_whoever_comes_meanwhile_is_left_to_the_thread(hooks: knocker.Hooks, github: knocker.Endpoint) -> None:
-    committed_by: list[str] = []
+    at_commit, committed_by = come_alone(hooks, github), list[str]()
     first, others = threading.Event(), threading.Event()
 
-    def told(sql: str) -> None:
-        if sql == "COMMIT":
-            committed_by.append(threading.current_thread().name)
-            first.set()
-            assert others.wait(60)
+    def committing() -> None:
+        committed_by.append(threading.current_thread().name)
+        first.set()
+        assert others.wait(60)
 
-    github.receive(github_request(0))
-    hooks.database.writer.disconnect()
-    watch(hooks, told)
+    at_commit.call = committing
     queued = queued_calls(hooks)
     callers = [threading.Thread(target=github.receive, args=(github_request(n),), name=f"caller-{n}") for n in range(1, 6)]
     callers[0].start()
@@ -76,16 +94,13 @@ def test_whoever_comes_meanwhile_is_left_to_the_thread(hooks: knocker.Hooks, git
 
 
 def test_a_signal_in_a_lone_commit_is_the_callers_own(hooks: knocker.Hooks, github: knocker.Endpoint) -> None:
-    raised: list[str] = []
+    at_commit = come_alone(hooks, github)
 
-    def told(sql: str) -> None:
-        if sql == "COMMIT" and not raised:
-            raised.append(sql)
-            raise KeyboardInterrupt
+    def interrupted() -> None:
+        at_commit.call = lambda: None
+        raise KeyboardInterrupt
 
-    github.receive(github_request(0))
-    hooks.database.writer.disconnect()
-    watch(hooks, told)
+    at_commit.call = interrupted
     with pytest.raises(KeyboardInterrupt):
         github.receive(github_request(1))
     assert github.receive(github_request(1)).outcome == "accepted"
@@ -96,26 +111,23 @@ def test_a_signal_in_a_lone_commit_is_the_callers_own(hooks: knocker.Hooks, gith
 def test_a_signal_handler_that_receives_does_not_wait_for_what_it_has_interrupted(
     hooks: knocker.Hooks, github: knocker.Endpoint, push: PushOf, size: int
 ) -> None:
-    codes: list[str] = []
+    at_commit, codes = come_alone(hooks, github), list[str]()
 
-    def told(sql: str) -> None:
-        if sql == "COMMIT" and not codes:
-            # As a handler would, which Python runs in the midst of whatever the main thread does.
-            with pytest.raises(knocker.BusyError) as caught:
-                github.receive(push(2, body=b'{"pad": "%s"}' % (b"x" * size)))
-            codes.append(caught.value.code)
+    def handled() -> None:
+        # As Python runs a handler, in the midst of whatever the main thread does.
+        with pytest.raises(knocker.BusyError) as caught:
+            github.receive(push(2, body=b'{"pad": "%s"}' % (b"x" * size)))
+        codes.append(caught.value.code)
 
-    github.receive(push(0))
-    hooks.database.writer.disconnect()
-    watch(hooks, told)
+    at_commit.call = handled
     assert (github.receive(push(1)).outcome, codes) == ("accepted", ["busy"])
+    at_commit.call = lambda: None
     assert github.receive(push(2)).outcome == "accepted"
 
 
 def test_a_signal_handler_may_close_the_hooks(hooks: knocker.Hooks, github: knocker.Endpoint, push: PushOf) -> None:
-    github.receive(push(0))
-    hooks.database.writer.disconnect()
-    watch(hooks, lambda sql: hooks.close() if sql == "COMMIT" else None)
+    at_commit = come_alone(hooks, github)
+    at_commit.call = hooks.close
     assert github.receive(push(1)).outcome == "accepted"
     with pytest.raises(knocker.ClosedError):
         github.receive(push(2))
