@@ -131,11 +131,16 @@ impl Store {
         self.require_schema()?;
         let (ids, more) = selection.find(self)?;
         let mut changed = 0;
-        let work = |id| {
-            changed += i64::from(self.operate_within(action, id, None, &selection.options, now)?.changed);
+        let sql = format!("SELECT 1 FROM main._knocker_events WHERE {}", selection.conditions.to_sql_of_one());
+        let done = self.in_chunks(&ids, chunks, |turn| {
+            let mut still_meets = self.conn().prepare_cached(&sql)?;
+            for id in turn {
+                if still_meets.exists(rusqlite::params_from_iter(selection.conditions.values_of_one(id)))? {
+                    changed += i64::from(self.operate_within(action, id, None, &selection.options, now)?.changed);
+                }
+            }
             Ok(())
-        };
-        let done = self.in_chunks("_knocker_events", &selection.conditions, &ids, chunks, work, || Ok(()))?;
+        })?;
         Ok(BulkResult { matched: done as i64, changed, more: more || done < ids.len(), dry_run: false })
     }
 

@@ -41,6 +41,16 @@ impl Conditions {
         if self.sql.is_empty() { "1".into() } else { self.sql.join(" AND ") }
     }
 
+    /// The same, of one row: [`Conditions::values_of_one`] says which.
+    pub(crate) fn to_sql_of_one(&self) -> String {
+        format!("{} AND id = ?{}", self.to_sql(), self.values.len() + 1)
+    }
+
+    /// The values of the placeholders of [`Conditions::to_sql_of_one`].
+    pub(crate) fn values_of_one(&self, id: i64) -> impl Iterator<Item = Value> {
+        self.values.iter().cloned().chain([id.into()])
+    }
+
     /// The values of the placeholders, in order.
     pub fn values(&self) -> &[Value] {
         &self.values

@@ -34,6 +34,7 @@ mod claim_filter;
 pub mod conditions;
 #[cfg(feature = "contract")]
 pub mod contract;
+mod deletion;
 mod due;
 mod durations;
 pub mod endpoint;
@@ -53,6 +54,7 @@ pub mod metrics;
 pub mod minutes;
 pub mod operate;
 pub mod providers;
+mod prunable;
 pub mod prune;
 mod prune_record;
 mod queue;

@@ -1,14 +1,12 @@
 //! Pruning: explicit, bounded, oldest first, audited.
 
-use std::collections::{BTreeSet, HashSet};
-
 use serde::Serialize;
 
 use crate::arguments::Arguments;
 use crate::chunks::Chunks;
-use crate::conditions::Conditions;
 use crate::error::{Error, Result};
 use crate::forms::{Kind, Preset, form};
+use crate::prunable::{DeliverySelection, EventSelection, Selection};
 use crate::prune_record::PruneRecord;
 pub use crate::prune_record::{PruneKind, Pruned};
 use crate::selection::{Bounds, DEFAULT_LIMIT, MAX_LIMIT};
@@ -77,70 +75,6 @@ pub struct PruneResult {
     pub dry_run: bool,
 }
 
-/// Which events go: those that ended and were last delivered before `cutoff`.
-pub(crate) struct EventSelection {
-    pub cutoff: i64,
-    pub statuses: Vec<String>,
-    pub endpoint_id: Option<i64>,
-    pub event_type: Option<String>,
-    /// The id at which the walk ends; `None` to look at every event.
-    pub end: Option<i64>,
-}
-
-/// Which deliveries go: those that created no event, received before `cutoff`.
-pub(crate) struct DeliverySelection {
-    pub cutoff: i64,
-    pub outcomes: Option<Vec<String>>,
-    pub endpoint_id: Option<i64>,
-    /// The id at which the walk ends; `None` to look at every delivery.
-    pub end: Option<i64>,
-}
-
-impl EventSelection {
-    fn conditions(&self) -> Conditions {
-        let mut conditions = Conditions::default();
-        conditions.add_one_of("status", &self.statuses);
-        if let Some(end) = self.end {
-            conditions.add("id < {}", end);
-        }
-        conditions.add("coalesce(ended_at, received_at) < {}", self.cutoff);
-        conditions.add(
-            "NOT EXISTS (SELECT 1 FROM main._knocker_redeliveries r WHERE r.event_id = _knocker_events.id AND r.received_at >= {})",
-            self.cutoff,
-        );
-        if let Some(endpoint_id) = self.endpoint_id {
-            conditions.add("endpoint_id = {}", endpoint_id);
-        }
-        if let Some(pattern) = &self.event_type {
-            conditions.add_type(pattern);
-        }
-        conditions
-    }
-}
-
-impl DeliverySelection {
-    fn conditions(&self) -> Conditions {
-        let mut conditions = Conditions::default();
-        // What created no event: refused and repeated ones, and valid empty batches. Uses _knocker_deliveries_loose.
-        conditions.add_plain("first_event_id IS NULL");
-        if let Some(outcomes) = &self.outcomes {
-            conditions.add_one_of("outcome", outcomes);
-        }
-        if let Some(end) = self.end {
-            conditions.add("id < {}", end);
-        }
-        conditions.add("received_at < {}", self.cutoff);
-        conditions.add_plain(
-            "NOT EXISTS (SELECT 1 FROM main._knocker_redeliveries r JOIN main._knocker_events e ON e.id = r.event_id
-                         WHERE r.delivery_id = _knocker_deliveries.id AND e.status IN ('received', 'processing', 'failed'))",
-        );
-        if let Some(endpoint_id) = self.endpoint_id {
-            conditions.add("endpoint_id = {}", endpoint_id);
-        }
-        conditions
-    }
-}
-
 /// What a prune is about, read and checked.
 struct Request {
     kind: PruneKind,
@@ -149,44 +83,6 @@ struct Request {
     selection: Selection,
     /// The age of the prune records that go too.
     audits: Option<i64>,
-}
-
-/// Rows that go.
-pub(crate) enum Selection {
-    Events(EventSelection),
-    Deliveries(DeliverySelection),
-    /// Records of earlier prunes, those before this time.
-    Audits(i64),
-}
-
-impl Selection {
-    pub fn table(&self) -> &'static str {
-        match self {
-            Selection::Events(_) => "_knocker_events",
-            Selection::Deliveries(_) => "_knocker_deliveries",
-            Selection::Audits(_) => "_knocker_prunes",
-        }
-    }
-
-    pub fn conditions(&self) -> Conditions {
-        match self {
-            Selection::Events(selection) => selection.conditions(),
-            Selection::Deliveries(selection) => selection.conditions(),
-            Selection::Audits(cutoff) => {
-                let mut conditions = Conditions::default();
-                conditions.add("pruned_at < {}", *cutoff);
-                conditions
-            }
-        }
-    }
-
-    fn set_endpoint(&mut self, id: i64) {
-        match self {
-            Selection::Events(selection) => selection.endpoint_id = Some(id),
-            Selection::Deliveries(selection) => selection.endpoint_id = Some(id),
-            Selection::Audits(_) => {}
-        }
-    }
 }
 
 impl Request {
@@ -258,20 +154,13 @@ impl Store {
             return self.foresee_prune(request);
         }
         self.write(|| {
-            let (ids, mut more) = self.find_prunable(&mut request)?;
-            let mut pruned = Pruned::default();
-            for id in ids {
-                pruned += self.delete_selected(&request.selection, id)?;
-            }
-            if let Some(cutoff) = request.audits {
-                let (audits, left) = self.delete_audits(cutoff, request.bounds.limit)?;
-                pruned.audits = audits;
-                more |= left;
-            }
             let record = PruneRecord::new(self, request.kind, filter, now);
-            record.add(pruned);
+            let more = self.prune_found(&mut request, |selection, ids| {
+                record.add(self.delete(selection, &mut ids.iter().copied())?);
+                Ok(ids.len())
+            })?;
             record.keep()?;
-            Ok(PruneResult { prune_id: record.id(), pruned, more, dry_run: false })
+            Ok(PruneResult { prune_id: record.id(), pruned: record.pruned(), more, dry_run: false })
         })
     }
 
@@ -280,16 +169,8 @@ impl Store {
             return self.foresee_prune(request);
         }
         self.require_schema()?;
-        let (ids, mut more) = self.find_prunable(&mut request)?;
         let record = PruneRecord::new(self, request.kind, filter, now);
-        let done = self.delete_in_chunks(&request.selection, &ids, &record, chunks)?;
-        more |= done < ids.len();
-        if let (Some(cutoff), true) = (request.audits, done == ids.len()) {
-            let old = Selection::Audits(cutoff);
-            let (ids, left) = self.select_ids(old.table(), &old.conditions(), request.bounds.limit)?;
-            let done = self.delete_in_chunks(&old, &ids, &record, chunks)?;
-            more |= left || done < ids.len();
-        }
+        let more = self.prune_found(&mut request, |selection, ids| self.delete_in_chunks(selection, ids, &record, chunks))?;
         // A prune that matched nothing is recorded too.
         if record.id().is_none() {
             self.write(|| record.keep())?;
@@ -297,10 +178,25 @@ impl Store {
         Ok(PruneResult { prune_id: record.id(), pruned: record.pruned(), more, dry_run: false })
     }
 
+    /// Finds the rows of a request and gives them to `delete`, which says how many it went through. Returns whether there are more.
+    fn prune_found(&self, request: &mut Request, mut delete: impl FnMut(&Selection, &[i64]) -> Result<usize>) -> Result<bool> {
+        let (ids, mut more) = self.find_prunable(request)?;
+        let done = delete(&request.selection, &ids)?;
+        more |= done < ids.len();
+        if let (Some(cutoff), true) = (request.audits, done == ids.len()) {
+            let old = Selection::Audits(cutoff);
+            let (ids, left) = self.select_ids(old.table(), &old.conditions(), request.bounds.limit)?;
+            more |= left | (delete(&old, &ids)? < ids.len());
+        }
+        Ok(more)
+    }
+
     /// Deletes selected rows in transactions of a few, each of which leaves the record as if it were the last. Returns how many were gone through.
     pub(crate) fn delete_in_chunks(&self, selection: &Selection, ids: &[i64], record: &PruneRecord, chunks: &mut Chunks) -> Result<usize> {
-        let delete = |id| self.delete_selected(selection, id).map(|went| record.add(went));
-        self.in_chunks(selection.table(), &selection.conditions(), ids, chunks, delete, || record.keep())
+        self.in_chunks(ids, chunks, |turn| {
+            record.add(self.delete(selection, turn)?);
+            record.keep()
+        })
     }
 
     /// What would go, from reads alone: nobody waits for the write lock because of it.
@@ -321,93 +217,12 @@ impl Store {
         Ok(PruneResult { prune_id: None, pruned, more, dry_run: true })
     }
 
-    /// What goes with these events: their attempts, and the deliveries of which no other event needs one.
-    fn foresee_events(&self, ids: &[i64]) -> Result<Pruned> {
-        let going: HashSet<i64> = ids.iter().copied().collect();
-        let mut pruned = Pruned { events: ids.len() as i64, ..Pruned::default() };
-        let mut deliveries = BTreeSet::new();
-        for &id in ids {
-            let sql = "SELECT count(*) FROM main.knocker_attempts WHERE event_id = ?1";
-            pruned.attempts += self.conn().prepare_cached(sql)?.query_row([id], |row| row.get::<_, i64>(0))?;
-            deliveries.extend(self.deliveries_of_event(id)?);
-        }
-        for delivery_id in deliveries {
-            // A link outlives its delivery.
-            let there = self.conn().prepare_cached("SELECT 1 FROM main._knocker_deliveries WHERE id = ?1")?.exists([delivery_id])?;
-            if there && self.events_of_delivery(delivery_id)?.iter().all(|event_id| going.contains(event_id)) {
-                pruned.deliveries += 1;
-            }
-        }
-        Ok(pruned)
-    }
-
     /// The ids, oldest first, and whether there are more. From here on the selection knows the endpoint.
     fn find_prunable(&self, request: &mut Request) -> Result<(Vec<i64>, bool)> {
         if let Some(name) = &request.endpoint {
             request.selection.set_endpoint(self.find_endpoint(name)?.id);
         }
         self.select_ids(request.selection.table(), &request.selection.conditions(), request.bounds.limit)
-    }
-
-    pub(crate) fn delete_selected(&self, selection: &Selection, id: i64) -> Result<Pruned> {
-        Ok(match selection {
-            Selection::Events(_) => self.delete_event(id)?,
-            Selection::Deliveries(_) => Pruned { deliveries: self.delete_delivery(id)?, ..Pruned::default() },
-            Selection::Audits(_) => {
-                Pruned { audits: self.run("DELETE FROM main._knocker_prunes WHERE id = ?1", [id])?, ..Pruned::default() }
-            }
-        })
-    }
-
-    fn delete_event(&self, event_id: i64) -> Result<Pruned> {
-        let state = self.event_state(event_id)?;
-        if let Some(job_id) = state.job_id {
-            self.forget_dead_job(job_id)?;
-        }
-        let deliveries = self.deliveries_of_event(event_id)?;
-        let delete = |sql: &str| -> Result<i64> { self.run(sql, [event_id]) };
-        // What goes is counted before.
-        self.count_attempts()?;
-        let attempts = delete("DELETE FROM main._knocker_attempts WHERE event_id = ?1 AND indexed = 1")?
-            + delete(
-                "DELETE FROM main._knocker_attempts
-                 WHERE id = (SELECT attempt_id FROM main._knocker_events WHERE id = ?1) AND event_id = ?1",
-            )?;
-        delete("DELETE FROM main._knocker_redeliveries WHERE event_id = ?1")?;
-        let events = delete("DELETE FROM main._knocker_events WHERE id = ?1")?;
-        let mut pruned = Pruned { events, attempts, ..Pruned::default() };
-        for delivery_id in deliveries {
-            if !self.delivery_is_linked(delivery_id)? {
-                pruned.deliveries += self.delete_delivery(delivery_id)?;
-            }
-        }
-        Ok(pruned)
-    }
-
-    fn deliveries_of_event(&self, event_id: i64) -> Result<Vec<i64>> {
-        let sql = "SELECT delivery_id FROM main._knocker_events WHERE id = ?1
-                   UNION SELECT delivery_id FROM main._knocker_redeliveries WHERE event_id = ?1";
-        let mut statement = self.conn().prepare_cached(sql)?;
-        let ids = statement.query_map([event_id], |row| row.get(0))?;
-        Ok(ids.collect::<rusqlite::Result<_>>()?)
-    }
-
-    fn delivery_is_linked(&self, delivery_id: i64) -> Result<bool> {
-        let sql = "SELECT EXISTS (SELECT 1 FROM main.knocker_event_deliveries WHERE delivery_id = ?1)";
-        Ok(self.conn().prepare_cached(sql)?.query_row([delivery_id], |row| row.get(0))?)
-    }
-
-    fn delete_delivery(&self, delivery_id: i64) -> Result<i64> {
-        self.run("DELETE FROM main._knocker_deliveries WHERE id = ?1", [delivery_id])
-    }
-
-    /// Deletes prune records; returns how many, and whether the limit left more.
-    pub(crate) fn delete_audits(&self, cutoff: i64, limit: i64) -> Result<(i64, bool)> {
-        let sql =
-            "DELETE FROM main._knocker_prunes WHERE id IN (SELECT id FROM main._knocker_prunes WHERE pruned_at < ?1 ORDER BY id LIMIT ?2)";
-        let deleted = self.run(sql, (cutoff, limit))?;
-        let left = "SELECT EXISTS (SELECT 1 FROM main._knocker_prunes WHERE pruned_at < ?1)";
-        Ok((deleted, self.conn().prepare_cached(left)?.query_row([cutoff], |row| row.get(0))?))
     }
 }
 

@@ -8,8 +8,9 @@ use crate::arguments::Arguments;
 use crate::chunks::Chunks;
 use crate::error::{Code, Error, Result};
 use crate::forms::{Kind, Preset, form};
-use crate::prune::{DeliverySelection, EventSelection, LONGEST_AGE_S, PruneKind, Pruned, Selection};
-use crate::prune_record::PruneRecord;
+use crate::prunable::{DeliverySelection, EventSelection, Selection};
+use crate::prune::LONGEST_AGE_S;
+use crate::prune_record::{PruneKind, PruneRecord, Pruned};
 use crate::selection::{DEFAULT_LIMIT, MAX_LIMIT};
 use crate::store::Store;
 
@@ -160,9 +161,7 @@ impl Store {
                 let policy = stored(&text)?;
                 let record = PruneRecord::new(self, PruneKind::Retention, &text, now);
                 let left = self.run_policy(endpoint_id, &policy, now, |selection, ids| {
-                    for &id in ids {
-                        record.add(self.delete_selected(selection, id)?);
-                    }
+                    record.add(self.delete(selection, &mut ids.iter().copied())?);
                     Ok(ids.len())
                 })?;
                 if record.pruned() != Pruned::default() {

@@ -12,7 +12,8 @@
 //! | `attempt.rs`, `expiry.rs` | `handled`, `failed`, `skipped`, `extend`, `release`; leases that ran out |
 //! | `lifecycle.rs`, `queue.rs` | `transition`, which moves event and job; the `…job…`, `…lease…` and `enqueue` that it is made of |
 //! | `operate.rs`, `bulk.rs`, `chunks.rs` | `operate`, `replay_delivery`, `…event_state…`; `operate_where…`; many rows in small transactions |
-//! | `prune.rs`, `retention.rs`, `selection.rs` | `prune_…`, `delete_…`; `retention`, `retain`; which rows |
+//! | `prune.rs`, `deletion.rs`, `retention.rs` | `prune_…`; `delete…`; `retention`, `retain` |
+//! | `prunable.rs`, `selection.rs` | which rows a prune may take; `select_ids` |
 //! | `health.rs` | `lease_health`, `disagreements`, `reconcile` |
 //! | `stats.rs`, `minutes.rs` | `stats`; the figures of the last hour |
 //! | `metrics.rs`, `totals.rs`, `durations.rs` | `metrics`; what was ever counted, and how long attempts took |
@@ -20,7 +21,7 @@
 use std::cell::Cell;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use rusqlite::{CachedStatement, Connection, ErrorCode, Params};
+use rusqlite::{CachedStatement, Connection, ErrorCode, Params, Statement};
 
 use crate::claim_filter::{ClaimFilter, DueFilter, LastRead};
 use crate::error::{Code, Error, Result};
@@ -67,7 +68,11 @@ impl Store {
     /// Runs a statement that writes, and returns how many rows it changed. Rows that it gives are passed over: with `PRAGMA count_changes = 1`
     /// every INSERT, UPDATE and DELETE gives one.
     pub(crate) fn run(&self, sql: &str, parameters: impl Params) -> Result<i64> {
-        let mut statement = self.conn.prepare_cached(sql)?;
+        self.run_kept(&mut *self.conn.prepare_cached(sql)?, parameters)
+    }
+
+    /// As [`Store::run`], where one statement runs many times.
+    pub(crate) fn run_kept(&self, statement: &mut Statement, parameters: impl Params) -> Result<i64> {
         let mut rows = statement.query(parameters)?;
         while rows.next()?.is_some() {}
         Ok(self.conn.changes() as i64)

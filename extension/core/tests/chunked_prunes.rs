@@ -8,6 +8,7 @@ use knocker_core::chunks::Chunks;
 use knocker_core::claim::ClaimFilter;
 use knocker_core::ingest::IngestFields;
 use knocker_core::metrics::MetricsFormat;
+use knocker_core::operate::{Action, ActionOptions};
 use knocker_core::prune::Pruned;
 use knocker_core::retention::RetentionPolicy;
 use rusqlite::Connection;
@@ -72,6 +73,23 @@ fn a_prune_in_many_transactions_has_one_record_and_counts_every_row() {
     let all = Pruned { events: 10, deliveries: 10, attempts: 10, audits: 0 };
     assert_eq!((result.pruned, transactions), (all, 10));
     assert_eq!(recorded(&store), (all, all));
+}
+
+#[test]
+fn an_event_takes_every_attempt_and_delivery_along_that_only_it_has() {
+    let store = store();
+    store.ingest("orders", &IngestFields::parse(r#"{"valid": true, "key": "0"}"#).unwrap(), b"{}", NOW).unwrap();
+    store.operate(Action::Replay, 2, None, &ActionOptions::default(), NOW).unwrap();
+    assert_eq!(store.claim("w", 1, 60, &ClaimFilter::default(), NOW).unwrap(), 1);
+    let job = store.conn().query_row("SELECT job_id FROM knocker_jobs", [], |row| row.get(0)).unwrap();
+    store.handled(job, "w", 5, NOW).unwrap();
+    let (result, _) =
+        one_by_one(usize::MAX, |chunks| store.prune_events_in_chunks(r#"{"older_than_s": 3600}"#, NOW + DAY, chunks).unwrap());
+    let all = Pruned { events: 10, deliveries: 11, attempts: 11, audits: 0 };
+    assert_eq!(result.pruned, all);
+    let left = ["_knocker_events", "_knocker_attempts", "_knocker_redeliveries", "_knocker_deliveries"].map(|table| count(&store, table));
+    assert_eq!(left, [0, 0, 0, 5]);
+    assert_eq!(store.conn().query_row("SELECT sum(n) FROM _knocker_counts WHERE status = 'handled'", [], |row| row.get(0)), Ok(0));
 }
 
 fn keep_an_hour(store: &Store) {

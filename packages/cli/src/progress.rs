@@ -4,20 +4,15 @@ use std::borrow::Cow;
 use std::ops::ControlFlow;
 use std::sync::Once;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressStyle};
 use knocker_core::chunks::Chunks;
+pub use knocker_core::chunks::{BUDGET, rest_after};
 
 use crate::failure::{Exit, Failure, Result};
 use crate::printable::count;
 
-/// How long one transaction of many goes on taking rows: an fsync comes on top, and all of it stays far below 50 ms.
-pub const BUDGET: Duration = Duration::from_millis(5);
-/// The pause between two such transactions at least. A writer that finds the file locked looks again after 1, 2, 5, 10 ms and so on: it finds it free.
-const PAUSE: Duration = Duration::from_millis(5);
-/// The first transaction seems as long as the search before it.
-const LONGEST_PAUSE: Duration = Duration::from_millis(100);
 /// Set by the first SIGINT, SIGTERM or SIGHUP while work is under way.
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 static LISTENING: Once = Once::new();
@@ -120,11 +115,6 @@ pub fn in_chunks<T>(doing: &'static str, unit: Unit, work: impl FnOnce(&mut Chun
     let result = work(&mut Chunks { budget: BUDGET, between: &mut between })?;
     let ended = if progress.is_done() { Ok(()) } else { progress.checkpoint("Run the same command again: it goes on with what is left.") };
     Ok((result, ended))
-}
-
-/// Leaves other writers their turn after a transaction that began then: as long as it was, on a slow disk too, so that they have half of the time.
-pub fn rest_after(begun: Instant) {
-    std::thread::sleep(begun.elapsed().clamp(PAUSE, LONGEST_PAUSE));
 }
 
 /// The line goes as the work ends: what was done is told by its result.
