@@ -81,10 +81,11 @@ fn answer_challenge(context: &Context, _: &str) -> Option<WebhookResponse> {
 /// A batch of events, or the end of a subscription; anything else is one event.
 fn items(context: &Context) -> Option<Vec<Item>> {
     let body = Json::parse(context.body())?;
-    let [subscription_type, event, events] = body.get_each(["subscription.type", "event", "events"]);
-    if event.is_some() {
+    // Alone: most have it, and the others are then not looked for.
+    if body.get("event").is_some() {
         return None;
     }
+    let [subscription_type, events] = body.get_each(["subscription.type", "events"]);
     match events.and_then(Json::elements) {
         Some(events) if events.is_empty() || events.iter().any(|event| event.is_object()) => {
             Some(batch(context, subscription_type, &events))

@@ -1,6 +1,7 @@
 //! Where a request says what happened: the type and the identity of the occurrence, for one event or for each of a batch.
 
 use std::borrow::Cow;
+use std::cell::OnceCell;
 
 use super::context::Context;
 use super::form;
@@ -127,11 +128,15 @@ struct Fields<'a, 'c> {
     renewed: &'static [&'static str],
     signed: SignedBytes<'c, 'a>,
     paths: Vec<&'c str>,
+    /// What stands at these paths, near either end of a long body; empty where the body is not to be looked at.
     found: Vec<Option<Json<'a>>>,
+    /// What stands at them anywhere, once that is needed.
+    anywhere: OnceCell<Vec<Option<Json<'a>>>>,
 }
 
 impl<'a, 'c> Fields<'a, 'c> {
-    /// Looks up what these lists of sources need, in one pass over the element.
+    /// Looks up what these lists of sources need, in one pass over the element. Of a long one that pass goes on where a source needs it: mostly the first
+    /// of several has its text at one of the ends, and the others are not needed.
     fn find(
         event: &Event,
         context: &'c Context<'a>,
@@ -145,8 +150,8 @@ impl<'a, 'c> Fields<'a, 'c> {
         }
         // A provider that says everything in headers costs no look at the body.
         let needs_body = lists.iter().any(|sources| !sources.first().is_some_and(|first| first.in_headers(context)));
-        let found = if !paths.is_empty() && needs_body { json::find(element.json, &paths) } else { Vec::new() };
-        Self { context, element, renewed: event.renewed, signed, paths, found }
+        let found = if !paths.is_empty() && needs_body { json::find_at_the_ends(element.json, &paths) } else { Vec::new() };
+        Self { context, element, renewed: event.renewed, signed, paths, found, anywhere: OnceCell::new() }
     }
 
     fn digest(&self) -> Option<String> {
@@ -200,7 +205,16 @@ impl<'a, 'c> Fields<'a, 'c> {
 
     fn json(&self, path: &str) -> Option<Cow<'a, str>> {
         let slot = self.paths.iter().position(|candidate| *candidate == path)?;
-        self.found.get(slot).copied().flatten()?.text()
+        let value = (*self.found.get(slot)?).or_else(|| self.anywhere()[slot]);
+        value?.text()
+    }
+
+    fn anywhere(&self) -> &[Option<Json<'a>>] {
+        self.anywhere.get_or_init(|| {
+            let mut found = self.found.clone();
+            json::find_between(self.element.json, &self.paths, &mut found);
+            found
+        })
     }
 }
 

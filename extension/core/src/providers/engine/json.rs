@@ -10,7 +10,9 @@ use serde::Deserializer as _;
 use serde::de::{IgnoredAny, MapAccess, Visitor};
 use serde_json::value::RawValue;
 
-pub use super::json_search::find;
+use super::json_search::is_long;
+pub use super::json_search::{find, find_at_the_ends, find_between};
+use super::json_skip::{Reader, is_container};
 use super::json_unique::names_are_unique;
 
 /// One value, as it stands in the document, without the white space around it.
@@ -75,8 +77,13 @@ impl<'a> Json<'a> {
         self.0.starts_with('{')
     }
 
-    /// Whether it is a whole object or a whole array, and nothing else.
+    /// Whether it is a whole object or a whole array, and nothing else. In a long one brackets and quotes are all that is seen: of a document that has
+    /// lost or gained bytes at either end they tell it as well. Behind a cut inside of a string, or where quotes were put in front, every string is
+    /// taken for what stands between two, the last bracket among it; elsewhere the first bracket closes before the end or never.
     pub fn is_document(self) -> bool {
+        if is_long(self.bytes()) {
+            return is_container(self.bytes());
+        }
         self.0.starts_with(['{', '[']) && serde_json::from_str::<IgnoredAny>(self.0).is_ok()
     }
 
@@ -96,10 +103,31 @@ impl<'a> Json<'a> {
         Some(values.ok()?.into_iter().map(Self::of).collect())
     }
 
-    /// The elements of an array; `None` where it is none.
+    /// The elements of an array; `None` where it is none. Of a long one objects and arrays are passed over: what looks into them judges them.
     pub fn elements(self) -> Option<Vec<Json<'a>>> {
+        if is_long(self.bytes()) {
+            return self.elements_unread();
+        }
         let elements: Vec<&RawValue> = serde_json::from_str(self.0).ok()?;
         Some(elements.into_iter().map(Self::of).collect())
+    }
+
+    fn elements_unread(self) -> Option<Vec<Json<'a>>> {
+        let mut reader = Reader::new(self.bytes());
+        reader.next().filter(|next| *next == b'[')?;
+        reader.open()?;
+        let mut elements = Vec::new();
+        while !reader.closes(b']')? {
+            let is_container = matches!(reader.next()?, b'{' | b'[');
+            let value = reader.value()?;
+            elements.push(if is_container {
+                let end = self.0.len() - reader.left();
+                Json(self.0.get(end - value.len()..end)?)
+            } else {
+                Self::of(serde_json::from_slice(value).ok()?)
+            });
+        }
+        reader.is_over().then_some(elements)
     }
 }
 
@@ -221,6 +249,33 @@ mod tests {
         assert!(Json::sequence(b"{} no").is_none());
         let fields = Json::parse(br#"{"b": 1, "a": {}}"#).unwrap().fields().unwrap();
         assert_eq!(fields.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), ["b", "a"]);
+    }
+
+    #[test]
+    fn elements_of_a_long_array_are_the_same() {
+        let long = format!(r#"{{"a": "]", "b": [{}[]]}}"#, "\"é\",".repeat(2000));
+        let body = format!("\n[ {long}, 2 ,\"x\\n]\",[1], {long}]\n");
+        let elements = |body: &str| {
+            let elements = Json::parse(body.as_bytes())?.elements()?;
+            Some(elements.into_iter().map(|element| body[element.span_in(body.as_bytes())].to_owned()).collect::<Vec<_>>())
+        };
+        assert_eq!(elements(&body).unwrap(), [long.as_str(), "2", r#""x\n]""#, "[1]", &long]);
+        for broken in [format!("{body},"), format!("[{long}"), format!("[{long},]"), format!("[{long}, nul]"), format!("[{long} 1]"), long]
+        {
+            assert_eq!(elements(&broken), None, "{}", &broken[broken.len() - 10..]);
+        }
+    }
+
+    #[test]
+    fn a_long_document_is_whole_or_not() {
+        let long = format!(r#"{{"a": "}}\"", "b": [{}{{}}]}}"#, "\"é\",".repeat(2000));
+        let is_document = |body: &str| Json::parse(body.as_bytes()).is_some_and(Json::is_document);
+        assert!(is_document(&long) && is_document(&format!(" [{long}]\n")));
+        for broken in
+            [&long[1..], &long[..long.len() - 1], &format!("{long}1"), &format!("{{{long}"), &format!("\"{long}"), &format!("{long}{long}")]
+        {
+            assert!(!is_document(broken), "{}", &broken[..10]);
+        }
     }
 
     #[test]

@@ -16,31 +16,50 @@ use super::json_walk::{Key, leaves_hold_nothing};
 
 /// The values at several dotted paths, in one pass that ends once all are found. Of a key that occurs twice the first counts.
 pub fn find<'a>(body: &'a [u8], paths: &[&str]) -> Vec<Option<Json<'a>>> {
+    let mut found = find_at_the_ends(body, paths);
+    find_between(body, paths, &mut found);
+    found
+}
+
+/// The same of a long body as far as they stand near either end, and of another one as a whole. [`find_between`] finds the others.
+pub fn find_at_the_ends<'a>(body: &'a [u8], paths: &[&str]) -> Vec<Option<Json<'a>>> {
     let mut found = vec![None; paths.len()];
-    // A number or a text has no fields: of a long list of them each would cost a reader of its own.
-    if !matches!(body.trim_ascii_start().first(), Some(b'{' | b'[')) {
+    if !has_fields(body) {
         return found;
     }
     let wanted: Vec<Wanted> = paths.iter().copied().enumerate().collect();
-    if body.len() > 4 * WINDOW {
-        walk(&body[..WINDOW], &wanted, &mut found);
-        // What touches the edge of the window may go on behind it.
-        let edge = body[WINDOW..].as_ptr();
-        for value in found.iter_mut() {
-            *value = value.filter(|value| value.bytes().as_ptr_range().end != edge);
-        }
-        for (slot, path) in &wanted {
-            found[*slot] = found[*slot].or_else(|| find_near_the_end(body, path));
-        }
+    if !is_long(body) {
+        walk(body, &wanted, &mut found);
+        return found;
     }
-    if found.iter().any(Option::is_none) {
-        if body.len() > 4 * WINDOW {
-            walk_fast(body, &wanted, &mut found);
-        } else {
-            walk(body, &wanted, &mut found);
-        }
+    walk(&body[..WINDOW], &wanted, &mut found);
+    // What touches the edge of the window may go on behind it.
+    let edge = body[WINDOW..].as_ptr();
+    for value in found.iter_mut() {
+        *value = value.filter(|value| value.bytes().as_ptr_range().end != edge);
+    }
+    for (slot, path) in &wanted {
+        found[*slot] = found[*slot].or_else(|| find_near_the_end(body, path));
     }
     found
+}
+
+/// Adds what of a long body [`find_at_the_ends`] has not found.
+pub fn find_between<'a>(body: &'a [u8], paths: &[&str], found: &mut [Option<Json<'a>>]) {
+    if is_long(body) && has_fields(body) && found.iter().any(Option::is_none) {
+        let wanted: Vec<Wanted> = paths.iter().copied().enumerate().collect();
+        walk_fast(body, &wanted, found);
+    }
+}
+
+/// A number or a text has no fields: of a long list of them each would cost a reader of its own.
+fn has_fields(body: &[u8]) -> bool {
+    matches!(body.trim_ascii_start().first(), Some(b'{' | b'['))
+}
+
+/// Whether a body is so long that what stands between its ends is passed over without being read.
+pub(super) fn is_long(body: &[u8]) -> bool {
+    body.len() > 4 * WINDOW
 }
 
 /// How far from either end of a long body is looked first, in bytes.

@@ -93,6 +93,11 @@ fn container_length(text: &[u8]) -> Option<usize> {
     None
 }
 
+/// Whether the text is one object or one array from its first byte to its last.
+pub(super) fn is_container(text: &[u8]) -> bool {
+    (text.starts_with(b"{") || text.starts_with(b"[")) && container_length(text) == Some(text.len())
+}
+
 /// How long the string is that the text begins with, its quotes included.
 fn string_length(text: &[u8]) -> Option<usize> {
     let mut at = 1;
@@ -156,6 +161,16 @@ impl<'a> Reader<'a> {
         Some(closes)
     }
 
+    /// How many bytes are not passed over yet.
+    pub fn left(&self) -> usize {
+        self.rest.len()
+    }
+
+    /// Whether nothing stands behind what was passed over but white space.
+    pub fn is_over(&mut self) -> bool {
+        self.next().is_none()
+    }
+
     /// Passes over the value that stands next, and gives it.
     pub fn value(&mut self) -> Option<&'a [u8]> {
         let length = match self.next()? {
@@ -183,29 +198,56 @@ mod tests {
         Some(value.get())
     }
 
-    #[test]
-    fn values_end_where_serde_json_ends_them() {
+    /// Documents with runs of backslashes, quotes and brackets, of every length around the edges of blocks.
+    fn documents() -> impl Strategy<Value = serde_json::Value> {
         let text = prop_oneof![
-            // Runs of backslashes, quotes and brackets, of every length around the edges of blocks.
             prop::collection::vec(prop::sample::select(vec!["\\", "\"", "{", "}", "[", "]", "x", "é", "\u{1}"]), 0..200)
                 .prop_map(|parts| parts.concat()),
             "[a-z]{0,130}",
         ];
         let leaf =
             prop_oneof![text.clone().prop_map(serde_json::Value::from), any::<i64>().prop_map(serde_json::Value::from), Just(true.into())];
-        let value = leaf.prop_recursive(4, 40, 6, move |inner| {
+        leaf.prop_recursive(4, 40, 6, move |inner| {
             prop_oneof![
                 prop::collection::vec(inner.clone(), 0..6).prop_map(serde_json::Value::from),
                 prop::collection::vec((text.clone(), inner), 0..6)
                     .prop_map(|fields| serde_json::Value::Object(fields.into_iter().collect())),
             ]
-        });
-        // The same cases in each run.
-        let config = ProptestConfig { cases: 500, rng_seed: RngSeed::Fixed(1), failure_persistence: None, ..ProptestConfig::default() };
-        proptest!(config, |(value in value, pretty: bool, behind in prop::sample::select(vec![",", "}", " ]", "\n"]))| {
-            let text = if pretty { serde_json::to_string_pretty(&value) } else { serde_json::to_string(&value) }.unwrap() + behind;
+        })
+    }
+
+    /// The same cases in each run.
+    fn cases(cases: u32) -> ProptestConfig {
+        ProptestConfig { cases, rng_seed: RngSeed::Fixed(1), failure_persistence: None, ..ProptestConfig::default() }
+    }
+
+    fn written(value: &serde_json::Value, pretty: bool) -> String {
+        if pretty { serde_json::to_string_pretty(value) } else { serde_json::to_string(value) }.unwrap()
+    }
+
+    #[test]
+    fn values_end_where_serde_json_ends_them() {
+        proptest!(cases(500), |(value in documents(), pretty: bool, behind in prop::sample::select(vec![",", "}", " ]", "\n"]))| {
+            let text = written(&value, pretty) + behind;
             let passed = Reader::new(text.as_bytes()).value().map(<[u8]>::to_vec);
             prop_assert_eq!(passed.as_deref(), read(&text).map(str::as_bytes));
+        });
+    }
+
+    #[test]
+    fn no_other_cut_of_what_is_signed_is_a_container() {
+        let url = prop::collection::vec(prop::sample::select(vec!["\\", "\"", "{", "}", "[", "]", ":", ",", "a", "/"]), 0..12);
+        proptest!(cases(60), |(value in documents(), pretty: bool, url in url, time in "[0-9]{0,4}")| {
+            prop_assume!(value.is_array() || value.is_object());
+            let (url, body) = (url.concat(), written(&value, pretty));
+            let signed = [url.as_bytes(), body.as_bytes(), time.as_bytes()].concat();
+            // What a body leaves behind it must be a time.
+            for end in url.len() + body.len()..=signed.len() {
+                for start in 0..end {
+                    let cut = signed[start..end].trim_ascii();
+                    prop_assert_eq!(is_container(cut), cut == body.as_bytes(), "{}", String::from_utf8_lossy(cut));
+                }
+            }
         });
     }
 
