@@ -44,6 +44,18 @@ pub(crate) enum Waiting {
     Suspects,
 }
 
+/// What is due within the bound `?3`. Not `LIMIT ?5`: SQLite plans for a number that is bound there, and would prepare the statement again for each claim.
+fn walk_sql(due: &str) -> String {
+    format!(
+        "SELECT {JOB_COLUMNS}, run_at
+         FROM main._honker_live
+         WHERE queue = ?1 AND state IN ('pending', 'processing') AND priority = ?2 AND {due}
+           AND state = 'pending' AND (expires_at IS NULL OR expires_at > ?4)
+         ORDER BY run_at, id
+         LIMIT ?5 + 0"
+    )
+}
+
 impl Store {
     /// The first `limit` jobs of a queue that can be claimed, in the queue's order, exhausted ones included and suspects not.
     ///
@@ -67,14 +79,7 @@ impl Store {
         if room <= 0 {
             return Ok(());
         }
-        let mut statement = self.conn().prepare_cached(&format!(
-            "SELECT {JOB_COLUMNS}, run_at
-             FROM main._honker_live
-             WHERE queue = ?1 AND state IN ('pending', 'processing') AND priority = ?2 AND {due}
-               AND state = 'pending' AND (expires_at IS NULL OR expires_at > ?4)
-             ORDER BY run_at, id
-             LIMIT ?5"
-        ))?;
+        let mut statement = self.conn().prepare_cached(&walk_sql(due))?;
         let rows = statement.query_map((queue, priority, bound, seconds(now), room), |row| {
             Ok(Candidate { priority, job: read_job(row)?, run_at: row.get(JOB_COLUMN_COUNT)? })
         })?;
@@ -162,7 +167,7 @@ impl Store {
             "SELECT {JOB_COLUMNS} FROM main._honker_live
              WHERE queue = ?1 AND state = 'processing' AND claim_expires_at NOT BETWEEN ?2 AND ?3
              ORDER BY claim_expires_at > ?3, claim_expires_at, id
-             LIMIT ?4"
+             LIMIT ?4 + 0"
         ))?;
         let rows = statement.query_map((queue, seconds(now), seconds(now) + FURTHEST_LEASE_S, limit), read_job)?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
@@ -222,5 +227,29 @@ impl Store {
     pub(crate) fn oldest_due(&self, queue: &str, now: i64) -> Result<Option<i64>> {
         let first = [self.next_waiting(queue, Waiting::All, now)?, self.next_lease_end(queue, now)?].into_iter().flatten().min();
         Ok(first.filter(|&at| at <= seconds(now)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rusqlite::{Connection, StatementStatus};
+
+    use super::*;
+    use crate::claim_filter::ClaimFilter;
+
+    #[test]
+    fn a_claim_prepares_no_statement_again() {
+        let store = Store::new(Connection::open_in_memory().unwrap());
+        store.bootstrap(0).unwrap();
+        store.endpoint("orders", "{}", 0).unwrap();
+        for limit in [1, 10, 20] {
+            store.claim("w", limit, 60, &ClaimFilter::default(), 0).unwrap();
+            store.walk(&mut Vec::new(), ("knocker:orders", 0), "run_at <= ?3", 0, limit, 0).unwrap();
+        }
+        for sql in [walk_sql("run_at <= ?3"), crate::queues::COUNT_SOME_ENDPOINTS.to_owned()] {
+            let statement = store.conn().prepare_cached(&sql).unwrap();
+            assert!(statement.get_status(StatementStatus::Run) > 1, "{sql}");
+            assert_eq!(statement.get_status(StatementStatus::RePrepare), 0, "{sql}");
+        }
     }
 }

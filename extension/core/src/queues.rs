@@ -28,6 +28,9 @@ macro_rules! waiting {
 const INDEX: &str =
     concat!("CREATE INDEX IF NOT EXISTS main._knocker_live_due ON _honker_live (priority DESC, run_at, id) WHERE ", waiting!());
 
+/// Not `LIMIT ?1`: SQLite would prepare it again for each claim.
+pub(crate) const COUNT_SOME_ENDPOINTS: &str = "SELECT count(*) FROM (SELECT 1 FROM main._knocker_endpoints LIMIT ?1 + 0)";
+
 /// Where a query finds them.
 const EVERYWHERE: &str = concat!("main._honker_live INDEXED BY _knocker_live_due WHERE ", waiting!());
 
@@ -65,8 +68,7 @@ impl Store {
 
     /// Whether the file has so many endpoints that it is to have the index.
     pub(crate) fn has_many_endpoints(&self) -> Result<bool> {
-        let sql = "SELECT count(*) FROM (SELECT 1 FROM main._knocker_endpoints LIMIT ?1)";
-        let n: i64 = self.conn().prepare_cached(sql)?.query_row([FEW + 1], |row| row.get(0))?;
+        let n: i64 = self.conn().prepare_cached(COUNT_SOME_ENDPOINTS)?.query_row([FEW + 1], |row| row.get(0))?;
         Ok(n > FEW)
     }
 
