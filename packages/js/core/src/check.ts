@@ -76,7 +76,8 @@ export function checkObject(where: string, given: unknown, shape: Shape): void {
   if (typeof given !== "object" || given === null || Array.isArray(given)) {
     throw knockerError("usage", `${where}: takes an object with ${Object.keys(shape).join(", ")}, not ${show(given)}`);
   }
-  for (const [key, value] of Object.entries(given)) {
+  for (const key of Object.keys(given)) {
+    const value = (given as Record<string, unknown>)[key];
     if (!Object.hasOwn(shape, key)) {
       const nearest = nearestOf(key, Object.keys(shape));
       const hint = nearest ? `did you mean ${JSON.stringify(nearest)}?` : `it takes ${Object.keys(shape).join(", ")}`;

@@ -17,6 +17,7 @@ import { resultOf } from "./values.js";
 import { checkSendable, SENDABLE } from "./sendable.js";
 import { isEmpty, type Secrets, type SecretsFunction, secretsJson, type SecretsOfRequest, secretsRequest } from "./secrets.js";
 import type { Inbox } from "./inbox.js";
+import { waysOf } from "./judging.js";
 import { declarationOf } from "./configuration.js";
 import { ENDPOINT_SETTINGS, type EndpointSettings } from "./settings.js";
 import { Receiving } from "./tracing.js";
@@ -30,6 +31,9 @@ export interface EndpointOptions extends EndpointSettings {
 }
 
 const OPTIONS: Shape = { ...ENDPOINT_SETTINGS, secrets: ANYTHING, publicUrl: PUBLIC_URL };
+
+const RECEIVE = waysOf("knocker_judge", "knocker_receive", 4);
+const INGEST = waysOf("knocker_attest", "knocker_ingest", 3);
 
 /** The limit of an endpoint that is not there yet. */
 const DEFAULT_MAX_BODY_BYTES = 1_048_576;
@@ -151,13 +155,17 @@ export class Endpoint<Tx extends object> {
     checkRequest("receive", request);
     const sent = { ...request, headers: keptHeaders(request.headers) };
     const span = new Receiving(this.name, sent.headers);
-    return span.during(async () => {
-      const secrets = find ? this.#found(await find(secretsRequest(sent))) : list;
-      const started = performance.now();
-      return this.#inbox.judge(["knocker_judge", "knocker_receive"], this.#receiveArguments(sent, secrets, span), (result) =>
-        this.#received(result, started, span, sent),
-      );
-    });
+    return span.during(() => (find ? this.#findAndReceive(find, sent, span) : this.#receive(sent, list, span)));
+  }
+
+  async #findAndReceive(find: SecretsFunction, sent: WebhookRequest, span: Receiving): Promise<Receipt> {
+    return this.#receive(sent, this.#found(await find(secretsRequest(sent))), span);
+  }
+
+  #receive(sent: WebhookRequest, secrets: string, span: Receiving): Promise<Receipt> {
+    const started = performance.now();
+    const given = this.#receiveArguments(sent, secrets, span);
+    return this.#inbox.judge(RECEIVE, given, (result) => this.#received(result, started, span, sent));
   }
 
   /** As `receive`, at once and in a commit of its own: for scripts. */
@@ -210,8 +218,8 @@ export class Endpoint<Tx extends object> {
     const span = new Receiving(this.name, headers);
     if (fields.headers || span.added.length > 0) given["headers"] = headersForSql(headers, span.added);
     const started = performance.now();
-    return span.during(async () =>
-      this.#inbox.judge(["knocker_attest", "knocker_ingest"], [this.name, jsonOf("ingest", given), bodyForSql("ingest", body)], (result) =>
+    return span.during(() =>
+      this.#inbox.judge(INGEST, [this.name, jsonOf("ingest", given), bodyForSql("ingest", body)], (result) =>
         this.#received(result, started, span),
       ),
     );

@@ -6,6 +6,7 @@ import { tellOfChanges } from "./declarations.js";
 import type { Driver, Row, SqlValue } from "./driver.js";
 import { type KnockerError, knockerError } from "./errors.js";
 import { InboxFile } from "./inbox-file.js";
+import type { Ways } from "./judging.js";
 import { Link } from "./link.js";
 import type { OpenOptions } from "./options.js";
 import { ReceiveDurations } from "./metrics.js";
@@ -80,18 +81,14 @@ export class Inbox<Db extends object> extends InboxFile<Db> {
   }
 
   /**
-   * Judges a request with one function before the next group, and stores the judgement in it; or does both with the other. The endpoint is the first parameter.
+   * Judges a request before the next group, and stores the judgement in it; or does both at once. The endpoint is the first parameter. What is wrong with the call is
+   * thrown at once.
    */
-  async judge<T>(
-    [judge, whole]: readonly [string, string],
-    parameters: readonly [string, ...SqlValue[]],
-    read: (result: SqlValue) => T,
-  ): Promise<T> {
+  judge<T>(ways: Ways, parameters: readonly [string, ...SqlValue[]], read: (result: SqlValue) => T): Promise<T> {
     if (this.closed) throw closed();
-    this.#requireNotWaitedFor(whole);
-    const [now, count] = [this.now(), parameters.length];
-    const statements = { sql: selectOf(judge, count), whole: selectOf(whole, count) };
-    return this.writer.judge({ endpoint: parameters[0], ...statements, parameters: [...parameters, now], now }, read);
+    this.#requireNotWaitedFor(ways.name);
+    const now = this.now();
+    return this.writer.judge({ endpoint: parameters[0], ways, parameters: [...parameters, now], now }, read);
   }
 
   /** Calls a function at once, in a transaction of its own. Waiting for another process blocks the thread. */

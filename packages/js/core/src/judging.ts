@@ -5,6 +5,7 @@
  */
 
 import type { SqlValue } from "./driver.js";
+import { selectOf } from "./statements.js";
 
 /** Requests of more bytes are heavy. */
 const HEAVY_BYTES = 64 * 1024;
@@ -12,13 +13,25 @@ const HEAVY_BYTES = 64 * 1024;
 /** After a heavy one, no other for so many times its duration while small ones come: a tenth of the time is theirs. */
 const REST = 9;
 
+/** How requests of one kind are judged and stored. Made once: texts that are put together for each request cost more than reading it. */
+export interface Ways {
+  /** What messages call it: the function that does both. */
+  readonly name: string;
+  /** The statement that judges. */
+  readonly judge: string;
+  /** The one that judges and stores, with a short transaction of its own. */
+  readonly whole: string;
+}
+
+/** @param count how many arguments both functions take, besides the clock. */
+export function waysOf(judge: string, whole: string, count: number): Ways {
+  return { name: whole, judge: selectOf(judge, count), whole: selectOf(whole, count) };
+}
+
 /** What is to be judged, and stored after it. */
 export interface ToJudge {
   readonly endpoint: string;
-  /** The statement that judges. */
-  readonly sql: string;
-  /** The one that judges and stores, with a short transaction of its own. */
-  readonly whole: string;
+  readonly ways: Ways;
   readonly parameters: readonly SqlValue[];
   /** The time of the call: the judgement and its storing have the same. */
   readonly now: number | null;
@@ -34,9 +47,9 @@ export function bytesOf(parameters: readonly SqlValue[]): number {
   return bytes;
 }
 
-/** Whether a request is one of those that wait for their share. */
-export function isHeavy(parameters: readonly SqlValue[]): boolean {
-  return bytesOf(parameters) > HEAVY_BYTES;
+/** Whether a request of so many bytes is one of those that wait for their share. */
+export function isHeavy(bytes: number): boolean {
+  return bytes > HEAVY_BYTES;
 }
 
 /** The heavy requests that wait to be judged, and those that wait to be stored. */

@@ -39,10 +39,14 @@ export class Receiving {
   }
 
   /** Spans of the application that begin meanwhile are children of this one, which ends with the work. */
-  async during<T>(work: () => Promise<T>): Promise<T> {
-    if (!this.#context) return work();
+  during<T>(work: () => Promise<T>): Promise<T> {
+    // Without a promise more where there is no span to be ended.
+    return this.#context ? this.#duringSpan(this.#context, work) : work();
+  }
+
+  async #duringSpan<T>(context: api.Context, work: () => Promise<T>): Promise<T> {
     try {
-      return await api.runIn(this.#context, work);
+      return await api.runIn(context, work);
     } catch (error) {
       fail(this.#span!, error);
       throw error;

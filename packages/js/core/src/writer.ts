@@ -22,16 +22,22 @@ const ALONE_MS = 100;
 /** How often a request is judged whose endpoint is changed meanwhile. */
 const MOST_JUDGED = 4;
 
+const STORE = selectOf("knocker_store", 2);
+
 interface Write {
   sql: string;
   parameters: readonly SqlValue[];
+  /** How many bytes they hold; where they are yet to be made, about. */
+  bytes: number;
   /** Where the parameters are yet to be made: by judging. */
   toJudge: ToJudge | undefined;
   judged: number;
   /** Alone in its group: it is judged and stored by one call, which takes the lock for the second half of it only. */
   isAlone: boolean;
   since: number;
-  resolve: (result: SqlValue) => void;
+  /** Turns the result into what the caller wants. */
+  read: (result: SqlValue) => unknown;
+  settle: (read: unknown) => void;
   reject: (error: unknown) => void;
 }
 
@@ -83,7 +89,7 @@ export class Writer {
 
   /** Judges a request, and stores the judgement in the next group; settles after its commit. */
   judge<T>(toJudge: ToJudge, read: (result: SqlValue) => T): Promise<T> {
-    return this.#add(selectOf("knocker_store", 2), [], toJudge, read);
+    return this.#add(STORE, [], toJudge, read);
   }
 
   /** Runs the checkpoint that is due, after what is being written has been answered. */
@@ -98,24 +104,18 @@ export class Writer {
   }
 
   #add<T>(sql: string, parameters: readonly SqlValue[], toJudge: ToJudge | undefined, read: (result: SqlValue) => T): Promise<T> {
-    return new Promise((settle, reject) => {
-      const resolve = (result: SqlValue) => {
-        // It is committed; and the rest of its group must be answered whatever its reader makes of it.
-        try {
-          settle(read(result));
-        } catch (error) {
-          reject(error);
-        }
-      };
-      const write: Write = { sql, parameters, toJudge, judged: 0, isAlone: false, since: performance.now(), resolve, reject };
-      if (toJudge && isHeavy(toJudge.parameters)) this.#heavy.add(write);
+    return new Promise<unknown>((settle, reject) => {
+      const bytes = bytesOf(toJudge?.parameters ?? parameters);
+      const since = performance.now();
+      const write: Write = { sql, parameters, bytes, toJudge, judged: 0, isAlone: false, since, read, settle, reject };
+      if (toJudge && isHeavy(bytes)) this.#heavy.add(write);
       else {
         this.#pending.push(write);
-        this.#lightAt = write.since;
+        this.#lightAt = since;
       }
       this.#running ??= this.#run();
       this.#wake?.();
-    });
+    }) as Promise<T>;
   }
 
   async #run(): Promise<void> {
@@ -177,16 +177,15 @@ export class Writer {
           continue;
         }
       }
-      const size = bytesOf(write.parameters);
-      if (group.length > 0 && bytes + size > LARGEST_GROUP_BYTES) break;
-      bytes += size;
+      if (group.length > 0 && bytes + write.bytes > LARGEST_GROUP_BYTES) break;
+      bytes += write.bytes;
       group.push(write);
       this.#pending.shift();
     }
     while (group.length < LARGEST_GROUP) {
       const write = this.#heavy.next(group.length > 0);
       if (!write) break;
-      bytes += bytesOf(write.parameters);
+      bytes += write.bytes;
       if (group.length > 0 && bytes > LARGEST_GROUP_BYTES) {
         this.#heavy.unshift(write);
         break;
@@ -198,10 +197,11 @@ export class Writer {
 
   /** Judges a request; false where that ended in its error. */
   #judge(write: Write): boolean {
-    const { sql, parameters, endpoint, now } = write.toJudge!;
+    const { ways, parameters, endpoint, now } = write.toJudge!;
     try {
-      const judgement = this.#source.main.connection.get(sql, ...parameters)!["result"]!;
+      const judgement = this.#source.main.connection.get(ways.judge, ...parameters)!["result"] as Uint8Array;
       write.parameters = [endpoint, judgement, now];
+      write.bytes = judgement.byteLength;
       write.judged += 1;
       return true;
     } catch (error) {
@@ -212,7 +212,7 @@ export class Writer {
 
   async #commit(group: Write[]): Promise<void> {
     const size = { calls: group.length, bytes: 0 };
-    for (const { isAlone, toJudge, parameters } of group) size.bytes += bytesOf(isAlone ? toJudge!.parameters : parameters);
+    for (const { bytes } of group) size.bytes += bytes;
     const write = () => this.#source.main.use((connection) => this.#write(connection, group));
     const receipts: [Write, Settled][] = [];
     try {
@@ -240,8 +240,14 @@ export class Writer {
   }
 
   #settle(write: Write, settled: Settled): void {
-    if ("result" in settled) write.resolve(settled.result);
-    else if (settled.error instanceof StaleJudgementError && write.judged < MOST_JUDGED) {
+    if ("result" in settled) {
+      // It is committed; and the rest of its group must be answered whatever its reader makes of it.
+      try {
+        write.settle(write.read(settled.result));
+      } catch (error) {
+        write.reject(error);
+      }
+    } else if (settled.error instanceof StaleJudgementError && write.judged < MOST_JUDGED) {
       // The endpoint was changed between the two.
       write.parameters = [];
       this.#pending.push(write);
@@ -252,8 +258,8 @@ export class Writer {
     if (connection.inTransaction) throw knockerError("busy", "the application has a transaction open on this connection");
     const [first] = group;
     if (!first!.isAlone) return this.#transaction(connection, group);
-    const { whole, parameters } = first!.toJudge!;
-    return [{ result: connection.get(whole, ...parameters)!["result"]! }];
+    const { ways, parameters } = first!.toJudge!;
+    return [{ result: connection.get(ways.whole, ...parameters)!["result"]! }];
   }
 
   #transaction(connection: Connection<unknown>, group: Write[]): Settled[] {

@@ -74,12 +74,15 @@ class BetterConnection implements Connection<BetterDatabase> {
   }
 
   get(sql: string, ...parameters: SqlValue[]): Row | undefined {
-    return attempt(() => {
+    // Not by `attempt`: it is called several times for each receipt, and a function made for each call costs as much as the rest of it.
+    try {
       const statement = this.#statements.of(sql);
       if (statement.reader) return statement.get(...parameters) as Row | undefined;
       statement.run(...parameters);
       return undefined;
-    });
+    } catch (error) {
+      throw translate(error);
+    }
   }
 
   all(sql: string, ...parameters: SqlValue[]): Row[] {

@@ -74,7 +74,12 @@ class NodeConnection implements Connection<Database> {
   }
 
   get(sql: string, ...parameters: SqlValue[]): Row | undefined {
-    return attempt(() => this.#statements.of(sql).get(...parameters) as Row | undefined);
+    // Not by `attempt`: it is called several times for each receipt, and a function made for each call costs as much as the rest of it.
+    try {
+      return this.#statements.of(sql).get(...parameters) as Row | undefined;
+    } catch (error) {
+      throw translate(error);
+    }
   }
 
   all(sql: string, ...parameters: SqlValue[]): Row[] {
