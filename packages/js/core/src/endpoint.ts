@@ -150,12 +150,17 @@ export class Endpoint<Tx extends object> {
    * Verifies, stores, dedupes and enqueues one request, together with the others of this moment. Settles after the commit.
    * @throws UnknownEndpointError, InvalidArgumentError, and DatabaseError where nothing was stored.
    */
-  async receive(request: WebhookRequest): Promise<Receipt> {
-    const { find, list } = this.#secrets;
-    checkRequest("receive", request);
-    const sent = { ...request, headers: keptHeaders(request.headers) };
-    const span = new Receiving(this.name, sent.headers);
-    return span.during(() => (find ? this.#findAndReceive(find, sent, span) : this.#receive(sent, list, span)));
+  receive(request: WebhookRequest): Promise<Receipt> {
+    // Not an async function: its caller waits for the writer's own promise.
+    try {
+      const { find, list } = this.#secrets;
+      checkRequest("receive", request);
+      const sent = { ...request, headers: keptHeaders(request.headers) };
+      const span = new Receiving(this.name, sent.headers);
+      return span.during(() => (find ? this.#findAndReceive(find, sent, span) : this.#receive(sent, list, span)));
+    } catch (error) {
+      return Promise.reject(error as Error);
+    }
   }
 
   async #findAndReceive(find: SecretsFunction, sent: WebhookRequest, span: Receiving): Promise<Receipt> {

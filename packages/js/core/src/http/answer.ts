@@ -22,15 +22,6 @@ function plain(status: number, body: string, headers: Record<string, string> = {
   return { status, headers: { "content-type": "text/plain; charset=utf-8", ...headers }, body };
 }
 
-/** Receives the request and says what to answer. Never throws: a sender always gets a status. */
-export async function answer(receiver: Receiver, request: WebhookRequest): Promise<WebhookResponse> {
-  try {
-    return (await receiver.receive(request)).response;
-  } catch (error) {
-    return refuse(receiver, error);
-  }
-}
-
 /** The answer where nothing was stored. Messages are for the application: they may name its files, its set-up, what its secrets function says. */
 export function refuse(receiver: Receiver, error: unknown): WebhookResponse {
   if (error instanceof UnknownEndpointError || error instanceof UnknownTenantError) return notFound();

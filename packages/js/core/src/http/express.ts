@@ -4,7 +4,7 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 
 import type { WebhookResponse } from "../records.js";
 import { knockerError } from "../errors.js";
-import { answer, badHost, bodyConsumed, internalError, type Receiver, refuse, shortBody } from "./answer.js";
+import { badHost, bodyConsumed, internalError, type Receiver, refuse, shortBody } from "./answer.js";
 import { announcedLength, type Body, Gathered, isShort, NO_BODY, TOO_LARGE } from "./body.js";
 import { externalUrl, partsOf } from "./url.js";
 
@@ -22,20 +22,40 @@ export function handleExpress(receiver: Receiver): NodeHandler {
   return (request, response) => serve(receiver, request, response);
 }
 
-/** Reads, receives and answers one request. Never throws: Node's http and Express 4 would make that an unhandled rejection. */
+/**
+ * Reads, receives and answers one request. Never throws: Node's http and Express 4 would make that an unhandled rejection. It waits twice, for the body and for the
+ * commit, and in one function: each further one that is waited for costs as much as reading the headers.
+ */
 export async function serve(receiver: Receiver, request: IncomingMessage, response: ServerResponse): Promise<void> {
+  let body: Body | undefined;
   try {
-    const answered = await take(receiver, request);
-    // The sender went away in the middle of its request: there is nothing to store and nobody to answer.
-    if (!answered) return;
+    let reply: WebhookResponse;
+    try {
+      const url = urlOf(receiver, request);
+      if (url === undefined) reply = badHost();
+      else {
+        body = await bodyOf(request, receiver);
+        // The sender went away in the middle of its request: there is nothing to store and nobody to answer.
+        if (!body) return;
+        const announced = endedEarly(request, body);
+        const { bytes, truncated } = body;
+        if (announced !== undefined) reply = shortBody(receiver, bytes.byteLength, announced);
+        else {
+          const method = request.method ?? "POST";
+          reply = (await receiver.receive({ method, url, headers: pairs(request.rawHeaders), body: bytes, truncated })).response;
+        }
+      }
+    } catch (error) {
+      reply = refuse(receiver, error);
+    }
     if (response.headersSent && !response.writableEnded) {
       throw knockerError(
         "usage",
         "something before Knocker began to answer this request, so the sender gets that and not Knocker's status",
       );
     }
-    if (answered.truncated) sendAndLinger(request, response, answered.reply);
-    else send(response, answered.reply);
+    if (body?.truncated) sendAndLinger(request, response, reply);
+    else send(response, reply);
   } catch (error) {
     receiver.report(error, 500);
     // Whatever could not be sent, such as a header that Node refuses: a sender must not wait for its time to run out.
@@ -43,32 +63,15 @@ export async function serve(receiver: Receiver, request: IncomingMessage, respon
   }
 }
 
-async function take(receiver: Receiver, request: IncomingMessage): Promise<{ reply: WebhookResponse; truncated: boolean } | undefined> {
-  try {
-    const url = urlOf(receiver, request);
-    if (url === undefined) return { reply: badHost(), truncated: false };
-    const body = await bodyOf(request, receiver);
-    if (!body) return undefined;
-    const { "content-length": length, "content-encoding": encoding, "transfer-encoding": chunks } = request.headers;
-    const announced = announcedLength(length, chunks !== undefined);
-    if (announced !== undefined && !body.truncated && isShort(body.bytes, announced, encoding)) {
-      return { reply: shortBody(receiver, body.bytes.byteLength, announced), truncated: false };
-    }
-    const reply = await answer(receiver, {
-      method: request.method ?? "POST",
-      url,
-      headers: pairs(request.rawHeaders),
-      body: body.bytes,
-      truncated: body.truncated,
-    });
-    return { reply, truncated: body.truncated };
-  } catch (error) {
-    return { reply: refuse(receiver, error), truncated: false };
-  }
+/** How long the body was announced to be, where it has ended before that. */
+function endedEarly(request: IncomingMessage, body: Body): number | undefined {
+  const { "content-length": length, "content-encoding": encoding, "transfer-encoding": chunks } = request.headers;
+  const announced = announcedLength(length, chunks !== undefined);
+  return !body.truncated && isShort(body.bytes, announced, encoding) ? announced : undefined;
 }
 
 /** The whole body, or its beginning and `truncated`; undefined if the sender went away. */
-async function bodyOf(request: IncomingMessage, receiver: Receiver): Promise<Body | undefined> {
+function bodyOf(request: IncomingMessage, receiver: Receiver): Body | Promise<Body | undefined> {
   const announced = announcedLength(request.headers["content-length"], request.headers["transfer-encoding"] !== undefined);
   // There is none, whatever has looked for it before. HTTP/2 needs no length for one.
   if (announced === 0 && request.httpVersionMajor < 2) return NO_BODY;
@@ -97,17 +100,15 @@ function readBody(request: IncomingMessage, limit: number): Promise<Body | undef
   if (request.destroyed && !request.readableEnded) return Promise.resolve(undefined);
   return new Promise((resolve) => {
     const gathered = new Gathered(limit);
-    const settle = (body: Body | undefined) => {
-      request.off("data", onData).off("end", onEnd).off("close", onClose);
-      resolve(body);
-    };
     const onData = (chunk: Buffer) => {
       if (!gathered.add(chunk)) return;
-      request.pause();
-      settle(gathered.body);
+      // What still comes is somebody else's to throw away.
+      request.pause().off("data", onData);
+      resolve(gathered.body);
     };
-    const onEnd = () => settle(gathered.body);
-    const onClose = () => settle(undefined);
+    // Of what comes after the first of these, nobody hears: taking the listeners off again would cost more.
+    const onEnd = () => resolve(gathered.body);
+    const onClose = () => resolve(undefined);
     // A connection that breaks is told by an error and by a close; without a listener the error would end the process.
     request.on("data", onData).on("end", onEnd).on("close", onClose).on("error", onClose);
   });
@@ -126,8 +127,12 @@ function urlOf(receiver: Receiver, request: FrameworkRequest): string | undefine
 
 /** HTTP/2 has no Host. Of several, Node keeps the first where whoever is in front may have looked at another: that is none. */
 export function hostOf(request: Pick<IncomingMessage, "headers" | "rawHeaders">): string | undefined {
-  const several = request.rawHeaders.filter((name, index) => index % 2 === 0 && name.toLowerCase() === "host").length > 1;
-  return several ? undefined : (request.headers.host ?? (request.headers[":authority"] as string | undefined));
+  let hosts = 0;
+  for (let index = 0; index < request.rawHeaders.length; index += 2) {
+    const name = request.rawHeaders[index]!;
+    if (name.length === 4 && name.toLowerCase() === "host") hosts += 1;
+  }
+  return hosts > 1 ? undefined : (request.headers.host ?? (request.headers[":authority"] as string | undefined));
 }
 
 /** `[name, value, name, value, …]` to pairs, repeats kept. HTTP/2 has its request line among them, under names with a colon. */

@@ -2,7 +2,7 @@
 
 import type { HeadersInput } from "../request.js";
 import type { WebhookResponse } from "../records.js";
-import { answer, badHost, bodyConsumed, type Receiver, refuse, shortBody } from "./answer.js";
+import { badHost, bodyConsumed, type Receiver, refuse, shortBody } from "./answer.js";
 import { announcedLength, type Body, Gathered, isShort, NO_BODY, TOO_LARGE } from "./body.js";
 import { externalUrl, partsOf } from "./url.js";
 
@@ -32,14 +32,9 @@ export async function handleFetch(receiver: Receiver, request: Request, facts: F
     if (announced !== undefined && !body.truncated && isShort(body.bytes, announced, request.headers.get("content-encoding"))) {
       return respond(shortBody(receiver, body.bytes.byteLength, announced));
     }
-    const reply = await answer(receiver, {
-      method: request.method,
-      url,
-      headers: facts.headers ?? request.headers,
-      body: body.bytes,
-      truncated: body.truncated,
-    });
-    return respond(reply);
+    const { bytes, truncated } = body;
+    const receipt = await receiver.receive({ method: request.method, url, headers: facts.headers ?? request.headers, body: bytes, truncated });
+    return respond(receipt.response);
   } catch (error) {
     return respond(refuse(receiver, error));
   }

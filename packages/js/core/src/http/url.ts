@@ -38,6 +38,8 @@ const TARGET = /^[a-z][a-z0-9+.-]*:\/\/([^/?#]*)([^#]*)/i;
 
 /** Host, path and query of a request's target, or of a URL, with their letters as they are: nothing is parsed and written again. */
 export function partsOf(target: string): { host: string | undefined; path: string } {
+  // What nearly every request has: no scheme, and nothing behind a `#`.
+  if (target.startsWith("/") && !target.includes("#")) return { host: undefined, path: target };
   const [, host, path] = TARGET.exec(target) ?? [];
   if (path === undefined) return { host: undefined, path: target.split("#")[0]! };
   return { host, path: path.startsWith("/") ? path : `/${path}` };
