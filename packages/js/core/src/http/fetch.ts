@@ -33,7 +33,13 @@ export async function handleFetch(receiver: Receiver, request: Request, facts: F
       return respond(shortBody(receiver, body.bytes.byteLength, announced));
     }
     const { bytes, truncated } = body;
-    const receipt = await receiver.receive({ method: request.method, url, headers: facts.headers ?? request.headers, body: bytes, truncated });
+    const receipt = await receiver.receive({
+      method: request.method,
+      url,
+      headers: facts.headers ?? request.headers,
+      body: bytes,
+      truncated,
+    });
     return respond(receipt.response);
   } catch (error) {
     return respond(refuse(receiver, error));
