@@ -61,7 +61,7 @@ async function byHand() {
     columns(what, round(ours), round(theirs), times.toFixed(1), goal > 0 ? `at least ${goal}${isMet ? "" : "  MISSED"}` : "");
   };
   console.log("by hand: one insert and one commit a request, and one commit a job");
-  columns("a second", "Knocker", "by hand", "times", "goal");
+  columns("a second", "Knocker", "by hand", "ratio", "goal");
   await calls(row);
   const told = await http(row);
   await backlogs(row);
