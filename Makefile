@@ -10,7 +10,7 @@ PLATFORMS ?= linux-x64-gnu linux-x64-musl linux-arm64-gnu win32-x64
 # Where rustup puts cargo, also before a new shell looks there.
 export PATH := $(or $(CARGO_HOME),$(HOME)/.cargo)/bin:$(PATH)
 
-.PHONY: help demo build test package $(SUITES) test-next test-litestream test-nats test-rqlite test-crashes test-packages platforms package-test package-twice bench lint lint-go lint-deploy lint-workflows dist dist-check deny contract docs docs-check docs-browser docs-api docs-versions docs-pages fmt tools-demo tools-test tools-package
+.PHONY: help demo build test package $(SUITES) test-next test-litestream test-nats test-rqlite test-crashes test-packages platforms package-test package-twice bench bench-deep lint lint-go lint-deploy lint-workflows dist dist-check deny contract docs docs-check docs-browser docs-api docs-versions docs-pages fmt tools-demo tools-test tools-package
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-14s %s\n", $$1, $$2 }'
@@ -120,6 +120,11 @@ bench: tools-test build ## Measure, as ratios against a baseline in the same run
 	-KNOCKER_EXTENSION=$(LIBRARY) extension/bench/record ruby packages/ruby/run-bench
 	-KNOCKER_EXTENSION=$(LIBRARY) extension/bench/record elixir packages/elixir/run-bench
 	KNOCKER_EXTENSION=$(LIBRARY) $(CARGO_TARGET_DIR)/release/knocker-bench instructions
+
+# Makes a file of some 20 GB in the folder for temporary files, or in TMPDIR, and leaves it there for the next time. EVENTS=1000000 makes one of 2 GB.
+bench-deep: tools-test build ## Measure what a file of ten million events costs against one of ten thousand
+	cargo build --release -p knocker-bench
+	-KNOCKER_EXTENSION=$(LIBRARY) $(CARGO_TARGET_DIR)/release/knocker-bench deep $(or $(EVENTS),10000000)
 
 lint: tools-test build ## Formats, lints and types: Rust, Python, JavaScript, TypeScript, Go, Ruby and Elixir
 	cargo fmt --all --check

@@ -18,18 +18,23 @@ fn library() -> PathBuf {
     program.ancestors().map(|folder| folder.join(&name)).find(|path| path.exists()).expect("build the library first: make build")
 }
 
-/// Loads the extension and creates the schema with one endpoint, `github`.
-pub fn prepare(conn: &Connection, synchronous: &str) {
+/// Loads the extension.
+pub fn load(conn: &Connection) {
     // SAFETY: the library is the one built from this checkout.
     unsafe {
         let _guard = rusqlite::LoadExtensionGuard::new(conn).expect("extension loading is compiled in");
         conn.load_extension(library(), Some("sqlite3_knocker_init")).expect("the library loads");
     }
+    conn.set_prepared_statement_cache_capacity(64);
+}
+
+/// Loads the extension and creates the schema with one endpoint, `github`.
+pub fn prepare(conn: &Connection, synchronous: &str) {
+    load(conn);
     conn.pragma_update(None, "journal_mode", "WAL").expect("WAL");
     conn.pragma_update(None, "synchronous", synchronous).expect("synchronous");
     conn.query_row("SELECT knocker_bootstrap()", [], |_| Ok(())).expect("bootstrap");
     conn.query_row(r#"SELECT knocker_endpoint('github', '{"provider": "github"}')"#, [], |_| Ok(())).expect("endpoint");
-    conn.set_prepared_statement_cache_capacity(64);
 }
 
 /// A file database in `folder`.
