@@ -27,6 +27,19 @@ def test_headers_that_can_be_read_once_are_kept(hooks: knocker.Hooks, push: Push
     assert [delivery.headers for delivery in hooks.deliveries(after=1)] == [{"a": ["1", "3"], "b": "2"}, {"a": "1"}]
 
 
+@pytest.mark.parametrize("headers", [[("A", 1)], [("A", None)], [("A", ["1", "2"])], [("A", "1", "2")]])
+def test_headers_that_are_no_texts_are_refused_by_what_is_wrong_with_them(hooks: knocker.Hooks, headers: Any) -> None:
+    endpoint = hooks.endpoint("github", provider="github", secrets=[SECRET])
+    with pytest.raises(knocker.InvalidArgumentError, match="entry 0 must be a pair"):
+        endpoint.receive(knocker.WebhookRequest(b"{}", headers))
+
+
+def test_a_method_and_a_url_that_nobody_knows(hooks: knocker.Hooks) -> None:
+    endpoint = hooks.endpoint("github", provider="github", secrets=[SECRET])
+    nothing: Any = None
+    assert endpoint.receive(knocker.WebhookRequest(b"{}", method=nothing, url=nothing, truncated=True)).outcome == "too_large"
+
+
 @pytest.mark.parametrize("body", ["{}", None, 5, ["{}"]])
 def test_a_body_is_bytes(hooks: knocker.Hooks, body: Any) -> None:
     endpoint = hooks.endpoint("inbox")

@@ -92,9 +92,15 @@ class WebhookRequest:
     def to_json(self, added: Iterable[tuple[str, str]] = ()) -> str:
         """The request argument of the SQL functions, with headers that the receive has ``added``."""
         # Put together here: it is made for each request, and always the same.
-        headers = ", ".join([f"[{_text(name)}, {_text(value)}]" for name, value in [*pairs(self.headers), *added]])
+        try:
+            headers = ", ".join([f"[{_text(name)}, {_text(value)}]" for name, value in [*pairs(self.headers), *added]])
+            method, url = _text(self.method), _text(self.url)
+        except (TypeError, ValueError):
+            # Not of texts: the core says what of it is wrong, and has a method and a URL for None.
+            head = {"method": self.method, "url": self.url, "headers": [*pairs(self.headers), *added], "truncated": self.truncated}
+            return json.dumps(head)
         truncated = ', "truncated": true' if self.truncated else ""
-        return f'{{"method": {_text(self.method)}, "url": {_text(self.url)}, "headers": [{headers}]{truncated}}}'
+        return f'{{"method": {method}, "url": {url}, "headers": [{headers}]{truncated}}}'
 
 
 def require_request(given: object) -> None:
