@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -105,6 +107,56 @@ def test_a_signal_in_a_lone_commit_is_the_callers_own(hooks: knocker.Hooks, gith
         github.receive(github_request(1))
     assert github.receive(github_request(1)).outcome == "accepted"
     assert asyncio.run(github.areceive(github_request(1))).outcome == "duplicate"
+
+
+class Interruption:
+    """Raises KeyboardInterrupt in this thread behind the call of that number in the modules that write, as a signal may behind any."""
+
+    def __init__(self, at: int) -> None:
+        self._left = at
+        self.happened = False
+
+    def __enter__(self) -> None:
+        sys.setprofile(self._look)
+
+    def __exit__(self, *_: object) -> None:
+        sys.setprofile(None)
+
+    def _look(self, frame: FrameType, event: str, _: Any) -> None:
+        if event == "c_return" and Path(frame.f_code.co_filename).name in ("writer.py", "commits.py", "ticket.py"):
+            self._left -= 1
+            if self._left < 0:
+                sys.setprofile(None)
+                self.happened = True
+                raise KeyboardInterrupt
+
+
+def test_a_signal_anywhere_in_a_lone_receipt_ends_it_and_leaves_a_writer(
+    hooks: knocker.Hooks, github: knocker.Endpoint, push: PushOf
+) -> None:
+    ended = list[tuple[int, type[BaseException]]]()
+
+    def interrupted_everywhere() -> None:
+        come_alone(hooks, github)
+        for at in range(1000):
+            for _ in range(2):
+                github.receive(push(0))
+            interruption = Interruption(at)
+            try:
+                with interruption:
+                    github.receive(push(1 + at))
+            except BaseException as error:
+                ended.append((at, type(error)))
+            if not interruption.happened:
+                break
+
+    caller = threading.Thread(target=interrupted_everywhere, daemon=True)
+    caller.start()
+    caller.join(60)
+    assert not caller.is_alive(), f"it waits for ever at {len(ended)}"
+    assert len(ended) > 20
+    assert {error for _, error in ended} == {KeyboardInterrupt}
+    assert asyncio.run(github.areceive(push(0))).outcome == "duplicate"
 
 
 @pytest.mark.parametrize("size", [10, 30_000])

@@ -86,6 +86,9 @@ class Commits:
                 group.extend(_taken(waiting))
             if connection is not None:
                 _roll_back(connection)
+            if not group:
+                # A signal has raised it where a lone caller's call was between two lists: it is the caller's all the same.
+                raise
             known = error if isinstance(error, KnockerError) else translate(error)
             if known is not None and known.code == "read_only" and not reopened:
                 # Perhaps only the connection is: it came up so, and the file has been put right since.

@@ -81,7 +81,11 @@ def answer(tickets: Sequence[Ticket]) -> None:
     loops: dict[asyncio.AbstractEventLoop, list[Ticket]] = {}
     for ticket in tickets:
         if ticket.lock is not None:
-            ticket.lock.release()
+            try:
+                ticket.lock.release()
+            except RuntimeError:
+                # Its caller has been told of what a signal has raised there, behind a call that was on its way.
+                continue
         elif ticket.loop is not None:
             loops.setdefault(ticket.loop, []).append(ticket)
     for loop, of_loop in loops.items():

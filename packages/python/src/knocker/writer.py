@@ -86,8 +86,9 @@ class Writer:
             with self._lock:
                 if self._is_busy or len(self._queued) != 1 or self._queued[0] is not ticket:
                     return
-                self._is_busy = True
+                # First, as whatever a signal raises from here on is to end it.
                 self._alone = ticket
+                self._is_busy = True
                 self._queued.clear()
             with self._database.gate:
                 self._write(deque([ticket]))
@@ -105,6 +106,7 @@ class Writer:
         with self._lock:
             self._alone = None
             if self._queued or self._closed or self._checkpoint_is_due:
+                self._is_busy = True
                 self._turns.put(None)
             else:
                 self._is_busy = False
