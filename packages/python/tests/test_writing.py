@@ -33,15 +33,16 @@ class Watched:
 
 
 class AtCommit:
-    """What is called before each commit of the writer's connection, which is to be opened yet."""
+    """What is called before each commit of the writer's connection, which is to be opened yet; or before another statement."""
 
     def __init__(self, hooks: knocker.Hooks) -> None:
         self.call: Callable[[], object] = lambda: None
+        self.statement = "COMMIT"
         opened = hooks.database.open
         hooks.database.open = lambda **named: Watched(opened(**named), self._told)  # type: ignore[method-assign]
 
     def _told(self, sql: str) -> None:
-        if sql == "COMMIT":
+        if sql.startswith(self.statement):
             self.call()
 
 
@@ -183,6 +184,25 @@ def test_a_signal_handler_may_close_the_hooks(hooks: knocker.Hooks, github: knoc
     assert github.receive(push(1)).outcome == "accepted"
     with pytest.raises(knocker.ClosedError):
         github.receive(push(2))
+
+
+def test_a_signal_handler_may_close_the_hooks_while_it_interrupts_a_judgement(
+    hooks: knocker.Hooks, github: knocker.Endpoint, push: PushOf
+) -> None:
+    at_judgement = come_alone(hooks, github)
+    at_judgement.statement, at_judgement.call = "SELECT knocker_judge", hooks.close
+
+    def refused() -> None:
+        with pytest.raises(knocker.ClosedError):
+            github.receive(push(1))
+
+    caller = threading.Thread(target=refused, daemon=True)
+    caller.start()
+    caller.join(60)
+    assert not caller.is_alive()
+    at_judgement.call = lambda: None
+    with hooks:
+        assert github.receive(push(1)).outcome == "accepted"
 
 
 def test_an_error_among_receipts_that_wait_together_is_of_its_own(tmp_path: Path, push: PushOf) -> None:

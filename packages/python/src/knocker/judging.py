@@ -102,6 +102,9 @@ class Judges:
         self._heavy = _Lane(database, "knocker-judge-heavy", _SEATS // 2, nice=True)
         self._seats = [self._at_once, *self._light.seats, *self._heavy.seats]
         self._resting: list[Seat] = []
+        # The thread that judges at once.
+        self._judging: int | None = None
+        self._closed = False
 
     def judge(self, ticket: Ticket) -> None:
         """Judges what the ticket asks for and sends it on: here if it is small and nobody else is at it, else in another thread."""
@@ -117,9 +120,13 @@ class Judges:
         if not seat.lock.acquire(blocking=False):
             return False
         try:
+            self._judging = threading.get_ident()
             # The caller may be an event loop, which neither opens files nor waits for locks.
             return seat.is_ready and judge(seat, ticket, unless_busy=True)
         finally:
+            self._judging = None
+            if self._closed:
+                seat.close()
             seat.lock.release()
 
     def _prepare_at_once(self) -> None:
@@ -149,8 +156,12 @@ class Judges:
 
     def close(self) -> None:
         """Judges what is queued, ends the threads and closes the connections."""
+        self._closed = True
         self._light.close()
         self._heavy.close()
+        if self._judging == threading.get_ident():
+            # In a signal handler that has interrupted it, and would wait for it in vain: it closes the connection when it is over.
+            return
         with self._at_once.lock:
             self._at_once.close()
 
