@@ -24,6 +24,7 @@ mod live;
 mod lookup;
 mod many;
 mod moment;
+mod mount;
 mod operate;
 mod options;
 mod output;
@@ -52,6 +53,7 @@ mod top;
 mod transfer;
 mod usage;
 mod verify;
+mod wal_readers;
 mod why;
 
 use std::process::ExitCode;

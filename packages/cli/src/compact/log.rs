@@ -8,12 +8,12 @@ use rusqlite::Connection;
 
 use super::result::Compacted;
 use crate::beside::with_suffix;
-use crate::doctor::reading::wal::readers;
 use crate::failure::{Exit, Failure, Result};
 use crate::in_use::files::Files;
 use crate::in_use::processes::Processes;
 use crate::printable::size;
 use crate::progress::{Progress, interrupted};
+use crate::wal_readers::readers;
 
 /// So many frames are copied into the file together, as SQLite does by itself.
 const FRAMES: i64 = 1000;

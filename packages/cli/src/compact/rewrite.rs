@@ -10,8 +10,8 @@ use rusqlite::{Connection, ErrorCode};
 
 use super::space::Space;
 use crate::beside::with_suffix;
-use crate::doctor::reading::mount::Mount;
 use crate::failure::{Exit, Failure, Result};
+use crate::mount::Mount;
 use crate::printable::size;
 use crate::progress::{Progress, Unit};
 

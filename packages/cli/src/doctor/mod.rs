@@ -4,7 +4,7 @@ mod checks;
 mod finding;
 mod integrity;
 mod many;
-pub mod reading;
+mod reading;
 mod repair;
 
 use std::path::PathBuf;

@@ -6,10 +6,10 @@ use rusqlite::Connection;
 use super::checks;
 use super::finding::Finding;
 use super::reading::Reading;
-use super::reading::mount::Mount;
 use super::reading::rows::{Growth, Rows};
 use crate::in_use::files::{FileFacts, Files};
 use crate::in_use::processes::Holder;
+use crate::mount::Mount;
 
 /// A file on a disk with a gigabyte of room.
 fn reading() -> Reading {

@@ -1,9 +1,7 @@
 //! What the checks look at, read once.
 
 pub mod database;
-pub mod mount;
 pub mod rows;
-pub mod wal;
 
 use std::path::{Path, PathBuf};
 
@@ -13,10 +11,10 @@ use crate::beside::with_suffix;
 use crate::failure::Result;
 use crate::in_use::files::Files;
 use crate::in_use::processes::{Holder, Processes};
+use crate::mount::Mount;
+use crate::wal_readers::{self, Reader};
 use database::Database;
-use mount::Mount;
 use rows::Rows;
-use wal::Reader;
 
 /// Everything that was read.
 pub struct Reading {
@@ -41,7 +39,7 @@ impl Reading {
         let path = path.canonicalize().unwrap_or_else(|_| path.to_owned());
         let files = Files::read(&path).map_err(|error| crate::failure::Failure::unreadable("the database", &error))?;
         // Before SQLite opens the file.
-        let readers = files.shm.as_ref().map(|shm| wal::readers(&with_suffix(&path, "-shm"), shm.inode)).unwrap_or_default();
+        let readers = files.shm.as_ref().map(|shm| wal_readers::readers(&with_suffix(&path, "-shm"), shm.inode)).unwrap_or_default();
         let mut reading = Self {
             now,
             mount: Mount::read(&path),
