@@ -52,7 +52,11 @@ class Receiving:
             from opentelemetry import trace
             from opentelemetry.trace import SpanKind
 
-            sent = sent_trace(Headers(headers))
+            try:
+                sent = sent_trace(Headers(headers))
+            except (AttributeError, TypeError, ValueError):
+                # Headers that are no texts: the core says what of them is wrong.
+                sent = None
             active = trace.get_current_span().get_span_context().is_valid
             parent = None if active or sent is None else _context_of(sent)
             attributes = _attributes(endpoint, "receive", "send")
