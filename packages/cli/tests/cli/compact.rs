@@ -99,9 +99,21 @@ fn an_incremental_file_gets_as_small_as_its_rows_which_stay_what_they_are() {
     assert_eq!(number(inbox.store.conn(), "freelist_count"), 0);
     is_sound(inbox.store.conn());
     assert!(contents(inbox.store.conn()) == rows);
-    assert!(fs::metadata(inbox.path("inbox.db-wal")).unwrap().len() < 8 << 20, "the log stays small");
     let again = inbox.knocker(&["compact"]).ok().stdout;
     assert_eq!(again, "nothing in the file is free; nothing was given back\n");
+}
+
+/// What moves is twice as much as the log may hold.
+#[test]
+fn the_log_stays_small_however_much_moves() {
+    let inbox = incremental();
+    let more = FILLER.replace("orders", "more").replace("i < 4000", "i < 6000").replace("id % 8 <> 0", "id < 4500");
+    inbox.store.conn().execute_batch(&more).unwrap();
+    inbox.store.conn().execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
+    inbox.knocker(&["compact"]).ok();
+    let log = fs::metadata(inbox.path("inbox.db-wal")).unwrap().len();
+    // A thousand frames that are not copied yet, and a transaction of 512 pages with the pages that point at them.
+    assert!(log < (1000 + 2 * 512) * 4120, "{log}");
 }
 
 #[test]
