@@ -25,7 +25,7 @@ type schedulerPauses struct {
 }
 
 var usualPauses = schedulerPauses{
-	tick: 10 * time.Millisecond, turn: time.Second, idle: time.Second, tour: 5 * time.Minute,
+	tick: 10 * time.Millisecond, turn: time.Second, idle: time.Second, tour: 10 * time.Minute,
 	soon:       []time.Duration{2 * time.Millisecond, 5 * time.Millisecond, 10 * time.Millisecond, 20 * time.Millisecond, 50 * time.Millisecond, 100 * time.Millisecond, 500 * time.Millisecond},
 	firstPause: time.Second, longestPause: time.Minute,
 }

@@ -343,7 +343,7 @@ class TenantsScheduleTest < Minitest::Test
     @schedule.looked(@tenant, nil, 0.0)
     refute @tenant.tour
     assert_nil look_at(200.0)
-    assert_same @tenant, look_at(301.0)
+    assert_same @tenant, look_at(601.0)
     assert @tenant.tour
   end
 

@@ -537,7 +537,7 @@ defmodule Knocker.TenantsTest do
       assert tenant.tour
       schedule = Schedule.looked(schedule, "acme", nil, 0)
       assert {nil, schedule} = look_at(schedule, :slow, 200_000)
-      assert {%{name: "acme", tour: true}, _schedule} = look_at(schedule, :slow, 301_000)
+      assert {%{name: "acme", tour: true}, _schedule} = look_at(schedule, :slow, 601_000)
     end
 
     test "has a change during a look or a turn looked for after it", %{schedule: schedule} do

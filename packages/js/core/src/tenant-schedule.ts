@@ -1,7 +1,7 @@
 /** When the files of tenants are looked at and worked on. Knows nothing of files: `TenantsWorker` does what it says. */
 
 /** How often every file is looked at whatever is known of it, and its retention run, in milliseconds. */
-const TOUR_MS = 5 * 60_000;
+const TOUR_MS = 10 * 60_000;
 
 /** Pauses between the looks at a file that was written, until its commit is there to be seen, in milliseconds. */
 const SOON_MS = [2, 5, 10, 20, 50, 100, 500];

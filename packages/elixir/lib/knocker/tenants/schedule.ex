@@ -4,7 +4,7 @@ defmodule Knocker.Tenants.Schedule do
   # that is never set.
 
   # Each file is looked at so often whatever else happens: retention runs, and nothing depends on what the kernel tells alone.
-  @tour_ms 300_000
+  @tour_ms 600_000
   # They are not all looked at in the same moment.
   @spread 0.2
   # A file that fails is tried again after this, and after twice as long each time.

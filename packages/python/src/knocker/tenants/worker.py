@@ -55,7 +55,7 @@ _IDLE_S = 1.0
 # How often a place looks whether its file is there and whether others wait.
 _GLANCE_S = 0.25
 # Each file is looked at so often whatever is known of it, and its retention runs.
-TOUR_S = 300.0
+TOUR_S = 600.0
 # Before a file is tried again that cannot be opened.
 _FIRST_PAUSE_S, _LONGEST_PAUSE_S = 1.0, 60.0
 # Before one is that somebody else has locked, or has put in the place of another.

@@ -9,7 +9,7 @@ module Knocker
       # A change may be told of before its commit can be seen: the file is looked at again after so long, one time after the other.
       AGAIN_S = [0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5].freeze
       # Each file is looked at so often whatever else happens: retention runs, and nothing depends on what the kernel tells alone.
-      TOUR_S = 300.0
+      TOUR_S = 600.0
       # They are not all looked at in the same moment.
       SPREAD = 0.2
       # A file that fails is tried again after this, and after twice as long each time.
