@@ -11,10 +11,12 @@ require_relative "receives"
 require_relative "serving"
 require_relative "working"
 require_relative "draining"
+require_relative "other_writers"
 
 Dir.mktmpdir("knocker-bench-", ARGV.first) do |folder|
   puts "#{RUBY_ENGINE} #{RUBY_VERSION}, sqlite3 #{SQLite3::VERSION}, synchronous=FULL, signed GitHub requests of 1 kB"
   puts "by hand: one insert and one commit a request, a connection and a prepared statement a thread"
   below = [Receives, Serving, Working, Draining].flat_map { |part| part.new(folder).run }
   below.each { |goal| puts "below the goal: #{goal}" }
+  OtherWriters.new(folder).run
 end

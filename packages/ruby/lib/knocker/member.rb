@@ -48,8 +48,8 @@ module Knocker
   # @api private
   class MemberTransaction < AttemptTransaction
     # @param shared [SharedCommit]
-    def initialize(connection, path, now_ms, shared)
-      super(connection, path, now_ms)
+    def initialize(connection, path, stopwatch, shared)
+      super(connection, path, stopwatch)
       @shared = shared
     end
 
@@ -64,7 +64,7 @@ module Knocker
       @shared.exclusively do
         @shared.enter
         @begun = true
-        @begun_at_ms = @now_ms.call
+        @begun_at_ms = @stopwatch.now_ms
       end
     end
   end

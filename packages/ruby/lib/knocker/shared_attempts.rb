@@ -40,8 +40,11 @@ module Knocker
     # @return [Integer] how many attempts wait for the commit
     def size = @shared.size
 
-    # @return [Float] for how long the last shared commit has held the write lock
-    def held_s = @shared.held_s
+    # @return [Float] for how long the write lock has been held by what was committed since the last call
+    def take_held_ms = @shared.take_held_ms + @transaction.take_held_ms
+
+    # @return [Integer] another one where another connection has committed something
+    def version = @transaction.connection.value("PRAGMA data_version")
 
     # @return [Boolean] whether handlers have left something on this connection
     def needs_another_connection? = @runner.needs_another_connection?

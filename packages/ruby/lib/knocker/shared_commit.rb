@@ -22,9 +22,6 @@ module Knocker
     RELEASE = "RELEASE #{HandlerSql::SAVEPOINT}".freeze
     private_constant :ATTEMPT, :TAKE, :TAKE_BACK, :RELEASE
 
-    # @return [Float] for how long the last commit's transaction has held the write lock
-    attr_reader :held_s
-
     # @param transaction [HandlerTransaction]
     # @param leases [Leases] over the results
     # @param results [Results] over the same connection
@@ -41,7 +38,7 @@ module Knocker
       @lock = Monitor.new
       @changed = @lock.new_cond
       @members = []
-      @held_s = 0.0
+      @held_ms = 0.0
       @to_be_noted = 0
       @open = @dozes = @dismissed = false
     end
@@ -57,6 +54,9 @@ module Knocker
 
     # @return [Boolean] whether the transaction is open
     def holds_lock? = @open
+
+    # @return [Float] for how long commits have held the write lock since the last call
+    def take_held_ms = @lock.synchronize { @held_ms.tap { @held_ms = 0.0 } }
 
     # Whether a handler of that pace may be begun in it: nobody is to wait for the lock because of one that is slow, or that does something else first.
     def room_for?(pace)
@@ -77,8 +77,7 @@ module Knocker
     # Arms `tx` for the handlers of one more attempt.
     # @return [MemberTransaction]
     def start
-      now_ms = -> { @database.current_ms }
-      exclusively { @current = @transaction.arm(MemberTransaction.new(@connection, @database.path, now_ms, self)) }
+      exclusively { @current = @transaction.arm(MemberTransaction.new(@connection, @database.path, @database.paces, self)) }
     end
 
     # Nothing of that attempt uses the connection from here on.
@@ -213,8 +212,7 @@ module Knocker
 
     def opened
       @open = true
-      @held_since = Clock.monotonic
-      @begun_at_ms = @database.current_ms
+      @begun_at_ms = @database.paces.now_ms
       note_since
     end
 
@@ -278,7 +276,7 @@ module Knocker
       end
       write_waiting
       @keeper.settling(pending.map { |member| member.job.id }) do
-        @keeper.renew(@connection) if @database.current_ms - @begun_at_ms > @renew_after_ms
+        @keeper.renew(@connection) if @database.paces.now_ms - @begun_at_ms > @renew_after_ms
         @results.require_current
         claim ? @keeper.claim_with(@connection, @leases) { commit_now(pending) } : commit_now(pending)
       end
@@ -287,7 +285,7 @@ module Knocker
     def commit_now(pending)
       @connection.exec("COMMIT")
       @open = false
-      @held_s = Clock.monotonic - @held_since
+      @held_ms += @database.paces.now_ms - @begun_at_ms
       pending.each { |member| member.state = :committed }
       @to_be_noted += pending.size
     end

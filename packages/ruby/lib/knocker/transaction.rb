@@ -14,7 +14,7 @@ module Knocker
 
     # @return [String] of the file
     attr_reader :path
-    # @return [Integer, nil] when the handlers got the write lock
+    # @return [Float, nil] when the handlers got the write lock, on the stopwatch
     attr_reader :begun_at_ms
     # @return [Boolean] whether a handler has set a pragma
     attr_reader :sets_pragma
@@ -42,11 +42,11 @@ module Knocker
 
     # @param connection [Connection] runs statements past the guards of `tx`
     # @param path [String] of the file
-    # @param now_ms [#call] the clock
-    def initialize(connection, path, now_ms)
+    # @param stopwatch [Paces]
+    def initialize(connection, path, stopwatch)
       @connection = connection
       @path = path
-      @now_ms = now_ms
+      @stopwatch = stopwatch
       @thread = Thread.current
       @pid = Process.pid
       @statements = []
@@ -57,7 +57,7 @@ module Knocker
 
     # Runs handlers in the block.
     def run
-      @started_at_ms = @now_ms.call
+      @started_at_ms = @stopwatch.now_ms
       before = Thread.current[CURRENT]
       Thread.current[CURRENT] = self
       yield
@@ -114,7 +114,7 @@ module Knocker
     # @return [Boolean] whether the handlers have begun something
     def begun? = @begun
 
-    # @return [Integer, nil] how long after their start they began something
+    # @return [Float, nil] how long after their start they began something
     def begun_after_ms = @begun ? @begun_at_ms - @started_at_ms : nil
 
     # @return [Boolean] whether what they began was committed or rolled back behind the worker's back
@@ -135,7 +135,7 @@ module Knocker
     def begin_now
       @connection.exec("BEGIN IMMEDIATE")
       @begun = true
-      @begun_at_ms = @now_ms.call
+      @begun_at_ms = @stopwatch.now_ms
     end
   end
 
@@ -153,6 +153,7 @@ module Knocker
       @connection = connection
       @database = database
       @altered = false
+      @committed_held_ms = 0.0
       @attempt = nil
       # What opening it has set is how it is to be.
       tx.knocker_altered = false
@@ -166,7 +167,7 @@ module Knocker
 
     # Arms `tx` for the handlers of an attempt: the next use begins a transaction.
     # @return [AttemptTransaction]
-    def start = arm(AttemptTransaction.new(@connection, @database.path, -> { @database.current_ms }))
+    def start = arm(AttemptTransaction.new(@connection, @database.path, @database.paces))
 
     # Makes `tx` the one of that attempt.
     # @return [AttemptTransaction]
@@ -179,20 +180,25 @@ module Knocker
       leave
     end
 
-    # @return [Integer] for how long the handlers of this attempt have had the write lock
+    # @return [Float] for how long the handlers of this attempt have had the write lock
     def held_ms
-      return 0 unless @attempt&.begun? && @connection.transaction?
+      return 0.0 unless @attempt&.begun? && @connection.transaction?
 
-      @database.current_ms - @attempt.begun_at_ms
+      @database.paces.now_ms - @attempt.begun_at_ms
     end
+
+    # @return [Float] for how long commits have held the write lock since the last call
+    def take_held_ms = @committed_held_ms.tap { @committed_held_ms = 0.0 }
 
     # Writes the result in the handlers' transaction, or in a new one where they began none, and commits.
     # @return [Object] what the block returns
     def finish
       end_attempt
       begin_patiently unless @connection.transaction?
+      held_since_ms = @attempt&.begun_at_ms || @database.paces.now_ms
       result = yield
       @connection.exec("COMMIT")
+      @committed_held_ms += @database.paces.now_ms - held_since_ms
       callbacks = @attempt&.after_commit || []
       leave
       follow(callbacks)

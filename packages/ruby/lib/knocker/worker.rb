@@ -20,12 +20,8 @@ module Knocker
     LONGEST_LEASE_S = 86_400
     # How often a lease is extended in its length.
     EXTENSIONS = 3
-    # After a shared commit the lock is left to others for a part of the time that it was held: SQLite's wait is a look now and then, which would find
-    # it free too seldom in a long backlog.
-    GAP = 0.1
-    LONGEST_GAP_S = 0.005
     SIGNALS = %w[TERM INT].freeze
-    private_constant :PAUSE_S, :WATCH_S, :RETAIN_S, :BEATEN_S, :MOST_THREADS, :LONGEST_LEASE_S, :EXTENSIONS, :GAP, :LONGEST_GAP_S, :SIGNALS
+    private_constant :PAUSE_S, :WATCH_S, :RETAIN_S, :BEATEN_S, :MOST_THREADS, :LONGEST_LEASE_S, :EXTENSIONS, :SIGNALS
 
     class << self
       # Raises {UsageError} where a setting is none.
@@ -349,24 +345,25 @@ module Knocker
     def handle(keeper)
       generation = @database.generation
       with_attempts(keeper) do |attempts|
+        giving_way = GivingWay.new(@database.paces, version: attempts.method(:version), wait: @stopping.method(:wait_for))
         while goes_on?
           @database.refuse_former(generation) unless attempts.uncommitted?
           # The connection may be what is broken; the next round has another one. Attempts that came after that may wait for their commit.
-          break unless work_once(keeper, attempts)
+          break unless work_once(keeper, attempts, giving_way)
         end
         attempted(keeper, attempts, nil)
       end
     end
 
     # @return [Boolean] whether the connection is still good
-    def work_once(keeper, attempts)
+    def work_once(keeper, attempts, giving_way)
       changed = @database.changed
       # Looked at before the database is: a receipt that comes in between is not slept through.
       seen = changed.changes
       # And the end or a rest after that, which is a change as well: what came before would be slept through.
       return true unless goes_on?
 
-      job = attempts.uncommitted? ? keeper.next_ready(changed.waiting) { changed.notify } : keeper.take(changed.waiting) { changed.notify }
+      job = next_job(keeper, attempts, giving_way)
       if job.nil? && !attempts.uncommitted?
         due_s = keeper.due_ms.nil? ? @poll_s : [keeper.due_ms / 1000.0, BEATEN_S].max
         changed.wait(seen, [@poll_s, due_s].min)
@@ -375,8 +372,18 @@ module Knocker
       ended = attempted(keeper, attempts, job)
       return false if spent?(attempts, ended)
 
-      @stopping.wait_for([LONGEST_GAP_S, attempts.held_s * GAP].min) if ended.size > 1
+      # With others' writes open it would be nobody's turn.
+      giving_way.after(attempts.take_held_ms) unless attempts.uncommitted?
       true
+    end
+
+    def next_job(keeper, attempts, giving_way)
+      changed = @database.changed
+      return keeper.next_ready(changed.waiting) { changed.notify } if attempts.uncommitted?
+
+      take = -> { keeper.take(changed.waiting) { changed.notify } }
+      # Where a job is claimed already, nothing is committed by taking it.
+      keeper.ready? ? take.call : giving_way.own(&take)
     end
 
     def watch
