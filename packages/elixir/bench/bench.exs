@@ -1,7 +1,7 @@
 # What the Elixir package costs on this machine, each figure beside what it is compared with. The first argument is a folder on the disk to measure; by
 # default it is the one for temporary files.
 
-for file <- ["requests.exs", "drains.exs"], do: Code.require_file(file, __DIR__)
+for file <- ["requests.exs", "drains.exs", "other_writers.exs"], do: Code.require_file(file, __DIR__)
 
 defmodule Bench do
   @moduledoc false
@@ -24,6 +24,7 @@ defmodule Bench do
       IO.puts("by hand: one insert and one commit a request, on one connection that callers take turns at, with the same driver")
       below = receives(folder) ++ wake(folder) ++ idle(folder) ++ Bench.Drains.print(folder)
       for goal <- below, do: IO.puts("below the goal: #{goal}")
+      Bench.OtherWriters.print(folder)
     after
       File.rm_rf!(folder)
     end

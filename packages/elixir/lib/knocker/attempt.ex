@@ -7,24 +7,41 @@ defmodule Knocker.Attempt do
 
   use GenServer
 
-  alias Knocker.{AttemptConnection, AttemptReport, Checkpoints, Connection, Decision, Errors, HandlerProcess, Options, Pace, Paces}
+  alias Knocker.{AttemptConnection, AttemptReport, Checkpoints, Connection, Decision, Errors, GivingWay, HandlerProcess, Options, Pace, Paces}
   alias Knocker.{Run, SharedCommit, Telemetry, Tracing, Transaction, VerdictCommit}
 
   # `run` is the attempt whose handlers run; `todo` is what is to follow it: `{:run, job, more}`, `{:alone, job}`, and `{:record, run}` for a verdict that is
-  # still to be written. `shared_last` says that the last commit was of several.
-  @enforce_keys [:owner, :on, :share, :leaves_gaps]
-  defstruct [:owner, :on, :share, :leaves_gaps, :run, :timer, todo: [], shared: %SharedCommit{}, shared_last: false, spent: false, killed: false]
+  # still to be written. `claims` is how many claims its owner had made apart when it last gave a job.
+  @enforce_keys [:owner, :on, :share, :gives_way]
+  defstruct [
+    :owner,
+    :on,
+    :share,
+    :gives_way,
+    :run,
+    :timer,
+    todo: [],
+    shared: %SharedCommit{},
+    way: %GivingWay{},
+    claims: 0,
+    spent: false,
+    killed: false
+  ]
 
   @doc """
   Tells its owner of each attempt `{:attempted, pid, job, status, error, took_ms}`, of a job that it could not begin `{:unstarted, pid, job, error}`, and
   `{:next, pid, how}` when it waits for another job: `:idle`, or with attempts that are not committed. Then it `:holds` them for a job that comes at once, or is
   `:full`, and `commit/2` is to follow. Arguments: `hooks`, `worker`, `held`,
-  `lease_ms`, `lost` (called with the id of a job whose lease is lost), `share`, and `leaves_gaps`.
+  `lease_ms`, `lost` (called with the id of a job whose lease is lost), `share`, and `gives_way`, which says whether it leaves the write lock to
+  others now and then.
   """
   def start_link(arguments), do: GenServer.start_link(__MODULE__, Map.put(arguments, :owner, self()))
 
-  @doc "Runs a job; whether `more` jobs are at hand says whether it is worth while to share a commit with them."
-  def run(pid, job, more), do: GenServer.cast(pid, {:run, fn -> job end, more})
+  @doc """
+  Runs a job; whether `more` jobs are at hand says whether it is worth while to share a commit with them. `claims` is how many claims the worker has committed
+  on a connection of its own: they are no other writer's.
+  """
+  def run(pid, job, more, claims), do: GenServer.cast(pid, {:run, fn -> job end, more, claims})
 
   @doc "Commits what waits for that, with a claim of what comes next or without. What came of a claim comes as `{reference, result}`."
   def commit(pid, claim), do: GenServer.cast(pid, {:commit, claim})
@@ -35,12 +52,12 @@ defmodule Knocker.Attempt do
   @impl true
   def init(arguments) do
     Process.flag(:trap_exit, true)
-    {own, connection} = Map.split(arguments, [:owner, :share, :leaves_gaps])
+    {own, connection} = Map.split(arguments, [:owner, :share, :gives_way])
     {:ok, struct!(__MODULE__, Map.put(own, :on, struct!(AttemptConnection, connection)))}
   end
 
   @impl true
-  def handle_cast({:run, job, more}, state), do: {:noreply, proceed(%{state | todo: [{:run, job.(), more}]})}
+  def handle_cast({:run, job, more, claims}, state), do: {:noreply, proceed(%{own_claims(state, claims) | todo: [{:run, job.(), more}]})}
   def handle_cast({:commit, claim}, state), do: {:noreply, state |> settle(claim) |> proceed()}
 
   def handle_cast(:kill, state) do
@@ -57,17 +74,51 @@ defmodule Knocker.Attempt do
         send(state.owner, {:next, self(), if(SharedCommit.full?(state.shared, state.on), do: :full, else: :holds)})
         state
 
-      state.shared_last and state.leaves_gaps ->
-        Process.send_after(state.owner, {:next, self(), :idle}, SharedCommit.gap_ms(state.shared))
-        replace_connection(%{state | shared_last: false})
+      state.gives_way and GivingWay.due?(state.way, Paces.now_ms(state.on.hooks)) ->
+        give_way(state)
 
       true ->
-        send(state.owner, {:next, self(), :idle})
-        replace_connection(state)
+        idle(state)
     end
   end
 
   defp proceed(state), do: state
+
+  defp idle(state) do
+    send(state.owner, {:next, self(), :idle})
+    replace_connection(state)
+  end
+
+  defp give_way(state) do
+    state = look(state)
+
+    case GivingWay.pause(state.way, Paces.now_ms(state.on.hooks)) do
+      {0, way} ->
+        idle(%{state | way: way})
+
+      {pause_ms, way} ->
+        Process.send_after(self(), :gave_way, pause_ms)
+        %{state | way: way}
+    end
+  end
+
+  # Notes whether others have written.
+  defp look(state), do: with_version(state, &GivingWay.look(state.way, &1, Paces.now_ms(state.on.hooks)))
+
+  defp own_claims(%{claims: claims} = state, claims), do: state
+  defp own_claims(state, claims), do: with_version(%{state | claims: claims}, &GivingWay.skip(state.way, &1))
+
+  defp with_version(%{on: %{connection: nil}} = state, _note), do: state
+
+  defp with_version(state, note) do
+    case Connection.value(state.on.connection, "PRAGMA data_version") do
+      {:ok, number} -> %{state | way: note.({state.on.connection, number})}
+      # The next statement says what is wrong.
+      {:error, _error} -> state
+    end
+  end
+
+  defp held(state, held_ms), do: GivingWay.held(state.way, held_ms, Paces.now_ms(state.on.hooks))
 
   # The connection may be what is broken, or a handler has left something on it: the next attempt has another one.
   defp replace_connection(%{spent: true} = state), do: %{state | on: AttemptConnection.close(state.on), spent: false}
@@ -157,7 +208,7 @@ defmodule Knocker.Attempt do
   defp settle(state, claim) do
     if state.timer, do: Process.cancel_timer(state.timer)
     {members, shared, claimed} = SharedCommit.commit(state.shared, state.on, claim)
-    state = %{state | shared: shared, timer: nil, shared_last: match?([_one, _two | _more], members)}
+    state = %{state | shared: shared, timer: nil, way: held(state, shared.held_ms)}
     {again, state} = Enum.flat_map_reduce(members, state, &told/2)
     # Behind what has ended, of which the next attempt may be among what was claimed.
     if claim, do: send(state.owner, {claim.reference, claimed})
@@ -249,7 +300,7 @@ defmodule Knocker.Attempt do
     run = Run.first_use(state.run, state.on.hooks)
 
     case SharedCommit.begin(state.shared, state.on, {sql, parameters}) do
-      {true, result, shared} -> ran(%{state | shared: shared, run: Run.begun(run)}, result)
+      {true, result, shared} -> ran(%{state | shared: shared, run: Run.begun(run, state.on.hooks)}, result)
       {false, {:error, error}, shared} -> {:error, error, %{state | shared: shared}}
     end
   end
@@ -258,7 +309,7 @@ defmodule Knocker.Attempt do
     run = Run.first_use(state.run, state.on.hooks)
 
     with :ok <- Connection.exec(state.on.connection, "BEGIN IMMEDIATE") do
-      ran(%{state | run: Run.begun(run)}, Connection.rows(state.on.connection, sql, parameters))
+      ran(%{state | run: Run.begun(run, state.on.hooks)}, Connection.rows(state.on.connection, sql, parameters))
     end
   end
 
@@ -297,6 +348,8 @@ defmodule Knocker.Attempt do
       true -> {:noreply, watch(state)}
     end
   end
+
+  def handle_info(:gave_way, state), do: {:noreply, state |> look() |> idle()}
 
   # The process of the attempt before, or one that somebody else has linked.
   def handle_info(_stray, state), do: {:noreply, state}
@@ -392,7 +445,8 @@ defmodule Knocker.Attempt do
     now = if run.together, do: run.now, else: Options.now(state.on.hooks.options)
 
     case VerdictCommit.commit(state.on, run, begun_at, now) do
-      {:ok, status} ->
+      {:ok, status, held_ms} ->
+        state = %{state | way: held(state, held_ms)}
         if run.decision == :unwanted and status != :ignored, do: tell_error(state, run)
         finish(state, told, status)
 

@@ -14,7 +14,7 @@ defmodule Knocker.Run do
     :tx,
     # The process of the handlers.
     :handler,
-    # When they first used tx: in monotonic milliseconds, and how long after the begin on the stopwatch.
+    # When they first used tx, on the stopwatch: in itself, and how long after the begin.
     :begun_at,
     :begun_after,
     # What they decided, how long they took, and when they had ended, which is when the verdict is of.
@@ -56,10 +56,10 @@ defmodule Knocker.Run do
   def first_use(run, hooks), do: %{run | begun_after: Paces.now_ms(hooks) - run.started}
 
   @doc "They have the lock now."
-  @spec begun(t()) :: t()
-  def begun(run) do
+  @spec begun(t(), Hooks.t()) :: t()
+  def begun(run, hooks) do
     Transaction.put_begun(run.tx, true)
-    %{run | begun_at: now_ms()}
+    %{run | begun_at: Paces.now_ms(hooks)}
   end
 
   @doc "The handlers have ended: what comes is not their time, and tx is over for who kept it. What they show is noted for the next of the type."

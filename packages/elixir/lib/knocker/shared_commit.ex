@@ -15,13 +15,10 @@ defmodule Knocker.SharedCommit do
   @most_events 32
   # For so long the transaction stays open, and no handler is begun in it that lately took longer than what is left of that.
   @most_ms 20
-  # After a commit the lock is left to others for a part of the time that it was held: those who wait for it look now and then, and would find it free too
-  # seldom in a long backlog.
-  @longest_gap_us 5_000
 
   # The members are the latest first. `since` is when it began, or the first of those that wait for it; `begun` when it was opened, both on the stopwatch of
-  # paces. `held_us` is how long the last one had the write lock, and `free_since` from when on it has been free.
-  defstruct members: [], open: false, since: nil, begun: 0, held_since: 0, held_us: 0, free_since: 0
+  # paces. `held_ms` is how long the last commit has held the write lock, 0 where there was none.
+  defstruct members: [], open: false, since: nil, begun: 0, held_ms: 0
 
   @type t :: %__MODULE__{members: [Run.t()], open: boolean()}
 
@@ -54,13 +51,6 @@ defmodule Knocker.SharedCommit do
   @doc "How long it may still wait."
   @spec left_ms(t(), AttemptConnection.t()) :: number()
   def left_ms(shared, on), do: @most_ms - age_ms(shared, on)
-
-  @doc "How long the lock is still to be left to others after a commit: a tenth of the time that it was held, with what telling of the commit has taken."
-  @spec gap_ms(t()) :: non_neg_integer()
-  def gap_ms(shared) do
-    wanted = min(@longest_gap_us, div(shared.held_us, 10))
-    max(0, round((wanted - (monotonic_us() - shared.free_since)) / 1_000))
-  end
 
   defp age_ms(%{since: nil}, _on), do: 0
   defp age_ms(shared, on), do: Paces.now_ms(on.hooks) - shared.since
@@ -101,7 +91,7 @@ defmodule Knocker.SharedCommit do
       :ok ->
         now = Paces.now_ms(on.hooks)
         since = if shared.members == [], do: now, else: shared.since || now
-        {:ok, %{shared | open: true, since: since, begun: now, held_since: monotonic_us()}}
+        {:ok, %{shared | open: true, since: since, begun: now}}
 
       {:error, error} ->
         {:error, error, shared}
@@ -186,27 +176,27 @@ defmodule Knocker.SharedCommit do
     settled = for run <- shared.members, run.state in [:waiting, :written], do: run.job
 
     if settled == [] and not shared.open do
-      taken(shared, :not_claimed)
+      taken(%{shared | held_ms: 0}, :not_claimed)
     else
       case try_commit(shared, on, settled, claim) do
         {:ok, shared, claimed} ->
-          now = monotonic_us()
+          held_ms = Paces.now_ms(on.hooks) - shared.begun
           # The next attempt of one of them may be among what was claimed.
           for job <- settled, do: HeldLeases.let_go(on.held, job)
           claimed = Claims.finish(on.connection, claim, claimed)
           Checkpoints.committed(on.hooks, on.connection, length(settled), 0)
-          taken(%{committed(shared) | held_us: now - shared.held_since, free_since: now}, claimed)
+          taken(%{committed(shared) | held_ms: held_ms}, claimed)
 
         {:error, error, shared} ->
           Connection.roll_back(on.connection)
           for job <- settled, do: HeldLeases.unsettle(on.held, job)
           Database.doubt(on.hooks, error)
-          taken(undo(shared, error), :not_claimed)
+          taken(undo(%{shared | held_ms: 0}, error), :not_claimed)
       end
     end
   end
 
-  defp taken(shared, claimed), do: {Enum.reverse(shared.members), %__MODULE__{held_us: shared.held_us, free_since: shared.free_since}, claimed}
+  defp taken(shared, claimed), do: {Enum.reverse(shared.members), %__MODULE__{held_ms: shared.held_ms}, claimed}
 
   defp try_commit(shared, on, settled, claim) do
     with {:ok, shared} <- open(shared, on, &VerdictCommit.begin_patiently/1),
@@ -263,6 +253,4 @@ defmodule Knocker.SharedCommit do
       {:error, error} -> {:error, error, shared}
     end
   end
-
-  defp monotonic_us, do: System.monotonic_time(:microsecond)
 end

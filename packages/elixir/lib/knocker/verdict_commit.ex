@@ -2,7 +2,7 @@ defmodule Knocker.VerdictCommit do
   @moduledoc false
   # Writes what became of an attempt, and commits it: in the handlers' own transaction, or in one for the verdict alone.
 
-  alias Knocker.{AttemptConnection, Checkpoints, Connection, Database, Decision, Errors, LeaseCalls, Run}
+  alias Knocker.{AttemptConnection, Checkpoints, Connection, Database, Decision, Errors, LeaseCalls, Paces, Run}
 
   # How long a verdict waits for the write lock. Longer than a receive does: a verdict that is not written makes the handler run again.
   @patience_ms 60_000
@@ -49,25 +49,26 @@ defmodule Knocker.VerdictCommit do
   def reason(_handled_or_ignored), do: nil
 
   @doc """
-  Commits the verdict, by the clock that shows `now`, with the leases that nobody could extend meanwhile. Handlers that have used tx, and whose writes are
-  to be kept, hold the lock since `begun_at`; without it the verdict has a transaction of its own.
+  Commits the verdict, by the clock that shows `now`, with the leases that nobody could extend meanwhile, and gives for how many milliseconds the lock was
+  held. Handlers that have used tx, and whose writes are to be kept, hold it since `begun_at`; without it the verdict has a transaction of its own.
   """
-  @spec commit(AttemptConnection.t(), Run.t(), integer() | nil, integer() | nil) :: {:ok, atom()} | {:error, Exception.t()}
+  @spec commit(AttemptConnection.t(), Run.t(), number() | nil, integer() | nil) :: {:ok, atom(), number()} | {:error, Exception.t()}
   def commit(on, run, begun_at, now) do
     result =
       with :ok <- if(begun_at, do: :ok, else: begin_apart(on.connection, run.altered)),
+           begun_at = begun_at || Paces.now_ms(on.hooks),
            # One on a file that is gone would be nowhere.
            :ok <- Database.refuse_former(on.hooks, on.generation),
            :ok <- renew(on, begun_at),
            {:ok, status} <- write(on, run, now),
            :ok <- Connection.exec(on.connection, "COMMIT") do
-        {:ok, status}
+        {:ok, status, Paces.now_ms(on.hooks) - begun_at}
       end
 
     case result do
-      {:ok, status} ->
+      {:ok, status, held_ms} ->
         Checkpoints.committed(on.hooks, on.connection, 1, 0)
-        {:ok, status}
+        {:ok, status, held_ms}
 
       {:error, error} ->
         Connection.roll_back(on.connection)
@@ -82,8 +83,7 @@ defmodule Knocker.VerdictCommit do
   end
 
   # A handler that keeps the lock for longer than its lease must not lose the jobs of those beside it, which could not be extended meanwhile.
-  defp renew(_on, nil), do: :ok
-  defp renew(on, begun_at), do: if(now_ms() - begun_at > on.lease_ms / 3, do: AttemptConnection.renew(on), else: :ok)
+  defp renew(on, begun_at), do: if(Paces.now_ms(on.hooks) - begun_at > on.lease_ms / 3, do: AttemptConnection.renew(on), else: :ok)
 
   @doc "Begins a transaction for verdicts."
   @spec begin_patiently(Connection.t()) :: :ok | {:error, Exception.t()}

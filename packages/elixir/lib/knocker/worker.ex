@@ -71,6 +71,8 @@ defmodule Knocker.Worker do
     # How long handlers lately took, nil before the first; and how many jobs the last claim has found.
     usual_ms: nil,
     last_claimed: 0,
+    # How many claims were made on the connection for claims.
+    claims_apart: 0,
     news: true,
     paused: false,
     looking: true
@@ -303,7 +305,7 @@ defmodule Knocker.Worker do
     with true <- goes_on?(state) and not full?(state),
          {{:value, job}, rest} <- :queue.out(state.ready),
          {pid, state} when pid != nil <- runner(state, job) do
-      Attempt.run(pid, job, not :queue.is_empty(rest))
+      Attempt.run(pid, job, not :queue.is_empty(rest), state.claims_apart)
       hand_out(%{state | ready: rest, runners: Runners.gave(state.runners, pid, job)})
     else
       {nil, state} -> look(state)
@@ -382,7 +384,7 @@ defmodule Knocker.Worker do
         lease_ms: state.options.lease_s * 1_000,
         lost: &send(worker, {:lost, &1}),
         share: state.options.share_commits,
-        leaves_gaps: state.drain == nil
+        gives_way: state.drain == nil
       })
 
     {pid, state}
@@ -392,7 +394,7 @@ defmodule Knocker.Worker do
     state = cancel_timer(state)
     claim = what_to_claim(state, free(state))
     WorkerConnection.run(state.claims, claim.reference, &Claims.claim(&1, claim))
-    %{state | claiming: claim.reference, news: false}
+    %{state | claiming: claim.reference, claims_apart: state.claims_apart + 1, news: false}
   end
 
   defp what_to_claim(state, needed) do
