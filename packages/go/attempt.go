@@ -238,7 +238,7 @@ func statusOf(failure *Failure, err error) (string, error) {
 func (a *attempts) verdict(tx *Tx, write func(*conn) (string, error)) (status string, err error) {
 	d := a.hooks.database
 	long := tx.held() > a.keeper.lease/extensions
-	err = tx.finish(func(c *conn) error {
+	finish := func(c *conn) error {
 		// One on a file that is gone would be nowhere.
 		if err := d.refuseFormer(a.generation); err != nil {
 			return err
@@ -250,11 +250,14 @@ func (a *attempts) verdict(tx *Tx, write func(*conn) (string, error)) (status st
 		}
 		status, err = write(c)
 		return err
-	})
+	}
+	a.connection.commits++
+	err = a.keeper.commits.during(func() error { return tx.finish(finish) })
 	if err != nil {
 		d.doubt(err)
 		return status, err
 	}
+	a.connection.heldSince(tx.lockedAt)
 	d.checkpoints.committed(a.connection.conn, 1, 0)
 	return status, nil
 }

@@ -5,6 +5,7 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"sync/atomic"
+	"time"
 )
 
 // handlerConnection is a worker's connection for handlers: one attempt after the other.
@@ -14,6 +15,10 @@ type handlerConnection struct {
 	guard    *guard
 	pool     *sql.DB
 	session  *sql.Conn
+	// held is for how long commits have held the write lock since takeHeld.
+	held time.Duration
+	// commits are how many it has tried.
+	commits int64
 }
 
 func newHandlerConnection(d *database, c *conn) (*handlerConnection, error) {
@@ -44,6 +49,25 @@ func (h *handlerConnection) isAltered() bool {
 	}
 	left, err := h.conn.value("SELECT count(*) FROM temp.sqlite_schema")
 	return err != nil || left != int64(0)
+}
+
+// heldSince says that the write lock, which it has had since then, has been given back.
+func (h *handlerConnection) heldSince(then time.Time) { h.held += h.database.paces.now().Sub(then) }
+
+// takeHeld is for how long commits have held the write lock since the last call.
+func (h *handlerConnection) takeHeld() time.Duration {
+	held := h.held
+	h.held = 0
+	return held
+}
+
+// version is another one when another connection has committed something.
+func (h *handlerConnection) version() (int64, error) {
+	version, err := h.conn.value("PRAGMA data_version")
+	if err != nil {
+		return 0, err
+	}
+	return integer(version), nil
 }
 
 func (h *handlerConnection) close() {

@@ -34,6 +34,7 @@ type leaseKeeper struct {
 	// One to claim and one to extend, so that neither waits while the other waits for the write lock.
 	claiming  *workerConnection
 	extending *workerConnection
+	commits   ownCommits
 
 	mu         sync.Mutex
 	generation int64
@@ -166,7 +167,7 @@ func (k *leaseKeeper) claim(c *conn, wanted int) ([]lostAttempt, error) {
 	}
 	var claimed int
 	var lost []lostAttempt
-	err = c.inTransactionOfItsOwn(func() error {
+	claim := func() error {
 		if k.areOverdue() {
 			// Nothing of this process ran for that long, on a machine that slept, say: these are no jobs of a dead worker.
 			if err := k.renew(c, nil); err != nil {
@@ -175,8 +176,8 @@ func (k *leaseKeeper) claim(c *conn, wanted int) ([]lostAttempt, error) {
 		}
 		claimed, lost, err = k.claimOn(c, wanted, names)
 		return err
-	})
-	if err != nil {
+	}
+	if err := k.commits.during(func() error { return c.inTransactionOfItsOwn(claim) }); err != nil {
 		return nil, err
 	}
 	if claimed > 0 {
@@ -288,7 +289,7 @@ func (k *leaseKeeper) settling(ids map[int64]bool, commit func() error) error {
 	k.mu.Lock()
 	maps.Copy(k.settled, ids)
 	k.mu.Unlock()
-	err := commit()
+	err := k.commits.during(commit)
 	if err != nil {
 		k.mu.Lock()
 		for id := range ids {
@@ -308,7 +309,8 @@ func (k *leaseKeeper) extend() error {
 		return nil
 	}
 	return k.extending.use(func(c *conn) error {
-		if err := c.inTransactionOfItsOwn(func() error { return k.renew(c, nil) }); err != nil {
+		renew := func() error { return k.renew(c, nil) }
+		if err := k.commits.during(func() error { return c.inTransactionOfItsOwn(renew) }); err != nil {
 			return err
 		}
 		k.database.checkpoints.committed(c, 1, 0)

@@ -3,7 +3,6 @@ package knocker
 import (
 	"context"
 	"errors"
-	"time"
 )
 
 // sharedAttempts run the jobs of one connection: each alone, or in the transaction that it shares with others. Nothing is told of what is in there
@@ -30,8 +29,10 @@ func newSharedAttempts(w *work) (*sharedAttempts, error) {
 // uncommitted is how many attempts wait for the commit.
 func (a *sharedAttempts) uncommitted() int { return a.shared.size() }
 
-// held is for how long the last shared commit has held the write lock.
-func (a *sharedAttempts) held() time.Duration { return a.shared.held }
+// others watches for writes of others than the worker.
+func (a *sharedAttempts) others() *othersWatch {
+	return &othersWatch{version: a.connection.version, own: &a.keeper.commits, here: func() int64 { return a.connection.commits }}
+}
 
 // run handles the job, and gives the attempts that have ended by that: others wait for a commit. more says that another one is at hand.
 func (a *sharedAttempts) run(ctx context.Context, j *Job, more bool) []ended {

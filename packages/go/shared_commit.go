@@ -45,9 +45,9 @@ type sharedCommit struct {
 	openedAt time.Time
 	// since is when the first of its members began to wait or to write, on the stopwatch and in truth.
 	since, trulySince time.Time
-	lockedAt          time.Time
-	held              time.Duration
-	timer             *time.Timer
+	// lockedAt is when it was begun, on the stopwatch.
+	lockedAt time.Time
+	timer    *time.Timer
 }
 
 func newSharedCommit(d *database, keeper *leaseKeeper, connection *handlerConnection, generation int64) *sharedCommit {
@@ -69,6 +69,13 @@ func (s *sharedCommit) isIdle() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.members) == 0 && !s.isOpen
+}
+
+// hasLock says whether it has the write lock.
+func (s *sharedCommit) hasLock() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.isOpen
 }
 
 // hasRoomFor says whether a handler of that pace may be begun in it: nobody is to wait for the lock because of one that is slow, or that does
@@ -146,7 +153,7 @@ func (s *sharedCommit) opened() {
 	if len(s.members) == 0 {
 		s.noteSince()
 	}
-	s.isOpen, s.openedAt, s.lockedAt = true, s.database.wallClock(), time.Now()
+	s.isOpen, s.openedAt, s.lockedAt = true, s.database.wallClock(), s.database.paces.now()
 }
 
 func (s *sharedCommit) noteSince() { s.since, s.trulySince = s.database.paces.now(), time.Now() }

@@ -1,9 +1,6 @@
 package knocker
 
-import (
-	"errors"
-	"time"
-)
+import "errors"
 
 // takeBack takes back what was written since the savepoint, or everything where that is not possible.
 func (s *sharedCommit) takeBack() {
@@ -79,7 +76,8 @@ func (s *sharedCommit) settle(begin func() error, claimNext bool) []lostAttempt 
 		s.lose(err)
 		return nil
 	}
-	s.isOpen, s.held = false, time.Since(s.lockedAt)
+	s.isOpen = false
+	s.connection.heldSince(s.lockedAt)
 	for _, m := range uncommitted {
 		m.state = memberCommitted
 	}
@@ -111,6 +109,7 @@ func (s *sharedCommit) write(uncommitted []*member, claimNext bool) (next *nextC
 			return nil, err
 		}
 	}
+	s.connection.commits++
 	return next, s.keeper.settling(ids, func() error { return s.connection.conn.exec("COMMIT") })
 }
 

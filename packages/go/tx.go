@@ -44,8 +44,10 @@ type Tx struct {
 	// usedAt is when it was first used, on the stopwatch of the paces, and waited how long the handlers waited for the write lock then.
 	usedAt time.Time
 	waited time.Duration
-	over   bool
-	ended  bool
+	// lockedAt is when the write lock was got, on the stopwatch, where not by a transaction that is shared.
+	lockedAt time.Time
+	over     bool
+	ended    bool
 }
 
 var (
@@ -73,11 +75,12 @@ func (t *Tx) SQL(context.Context) (*sql.Tx, error) {
 	asked := t.database.paces.now()
 	// Not with the caller's context: database/sql would roll back by itself when that ends, and the verdict would find no transaction.
 	begun, err := t.session.BeginTx(context.Background(), nil)
-	t.waited += t.database.paces.now().Sub(asked)
+	got := t.database.paces.now()
+	t.waited += got.Sub(asked)
 	if err != nil {
 		return nil, translate(err)
 	}
-	t.tx, t.begunAt, t.usedAt = begun, t.database.wallClock(), asked
+	t.tx, t.begunAt, t.usedAt, t.lockedAt = begun, t.database.wallClock(), asked, got
 	return begun, nil
 }
 
@@ -216,7 +219,9 @@ func (t *Tx) prepareVerdict() error {
 	if err := t.conn.exec(writable); err != nil {
 		return err
 	}
-	return beginPatiently(t.conn)
+	err := beginPatiently(t.conn)
+	t.lockedAt = t.database.paces.now()
+	return err
 }
 
 // beginPatiently begins a transaction for a verdict.

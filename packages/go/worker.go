@@ -23,10 +23,6 @@ const (
 	retainEvery = time.Minute
 	// extensions is how often a lease is extended in its length.
 	extensions = 3
-	// gap: after a shared commit the lock is left to others for a part of the time that it was held. SQLite's wait is a look now and then, which would
-	// find it free too seldom in a long backlog.
-	gap        = 10
-	longestGap = 5 * time.Millisecond
 	// mostHandlers: each has a goroutine and a connection.
 	mostHandlers = 1000
 )
@@ -38,6 +34,7 @@ type work struct {
 	name    string
 	keeper  *leaseKeeper
 	report  report
+	way     *givingWay
 	// log has its name in every line.
 	log *slog.Logger
 
@@ -62,6 +59,7 @@ func (h *Hooks) newWork(given []WorkOption) (*work, error) {
 	file := h.database.options
 	w.log = file.logger.With("worker", w.name)
 	w.report = report{log: file.logger, tracer: file.tracer, onError: file.onError, onDead: file.onDead}
+	w.way = &givingWay{clock: h.database.paces.now, wait: func(d time.Duration) { pause(d, w.stopping) }}
 	w.keeper = newLeaseKeeper(h.database, w.name, o.lease, h.handledEndpoints, w.tellLost)
 	return w, nil
 }
@@ -202,10 +200,11 @@ func (w *work) handle(ctx context.Context) error {
 		return err
 	}
 	defer a.close()
+	others := a.others()
 	for !w.isStopping() {
 		// Looked at before the database is: a receipt that comes in between is not slept through.
 		news := changed.look()
-		j, err := w.take(a, changed.idle())
+		j, err := w.takeBeside(others, a, changed.idle())
 		if err != nil {
 			return err
 		}
@@ -219,8 +218,8 @@ func (w *work) handle(ctx context.Context) error {
 			// Attempts that came after what went wrong may wait for their commit.
 			break
 		}
-		if len(done) > 1 {
-			pause(min(longestGap, a.held()/gap), w.stopping)
+		if !a.shared.hasLock() {
+			w.way.after(a.connection.takeHeld(), others)
 		}
 	}
 	w.attempt(ctx, a, nil)
@@ -238,6 +237,16 @@ func (w *work) take(a *sharedAttempts, idle int) (*Job, error) {
 		return nil, err
 	}
 	return w.keeper.take(idle, changed.notify)
+}
+
+// takeBeside is as take, and notes who has written when it may have to claim.
+func (w *work) takeBeside(others *othersWatch, a *sharedAttempts, idle int) (*Job, error) {
+	if a.uncommitted() > 0 || w.keeper.hasReady() {
+		return w.take(a, idle)
+	}
+	w.way.look(others)
+	defer w.way.look(others)
+	return w.take(a, idle)
 }
 
 // attempt runs the job, or commits what was run before where there is none, and gives what has ended by that.
@@ -337,7 +346,11 @@ func (w *work) keep() error {
 			return err
 		}
 		if time.Now().After(nextPass) {
-			if _, err := w.hooks.database.call(context.Background(), "knocker_retain"); err != nil {
+			retain := func() error {
+				_, err := w.hooks.database.call(context.Background(), "knocker_retain")
+				return err
+			}
+			if err := w.keeper.commits.during(retain); err != nil {
 				return err
 			}
 			nextPass = time.Now().Add(retainEvery)

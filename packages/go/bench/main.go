@@ -40,6 +40,10 @@ func main() {
 		check(drainAs(os.Args[2], os.Args[3], os.Args[4]))
 		return
 	}
+	if len(os.Args) == 4 && os.Args[1] == "beside" {
+		beside(os.Args[2], os.Args[3])
+		return
+	}
 	parent := ""
 	if len(os.Args) > 1 {
 		parent = os.Args[1]
@@ -54,6 +58,7 @@ func main() {
 	below = append(below, serving(folder)...)
 	below = append(below, working(folder)...)
 	below = append(below, drains(folder)...)
+	otherWriters(folder)
 	for _, goal := range below {
 		fmt.Println("below the goal:", goal)
 	}

@@ -4,8 +4,10 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -301,6 +303,37 @@ func TestAnotherWriterGetsItsTurnBetweenTheCommitsOfABacklog(t *testing.T) {
 	}
 	if found := orders(t, path); found != 300+written {
 		t.Errorf("%d orders, expected %d", found, 300+written)
+	}
+}
+
+// By the clock each handler holds the lock for as long as it takes for a turn of others.
+func TestOthersThatWriteGetTurnsBetweenTheCommitsOfABacklog(t *testing.T) {
+	path, hooks, box, clock := stillShop(t)
+	db := pool(t, path)
+	defer func() { _ = db.Close() }()
+	db.SetMaxOpenConns(1)
+	_ = must[sql.Result](t)(db.Exec("PRAGMA synchronous = OFF; CREATE TABLE notes (text TEXT)"))
+	var written, most atomic.Int64
+	box.On("*", func(ctx context.Context, tx *knocker.Tx, e *knocker.Event) error {
+		most.Store(max(most.Load(), written.Swap(0)))
+		err := orderOf(ctx, tx, e)
+		clock.Advance(60 * time.Millisecond)
+		return err
+	})
+	backlog(t, box, "paid", 30)
+	working(t, hooks)
+	for orders(t, path) == 0 {
+		runtime.Gosched()
+	}
+	written.Store(0)
+	for must[knocker.Stats](t)(hooks.Stats(context.Background())).Events.Handled < 30 {
+		for range 10 {
+			_ = must[sql.Result](t)(db.Exec("INSERT INTO notes VALUES ('another')"))
+			written.Add(1)
+		}
+	}
+	if most.Load() < 5 {
+		t.Errorf("another writer got at most %d turns between two commits", most.Load())
 	}
 }
 
