@@ -194,6 +194,12 @@ mod tests {
             texts(&long, &["type", "id", "n", "data.type", "none"]),
             [Some("t"), Some("e1"), Some("7"), Some("x"), None].map(|text| text.map(str::to_owned))
         );
+        // At the ends alone: so long a body need not be gone through.
+        let two =
+            format!(r#"{{"data": [{}1], "o": {{"id": "x", "p": {{"n": 5}}}}, "n": 7, "a.b": 8}} "#, "{\"o\": {\"id\": 2}},".repeat(2000));
+        let found = find_at_the_ends(two.as_bytes(), &["o.id", "o.p.n", "n", "a.b", "o.none", "p.n"]);
+        let found: Vec<_> = found.into_iter().map(|value| value.and_then(Json::text)).collect();
+        assert_eq!(found, [Some("x"), Some("5"), Some("7"), Some("8"), None, None].map(|text| text.map(Cow::from)));
         // Nested at the end, or only looking like a name.
         let nested = format!(r#"{{"type": "t", "data": [{}{{"type": "x"}}]}}"#, "1,".repeat(5000));
         assert_eq!(texts(&nested, &["type"]), [Some("t".to_owned())]);

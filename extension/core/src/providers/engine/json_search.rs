@@ -38,9 +38,7 @@ pub fn find_at_the_ends<'a>(body: &'a [u8], paths: &[&str]) -> Vec<Option<Json<'
     for value in found.iter_mut() {
         *value = value.filter(|value| value.bytes().as_ptr_range().end != edge);
     }
-    for (slot, path) in &wanted {
-        found[*slot] = found[*slot].or_else(|| find_near_the_end(body, path));
-    }
+    find_near_the_end(body, &wanted, &mut found);
     found
 }
 
@@ -66,7 +64,7 @@ pub(super) fn is_long(body: &[u8]) -> bool {
 pub(super) const WINDOW: usize = 1024;
 
 fn walk<'a>(body: &'a [u8], wanted: &[Wanted], found: &mut [Option<Json<'a>>]) {
-    let mut search = Search { missing: found.iter().filter(|value| value.is_none()).count(), found };
+    let mut search = Search::new(found);
     let mut document = serde_json::Deserializer::from_slice(body);
     // An error is a document that ends early or the end of the search: either way, what was found before it counts.
     let _ = document.deserialize_any(Walk { wanted, search: &mut search });
@@ -74,32 +72,45 @@ fn walk<'a>(body: &'a [u8], wanted: &[Wanted], found: &mut [Option<Json<'a>>]) {
 
 /// The same for a long body: brackets and quotes are all that is seen of what is not wanted.
 fn walk_fast<'a>(body: &'a [u8], wanted: &[Wanted], found: &mut [Option<Json<'a>>]) {
-    let mut search = Search { missing: found.iter().filter(|value| value.is_none()).count(), found };
+    let mut search = Search::new(found);
     // As above, what was found before an error counts.
     let _ = search.enter(&mut Reader::new(body), wanted);
 }
 
-/// A field of the outermost object that stands near its end.
-///
-/// A quoted name behind which the rest of the body makes a whole object, once a brace is put before it, is such a field: further inside
-/// there would be a brace too many at the end, and a string that looks like a name has no colon after it.
-fn find_near_the_end<'a>(body: &'a [u8], name: &str) -> Option<Json<'a>> {
-    let quoted = format!("\"{name}\"");
+/// Adds what stands in fields of the outermost object that stand near its end.
+fn find_near_the_end<'a>(body: &'a [u8], wanted: &[Wanted], found: &mut [Option<Json<'a>>]) {
+    let mut search = Search::new(found);
     let tail = &body[body.len() - WINDOW..];
-    let candidates = tail.windows(quoted.len()).enumerate().rev().filter(|(_, window)| *window == quoted.as_bytes());
-    for (at, _) in candidates.take(8) {
+    // From the end, so that the quote that was seen last is the one behind.
+    let (mut end, mut tries) = (tail.len(), 0);
+    for start in memchr::memrchr_iter(b'"', tail) {
+        let end = std::mem::replace(&mut end, start);
         // An escaped quote is part of a longer string.
-        if at == 0 || tail[at - 1] == b'\\' {
+        if search.missing == 0 || tries == 32 || start == 0 || tail[start - 1] == b'\\' {
             continue;
         }
-        let rest = &tail[at..];
-        if serde_json::from_slice::<IgnoredAny>(&[b"{", rest].concat()).is_ok() {
-            let value = rest[quoted.len()..].trim_ascii_start().strip_prefix(b":")?;
-            let value = serde_json::Deserializer::from_slice(value).into_iter::<&RawValue>().next()?.ok()?;
-            return Some(Json::of(value));
+        let Some(value) = tail.get(end + 1..).and_then(|behind| behind.trim_ascii_start().strip_prefix(b":")) else { continue };
+        let Ok(key) = std::str::from_utf8(&tail[start + 1..end]) else { continue };
+        let (here, deeper) = search.wanted_at(wanted, key);
+        if here.is_empty() && deeper.is_empty() {
+            continue;
+        }
+        tries += 1;
+        if let Some(value) = ends_the_document(&tail[start..]).then(|| raw_value(value)).flatten() {
+            search.keep_all(&here, &deeper, value);
         }
     }
-    None
+}
+
+/// Whether it is the rest of the outermost object from a quoted name on: behind the name of a field the rest of the body makes a whole object, once
+/// a brace is put before it. Further inside there would be a brace too many at the end.
+fn ends_the_document(rest: &[u8]) -> bool {
+    serde_json::from_slice::<IgnoredAny>(&[b"{", rest].concat()).is_ok()
+}
+
+/// The value that the text begins with.
+fn raw_value(text: &[u8]) -> Option<Json<'_>> {
+    serde_json::Deserializer::from_slice(text).into_iter::<&RawValue>().next()?.ok().map(Json::of)
 }
 
 /// Which slot of the result, and the rest of its path.
@@ -110,7 +121,11 @@ struct Search<'f, 'a> {
     missing: usize,
 }
 
-impl<'a> Search<'_, 'a> {
+impl<'f, 'a> Search<'f, 'a> {
+    fn new(found: &'f mut [Option<Json<'a>>]) -> Self {
+        Self { missing: found.iter().filter(|value| value.is_none()).count(), found }
+    }
+
     /// What is wanted of the entry `key`: slots for the value itself, and paths that lead further into it.
     fn wanted_at<'p>(&self, wanted: &[Wanted<'p>], key: &str) -> (Vec<usize>, Vec<Wanted<'p>>) {
         let (mut here, mut deeper) = (Vec::new(), Vec::new());

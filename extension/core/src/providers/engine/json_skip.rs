@@ -38,9 +38,24 @@ fn between(quotes: u64) -> u64 {
     [1, 2, 4, 8, 16, 32].into_iter().fold(quotes, |bits, by| bits ^ (bits << by))
 }
 
+/// Which bytes an odd number of backslashes stands before. `escaping` says that of the first byte as the block before ended, and then of the first
+/// byte behind this one.
+fn escaped(backslashes: u64, escaping: &mut bool) -> u64 {
+    const EVEN: u64 = 0x5555_5555_5555_5555;
+    let first = u64::from(*escaping);
+    // One that is escaped escapes nothing.
+    let backslashes = backslashes & !first;
+    let starts = backslashes & !(backslashes << 1);
+    // A start that is added to its run carries on to the byte behind it: the run is odd where one of the two places is and the other is not.
+    let behind_even = backslashes.wrapping_add(starts & EVEN);
+    let (behind_odd, is_open) = backslashes.overflowing_add(starts & !EVEN);
+    *escaping = is_open;
+    first | (behind_even & !EVEN | behind_odd & EVEN) & !backslashes
+}
+
 /// How long the object or array is that the text begins with; `None` where it has no end.
 fn container_length(text: &[u8]) -> Option<usize> {
-    let mut depth = 0;
+    let mut depth = 0i64;
     // All ones inside a string that began in an earlier block.
     let mut string = 0;
     // Whether the last block ended with a backslash that escapes the first byte of this one.
@@ -54,39 +69,20 @@ fn container_length(text: &[u8]) -> Option<usize> {
         });
         let mut marks = Marks::of(block);
         if escaping || marks.backslashes != 0 {
-            let mut escaped = u64::from(escaping);
-            let mut backslashes = marks.backslashes & !escaped;
-            escaping = false;
-            while backslashes != 0 {
-                let next = backslashes & backslashes.wrapping_neg();
-                escaping = next == 1 << 63;
-                escaped |= next << 1;
-                // One that is escaped escapes nothing.
-                backslashes &= !(next | next << 1);
-            }
-            marks.quotes &= !escaped;
+            marks.quotes &= !escaped(marks.backslashes, &mut escaping);
         }
         let strings = between(marks.quotes) ^ string;
         string = if strings >> 63 == 1 { u64::MAX } else { 0 };
         let (opening, closing) = (marks.opening & !strings, marks.closing & !strings);
-        if depth > closing.count_ones() {
-            depth += opening.count_ones();
-            depth -= closing.count_ones();
-        } else {
-            // It may end here.
-            let mut brackets = opening | closing;
-            while brackets != 0 {
-                let next = brackets & brackets.wrapping_neg();
-                if opening & next != 0 {
-                    depth += 1;
-                } else {
-                    depth -= 1;
-                    if depth == 0 {
-                        return Some(at + next.trailing_zeros() as usize + 1);
-                    }
-                }
-                brackets &= !next;
+        let mut brackets = opening | closing;
+        while brackets != 0 {
+            let next = brackets.trailing_zeros();
+            // Counted without a branch on the kind, which nothing foretells.
+            depth += 1 - 2 * (closing >> next & 1) as i64;
+            if depth == 0 {
+                return Some(at + next as usize + 1);
             }
+            brackets &= brackets - 1;
         }
         at += BLOCK;
     }
@@ -247,6 +243,24 @@ mod tests {
                     let cut = signed[start..end].trim_ascii();
                     prop_assert_eq!(is_container(cut), cut == body.as_bytes(), "{}", String::from_utf8_lossy(cut));
                 }
+            }
+        });
+    }
+
+    #[test]
+    fn bytes_are_escaped_behind_an_odd_number_of_backslashes() {
+        proptest!(cases(500), |(text in prop::collection::vec(prop::sample::select(b"\\\\\\x".to_vec()), 3 * BLOCK))| {
+            let (mut escaping, mut is_escaped) = (false, false);
+            for block in text.chunks(BLOCK) {
+                let marks = |is: &dyn Fn(&u8) -> bool| block.iter().rev().fold(0u64, |bits, byte| bits << 1 | u64::from(is(byte)));
+                let backslashes = marks(&|byte| *byte == b'\\');
+                let found = escaped(backslashes, &mut escaping);
+                for (at, byte) in block.iter().enumerate() {
+                    // Whether a backslash is escaped is not asked.
+                    prop_assert!(*byte == b'\\' || (found >> at & 1 == 1) == is_escaped, "{:?}", text);
+                    is_escaped = !is_escaped && *byte == b'\\';
+                }
+                prop_assert_eq!(escaping, is_escaped);
             }
         });
     }
