@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"strings"
 )
 
 // Error is every error of this package. Its Code is stable; [errors.Is] compares it with the Err… values, of which some stand for a family.
@@ -21,8 +22,14 @@ type Error struct {
 	cause  error
 }
 
-// Error gives the message with its code.
-func (e *Error) Error() string { return "knocker: " + e.Code + ": " + e.Message }
+// Error gives the message with its code. One of [ErrSetup] mostly ends a program before it has begun, where nobody looks at Hint: its text ends with it.
+func (e *Error) Error() string {
+	text := "knocker: " + e.Code + ": " + e.Message
+	if e.family == "setup" && e.Hint != "" {
+		text = strings.TrimSuffix(text, ".") + ". " + e.Hint
+	}
+	return text
+}
 
 // Unwrap gives the driver's error, where there is one.
 func (e *Error) Unwrap() error { return e.cause }

@@ -50,6 +50,10 @@ func TestALibraryThatIsNotThereOrIsNoneIsNamed(t *testing.T) {
 	none := filepath.Join(folder, "none.so")
 	_, err := knocker.Open(knockertest.File(t), knocker.Extension(none))
 	isError(t, "no file", err, knocker.ErrLibraryNotFound)
+	// log.Fatal(err) prints this and nothing else.
+	if !strings.HasSuffix(err.Error(), none+" (the option Extension). Set KNOCKER_EXTENSION to the path of libknocker, or install the package that brings the one of this platform.") {
+		t.Error(err)
+	}
 	text := filepath.Join(folder, "text.so")
 	if err := os.WriteFile(text, []byte("no library"), 0o600); err != nil {
 		t.Fatal(err)
