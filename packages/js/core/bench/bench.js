@@ -1,4 +1,4 @@
-// The figures of a runtime: `KNOCKER_BENCH_SERVER=<server module> bench.js [by-hand | drain | wake | attacked]…`, all of them by default. Every receive is fsynced.
+// The figures of a runtime: `KNOCKER_BENCH_SERVER=<server module> bench.js [by-hand | drain | wake | attacked | other-writers]…`, all of them by default. Every receive is fsynced.
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -239,8 +239,15 @@ async function attacked() {
   say("  at most", milliseconds(Math.max(...attacked.waits)));
 }
 
+/** What another process waits for the lock beside a worker with a backlog: a table of its own, with its goals. */
+async function otherWriters() {
+  const table = fileURLToPath(new URL("../../../../extension/bench/other-writers", import.meta.url));
+  const child = spawn(table, [folder, process.execPath, script("beside.js")], { stdio: ["ignore", "inherit", "inherit"] });
+  await once(child, "close");
+}
+
 console.log(`\n${label}, ${BODY.length} bytes a body, synchronous=FULL`);
-const parts = { "by-hand": byHand, drain, wake, attacked };
+const parts = { "by-hand": byHand, drain, wake, attacked, "other-writers": otherWriters };
 for (const part of process.argv.length > 2 ? process.argv.slice(2) : Object.keys(parts)) await parts[part]();
 process.exitCode = missed > 0 ? 1 : 0;
 process.exit();

@@ -47,6 +47,8 @@ export class AttemptRunner<Db extends object> {
   shared: SharedCommit<Db> | undefined;
   /** How long the handlers of the last attempt took, in milliseconds. */
   tookMs = 0;
+  /** For how long commits have held the write lock, in milliseconds, until somebody takes it back to 0. */
+  heldMs = 0;
   readonly #inbox: Inbox<Db>;
   readonly #claimNext: ClaimNext<Db>;
   #transaction: LazyTransaction<Db> | undefined;
@@ -197,13 +199,16 @@ export class AttemptRunner<Db extends object> {
   /** On the connection of the handlers: where the file was replaced while they ran, what they wrote is of no use, and neither is this. */
   async #handled(transaction: LazyTransaction<Db>, connection: Connection<Db>, jobId: number, report: AttemptReport): Promise<void> {
     let committed = () => {};
+    let lockedAtMs = transaction.begunAtMs;
     const handled = () => {
+      if (!transaction.begun) lockedAtMs = this.#inbox.paces.nowMs();
       this.link.requireCurrent();
       connection.get("SELECT knocker_handled(?, ?, ?, ?)", jobId, this.worker, report.durationMs, this.#inbox.now());
       if (transaction.begun) committed = this.#claimNext(connection);
     };
     if (transaction.begun) this.#inbox.write(() => transaction.commit(handled));
     else await this.#inbox.whenWritable(RESULT_PATIENCE_MS, handled);
+    this.heldMs += this.#inbox.paces.nowMs() - lockedAtMs;
     transaction.rollback();
     committed();
   }

@@ -34,6 +34,13 @@ export class BatchRunner<Db extends object> {
     return [{ job, end, tookMs: this.runner.tookMs }];
   }
 
+  /** For how long its commits have held the write lock since the last call, in milliseconds. */
+  takeHeldMs(): number {
+    const { heldMs } = this.runner;
+    this.runner.heldMs = 0;
+    return heldMs;
+  }
+
   close(): void {
     this.runner.close();
   }

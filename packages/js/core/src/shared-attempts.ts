@@ -83,6 +83,7 @@ export class SharedAttempts<Db extends object> {
       await this.#settle(claims ? claimNext : undefined);
       return this.#ended;
     } finally {
+      this.#runner.heldMs += this.#shared.heldMs;
       this.#runner.shared = undefined;
     }
   }

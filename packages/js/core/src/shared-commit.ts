@@ -68,6 +68,9 @@ export class SharedCommit<Db extends object> {
   #members: Member[] = [];
   #isOpen = false;
   #sinceMs: number | undefined;
+  #lockedAtMs = 0;
+  /** For how long its commits have held the write lock, in milliseconds. */
+  heldMs = 0;
   /** Jobs whose verdict has been committed. */
   readonly #settled = new Set<unknown>();
   #letOwnerWait = (): void => {};
@@ -142,6 +145,7 @@ export class SharedCommit<Db extends object> {
       this.#inbox.setBusyTimeout(this.#connection, 0);
     }
     this.#isOpen = true;
+    this.#lockedAtMs = this.#inbox.paces.nowMs();
     this.#sinceMs ??= this.#inbox.paces.nowMs();
     this.lock.take(this);
     this.#letOwnerWait = this.#inbox.letOwnerNotWait();
@@ -212,6 +216,7 @@ export class SharedCommit<Db extends object> {
           PATIENCE_MS,
           () => {
             this.#connection.get("BEGIN IMMEDIATE");
+            this.#lockedAtMs = this.#inbox.paces.nowMs();
             try {
               this.#finish(claimNext);
             } catch (error) {
@@ -270,6 +275,7 @@ export class SharedCommit<Db extends object> {
     this.#writeWaiting();
     const claimed = claimNext(this.#connection);
     this.#connection.get("COMMIT");
+    this.heldMs += this.#inbox.paces.nowMs() - this.#lockedAtMs;
     this.#closed();
     for (const member of this.#uncommitted) {
       member.state = "committed";

@@ -11,6 +11,7 @@ import { AttemptRunner } from "./attempt.js";
 import { BatchRunner } from "./batch-runner.js";
 import { ClaimGrowth } from "./claim-growth.js";
 import { claimOn, tellLost, type Claimed } from "./claim.js";
+import { GivingWay } from "./giving-way.js";
 import type { Handler } from "./handlers.js";
 import type { Link } from "./link.js";
 import { isInHandlerOf } from "./running.js";
@@ -58,12 +59,6 @@ export const RETENTION_EVERY_MS = 60_000;
 /** Pause after the database failed, in milliseconds. */
 export const FAILURE_PAUSE_MS = 1000;
 
-/**
- * For so long the lock is left to other processes after a shared commit, in milliseconds: SQLite's wait is a look now and then, which would find it free too seldom
- * in a long backlog.
- */
-const GAP_MS = 1;
-
 /** How long a worker has had nothing to do, in milliseconds; 0 while it has. For who gives it its file. */
 export const IDLE_MS = Symbol("knocker idle");
 
@@ -87,6 +82,9 @@ export class Worker<Db extends object> {
   #claimedAhead = false;
   /** Jobs that are leased and not started, as far as they have been read. */
   #ready: Row[] = [];
+  readonly #givingWay: GivingWay;
+  /** How many commits it has made. */
+  #commits = 0;
   readonly #growth = new ClaimGrowth();
   readonly #leaseS: number;
   readonly #shareCommits: boolean;
@@ -130,6 +128,9 @@ export class Worker<Db extends object> {
     // Leases are synced as everything else: frames of the log that no sync covers would be a hole in it after one that failed.
     this.#control = inbox.connect();
     this.#generation = inbox.generation;
+    // What is received here waits for nobody: its connection does not count it among what others write.
+    const version = () => dataVersion(inbox.connection);
+    this.#givingWay = new GivingWay({ nowMs: () => inbox.paces.nowMs(), version, own: () => this.#commits });
     this.#watch = this.#watched();
     this.#forget.push(() => this.#watch.close());
     // A database in memory has one connection, which handlers must not share.
@@ -234,7 +235,10 @@ export class Worker<Db extends object> {
       return this.#sleep(due ?? Infinity, version);
     }
     this.#restsSince = undefined;
+    this.#givingWay.look();
     const claimed = await this.#inbox.whenWritable(this.#inbox.busyTimeoutMs, () => this.#claim(JSON.stringify(filter)));
+    this.#commits += 1;
+    this.#givingWay.look();
     // Another worker was faster, or its lease is about to run out.
     if (claimed === 0 || this.#startLeased() === 0) await this.#sleep(this.#pollMs);
   }
@@ -337,7 +341,8 @@ export class Worker<Db extends object> {
         const rest = jobs.slice(ended.length);
         for (const { job_id } of rest) this.#running.delete(job_id as number);
         if (this.#generation === this.#inbox.generation) this.#ready.unshift(...rest);
-        if (ended.length > 1) return new Promise((resolve) => setTimeout(resolve, GAP_MS));
+        this.#commits += 1;
+        return this.#giveWay(runner.takeHeldMs());
       })
       .then(() => {
         this.#batches.delete(batch);
@@ -348,6 +353,18 @@ export class Worker<Db extends object> {
       });
     this.#batches.add(batch);
     for (const { job_id } of jobs) this.#running.set(job_id as number, runner);
+  }
+
+  /** Leaves the lock alone where that is due. No other handler begins meanwhile. */
+  #giveWay(heldMs: number): Promise<void> | undefined {
+    const pauseMs = this.#givingWay.after(heldMs);
+    if (pauseMs === 0 || this.#inbox.inMemory) return;
+    this.#turn = this.#turn.then(async () => {
+      this.#givingWay.look();
+      await new Promise((resolve) => setTimeout(resolve, pauseMs));
+      this.#givingWay.look();
+    });
+    return this.#turn;
   }
 
   #handlersOf(job: Row): Handler<Db>[] {
@@ -412,6 +429,7 @@ export class Worker<Db extends object> {
         all = false;
       }
     }
+    this.#commits += 1;
     if (all) this.#extendedAt = now;
     this.#extending = false;
   }
@@ -464,7 +482,7 @@ export class Worker<Db extends object> {
   }
 
   #dataVersion(): number {
-    return this.#control.connection.get("PRAGMA data_version")!["data_version"] as number;
+    return dataVersion(this.#control.connection);
   }
 
   #notify(): void {
@@ -512,4 +530,9 @@ export class Worker<Db extends object> {
       return true;
     }
   }
+}
+
+/** Another number when another connection has committed something. */
+function dataVersion(connection: Connection<unknown>): number {
+  return connection.get("PRAGMA data_version")!["data_version"] as number;
 }
