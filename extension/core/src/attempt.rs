@@ -17,8 +17,8 @@ use crate::store::Store;
 /// Longer error texts are cut: a row is for reading, a log for the whole story.
 const MAX_ERROR_BYTES: usize = 8 * 1024;
 
-/// So many attempts wait at most to be counted by a claim.
-const MOST_UNCOUNTED: i64 = 256;
+/// So many attempts wait at most to be counted: whoever reads the counts looks at each.
+const MOST_UNCOUNTED: i64 = 64;
 
 /// Where an attempt stands.
 struct Place {

@@ -59,23 +59,21 @@ impl Store {
         if !(0..=10_000).contains(&limit) {
             return Err(Error::invalid(format!("limit: {limit} is not between 0 and 10000")));
         }
+        // In a transaction of the caller's, what pages were before the claim is kept to its end anyway.
+        let alone = self.conn().is_autocommit();
         self.write(|| {
             if limit == 0 {
                 return Ok(0);
             }
             let queues = self.queues(filter)?;
+            let apart = alone && queues.are_many();
             self.settle_ended_leases(&queues, now)?;
             let mut buried = 0;
             while buried < MOST_BURIED {
                 match self.turn(worker, &queues, now)? {
                     Turn::Nothing => return Ok(0),
                     Turn::Ordinary => {
-                        let leased = self.claim_ordinary(worker, limit, lease_s, &queues, now)?;
-                        if leased > 0 {
-                            // In the page in which the leased ones have just been counted.
-                            self.count_attempts()?;
-                        }
-                        return Ok(leased);
+                        return self.claim_ordinary((worker, lease_s), limit, &queues, apart, now);
                     }
                     Turn::Suspect(suspect, standing) if self.take(&suspect, standing, worker, lease_s, now)? => return Ok(1),
                     Turn::Suspect(..) => buried += 1,
@@ -85,7 +83,7 @@ impl Store {
         })
     }
 
-    fn claim_ordinary(&self, worker: &str, limit: i64, lease_s: i64, queues: &Queues, now: i64) -> Result<i64> {
+    fn claim_ordinary(&self, (worker, lease_s): (&str, i64), limit: i64, queues: &Queues, apart: bool, now: i64) -> Result<i64> {
         let mut leased = 0;
         let mut buried = 0;
         // A round that only buried exhausted jobs is followed by another, so that they never hide what is due behind them. Their number
@@ -101,8 +99,8 @@ impl Store {
                     buried += 1;
                 }
             }
-            // All at once: SQLite keeps what pages were before each statement.
-            self.lease(&taken, worker, lease_s, now)?;
+            // In as few statements as can be: SQLite keeps what pages were before each.
+            self.lease(&taken, apart, worker, lease_s, now)?;
             leased += taken.len() as i64;
             if (candidates.len() as i64) < wanted {
                 break;
@@ -188,7 +186,7 @@ impl Store {
             return Ok(false);
         }
         let job = &candidate.job;
-        self.lease(&[job.id], worker, lease_s, now)?;
+        self.lease(&[job.id], false, worker, lease_s, now)?;
         match standing {
             Standing::Ordinary => {}
             Standing::Alone => self.mark_job(job.id, standing)?,

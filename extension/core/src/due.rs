@@ -246,10 +246,8 @@ mod tests {
             store.claim("w", limit, 60, &ClaimFilter::default(), 0).unwrap();
             store.walk(&mut Vec::new(), ("knocker:orders", 0), "run_at <= ?3", 0, limit, 0).unwrap();
         }
-        for sql in [walk_sql("run_at <= ?3"), crate::queues::COUNT_SOME_ENDPOINTS.to_owned()] {
-            let statement = store.conn().prepare_cached(&sql).unwrap();
-            assert!(statement.get_status(StatementStatus::Run) > 1, "{sql}");
-            assert_eq!(statement.get_status(StatementStatus::RePrepare), 0, "{sql}");
-        }
+        let statement = store.conn().prepare_cached(&walk_sql("run_at <= ?3")).unwrap();
+        assert!(statement.get_status(StatementStatus::Run) > 1);
+        assert_eq!(statement.get_status(StatementStatus::RePrepare), 0);
     }
 }

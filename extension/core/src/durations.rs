@@ -1,7 +1,8 @@
-//! How many attempts there were and how long they took: counted beside the number of events of each status, in a page that a claim writes anyway.
+//! How many attempts there were and how long they took: counted beside the number of events of each status.
 //!
-//! So a verdict does not write it: the next claim counts the attempts since, and with those that handled their event its move from `processing` to
-//! `handled`. Whoever reads the counts adds what is not counted yet.
+//! Neither a claim nor, mostly, a verdict writes there. Now and then a verdict counts the attempts since the last that is counted, and with those that
+//! handled their event its move to `handled`; whoever reads the counts adds what is not counted yet. What is `processing` is never counted: it stands
+//! among what it was before, as the triggers of `schema/objects.sql` say, and whoever reads takes it out of there.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -72,15 +73,20 @@ impl Uncounted {
     }
 
     /// An attempt counts in the row of its result and of the first bound that its duration is within. A lease that ran out has no duration.
-    fn add_attempt(&mut self, endpoint_id: i64, result: &str, duration_ms: Option<i64>) {
+    fn add_attempt(&mut self, endpoint_id: i64, result: &str, duration_ms: Option<i64>, attempt: i64) {
         let bound = duration_ms.and_then(|duration| BOUNDS_MS.iter().find(|&&bound| duration <= bound));
         let name = format!("{result}:{}", bound.map_or(String::new(), i64::to_string));
         self.add(endpoint_id, name, 1, duration_ms.unwrap_or_default().min(LONGEST_MS));
         if result == AttemptResult::Handled.name() {
-            self.add(endpoint_id, EventStatus::Processing.name().to_owned(), -1, 0);
+            self.add(endpoint_id, before(attempt).name().to_owned(), -1, 0);
             self.add(endpoint_id, EventStatus::Handled.name().to_owned(), 1, 0);
         }
     }
+}
+
+/// What an event was before this attempt at it, and counts as while it is processing.
+fn before(attempt: i64) -> EventStatus {
+    if attempt > 1 { EventStatus::Failed } else { EventStatus::Received }
 }
 
 impl Counts {
@@ -133,7 +139,7 @@ impl Store {
     /// The attempts since the last that is counted.
     fn uncounted(&self) -> Result<Uncounted> {
         let mut uncounted = Uncounted::default();
-        let sql = "SELECT a.id, e.endpoint_id, a.result, a.duration_ms FROM main._knocker_attempts a
+        let sql = "SELECT a.id, e.endpoint_id, a.result, a.duration_ms, a.attempt FROM main._knocker_attempts a
                    LEFT JOIN main._knocker_events e ON e.id = a.event_id
                    WHERE a.id > coalesce((SELECT n FROM main._knocker_counts WHERE endpoint_id = 0 AND status = 'attempts:counted'), 0)
                    ORDER BY a.id";
@@ -142,7 +148,7 @@ impl Store {
         while let Some(row) = rows.next()? {
             uncounted.last = Some(row.get(0)?);
             if let Some(endpoint_id) = row.get(1)? {
-                uncounted.add_attempt(endpoint_id, row.get_ref(2)?.as_str().unwrap_or_default(), row.get(3)?);
+                uncounted.add_attempt(endpoint_id, row.get_ref(2)?.as_str().unwrap_or_default(), row.get(3)?, row.get(4)?);
             }
         }
         Ok(uncounted)
@@ -160,6 +166,11 @@ impl Store {
         }
         for ((endpoint_id, name), (n, duration_ms)) in self.uncounted()?.rows {
             all.entry(endpoint_id).or_default().add(&name, n, duration_ms);
+        }
+        for (endpoint_id, attempt) in self.attempts_under_way()? {
+            let of_endpoint = all.entry(endpoint_id).or_default();
+            of_endpoint.add(before(attempt).name(), -1, 0);
+            of_endpoint.add(EventStatus::Processing.name(), 1, 0);
         }
         Ok(all)
     }

@@ -150,7 +150,9 @@ impl Store {
                 self.count_attempts()?;
                 // The rows with a colon count attempts.
                 let count = "UPDATE main._knocker_counts SET n = (SELECT count(*) FROM main._knocker_events e
-                               WHERE e.endpoint_id = _knocker_counts.endpoint_id AND e.status = _knocker_counts.status)
+                               WHERE e.endpoint_id = _knocker_counts.endpoint_id
+                                 AND _knocker_counts.status = CASE WHEN e.status <> 'processing' THEN e.status
+                                                                   WHEN e.attempts > 1 THEN 'failed' ELSE 'received' END)
                              WHERE status NOT GLOB '*:*'";
                 self.run(count, [])?;
             }

@@ -46,6 +46,9 @@ impl Standing {
 
 /// Jobs that one statement leases at most.
 const MOST_LEASED_AT_ONCE: usize = 32;
+/// The same where each is likely in a queue of its own: its entries in Honker's indexes are then in pages of their own. SQLite keeps what pages were before
+/// a statement in memory up to 64 KiB, and makes a file for more.
+const MOST_LEASED_APART: usize = 4;
 
 /// The columns that [`Job`] reads.
 pub(crate) const JOB_COLUMNS: &str = "id, payload, attempts, max_attempts, worker_id, claim_expires_at";
@@ -109,10 +112,11 @@ impl Store {
         Ok(self.conn().last_insert_rowid())
     }
 
-    /// Leases jobs; the attempts count from now on. The trigger _knocker_job_moved makes their events `processing`.
-    pub(crate) fn lease(&self, job_ids: &[i64], worker: &str, lease_s: i64, now: i64) -> Result<()> {
+    /// Leases jobs, which may be `apart`: each in another queue. The attempts count from now on. The trigger _knocker_job_moved makes their events
+    /// `processing`.
+    pub(crate) fn lease(&self, job_ids: &[i64], apart: bool, worker: &str, lease_s: i64, now: i64) -> Result<()> {
         let until = seconds(now) + lease_s;
-        for some in job_ids.chunks(MOST_LEASED_AT_ONCE) {
+        for some in job_ids.chunks(if apart { MOST_LEASED_APART } else { MOST_LEASED_AT_ONCE }) {
             // A few statements for all numbers of jobs: the last one stands in the places that are left.
             let room = some.len().next_power_of_two();
             let places: Vec<String> = (3..room + 3).map(|place| format!("?{place}")).collect();
@@ -176,6 +180,16 @@ impl Store {
              WHERE state = 'processing' AND worker_id = ?1 AND claim_expires_at >= ?2 AND queue GLOB 'knocker:*'"
         ))?;
         let rows = statement.query_map((worker, seconds(now)), read_job)?;
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
+    }
+
+    /// The events that are being worked on: the endpoint of each, and which attempt at it this is.
+    pub(crate) fn attempts_under_way(&self) -> Result<Vec<(i64, i64)>> {
+        let sql = "SELECT e.endpoint_id, e.attempts FROM main._honker_live j
+                   JOIN main._knocker_events e ON e.id = CAST(substr(j.payload, 13) AS INTEGER) AND e.job_id = j.id
+                   WHERE j.state = 'processing' AND j.queue GLOB 'knocker:*' AND e.status = 'processing'";
+        let mut statement = self.conn().prepare_cached(sql)?;
+        let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
         Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 

@@ -28,9 +28,6 @@ macro_rules! waiting {
 const INDEX: &str =
     concat!("CREATE INDEX IF NOT EXISTS main._knocker_live_due ON _honker_live (priority DESC, run_at, id) WHERE ", waiting!());
 
-/// Not `LIMIT ?1`: SQLite would prepare it again for each claim.
-pub(crate) const COUNT_SOME_ENDPOINTS: &str = "SELECT count(*) FROM (SELECT 1 FROM main._knocker_endpoints LIMIT ?1 + 0)";
-
 /// Where a query finds them.
 const EVERYWHERE: &str = concat!("main._honker_live INDEXED BY _knocker_live_due WHERE ", waiting!());
 
@@ -52,6 +49,11 @@ impl Queues<'_> {
         self.names.as_deref().unwrap_or_default()
     }
 
+    /// Whether they are so many that jobs which are due one after the other are mostly in different ones.
+    pub fn are_many(&self) -> bool {
+        self.at_once
+    }
+
     fn has(&self, queue: &String) -> bool {
         self.names.as_ref().is_none_or(|names| names.binary_search(queue).is_ok())
     }
@@ -66,10 +68,12 @@ impl Store {
         Ok(())
     }
 
-    /// Whether the file has so many endpoints that it is to have the index.
+    /// Whether the file has so many endpoints that it is to have the index. Told by the newest one's id: each claim asks, and to count them costs more than
+    /// all else that it reads.
     pub(crate) fn has_many_endpoints(&self) -> Result<bool> {
-        let n: i64 = self.conn().prepare_cached(COUNT_SOME_ENDPOINTS)?.query_row([FEW + 1], |row| row.get(0))?;
-        Ok(n > FEW)
+        let sql = "SELECT max(id) FROM main._knocker_endpoints";
+        let newest: Option<i64> = self.conn().prepare_cached(sql)?.query_row([], |row| row.get(0))?;
+        Ok(newest.is_some_and(|newest| newest > FEW))
     }
 
     fn has_index(&self) -> bool {
@@ -228,7 +232,7 @@ impl Store {
         Ok(first)
     }
 
-    /// The second from which the first of the waiting jobs of the queues can be claimed.
+    /// The second from which the first of the waiting jobs of the queues can be claimed, or any that is over where there is one.
     pub(crate) fn first_waiting(&self, queues: &Queues, whose: Waiting, now: i64) -> Result<Option<i64>> {
         if queues.at_once
             && let Some(first) = self.first_waiting_at_once(queues, whose, now)?
@@ -250,7 +254,11 @@ impl Store {
                 Waiting::Suspects => current < 0,
             };
             if counts {
+                // The last one may be due too late to be true, which is now.
                 for order in ["ASC", "DESC"] {
+                    if whose == Waiting::All && first.is_some_and(|at| at <= seconds(now)) {
+                        return Ok(Some(first));
+                    }
                     let sql = format!("SELECT run_at, queue FROM {EVERYWHERE} AND priority = ?1 ORDER BY run_at {order}");
                     let Some(found) = self.pick(&sql, [current], queues, 1, |row| row.get::<_, i64>(0))? else { return Ok(None) };
                     let too_far = |at: i64| if at > seconds(now) + FURTHEST_DUE_S { seconds(now) } else { at };

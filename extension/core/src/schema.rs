@@ -7,8 +7,13 @@ use crate::error::{Code, Error, Result};
 use crate::store::Store;
 
 /// The migrations, oldest first: entry n leads to version n + 1.
-const MIGRATIONS: &[&str] =
-    &[include_str!("schema/v1.sql"), include_str!("schema/v2.sql"), include_str!("schema/v3.sql"), include_str!("schema/v4.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("schema/v1.sql"),
+    include_str!("schema/v2.sql"),
+    include_str!("schema/v3.sql"),
+    include_str!("schema/v4.sql"),
+    include_str!("schema/v5.sql"),
+];
 /// The indexes, triggers and views of the newest version. A migration drops the triggers and views, so that it can change what is under them.
 const OBJECTS: &str = include_str!("schema/objects.sql");
 /// Honker's tables that jobs live in.

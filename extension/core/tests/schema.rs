@@ -72,6 +72,14 @@ fn a_stored_file_of_every_version_upgrades_to_the_schema_of_a_new_one_and_works_
         let integrity: String = old.conn().query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
         assert_eq!(integrity, "ok");
 
+        let counted = old.stats(NOW).unwrap().events;
+        for (status, told) in
+            [("received", counted.received), ("processing", counted.processing), ("failed", counted.failed), ("handled", counted.handled)]
+        {
+            assert_eq!(told, count(&old, &format!("knocker_events WHERE status = '{status}'")), "version {version}: {status}");
+        }
+        assert!(old.disagreements(100, 10).unwrap().is_empty(), "version {version}");
+
         let dead: i64 = old.conn().query_row("SELECT min(id) FROM knocker_events WHERE status = 'dead'", [], |row| row.get(0)).unwrap();
         old.operate(Action::Requeue, dead, None, &ActionOptions::default(), NOW).unwrap();
         let leased = old.claim("upgraded", 100, 60, &ClaimFilter::default(), NOW).unwrap();

@@ -79,7 +79,7 @@ def normalised(file: Path) -> dict[str, Rows]:
 
 
 def _uncounted(tables: dict[str, Rows]) -> Counter[tuple[int, str]]:
-    """What the next claim will add to the counts: attempts, and the events that they handled."""
+    """What is still to be added to the counts: attempts, and the events that they handled."""
     last = max((row["n"] for row in tables["_knocker_counts"] if row["endpoint_id"] == 0), default=0)
     endpoints = {row["id"]: row["endpoint_id"] for row in tables["_knocker_events"]}
     added: Counter[tuple[int, str]] = Counter()
@@ -89,7 +89,7 @@ def _uncounted(tables: dict[str, Rows]) -> Counter[tuple[int, str]]:
             added[endpoint, attempt["result"]] += 1
             if attempt["result"] == "handled":
                 added[endpoint, "handled"] += 1
-                added[endpoint, "processing"] -= 1
+                added[endpoint, "failed" if attempt["attempt"] > 1 else "received"] -= 1
     return added
 
 

@@ -25,19 +25,27 @@ CREATE INDEX IF NOT EXISTS _knocker_attempts_event ON _knocker_attempts (event_i
 -- Claims: the jobs whose worker died, which have a priority below 0 and are to run alone. Empty while no worker dies.
 CREATE INDEX IF NOT EXISTS _knocker_live_suspects ON _honker_live (worker_id, queue, run_at) WHERE priority < 0;
 
+-- An event that is processing counts as what it was before, `failed` where this is not its first attempt and `received` where it is, so that a claim
+-- counts nothing: how many are, their leases tell. Every trigger here says so in the same words.
 CREATE TRIGGER _knocker_event_inserted AFTER INSERT ON _knocker_events BEGIN
-  UPDATE _knocker_counts SET n = n + 1 WHERE endpoint_id = NEW.endpoint_id AND status = NEW.status;
+  UPDATE _knocker_counts SET n = n + 1
+  WHERE endpoint_id = NEW.endpoint_id AND status = CASE WHEN NEW.status <> 'processing' THEN NEW.status WHEN NEW.attempts > 1 THEN 'failed' ELSE 'received' END;
 END;
 
 -- What a verdict handles is counted with its attempt, by durations.rs: of all that makes an event handled, only that takes its job's id in the same breath.
-CREATE TRIGGER _knocker_event_moved AFTER UPDATE OF status ON _knocker_events
-WHEN OLD.status <> NEW.status AND NOT (OLD.status = 'processing' AND NEW.status = 'handled' AND NEW.job_id IS NULL) BEGIN
-  UPDATE _knocker_counts SET n = n - 1 WHERE endpoint_id = OLD.endpoint_id AND status = OLD.status;
-  UPDATE _knocker_counts SET n = n + 1 WHERE endpoint_id = NEW.endpoint_id AND status = NEW.status;
+CREATE TRIGGER _knocker_event_moved AFTER UPDATE OF status, attempts ON _knocker_events
+WHEN CASE WHEN OLD.status <> 'processing' THEN OLD.status WHEN OLD.attempts > 1 THEN 'failed' ELSE 'received' END
+     <> CASE WHEN NEW.status <> 'processing' THEN NEW.status WHEN NEW.attempts > 1 THEN 'failed' ELSE 'received' END
+     AND NOT (OLD.status = 'processing' AND NEW.status = 'handled' AND NEW.job_id IS NULL) BEGIN
+  UPDATE _knocker_counts SET n = n - 1
+  WHERE endpoint_id = OLD.endpoint_id AND status = CASE WHEN OLD.status <> 'processing' THEN OLD.status WHEN OLD.attempts > 1 THEN 'failed' ELSE 'received' END;
+  UPDATE _knocker_counts SET n = n + 1
+  WHERE endpoint_id = NEW.endpoint_id AND status = CASE WHEN NEW.status <> 'processing' THEN NEW.status WHEN NEW.attempts > 1 THEN 'failed' ELSE 'received' END;
 END;
 
 CREATE TRIGGER _knocker_event_deleted AFTER DELETE ON _knocker_events BEGIN
-  UPDATE _knocker_counts SET n = n - 1 WHERE endpoint_id = OLD.endpoint_id AND status = OLD.status;
+  UPDATE _knocker_counts SET n = n - 1
+  WHERE endpoint_id = OLD.endpoint_id AND status = CASE WHEN OLD.status <> 'processing' THEN OLD.status WHEN OLD.attempts > 1 THEN 'failed' ELSE 'received' END;
 END;
 
 -- What is kept of refused requests: refusals.rs adds to it, as no accepted one should pay for a trigger. 256 stands for the short columns and for
@@ -66,9 +74,10 @@ WHEN NEW.queue GLOB 'knocker:*' AND NEW.payload GLOB '{"event_id":*' BEGIN
 END;
 
 -- A job that leaves the queue was acked if it was leased, and cancelled if it was not. The event keeps the job's id, which is never used
--- again, so that the next trigger knows its own.
+-- again, so that the next trigger knows its own. Whether there is something left to do is asked beforehand, as that costs less than to update no row.
 CREATE TRIGGER _knocker_job_removed AFTER DELETE ON _honker_live
-WHEN OLD.queue GLOB 'knocker:*' AND OLD.payload GLOB '{"event_id":*' BEGIN
+WHEN OLD.queue GLOB 'knocker:*' AND OLD.payload GLOB '{"event_id":*'
+     AND OLD.id = (SELECT job_id FROM _knocker_events WHERE id = CAST(substr(OLD.payload, 13) AS INTEGER)) BEGIN
   UPDATE _knocker_events
   SET status = CASE OLD.state WHEN 'processing' THEN 'handled' ELSE 'ignored' END,
       reason = CASE OLD.state WHEN 'processing' THEN NULL ELSE 'cancelled in the queue' END,

@@ -5,8 +5,8 @@ fn creates_the_file_once_and_is_repeatable() {
     let folder = tempfile::tempdir().unwrap();
     let db = folder.path().join("new.db");
     let args = ["--db", db.to_str().unwrap(), "init"];
-    assert!(knocker(&args).ok().stdout.contains("schema version 4 created"));
-    assert!(knocker(&args).ok().stdout.contains("schema version 4 is up to date"));
+    assert!(knocker(&args).ok().stdout.contains("schema version 5 created"));
+    assert!(knocker(&args).ok().stdout.contains("schema version 5 is up to date"));
     let conn = rusqlite::Connection::open(&db).unwrap();
     assert_eq!(conn.pragma_query_value(None, "journal_mode", |row| row.get::<_, String>(0)).unwrap(), "wal");
     knocker(&["--db", db.to_str().unwrap(), "events"]).ok();
