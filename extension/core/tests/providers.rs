@@ -318,6 +318,42 @@ fn signing_twice_gives_the_same() {
 }
 
 #[test]
+fn a_type_that_signing_makes_up_is_known() {
+    let request = |headers: &[(&str, &str)], body| Request {
+        method: "POST".into(),
+        url: "https://example.com/".into(),
+        headers: headers.iter().copied().collect(),
+        body,
+        truncated: false,
+    };
+    let none = Options::default();
+    let made_up: Vec<_> = all()
+        .iter()
+        .filter_map(|provider| provider.made_up_type(&none, &request(&[], b"{}")).map(|made_up| (provider.name, made_up)))
+        .collect();
+    let headers = made_up.iter().map(|&(provider, (header, value))| (provider, header, value));
+    assert_eq!(
+        headers.collect::<BTreeSet<_>>(),
+        BTreeSet::from([
+            ("bitbucket", "X-Event-Key", "repo:push"),
+            ("github", "X-GitHub-Event", "ping"),
+            ("gitlab", "X-Gitlab-Event", "Push Hook"),
+            ("lemon-squeezy", "X-Event-Name", "order_created"),
+            ("linear", "Linear-Event", "Issue"),
+            ("sentry", "Sentry-Hook-Resource", "issue"),
+            ("shopify", "X-Shopify-Topic", "orders/create"),
+            ("woocommerce", "X-WC-Webhook-Topic", "order.created"),
+        ])
+    );
+    for (provider, (header, _)) in made_up {
+        let says_it = request(&[(header, "something.else")], b"{}");
+        assert_eq!(find(provider).unwrap().made_up_type(&none, &says_it), None, "{provider}");
+    }
+    let linear = find("linear").unwrap();
+    assert_eq!(linear.made_up_type(&none, &request(&[], br#"{"type": "Comment"}"#)), None);
+}
+
+#[test]
 fn credentials_in_headers_are_not_stored() {
     for label in ["token", "bearer", "basic", "telegram", "gitlab", "okta", "auth0", "postmark", "figma"] {
         let subject = Subject::new(label);

@@ -53,7 +53,7 @@ impl Context {
         }
         if !self.is_one && Pattern::of(&path)?.is_some() {
             let message = format!("this works on one file, and {} names many", path.display());
-            let hint = "Name one with --db. On many work stats, top, doctor, events, deliveries, replay, requeue, ignore, prune, retain, compact and init.";
+            let hint = "Name one with --db. What works on many: stats, top, doctor, events, deliveries, replay, requeue, ignore, prune, retain, compact and init.";
             return Err(Failure::usage(message, hint));
         }
         Ok(path)

@@ -27,6 +27,8 @@ pub struct Signed {
     pub url: String,
     headers: Vec<(String, String)>,
     body: Vec<u8>,
+    /// The header that was made up and decides the event's type.
+    pub made_up_type: Option<(&'static str, &'static str)>,
 }
 
 impl Signed {
@@ -50,12 +52,14 @@ pub fn sign(provider: &Provider, options: &Options, unsigned: Unsigned, secret: 
     let Unsigned { method, url, headers, body } = unsigned;
     let request = Request { method: method.to_owned(), url: url.to_owned(), headers, body, truncated: false };
     let signed = provider.sign(options, &request, secret, now)?;
+    let made_up_type = provider.made_up_type(options, &request);
     let replaced = |name: &str| signed.headers.iter().any(|(added, _)| added.eq_ignore_ascii_case(name));
     let kept = request.headers.iter().filter(|(name, _)| !replaced(name)).map(|(name, value)| (name.to_owned(), value.to_owned()));
     Ok(Signed {
         headers: kept.chain(signed.headers.iter().cloned()).collect(),
         url: signed.url.unwrap_or(request.url),
         body: signed.body.map_or_else(|| body.to_vec(), String::into_bytes),
+        made_up_type,
         method: request.method,
     })
 }
@@ -64,7 +68,7 @@ pub fn sign(provider: &Provider, options: &Options, unsigned: Unsigned, secret: 
 pub fn unsigned(unsigned: Unsigned) -> Signed {
     let Unsigned { method, url, headers, body } = unsigned;
     let headers = headers.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-    Signed { method: method.to_owned(), url: url.to_owned(), headers, body: body.to_vec() }
+    Signed { method: method.to_owned(), url: url.to_owned(), headers, body: body.to_vec(), made_up_type: None }
 }
 
 /// The bytes of a header value: a letter a byte, as it was received, where it can be that.

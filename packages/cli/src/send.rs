@@ -33,7 +33,7 @@ pub struct Args {
     #[command(flatten)]
     options: OptionArgs,
 
-    /// A header to send along; may be repeated
+    /// A header to send along, such as 'X-GitHub-Event: push'; may be repeated
     #[arg(long, short = 'H', value_name = "NAME: VALUE", value_parser = header)]
     header: Vec<(String, String)>,
 
@@ -66,6 +66,11 @@ pub fn run(context: &Context, args: &Args) -> Result {
     let answer = post::send(&signed, Duration::from_secs(args.timeout.max(1) as u64))?;
     let url = post::shown(&args.url);
     report(context, &args.method, &url, &answer)?;
+    if let Some((name, value)) = signed.made_up_type
+        && !context.out.json()
+    {
+        context.out.line(format_args!("sent with {name}: {value}, as none was given; for another type add -H '{name}: TYPE'"))?;
+    }
     judge(&url, answer.status)
 }
 
@@ -94,7 +99,7 @@ fn judge(url: &str, status: u16) -> Result {
         404 => Err(Failure::new(
             Exit::Failed,
             message,
-            "Check the path of the URL, and the tenant's name where each has a file: in the host, it is sent with -H 'Host: NAME.example'.",
+            "Check the path of the URL. Where each tenant has a file, check the tenant's name too: one that stands in the host is sent with -H 'Host: NAME.example'.",
         )),
         300..=399 => Err(Failure::new(Exit::Failed, message, "Redirects are not followed: send to the final URL.")),
         408 | 429 | 500..=599 => {

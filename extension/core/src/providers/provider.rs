@@ -314,6 +314,22 @@ impl Provider {
         Ok(signed)
     }
 
+    /// The header that [`Provider::sign`] makes up for this request and that decides the event's type, such as GitHub's `X-GitHub-Event: ping`;
+    /// none where the request says it itself.
+    pub fn made_up_type(&self, options: &Options, request: &Request<'_>) -> Option<(&'static str, &'static str)> {
+        let told = |request: &Request<'_>| {
+            let items = self.event.items(&Context { options, request, now_ms: 0 }, &|_| None);
+            items.into_iter().next().and_then(|item| item.event_type)
+        };
+        let given = |name: &str| request.headers.iter().any(|(known, _)| known.eq_ignore_ascii_case(name));
+        let mut texts = self.samples.iter().filter_map(Sample::text).filter(|(name, _)| !given(name));
+        texts.find(|(name, value)| {
+            let mut with = request.clone();
+            with.headers.push(*name, *value);
+            told(&with) != told(request)
+        })
+    }
+
     /// What may be stored of a request: credentials in headers, URL and body are replaced.
     pub fn redact<'r>(&self, options: &Options, request: &'r Request<'_>) -> Redacted<'r> {
         self.redaction.apply(options, request)

@@ -144,7 +144,11 @@ fn facts(reading: &Reading) -> Vec<(&'static str, String)> {
     match &reading.database {
         Ok(database) => {
             let pages = format!("{} of {} bytes, {} free", count(database.pages, "page"), database.page_size, database.free_pages);
-            facts.push(("size", format!("{} ({pages})", size(files.database.size as i64))));
+            // What is committed and still in the log alone is in these pages, and not in the file's size.
+            let whole = database.pages * database.page_size;
+            let in_file = files.database.size as i64;
+            let part = if in_file < whole { format!("; {} of it in the file, the rest in the log", size(in_file)) } else { String::new() };
+            facts.push(("size", format!("{} ({pages}){part}", size(whole))));
             facts.push(("log", checks::wal::summary(reading)));
             facts.push(("synchronous", "each connection's own, and not in the file; packages and this command commit with FULL".into()));
             facts.push((

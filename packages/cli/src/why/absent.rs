@@ -78,7 +78,7 @@ fn endpoint(context: &Context, store: &Store, name: &str, at: Option<i64>, story
     let changed = moment::show(whole("updated_at"));
     if endpoint.get("enabled") == &Value::Bool(true) {
         story.cause(format!(
-            "{name} is there, of {}, and enabled; its settings were changed last at {changed} UTC.",
+            "The endpoint {name} is there, for the provider {}, and enabled; its settings were changed last at {changed} UTC.",
             endpoint.text("provider").unwrap_or("no provider")
         ));
     } else {

@@ -117,8 +117,12 @@ fn told(rows: &[Row]) -> Vec<(&Row, usize)> {
 }
 
 fn tell_attempts(attempts: &[Row], story: &mut Story) {
+    let mut last = 0;
     for (attempt, skipped) in told(attempts) {
         let number = attempt.whole("attempt").unwrap_or_default();
+        // Nothing else lets the count begin again.
+        let anew = if number == 1 && last > 0 { "requeued or replayed, it began anew: " } else { "" };
+        last = number;
         let took = attempt.whole("duration_ms").map(|ms| format!(" after {}", shown(ms))).unwrap_or_default();
         let worker = attempt.text("worker").unwrap_or_default();
         let result = match attempt.text("result").unwrap_or_default() {
@@ -130,7 +134,7 @@ fn tell_attempts(attempts: &[Row], story: &mut Story) {
         };
         let error = attempt.text("error").map(|error| format!(": {}", printable::shortened(error, 400))).unwrap_or_default();
         let more = if skipped > 0 { format!("({} before it left out) ", count(skipped as i64, "attempt")) } else { String::new() };
-        let text = format!("{more}attempt {number} by {worker} {result}{took}{error}");
+        let text = format!("{more}{anew}attempt {number} by {worker} {result}{took}{error}");
         story.happened(attempt.whole("finished_at").unwrap_or_default(), text);
     }
 }

@@ -48,7 +48,12 @@ fn a_healthy_inbox_is_told_to_be_so_and_stays_as_it_is() {
     assert_eq!(ran.stderr, "");
     let facts = &ran.json()["facts"];
     assert_eq!(facts["schema"], format!("version {VERSION}; the file was last written by SQLite {}", rusqlite::version()));
-    assert!(facts["size"].as_str().unwrap().contains("pages of 4096 bytes"), "{facts:#}");
+    // What is still in the log is told as a part of the whole, which the pages add up to.
+    let told = facts["size"].as_str().unwrap();
+    assert!(told.contains("pages of 4096 bytes") && told.ends_with("of it in the file, the rest in the log"), "{facts:#}");
+    let (whole, pages) = told.split_once(" KiB (").unwrap();
+    let pages = pages.split_once(" pages").unwrap().0.parse::<f64>().unwrap();
+    assert_eq!(whole.parse::<f64>().unwrap(), pages * 4.0, "{facts:#}");
     assert_eq!(fs::read(inbox.path("inbox.db-wal")).unwrap(), before);
 }
 

@@ -234,7 +234,7 @@ fn what_is_about_one_file_refuses_many() {
         &["demo"],
     ];
     for args in commands {
-        tenants.knocker(args).fails(2, "names many", "");
+        tenants.knocker(args).fails(2, "names many", "Name one with --db");
     }
     tenants.knocker(&["replay", "1"]).fails(2, "an id names a row of one file", "--db");
     tenants.knocker(&["replay", "--delivery", "1"]).fails(2, "--delivery names a row of one file", "--db");

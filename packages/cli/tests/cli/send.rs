@@ -103,6 +103,22 @@ fn headers_method_time_and_options_are_those_asked_for() {
 }
 
 #[test]
+fn a_type_that_was_made_up_is_told() {
+    let sent_with = |provider: &str, args: &[&str]| {
+        let (url, server) = server("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+        let sent = send(provider, &url, args).ok().stdout;
+        server.join().unwrap();
+        sent.split_once("\nok\n").unwrap().1.to_owned()
+    };
+    let told = "sent with X-GitHub-Event: ping, as none was given; for another type add -H 'X-GitHub-Event: TYPE'\n";
+    assert_eq!(sent_with("github", &[]), told);
+    assert_eq!(sent_with("github", &["-H", "x-github-event: push"]), "");
+    // The body says what Stripe's and Linear's are.
+    assert_eq!(sent_with("stripe", &[]), "");
+    assert_eq!(sent_with("linear", &[]), "");
+}
+
+#[test]
 fn a_payload_may_come_from_a_file_and_the_secret_from_standard_input() {
     let folder = tempfile::tempdir().unwrap();
     let payload = folder.path().join("payload.bin");

@@ -68,6 +68,9 @@ fn a_dead_event_tells_its_error_and_how_it_is_put_back() {
     ]);
     inbox.knocker(&["requeue", "3"]).ok();
     inbox.knocker(&["why", "3"]).ok().says(&["Event 3 (order.paid) of orders was put back and waits for its next attempt."]);
+    let job = claim(&inbox, 3, 60, -MINUTE);
+    inbox.store.handled(job, "worker-1", 4, inbox.now + MINUTE).unwrap();
+    inbox.knocker(&["why", "3"]).ok().says(&["requeued or replayed, it began anew: attempt 1 by worker-1 handled the event after 4 ms"]);
 }
 
 #[test]
@@ -228,7 +231,7 @@ fn what_is_not_there_says_what_came_instead() {
     let missing = inbox.knocker(&["why", "--key", "evt_2", "--endpoint", "stripe", "--at", "2h"]);
     missing.says(&[
         "No event in this file has the key evt_2.",
-        "stripe is there, of stripe, and enabled",
+        "The endpoint stripe is there, for the provider stripe, and enabled",
         "1 delivery of stripe invalid (bad_signature), the last of them delivery 2",
         "why delivery 2",
         "The last one of stripe that was accepted by then: delivery 1",

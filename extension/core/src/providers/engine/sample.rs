@@ -21,6 +21,14 @@ impl Sample {
         lacking.map(|sample| (sample.header().to_owned(), sample.value(context))).collect()
     }
 
+    /// Header and value, where the value is the same for every request.
+    pub fn text(&self) -> Option<(&'static str, &'static str)> {
+        match self {
+            Sample::Text(header, text) => Some((header, text)),
+            Sample::Uuid(_) | Sample::Id(..) => None,
+        }
+    }
+
     fn header(&self) -> &'static str {
         match self {
             Sample::Uuid(header) | Sample::Id(header, _) | Sample::Text(header, _) => header,
