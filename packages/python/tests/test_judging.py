@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
+import queue
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -145,3 +147,92 @@ def test_a_commit_takes_no_more_than_its_bytes(hooks: knocker.Hooks, github: kno
     assert {receipt.outcome for receipt in asyncio.run(all_at_once())} == {"accepted"}
     # Three of them are less than 8 MiB, four are more.
     assert hooks.database.changed.changes - commits == 3
+
+
+def judges_of(hooks: knocker.Hooks, github: knocker.Endpoint, push: PushOf) -> queue.SimpleQueue[str]:
+    """The names of the threads that judge from here on, where this one could."""
+    names: queue.SimpleQueue[str] = queue.SimpleQueue()
+    put = hooks.database.writer.put
+
+    def noting(ticket: Ticket) -> None:
+        put(ticket)
+        names.put(threading.current_thread().name)
+
+    hooks.database.writer.put = noting  # type: ignore[method-assign]
+    # The connection that callers judge on is opened by another thread.
+    for n in itertools.count(1000):
+        github.receive(push(n))
+        if names.get() == threading.current_thread().name:
+            return names
+    raise AssertionError
+
+
+def test_a_lone_task_judges_itself(hooks: knocker.Hooks, github: knocker.Endpoint, push: PushOf) -> None:
+    judges = judges_of(hooks, github, push)
+
+    async def one_after_the_other() -> list[str]:
+        names = []
+        for n in range(20):
+            await github.areceive(push(n))
+            names.append(judges.get())
+        return names
+
+    assert set(asyncio.run(one_after_the_other())) == {threading.current_thread().name}
+
+
+def test_what_is_judged_beside_a_commit_is_not_judged_on_the_loop(hooks: knocker.Hooks, github: knocker.Endpoint, push: PushOf) -> None:
+    judges = judges_of(hooks, github, push)
+    blocker = hooks.database.connect()
+    blocker.execute("BEGIN IMMEDIATE")
+
+    async def together() -> list[str]:
+        first = asyncio.create_task(github.areceive(push(1)))
+        names = [await asyncio.to_thread(judges.get)]
+        second = asyncio.create_task(github.areceive(push(2)))
+        names.append(await asyncio.to_thread(judges.get))
+        blocker.close()
+        await asyncio.gather(first, second)
+        return names
+
+    assert asyncio.run(together()) == [threading.current_thread().name, "knocker-judge"]
+
+
+def test_of_those_that_are_judged_together_an_error_is_of_one(tmp_path: Path, push: PushOf, monkeypatch: pytest.MonkeyPatch) -> None:
+    together: list[int] = []
+    entered, released = threading.Event(), threading.Event()
+    judge, judge_each = Seat.judge, Seat.judge_each
+
+    def slow(seat: Seat, function: str, arguments: Any) -> Any:
+        entered.set()
+        assert released.wait(60)
+        return judge(seat, function, arguments)
+
+    def noting(seat: Seat, tickets: list[Ticket]) -> Any:
+        together.append(len(tickets))
+        return judge_each(seat, tickets)
+
+    monkeypatch.setattr(Seat, "judge", slow)
+    monkeypatch.setattr(Seat, "judge_each", noting)
+    # One thread that judges, whatever the machine has.
+    monkeypatch.setattr("knocker.judging._SEATS", 2)
+    with knocker.open(tmp_path / "app.db") as hooks:
+        github = hooks.endpoint("github", provider="github", secrets=[SECRET])
+        ingest_only = hooks.endpoint("inbox")
+
+        async def all_of_them() -> list[knocker.Receipt | BaseException]:
+            first = asyncio.create_task(github.areceive(push(1)))
+            await asyncio.to_thread(entered.wait)
+            others = [asyncio.create_task((ingest_only if n == 3 else github).areceive(push(n))) for n in (2, 3, 4)]
+            # Each is queued at its first step.
+            await asyncio.sleep(0)
+            released.set()
+            return await asyncio.gather(first, *others, return_exceptions=True)
+
+        results = asyncio.run(all_of_them())
+    assert [getattr(result, "outcome", type(result).__name__) for result in results] == [
+        "accepted",
+        "accepted",
+        "InvalidArgumentError",
+        "accepted",
+    ]
+    assert together == [3]

@@ -98,6 +98,11 @@ class Database(Connections):
             clock=clock,
         )
 
+    @property
+    def is_writing(self) -> bool:
+        """Whether calls wait for a commit."""
+        return self._writer is not None and self._writer.is_awaited
+
     def open_again(self) -> None:
         """Undoes :meth:`close`."""
         with self._lock:

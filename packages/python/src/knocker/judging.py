@@ -11,10 +11,10 @@ import queue
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
-from knocker.connection import Connection, Value, call
+from knocker.connection import Connection, Value, call, call_each
 from knocker.driver_errors import translate
 from knocker.errors import BusyError, ClosedError
 from knocker.ticket import Ticket, answer
@@ -25,6 +25,9 @@ HEAVY_BYTES = 64 * 1024
 """A larger request is heavy: of those at most half as many are judged at once, and they keep the others from nothing."""
 # A smaller one costs its caller, an event loop among them, less than handing it to a thread does.
 _AT_ONCE_BYTES = 16 * 1024
+
+# So many light ones that wait are judged by one statement: each statement gives the interpreter away, and has to wait for it afterwards.
+_MOST_AT_ONCE = 16
 
 # Of threads that judge heavy requests: the event loop, the writer and the light ones go first.
 _NICE = 10
@@ -40,6 +43,10 @@ class Judging(Protocol):
     @property
     def refuse_closed(self) -> Callable[[], None]:
         """Raises ClosedError where nobody is to judge any more."""
+
+    @property
+    def is_writing(self) -> bool:
+        """Whether what is judged now has to wait for a commit before its own."""
 
     def open(self) -> Connection:
         """A new connection, which the caller closes."""
@@ -85,6 +92,12 @@ class Seat:
                 self.close()
             raise known from error
 
+    def judge_each(self, tickets: list[Ticket]) -> Sequence[Any]:
+        """The results for several, by one statement; the driver's error where one of them has one."""
+        self.prepare()
+        assert self._connection is not None
+        return call_each(self._connection, [(ticket.function, ticket.arguments) for ticket in tickets])
+
     def close(self) -> None:
         """Closes the connection, which is opened again when it is needed."""
         connection, self._connection = self._connection, None
@@ -98,7 +111,7 @@ class Judges:
     def __init__(self, database: Judging) -> None:
         self._database = database
         self._at_once = Seat(database, waits=False)
-        self._light = _Lane(database, "knocker-judge", _SEATS - 1, after=self._prepare_at_once)
+        self._light = _Lane(database, "knocker-judge", _SEATS - 1, at_once=_MOST_AT_ONCE, after=self._prepare_at_once)
         self._heavy = _Lane(database, "knocker-judge-heavy", _SEATS // 2, nice=True)
         self._seats = [self._at_once, *self._light.seats, *self._heavy.seats]
         self._resting: list[Seat] = []
@@ -112,7 +125,7 @@ class Judges:
         size = ticket.size
         if size > HEAVY_BYTES:
             self._heavy.put(ticket)
-        elif size > _AT_ONCE_BYTES or not self._judged_at_once(ticket):
+        elif size > _AT_ONCE_BYTES or self._database.is_writing or not self._judged_at_once(ticket):
             self._light.put(ticket)
 
     def _judged_at_once(self, ticket: Ticket) -> bool:
@@ -167,10 +180,19 @@ class Judges:
 
 
 class _Lane:
-    """Threads that judge one request after the other; started when they are first needed."""
+    """Threads that judge one request after the other, or several ``at_once`` that wait; started when they are first needed."""
 
-    def __init__(self, database: Judging, name: str, threads: int, nice: bool = False, after: Callable[[], None] = lambda: None) -> None:
-        """``nice`` threads give way to all others. ``after`` is called by them when one was judged."""
+    def __init__(
+        self,
+        database: Judging,
+        name: str,
+        threads: int,
+        at_once: int = 1,
+        nice: bool = False,
+        after: Callable[[], None] = lambda: None,
+    ) -> None:
+        """``nice`` threads give way to all others. ``after`` is called by them when some were judged."""
+        self._at_once = at_once
         self._nice = nice
         self._after = after
         self.seats = [Seat(database) for _ in range(threads)]
@@ -203,11 +225,23 @@ class _Lane:
         if self._nice:
             give_way()
         while (ticket := self._queue.get()) is not None:
+            tickets = [ticket, *self._waiting()]
             with seat.lock:
-                judge(seat, ticket)
+                judge_each(seat, tickets)
             self._after()
         with seat.lock:
             seat.close()
+
+    def _waiting(self) -> Iterator[Ticket]:
+        """Those that may be judged together with the one that was taken."""
+        with contextlib.suppress(queue.Empty):
+            for _ in range(self._at_once - 1):
+                ticket = self._queue.get_nowait()
+                if ticket is None:
+                    # That the lane is closed is for whoever takes the next one.
+                    self._queue.put(None)
+                    return
+                yield ticket
 
 
 def give_way() -> None:
@@ -215,6 +249,25 @@ def give_way() -> None:
     if sys.platform.startswith("linux"):
         with contextlib.suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
+
+
+def judge_each(seat: Seat, tickets: list[Ticket]) -> None:
+    """Sends the tickets on with their judgements, or answers those that have none."""
+    judgements: Sequence[Any] | None = None
+    if len(tickets) > 1:
+        # Whose error it is, and what the others get, is seen one by one.
+        with contextlib.suppress(Exception):
+            judgements = seat.judge_each(tickets)
+    if judgements is None:
+        for ticket in tickets:
+            judge(seat, ticket)
+        return
+    for ticket, judgement in zip(tickets, judgements):  # noqa: B905
+        try:
+            ticket.judged(judgement)
+        except BaseException as error:
+            ticket.error = error
+            answer([ticket])
 
 
 def judge(seat: Seat, ticket: Ticket, unless_busy: bool = False) -> bool:

@@ -31,6 +31,8 @@ class Writer:
         self._queued: deque[Ticket] = deque()
         # Somebody writes, or is on the way to.
         self._is_busy = False
+        # Those of a group are not answered yet.
+        self._is_committing = False
         # The ticket of a caller that does its own work.
         self._alone: Ticket | None = None
         self._were_alone = True
@@ -40,6 +42,11 @@ class Writer:
         self._turns: queue.SimpleQueue[None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="knocker-writer", daemon=True)
         self._thread.start()
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether calls wait for a commit."""
+        return self._is_committing or bool(self._queued)
 
     def put(self, ticket: Ticket) -> None:
         """Has the ticket's call run in the next commit that has room for it, and answered afterwards. Where the thread that is to wait for
@@ -133,7 +140,12 @@ class Writer:
 
     def _write(self, waiting: deque[Ticket]) -> list[Ticket]:
         """Commits a group of those who wait, answers them, and returns them."""
-        group = self._commits.commit(waiting) if waiting else []
+        self._is_committing = True
+        try:
+            group = self._commits.commit(waiting) if waiting else []
+        finally:
+            # Before they are answered: who calls again at once, and alone, does not find this group.
+            self._is_committing = False
         if group:
             self._answer(group)
             self._checkpoint_is_due |= self._database.checkpoints.note(len(group), sum([ticket.size for ticket in group]))

@@ -49,6 +49,8 @@ class Mirror:
                 self._disconnect()
                 self.generation += 1
 
+    is_writing = False
+
     def open(self) -> Connection:
         """A new connection to judge on, which the caller closes."""
         with self._lock:
