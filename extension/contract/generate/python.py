@@ -127,6 +127,18 @@ def errors(contract: Contract) -> str:
     return text + '}\n"""Every class by its code."""\n'
 
 
+MADE = '''
+T = TypeVar("T")
+
+
+def _made(cls: type[T], **fields: Any) -> T:
+    """One of a frozen class. Its own ``__init__`` sets field by field past the freeze, which takes as long as all else of reading it."""
+    one = object.__new__(cls)
+    one.__dict__.update(fields)
+    return one
+'''
+
+
 def records(contract: Contract) -> str:
     known = contract.generated_records()
     lists = [one for one in contract.lists.values() if any(field["type"] == one["name"] for record in known for field in record["fields"])]
@@ -134,12 +146,13 @@ def records(contract: Contract) -> str:
     text = module(
         about,
         "import json\nfrom collections.abc import Mapping\nfrom dataclasses import dataclass, field\nfrom datetime import datetime\n"
-        "from typing import Any, Literal",
+        "from typing import Any, Literal, TypeVar",
         "from knocker.event import to_datetime",
     )
     text += exports([one["name"] for one in lists] + [record["name"] for record in known])
     for one in lists:
         text += "\n" + alias(contract, one)
+    text += MADE
     for record in known:
         text += record_class(contract, record)
     return text
@@ -170,7 +183,7 @@ def record_class(contract: Contract, record: Named) -> str:
         text += line + "\n" + docstring(contract.told(field["about"], SPELLING), "    ")
     text += f"\n    @classmethod\n    def read(cls, values: Mapping[str, Any]) -> {name}:\n"
     source = "a row of the view" if name in contract.rows() else "a result"
-    text += f'        """From {source}."""\n        return cls(\n'
+    text += f'        """From {source}."""\n        return _made(\n            cls,\n'
     text += "".join(f"            {field['name']}={reading(contract, field, name in contract.rows())},\n" for field in record["fields"])
     return text + "        )\n"
 
@@ -181,7 +194,7 @@ def reading(contract: Contract, field: Named, in_row: bool) -> str:
     kind = field["type"]
     is_record = kind in contract.records
     if field.get("list"):
-        return f"tuple({kind}.read(one) for one in {value})" if is_record else f"tuple({value})"
+        return f"tuple([{kind}.read(one) for one in {value}])" if is_record else f"tuple({value})"
     if in_row and (is_record or kind in ("object", "headers", "texts")):
         value = f"json.loads({value})"
     if is_record:

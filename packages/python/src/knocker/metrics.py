@@ -30,7 +30,9 @@ class ReceiveDurations:
         took_us = (time.perf_counter_ns() - started_ns) // 1000
         at = bisect_left(RECEIVE_BOUNDS_US, took_us)
         with self._lock:
-            within, sum_us = self._taken.setdefault(endpoint, ([0] * (len(RECEIVE_BOUNDS_US) + 1), [0]))
+            if endpoint not in self._taken:
+                self._taken[endpoint] = ([0] * (len(RECEIVE_BOUNDS_US) + 1), [0])
+            within, sum_us = self._taken[endpoint]
             within[at] += 1
             sum_us[0] += took_us
 

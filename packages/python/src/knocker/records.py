@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from knocker.event import to_datetime
 
@@ -83,6 +83,15 @@ Unhandled = Literal["retry", "dead", "ignore"]
 VerdictKind = Literal["delivery", "handshake"]
 """What a verified request is."""
 
+T = TypeVar("T")
+
+
+def _made(cls: type[T], **fields: Any) -> T:
+    """One of a frozen class. Its own ``__init__`` sets field by field past the freeze, which takes as long as all else of reading it."""
+    one = object.__new__(cls)
+    one.__dict__.update(fields)
+    return one
+
 
 @dataclass(frozen=True)
 class AttemptRecord:
@@ -112,7 +121,8 @@ class AttemptRecord:
     @classmethod
     def read(cls, values: Mapping[str, Any]) -> AttemptRecord:
         """From a row of the view."""
-        return cls(
+        return _made(
+            cls,
             id=values["id"],
             event_id=values["event_id"],
             endpoint=values["endpoint"],
@@ -140,7 +150,8 @@ class Backoff:
     @classmethod
     def read(cls, values: Mapping[str, Any]) -> Backoff:
         """From a result."""
-        return cls(
+        return _made(
+            cls,
             base_s=values["base_s"],
             factor=values["factor"],
             cap_s=values["cap_s"],
@@ -163,7 +174,8 @@ class BulkResult:
     @classmethod
     def read(cls, values: Mapping[str, Any]) -> BulkResult:
         """From a result."""
-        return cls(
+        return _made(
+            cls,
             matched=values["matched"],
             changed=values["changed"],
             more=values["more"],
@@ -209,7 +221,8 @@ class DeliveryRecord:
     @classmethod
     def read(cls, values: Mapping[str, Any]) -> DeliveryRecord:
         """From a row of the view."""
-        return cls(
+        return _made(
+            cls,
             id=values["id"],
             endpoint=values["endpoint"],
             outcome=values["outcome"],
@@ -268,7 +281,8 @@ class EndpointRecord:
     @classmethod
     def read(cls, values: Mapping[str, Any]) -> EndpointRecord:
         """From a row of the view."""
-        return cls(
+        return _made(
+            cls,
             id=values["id"],
             name=values["name"],
             provider=values.get("provider"),
@@ -308,7 +322,8 @@ class EventCounts:
     @classmethod
     def read(cls, values: Mapping[str, Any]) -> EventCounts:
         """From a result."""
-        return cls(
+        return _made(
+            cls,
             received=values["received"],
             processing=values["processing"],
             failed=values["failed"],
@@ -332,7 +347,8 @@ class LastHour:
     @classmethod
     def read(cls, values: Mapping[str, Any]) -> LastHour:
         """From a result."""
-        return cls(
+        return _made(
+            cls,
             receipts=values["receipts"],
             refused=values["refused"],
             failures=values["failures"],
@@ -353,7 +369,8 @@ class RefusedKept:
     @classmethod
     def read(cls, values: Mapping[str, Any]) -> RefusedKept:
         """From a result."""
-        return cls(
+        return _made(
+            cls,
             kept=values["kept"],
             bytes=values["bytes"],
             full=values["full"],
@@ -382,7 +399,8 @@ class EndpointStats:
     @classmethod
     def read(cls, values: Mapping[str, Any]) -> EndpointStats:
         """From a result."""
-        return cls(
+        return _made(
+            cls,
             endpoint=values["endpoint"],
             provider=values.get("provider"),
             enabled=values["enabled"],
@@ -407,7 +425,8 @@ class EventDeliveryRecord:
     @classmethod
     def read(cls, values: Mapping[str, Any]) -> EventDeliveryRecord:
         """From a row of the view."""
-        return cls(
+        return _made(
+            cls,
             event_id=values["event_id"],
             delivery_id=values["delivery_id"],
             duplicate=bool(values["duplicate"]),
@@ -452,7 +471,8 @@ class EventRecord:
     @classmethod
     def read(cls, values: Mapping[str, Any]) -> EventRecord:
         """From a row of the view."""
-        return cls(
+        return _made(
+            cls,
             id=values["id"],
             endpoint=values["endpoint"],
             type=values.get("type"),
@@ -483,7 +503,8 @@ class Failure:
     @classmethod
     def read(cls, values: Mapping[str, Any]) -> Failure:
         """From a result."""
-        return cls(
+        return _made(
+            cls,
             status=values["status"],
             next_attempt_at=None if values.get("next_attempt_at") is None else to_datetime(values["next_attempt_at"]),
         )
@@ -502,7 +523,8 @@ class Item:
     @classmethod
     def read(cls, values: Mapping[str, Any]) -> Item:
         """From a result."""
-        return cls(
+        return _made(
+            cls,
             type=values.get("type"),
             key=values.get("key"),
         )
@@ -532,7 +554,8 @@ class RetentionPolicy:
     @classmethod
     def read(cls, values: Mapping[str, Any]) -> RetentionPolicy:
         """From a result."""
-        return cls(
+        return _made(
+            cls,
             endpoint=values.get("endpoint"),
             handled_s=values.get("handled_s"),
             ignored_s=values.get("ignored_s"),
@@ -560,7 +583,8 @@ class PolicyRecord:
     @classmethod
     def read(cls, values: Mapping[str, Any]) -> PolicyRecord:
         """From a row of the view."""
-        return cls(
+        return _made(
+            cls,
             id=values["id"],
             endpoint=values.get("endpoint"),
             policy=RetentionPolicy.read(json.loads(values["policy"])),
@@ -592,7 +616,8 @@ class PruneRecord:
     @classmethod
     def read(cls, values: Mapping[str, Any]) -> PruneRecord:
         """From a row of the view."""
-        return cls(
+        return _made(
+            cls,
             id=values["id"],
             kind=values["kind"],
             filter=json.loads(values["filter"]),
@@ -626,7 +651,8 @@ class PruneResult:
     @classmethod
     def read(cls, values: Mapping[str, Any]) -> PruneResult:
         """From a result."""
-        return cls(
+        return _made(
+            cls,
             prune_id=values.get("prune_id"),
             events=values["events"],
             deliveries=values["deliveries"],
@@ -649,7 +675,8 @@ class ReceivedEvent:
     @classmethod
     def read(cls, values: Mapping[str, Any]) -> ReceivedEvent:
         """From a result."""
-        return cls(
+        return _made(
+            cls,
             id=values["id"],
             duplicate=values["duplicate"],
         )
@@ -669,7 +696,8 @@ class WebhookResponse:
     @classmethod
     def read(cls, values: Mapping[str, Any]) -> WebhookResponse:
         """From a result."""
-        return cls(
+        return _made(
+            cls,
             status=values["status"],
             headers=values["headers"],
             body=values["body"],
@@ -699,11 +727,12 @@ class Receipt:
     @classmethod
     def read(cls, values: Mapping[str, Any]) -> Receipt:
         """From a result."""
-        return cls(
+        return _made(
+            cls,
             delivery_id=values.get("delivery_id"),
             outcome=values["outcome"],
             event_id=values.get("event_id"),
-            events=tuple(ReceivedEvent.read(one) for one in values["events"]),
+            events=tuple([ReceivedEvent.read(one) for one in values["events"]]),
             reason=values.get("reason"),
             detail=values.get("detail"),
             response=WebhookResponse.read(values["response"]),
@@ -722,7 +751,8 @@ class ReplayedDelivery:
     @classmethod
     def read(cls, values: Mapping[str, Any]) -> ReplayedDelivery:
         """From a result."""
-        return cls(
+        return _made(
+            cls,
             delivery_id=values["delivery_id"],
             event_ids=tuple(values["event_ids"]),
         )
@@ -748,7 +778,8 @@ class RetentionPass:
     @classmethod
     def read(cls, values: Mapping[str, Any]) -> RetentionPass:
         """From a result."""
-        return cls(
+        return _made(
+            cls,
             ran=values["ran"],
             events=values["events"],
             deliveries=values["deliveries"],
@@ -776,8 +807,9 @@ class Stats:
     @classmethod
     def read(cls, values: Mapping[str, Any]) -> Stats:
         """From a result."""
-        return cls(
-            endpoints=tuple(EndpointStats.read(one) for one in values["endpoints"]),
+        return _made(
+            cls,
+            endpoints=tuple([EndpointStats.read(one) for one in values["endpoints"]]),
             events=EventCounts.read(values["events"]),
             oldest_waiting_ms=values.get("oldest_waiting_ms"),
             last_hour=LastHour.read(values["last_hour"]),
@@ -799,7 +831,8 @@ class Transition:
     @classmethod
     def read(cls, values: Mapping[str, Any]) -> Transition:
         """From a result."""
-        return cls(
+        return _made(
+            cls,
             event_id=values["event_id"],
             status=values["status"],
             changed=values["changed"],
@@ -826,11 +859,12 @@ class Verdict:
     @classmethod
     def read(cls, values: Mapping[str, Any]) -> Verdict:
         """From a result."""
-        return cls(
+        return _made(
+            cls,
             valid=values["valid"],
             kind=values.get("kind"),
             reason=values.get("reason"),
             detail=values.get("detail"),
-            items=tuple(Item.read(one) for one in values["items"]),
+            items=tuple([Item.read(one) for one in values["items"]]),
             response=WebhookResponse.read(values["response"]),
         )

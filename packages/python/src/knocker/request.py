@@ -93,7 +93,8 @@ class WebhookRequest:
         """The request argument of the SQL functions, with headers that the receive has ``added``."""
         # Put together here: it is made for each request, and always the same.
         try:
-            headers = ", ".join([f"[{_text(name)}, {_text(value)}]" for name, value in [*pairs(self.headers), *added]])
+            given = self.headers if isinstance(self.headers, list) and not added else [*pairs(self.headers), *added]
+            headers = ", ".join([f"[{_text(name)}, {_text(value)}]" for name, value in given])
             method, url = _text(self.method), _text(self.url)
         except (TypeError, ValueError):
             # Not of texts: the core says what of it is wrong, and has a method and a URL for None.
