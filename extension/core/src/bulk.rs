@@ -6,6 +6,7 @@ use crate::arguments::Arguments;
 use crate::chunks::Chunks;
 use crate::conditions::Conditions;
 use crate::error::{Error, Result};
+use crate::event_times::{AT_ONCE, Times};
 use crate::forms::{Kind, form};
 use crate::lifecycle::EventStatus;
 use crate::operate::{Action, ActionOptions, names};
@@ -51,6 +52,7 @@ pub struct BulkResult {
 /// What a filter says, read and checked.
 struct Selection {
     conditions: Conditions,
+    times: Times,
     endpoint: Option<String>,
     bounds: Bounds,
     options: ActionOptions,
@@ -79,13 +81,16 @@ impl Selection {
             conditions.add_type(&pattern);
         }
         // By the time alone: a clock that was wrong for a while has left rows out of order.
+        let mut times = Times::ALL;
         if let Some(since) = given.whole("since")? {
             conditions.add("received_at >= {}", since);
+            times.since = since;
         }
         if let Some(until) = given.whole("until")? {
             conditions.add("received_at < {}", until);
+            times.until = until;
         }
-        Ok(Self { conditions, endpoint: given.text("endpoint")?, bounds, options })
+        Ok(Self { conditions, times, endpoint: given.text("endpoint")?, bounds, options })
     }
 
     /// The events, oldest first, and whether there are more. From here on the conditions name the endpoint too.
@@ -93,7 +98,7 @@ impl Selection {
         if let Some(name) = self.endpoint.take() {
             self.conditions.add("endpoint_id = {}", store.find_endpoint(&name)?.id);
         }
-        store.select_ids("_knocker_events", &self.conditions, self.bounds.limit)
+        store.select_event_ids(&self.times, &self.conditions, self.bounds.limit)
     }
 }
 
@@ -109,6 +114,7 @@ impl Store {
             return self.foresee(selection);
         }
         self.write(|| {
+            self.note_missing(AT_ONCE)?;
             let (ids, more) = selection.find(self)?;
             let mut changed = 0;
             for &id in &ids {
@@ -129,6 +135,7 @@ impl Store {
             return self.foresee(selection);
         }
         self.require_schema()?;
+        self.note_missing_in_chunks()?;
         let (ids, more) = selection.find(self)?;
         let mut changed = 0;
         let sql = format!("SELECT 1 FROM main._knocker_events WHERE {}", selection.conditions.to_sql_of_one());

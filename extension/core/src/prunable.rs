@@ -1,10 +1,13 @@
 //! Which rows a prune or a pass of retention may take.
 
 use crate::conditions::Conditions;
+use crate::event_times::Times;
 
-/// Which events go: those that ended and were last delivered before `cutoff`.
+/// Which events go: those that ended and were last delivered before `cutoff`. What was received later than `now` came while the clock was ahead: its
+/// time says nothing.
 pub(crate) struct EventSelection {
     pub cutoff: i64,
+    pub now: i64,
     pub statuses: Vec<String>,
     pub endpoint_id: Option<i64>,
     pub event_type: Option<String>,
@@ -22,6 +25,11 @@ pub(crate) struct DeliverySelection {
 }
 
 impl EventSelection {
+    /// When they were received.
+    pub fn times(&self) -> Times {
+        Times { until: self.cutoff, ahead: self.now, ..Times::ALL }
+    }
+
     fn conditions(&self) -> Conditions {
         let mut conditions = Conditions::default();
         conditions.add_one_of("status", &self.statuses);
@@ -29,6 +37,8 @@ impl EventSelection {
             conditions.add("id < {}", end);
         }
         conditions.add("coalesce(ended_at, received_at) < {}", self.cutoff);
+        // As times() says. An event that ended before it was received came while the clock was ahead, or is of a clock that went back.
+        conditions.add_plain(format!("(received_at < {} OR received_at > {})", self.cutoff, self.now));
         conditions.add(
             "NOT EXISTS (SELECT 1 FROM main._knocker_redeliveries r WHERE r.event_id = _knocker_events.id AND r.received_at >= {})",
             self.cutoff,

@@ -5,6 +5,7 @@ use serde::Serialize;
 use crate::arguments::Arguments;
 use crate::chunks::Chunks;
 use crate::error::{Error, Result};
+use crate::event_times::AT_ONCE;
 use crate::forms::{Kind, Preset, form};
 use crate::prunable::{DeliverySelection, EventSelection, Selection};
 use crate::prune_record::PruneRecord;
@@ -90,7 +91,7 @@ impl Request {
         let given = Arguments::parse("filter", filter, &EVENT_FILTER)?;
         let cutoff = cutoff(&given, now)?;
         let statuses = given.choices("status")?.unwrap_or_default();
-        let selection = EventSelection { cutoff, statuses, endpoint_id: None, event_type: given.text("type")?, end: None };
+        let selection = EventSelection { cutoff, now, statuses, endpoint_id: None, event_type: given.text("type")?, end: None };
         Ok(Self {
             kind: PruneKind::Events,
             bounds: Bounds::of(&given)?,
@@ -155,6 +156,7 @@ impl Store {
         }
         self.write(|| {
             let record = PruneRecord::new(self, request.kind, filter, now);
+            self.note_missing(AT_ONCE)?;
             let more = self.prune_found(&mut request, |selection, ids| {
                 record.add(self.delete(selection, &mut ids.iter().copied())?);
                 Ok(ids.len())
@@ -170,6 +172,7 @@ impl Store {
         }
         self.require_schema()?;
         let record = PruneRecord::new(self, request.kind, filter, now);
+        self.note_missing_in_chunks()?;
         let more = self.prune_found(&mut request, |selection, ids| self.delete_in_chunks(selection, ids, &record, chunks))?;
         // A prune that matched nothing is recorded too.
         if record.id().is_none() {
@@ -222,7 +225,11 @@ impl Store {
         if let Some(name) = &request.endpoint {
             request.selection.set_endpoint(self.find_endpoint(name)?.id);
         }
-        self.select_ids(request.selection.table(), &request.selection.conditions(), request.bounds.limit)
+        let (conditions, limit) = (request.selection.conditions(), request.bounds.limit);
+        match &request.selection {
+            Selection::Events(selection) => self.select_event_ids(&selection.times(), &conditions, limit),
+            selection => self.select_ids(selection.table(), &conditions, limit),
+        }
     }
 }
 

@@ -146,6 +146,9 @@ impl Store {
             _ => &[Counter::Receipts],
         };
         self.count_minute(endpoint.id, counters, now)?;
+        if let Some((first, last)) = range {
+            self.note_filled(first, last)?;
+        }
         let delivery_id = self.insert_delivery(endpoint.id, judgement, outcome, range, now)?;
         let queue = endpoint.queue();
         for (event, item) in events.iter().zip(items) {

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::arguments::Arguments;
 use crate::chunks::Chunks;
 use crate::error::{Code, Error, Result};
+use crate::event_times::AT_ONCE;
 use crate::forms::{Kind, Preset, form};
 use crate::prunable::{DeliverySelection, EventSelection, Selection};
 use crate::prune::LONGEST_AGE_S;
@@ -157,6 +158,7 @@ impl Store {
         }
         self.write(|| {
             let mut done = RetentionPass::default();
+            self.note_missing(AT_ONCE)?;
             for (endpoint_id, text) in self.due_policies(now)? {
                 let policy = stored(&text)?;
                 let record = PruneRecord::new(self, PruneKind::Retention, &text, now);
@@ -194,6 +196,7 @@ impl Store {
             if !is_mine {
                 continue;
             }
+            self.note_missing_in_chunks()?;
             let record = PruneRecord::new(self, PruneKind::Retention, &text, now);
             let left = self.run_policy(endpoint_id, &policy, now, |selection, ids| self.delete_in_chunks(selection, ids, &record, chunks));
             if !matches!(left, Ok(Left::Nothing)) {
@@ -270,7 +273,7 @@ impl Store {
         for endpoint_id in self.governed_endpoints(endpoint_id)? {
             for &(status, cutoff, end) in &statuses {
                 let statuses = vec![status.to_owned()];
-                let selection = EventSelection { cutoff, statuses, endpoint_id: Some(endpoint_id), event_type: None, end: Some(end) };
+                let selection = EventSelection { cutoff, now, statuses, endpoint_id: Some(endpoint_id), event_type: None, end: Some(end) };
                 selections.push(Selection::Events(selection));
             }
             if let Some((cutoff, end)) = deliveries {

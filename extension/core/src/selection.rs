@@ -1,10 +1,12 @@
 //! Which rows a bulk action or a prune is about.
 
 use rusqlite::OptionalExtension;
+use rusqlite::types::Value;
 
 use crate::arguments::Arguments;
 use crate::conditions::Conditions;
 use crate::error::Result;
+use crate::event_times::Times;
 use crate::forms::Preset;
 use crate::store::Store;
 
@@ -34,6 +36,34 @@ impl Store {
         let mut statement = self.conn().prepare(&sql)?;
         let ids = statement.query_map(rusqlite::params_from_iter(conditions.values()), |row| row.get(0))?;
         let mut ids: Vec<i64> = ids.collect::<rusqlite::Result<_>>()?;
+        let more = ids.len() as i64 > limit;
+        ids.truncate(limit as usize);
+        Ok((ids, more))
+    }
+
+    /// As [`Store::select_ids`], of events of these times.
+    pub(crate) fn select_event_ids(&self, times: &Times, conditions: &Conditions, limit: i64) -> Result<(Vec<i64>, bool)> {
+        let place = conditions.values().len();
+        let sql = format!(
+            "SELECT id FROM main._knocker_events WHERE {} AND id BETWEEN ?{} AND ?{} ORDER BY id LIMIT ?{}",
+            conditions.to_sql(),
+            place + 1,
+            place + 2,
+            place + 3
+        );
+        let mut statement = self.conn().prepare(&sql)?;
+        let mut ids: Vec<i64> = Vec::new();
+        for (first, last) in self.ids_of(times)? {
+            let further = [first, last, limit + 1 - ids.len() as i64].map(Value::Integer);
+            let values = conditions.values().iter().cloned().chain(further);
+            let found = statement.query_map(rusqlite::params_from_iter(values), |row| row.get(0))?;
+            for id in found {
+                ids.push(id?);
+            }
+            if ids.len() as i64 > limit {
+                break;
+            }
+        }
         let more = ids.len() as i64 > limit;
         ids.truncate(limit as usize);
         Ok((ids, more))
