@@ -15,7 +15,11 @@ defmodule Knocker.Error do
               cause: term()
             }
 
+      # A wrong set-up mostly ends an application before it has begun, where nobody looks at the hint: the text ends with it.
       @impl true
+      def message(%{family: :setup, code: code, message: message, hint: hint}) when is_binary(hint),
+        do: "knocker: #{code}: #{String.trim_trailing(message, ".")}. #{hint}"
+
       def message(%{code: code, message: message}), do: "knocker: #{code}: #{message}"
     end
   end

@@ -32,7 +32,9 @@ defmodule Knocker.ErrorsTest do
     for code <- Errors.codes() do
       assert %{__exception__: true, code: ^code, message: "said", hint: hint, retryable: retryable} = error = Errors.new(code, "said")
       assert is_binary(hint) and is_boolean(retryable)
-      assert Exception.message(error) == "knocker: #{code}: said"
+      # The text of a wrong set-up says what to do.
+      advice = if error.family == :setup, do: ". #{hint}", else: ""
+      assert Exception.message(error) == "knocker: #{code}: said#{advice}"
     end
 
     assert %Knocker.BusyError{retryable: true, family: :database} = Errors.new("busy", "said")
