@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sqlite3
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,6 +15,7 @@ from knocker.connection import Connection, rows
 from knocker.giving_way import GivingWay
 from knocker.shared_commit import MOST_MS
 from knocker.testing import FrozenClock, drain
+from servers import PATIENCE_S
 
 
 @pytest.fixture
@@ -109,3 +112,34 @@ def test_what_the_worker_commits_on_another_connection_is_not_of_others(pauses: 
     pauses.giving_way.skip()
     pauses.giving_way.after(0.02)
     assert pauses.seconds == [pytest.approx(0.002)]
+
+
+def test_a_worker_leaves_the_lock_only_when_it_has_none(
+    hooks: knocker.Hooks, inbox: knocker.Endpoint, clock: FrozenClock, other: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where a commit has room for one event alone, and is followed at once by the handlers of the next."""
+    was_free: list[bool] = []
+    all_done = threading.Event()
+
+    class Watched(GivingWay):
+        def after(self, held_s: float) -> None:
+            try:
+                write(other)
+                was_free.append(True)
+            except sqlite3.OperationalError:
+                was_free.append(False)
+            if len(was_free) > 3 and hooks.stats().events.handled == 40:
+                all_done.set()
+
+    monkeypatch.setattr("knocker.worker.GivingWay", Watched)
+
+    @inbox.on("*")
+    def handler(event: knocker.Event, tx: Any) -> None:
+        tx.execute("INSERT INTO orders VALUES (?)", [str(event.id)])
+        clock.advance(0.6 * MOST_MS / 1000)
+
+    for _ in range(40):
+        inbox.ingest(b"{}", valid=True, type="order")
+    with hooks.start_worker():
+        assert all_done.wait(PATIENCE_S)
+    assert all(was_free), was_free

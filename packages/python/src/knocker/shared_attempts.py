@@ -65,6 +65,11 @@ class SharedAttempts:
         """The attempts that wait for the commit. It leaves the list as it is and begins another one."""
         return self._shared.members
 
+    @property
+    def holds_lock(self) -> bool:
+        """Whether a shared transaction is open."""
+        return self._shared.holds_lock
+
     def take_held_s(self) -> float:
         """For how long the write lock has been held by what was committed since the last call."""
         held_s = self._shared.held_s + self._transaction.held_s

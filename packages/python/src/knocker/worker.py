@@ -418,7 +418,9 @@ class Worker:
                 if self._is_spent(attempts, ended):
                     # Attempts that came after what went wrong may wait for their commit.
                     break
-                giving_way.after(attempts.take_held_s())
+                # A commit may have been followed by the next handlers, whose transaction is open.
+                if not attempts.holds_lock:
+                    giving_way.after(attempts.take_held_s())
             self._attempted(keeper, attempts, None)
 
     def _goes_on(self) -> bool:
