@@ -69,6 +69,16 @@ impl Failure {
         self.code == Some(Code::UnknownEndpoint)
     }
 
+    /// Whether the disk has no room left.
+    pub fn is_full_disk(&self) -> bool {
+        self.code == Some(Code::DiskFull)
+    }
+
+    /// The same with another hint.
+    pub fn with_hint(self, hint: impl Into<Cow<'static, str>>) -> Self {
+        Self { hint: hint.into(), ..self }
+    }
+
     /// What was wrong.
     pub fn message(&self) -> &str {
         &self.message

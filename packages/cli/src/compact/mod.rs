@@ -90,7 +90,9 @@ fn work(context: &Context, rewrite: bool) -> Result<(Compacted, Result)> {
             (Compacted::of(&space, pages), ended)
         }
     };
-    if log.settle()? || ended.is_err() {
+    let settled = log.settle();
+    // What ended it is told, and not what became of the log afterwards.
+    if ended.is_err() || settled? {
         return Ok((compacted, ended));
     }
     // The connection goes first: who reads is told by a file that it has locks on.

@@ -17,16 +17,23 @@ const FIRST: usize = 64;
 const MOST: usize = 512;
 const NEXT: &str = "Run the same command again: it goes on with what is left.";
 
-/// How many pages were given back, and whether somebody interrupted it.
+const FULL: &str = "Free space on the disk, then run the same command again: it goes on with what is left. What was given back stays so.";
+
+/// How many pages were given back, and what ended it before all were.
 pub fn run(conn: &Connection, log: &mut Log, space: &Space) -> Result<(i64, Result)> {
     let progress = Progress::start("giving back", Unit::Bytes, Some((space.free_pages * space.page_size) as u64));
     let mut most = FIRST;
     let mut given = 0;
     loop {
-        if !log.has_room(&progress)? {
-            break;
-        }
-        let step = give_back(conn, most)?;
+        let step = match next_step(conn, log, &progress, most) {
+            Ok(Some(step)) => step,
+            Ok(None) => break,
+            Err(failure) if given > 0 => {
+                let failure = if failure.is_full_disk() { failure.with_hint(FULL) } else { failure };
+                return Ok((given, Err(failure)));
+            }
+            Err(failure) => return Err(failure),
+        };
         let after = step.begun.elapsed();
         given += step.pages;
         if step.free_pages == 0 || step.moved == 0 {
@@ -53,7 +60,11 @@ struct Step {
     free_pages: i64,
 }
 
-/// One transaction.
+/// One transaction, where the log has room for it.
+fn next_step(conn: &Connection, log: &mut Log, progress: &Progress, most: usize) -> Result<Option<Step>> {
+    if log.has_room(progress)? { give_back(conn, most).map(Some) } else { Ok(None) }
+}
+
 fn give_back(conn: &Connection, most: usize) -> Result<Step> {
     // Dropped without a commit, it is rolled back.
     let transaction = Transaction::new_unchecked(conn, TransactionBehavior::Immediate)?;

@@ -22,6 +22,8 @@ const LEFT: i64 = 16 << 20;
 /// The time between two looks at an interrupt.
 const GLANCE: Duration = Duration::from_millis(50);
 
+const DEFINED: &str = "A rewrite makes every index anew, and one of the application's needs a collation or a function that the application defines. On a connection of the application, which has it, `PRAGMA auto_vacuum = INCREMENTAL` and `VACUUM` do the same. The file is as it was.";
+
 /// For how long writers wait while so many bytes of rows are rewritten, about.
 pub fn seconds(used: i64) -> i64 {
     used / SPEED + 1
@@ -101,6 +103,8 @@ pub fn run(conn: &Connection, path: &Path, plan: &Plan) -> Result {
         Err(error) if error.sqlite_error_code() == Some(ErrorCode::OperationInterrupted) => {
             Err(Failure::new(Exit::Interrupted, "interrupted; the file is as it was", "Run the same command again at a quieter time."))
         }
+        // SQLite's own statements are right: one of them lacks what the application brings.
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::Unknown) => Err(Failure::new(Exit::Failed, error.to_string(), DEFINED)),
         result => Ok(result?),
     }
 }

@@ -309,6 +309,25 @@ fn a_file_that_somebody_writes_to_is_not_rewritten() {
 }
 
 #[test]
+fn an_index_that_only_the_application_can_make_is_told_of() {
+    let inbox = with_free_pages();
+    let conn = inbox.store.conn();
+    let rows = contents(conn);
+    // As an application leaves it whose connections have a collation of their own.
+    conn.execute_batch(
+        "CREATE INDEX orders_note ON orders (number COLLATE NOCASE);
+         PRAGMA writable_schema = ON;
+         UPDATE sqlite_schema SET sql = replace(sql, 'NOCASE', 'SPOKEN') WHERE name = 'orders_note';
+         PRAGMA writable_schema = RESET;",
+    )
+    .unwrap();
+    let refused = inbox.knocker(&["compact", "--rewrite", "--yes"]);
+    refused.fails(1, "no such collation sequence: SPOKEN", "On a connection of the application, which has it");
+    assert_eq!(number(conn, "auto_vacuum"), 0);
+    assert!(contents(conn) == rows);
+}
+
+#[test]
 fn who_reads_an_older_state_is_named_and_the_next_run_after_it_finishes() {
     let inbox = incremental();
     inbox.store.conn().execute_batch("PRAGMA wal_checkpoint(TRUNCATE)").unwrap();
@@ -431,6 +450,19 @@ fn on_a_full_disk_it_fails_and_leaves_a_sound_file_which_a_later_run_compacts() 
     let conn = Connection::open(kept.join("inbox.db")).unwrap();
     is_sound(&conn);
     assert!(contents(&conn) == rows);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn what_was_given_back_before_the_disk_was_full_is_told_and_not_denied() {
+    let inbox = incremental();
+    // Enough for the log of the first transaction.
+    let script = "head -c 2000000 /dev/zero >some; cat /dev/zero >full 2>/dev/null; rm some; knocker compact; echo code $?; rm full; knocker compact";
+    let Some(output) = on_a_small_disk(&inbox, 40, script) else { return };
+    let (stdout, stderr) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(stdout.starts_with("gave back ") && stdout.contains("\ncode 4\ngave back "), "{stdout}{stderr}");
+    assert!(stderr.contains("hint: Free space on the disk, then run the same command again"), "{stderr}");
+    assert!(!stderr.contains("Nothing was written"), "{stderr}");
 }
 
 #[cfg(target_os = "linux")]
