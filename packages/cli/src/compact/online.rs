@@ -16,7 +16,6 @@ const FIRST: usize = 64;
 /// No transaction moves more than this, however quick the machine is: the log gets as long as each of them and the pages that point at it.
 const MOST: usize = 512;
 const NEXT: &str = "Run the same command again: it goes on with what is left.";
-
 const FULL: &str = "Free space on the disk, then run the same command again: it goes on with what is left. What was given back stays so.";
 
 /// How many pages were given back, and what ended it before all were.
@@ -65,6 +64,7 @@ fn next_step(conn: &Connection, log: &mut Log, progress: &Progress, most: usize)
     if log.has_room(progress)? { give_back(conn, most).map(Some) } else { Ok(None) }
 }
 
+/// One transaction.
 fn give_back(conn: &Connection, most: usize) -> Result<Step> {
     // Dropped without a commit, it is rolled back.
     let transaction = Transaction::new_unchecked(conn, TransactionBehavior::Immediate)?;
