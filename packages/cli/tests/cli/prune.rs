@@ -84,7 +84,8 @@ fn a_large_prune_is_done_in_small_transactions_with_one_record() {
     let inbox = Inbox::with_orders();
     inbox.receive_many(2000);
     let conn = inbox.store.conn();
-    conn.execute_batch("DELETE FROM _honker_live; UPDATE _knocker_events SET status = 'handled', job_id = NULL, ended_at = 0").unwrap();
+    let long_ago = "DELETE FROM _honker_live; UPDATE _knocker_events SET status = 'handled', job_id = NULL, received_at = 0, ended_at = 0";
+    conn.execute_batch(long_ago).unwrap();
     let prune = ["prune", "events", "--older-than", "1h", "-n", "1500"];
     let dry = inbox.knocker(&[&prune[..], &["--dry-run"]].concat()).ok().stdout;
     assert_eq!(dry, "dry run: 1500 events, 1500 deliveries would be deleted\nmore is that old: run it again, or raise --limit\n");
