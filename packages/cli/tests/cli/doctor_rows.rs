@@ -44,7 +44,7 @@ fn an_event_whose_job_somebody_deleted_is_put_back_by_a_repair() {
         .unwrap();
     only(&doctor(&inbox), "event_without_job", "error", "will see 1 open event, for lack of a job", "doctor --repair");
     let repaired = inbox.knocker(&["--json", "doctor", "--repair"]);
-    assert_eq!((repaired.code, &repaired.json()["repaired"]), (0, &json!(["event_without_job"])));
+    assert_eq!((repaired.code, &repaired.json()["repaired"]), (0, &json!(["event_without_job"])), "{}", repaired.stdout);
     // Put back after the inbox was made.
     assert_eq!(inbox.store.claim("w", 10, 60, &ClaimFilter::default(), inbox.now + HOUR).unwrap(), 2);
 }
