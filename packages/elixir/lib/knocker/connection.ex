@@ -15,9 +15,12 @@ defmodule Knocker.Connection do
   @cannot_open 14
   @values "SQLite takes nil, integers of 64 bits, floats, texts and {:blob, bytes}; write 1 and 0 for booleans, and times as text or integers"
 
-  @doc "Opens a file in WAL mode with foreign keys on and Knocker loaded. A file is made only where `create` says so."
-  @spec open(Path.t(), boolean(), Options.t()) :: {:ok, t()} | {:error, Exception.t()}
-  def open(path, create, options) do
+  @doc """
+  Opens a file in WAL mode with foreign keys on and Knocker loaded. A file is made only where `create` says so. One that `wanted?` does not hold for, asked
+  once it is open and before SQLite reads it, is a `Knocker.FileReplacedError`: to read it is to replay the log that lies beside it.
+  """
+  @spec open(Path.t(), boolean(), Options.t(), (-> boolean())) :: {:ok, t()} | {:error, Exception.t()}
+  def open(path, create, options, wanted? \\ fn -> true end) do
     opened =
       case :file.read_file_info(path, [:raw]) do
         # SQLite follows links by recursion, for longer than the stack of a dirty scheduler bears, which ends the virtual machine.
@@ -29,7 +32,7 @@ defmodule Knocker.Connection do
       {:ok, db} ->
         connection = %__MODULE__{driver: options.driver, db: db}
 
-        with {:error, _error} = failed <- set_up(connection, options) do
+        with {:error, _error} = failed <- if(wanted?.(), do: set_up(connection, options), else: replaced(path)) do
           close(connection)
           failed
         end
@@ -38,6 +41,8 @@ defmodule Knocker.Connection do
         {:error, error |> translate() |> why_not_opened(path)}
     end
   end
+
+  defp replaced(path), do: {:error, Errors.new("file_replaced", "#{path} was removed or replaced while it was being opened")}
 
   defp set_up(connection, options) do
     with :ok <- load(connection, options.extension),

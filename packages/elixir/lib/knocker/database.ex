@@ -41,9 +41,15 @@ defmodule Knocker.Database do
   @spec open(Hooks.t()) :: {:ok, Connection.t(), integer()} | {:error, Exception.t()}
   def open(hooks) do
     with :ok <- refuse_replaced(hooks),
-         :ok <- open_the_file(hooks) do
-      generation = generation(hooks)
-      with {:ok, connection} <- connect(hooks, generation), do: {:ok, connection, generation}
+         :ok <- open_the_file(hooks),
+         generation = generation(hooks),
+         # None where somebody else has found it replaced in this very moment.
+         identity when identity != nil <- known(hooks),
+         {:ok, connection} <- connect(hooks, generation, identity) do
+      {:ok, connection, generation}
+    else
+      nil -> {:error, replaced(hooks, "removed or replaced while it was open")}
+      failed -> failed
     end
   end
 
@@ -51,12 +57,17 @@ defmodule Knocker.Database do
     if Hooks.known(hooks, :file), do: :ok, else: Hooks.call(hooks, __MODULE__, :open_the_file)
   end
 
-  defp connect(hooks, generation) do
+  defp known(hooks) do
+    with {known, _log} <- Hooks.known(hooks, :file), do: known
+  end
+
+  # `identity` is that of the file that is to be opened, nil where any will do.
+  defp connect(hooks, generation, identity) do
     path = hooks.options.path
     # A file is made only where there has been none: one that is gone may be on its way back.
     is_first = generation == 0 and Hooks.known(hooks, :file) == nil
 
-    case Connection.open(path, is_first and hooks.options.create, hooks.options) do
+    case Connection.open(path, is_first and hooks.options.create, hooks.options, fn -> identity in [nil, FileIdentity.of(path)] end) do
       {:ok, connection} ->
         note_log(hooks)
         {:ok, connection}
@@ -214,7 +225,7 @@ defmodule Knocker.Database do
   defp taken(%{idle: [connection | rest]} = state), do: {:ok, connection, %{state | idle: rest}}
 
   defp taken(state) do
-    case connect(state.hooks, generation(state.hooks)) do
+    case connect(state.hooks, generation(state.hooks), known(state.hooks)) do
       {:ok, connection} -> {:ok, connection, state}
       failed -> {failed, state}
     end
@@ -243,7 +254,7 @@ defmodule Knocker.Database do
     if aside, do: Logger.warning("the log of the replaced file is kept as #{aside}", record: "log_kept", path: aside)
     before = FileIdentity.of(path)
 
-    with {:ok, connection} <- connect(hooks, generation(hooks)) do
+    with {:ok, connection} <- connect(hooks, generation(hooks), before) do
       identity = FileIdentity.of(path)
 
       with :ok <- unchanged(hooks, before, identity),

@@ -40,7 +40,9 @@ defmodule Knocker.Tenants.Look do
           unprepared(result)
       end
     else
-      _gone_or_closed -> nil
+      # One that takes its place is told of as a new one. To be opened by its path it might be there again by then, beside the log of the former one.
+      {:error, %{code: "unknown_tenant"}} = gone -> gone
+      _closed -> nil
     end
   catch
     # It was closed meanwhile.
