@@ -19,7 +19,7 @@ defmodule Knocker.Connection do
   Opens a file in WAL mode with foreign keys on and Knocker loaded. A file is made only where `create` says so. One that `wanted?` does not hold for, asked
   once it is open and before SQLite reads it, is a `Knocker.FileReplacedError`: to read it is to replay the log that lies beside it.
   """
-  @spec open(Path.t(), boolean(), Options.t(), (-> boolean())) :: {:ok, t()} | {:error, Exception.t()}
+  @spec open(Path.t(), boolean(), Options.t(), (() -> boolean())) :: {:ok, t()} | {:error, Exception.t()}
   def open(path, create, options, wanted? \\ fn -> true end) do
     opened =
       case :file.read_file_info(path, [:raw]) do
