@@ -76,7 +76,7 @@ def main(folder: Path) -> int:
     print(f"\n{'one bare SQL call, µs':<34}{bare:>9.0f}\n{'endpoint.receive over it, µs':<34}{more:>9.0f}")
     below += print_workers(folder)
     below += drains.print_drains(folder)
-    below += other_writers.print_other_writers(folder)
+    other_writers.print_other_writers(folder)
     below += many_files.print_many_files(folder)
     below += soak.print_soak(folder, free_port())
     for goal in below:
