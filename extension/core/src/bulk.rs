@@ -114,7 +114,9 @@ impl Store {
             return self.foresee(selection);
         }
         self.write(|| {
-            self.note_missing(AT_ONCE)?;
+            if selection.times != Times::ALL {
+                self.note_missing(AT_ONCE)?;
+            }
             let (ids, more) = selection.find(self)?;
             let mut changed = 0;
             for &id in &ids {
@@ -135,7 +137,9 @@ impl Store {
             return self.foresee(selection);
         }
         self.require_schema()?;
-        self.note_missing_in_chunks()?;
+        if selection.times != Times::ALL {
+            self.note_missing_in_chunks()?;
+        }
         let (ids, more) = selection.find(self)?;
         let mut changed = 0;
         let sql = format!("SELECT 1 FROM main._knocker_events WHERE {}", selection.conditions.to_sql_of_one());

@@ -32,7 +32,7 @@ fn start(block: i64) -> i64 {
 }
 
 /// The times of receipt that a walk looks for: from `since` on and before `until`, or later than `ahead`.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Times {
     pub since: i64,
     pub until: i64,
