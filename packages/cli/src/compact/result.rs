@@ -119,7 +119,7 @@ impl Outcome for Compacted {
     }
 
     fn nothing(&self) -> &'static str {
-        "nothing in the file is free; nothing was given back"
+        "nothing is free; nothing was given back"
     }
 
     fn more(&self) -> Option<&'static str> {

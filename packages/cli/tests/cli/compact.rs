@@ -100,7 +100,7 @@ fn an_incremental_file_gets_as_small_as_its_rows_which_stay_what_they_are() {
     is_sound(inbox.store.conn());
     assert!(contents(inbox.store.conn()) == rows);
     let again = inbox.knocker(&["compact"]).ok().stdout;
-    assert_eq!(again, "nothing in the file is free; nothing was given back\n");
+    assert_eq!(again, "nothing is free; nothing was given back\n");
 }
 
 /// What moves is twice as much as the log may hold.
@@ -409,7 +409,7 @@ fn of_many_files_those_that_can_are_compacted_and_the_others_named() {
     assert!(ran.stdout.contains("many-a.db: gave back ") && ran.stderr.contains("many-b.db: "), "{}{}", ran.stdout, ran.stderr);
     let rewritten = all(&["--json", "compact", "--rewrite", "--yes"]).ok().json();
     assert_eq!((&rewritten["total"]["rewritten"], &rewritten["total"]["databases"]), (&json!(true), &json!(2)));
-    assert_eq!(all(&["compact"]).ok().stdout, "nothing in the file is free; nothing was given back\n");
+    assert_eq!(all(&["compact"]).ok().stdout, "nothing is free; nothing was given back\n");
 }
 
 /// Runs a script on a small file system of its own in memory, where mounting is permitted.
