@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -12,7 +12,8 @@ import pytest
 import knocker
 from inbox import orders
 from knocker.connection import Connection, rows
-from knocker.giving_way import GivingWay
+from knocker.giving_way import CommitsHere, GivingWay, OthersWatch, OwnCommits
+from knocker.lease_keeper import LeaseKeeper
 from knocker.shared_commit import MOST_MS
 from knocker.testing import FrozenClock, drain
 from servers import PATIENCE_S
@@ -59,19 +60,27 @@ def test_the_lock_is_free_when_a_slow_handler_begins(
 
 
 class Pauses:
-    """What :class:`GivingWay` waits for, and somebody who writes meanwhile where there is one."""
+    """What :class:`GivingWay` waits for, and what happens meanwhile."""
 
     def __init__(self, hooks: knocker.Hooks) -> None:
         self.seconds: list[float] = []
-        self.writer: Connection | None = None
-        own = hooks.database.connect()
-        self.close = own.close
-        self.giving_way = GivingWay(lambda: int(rows(own, "PRAGMA data_version")[0][0]), self.wait)
+        self.meanwhile: Callable[[], object] = lambda: None
+        self.own = OwnCommits()
+        here = hooks.database.connect()
+        self.close = here.close
+        self.others = OthersWatch(lambda: int(rows(here, "PRAGMA data_version")[0][0]), CommitsHere(self.own))
+        self.giving_way = GivingWay(self.wait)
+        self.look()
+
+    def look(self) -> None:
+        self.giving_way.look(self.others)
+
+    def after(self, held_s: float) -> None:
+        self.giving_way.after(held_s, self.others)
 
     def wait(self, seconds: float) -> None:
         self.seconds.append(seconds)
-        if self.writer is not None:
-            write(self.writer)
+        self.meanwhile()
 
 
 @pytest.fixture
@@ -82,36 +91,99 @@ def pauses(hooks: knocker.Hooks, other: Connection) -> Iterator[Pauses]:
 
 
 def test_a_part_of_the_time_is_left_to_whoever_may_wait(pauses: Pauses) -> None:
-    pauses.giving_way.after(0.003)
+    pauses.after(0.003)
     assert pauses.seconds == []
-    pauses.giving_way.after(0.003)
+    pauses.after(0.003)
     assert pauses.seconds == [pytest.approx(0.0006)]
-    pauses.giving_way.after(3)
+    pauses.after(3)
     assert pauses.seconds[1:] == [0.005]
 
 
 def test_others_that_write_get_turns_as_long_as_between_two_looks_of_theirs(pauses: Pauses, other: Connection) -> None:
-    pauses.writer = other
-    pauses.giving_way.after(0.02)
-    pauses.writer = None
+    pauses.meanwhile = lambda: write(other)
+    pauses.after(0.02)
+    pauses.meanwhile = lambda: None
     for _ in range(6):
-        pauses.giving_way.after(0.02)
+        pauses.after(0.02)
     assert pauses.seconds[1:] == [0.025, 0.025]
 
 
 def test_what_others_wrote_while_nothing_was_due_is_known(pauses: Pauses, other: Connection) -> None:
     write(other)
-    pauses.giving_way.look()
-    pauses.giving_way.after(0.06)
+    pauses.look()
+    pauses.after(0.06)
     assert pauses.seconds == [0.025]
 
 
 def test_what_the_worker_commits_on_another_connection_is_not_of_others(pauses: Pauses, other: Connection) -> None:
-    pauses.giving_way.look()
-    write(other)
-    pauses.giving_way.skip()
-    pauses.giving_way.after(0.02)
+    def commit() -> None:
+        with pauses.own:
+            write(other)
+
+    commit()
+    pauses.look()
+    pauses.meanwhile = commit
+    pauses.after(0.02)
+    pauses.after(0.02)
+    pauses.meanwhile = lambda: None
+    with pauses.own:
+        # Nobody can tell whether it is there already.
+        pauses.look()
+        write(other)
+    pauses.look()
+    pauses.after(0.02)
+    assert pauses.seconds == [pytest.approx(0.002)] * 3
+
+
+def test_the_threads_of_a_worker_pause_at_the_same_time(pauses: Pauses) -> None:
+    """Together they would hardly ever leave the lock alone."""
+    went: list[threading.Thread] = []
+
+    def another() -> None:
+        if not went:
+            went.append(threading.Thread(target=pauses.after, args=(0.004,)))
+            went[0].start()
+
+    pauses.meanwhile = another
+    pauses.after(0.02)
+    went[0].join()
     assert pauses.seconds == [pytest.approx(0.002)]
+
+
+@pytest.mark.parametrize("share_commits", [False, True])
+def test_a_worker_takes_no_extension_of_its_own_for_a_write_of_others(
+    hooks: knocker.Hooks, inbox: knocker.Endpoint, monkeypatch: pytest.MonkeyPatch, share_commits: bool
+) -> None:
+    keepers: list[LeaseKeeper] = []
+
+    class Kept(LeaseKeeper):
+        def __init__(self, *arguments: Any) -> None:
+            super().__init__(*arguments)
+            keepers.append(self)
+
+    others_write: list[bool] = []
+    all_done = threading.Event()
+
+    class Watched(GivingWay):
+        def after(self, held_s: float, *watch: Any) -> None:
+            super().after(held_s, *watch)
+            others_write.append(self.others_write)
+            if hooks.stats().events.handled == 40:
+                all_done.set()
+
+    monkeypatch.setattr("knocker.worker.LeaseKeeper", Kept)
+    monkeypatch.setattr("knocker.worker.GivingWay", Watched)
+
+    @inbox.on("*")
+    def handler(event: knocker.Event, tx: Any) -> None:
+        # Without a use of tx, so that the lock is free for it.
+        keepers[0].extend()
+
+    for _ in range(40):
+        inbox.ingest(b"{}", valid=True, type="order")
+    with hooks.start_worker(share_commits=share_commits):
+        assert all_done.wait(PATIENCE_S)
+    assert not any(others_write), others_write
 
 
 def test_a_worker_leaves_the_lock_only_when_it_has_none(
@@ -122,7 +194,7 @@ def test_a_worker_leaves_the_lock_only_when_it_has_none(
     all_done = threading.Event()
 
     class Watched(GivingWay):
-        def after(self, held_s: float) -> None:
+        def after(self, held_s: float, others: OthersWatch) -> None:
             try:
                 write(other)
                 was_free.append(True)

@@ -156,7 +156,8 @@ class AttemptRunner:
         """Writes a result that has nothing of the handlers' in it, past a connection that they have altered: it may refuse writes."""
         if not self._transaction.is_altered:
             return self._commit(lambda: write(self._leases))
-        return write(Leases(self._leases.worker, self._database.call, self._database.rows))
+        with self._transaction.commits.own:
+            return write(Leases(self._leases.worker, self._database.call, self._database.rows))
 
     def _unwanted(self, job: Job, report: AttemptReport) -> str:
         problem = NoHandlerError(f"no handler for {job.event.type!r}")

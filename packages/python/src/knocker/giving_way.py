@@ -1,4 +1,4 @@
-"""When a worker's thread leaves the write lock to others.
+"""When a worker's threads leave the write lock to others.
 
 Whoever waits for it is not seen: SQLite looks whether it is free after 1, 2, 5, 10, 15, 20 and 25 milliseconds, then less and less often,
 and sleeps in between. Beside a backlog, whose worker takes the lock again at once, hardly any of those looks would find it free.
@@ -6,6 +6,7 @@ and sleeps in between. Beside a backlog, whose worker takes the lock again at on
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable
 
@@ -20,35 +21,92 @@ _TURN_S = 0.025
 _KNOWN_S = 10.0
 
 
-class GivingWay:
-    """Of one thread and its connection."""
+class OwnCommits:
+    """Those of one worker, on whichever connection; to be entered around each. Thread-safe."""
 
-    def __init__(self, version: Callable[[], int], wait: Callable[[float], object]) -> None:
-        """``version`` is another number when another connection has committed something; ``wait`` lets so many seconds pass."""
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self.begun = 0
+        self.ended = 0
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self.begun += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self.ended += 1
+
+
+class CommitsHere:
+    """Those of them that are made on one connection, to which they are no news; to be entered around each."""
+
+    def __init__(self, own: OwnCommits) -> None:
+        self.own = own
+        self.made = 0
+
+    def __enter__(self) -> None:
+        self.made += 1
+        self.own.__enter__()
+
+    def __exit__(self, *_: object) -> None:
+        self.own.__exit__()
+
+
+class OthersWatch:
+    """How one thread, on its connection, notices that others write."""
+
+    def __init__(self, version: Callable[[], int], here: CommitsHere) -> None:
+        """``version`` is another number when another connection has committed something."""
         self._version = version
+        self._here = here
+        self._seen = 0
+        self._seen_own = 0
+        # Nothing of the worker was on its way at the last look, if there was one.
+        self._quiet = False
+
+    def have_written(self) -> bool:
+        """Whether others have written since the last call. Where the worker has, too, on another connection, nobody can tell."""
+        ended = self._here.own.ended
+        version = self._version()
+        begun = self._here.own.begun
+        own = begun - self._here.made
+        others = version != self._seen and self._quiet and own == self._seen_own
+        self._seen, self._seen_own, self._quiet = version, own, ended == begun
+        return others
+
+
+class GivingWay:
+    """Of one worker. Thread-safe."""
+
+    def __init__(self, wait: Callable[[float], object]) -> None:
+        """``wait`` lets so many seconds pass."""
         self._wait = wait
-        self._seen = version()
+        # Kept in a pause: so the other threads have theirs at the same time, after one more commit.
+        self._lock = threading.Lock()
         self._held_s = 0.0
         self._others_until = 0.0
 
-    def look(self) -> None:
-        """Notes whether others have written. To be called before the worker commits something on another connection, and followed by
-        :meth:`skip` after it."""
-        if self._version() != self._seen:
+    @property
+    def others_write(self) -> bool:
+        """Whether others are known to."""
+        return time.monotonic() < self._others_until
+
+    def look(self, watch: OthersWatch) -> None:
+        """Notes whether others have written. To be called before the worker commits something on another connection, and after that."""
+        if watch.have_written():
             self._others_until = time.monotonic() + _KNOWN_S
-            self.skip()
 
-    def skip(self) -> None:
-        """What was committed since the last look was not of others."""
-        self._seen = self._version()
-
-    def after(self, held_s: float) -> None:
+    def after(self, held_s: float, watch: OthersWatch) -> None:
         """To be called without the lock, which has been held for so long since the last call."""
-        self._held_s += held_s
-        others_write = time.monotonic() < self._others_until
-        if self._held_s < (_HELD_S if others_write else _LEAST_HELD_S):
+        if held_s <= 0:
             return
-        pause_s = _TURN_S if others_write else min(_LONGEST_S, self._held_s * _SHARE)
-        self._held_s = 0.0
-        self._wait(pause_s)
-        self.look()
+        with self._lock:
+            self._held_s += held_s
+            if self._held_s < (_HELD_S if self.others_write else _LEAST_HELD_S):
+                return
+            pause_s = _TURN_S if self.others_write else min(_LONGEST_S, self._held_s * _SHARE)
+            self._held_s = 0.0
+            self.look(watch)
+            self._wait(pause_s)
+            self.look(watch)

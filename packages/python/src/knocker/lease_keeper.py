@@ -15,6 +15,7 @@ from knocker.driver_errors import translate
 from knocker.endpoint import Endpoint
 from knocker.errors import LeaseLostError
 from knocker.event import Event
+from knocker.giving_way import OwnCommits
 from knocker.leases import Job, Leases
 from knocker.lost_attempts import LostAttempt, event_of, last_attempt, lost_since
 from knocker.worker_connection import WorkerConnection
@@ -43,6 +44,8 @@ class LeaseKeeper:
         # One connection to claim and one to extend, so that neither waits while the other waits for the write lock.
         self._database = database
         self._worker = worker
+        self.commits = OwnCommits()
+        """The worker's."""
         self._claiming = WorkerConnection(database, worker)
         self._extending = WorkerConnection(database, worker, is_rarely_used=True)
         self._generation = database.generation
@@ -116,7 +119,7 @@ class LeaseKeeper:
             return []
         self._database.checkpoints.require_sound(connection)
         # One transaction, so that what another worker's claim records is not told here as well.
-        with self._claiming.transaction():
+        with self.commits, self._claiming.transaction():
             if self._held and self._database.current_ms() - self._renewed_at_ms > self._lease_s * 1000:
                 # Nothing of this process ran for that long, on a machine that slept, say: these are no jobs of a dead worker.
                 self.renew(connection)
@@ -225,7 +228,7 @@ class LeaseKeeper:
         """Extends every lease held, in one transaction."""
         if not self._held:
             return
-        with self._extending.use() as connection:
+        with self.commits, self._extending.use() as connection:
             connection.execute("BEGIN IMMEDIATE").fetchall()
             try:
                 self.renew(connection)

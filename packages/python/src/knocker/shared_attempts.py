@@ -12,6 +12,7 @@ from knocker.decision import Ignore, stored_text
 from knocker.driver_errors import translated
 from knocker.errors import BusyError, ClosedError, FileReplacedError, NoHandlerError, UsageError
 from knocker.event import Event
+from knocker.giving_way import OthersWatch
 from knocker.handlers import Handler
 from knocker.impatience import Impatience
 from knocker.leases import Job, Leases
@@ -76,8 +77,11 @@ class SharedAttempts:
         self._shared.held_s = self._transaction.held_s = 0.0
         return held_s
 
-    def version(self) -> int:
-        """Another number where another connection has committed something."""
+    def others_watch(self) -> OthersWatch:
+        """How to notice that others write."""
+        return OthersWatch(self._version, self._transaction.commits)
+
+    def _version(self) -> int:
         with translated():
             return int(rows(self._transaction.connection, "PRAGMA data_version")[0][0])
 

@@ -304,7 +304,7 @@ class SharedCommit:
                 if claim_next is not None:
                     claimed = claim_next()
                 self._require_current()
-                with self._settling([member.job.id for member in uncommitted]):
+                with self._settling([member.job.id for member in uncommitted]), self._transaction.commits:
                     self._connection.execute("COMMIT").fetchall()
         except BaseException as error:
             self._roll_back()

@@ -17,6 +17,7 @@ from knocker.connection_state import is_altered, reset_rows
 from knocker.driver_errors import translate
 from knocker.errors import ClosedError, UsageError
 from knocker.event_loop import settled
+from knocker.giving_way import CommitsHere
 from knocker.loop_gate import LoopBusyError, LoopGate
 
 # How long a result waits for the write lock. Longer than a receive does: a result that is not written makes the handler run again.
@@ -215,8 +216,9 @@ def begin_patiently(connection: Any) -> None:
 class HandlerTransaction:
     """The worker's side of ``tx``, a handler connection: one attempt after the other."""
 
-    def __init__(self, tx: Any, path: str, now_ms: Callable[[], int]) -> None:
+    def __init__(self, tx: Any, path: str, now_ms: Callable[[], int], commits: CommitsHere) -> None:
         self.tx = tx
+        self.commits = commits
         self.path = path
         self.connection = tx.knocker_unguarded
         self.is_altered = False
@@ -256,7 +258,8 @@ class HandlerTransaction:
                 begin_patiently(self.connection)
             held_since = self._attempt.begun_on_stopwatch if self._attempt is not None and self._attempt.begun else time.monotonic()
             written = write()
-            self.connection.execute("COMMIT").fetchall()
+            with self.commits:
+                self.connection.execute("COMMIT").fetchall()
         except BaseException:
             self.roll_back()
             raise

@@ -24,7 +24,7 @@ from knocker.endpoint import Endpoint
 from knocker.errors import BusyError, ClosedError, FileReplacedError, KnockerError, LeaseLostError, ReadOnlyError, UsageError
 from knocker.event import Event
 from knocker.event_loop import BackgroundLoop, settled
-from knocker.giving_way import GivingWay
+from knocker.giving_way import CommitsHere, GivingWay
 from knocker.handler_connection import handler_class
 from knocker.lease_keeper import LONGEST_LEASE_S, LeaseKeeper
 from knocker.leases import Job, Leases
@@ -85,6 +85,7 @@ class Worker:
         self._share_commits = share_commits
         self._hooks = hooks
         self._stopping = threading.Event()
+        self._giving_way = GivingWay(self._stopping.wait)
         self._ending = threading.Lock()
         self._pid = os.getpid()
         self._rest = Rest()
@@ -347,7 +348,7 @@ class Worker:
             # It would cost a handler an attempt.
             tx.close()
             raise ReadOnlyError(f"{self._database.path} can be read only")
-        transaction = HandlerTransaction(tx, self._database.path, self._database.current_ms)
+        transaction = HandlerTransaction(tx, self._database.path, self._database.current_ms, CommitsHere(keeper.commits))
 
         moment = Moment(self._database.now)
 
@@ -399,7 +400,7 @@ class Worker:
         changed = self._database.changed
         generation = self._database.generation
         with self._rest.work(), self._attempts(keeper) as attempts:
-            giving_way = GivingWay(attempts.version, self._stopping.wait)
+            others = attempts.others_watch()
             while self._goes_on():
                 # Looked at before the database is: a receipt that comes in between is not slept through.
                 seen = changed.changes
@@ -407,9 +408,9 @@ class Worker:
                     job = keeper.next_ready(changed.waiting, changed.notify)
                 else:
                     self._database.refuse_former(generation)
-                    giving_way.look()
+                    self._giving_way.look(others)
                     job = keeper.take(changed.waiting, changed.notify)
-                    giving_way.skip()
+                    self._giving_way.look(others)
                 if job is None and not attempts.uncommitted:
                     due_s = self._poll_s if keeper.due_ms is None else max(keeper.due_ms / 1000, _BEATEN_S)
                     changed.wait(seen, min(self._poll_s, due_s))
@@ -420,7 +421,7 @@ class Worker:
                     break
                 # A commit may have been followed by the next handlers, whose transaction is open.
                 if not attempts.holds_lock:
-                    giving_way.after(attempts.take_held_s())
+                    self._giving_way.after(attempts.take_held_s(), others)
             self._attempted(keeper, attempts, None)
 
     def _goes_on(self) -> bool:
@@ -459,5 +460,6 @@ class Worker:
                     logger.warning("leases not extended, trying again", extra=fields)
                     pause_s = min(pause_s, _PAUSE_S)
             if time.monotonic() >= next_pass:
-                self._database.call("knocker_retain")
+                with keeper.commits:
+                    self._database.call("knocker_retain")
                 next_pass = time.monotonic() + _RETAIN_S
