@@ -43,6 +43,7 @@ func optionsOf(given []Option) (*openOptions, error) {
 		return nil, err
 	}
 	o.library = library
+	o.logger = loggerApart(o.logger)
 	return o, nil
 }
 
