@@ -24,6 +24,8 @@ export interface Commits {
   version(): number;
   /** How many the worker has made on other connections than this one. */
   own(): number;
+  /** Whether somebody else holds the write lock at this moment. */
+  isHeld(): boolean;
 }
 
 /** Of one worker. */
@@ -43,6 +45,15 @@ export class GivingWay {
     const [before, now] = [this.#seen, this.#now()];
     if (before && now && now.version !== before.version && now.own === before.own) this.#othersUntilMs = this.#commits.nowMs() + KNOWN_MS;
     this.#seen = now;
+  }
+
+  /**
+   * A pause is over, in which others may have begun to write. Where a sync takes longer than the pause did, they are not through yet: their commit is seen only
+   * after one of the worker's own, when nobody can tell any more whose it was.
+   */
+  paused(): void {
+    this.look();
+    if (this.#commits.isHeld()) this.#othersUntilMs = this.#commits.nowMs() + KNOWN_MS;
   }
 
   #now(): { version: number; own: number } | undefined {

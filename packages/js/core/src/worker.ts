@@ -130,7 +130,8 @@ export class Worker<Db extends object> {
     this.#generation = inbox.generation;
     // What is received here waits for nobody: its connection does not count it among what others write.
     const version = () => dataVersion(inbox.connection);
-    this.#givingWay = new GivingWay({ nowMs: () => inbox.paces.nowMs(), version, own: () => this.#commits });
+    const isHeld = () => this.#isHeldElsewhere();
+    this.#givingWay = new GivingWay({ nowMs: () => inbox.paces.nowMs(), version, own: () => this.#commits, isHeld });
     this.#watch = this.#watched();
     this.#forget.push(() => this.#watch.close());
     // A database in memory has one connection, which handlers must not share.
@@ -362,9 +363,23 @@ export class Worker<Db extends object> {
     this.#turn = this.#turn.then(async () => {
       this.#givingWay.look();
       await new Promise((resolve) => setTimeout(resolve, pauseMs));
-      this.#givingWay.look();
+      this.#givingWay.paused();
     });
     return this.#turn;
+  }
+
+  /** Whether somebody outside of this thread holds the write lock. */
+  #isHeldElsewhere(): boolean {
+    if (this.#inbox.lock.heldByOther()) return false;
+    try {
+      const { connection } = this.#control;
+      connection.get("BEGIN IMMEDIATE");
+      connection.get("ROLLBACK");
+      return false;
+    } catch (error) {
+      // Anything else is met by whatever that connection is used for next.
+      return error instanceof BusyError;
+    }
   }
 
   #handlersOf(job: Row): Handler<Db>[] {

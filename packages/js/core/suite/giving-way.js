@@ -6,8 +6,13 @@ import { file, until } from "./workplace.js";
 export default function givingWay({ describe, it, testing, open, openRaw }, GivingWay) {
   /** What it goes by, in the hands of a test. */
   function besideOthers() {
-    const beside = { nowMs: 0, version: 1, own: 0 };
-    const way = new GivingWay({ nowMs: () => beside.nowMs, version: () => beside.version, own: () => beside.own });
+    const beside = { nowMs: 0, version: 1, own: 0, isHeld: false };
+    const way = new GivingWay({
+      nowMs: () => beside.nowMs,
+      version: () => beside.version,
+      own: () => beside.own,
+      isHeld: () => beside.isHeld,
+    });
     const pauses = (times, heldMs) => Array.from({ length: times }, () => way.after(heldMs)).filter((pauseMs) => pauseMs > 0);
     return { beside, way, pauses };
   }
@@ -27,6 +32,20 @@ export default function givingWay({ describe, it, testing, open, openRaw }, Givi
       assert.deepEqual(pauses(7, 20), [25, 25]);
       beside.nowMs += 10_000;
       assert.deepEqual(pauses(1, 20), [4]);
+    });
+
+    it("who are not through with their commit when a short turn of theirs is over, as on a disk that syncs slowly", () => {
+      const { beside, way, pauses } = besideOthers();
+      assert.deepEqual(pauses(1, 20), [2]);
+      way.look();
+      beside.isHeld = true;
+      way.paused();
+      // Their commit is seen after one of the worker's own.
+      beside.isHeld = false;
+      beside.version += 1;
+      beside.own += 1;
+      way.look();
+      assert.deepEqual(pauses(7, 20), [25, 25]);
     });
 
     it("and takes nothing that it has committed itself for theirs", () => {
