@@ -7,11 +7,25 @@ defmodule Knocker.Attempt do
 
   use GenServer
 
-  alias Knocker.{AttemptConnection, AttemptReport, Checkpoints, Connection, Decision, Errors, GivingWay, HandlerProcess, Options, Pace, Paces}
+  alias Knocker.{
+    AttemptConnection,
+    AttemptReport,
+    Checkpoints,
+    Connection,
+    Decision,
+    Errors,
+    GivingWay,
+    HandlerProcess,
+    Options,
+    OwnCommits,
+    Pace,
+    Paces
+  }
+
   alias Knocker.{Run, SharedCommit, Telemetry, Tracing, Transaction, VerdictCommit}
 
   # `run` is the attempt whose handlers run; `todo` is what is to follow it: `{:run, job, more}`, `{:alone, job}`, and `{:record, run}` for a verdict that is
-  # still to be written. `claims` is how many claims its owner had made apart when it last gave a job.
+  # still to be written.
   @enforce_keys [:owner, :on, :share, :gives_way]
   defstruct [
     :owner,
@@ -23,7 +37,6 @@ defmodule Knocker.Attempt do
     todo: [],
     shared: %SharedCommit{},
     way: %GivingWay{},
-    claims: 0,
     spent: false,
     killed: false
   ]
@@ -37,11 +50,8 @@ defmodule Knocker.Attempt do
   """
   def start_link(arguments), do: GenServer.start_link(__MODULE__, Map.put(arguments, :owner, self()))
 
-  @doc """
-  Runs a job; whether `more` jobs are at hand says whether it is worth while to share a commit with them. `claims` is how many claims the worker has committed
-  on a connection of its own: they are no other writer's.
-  """
-  def run(pid, job, more, claims), do: GenServer.cast(pid, {:run, fn -> job end, more, claims})
+  @doc "Runs a job; whether `more` jobs are at hand says whether it is worth while to share a commit with them."
+  def run(pid, job, more), do: GenServer.cast(pid, {:run, fn -> job end, more})
 
   @doc "Commits what waits for that, with a claim of what comes next or without. What came of a claim comes as `{reference, result}`."
   def commit(pid, claim), do: GenServer.cast(pid, {:commit, claim})
@@ -52,12 +62,12 @@ defmodule Knocker.Attempt do
   @impl true
   def init(arguments) do
     Process.flag(:trap_exit, true)
-    {own, connection} = Map.split(arguments, [:owner, :share, :gives_way])
+    {own, connection} = arguments |> Map.put(:here, :counters.new(1, [])) |> Map.split([:owner, :share, :gives_way])
     {:ok, struct!(__MODULE__, Map.put(own, :on, struct!(AttemptConnection, connection)))}
   end
 
   @impl true
-  def handle_cast({:run, job, more, claims}, state), do: {:noreply, proceed(%{own_claims(state, claims) | todo: [{:run, job.(), more}]})}
+  def handle_cast({:run, job, more}, state), do: {:noreply, proceed(%{past_own(state) | todo: [{:run, job.(), more}]})}
   def handle_cast({:commit, claim}, state), do: {:noreply, state |> settle(claim) |> proceed()}
 
   def handle_cast(:kill, state) do
@@ -103,20 +113,32 @@ defmodule Knocker.Attempt do
   end
 
   # Notes whether others have written.
-  defp look(state), do: with_version(state, &GivingWay.look(state.way, &1, Paces.now_ms(state.on.hooks)))
+  defp look(%{on: %{connection: nil}} = state), do: state
 
-  defp own_claims(%{claims: claims} = state, claims), do: state
-  defp own_claims(state, claims), do: with_version(%{state | claims: claims}, &GivingWay.skip(state.way, &1))
+  defp look(%{on: on} = state) do
+    ended = OwnCommits.ended(on.held.commits)
 
-  defp with_version(%{on: %{connection: nil}} = state, _note), do: state
+    case Connection.value(on.connection, "PRAGMA data_version") do
+      {:ok, number} ->
+        elsewhere = committed_elsewhere(on)
+        quiet = elsewhere + :counters.get(on.here, 1) == ended
+        seen = {on.connection, number, elsewhere, quiet}
+        %{state | way: GivingWay.look(state.way, seen, Paces.now_ms(on.hooks))}
 
-  defp with_version(state, note) do
-    case Connection.value(state.on.connection, "PRAGMA data_version") do
-      {:ok, number} -> %{state | way: note.({state.on.connection, number})}
       # The next statement says what is wrong.
-      {:error, _error} -> state
+      {:error, _error} ->
+        state
     end
   end
+
+  # What the worker has committed elsewhere is not to hide what others commit from now on.
+  defp past_own(%{way: %{seen: {_connection, _number, elsewhere, _quiet}}, on: on} = state),
+    do: if(elsewhere == committed_elsewhere(on), do: state, else: look(state))
+
+  defp past_own(state), do: look(state)
+
+  # How many commits of the worker have begun on other connections.
+  defp committed_elsewhere(on), do: OwnCommits.begun(on.held.commits) - :counters.get(on.here, 1)
 
   defp held(state, held_ms), do: GivingWay.held(state.way, held_ms, Paces.now_ms(state.on.hooks))
 

@@ -2,12 +2,12 @@ defmodule Knocker.AttemptConnection do
   @moduledoc false
   # The connection on which a process runs attempts, and whose leases it extends there.
 
-  alias Knocker.{Connection, Database, HeldLeases}
+  alias Knocker.{Connection, Database, HeldLeases, OwnCommits}
 
   @enforce_keys [:hooks, :worker, :held, :lost, :lease_ms]
-  defstruct [:hooks, :worker, :held, :lost, :lease_ms, :connection, :generation]
+  defstruct [:hooks, :worker, :held, :lost, :lease_ms, :here, :connection, :generation]
 
-  @typedoc "`lost` is called with the id of a job whose lease somebody else has taken."
+  @typedoc "`lost` is called with the id of a job whose lease somebody else has taken; `here` counts what the process has committed."
   @type t :: %__MODULE__{}
 
   @doc "Makes sure of a connection to the file that is at the path now."
@@ -33,6 +33,13 @@ defmodule Knocker.AttemptConnection do
       {:error, _busy} -> :ok
       :ok -> Connection.exec(connection, "ROLLBACK")
     end
+  end
+
+  @doc "Commits what is there."
+  @spec commit(t()) :: :ok | {:error, Exception.t()}
+  def commit(on) do
+    :counters.add(on.here, 1, 1)
+    OwnCommits.during(on.held.commits, fn -> Connection.exec(on.connection, "COMMIT") end)
   end
 
   @doc "Closes it; the next use opens another one."

@@ -2,7 +2,7 @@ defmodule Knocker.Claims do
   @moduledoc false
   # Claims of one worker: on a connection that does nothing else, or with the commit of verdicts, which saves one for the claim.
 
-  alias Knocker.{Checkpoints, Connection, Endpoint, HeldLeases, Hooks, LeaseCalls, LostAttempts, Options}
+  alias Knocker.{Checkpoints, Connection, Endpoint, HeldLeases, Hooks, LeaseCalls, LostAttempts, Options, OwnCommits}
 
   # How much work is claimed ahead: enough to share a commit among quick handlers, too little to keep jobs from other processes.
   @ahead_ms 50
@@ -30,7 +30,7 @@ defmodule Knocker.Claims do
     # A look takes no lock; a claim would wait for whoever writes, for nothing.
     with {:due, endpoints} <- look(connection, claim),
          :ok <- Checkpoints.require_sound(claim.hooks, connection),
-         {:ok, {:claimed, count, lost} = claimed} <- Connection.in_transaction(connection, fn -> take(connection, claim, endpoints) end) do
+         {:ok, {:claimed, count, lost} = claimed} <- commit(connection, claim, fn -> take(connection, claim, endpoints) end) do
       if count > 0 or lost != [], do: Checkpoints.committed(claim.hooks, connection, count + length(lost), 0)
       finish(connection, claim, claimed)
     else
@@ -38,6 +38,8 @@ defmodule Knocker.Claims do
       failed -> failed
     end
   end
+
+  defp commit(connection, claim, take), do: OwnCommits.during(claim.held.commits, fn -> Connection.in_transaction(connection, take) end)
 
   @doc "Claims in a transaction that is about to be committed; `finish/3` is to follow the commit."
   @spec claim_within(Connection.t(), t() | nil) :: {:ok, term()} | {:error, Exception.t()}

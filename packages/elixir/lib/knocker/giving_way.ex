@@ -15,13 +15,16 @@ defmodule Knocker.GivingWay do
   # Others are known for so long after they have written.
   @known_ms 10_000
 
-  # `held_ms` is for how long the lock was held since that time, `seen` the last version.
+  # `held_ms` is for how long the lock was held since that time, `seen` what the last look has found.
   defstruct [:since, :seen, :others_until, held_ms: 0]
 
   @type t :: %__MODULE__{}
 
-  @typedoc "A connection, and another number when another one than that has committed something."
-  @type version :: {term(), integer()}
+  @typedoc """
+  What a look finds: the connection, a number that is another one when another connection has committed something, how many commits of the worker have begun on
+  others than this, and whether none of the worker was on its way.
+  """
+  @type seen :: {term(), integer(), integer(), boolean()}
 
   @doc "A commit has held the lock for so long."
   @spec held(t(), number(), number()) :: t()
@@ -31,16 +34,12 @@ defmodule Knocker.GivingWay do
   @spec due?(t(), number()) :: boolean()
   def due?(way, now), do: way.held_ms >= if(others?(way, now), do: @held_ms, else: @least_held_ms)
 
-  @doc "Notes whether others have written since the last time."
-  @spec look(t(), version(), number()) :: t()
-  def look(%{seen: {connection, before}} = way, {connection, number} = version, now) when number != before,
-    do: %{way | seen: version, others_until: now + @known_ms}
+  @doc "Notes whether others have written since the last time. Where the worker has, too, on another connection, nobody can tell."
+  @spec look(t(), seen(), number()) :: t()
+  def look(%{seen: {connection, before, own, true}} = way, {connection, number, own, _quiet} = seen, now) when number != before,
+    do: %{way | seen: seen, others_until: now + @known_ms}
 
-  def look(way, version, _now), do: skip(way, version)
-
-  @doc "What was committed since the last look was not of others."
-  @spec skip(t(), version()) :: t()
-  def skip(way, version), do: %{way | seen: version}
+  def look(way, seen, _now), do: %{way | seen: seen}
 
   @doc "How long the lock is to be left to others now: where none are known, less what it was free since the last time."
   @spec pause(t(), number()) :: {non_neg_integer(), t()}

@@ -2,14 +2,15 @@ defmodule Knocker.HeldLeases do
   @moduledoc false
   # The jobs that one worker holds, in a table of its own: the processes that run handlers extend them too, where they keep the write lock.
 
-  alias Knocker.{Connection, LeaseCalls, Options}
+  alias Knocker.{Connection, LeaseCalls, Options, OwnCommits}
 
-  defstruct [:hooks, :worker, :lease_s, :table]
+  defstruct [:hooks, :worker, :lease_s, :table, :commits]
 
   # For an extension that was on its way when a job was given up.
   @given_up_margin_ms 1_000
 
-  def new(hooks, worker, lease_s), do: %__MODULE__{hooks: hooks, worker: worker, lease_s: lease_s, table: :ets.new(__MODULE__, [:public])}
+  def new(hooks, worker, lease_s),
+    do: %__MODULE__{hooks: hooks, worker: worker, lease_s: lease_s, table: :ets.new(__MODULE__, [:public]), commits: OwnCommits.new()}
 
   def close(held), do: :ets.delete(held.table)
 

@@ -207,7 +207,7 @@ defmodule Knocker.SharedCommit do
            # What is written to a file that is gone would be nowhere.
            :ok <- Database.refuse_former(on.hooks, on.generation),
            {:ok, claimed} <- Claims.claim_within(on.connection, claim),
-           :ok <- Connection.exec(on.connection, "COMMIT") do
+           :ok <- AttemptConnection.commit(on) do
         {:ok, shared, claimed}
       else
         {:error, error} -> {:error, error, shared}

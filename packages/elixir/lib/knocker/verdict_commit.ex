@@ -61,7 +61,7 @@ defmodule Knocker.VerdictCommit do
            :ok <- Database.refuse_former(on.hooks, on.generation),
            :ok <- renew(on, begun_at),
            {:ok, status} <- write(on, run, now),
-           :ok <- Connection.exec(on.connection, "COMMIT") do
+           :ok <- AttemptConnection.commit(on) do
         {:ok, status, Paces.now_ms(on.hooks) - begun_at}
       end
 

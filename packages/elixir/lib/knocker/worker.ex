@@ -25,7 +25,7 @@ defmodule Knocker.Worker do
   use GenServer
 
   alias Knocker.{Arguments, Attempt, AttemptReport, Attempted, ChangeNews, Checkpoints, Claims, Connection, Errors, HeldLeases, Hooks, LeaseCalls}
-  alias Knocker.{Options, Pace, Paces, Runners, SharedCommit, Watch, WorkerConnection, WorkerOptions}
+  alias Knocker.{Options, OwnCommits, Pace, Paces, Runners, SharedCommit, Watch, WorkerConnection, WorkerOptions}
 
   require Logger
 
@@ -71,8 +71,6 @@ defmodule Knocker.Worker do
     # How long handlers lately took, nil before the first; and how many jobs the last claim has found.
     usual_ms: nil,
     last_claimed: 0,
-    # How many claims were made on the connection for claims.
-    claims_apart: 0,
     news: true,
     paused: false,
     looking: true
@@ -305,7 +303,7 @@ defmodule Knocker.Worker do
     with true <- goes_on?(state) and not full?(state),
          {{:value, job}, rest} <- :queue.out(state.ready),
          {pid, state} when pid != nil <- runner(state, job) do
-      Attempt.run(pid, job, not :queue.is_empty(rest), state.claims_apart)
+      Attempt.run(pid, job, not :queue.is_empty(rest))
       hand_out(%{state | ready: rest, runners: Runners.gave(state.runners, pid, job)})
     else
       {nil, state} -> look(state)
@@ -394,7 +392,7 @@ defmodule Knocker.Worker do
     state = cancel_timer(state)
     claim = what_to_claim(state, free(state))
     WorkerConnection.run(state.claims, claim.reference, &Claims.claim(&1, claim))
-    %{state | claiming: claim.reference, claims_apart: state.claims_apart + 1, news: false}
+    %{state | claiming: claim.reference, news: false}
   end
 
   defp what_to_claim(state, needed) do
@@ -485,7 +483,7 @@ defmodule Knocker.Worker do
 
     WorkerConnection.run(state.extends, reference, fn connection ->
       case extend_on(connection, hooks, held, worker) do
-        :ok -> if(retain, do: retain_on(connection, hooks), else: :ok)
+        :ok -> if(retain, do: OwnCommits.during(held.commits, fn -> retain_on(connection, hooks) end), else: :ok)
         {:error, error} -> {:not_extended, error}
       end
     end)
@@ -501,7 +499,8 @@ defmodule Knocker.Worker do
     else
       renew = fn -> with :ok <- HeldLeases.renew(held, connection, &send(worker, {:lost, &1})), do: {:ok, nil} end
 
-      with {:ok, nil} <- Connection.in_transaction(connection, renew), do: Checkpoints.committed(hooks, connection, 1, 0)
+      with {:ok, nil} <- OwnCommits.during(held.commits, fn -> Connection.in_transaction(connection, renew) end),
+           do: Checkpoints.committed(hooks, connection, 1, 0)
     end
   end
 

@@ -18,6 +18,8 @@ module Knocker
 
     # @return [Integer, nil] milliseconds until the next job, as of the last {#take} that found none; nil where nothing waits
     attr_reader :due_ms
+    # @return [OwnCommits] those of the worker
+    attr_reader :commits
 
     # @param tell_lost [#call] called with the event and each attempt of a worker that died or let go of it, once its claim has recorded it
     def initialize(database, worker, lease_s, endpoints, tell_lost)
@@ -30,6 +32,7 @@ module Knocker
       @claiming = WorkerConnection.new(database, worker)
       # Who works for a moment extends nothing.
       @extending = WorkerConnection.new(database, worker, later: true)
+      @commits = OwnCommits.new
       @generation = database.generation
       @lock = Mutex.new
       @ready = []
@@ -123,7 +126,7 @@ module Knocker
       return if @held.empty?
 
       @extending.use do |connection|
-        connection.transaction { renew(connection) }
+        @commits.during { connection.transaction { renew(connection) } }
         @extending.committed(1)
       end
     end
@@ -185,7 +188,7 @@ module Knocker
       return unless @due_ms&.zero?
 
       @database.checkpoints.require_sound(connection)
-      claimed, lost = connection.transaction { claim_due(connection, @claiming.leases, names, needed) }
+      claimed, lost = @commits.during { connection.transaction { claim_due(connection, @claiming.leases, names, needed) } }
       @lock.synchronize { @untold.concat(lost) }
       make_ready(claimed_jobs(@claiming.leases)) if claimed.positive?
       @claiming.committed(claimed + lost.size) if claimed.positive? || lost.any?

@@ -43,6 +43,9 @@ module Knocker
     # @return [Float] for how long the write lock has been held by what was committed since the last call
     def take_held_ms = @shared.take_held_ms + @transaction.take_held_ms
 
+    # @return [Integer] how many commits were made on this connection
+    def commits = @transaction.commits
+
     # @return [Integer] another one where another connection has committed something
     def version = @transaction.connection.value("PRAGMA data_version")
 

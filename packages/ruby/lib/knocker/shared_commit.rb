@@ -283,7 +283,7 @@ module Knocker
     end
 
     def commit_now(pending)
-      @connection.exec("COMMIT")
+      @transaction.commit
       @open = false
       @held_ms += @database.paces.now_ms - @begun_at_ms
       pending.each { |member| member.state = :committed }

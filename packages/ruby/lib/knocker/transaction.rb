@@ -148,10 +148,16 @@ module Knocker
     # @return [Connection] runs statements past the guards of `tx`
     attr_reader :connection
 
+    # @return [Integer] how many commits were made on it
+    attr_reader :commits
+
     # @param connection [Connection] over a {HandlerDatabase}
-    def initialize(connection, database)
+    # @param own [OwnCommits] the worker's
+    def initialize(connection, database, own)
       @connection = connection
       @database = database
+      @own = own
+      @commits = 0
       @altered = false
       @committed_held_ms = 0.0
       @attempt = nil
@@ -190,6 +196,12 @@ module Knocker
     # @return [Float] for how long commits have held the write lock since the last call
     def take_held_ms = @committed_held_ms.tap { @committed_held_ms = 0.0 }
 
+    # Commits what is there.
+    def commit
+      @commits += 1
+      @own.during { @connection.exec("COMMIT") }
+    end
+
     # Writes the result in the handlers' transaction, or in a new one where they began none, and commits.
     # @return [Object] what the block returns
     def finish
@@ -197,7 +209,7 @@ module Knocker
       begin_patiently unless @connection.transaction?
       held_since_ms = @attempt&.begun_at_ms || @database.paces.now_ms
       result = yield
-      @connection.exec("COMMIT")
+      commit
       @committed_held_ms += @database.paces.now_ms - held_since_ms
       callbacks = @attempt&.after_commit || []
       leave

@@ -178,6 +178,7 @@ module Knocker
       @pid = Process.pid
       @stopping = Stopping.new
       @rest = Rest.new
+      @giving_way = GivingWay.new(@database.paces, wait: ->(seconds) { @stopping.wait_for(seconds) })
       @ending = Mutex.new
       @keeper = nil
       @runners = []
@@ -323,7 +324,7 @@ module Knocker
     def with_attempts(keeper)
       connection = @database.connect(database_class: HandlerDatabase)
       results = Results.new(connection, @database)
-      transaction = HandlerTransaction.new(connection, @database)
+      transaction = HandlerTransaction.new(connection, @database, keeper.commits)
       leases = Leases.new(@name, results)
       renew_after_ms = @lease_s * 1000 / EXTENSIONS
       runner = AttemptRunner.new(transaction, leases, @endpoints, @database, @hooks, renew: -> { keeper.renew(connection) },
@@ -345,25 +346,25 @@ module Knocker
     def handle(keeper)
       generation = @database.generation
       with_attempts(keeper) do |attempts|
-        giving_way = GivingWay.new(@database.paces, version: attempts.method(:version), wait: @stopping.method(:wait_for))
+        others = OthersWatch.new(keeper.commits, version: attempts.method(:version), here: attempts.method(:commits))
         while goes_on?
           @database.refuse_former(generation) unless attempts.uncommitted?
           # The connection may be what is broken; the next round has another one. Attempts that came after that may wait for their commit.
-          break unless work_once(keeper, attempts, giving_way)
+          break unless work_once(keeper, attempts, others)
         end
         attempted(keeper, attempts, nil)
       end
     end
 
     # @return [Boolean] whether the connection is still good
-    def work_once(keeper, attempts, giving_way)
+    def work_once(keeper, attempts, others)
       changed = @database.changed
       # Looked at before the database is: a receipt that comes in between is not slept through.
       seen = changed.changes
       # And the end or a rest after that, which is a change as well: what came before would be slept through.
       return true unless goes_on?
 
-      job = next_job(keeper, attempts, giving_way)
+      job = next_job(keeper, attempts, others)
       if job.nil? && !attempts.uncommitted?
         due_s = keeper.due_ms.nil? ? @poll_s : [keeper.due_ms / 1000.0, BEATEN_S].max
         changed.wait(seen, [@poll_s, due_s].min)
@@ -373,17 +374,17 @@ module Knocker
       return false if spent?(attempts, ended)
 
       # With others' writes open it would be nobody's turn.
-      giving_way.after(attempts.take_held_ms) unless attempts.uncommitted?
+      @giving_way.after(attempts.take_held_ms, others) unless attempts.uncommitted?
       true
     end
 
-    def next_job(keeper, attempts, giving_way)
+    def next_job(keeper, attempts, others)
       changed = @database.changed
       return keeper.next_ready(changed.waiting) { changed.notify } if attempts.uncommitted?
 
       take = -> { keeper.take(changed.waiting) { changed.notify } }
       # Where a job is claimed already, nothing is committed by taking it.
-      keeper.ready? ? take.call : giving_way.own(&take)
+      keeper.ready? ? take.call : @giving_way.beside(others, &take)
     end
 
     def watch
@@ -411,7 +412,7 @@ module Knocker
         pause_s = @rest.work { extend(keeper) }
         next if Clock.monotonic < next_pass
 
-        @database.call("knocker_retain")
+        keeper.commits.during { @database.call("knocker_retain") }
         next_pass = Clock.monotonic + RETAIN_S
       end
     end
