@@ -127,18 +127,6 @@ def errors(contract: Contract) -> str:
     return text + '}\n"""Every class by its code."""\n'
 
 
-MADE = '''
-T = TypeVar("T")
-
-
-def _made(cls: type[T], **fields: Any) -> T:
-    """One of a frozen class. Its own ``__init__`` sets field by field past the freeze, which takes as long as all else of reading it."""
-    one = object.__new__(cls)
-    one.__dict__.update(fields)
-    return one
-'''
-
-
 def records(contract: Contract) -> str:
     known = contract.generated_records()
     lists = [one for one in contract.lists.values() if any(field["type"] == one["name"] for record in known for field in record["fields"])]
@@ -146,13 +134,12 @@ def records(contract: Contract) -> str:
     text = module(
         about,
         "import json\nfrom collections.abc import Mapping\nfrom dataclasses import dataclass, field\nfrom datetime import datetime\n"
-        "from typing import Any, Literal, TypeVar",
-        "from knocker.event import to_datetime",
+        "from typing import Any, Literal",
+        "from knocker.event import made, to_datetime",
     )
     text += exports([one["name"] for one in lists] + [record["name"] for record in known])
     for one in lists:
         text += "\n" + alias(contract, one)
-    text += MADE
     for record in known:
         text += record_class(contract, record)
     return text
@@ -183,7 +170,7 @@ def record_class(contract: Contract, record: Named) -> str:
         text += line + "\n" + docstring(contract.told(field["about"], SPELLING), "    ")
     text += f"\n    @classmethod\n    def read(cls, values: Mapping[str, Any]) -> {name}:\n"
     source = "a row of the view" if name in contract.rows() else "a result"
-    text += f'        """From {source}."""\n        return _made(\n            cls,\n'
+    text += f'        """From {source}."""\n        return made(\n            cls,\n'
     text += "".join(f"            {field['name']}={reading(contract, field, name in contract.rows())},\n" for field in record["fields"])
     return text + "        )\n"
 

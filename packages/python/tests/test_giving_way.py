@@ -12,7 +12,7 @@ import pytest
 import knocker
 from inbox import orders
 from knocker.connection import Connection, rows
-from knocker.giving_way import CommitsHere, GivingWay, OthersWatch, OwnCommits
+from knocker.giving_way import CommitsHere, GivingWay, Held, OthersWatch, OwnCommits
 from knocker.lease_keeper import LeaseKeeper
 from knocker.shared_commit import MOST_MS
 from knocker.testing import FrozenClock, drain
@@ -62,24 +62,29 @@ def test_the_lock_is_free_when_a_slow_handler_begins(
 class Pauses:
     """What :class:`GivingWay` waits for, and what happens meanwhile."""
 
-    def __init__(self, hooks: knocker.Hooks) -> None:
+    def __init__(self, hooks: knocker.Hooks, threads: int = 1) -> None:
         self.seconds: list[float] = []
         self.meanwhile: Callable[[], object] = lambda: None
         self.own = OwnCommits()
+        self.now_s = 100.0
         here = hooks.database.connect()
         self.close = here.close
         self.others = OthersWatch(lambda: int(rows(here, "PRAGMA data_version")[0][0]), CommitsHere(self.own))
-        self.giving_way = GivingWay(self.wait)
+        self.giving_way = GivingWay(threads, self.wait, lambda: self.now_s)
         self.look()
 
     def look(self) -> None:
         self.giving_way.look(self.others)
 
-    def after(self, held_s: float) -> None:
-        self.giving_way.after(held_s, self.others)
+    def after(self, held_s: float, then_free_s: float = 0.0) -> None:
+        """The lock is held for so long, and then free until the worker may pause."""
+        held = Held(held_s, self.now_s)
+        self.now_s += held_s + then_free_s
+        self.giving_way.after(held, self.others)
 
     def wait(self, seconds: float) -> None:
         self.seconds.append(seconds)
+        self.now_s += seconds
         self.meanwhile()
 
 
@@ -97,6 +102,23 @@ def test_a_part_of_the_time_is_left_to_whoever_may_wait(pauses: Pauses) -> None:
     assert pauses.seconds == [pytest.approx(0.0006)]
     pauses.after(3)
     assert pauses.seconds[1:] == [0.005]
+
+
+def test_time_in_which_the_lock_was_free_is_none_to_wait_for(pauses: Pauses) -> None:
+    pauses.after(0.004, then_free_s=0.0004)
+    pauses.after(0.004, then_free_s=0.0001)
+    assert pauses.seconds == [pytest.approx(0.0003)]
+    pauses.after(0.02, then_free_s=0.003)
+    assert len(pauses.seconds) == 1
+    pauses.after(0.02)
+    assert pauses.seconds[1:] == [pytest.approx(0.002)]
+
+
+def test_what_one_thread_does_between_leaves_the_lock_to_its_neighbours(hooks: knocker.Hooks, other: Connection) -> None:
+    pauses = Pauses(hooks, threads=2)
+    pauses.after(0.02, then_free_s=0.01)
+    assert pauses.seconds == [pytest.approx(0.002)]
+    pauses.close()
 
 
 def test_others_that_write_get_turns_as_long_as_between_two_looks_of_theirs(pauses: Pauses, other: Connection) -> None:
@@ -165,8 +187,8 @@ def test_a_worker_takes_no_extension_of_its_own_for_a_write_of_others(
     all_done = threading.Event()
 
     class Watched(GivingWay):
-        def after(self, held_s: float, *watch: Any) -> None:
-            super().after(held_s, *watch)
+        def after(self, held: Held, others: OthersWatch) -> None:
+            super().after(held, others)
             others_write.append(self.others_write)
             if hooks.stats().events.handled == 40:
                 all_done.set()
@@ -194,7 +216,7 @@ def test_a_worker_leaves_the_lock_only_when_it_has_none(
     all_done = threading.Event()
 
     class Watched(GivingWay):
-        def after(self, held_s: float, others: OthersWatch) -> None:
+        def after(self, held: Held, others: OthersWatch) -> None:
             try:
                 write(other)
                 was_free.append(True)

@@ -14,7 +14,7 @@ import pytest
 import knocker
 from inbox import ingest, orders, statuses
 from knocker import transaction as transaction_module
-from knocker.handler_sql import refuse_end, sets_pragma
+from knocker.handler_sql import ENDS_TRANSACTION, effect_of
 from knocker.testing import FrozenClock
 
 PATIENCE_S = 300
@@ -38,13 +38,11 @@ def test_a_transaction_that_ended_before_the_handlers_is_a_failed_attempt(hooks:
 
 def test_a_statement_behind_many_comments_is_looked_at_once() -> None:
     comments = "/* */" * 50_000 + "-- \n" * 50_000
-    with pytest.raises(knocker.UsageError):
-        refuse_end(comments + "COMMIT")
-    refuse_end(comments + "/* left open")
-    with pytest.raises(knocker.UsageError):
-        # SQLite takes a byte order mark for white space.
-        refuse_end("\ufeffCOMMIT")
-    assert sets_pragma(comments + "PRAGMA query_only = ON")
+    assert effect_of(comments + "COMMIT") == (ENDS_TRANSACTION, False, False)
+    assert effect_of(comments + "/* left open") is None
+    # SQLite takes a byte order mark for white space.
+    assert effect_of("\ufeffCOMMIT") == (ENDS_TRANSACTION, False, False)
+    assert effect_of(comments + "PRAGMA query_only = ON") == (None, True, False)
 
 
 def test_what_follows_the_end_of_the_transaction_is_not_written(hooks: knocker.Hooks, inbox: knocker.Endpoint) -> None:

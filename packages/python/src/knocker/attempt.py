@@ -226,8 +226,8 @@ class AttemptRunner:
         self._database.paces.note(event, self.last_run)
 
     def _call(self, handler: Handler, event: Event, attempt: AttemptTransaction) -> None:
-        result = called(handler, event, self._transaction.tx)
-        if inspect.isawaitable(result):
+        result: Any = handler(event, self._transaction.tx)
+        if is_awaitable(result):
             try:
                 attempt.share_loop(self._gate())
             except LoopBusyError:
@@ -274,11 +274,10 @@ class _Started:
     at: int
 
 
-def called(handler: Handler, event: Event, tx: Any) -> Any:
-    """What the handler returns, which may be an awaitable."""
-    result = handler(event, tx)
+def is_awaitable(result: Any) -> bool:
+    """Whether what a handler has returned is to be awaited."""
     if result is None:
-        return None
+        return False
     if inspect.isasyncgen(result) or (inspect.isgenerator(result) and not inspect.isawaitable(result)):
         raise UsageError("the handler returned a generator, of which nothing has run: return a value or an awaitable")
-    return result
+    return inspect.isawaitable(result)

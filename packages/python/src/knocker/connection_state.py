@@ -23,10 +23,14 @@ class Alterable:
     """Notes in ``knocker_altered`` that the connection is not as it was opened."""
 
     knocker_altered = False
+    knocker_rows_set = False
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name not in _NOT_NOTED and "knocker" not in name:
-            self.knocker_altered = True
+        if "knocker" not in name:
+            if name not in _NOT_NOTED:
+                self.knocker_altered = True
+            elif name != "cursor_factory":
+                self.knocker_rows_set = True
         super().__setattr__(name, value)
 
 
@@ -46,16 +50,16 @@ def _noting(method: Callable[..., Any]) -> Callable[..., Any]:
 
 def reset_rows(connection: Any) -> None:
     """Rows and texts come as the driver makes them by itself."""
+    if not (connection.knocker_rows_set or connection.knocker_altered):
+        return
+    connection.knocker_rows_set = False
     for name, value in _AS_MADE.items():
-        # Looked at first, because most attempts change nothing.
         if getattr(connection, name, value) is not value:
             setattr(connection, name, value)
 
 
-def is_altered(connection: Any, unguarded: Any) -> bool:
-    """Whether something of an attempt is left on the connection: a setting, an attached file, or a table of its own."""
-    if connection.knocker_altered:
-        return True
+def has_more_files(unguarded: Any) -> bool:
+    """Whether an attempt has left an attached file on the connection, or a table of its own."""
     try:
         return len(unguarded.execute("PRAGMA database_list").fetchall()) != 1
     except Exception as error:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
+from types import TracebackType
 
 from knocker.contract import RESULT_CODES
 from knocker.errors import ERRORS, CannotLoadError, KnockerError
@@ -81,13 +81,19 @@ def load_failure(library: str, text: str) -> KnockerError:
     return CannotLoadError(f"SQLite cannot load {library}: {text}")
 
 
-@contextmanager
-def translated() -> Iterator[None]:
+class _Translated:
+    """One for all: it is entered for each statement, and a generator would cost more than that does."""
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if isinstance(error, Exception) and (known := translate(error)) is not None:
+            raise known from error
+
+
+_TRANSLATED = _Translated()
+
+
+def translated() -> AbstractContextManager[None]:
     """Raises errors of the database driver as a :class:`KnockerError`."""
-    try:
-        yield
-    except Exception as error:
-        known = translate(error)
-        if known is None:
-            raise
-        raise known from error
+    return _TRANSLATED

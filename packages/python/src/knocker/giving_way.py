@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from typing import NamedTuple
 
 # Where nobody else is known to write: a tenth of the time that it was held, so that the first one comes through.
 _SHARE = 0.1
@@ -76,37 +77,75 @@ class OthersWatch:
         return others
 
 
+class Held(NamedTuple):
+    """For how long the write lock was held in all, and since when."""
+
+    seconds: float
+    since: float
+
+
+class HeldTime:
+    """For how long the commits of one connection have held the write lock, until somebody takes it."""
+
+    def __init__(self) -> None:
+        self._held = _NOT_HELD
+
+    def add(self, since: float) -> None:
+        """One has held it since that moment of ``time.monotonic``, until now."""
+        held = self._held
+        self._held = Held(held.seconds + time.monotonic() - since, held.since or since)
+
+    def take(self) -> Held:
+        """From now on it counts from zero."""
+        held, self._held = self._held, _NOT_HELD
+        return held
+
+
+_NOT_HELD = Held(0.0, 0.0)
+
+
 class GivingWay:
     """Of one worker. Thread-safe."""
 
-    def __init__(self, wait: Callable[[float], object]) -> None:
+    def __init__(self, threads: int, wait: Callable[[float], object], now: Callable[[], float] = time.monotonic) -> None:
         """``wait`` lets so many seconds pass."""
+        self._threads = threads
         self._wait = wait
+        self._now = now
         # Kept in a pause: so the other threads have theirs at the same time, after one more commit.
         self._lock = threading.Lock()
-        self._held_s = 0.0
+        self._held = _NOT_HELD
         self._others_until = 0.0
 
     @property
     def others_write(self) -> bool:
         """Whether others are known to."""
-        return time.monotonic() < self._others_until
+        return self._now() < self._others_until
 
     def look(self, watch: OthersWatch) -> None:
         """Notes whether others have written. To be called before the worker commits something on another connection, and after that."""
         if watch.have_written():
-            self._others_until = time.monotonic() + _KNOWN_S
+            self._others_until = self._now() + _KNOWN_S
 
-    def after(self, held_s: float, watch: OthersWatch) -> None:
+    def after(self, held: Held, watch: OthersWatch) -> None:
         """To be called without the lock, which has been held for so long since the last call."""
-        if held_s <= 0:
+        if held.seconds <= 0:
             return
         with self._lock:
-            self._held_s += held_s
-            if self._held_s < (_HELD_S if self.others_write else _LEAST_HELD_S):
+            before = self._held
+            self._held = Held(before.seconds + held.seconds, min(before.since or held.since, held.since))
+            others_write = self.others_write
+            if self._held.seconds < (_HELD_S if others_write else _LEAST_HELD_S):
                 return
-            pause_s = _TURN_S if self.others_write else min(_LONGEST_S, self._held_s * _SHARE)
-            self._held_s = 0.0
+            pause_s = _TURN_S if others_write else self._pause_s()
+            self._held = _NOT_HELD
             self.look(watch)
-            self._wait(pause_s)
-            self.look(watch)
+            if pause_s > 0:
+                self._wait(pause_s)
+                self.look(watch)
+
+    def _pause_s(self) -> float:
+        """What is left of their share: between two transactions of a lone thread the lock is free as well, while it tells of what it has
+        committed and reads what comes next."""
+        free_s = self._now() - self._held.since - self._held.seconds if self._threads == 1 else 0.0
+        return min(_LONGEST_S, self._held.seconds * _SHARE) - free_s

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from knocker.connection_state import Alterable, noting_methods
 from knocker.errors import UsageError
-from knocker.handler_sql import refuse_end, sets_pragma
+from knocker.handler_sql import effect_of
 from knocker.transaction import AttemptTransaction
 
 if TYPE_CHECKING:
@@ -51,8 +51,9 @@ class GuardedCursor(_Cursor):
             # A cursor of the worker itself.
             return nullcontext()
         sql = arguments[0] if arguments else named.get("statements")
-        refuse_end(sql)
-        attempt.sets_pragma = attempt.sets_pragma or sets_pragma(sql)
+        effect = effect_of(sql)
+        if effect is not None:
+            attempt.note(effect)
         return attempt
 
 
@@ -176,7 +177,8 @@ class Unguarded:
     @property
     def in_transaction(self) -> bool:
         """Whether a transaction is open."""
-        return bool(self._connection.in_transaction)
+        in_transaction: bool = self._connection.in_transaction
+        return in_transaction
 
     def execute(self, sql: str, parameters: Any = (), /) -> Any:
         """Runs one statement."""
@@ -208,10 +210,10 @@ _GUARDED: dict[type[Any], type[Any]] = {}
 
 def _guarded(cursor_class: type[Any]) -> type[Any]:
     """That class with the guards of a cursor, the same each time."""
-    if issubclass(cursor_class, GuardedCursor):
-        return cursor_class
     guarded = _GUARDED.get(cursor_class)
     if guarded is None:
+        if issubclass(cursor_class, GuardedCursor):
+            return cursor_class
         guarded = _GUARDED[cursor_class] = type("HandlerCursor", (GuardedCursor, cursor_class), {})
     return guarded
 

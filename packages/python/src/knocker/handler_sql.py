@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import re
-
-from knocker.errors import UsageError
+from functools import lru_cache
+from typing import NamedTuple
 
 # White space, to which SQLite counts a byte order mark, and comments, each in one way only: a text of many comments is looked at once.
 _GAP = r"(?:\s|\uFEFF|--[^\n]*(?:\n|$)|/\*[^*]*\*+(?:[^/*][^*]*\*+)*/)"
@@ -31,22 +31,48 @@ _MAY_WRITE = re.compile(
     r"\b(?:insert|update|delete|replace)\b|\bknocker_(?!stats|next_due|version|verify|sign|judge|attest)\w+\s*\(", re.IGNORECASE
 )
 
+_ATTACHES = re.compile(r"\b(?:attach|temp|temporary)\b", re.IGNORECASE)
+_LONGEST_KEPT = 4096
+
 ENDS_TRANSACTION = "a handler must not end its transaction: leave COMMIT and ROLLBACK to the worker, and raise an exception to roll back"
 
 
-def refuse_end(sql: object) -> None:
-    """Raises UsageError for a statement that would end the transaction. Behind others of one text it is noticed only after it has run."""
+class Effect(NamedTuple):
+    """What a statement does to the connection."""
+
+    refused: str | None
+    """Why it must not be run: it would end the transaction. Behind others of one text that is noticed only after it has run."""
+    sets_pragma: bool
+    """Whether it sets something that outlives its transaction."""
+    may_attach: bool
+    """Whether it may leave another file or a table of the connection's own, as a word in it says."""
+
+
+def effect_of(sql: object) -> Effect | None:
+    """None where there is none. A handler's statements are mostly the same ones, event after event, and so their effects are kept."""
     if not isinstance(sql, str):
-        return
+        return None
+    return _kept_effect(sql) if len(sql) <= _LONGEST_KEPT else _effect(sql)
+
+
+def _effect(sql: str) -> Effect | None:
+    effect = Effect(_refused(sql), _sets_pragma(sql), _ATTACHES.search(sql) is not None)
+    return effect if any(effect) else None
+
+
+_kept_effect = lru_cache(maxsize=256)(_effect)
+
+
+def _refused(sql: str) -> str | None:
     if _ENDS.match(sql):
-        raise UsageError(ENDS_TRANSACTION)
+        return ENDS_TRANSACTION
     if SAVEPOINT in sql.lower() and _SAVEPOINT.match(sql):
-        raise UsageError(f"{SAVEPOINT} is the worker's savepoint: take one of another name")
+        return f"{SAVEPOINT} is the worker's savepoint: take one of another name"
+    return None
 
 
-def sets_pragma(sql: object) -> bool:
-    """Whether the statement sets something that outlives its transaction."""
-    pragma = _PRAGMA.match(sql) if isinstance(sql, str) else None
+def _sets_pragma(sql: str) -> bool:
+    pragma = _PRAGMA.match(sql)
     return pragma is not None and any(sign in pragma["rest"] for sign in "=(") and not _READS.search(pragma["rest"])
 
 

@@ -11,6 +11,8 @@ from knocker.arguments import type_pattern
 from knocker.errors import UsageError
 from knocker.event import Event
 
+_MOST_TYPES = 1000
+
 Handler = Callable[[Event, Any], object]
 """A function or coroutine function of the event and ``tx``, the worker's database connection. What it returns is not looked at."""
 
@@ -20,6 +22,7 @@ class Handlers:
 
     def __init__(self) -> None:
         self._entries: list[tuple[str, Handler]] = []
+        self._known: dict[str | None, list[Handler]] = {}
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -34,6 +37,8 @@ class Handlers:
             raise UsageError(f"{handler!r} is a generator function, of which nothing would run: a handler has no yield")
         _check_arguments(handler)
         self._entries.append((pattern, handler))
+        # Another one: whoever still looks through the entries as they were keeps what he finds in the former.
+        self._known = {}
 
     def patterns(self) -> list[str]:
         """What was added, as often as it was."""
@@ -41,7 +46,14 @@ class Handlers:
 
     def matching(self, event_type: str | None) -> list[Handler]:
         """Every handler that wants this type."""
-        return [handler for pattern, handler in self._entries if _matches(pattern, event_type)]
+        known = self._known
+        found = known.get(event_type)
+        if found is None:
+            found = [handler for pattern, handler in self._entries if _matches(pattern, event_type)]
+            # Types are what senders say.
+            if len(known) < _MOST_TYPES:
+                known[event_type] = found
+        return found
 
 
 def _check_arguments(handler: Handler) -> None:

@@ -85,8 +85,10 @@ class LeaseKeeper:
         return job
 
     def _next(self) -> Job | None:
-        with self._lock:
-            return self._ready.popleft() if self._ready else None
+        try:
+            return self._ready.popleft()
+        except IndexError:
+            return None
 
     def next_ready(self, idle: int, more_came: Callable[[], None]) -> Job | None:
         """As :meth:`take`, of what is claimed already."""
@@ -152,11 +154,12 @@ class LeaseKeeper:
         jobs = leases.jobs(without=before.keys() - settled)
         with self._lock:
             jobs = [job for job in jobs if before.get(job.id) != job.event.attempt and not self._is_given_up(job)]
-            self._ready.extend(jobs)
             for job in jobs:
                 self._held[job.id] = job.event.attempt
                 self._settled.discard(job.id)
                 self._lost.discard(job.id)
+            # At the end: they are taken without the lock.
+            self._ready.extend(jobs)
 
     def _holds(self, job: Job) -> bool:
         """Whether this very attempt is held."""

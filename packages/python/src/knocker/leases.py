@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from knocker.event import Event, EventDelivery, StoredHeaders, to_datetime
+from knocker.event import Event, EventDelivery, StoredHeaders, made, to_datetime
 from knocker.records import Failure
 
 JOB_COLUMNS = (
@@ -116,6 +116,17 @@ def job_of(row: tuple[Any, ...]) -> Job:
         headers,
         body,
     ) = row
-    delivery = EventDelivery(delivery_id, method, url, StoredHeaders(headers))
-    event = Event(event_id, endpoint, kind, key, body or b"", attempt, most, to_datetime(received_at), delivery)
-    return Job(job_id, worker, to_datetime(expires_at), event)
+    delivery = made(EventDelivery, id=delivery_id, method=method, url=url, headers=StoredHeaders(headers))
+    event = made(
+        Event,
+        id=event_id,
+        endpoint=endpoint,
+        type=kind,
+        key=key,
+        body=body or b"",
+        attempt=attempt,
+        max_attempts=most,
+        received_at=to_datetime(received_at),
+        delivery=delivery,
+    )
+    return made(Job, id=job_id, worker=worker, lease_expires_at=to_datetime(expires_at), event=event)

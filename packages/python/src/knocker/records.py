@@ -7,9 +7,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
-from knocker.event import to_datetime
+from knocker.event import made, to_datetime
 
 __all__ = [
     "AttemptRecord",
@@ -83,15 +83,6 @@ Unhandled = Literal["retry", "dead", "ignore"]
 VerdictKind = Literal["delivery", "handshake"]
 """What a verified request is."""
 
-T = TypeVar("T")
-
-
-def _made(cls: type[T], **fields: Any) -> T:
-    """One of a frozen class. Its own ``__init__`` sets field by field past the freeze, which takes as long as all else of reading it."""
-    one = object.__new__(cls)
-    one.__dict__.update(fields)
-    return one
-
 
 @dataclass(frozen=True)
 class AttemptRecord:
@@ -121,7 +112,7 @@ class AttemptRecord:
     @classmethod
     def read(cls, values: Mapping[str, Any]) -> AttemptRecord:
         """From a row of the view."""
-        return _made(
+        return made(
             cls,
             id=values["id"],
             event_id=values["event_id"],
@@ -150,7 +141,7 @@ class Backoff:
     @classmethod
     def read(cls, values: Mapping[str, Any]) -> Backoff:
         """From a result."""
-        return _made(
+        return made(
             cls,
             base_s=values["base_s"],
             factor=values["factor"],
@@ -174,7 +165,7 @@ class BulkResult:
     @classmethod
     def read(cls, values: Mapping[str, Any]) -> BulkResult:
         """From a result."""
-        return _made(
+        return made(
             cls,
             matched=values["matched"],
             changed=values["changed"],
@@ -221,7 +212,7 @@ class DeliveryRecord:
     @classmethod
     def read(cls, values: Mapping[str, Any]) -> DeliveryRecord:
         """From a row of the view."""
-        return _made(
+        return made(
             cls,
             id=values["id"],
             endpoint=values["endpoint"],
@@ -281,7 +272,7 @@ class EndpointRecord:
     @classmethod
     def read(cls, values: Mapping[str, Any]) -> EndpointRecord:
         """From a row of the view."""
-        return _made(
+        return made(
             cls,
             id=values["id"],
             name=values["name"],
@@ -322,7 +313,7 @@ class EventCounts:
     @classmethod
     def read(cls, values: Mapping[str, Any]) -> EventCounts:
         """From a result."""
-        return _made(
+        return made(
             cls,
             received=values["received"],
             processing=values["processing"],
@@ -347,7 +338,7 @@ class LastHour:
     @classmethod
     def read(cls, values: Mapping[str, Any]) -> LastHour:
         """From a result."""
-        return _made(
+        return made(
             cls,
             receipts=values["receipts"],
             refused=values["refused"],
@@ -369,7 +360,7 @@ class RefusedKept:
     @classmethod
     def read(cls, values: Mapping[str, Any]) -> RefusedKept:
         """From a result."""
-        return _made(
+        return made(
             cls,
             kept=values["kept"],
             bytes=values["bytes"],
@@ -399,7 +390,7 @@ class EndpointStats:
     @classmethod
     def read(cls, values: Mapping[str, Any]) -> EndpointStats:
         """From a result."""
-        return _made(
+        return made(
             cls,
             endpoint=values["endpoint"],
             provider=values.get("provider"),
@@ -425,7 +416,7 @@ class EventDeliveryRecord:
     @classmethod
     def read(cls, values: Mapping[str, Any]) -> EventDeliveryRecord:
         """From a row of the view."""
-        return _made(
+        return made(
             cls,
             event_id=values["event_id"],
             delivery_id=values["delivery_id"],
@@ -471,7 +462,7 @@ class EventRecord:
     @classmethod
     def read(cls, values: Mapping[str, Any]) -> EventRecord:
         """From a row of the view."""
-        return _made(
+        return made(
             cls,
             id=values["id"],
             endpoint=values["endpoint"],
@@ -503,7 +494,7 @@ class Failure:
     @classmethod
     def read(cls, values: Mapping[str, Any]) -> Failure:
         """From a result."""
-        return _made(
+        return made(
             cls,
             status=values["status"],
             next_attempt_at=None if values.get("next_attempt_at") is None else to_datetime(values["next_attempt_at"]),
@@ -523,7 +514,7 @@ class Item:
     @classmethod
     def read(cls, values: Mapping[str, Any]) -> Item:
         """From a result."""
-        return _made(
+        return made(
             cls,
             type=values.get("type"),
             key=values.get("key"),
@@ -554,7 +545,7 @@ class RetentionPolicy:
     @classmethod
     def read(cls, values: Mapping[str, Any]) -> RetentionPolicy:
         """From a result."""
-        return _made(
+        return made(
             cls,
             endpoint=values.get("endpoint"),
             handled_s=values.get("handled_s"),
@@ -583,7 +574,7 @@ class PolicyRecord:
     @classmethod
     def read(cls, values: Mapping[str, Any]) -> PolicyRecord:
         """From a row of the view."""
-        return _made(
+        return made(
             cls,
             id=values["id"],
             endpoint=values.get("endpoint"),
@@ -616,7 +607,7 @@ class PruneRecord:
     @classmethod
     def read(cls, values: Mapping[str, Any]) -> PruneRecord:
         """From a row of the view."""
-        return _made(
+        return made(
             cls,
             id=values["id"],
             kind=values["kind"],
@@ -651,7 +642,7 @@ class PruneResult:
     @classmethod
     def read(cls, values: Mapping[str, Any]) -> PruneResult:
         """From a result."""
-        return _made(
+        return made(
             cls,
             prune_id=values.get("prune_id"),
             events=values["events"],
@@ -675,7 +666,7 @@ class ReceivedEvent:
     @classmethod
     def read(cls, values: Mapping[str, Any]) -> ReceivedEvent:
         """From a result."""
-        return _made(
+        return made(
             cls,
             id=values["id"],
             duplicate=values["duplicate"],
@@ -696,7 +687,7 @@ class WebhookResponse:
     @classmethod
     def read(cls, values: Mapping[str, Any]) -> WebhookResponse:
         """From a result."""
-        return _made(
+        return made(
             cls,
             status=values["status"],
             headers=values["headers"],
@@ -727,7 +718,7 @@ class Receipt:
     @classmethod
     def read(cls, values: Mapping[str, Any]) -> Receipt:
         """From a result."""
-        return _made(
+        return made(
             cls,
             delivery_id=values.get("delivery_id"),
             outcome=values["outcome"],
@@ -751,7 +742,7 @@ class ReplayedDelivery:
     @classmethod
     def read(cls, values: Mapping[str, Any]) -> ReplayedDelivery:
         """From a result."""
-        return _made(
+        return made(
             cls,
             delivery_id=values["delivery_id"],
             event_ids=tuple(values["event_ids"]),
@@ -778,7 +769,7 @@ class RetentionPass:
     @classmethod
     def read(cls, values: Mapping[str, Any]) -> RetentionPass:
         """From a result."""
-        return _made(
+        return made(
             cls,
             ran=values["ran"],
             events=values["events"],
@@ -807,7 +798,7 @@ class Stats:
     @classmethod
     def read(cls, values: Mapping[str, Any]) -> Stats:
         """From a result."""
-        return _made(
+        return made(
             cls,
             endpoints=tuple([EndpointStats.read(one) for one in values["endpoints"]]),
             events=EventCounts.read(values["events"]),
@@ -831,7 +822,7 @@ class Transition:
     @classmethod
     def read(cls, values: Mapping[str, Any]) -> Transition:
         """From a result."""
-        return _made(
+        return made(
             cls,
             event_id=values["event_id"],
             status=values["status"],
@@ -859,7 +850,7 @@ class Verdict:
     @classmethod
     def read(cls, values: Mapping[str, Any]) -> Verdict:
         """From a result."""
-        return _made(
+        return made(
             cls,
             valid=values["valid"],
             kind=values.get("kind"),

@@ -5,14 +5,14 @@ from __future__ import annotations
 import inspect
 from typing import NamedTuple
 
-from knocker.attempt import UNWRITTEN, AttemptRunner, called, write_verdict
+from knocker.attempt import UNWRITTEN, AttemptRunner, is_awaitable, write_verdict
 from knocker.attempt_report import AttemptReport
 from knocker.connection import rows
 from knocker.decision import Ignore, stored_text
 from knocker.driver_errors import translated
 from knocker.errors import BusyError, ClosedError, FileReplacedError, NoHandlerError, UsageError
 from knocker.event import Event
-from knocker.giving_way import OthersWatch
+from knocker.giving_way import Held, OthersWatch
 from knocker.handlers import Handler
 from knocker.impatience import Impatience
 from knocker.leases import Job, Leases
@@ -71,11 +71,9 @@ class SharedAttempts:
         """Whether a shared transaction is open."""
         return self._shared.holds_lock
 
-    def take_held_s(self) -> float:
+    def take_held(self) -> Held:
         """For how long the write lock has been held by what was committed since the last call."""
-        held_s = self._shared.held_s + self._transaction.held_s
-        self._shared.held_s = self._transaction.held_s = 0.0
-        return held_s
+        return self._transaction.held.take()
 
     def others_watch(self) -> OthersWatch:
         """How to notice that others write."""
@@ -98,17 +96,17 @@ class SharedAttempts:
         if not self._share or pace is None or pace.apart or pace.expected_ms > MOST_MS or (handlers and job.event.attempt > 1):
             return [*self.commit(), self._alone(job)]
         ended = [] if self._shared.has_room_for(pace) else self.commit()
-        if not more and not self._shared.size:
-            return [*ended, self._alone(job)]
-        if self._shared.size:
+        if self._shared.members:
             # Two are to share: from here on one may keep the other waiting.
             self._impatience.start()
+        elif not more:
+            return [*ended, self._alone(job)]
         return ended + (self._together(job, handlers) if handlers else self._unwanted(job))
 
     def commit(self, claim_next: bool = False) -> list[Ended]:
         """Commits what waits for it, and returns what became of that. Attempts whose writes are lost with the transaction run again, alone.
         With ``claim_next`` the next jobs are claimed by the same commit."""
-        if not self._shared.size and not self._shared.holds_lock:
+        if not self._shared.members and not self._shared.holds_lock:
             return []
         claims = claim_next and not self._transaction.is_altered
         return [self._end(member) for member in self._shared.commit(self._claim_next if claims else None)]
@@ -167,14 +165,19 @@ class SharedAttempts:
 
     def _due(self) -> list[Ended]:
         # Where no more jobs are at hand the next ones are claimed by the commit, which is the worker's to call for.
-        return self.commit() if self.needs_another_connection or (self._more and self._shared.is_full) else []
+        return self.commit() if self._transaction.is_altered or (self._more and self._shared.is_full) else []
 
     def _raised(self, event: Event, handlers: list[Handler], attempt: MemberTransaction) -> BaseException | None:
         """Runs the handlers, and returns what they raised."""
         before = CURRENT.set(attempt)
         try:
+            tx = self._transaction.tx
             for handler in handlers:
-                _call(handler, event, attempt, self._transaction.tx)
+                result = handler(event, tx)
+                if result is not None and is_awaitable(result):
+                    if inspect.iscoroutine(result):
+                        result.close()
+                    raise NotSharedError
             for action in attempt.at_return:
                 action()
         except BaseException as error:
@@ -241,11 +244,3 @@ class SharedAttempts:
 
 
 _NOTHING = Pace(0.0, 0, apart=False)
-
-
-def _call(handler: Handler, event: Event, attempt: MemberTransaction, tx: object) -> None:
-    result = called(handler, event, tx)
-    if result is not None and inspect.isawaitable(result):
-        if inspect.iscoroutine(result):
-            result.close()
-        raise NotSharedError

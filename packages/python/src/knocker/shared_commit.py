@@ -122,13 +122,13 @@ class SharedCommit:
         self._settling = settling
         self._renew = renew
         self._renew_after_ms = renew_after_ms
-        self._members: list[Member] = []
+        self.members: list[Member] = []
+        """The attempts that wait for the commit, or to be told of it. A commit leaves the list as it is and begins another one."""
+        self.holds_lock = False
+        """Whether the transaction is open."""
         self._current: MemberTransaction | None = None
-        self._is_open = False
         self._begun_at_ms = 0
         self._held_since = 0.0
-        self.held_s = 0.0
-        """For how long commits have held the write lock, until somebody takes it back to 0."""
         self._since_ms = 0.0
 
     @property
@@ -136,34 +136,19 @@ class SharedCommit:
         """Whose it is."""
         return self._leases.worker
 
-    @property
-    def size(self) -> int:
-        """How many attempts wait for the commit, or to be told of it."""
-        return len(self._members)
-
-    @property
-    def members(self) -> list[Member]:
-        """Those. A commit leaves the list as it is and begins another one."""
-        return self._members
-
-    @property
-    def holds_lock(self) -> bool:
-        """Whether the transaction is open."""
-        return self._is_open
-
     def has_room_for(self, pace: Pace) -> bool:
         """Whether a handler of that pace may be begun in it: nobody is to wait for the lock because of one that is slow, or that does
         something else first."""
-        if not self._members:
+        if not self.members:
             return True
-        if len(self._members) >= MOST_EVENTS or (self._is_open and not pace.uses_tx):
+        if len(self.members) >= MOST_EVENTS or (self.holds_lock and not pace.uses_tx):
             return False
         return self._age_ms() + pace.expected_ms <= MOST_MS
 
     @property
     def is_full(self) -> bool:
         """Whether it is to be committed, whatever comes next."""
-        return len(self._members) >= MOST_EVENTS or bool(self._members and self._age_ms() >= MOST_MS)
+        return len(self.members) >= MOST_EVENTS or bool(self.members and self._age_ms() >= MOST_MS)
 
     def _age_ms(self) -> float:
         return self._paces.now_ms() - self._since_ms
@@ -175,7 +160,7 @@ class SharedCommit:
 
     def begin(self) -> None:
         """To be called with the lock, at the first use of ``tx``: begins the transaction if need be, and a savepoint in it."""
-        if not self._is_open:
+        if not self.holds_lock:
             self._connection.execute("BEGIN IMMEDIATE").fetchall()
             self._opened()
             try:
@@ -189,13 +174,13 @@ class SharedCommit:
         self._connection.execute(f"SAVEPOINT {SAVEPOINT}").fetchall()
 
     def _opened(self) -> None:
-        self._is_open = True
+        self.holds_lock = True
         self._held_since = time.monotonic()
         self._begun_at_ms = self._database.current_ms()
         self._note_since()
 
     def _note_since(self) -> None:
-        if not self._members or not self.wanted.is_set():
+        if not self.members or not self.wanted.is_set():
             self._since_ms = self._paces.now_ms()
             self.wanted.set()
 
@@ -215,9 +200,9 @@ class SharedCommit:
                     self._take_back()
                 elif member.has_writes:
                     self._connection.execute(f"RELEASE {SAVEPOINT}").fetchall()
-            elif self._is_open:
+            elif self.holds_lock:
                 self._write(member)
-            self._members.append(member)
+            self.members.append(member)
             self._note_since()
 
     def drop(self, attempt: MemberTransaction) -> None:
@@ -258,7 +243,7 @@ class SharedCommit:
         member.state = "written"
 
     def _write_waiting(self) -> None:
-        for member in self._members:
+        for member in self.members:
             if member.state == "waiting":
                 self._write(member)
 
@@ -266,7 +251,7 @@ class SharedCommit:
         """Commits, and returns every attempt since the last call: committed, or undone."""
         with self.lock:
             self._commit(claim_next)
-            members, self._members = self._members, []
+            members, self.members = self.members, []
             self.wanted.clear()
             return members
 
@@ -287,15 +272,15 @@ class SharedCommit:
             return MOST_MS
 
     def _commit(self, claim_next: ClaimNext | None) -> None:
-        if self._is_open and not self._connection.in_transaction:
+        if self.holds_lock and not self._connection.in_transaction:
             self._find_out()
-        uncommitted = [member for member in self._members if member.state in ("waiting", "written")]
-        if not uncommitted and not self._is_open:
+        uncommitted = [member for member in self.members if member.state in ("waiting", "written")]
+        if not uncommitted and not self.holds_lock:
             return
         claimed: Callable[[bool], None] | None = None
         try:
             with translated():
-                if not self._is_open:
+                if not self.holds_lock:
                     begin_patiently(self._connection)
                     self._opened()
                 self._write_waiting()
@@ -317,8 +302,8 @@ class SharedCommit:
             if not isinstance(error, Exception):
                 raise
             return
-        self._is_open = False
-        self.held_s += time.monotonic() - self._held_since
+        self.holds_lock = False
+        self._transaction.held.add(self._held_since)
         for member in uncommitted:
             member.state = "committed"
         if claimed is not None:
@@ -331,19 +316,19 @@ class SharedCommit:
             self._roll_back()
 
     def _roll_back(self) -> None:
-        self._is_open = False
+        self.holds_lock = False
         if self._connection.in_transaction:
             self._connection.execute("ROLLBACK").fetchall()
 
     def _undo(self, error: BaseException) -> None:
-        for member in self._members:
+        for member in self.members:
             if member.state in ("waiting", "written"):
                 member.state, member.problem = "undone", error
 
     def _find_out(self) -> None:
         """A handler has ended the transaction, or SQLite has, as on a full disk: the file says whether it was committed."""
-        self._is_open = False
-        for member in self._members:
+        self.holds_lock = False
+        for member in self.members:
             if member.state == "written":
                 member.state = "committed" if self._is_in_file(member) else "undone"
 

@@ -132,7 +132,7 @@ class Processing:
     def current(self) -> AbstractContextManager[Any]:
         """While this lasts, the spans that handlers start are children of this one."""
         if self._span is None:
-            return nullcontext()
+            return _NO_SPAN
         from opentelemetry import trace
 
         return trace.use_span(self._span, record_exception=False, set_status_on_exception=False)

@@ -13,11 +13,12 @@ from contextvars import ContextVar
 from typing import Any, TypeVar
 from weakref import ref
 
-from knocker.connection_state import is_altered, reset_rows
+from knocker.connection_state import has_more_files, reset_rows
 from knocker.driver_errors import translate
 from knocker.errors import ClosedError, UsageError
 from knocker.event_loop import settled
-from knocker.giving_way import CommitsHere
+from knocker.giving_way import CommitsHere, HeldTime
+from knocker.handler_sql import Effect
 from knocker.loop_gate import LoopBusyError, LoopGate
 
 # How long a result waits for the write lock. Longer than a receive does: a result that is not written makes the handler run again.
@@ -54,6 +55,7 @@ class AttemptTransaction:
         self.after_commit: list[Callable[[], None]] = []
         """What is to be done when their writes are committed."""
         self.sets_pragma = False
+        self.may_attach = False
         self.blobs: list[Any] = []
         # Not a WeakSet: to make and read one takes longer than everything else here, once for each attempt.
         self._cursors: list[ref[Any]] = []
@@ -81,9 +83,19 @@ class AttemptTransaction:
         self._begin()
         self._used = True
 
+    def note(self, effect: Effect) -> None:
+        """To be called before a statement that has one; raises UsageError where it must not be run."""
+        if effect.refused is not None:
+            raise UsageError(effect.refused)
+        self.sets_pragma |= effect.sets_pragma
+        self.may_attach |= effect.may_attach
+
     def __enter__(self) -> None:
         """Around each statement: none that has passed the checks runs after the attempt."""
-        self.use()
+        if self.begun:
+            self._used = True
+        else:
+            self.use()
         self._lock.acquire()
         try:
             self._check()
@@ -160,7 +172,8 @@ class AttemptTransaction:
             self.gate.forget(self)
 
     def _check(self) -> None:
-        if self._over or CURRENT.get() not in (None, self):
+        running = CURRENT.get()
+        if self._over or (running is not self and running is not None):
             raise ClosedError(OVER)
         if self.conflicted:
             raise LoopBusyError
@@ -223,8 +236,8 @@ class HandlerTransaction:
         self.connection = tx.knocker_unguarded
         self.is_altered = False
         """Whether the attempts so far have left something on the connection, so that the next one is to have another."""
-        self.held_s = 0.0
-        """For how long commits have held the write lock, until somebody takes it back to 0."""
+        self.held = HeldTime()
+        """For how long commits have held the write lock."""
         self.now_ms = now_ms
         self._attempt: AttemptTransaction | None = None
         # What opening it has set is how it is to be.
@@ -263,7 +276,7 @@ class HandlerTransaction:
         except BaseException:
             self.roll_back()
             raise
-        self.held_s += time.monotonic() - held_since
+        self.held.add(held_since)
         self._leave()
         return written
 
@@ -291,6 +304,8 @@ class HandlerTransaction:
     def _leave(self) -> None:
         if self._attempt is not None:
             self._attempt.leave()
-            used = self._attempt.begun or self.tx.knocker_altered
-            self.is_altered = self.is_altered or self._attempt.sets_pragma or (used and is_altered(self.tx, self.connection))
+            self.is_altered = self.is_altered or self._has_altered(self._attempt)
             self._attempt = None
+
+    def _has_altered(self, attempt: AttemptTransaction) -> bool:
+        return attempt.sets_pragma or self.tx.knocker_altered or (attempt.may_attach and has_more_files(self.connection))

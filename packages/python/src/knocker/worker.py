@@ -85,7 +85,7 @@ class Worker:
         self._share_commits = share_commits
         self._hooks = hooks
         self._stopping = threading.Event()
-        self._giving_way = GivingWay(self._stopping.wait)
+        self._giving_way = GivingWay(concurrency, self._stopping.wait)
         self._ending = threading.Lock()
         self._pid = os.getpid()
         self._rest = Rest()
@@ -290,7 +290,7 @@ class Worker:
         before = attempts.uncommitted
         try:
             ended = attempts.run(job, keeper.has_ready) if job is not None else attempts.commit()
-            if attempts.uncommitted and not keeper.has_ready:
+            if not keeper.has_ready and attempts.uncommitted:
                 ended += attempts.commit(claim_next=self._goes_on())
         except BaseException:
             # What has thrown past everything.
@@ -308,7 +308,7 @@ class Worker:
     @staticmethod
     def _is_spent(attempts: SharedAttempts, ended: list[Ended]) -> bool:
         """Whether there is to be another connection: this one may be what is broken."""
-        return attempts.needs_another_connection or any(one.status == UNWRITTEN for one in ended)
+        return attempts.needs_another_connection or (bool(ended) and any(one.status == UNWRITTEN for one in ended))
 
     def _thread(self, name: str, target: Any, *arguments: Any) -> threading.Thread:
         return threading.Thread(target=self._guard, args=(target, *arguments), name=f"knocker-{name}", daemon=True)
@@ -420,8 +420,8 @@ class Worker:
                     # Attempts that came after what went wrong may wait for their commit.
                     break
                 # A commit may have been followed by the next handlers, whose transaction is open.
-                if not attempts.holds_lock:
-                    self._giving_way.after(attempts.take_held_s(), others)
+                if ended and not attempts.holds_lock:
+                    self._giving_way.after(attempts.take_held(), others)
             self._attempted(keeper, attempts, None)
 
     def _goes_on(self) -> bool:

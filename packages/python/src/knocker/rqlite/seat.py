@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import json
 import threading
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from knocker.attempt import UNWRITTEN, called, write_verdict
+from knocker.attempt import UNWRITTEN, is_awaitable, write_verdict
 from knocker.attempt_report import AttemptReport, FailureHooks
 from knocker.decision import Ignore, stored_text
 from knocker.endpoint import Endpoint
@@ -163,8 +163,8 @@ class Seat:
         return write_verdict(verdicts.leases, job, error, report.duration_ms())
 
     def _call(self, handler: Handler, event: Event, tx: ClusterTransaction) -> None:
-        result = called(handler, event, tx)
-        if inspect.isawaitable(result):
+        result: Any = handler(event, tx)
+        if is_awaitable(result):
 
             async def waiting() -> None:
                 try:
