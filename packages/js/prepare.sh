@@ -1,9 +1,10 @@
 # Sourced by the runners of the workspace and of its packages: what release/prepare.sh does, Node 20, and the locked development dependencies.
 #
 #   package   the folder of the package to build; none is built without it
+#   needs     "library" for a runner without use for the command, whose build takes minutes
 
 workspace=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-. "$workspace/../../release/prepare.sh"
+. "$workspace/../../release/${needs:-prepare}.sh"
 modules=$workspace/node_modules
 
 # The oldest Node that is supported runs the tools. Where the one on the PATH is another, a package brings it.
