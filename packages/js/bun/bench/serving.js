@@ -1,7 +1,7 @@
 // How Bun opens a file and serves HTTP, for the measurements.
-import { open, openRaw } from "../test/opening.js";
+import { knocker, open, openRaw } from "../test/opening.js";
 
-export { open, openRaw };
+export { knocker, open, openRaw };
 
 export const label = `Bun ${Bun.version}`;
 

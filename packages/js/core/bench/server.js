@@ -1,4 +1,4 @@
-// A server to be measured: `server.js knocker|soak|by-hand <file>`. Prints its port; answers GET /delay with its event loop delay and CPU time.
+// A server to be measured: `server.js knocker|soak|by-hand|nothing <file>`. `nothing` reads a request and answers it. Prints its port; answers GET /delay with its event loop delay and CPU time.
 import { monitorEventLoopDelay } from "node:perf_hooks";
 
 import { receiverByHand } from "./by-hand.js";
@@ -29,8 +29,5 @@ if (kind === "knocker") {
   // Any key: nothing that the strangers send was signed with it.
   handler.endpoint("svix", { provider: "svix", secrets: [`whpk_${Buffer.alloc(32, 1).toString("base64")}`], maxBodyBytes: 2_000_000 });
   handler.endpoint("mailgun", { provider: "mailgun", secrets: [SECRET], maxBodyBytes: 2_000_000 });
-} else {
-  const receive = receiverByHand(openRaw(file));
-  handler = rawBody(receive);
-}
+} else handler = rawBody(kind === "nothing" ? () => 200 : receiverByHand(openRaw(file)));
 console.log(await listen(handler, report));

@@ -1,9 +1,9 @@
 // How Node opens a file and serves HTTP, for the measurements.
 import { createServer } from "node:http";
 
-import { driver, open, openRaw } from "../test/opening.js";
+import { driver, knocker, open, openRaw } from "../test/opening.js";
 
-export { open, openRaw };
+export { knocker, open, openRaw };
 
 export const label = `Node ${process.versions.node} with ${driver}`;
 
