@@ -1,7 +1,7 @@
 # What the Elixir package costs on this machine, each figure beside what it is compared with. The first argument is a folder on the disk to measure; by
 # default it is the one for temporary files.
 
-for file <- ["requests.exs", "drains.exs", "other_writers.exs"], do: Code.require_file(file, __DIR__)
+for file <- ["requests.exs", "elsewhere.exs", "goals.exs", "receives.exs", "drains.exs", "other_writers.exs"], do: Code.require_file(file, __DIR__)
 
 defmodule Bench do
   @moduledoc false
@@ -11,7 +11,6 @@ defmodule Bench do
 
   # Once: where there is no exqlite, asking for it costs more than a statement.
   @driver Driver.default()
-  @rounds 5
 
   def main(arguments) do
     folder = Path.join(List.first(arguments) || System.tmp_dir!(), "knocker-bench-#{System.pid()}")
@@ -22,9 +21,11 @@ defmodule Bench do
       IO.puts("Elixir #{System.version()}, OTP #{System.otp_release()}, #{inspect(@driver)}, synchronous=FULL, signed GitHub requests of 1 kB")
 
       IO.puts("by hand: one insert and one commit a request, on one connection that callers take turns at, with the same driver")
-      below = receives(folder) ++ wake(folder) ++ idle(folder) ++ Bench.Drains.print(folder)
-      for goal <- below, do: IO.puts("below the goal: #{goal}")
+      verdicts = Bench.Receives.print(folder)
+      below = wake(folder) ++ idle(folder) ++ Bench.Drains.print(folder)
       Bench.OtherWriters.print(folder)
+      for {:told, words} <- verdicts, do: IO.puts("against the floor: #{words}")
+      for words <- for({:missed, words} <- verdicts, do: words) ++ below, do: IO.puts("below the goal: #{words}")
     after
       File.rm_rf!(folder)
     end
@@ -42,64 +43,6 @@ defmodule Bench do
     end
 
     Knocker.close(hooks)
-  end
-
-  # What people write: a table with a unique key, one insert and one commit a request.
-  defp by_hand(path) do
-    {:ok, db} = @driver.open(path, busy_timeout_ms: 30_000)
-    statements = ["PRAGMA journal_mode = WAL", "PRAGMA synchronous = FULL"]
-    table = "CREATE TABLE deliveries (id INTEGER PRIMARY KEY, key TEXT UNIQUE, received_at INTEGER, headers TEXT, body BLOB)"
-    for statement <- statements ++ [table], do: {:ok, _rows} = @driver.execute(db, statement, [])
-    {:ok, owner} = Agent.start_link(fn -> db end)
-    owner
-  end
-
-  @insert "INSERT OR IGNORE INTO deliveries (key, received_at, headers, body) VALUES (?, ?, ?, ?)"
-
-  defp insert(owner, request, n) do
-    values = ["#{n}", System.os_time(:millisecond), inspect(request.headers), {:blob, request.body}]
-    {:ok, _rows} = Agent.get(owner, &@driver.execute(&1, @insert, values), :infinity)
-  end
-
-  defp insert_alone(db, request, n) do
-    values = ["#{n}", System.os_time(:millisecond), inspect(request.headers), {:blob, request.body}]
-    {:ok, _rows} = @driver.execute(db, @insert, values)
-  end
-
-  defp receives(folder) do
-    IO.puts("\n" <> row(["receives/s", "Knocker", "by hand", "ratio"]))
-
-    for {callers, total} <- [{1, 1_000}, {8, 2_000}, {64, 6_000}], reduce: [] do
-      below ->
-        {hooks, endpoint} = open(Path.join(folder, "knocker-#{callers}.db"))
-        owner = by_hand(Path.join(folder, "by-hand-#{callers}.db"))
-        # In rounds, each side in turn: the disk and the cores are others' too.
-        rounds = for round <- 1..@rounds, do: round(round, callers, total, endpoint, owner)
-        Knocker.close(hooks)
-        {ours, hand} = {median(Enum.map(rounds, &elem(&1, 0))), median(Enum.map(rounds, &elem(&1, 1)))}
-        ratio = median(Enum.map(rounds, fn {ours, hand} -> ours / hand end))
-        IO.puts(row(["#{callers} #{if callers == 1, do: "process", else: "processes"}", round(ours), round(hand), "#{Float.round(ratio, 2)}x"]))
-        goal = %{1 => 0.8, 8 => 0, 64 => 2}[callers]
-        if ratio < goal, do: below ++ ["#{callers} processes: #{Float.round(ratio, 2)} of inserts by hand, goal #{goal}"], else: below
-    end
-  end
-
-  defp round(round, callers, total, endpoint, owner) do
-    requests = 1..total |> Enum.map(&request(round * total + &1)) |> List.to_tuple()
-    ours = rate(callers, total, fn n -> {:ok, %{outcome: :accepted}} = Knocker.receive(endpoint, elem(requests, n - 1)) end)
-    few = min(total, 1_000)
-    key = &(round * total + &1)
-
-    hand =
-      if callers == 1 do
-        # Without a message to whoever owns the connection.
-        db = Agent.get(owner, & &1)
-        rate(1, few, fn n -> insert_alone(db, elem(requests, n - 1), key.(n)) end)
-      else
-        rate(callers, few, fn n -> insert(owner, elem(requests, n - 1), key.(n)) end)
-      end
-
-    {ours, hand}
   end
 
   # From the commit of a receipt in another process to the handler of it here.

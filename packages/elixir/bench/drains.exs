@@ -4,18 +4,18 @@ defmodule Bench.Drains do
   # process of its own, because the delay of a sync is preloaded into it.
 
   import Bench.Requests
+  alias Bench.Elsewhere
   alias Knocker.{Driver, Testing, Worker}
 
   # Once: where there is no exqlite, asking for it costs more than a statement.
   @driver Driver.default()
-  @slow_disk Path.expand("../../../extension/bench/slow-disk/run", __DIR__)
   @rounds 3
   @ways ~w(hand apart shared shared-4)
 
   @doc "Events handled a second for each delay of a sync, the ways in turn. Gives the goals that were missed."
   def print(folder) do
     IO.puts("\n" <> row(["events handled/s, syncs delayed by", "by hand", "apart", "shared", "4 at once", "shared/hand"]))
-    for delay_ms <- if(match?({:unix, :linux}, :os.type()), do: [0, 2, 5], else: [0]), goal <- print(folder, delay_ms), do: goal
+    for delay_ms <- Elsewhere.delays_ms(), goal <- print(folder, delay_ms), do: goal
   end
 
   defp print(folder, delay_ms) do
@@ -27,17 +27,8 @@ defmodule Bench.Drains do
     if ratio < goal, do: ["a backlog at syncs of #{delay_ms} ms: #{Float.round(ratio, 1)} times by hand, goal #{goal}"], else: []
   end
 
-  defp measured(way, folder, delay_ms) do
-    path = Path.join(folder, "drain-#{System.unique_integer([:positive])}.db")
-    total = if delay_ms > 0 and way in ["hand", "apart"], do: 600, else: 4_000
-    files = for name <- ["requests.exs", "drains.exs"], do: Path.join(__DIR__, name)
-    script = "Application.ensure_all_started(:knocker); for file <- #{inspect(files)}, do: Code.require_file(file); Bench.Drains.run(System.argv())"
-    command = [System.find_executable("elixir"), "-pa", to_string(:code.lib_dir(:knocker, :ebin)), "-e", script, way, path, "#{total}"]
-    [program | arguments] = if delay_ms > 0, do: [@slow_disk, "#{delay_ms * 1_000}" | command], else: command
-    {output, 0} = System.cmd(program, arguments)
-    for left <- Path.wildcard(path <> "*"), do: File.rm!(left)
-    output |> String.trim() |> String.to_float()
-  end
+  defp measured(way, folder, delay_ms),
+    do: Elsewhere.measure(folder, delay_ms, __MODULE__, way, [if(delay_ms > 0 and way in ["hand", "apart"], do: 600, else: 4_000)])
 
   @doc "What the process of its own does: it prints events a second."
   def run([way, path, total]) do

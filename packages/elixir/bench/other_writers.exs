@@ -21,7 +21,6 @@ defmodule Bench.OtherWriters do
 
     paths = for path <- :code.get_path(), file = to_string(path), String.contains?(file, "_build"), argument <- ["-pa", file], do: argument
     {_printed, 0} = System.cmd(@table, [folder, System.find_executable("elixir")] ++ paths ++ ["-e", script], into: IO.stream(:stdio, :line))
-    :ok
   end
 
   @doc "What the worker's process does."

@@ -6,6 +6,8 @@ defmodule Bench.Requests do
 
   @secret "test-secret"
 
+  def secret, do: @secret
+
   def request(n) do
     body = ~s({"ref": "refs/heads/main", "pad": "#{String.duplicate("x", 1_000)}", "n": #{n}})
     signature = :hmac |> :crypto.mac(:sha256, @secret, body) |> Base.encode16(case: :lower)

@@ -7,29 +7,19 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"os"
-	"os/exec"
 	"path/filepath"
-	"runtime"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/knocker/knocker-go"
 )
 
-// drainWay works a backlog of so many events off in a folder, and gives events a second.
+// drainWay is what it is called at the head of a table, the way, and how many handlers run at once.
 type drainWay struct {
-	name  string
-	drain func(folder string, total int) float64
+	name, way   string
+	concurrency int
 }
 
-var drainWays = []drainWay{
-	{"by hand", drainByHand},
-	{"apart", func(folder string, total int) float64 { return drain(folder, total, 1, knocker.ShareCommits(false)) }},
-	{"shared", func(folder string, total int) float64 { return drain(folder, total, 1) }},
-	{"4 at once", func(folder string, total int) float64 { return drain(folder, total, 4) }},
-}
+var drainWays = []drainWay{{"by hand", "drain by hand", 1}, {"apart", "drain apart", 1}, {"shared", "drain", 1}, {"4 at once", "drain", 4}}
 
 // drains measures a backlog worked off, with shared commits and without, beside a table worked off by hand with one commit a job, on slow disks too.
 // Each figure is of a process of its own, because the delay of a sync is preloaded into it.
@@ -39,11 +29,7 @@ func drains(folder string) (below []string) {
 		fmt.Printf("%11s", way.name)
 	}
 	fmt.Printf("%16s\n", "shared/by hand")
-	delays := []int{0, 2, 5}
-	if runtime.GOOS != "linux" {
-		delays = delays[:1]
-	}
-	for _, delay := range delays {
+	for _, delay := range delays() {
 		figures, ratios := map[string][]float64{}, []float64{}
 		for range rounds {
 			round := map[string]float64{}
@@ -52,7 +38,7 @@ func drains(folder string) (below []string) {
 				if delay > 0 && (way.name == "by hand" || way.name == "apart") {
 					total = 600
 				}
-				round[way.name] = drainIn(folder, way.name, total, delay)
+				round[way.name] = elsewhere(folder, way.way, delay, way.concurrency, total)
 				figures[way.name] = append(figures[way.name], round[way.name])
 			}
 			ratios = append(ratios, round["shared"]/round["by hand"])
@@ -73,45 +59,8 @@ func drains(folder string) (below []string) {
 	return below
 }
 
-// drainIn has another process drain, on a disk whose syncs take so many milliseconds more.
-func drainIn(parent, way string, total, delay int) float64 {
-	folder, err := os.MkdirTemp(parent, "drain-")
-	check(err)
-	defer func() { _ = os.RemoveAll(folder) }()
-	self, err := os.Executable()
-	check(err)
-	command := []string{self, "drain", way, folder, strconv.Itoa(total)}
-	if delay > 0 {
-		_, here, _, _ := runtime.Caller(0)
-		slow := filepath.Join(filepath.Dir(here), "../../../extension/bench/slow-disk/run")
-		command = append([]string{slow, strconv.Itoa(delay * 1000)}, command...)
-	}
-	process := exec.Command(command[0], command[1:]...)
-	process.Stderr = os.Stderr
-	told, err := process.Output()
-	check(err)
-	figure, err := strconv.ParseFloat(strings.TrimSpace(string(told)), 64)
-	check(err)
-	return figure
-}
-
-// drainAs is that other process.
-func drainAs(name, folder, total string) error {
-	events, err := strconv.Atoi(total)
-	if err != nil {
-		return err
-	}
-	for _, way := range drainWays {
-		if way.name == name {
-			_, err := fmt.Println(way.drain(folder, events))
-			return err
-		}
-	}
-	return fmt.Errorf("there is no way %q", name)
-}
-
 // drainByHand is what people write: the oldest waiting row, the handler's row and the row's new state in one commit, and the next one.
-func drainByHand(folder string, total int) float64 {
+func drainByHand(folder string, _, total int) float64 {
 	db, err := sql.Open("sqlite3", "file:"+filepath.Join(folder, "hand.db")+"?_journal_mode=WAL&_synchronous=FULL&_txlock=immediate")
 	check(err)
 	defer func() { check(db.Close()) }()
@@ -164,7 +113,16 @@ func drainByHand(folder string, total int) float64 {
 }
 
 // drain works off as a worker does, each handler writing one row through tx.
-func drain(folder string, total, concurrency int, options ...knocker.WorkOption) float64 {
+func drain(folder string, concurrency, total int) float64 {
+	return drainWith(folder, concurrency, total)
+}
+
+// drainApart is the same with a commit for each.
+func drainApart(folder string, concurrency, total int) float64 {
+	return drainWith(folder, concurrency, total, knocker.ShareCommits(false))
+}
+
+func drainWith(folder string, concurrency, total int, options ...knocker.WorkOption) float64 {
 	hooks, endpoint := open(filepath.Join(folder, fmt.Sprintf("drain-%d.db", concurrency)))
 	defer func() { check(hooks.Close()) }()
 	rate(32, total, func(n int) {

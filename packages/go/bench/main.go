@@ -3,17 +3,15 @@
 package main
 
 import (
-	"context"
 	"crypto/hmac"
 	"crypto/sha256"
-	"database/sql"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"os"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"strconv"
@@ -36,8 +34,8 @@ func main() {
 		check(receiveFor(os.Args[2], os.Args[3]))
 		return
 	}
-	if len(os.Args) == 5 && os.Args[1] == "drain" {
-		check(drainAs(os.Args[2], os.Args[3], os.Args[4]))
+	if len(os.Args) == 6 && os.Args[1] == "way" {
+		check(elsewhereAs(os.Args[2], os.Args[3], os.Args[4], os.Args[5]))
 		return
 	}
 	if len(os.Args) == 4 && os.Args[1] == "beside" {
@@ -53,12 +51,16 @@ func main() {
 	defer func() { _ = os.RemoveAll(folder) }()
 	fmt.Printf("%s, synchronous=FULL, signed GitHub requests of 1 kB\n", runtime.Version())
 	fmt.Println("by hand: one insert and one commit a request, on one connection, or on the pool as database/sql gives it")
-	var below []string
-	below = append(below, receives(folder)...)
-	below = append(below, serving(folder)...)
+	var all judged
+	floor := receives(folder, &all)
+	serving(folder, floor, &all)
+	below := all.missed
 	below = append(below, working(folder)...)
 	below = append(below, drains(folder)...)
 	otherWriters(folder)
+	for _, words := range all.told {
+		fmt.Println("against the floor:", words)
+	}
 	for _, goal := range below {
 		fmt.Println("below the goal:", goal)
 	}
@@ -69,6 +71,12 @@ func check(err error) {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
 	}
+}
+
+func jsonOf(value any) string {
+	encoded, err := json.Marshal(value)
+	check(err)
+	return string(encoded)
 }
 
 func requestOf(n int) *knocker.WebhookRequest {
@@ -106,21 +114,6 @@ func open(path string) (*knocker.Hooks, *knocker.Endpoint) {
 	return hooks, endpoint
 }
 
-// byHand is what people write: a table with a unique key, one insert and one commit a request.
-func byHand(path string, connections int) (store func(*knocker.WebhookRequest, int), closeIt func()) {
-	db, err := sql.Open("sqlite3", "file:"+path+"?_journal_mode=WAL&_synchronous=FULL&_busy_timeout=30000")
-	check(err)
-	db.SetMaxOpenConns(connections)
-	_, err = db.Exec("CREATE TABLE IF NOT EXISTS deliveries (id INTEGER PRIMARY KEY, key TEXT UNIQUE, received_at INTEGER, headers TEXT, body BLOB)")
-	check(err)
-	insert, err := db.Prepare("INSERT OR IGNORE INTO deliveries (key, received_at, headers, body) VALUES (?, ?, ?, ?)")
-	check(err)
-	return func(r *knocker.WebhookRequest, n int) {
-		_, err := insert.Exec(strconv.Itoa(n), time.Now().UnixMilli(), fmt.Sprint(r.Header), r.Body)
-		check(err)
-	}, func() { _ = db.Close() }
-}
-
 // rounds are taken in turn, each on new files: what else the machine and its disk do falls on both sides alike.
 const rounds = 3
 
@@ -128,50 +121,4 @@ const rounds = 3
 func median(values []float64) float64 {
 	slices.Sort(values)
 	return values[len(values)/2]
-}
-
-func receives(folder string) (below []string) {
-	fmt.Printf("\n%-26s%10s%16s%14s%10s%10s\n", "receives/s", "Knocker", "one connection", "the pool", "ratio", "ratio")
-	for _, run := range []struct {
-		callers, total   int
-		toOne, toThePool float64
-	}{{1, 1000, 0.8, 0}, {8, 4000, 0, 0}, {64, 15000, 6, 20}} {
-		var knockers, ones, pools, toOne, toThePool []float64
-		for range rounds {
-			knocker, one, pool := receivesOf(folder, run.callers, run.total)
-			knockers, ones, pools = append(knockers, knocker), append(ones, one), append(pools, pool)
-			toOne, toThePool = append(toOne, knocker/one), append(toThePool, knocker/pool)
-		}
-		name := fmt.Sprintf("%d goroutines", run.callers)
-		fmt.Printf("%-26s%10.0f%16.0f%14.0f%9.1fx%9.1fx\n", name, median(knockers), median(ones), median(pools), median(toOne), median(toThePool))
-		if median(toOne) < run.toOne {
-			below = append(below, fmt.Sprintf("%s: %.2f times one connection by hand, goal %v", name, median(toOne), run.toOne))
-		}
-		if median(toThePool) < run.toThePool {
-			below = append(below, fmt.Sprintf("%s: %.1f times the pool by hand, goal %v", name, median(toThePool), run.toThePool))
-		}
-	}
-	return below
-}
-
-// receivesOf is one round: Knocker, one connection by hand, and the pool by hand.
-func receivesOf(parent string, callers, total int) (knockers, one, pool float64) {
-	folder, err := os.MkdirTemp(parent, "round-")
-	check(err)
-	requests := make([]*knocker.WebhookRequest, total+1)
-	for n := range requests {
-		requests[n] = requestOf(n)
-	}
-	hooks, endpoint := open(filepath.Join(folder, "knocker.db"))
-	knockers = rate(callers, total, func(n int) {
-		_, err := endpoint.Receive(context.Background(), requests[n])
-		check(err)
-	})
-	check(hooks.Close())
-	byHandOn := func(name string, connections int) float64 {
-		store, closeIt := byHand(filepath.Join(folder, name), connections)
-		defer closeIt()
-		return rate(callers, min(total, 2000), func(n int) { store(requests[n], n) })
-	}
-	return knockers, byHandOn("one.db", 1), byHandOn("pool.db", 0)
 }

@@ -20,7 +20,7 @@ import (
 func working(folder string) (below []string) {
 	fmt.Println()
 	for _, concurrency := range []int{1, 4} {
-		fmt.Printf("%-40s%10.0f\n", fmt.Sprintf("events handled/s, concurrency %d", concurrency), drain(folder, 3000, concurrency))
+		fmt.Printf("%-40s%10.0f\n", fmt.Sprintf("events handled/s, concurrency %d", concurrency), drain(folder, concurrency, 3000))
 	}
 	median, slow := wake(folder, 200)
 	fmt.Printf("%-40s%10.2f p50%10.2f p99\n", "wake across processes, ms", median, slow)

@@ -1,18 +1,14 @@
 # frozen_string_literal: true
 
 require "json"
-require "open3"
-require "rbconfig"
-require "tmpdir"
 require "knocker"
 require_relative "requests"
+require_relative "elsewhere"
 
 # A backlog worked off, with shared commits and without, beside a table worked off by hand with one commit a job, on slow disks too.
 #
 # Each figure is of a process of its own, because the delay of a sync is preloaded into it.
 class Draining
-  SLOW_DISK = File.expand_path("../../../extension/bench/slow-disk/run", __dir__)
-  DELAYS_MS = [0, 2, 5].freeze
   # Events of a round that has a commit for each; those with shared commits take more, for as much time.
   FEW = { 0 => 4000, 2 => 600, 5 => 600 }.freeze
   MANY = 4000
@@ -36,14 +32,13 @@ class Draining
   # @return [Array<String>] goals that were missed
   def run
     puts format("\n%-40s%10s%10s%10s%11s%13s", "events handled/s, syncs delayed by", "by hand", "apart", "shared", "4 threads", "shared/hand")
-    delays = RbConfig::CONFIG["host_os"].include?("linux") ? DELAYS_MS : [0]
-    delays.filter_map { |delay_ms| compare(delay_ms) }
+    Elsewhere::DELAYS_MS.filter_map { |delay_ms| compare(delay_ms) }
   end
 
   private
 
   def compare(delay_ms)
-    rounds = Array.new(ROUNDS) { WAYS.keys.to_h { |way| [way, measure(way, way.start_with?("shared") ? MANY : FEW[delay_ms], delay_ms)] } }
+    rounds = Array.new(ROUNDS) { WAYS.keys.to_h { |way| [way, measure(way, delay_ms)] } }
     middle = WAYS.keys.map { |way| Requests.median(rounds.map { |figures| figures[way] }) }
     ratio = Requests.median(rounds.map { |figures| figures["shared"] / figures["hand"] })
     puts format("%-40s%10.0f%10.0f%10.0f%11.0f%12.1fx", "#{delay_ms} ms", *middle, ratio)
@@ -51,16 +46,7 @@ class Draining
     format("a backlog at syncs of %d ms: %.1f times by hand, goal %.1f", delay_ms, ratio, goal) if ratio < goal
   end
 
-  def measure(way, total, delay_ms)
-    Dir.mktmpdir(nil, @folder) do |own|
-      slow = delay_ms.positive? ? [SLOW_DISK, (delay_ms * 1000).to_s] : []
-      command = [*slow, RbConfig.ruby, "-I#{File.expand_path("../lib", __dir__)}", __FILE__, way, own, total.to_s]
-      rate, errors, status = Open3.capture3(*command)
-      raise errors unless status.success?
-
-      rate.to_f
-    end
-  end
+  def measure(way, delay_ms) = Elsewhere.measure(@folder, delay_ms, __FILE__, way, way.start_with?("shared") ? MANY : FEW[delay_ms])
 
   # The oldest waiting row, the handler's row and the row's new state in one commit, and the next one.
   class ByHand

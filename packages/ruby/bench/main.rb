@@ -16,7 +16,11 @@ require_relative "other_writers"
 Dir.mktmpdir("knocker-bench-", ARGV.first) do |folder|
   puts "#{RUBY_ENGINE} #{RUBY_VERSION}, sqlite3 #{SQLite3::VERSION}, synchronous=FULL, signed GitHub requests of 1 kB"
   puts "by hand: one insert and one commit a request, a connection and a prepared statement a thread"
-  below = [Receives, Serving, Working, Draining].flat_map { |part| part.new(folder).run }
-  below.each { |goal| puts "below the goal: #{goal}" }
+  verdicts = Verdicts.new
+  floor = Receives.new(folder, verdicts).run
+  Serving.new(folder, floor, verdicts).run
+  below = [Working, Draining].flat_map { |part| part.new(folder).run }
   OtherWriters.new(folder).run
+  verdicts.print
+  below.each { |goal| puts "below the goal: #{goal}" }
 end

@@ -3,36 +3,53 @@
 require "open3"
 require "rbconfig"
 require "timeout"
+require_relative "elsewhere"
+require_relative "goal"
 
-# Requests a second over puma, sent by a process of its own.
+# Requests a second over puma, sent by a process of its own, on disks that sync slowly too.
 class Serving
   # What is said of it, puma's options, connections, requests in a round, and the least ratio to the app by hand.
   RUNS = [
     ["puma, 5 threads, 5 connections", %w[-t 5:5], 5, 1500, nil],
-    ["puma, 5 threads, 64 connections", %w[-t 5:5], 64, 3000, 1.5],
-    ["puma, 2 × 5, 64 connections", %w[-t 5:5 -w 2 --preload], 64, 3000, 5.0]
+    ["puma, 5 threads, 64 connections", %w[-t 5:5], 64, 3000, 1.8],
+    ["puma, 2 × 5, 64 connections", %w[-t 5:5 -w 2 --preload], 64, 3000, 6.0]
   ].freeze
   ROUNDS = 3
+  # By hand on a slow disk.
+  FEW = 400
+  LEAST_OF_FLOOR = 0.5
 
-  def initialize(folder)
+  # @param floor [Float] what the library does alone in one transaction
+  # @param verdicts [Verdicts]
+  def initialize(folder, floor, verdicts)
     @folder = folder
+    @floor = floor
+    @verdicts = verdicts
     @round = 0
   end
 
-  # @return [Array<String>] goals that were missed
   def run
-    puts format("\n%-36s%10s%10s%10s", "requests/s", "Knocker", "by hand", "ratio")
-    RUNS.filter_map do |name, options, connections, total, goal|
-      ours, theirs, ratio = Requests.compare(ROUNDS) { [false, true].map { |by_hand| measure(options, connections, total, by_hand) } }
-      puts format("%-36s%10.0f%10.0f%9.2fx", name, ours, theirs, ratio)
-      format("%<name>s: %<ratio>.2f times by hand, goal %<goal>.1f", name: name, ratio: ratio, goal: goal) if goal && ratio < goal
-    end
+    puts format("\n%-48s%10s%10s%10s%10s", "requests/s", "Knocker", "by hand", "nothing", "ratio")
+    Elsewhere::DELAYS_MS.each { |delay_ms| RUNS.each { |run| compare(delay_ms, *run) } }
   end
 
   private
 
-  def measure(options, connections, total, by_hand)
-    serving(options, by_hand) do |port|
+  def compare(delay_ms, name, options, connections, total, times)
+    nothings = []
+    figures = Requests.compare(ROUNDS) do
+      nothings << measure(delay_ms, options, connections, total, "nothing")
+      [measure(delay_ms, options, connections, total, "knocker"), measure(delay_ms, options, connections, delay_ms.zero? ? total : FEW, "hand")]
+    end
+    nothing = Requests.median(nothings)
+    what = "#{name}, #{Elsewhere.disk(delay_ms)}"
+    puts format("%-48s%10.0f%10.0f%10.0f%9.2fx", what, *figures.first(2), nothing, figures.last)
+    # A request that nothing is done with costs what it costs, and the library comes on top of that.
+    @verdicts.judge(Goal.new(what: what, times: times, floor: 1 / ((1 / @floor) + (1 / nothing)), least: LEAST_OF_FLOOR), figures)
+  end
+
+  def measure(delay_ms, options, connections, total, app)
+    serving(delay_ms, options, app) do |port|
       rate, errors, status = Open3.capture3(RbConfig.ruby, "-I#{library}", File.join(__dir__, "load.rb"), *[port, connections, total].map(&:to_s))
       raise errors unless status.success?
 
@@ -42,11 +59,10 @@ class Serving
 
   def library = File.expand_path("../lib", __dir__)
 
-  def serving(options, by_hand)
-    environment = { "RUBYLIB" => library, "BENCH_DATABASE" => File.join(@folder, "serving-#{@round += 1}.db"),
-                    "BENCH_BY_HAND" => by_hand ? "yes" : nil }
+  def serving(delay_ms, options, app)
+    environment = { "RUBYLIB" => library, "BENCH_DATABASE" => File.join(@folder, "serving-#{@round += 1}.db"), "BENCH_APP" => app }
     output, written = IO.pipe
-    command = [RbConfig.ruby, "-S", "puma", "--bind", "tcp://127.0.0.1:0", *options, File.join(__dir__, "app.ru")]
+    command = [*Elsewhere.slowed(delay_ms), RbConfig.ruby, "-S", "puma", "--bind", "tcp://127.0.0.1:0", *options, File.join(__dir__, "app.ru")]
     pid = spawn(environment, *command, out: written, err: written)
     written.close
     said = +""

@@ -1,0 +1,27 @@
+defmodule Bench.Elsewhere do
+  @moduledoc false
+  # Measures in a process of its own, because the delay of a sync is preloaded into it.
+
+  @slow_disk Path.expand("../../../extension/bench/slow-disk/run", __DIR__)
+  @files for name <- ["requests.exs", "elsewhere.exs", "goals.exs", "receives.exs", "drains.exs"], do: Path.join(__DIR__, name)
+
+  @doc "How many milliseconds a sync takes at least, where that can be had."
+  def delays_ms, do: if(match?({:unix, :linux}, :os.type()), do: [0, 2, 5], else: [0])
+
+  def disk(0), do: "the bare disk"
+  def disk(delay_ms), do: "syncs of #{delay_ms} ms"
+
+  @doc "What `module.run/1` prints in that process, which gets the way, the path of a file that is not there yet, and more."
+  def measure(folder, delay_ms, module, way, arguments) do
+    path = Path.join(folder, "#{System.unique_integer([:positive])}.db")
+
+    script =
+      "Application.ensure_all_started(:knocker); for file <- #{inspect(@files)}, do: Code.require_file(file); #{inspect(module)}.run(System.argv())"
+
+    command = [System.find_executable("elixir"), "-pa", to_string(:code.lib_dir(:knocker, :ebin)), "-e", script, way, path]
+    [program | rest] = if delay_ms > 0, do: [@slow_disk, "#{delay_ms * 1_000}" | command], else: command
+    {output, 0} = System.cmd(program, rest ++ Enum.map(arguments, &to_string/1))
+    for left <- Path.wildcard(path <> "*"), do: File.rm!(left)
+    output |> String.trim() |> String.to_float()
+  end
+end
