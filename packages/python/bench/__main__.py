@@ -5,6 +5,7 @@ from __future__ import annotations
 import platform
 import socket
 import sqlite3
+import statistics
 import sys
 import tempfile
 from pathlib import Path
@@ -16,6 +17,8 @@ import other_writers
 import receives
 import soak
 import workers
+from disks import DELAYS_MS, ROUNDS, disk_of
+from goals import Goals
 
 
 def free_port() -> int:
@@ -25,33 +28,29 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def print_receives(folder: Path) -> list[str]:
-    """Receives a second at 1, 8 and 64 callers. Returns the goals that were missed."""
-    below: list[str] = []
-    print(f"\n{'receives/s':<32}{'threads':>9}{'tasks':>9}{'by hand: lock':>15}{'apart':>9}{'threads/lock':>14}{'tasks/lock':>12}")
-    for callers, total in ((1, 1000), (8, 4000), (64, 12000)):
-        threads, tasks, locked, apart = receives.compare(folder, callers, total)
-        rates = f"{threads:>9.0f}{tasks:>9.0f}{locked:>15.0f}{apart:>9.0f}{threads / locked:>13.1f}x{tasks / locked:>11.1f}x"
-        print(f"{f'{callers} concurrent callers':<32}{rates}")
-        if callers == 64:
-            kinds = {"threads": threads, "tasks": tasks}
-            below += [f"64 {kind}: {rate / locked:.1f} times by hand, goal 3" for kind, rate in kinds.items() if rate < 3 * locked]
-    return below
-
-
-def print_http(folder: Path) -> list[str]:
-    """Requests a second through uvicorn. Returns the goal if it was missed."""
-    print(f"\n{'HTTP with uvicorn, 64 connections':<34}{'req/s':>9}{'server CPU':>13}")
-    figures = {app: http_load.measure(folder, app, free_port(), 64, 8000) for app in ("app", "hand_written", "reads_only")}
-    for app, name in (
-        ("app", "hooks.asgi()"),
-        ("hand_written", "by hand: verify, insert, commit"),
-        ("reads_only", "uvicorn alone, nothing stored"),
-    ):
-        print(f"{name:<34}{figures[app][0]:>9.0f}{figures[app][1]:>13.0%}")
-    ratio = figures["app"][0] / figures["hand_written"][0]
-    print(f"{'ratio':<34}{ratio:>8.1f}x   bound by the one core of the server where its CPU is near 100 %, else by the disk")
-    return [f"HTTP: {ratio:.1f} times by hand, goal 1.5"] if ratio < 1.5 else []
+def print_http(folder: Path, library: float) -> list[str]:
+    """Requests a second through uvicorn on each disk. Returns the goals that were missed."""
+    goals = Goals()
+    names = {"app": "hooks.asgi()", "hand_written": "by hand: verify, insert, commit", "reads_only": "uvicorn alone, nothing stored"}
+    print(f"\n{'HTTP with uvicorn, 64 connections':<48}{'req/s':>9}{'server CPU':>13}{'times by hand':>16}")
+    for delay_ms in DELAYS_MS:
+        rounds = [
+            {
+                app: http_load.measure(folder, app, free_port(), 64, 2000 if delay_ms and app == "hand_written" else 8000, delay_ms)
+                for app in names
+            }
+            for _ in range(ROUNDS)
+        ]
+        middle = {app: statistics.median(figures[app][0] for figures in rounds) for app in names}
+        times = statistics.median(figures["app"][0] / figures["hand_written"][0] for figures in rounds)
+        for app, name in names.items():
+            share = statistics.median(figures[app][1] for figures in rounds)
+            ratio = f"{times:.1f}x" if app == "app" else ""
+            print(f"{f'{name}, {disk_of(delay_ms)}':<48}{middle[app]:>9.0f}{share:>13.0%}{ratio:>16}".rstrip())
+        # On one core it reads the requests and has the library judge and store them.
+        most = 1 / (1 / middle["reads_only"] + 1 / library)
+        goals.judge(f"HTTP, {disk_of(delay_ms)}", times, 1.5, middle["hand_written"], None if delay_ms else most)
+    return goals.tell()
 
 
 def print_workers(folder: Path) -> list[str]:
@@ -71,7 +70,8 @@ def main(folder: Path) -> int:
     """Measures in files of this folder."""
     print(f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, synchronous=FULL, signed GitHub requests of 1 kB")
     print("by hand: one insert and one commit a request, on one connection behind a lock, or apart: with a connection a thread")
-    below = print_receives(folder) + print_http(folder)
+    library, below = receives.print_receives(folder)
+    below += print_http(folder, library)
     bare, more = receives.overhead(folder)
     print(f"\n{'one bare SQL call, µs':<34}{bare:>9.0f}\n{'endpoint.receive over it, µs':<34}{more:>9.0f}")
     below += print_workers(folder)

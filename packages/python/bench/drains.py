@@ -1,7 +1,4 @@
-"""A backlog worked off, with shared commits and without, beside a table worked off by hand with one commit a job, on slow disks too.
-
-Each figure is of a process of its own, because the delay of a sync is preloaded into it.
-"""
+"""A backlog worked off, with shared commits and without, beside a table worked off by hand with one commit a job, on slow disks too."""
 
 from __future__ import annotations
 
@@ -9,9 +6,7 @@ import itertools
 import json
 import sqlite3
 import statistics
-import subprocess
 import sys
-import tempfile
 import threading
 import time
 from collections.abc import Callable
@@ -19,12 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import knocker
+from disks import DELAYS_MS, ROUNDS, printed
 from knocker.request import pairs
 from receives import SECRET, request_of
 
-SLOW_DISK = Path(__file__).resolve().parents[3] / "extension" / "bench" / "slow-disk" / "run"
-DELAYS_MS = (0, 2, 5)
-ROUNDS = 3
 RECEIVERS = 32
 # A worker's start and stop are in its figure, some 50 ms, and none are in that of by hand.
 LONG = 12_000
@@ -103,24 +96,13 @@ WAYS: dict[str, Callable[[Path, int], float]] = {
 }
 
 
-def slowed_down(delay_ms: int) -> list[str]:
-    """What a command begins with whose syncs are to take so long."""
-    return [str(SLOW_DISK), str(delay_ms * 1000)] if delay_ms else []
-
-
-def _measured(way: str, folder: Path, total: int, delay_ms: int) -> float:
-    with tempfile.TemporaryDirectory(dir=folder) as own:
-        command = [*slowed_down(delay_ms), sys.executable, __file__, way, own, str(total)]
-        return float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
-
-
 def print_drains(folder: Path) -> list[str]:
     """Events handled a second for each delay of a sync, the ways in turn. Returns the goals that were missed."""
     below: list[str] = []
     print(f"\n{'events handled/s, syncs delayed by':<36}{'by hand':>10}{'apart':>10}{'shared':>10}{'4 threads':>11}{'shared/hand':>13}")
-    for delay_ms in DELAYS_MS if sys.platform.startswith("linux") else (0,):
+    for delay_ms in DELAYS_MS:
         total = 600 if delay_ms else 4000
-        rounds = [{way: _measured(way, folder, total if way[0] != "s" else LONG, delay_ms) for way in WAYS} for _ in range(ROUNDS)]
+        rounds = [{way: printed(folder, delay_ms, __file__, way, total if way[0] != "s" else LONG) for way in WAYS} for _ in range(ROUNDS)]
         middle = {way: statistics.median(figures[way] for figures in rounds) for way in WAYS}
         ratio = statistics.median(figures["shared"] / figures["hand"] for figures in rounds)
         figures = f"{middle['hand']:>10.0f}{middle['apart']:>10.0f}{middle['shared']:>10.0f}{middle['shared-4']:>11.0f}{ratio:>12.1f}x"

@@ -6,19 +6,22 @@ import asyncio
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
+from disks import slowed_down
 from knocker.request import pairs
 from receives import request_of
 
 HERE = Path(__file__).resolve().parent
 
 
-def measure(folder: Path, app: str, port: int, connections: int, total: int) -> tuple[float, float]:
+def measure(folder: Path, app: str, port: int, connections: int, total: int, delay_ms: int = 0) -> tuple[float, float]:
     """Requests a second, and the share of a core that the server used meanwhile."""
+    folder = Path(tempfile.mkdtemp(dir=folder))
     environment = {**os.environ, "BENCH_DB": str(folder / f"http-{app}.db"), "PYTHONPATH": f"{HERE}:{os.environ.get('PYTHONPATH', '')}"}
-    command = [sys.executable, "-m", "uvicorn", f"http_app:{app}", "--port", str(port), "--no-access-log"]
+    command = [*slowed_down(delay_ms), sys.executable, "-m", "uvicorn", f"http_app:{app}", "--port", str(port), "--no-access-log"]
     with subprocess.Popen(command, cwd=HERE, env=environment, stderr=subprocess.PIPE, text=True) as server:
         assert server.stderr is not None
         try:
