@@ -134,7 +134,7 @@ def test_the_rest_of_the_app_is_untouched(server: tuple[Server, Path]) -> None:
     assert server[0].send("/webhooks/unknown", github_request(7))[0] == 404
 
 
-def test_a_body_that_takes_too_long_is_408_under_asgi(tmp_path: Path) -> None:
+def test_a_body_that_takes_too_long_is_408_under_fastapi(tmp_path: Path) -> None:
     with uvicorn("fastapi_app:app", APPS, APP_DB=str(tmp_path / "app.db"), BODY_TIMEOUT_S="0.1") as server:
         slow = github_request(8)
         with server.begin("/webhooks/github", slow, slow.body[:3]) as connection:
