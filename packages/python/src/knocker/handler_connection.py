@@ -75,9 +75,10 @@ class HandlerConnection(Alterable, _Connection):
 
     def cursor(self, *arguments: Any, **named: Any) -> Any:
         """As the driver's own; begins the transaction."""
-        attempt = self._knocker_use()
+        attempt = self.knocker_attempt
         if attempt is None:
             return super().cursor(*arguments, **named)
+        attempt.use()
         wanted = arguments[0] if arguments else named.get("factory")
         cursor: Any
         if hasattr(self, "cursor_factory"):

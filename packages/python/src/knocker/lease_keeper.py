@@ -161,10 +161,6 @@ class LeaseKeeper:
             # At the end: they are taken without the lock.
             self._ready.extend(jobs)
 
-    def _holds(self, job: Job) -> bool:
-        """Whether this very attempt is held."""
-        return self._held.get(job.id) == job.event.attempt
-
     def _events_of(self, connection: Connection, lost: list[LostAttempt]) -> list[tuple[Event, LostAttempt]]:
         return [(event, attempt) for attempt in lost if (event := event_of(connection, attempt)) is not None]
 
@@ -218,7 +214,7 @@ class LeaseKeeper:
         """The handlers are through with the job, after that many seconds. Where its result could not be ``written``, it is not taken again
         before its lease has run out and counts as an attempt."""
         with self._lock:
-            if self._holds(job):
+            if self._held.get(job.id) == job.event.attempt:
                 del self._held[job.id]
                 self._settled.discard(job.id)
                 self._lost.discard(job.id)

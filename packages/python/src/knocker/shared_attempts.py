@@ -128,6 +128,9 @@ class SharedAttempts:
         started_ms, started_at = self._paces.now_ms(), self._transaction.now_ms()
         with report.span.current():
             raised = self._raised(event, handlers, attempt)
+        was_ended = attempt.was_ended
+        if was_ended and raised is None:
+            raised = UsageError(ENDED)
         report.stop()
         took_ms, ended_at = self._paces.now_ms() - started_ms, self._transaction.now_ms()
         self._transaction.disarm()
@@ -140,7 +143,7 @@ class SharedAttempts:
         self._paces.note(event, Run(took_ms, begun_after_ms, raised is not None, self._transaction.is_altered))
         if raised is not None and not isinstance(raised, Ignore):
             report.failed(raised)
-        if attempt.was_ended:
+        if was_ended:
             self._shared.drop(attempt)
             return [*self.commit(), self._recorded(job, raised, report, took_ms)]
 
@@ -187,7 +190,7 @@ class SharedAttempts:
             return explained(error, attempt)
         finally:
             CURRENT.reset(before)
-        return UsageError(ENDED) if attempt.was_ended else None
+        return None
 
     def _unwanted(self, job: Job) -> list[Ended]:
         report = self._runner.report(job.event)

@@ -408,9 +408,12 @@ class Worker:
                     job = keeper.next_ready(changed.waiting, changed.notify)
                 else:
                     self._database.refuse_former(generation)
-                    self._giving_way.look(others)
+                    claims = not keeper.has_ready
+                    if claims:
+                        self._giving_way.look(others)
                     job = keeper.take(changed.waiting, changed.notify)
-                    self._giving_way.look(others)
+                    if claims:
+                        self._giving_way.look(others)
                 if job is None and not attempts.uncommitted:
                     due_s = self._poll_s if keeper.due_ms is None else max(keeper.due_ms / 1000, _BEATEN_S)
                     changed.wait(seen, min(self._poll_s, due_s))
