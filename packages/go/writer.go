@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	// storeFunction is the call that stores a receipt.
+	// storeFunction is the call that stores a receipt that was judged.
 	storeFunction = "knocker_store"
 	// mostCalls is how many calls share a commit at most.
 	mostCalls = 128
@@ -29,11 +29,13 @@ const (
 type ticket struct {
 	function  string
 	arguments []driver.Value
-	size      int
-	queuedAt  time.Time
-	result    driver.Value
-	err       error
-	answered  chan struct{}
+	// isWhole: the function judges and stores, in a transaction of its own where it is in none.
+	isWhole  bool
+	size     int
+	queuedAt time.Time
+	result   driver.Value
+	err      error
+	answered chan struct{}
 }
 
 func newTicket(function string, arguments ...driver.Value) *ticket {
@@ -95,8 +97,7 @@ func (w *writer) call(ctx context.Context, function string, arguments ...driver.
 		w.mu.RUnlock()
 		return nil, errClosed()
 	}
-	// Whoever writes does not hear of the end of a context, and where others have just been there it would begin without them.
-	if ctx.Done() == nil && w.database.cluster == nil && w.isAlone.Load() && w.turn.take() {
+	if w.mayLead(ctx) && w.turn.take() {
 		w.mu.RUnlock()
 		w.lead(t)
 	} else {
@@ -151,7 +152,13 @@ func (w *writer) run() {
 
 // serve commits a group of those who wait, and answers it.
 func (w *writer) serve(byCaller bool) {
-	group := w.write(byCaller, false)
+	group, done := []*ticket(nil), false
+	if byCaller && w.waiting[0].isWhole {
+		group, done = w.writeWhole()
+	}
+	if !done {
+		group = w.write(byCaller, false)
+	}
 	w.isAlone.Store(len(group) == 1)
 	w.answer(group)
 	if w.connection == nil || len(group) == 0 {
@@ -164,21 +171,6 @@ func (w *writer) serve(byCaller bool) {
 	w.isCheckpointDue = w.database.checkpoints.note(len(group), size)
 }
 
-// lead has a caller who has the turn commit its own call, with those who join it on the way. What comes after that is the goroutine's: others who wait,
-// a checkpoint, and the wait for a lock that somebody else has.
-func (w *writer) lead(t *ticket) {
-	defer func() {
-		if value := recover(); value != nil {
-			// Of the application's log handler, say. Where the caller's goroutine recovers, as a server's do, nobody would ever have the turn again.
-			go panic(value)
-			select {}
-		}
-	}()
-	w.waiting = append(w.waiting, t)
-	w.serve(true)
-	w.turn.pass(func() bool { return w.isCheckpointDue || len(w.waiting) > 0 || len(w.queue) > 0 })
-}
-
 // answer answers everybody, and those with a receipt once the replica has it.
 func (w *writer) answer(group []*ticket) {
 	if w.replica == nil {
@@ -187,7 +179,7 @@ func (w *writer) answer(group []*ticket) {
 	}
 	var receipts, others []*ticket
 	for _, t := range group {
-		if t.function == storeFunction && t.err == nil {
+		if (t.isWhole || t.function == storeFunction) && t.err == nil {
 			receipts = append(receipts, t)
 		} else {
 			others = append(others, t)
@@ -361,11 +353,10 @@ func (w *writer) begin(byCaller bool) (bool, error) {
 	if err := w.connect(); err != nil {
 		return false, err
 	}
-	patience := w.database.options.busyTimeout
-	// It stays so: nothing after BEGIN IMMEDIATE waits for a lock, and what else needs another patience sets it.
-	if err := w.connection.waits(min(waitingStep, patience)); err != nil {
+	if err := w.waitAStep(); err != nil {
 		return false, err
 	}
+	patience := w.database.options.busyTimeout
 	for len(w.waiting) > 0 {
 		err := w.connection.exec("BEGIN IMMEDIATE")
 		if err == nil {
@@ -383,6 +374,12 @@ func (w *writer) begin(byCaller bool) (bool, error) {
 		}
 	}
 	return false, nil
+}
+
+// waitAStep sets for how long SQLite waits for the lock. It stays so: nothing after BEGIN IMMEDIATE waits for one, and what else needs another patience
+// sets it.
+func (w *writer) waitAStep() error {
+	return w.connection.waits(min(waitingStep, w.database.options.busyTimeout))
 }
 
 // giveUp answers those who have waited since that time.
