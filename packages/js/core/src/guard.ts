@@ -64,6 +64,8 @@ export interface Guarded<Db extends object> {
   endIterators(): void;
   /** Whether the handler has set something that outlives its transaction. */
   isAltered(): boolean;
+  /** Whether the connection may have another file or a temporary table since. */
+  mayBeAttached(): boolean;
 }
 
 /** What a handler is told that ends its transaction itself. */
@@ -74,10 +76,35 @@ export function transactionEnded(): KnockerError {
   );
 }
 
+/** What may leave an attached file or a temporary table. Names that hold such a word only cost a look. */
+const MAY_ATTACH = /attach|temp/i;
+
+/** SQL that makes statements unseen. */
+const SPEAKS_UNSEEN: PropertyKey = "createTagStore";
+
+/** Texts that are none of these, the most recent ones: a handler says the same each time. */
+const plain = new Set<string>();
+const MOST_PLAIN = 500;
+const LONGEST_PLAIN = 2000;
+
+/** What a text of SQL may do to the connection, besides what it is for. */
+interface Effects {
+  sets: boolean;
+  mayAttach: boolean;
+}
+
+const NONE: Effects = { sets: false, mayAttach: false };
+
 /** @throws UsageError for a statement that would end the transaction, or the worker's savepoint in it. */
-function refuse(sql: string): void {
+function effectsOf(sql: string): Effects {
+  if (plain.has(sql)) return NONE;
   if (ENDS_TRANSACTION.test(sql)) throw transactionEnded();
   if (SAVEPOINT_STATEMENT.test(sql)) throw knockerError("usage", `${SAVEPOINT} is the worker's savepoint: take one of another name`);
+  const effects = { sets: SETS_PRAGMA.test(sql), mayAttach: MAY_ATTACH.test(sql) };
+  if (effects.sets || effects.mayAttach || sql.length > LONGEST_PLAIN) return effects;
+  if (plain.size >= MOST_PLAIN) plain.clear();
+  plain.add(sql);
+  return NONE;
 }
 
 /** @param gate called before each call on the database and on everything that is made with it; may throw. */
@@ -85,6 +112,7 @@ export function guard<Db extends object>(database: Db, gate: () => void): Guarde
   const proxies = new WeakMap<object, object>();
   const iterating = new Set<Iterator<unknown>>();
   let altered = false;
+  let mayBeAttached = false;
 
   /** A driver's object that a handler may have only as its proxy: anything else is a result. */
   function shown(value: unknown): unknown {
@@ -100,8 +128,9 @@ export function guard<Db extends object>(database: Db, gate: () => void): Guarde
     return (...parameters) => {
       gate();
       if (target === database) {
-        if (SPEAKERS.has(name)) refuse(String(parameters[0]));
-        altered ||= SETTERS.has(name) || (SPEAKERS.has(name) && SETS_PRAGMA.test(String(parameters[0])));
+        const { sets, mayAttach } = SPEAKERS.has(name) ? effectsOf(String(parameters[0])) : NONE;
+        altered ||= sets || SETTERS.has(name);
+        mayBeAttached ||= mayAttach || name === SPEAKS_UNSEEN;
       }
       const result = Reflect.apply(method, target, parameters);
       if (iterating.has(target as Iterator<unknown>)) {
@@ -149,5 +178,5 @@ export function guard<Db extends object>(database: Db, gate: () => void): Guarde
     return proxy;
   }
 
-  return { database: proxyOf(database), endIterators, isAltered: () => altered };
+  return { database: proxyOf(database), endIterators, isAltered: () => altered, mayBeAttached: () => mayBeAttached };
 }

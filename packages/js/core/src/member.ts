@@ -27,15 +27,17 @@ export class MemberTransaction<Db extends object> {
   readonly #connection: Connection<Db>;
   readonly #endIterators: () => void;
   readonly #isAltered: () => boolean;
+  readonly #mayBeAttached: () => boolean;
 
   /** @param nowMs the stopwatch. */
   constructor(shared: Shared, connection: Connection<Db>, nowMs: () => number) {
     this.#shared = shared;
     this.#connection = connection;
-    const { database, endIterators, isAltered } = guard(connection.database, () => this.#use(nowMs));
+    const { database, endIterators, isAltered, mayBeAttached } = guard(connection.database, () => this.#use(nowMs));
     this.tx = database;
     this.#endIterators = endIterators;
     this.#isAltered = isAltered;
+    this.#mayBeAttached = mayBeAttached;
   }
 
   /** Ends what the handlers left running: nothing of them uses the connection from here on. */
@@ -51,7 +53,7 @@ export class MemberTransaction<Db extends object> {
 
   /** Whether something of the handlers is left on the connection. */
   get altersConnection(): boolean {
-    return this.#isAltered() || (this.begun && this.#connection.all("PRAGMA database_list").length !== 1);
+    return this.#isAltered() || (this.begun && this.#mayBeAttached() && this.#connection.all("PRAGMA database_list").length !== 1);
   }
 
   /** Whether it holds this lock now. */

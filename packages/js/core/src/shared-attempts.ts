@@ -50,6 +50,15 @@ function paceOf<Db extends object>(inbox: Inbox<Db>, job: Row, handlers: Handler
   return inbox.paces.of({ endpoint: job["endpoint"] as string, type: job["type"] as string | null });
 }
 
+/** How the handlers of an event have come to their end. */
+interface Called {
+  thrown: { error: unknown } | undefined;
+  /** Whether one of them has returned a promise. */
+  promised: boolean;
+}
+
+const RETURNED: Called = { thrown: undefined, promised: false };
+
 /** One batch of jobs on the connection of a runner. */
 export class SharedAttempts<Db extends object> {
   readonly #inbox: Inbox<Db>;
@@ -114,7 +123,12 @@ export class SharedAttempts<Db extends object> {
       if (member.wasEnded) throw raised!.error;
       this.#shared.add(
         {
-          ...{ job, event, report, tookMs, endedAt, state: "waiting" },
+          job,
+          event,
+          report,
+          tookMs,
+          endedAt,
+          state: "waiting",
           verdict: raised ? verdictOn(raised.error) : HANDLED,
           hasWrites: member.begun && !raised,
           told: () => {
@@ -157,29 +171,50 @@ export class SharedAttempts<Db extends object> {
     return "next";
   }
 
-  /** Runs the handlers in order. One that returns a promise all of a sudden is waited for; the others are committed first, unless it has used `tx`. */
-  async #call(
-    handlers: Handler<Db>[],
-    event: Event,
-    member: MemberTransaction<Db>,
-    report: AttemptReport,
-  ): Promise<{ thrown: { error: unknown } | undefined; promised: boolean }> {
+  /** Runs the handlers in order. A promise only where one of them returns one: on Node 20 each costs as much as a statement. */
+  #call(handlers: Handler<Db>[], event: Event, member: MemberTransaction<Db>, report: AttemptReport): Called | Promise<Called> {
     const run = running([this.#runner.worker, this.#inbox], member);
-    let promised = false;
+    const call = (handler: Handler<Db>) => run.in(() => report.span.within(() => handler(event, member.tx)));
+    let promised: Promise<Called> | undefined;
     try {
-      for (const handler of handlers) {
-        const result = run.in(() => report.span.within(() => handler(event, member.tx)));
+      for (const [index, handler] of handlers.entries()) {
+        const result = call(handler);
         if (!isThenable(result)) continue;
-        promised = true;
-        member.letGo();
-        await result;
+        promised = this.#wait(result, handlers.slice(index + 1), call, member).finally(() => run.end());
+        return promised;
       }
-      return { thrown: undefined, promised };
+      return RETURNED;
     } catch (error) {
-      return { thrown: { error: member.begun ? explained(error, this.#inbox.file) : error }, promised };
+      return this.#thrown(error, member, false);
     } finally {
-      run.end();
+      if (!promised) run.end();
     }
+  }
+
+  /** A handler has returned a promise all of a sudden: it is waited for. The others are committed first, unless it has used `tx`. */
+  async #wait(
+    result: PromiseLike<unknown>,
+    rest: Handler<Db>[],
+    call: (handler: Handler<Db>) => unknown,
+    member: MemberTransaction<Db>,
+  ): Promise<Called> {
+    try {
+      member.letGo();
+      await result;
+      for (const handler of rest) {
+        const next = call(handler);
+        if (!isThenable(next)) continue;
+        member.letGo();
+        await next;
+      }
+      return { thrown: undefined, promised: true };
+    } catch (error) {
+      return this.#thrown(error, member, true);
+    }
+  }
+
+  #thrown(error: unknown, member: MemberTransaction<Db>, promised: boolean): Called {
+    return { thrown: { error: member.begun ? explained(error, this.#inbox.file) : error }, promised };
   }
 
   /** Ends what the handlers left running, and says whether they have left something else on the connection. */

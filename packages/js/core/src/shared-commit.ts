@@ -17,6 +17,7 @@ import type { Link } from "./link.js";
 import type { WriteLock } from "./lock.js";
 import { MemberTransaction } from "./member.js";
 import type { Pace } from "./pace.js";
+import { selectOf } from "./statements.js";
 import type { AttemptReport } from "./telling.js";
 import { statusOf, type Verdict } from "./verdict.js";
 
@@ -187,11 +188,8 @@ export class SharedCommit<Db extends object> {
   #write(member: Member): void {
     const { verdict, report, job } = member;
     const parameters = verdict.parameters(report.durationMs);
-    const marks = Array(parameters.length + 3)
-      .fill("?")
-      .join(", ");
     try {
-      const sql = `SELECT ${verdict.name}(${marks}) AS result`;
+      const sql = selectOf(verdict.name, parameters.length + 2);
       const row = this.#connection.get(sql, job["job_id"]!, this.#worker, ...parameters, member.endedAt);
       member.end = statusOf(verdict, row?.["result"]);
     } catch (error) {

@@ -31,6 +31,7 @@ export class LazyTransaction<Db extends object> {
   #letOwnerWait = (): void => {};
   readonly #endIterators: () => void;
   readonly #isAltered: () => boolean;
+  readonly #mayBeAttached: () => boolean;
   readonly #inbox: Inbox<Db>;
   readonly #connection: Connection<Db>;
   readonly #lock: WriteLock;
@@ -39,10 +40,11 @@ export class LazyTransaction<Db extends object> {
     this.#inbox = inbox;
     this.#connection = connection;
     this.#lock = inbox.lock;
-    const { database, endIterators, isAltered } = guard(connection.database, () => this.#begin());
+    const { database, endIterators, isAltered, mayBeAttached } = guard(connection.database, () => this.#begin());
     this.tx = database;
     this.#endIterators = endIterators;
     this.#isAltered = isAltered;
+    this.#mayBeAttached = mayBeAttached;
   }
 
   /** Ends what the handlers left running, and commits what was begun together with what `result` writes. */
@@ -75,7 +77,7 @@ export class LazyTransaction<Db extends object> {
 
   /** Whether something of the handlers is left on the connection: a setting, an attached file, a temporary table. To be asked when the transaction is over. */
   get altersConnection(): boolean {
-    return this.#isAltered() || (this.begun && this.#connection.all("PRAGMA database_list").length !== 1);
+    return this.#isAltered() || (this.begun && this.#mayBeAttached() && this.#connection.all("PRAGMA database_list").length !== 1);
   }
 
   /** Whether it holds this lock now. */

@@ -116,6 +116,29 @@ export default function sharedCommits(runtime) {
       await close();
     });
 
+    it("find nothing that another one has left on the connection, however it was said", async () => {
+      const ways = [
+        (tx) => tx.exec("CREATE TEMP TABLE scratch (id)"),
+        (tx) => tx.prepare('CREATE TABLE "temp".scratch (id)').run(),
+        (tx) =>
+          tx.createTagStore ? tx.createTagStore().run`CREATE TEMPORARY TABLE scratch (id)` : tx.exec("CREATE TABLE temp.scratch (id)"),
+      ];
+      for (const leave of ways) {
+        const { hooks, inbox, orders, close } = inboxOf({ now: testing.frozenClock() });
+        const found = [];
+        inbox.on("*", ({ id }, tx) => {
+          found.push(tx.prepare("SELECT count(*) AS count FROM pragma_database_list WHERE seq > 0").get().count);
+          write(tx, id);
+          if (id === 4) leave(tx);
+        });
+        await receive(inbox, 7);
+        assert.equal((await testing.drain(hooks)).handled, 7);
+        assert.deepEqual(found, Array(7).fill(0));
+        assert.equal(orders().length, 7);
+        await close();
+      }
+    });
+
     for (const ending of [
       "SELECT 1; COMMIT",
       "SELECT 1; ROLLBACK",
