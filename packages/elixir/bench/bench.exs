@@ -52,7 +52,6 @@ defmodule Bench do
     test = self()
     {hooks, _endpoint} = open(path, fn _event, _tx -> send(test, {:handled, System.os_time(:microsecond)}) && :ok end)
     {:ok, worker} = Knocker.Worker.start_link(hooks: hooks)
-    arguments = Enum.flat_map([:knocker], &["-pa", to_string(:code.lib_dir(&1, :ebin))])
     script = "Application.ensure_all_started(:knocker); Code.require_file(#{inspect(__ENV__.file)}); Bench.receive_for(#{inspect(path)}, #{times})"
 
     port =
@@ -60,7 +59,7 @@ defmodule Bench do
         :binary,
         :use_stdio,
         {:line, 200},
-        args: arguments ++ ["-e", script],
+        args: Bench.Elsewhere.paths() ++ ["-e", script],
         env: [{'KNOCKER_BENCH', 'other'}]
       ])
 

@@ -11,6 +11,17 @@ defmodule Bench.Elsewhere do
   def disk(0), do: "the bare disk"
   def disk(delay_ms), do: "syncs of #{delay_ms} ms"
 
+  @doc "The options that have another virtual machine find what this one has beside Erlang and Elixir: this package, and a driver."
+  def paths do
+    own = [to_string(:code.root_dir()), to_string(:code.lib_dir(:elixir)) |> Path.dirname()]
+
+    for path <- :code.get_path(),
+        path = to_string(path),
+        Path.type(path) == :absolute and not Enum.any?(own, &String.starts_with?(path, &1)),
+        argument <- ["-pa", path],
+        do: argument
+  end
+
   @doc "What `module.run/1` prints in that process, which gets the way, the path of a file that is not there yet, and more."
   def measure(folder, delay_ms, module, way, arguments) do
     path = Path.join(folder, "#{System.unique_integer([:positive])}.db")
@@ -18,7 +29,7 @@ defmodule Bench.Elsewhere do
     script =
       "Application.ensure_all_started(:knocker); for file <- #{inspect(@files)}, do: Code.require_file(file); #{inspect(module)}.run(System.argv())"
 
-    command = [System.find_executable("elixir"), "-pa", to_string(:code.lib_dir(:knocker, :ebin)), "-e", script, way, path]
+    command = [System.find_executable("elixir") | paths()] ++ ["-e", script, way, path]
     [program | rest] = if delay_ms > 0, do: [@slow_disk, "#{delay_ms * 1_000}" | command], else: command
     {output, 0} = System.cmd(program, rest ++ Enum.map(arguments, &to_string/1))
     for left <- Path.wildcard(path <> "*"), do: File.rm!(left)

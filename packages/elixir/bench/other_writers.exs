@@ -19,8 +19,8 @@ defmodule Bench.OtherWriters do
     script =
       "Application.ensure_all_started(:knocker); for file <- #{inspect(files)}, do: Code.require_file(file); Bench.OtherWriters.work(System.argv())"
 
-    paths = for path <- :code.get_path(), file = to_string(path), String.contains?(file, "_build"), argument <- ["-pa", file], do: argument
-    {_printed, 0} = System.cmd(@table, [folder, System.find_executable("elixir")] ++ paths ++ ["-e", script], into: IO.stream(:stdio, :line))
+    arguments = [folder, System.find_executable("elixir")] ++ Bench.Elsewhere.paths() ++ ["-e", script]
+    {_printed, 0} = System.cmd(@table, arguments, into: IO.stream(:stdio, :line))
   end
 
   @doc "What the worker's process does."
