@@ -14,7 +14,7 @@ defmodule Bench.OtherWriters do
 
   @doc "Prints the table, and which goals were missed."
   def print(folder) do
-    files = for name <- ["requests.exs", "other_writers.exs"], do: Path.join(__DIR__, name)
+    files = for name <- ["requests.exs", "elsewhere.exs", "other_writers.exs"], do: Path.join(__DIR__, name)
 
     script =
       "Application.ensure_all_started(:knocker); for file <- #{inspect(files)}, do: Code.require_file(file); Bench.OtherWriters.work(System.argv())"
