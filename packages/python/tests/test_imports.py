@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
+import sysconfig
 from graphlib import TopologicalSorter
 from pathlib import Path
+
+import pytest
 
 import knocker
 
@@ -35,3 +40,11 @@ def test_no_module_needs_itself() -> None:
     # Raises CycleError, which names the circle.
     order = list(TopologicalSorter(graph).static_order())
     assert len(order) == len(files)
+
+
+@pytest.mark.skipif(not sysconfig.get_config_var("Py_GIL_DISABLED"), reason="this Python has no other way than with its lock")
+def test_a_free_threaded_python_stays_without_its_lock(tmp_path: Path) -> None:
+    """An extension module that does not know of it would bring the lock back for the whole process."""
+    look = "import sys, knocker; knocker.open(sys.argv[1]).close(); print(sys._is_gil_enabled())"
+    done = subprocess.run([sys.executable, "-c", look, str(tmp_path / "app.db")], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
