@@ -11,6 +11,8 @@ import { Statements } from "@knocker/core/statements.js";
 class BunConnection implements Connection<Database> {
   readonly database: Database;
   readonly file: string;
+  /** Run without parameters they take the former ones. */
+  readonly forgetsBindings = false;
   readonly #statements: Statements<Statement>;
 
   constructor(database: Database) {

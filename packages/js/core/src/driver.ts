@@ -14,6 +14,8 @@ export interface Connection<Db> {
   readonly file: string;
   /** Whether a transaction is open. */
   readonly inTransaction: boolean;
+  /** Whether the driver's statements forget what was bound when they run again. */
+  readonly forgetsBindings: boolean;
   /** How many statements are kept. */
   readonly keptStatements: number;
   /** Loads an extension, and leaves loading switched on or off as it was. */

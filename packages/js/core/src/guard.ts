@@ -7,6 +7,7 @@
  */
 
 import { type KnockerError, knockerError } from "./errors.js";
+import { type HandlerStatements, REPEATABLE } from "./handler-statements.js";
 
 type Method = (...parameters: unknown[]) => unknown;
 
@@ -107,8 +108,11 @@ function effectsOf(sql: string): Effects {
   return NONE;
 }
 
-/** @param gate called before each call on the database and on everything that is made with it; may throw. */
-export function guard<Db extends object>(database: Db, gate: () => void): Guarded<Db> {
+/**
+ * @param gate called before each call on the database and on everything that is made with it; may throw.
+ * @param statements where those that it prepares may be kept for others.
+ */
+export function guard<Db extends object>(database: Db, gate: () => void, statements?: HandlerStatements): Guarded<Db> {
   const proxies = new WeakMap<object, object>();
   const iterating = new Set<Iterator<unknown>>();
   let altered = false;
@@ -132,7 +136,16 @@ export function guard<Db extends object>(database: Db, gate: () => void): Guarde
         altered ||= sets || SETTERS.has(name);
         mayBeAttached ||= mayAttach || name === SPEAKS_UNSEEN;
       }
-      const result = Reflect.apply(method, target, parameters);
+      if (name !== REPEATABLE) statements?.spoil(target);
+      const isPrepared = statements && target === database && name === "prepare" && parameters.length === 1;
+      const call = (): unknown => Reflect.apply(method, target, parameters);
+      let result: unknown;
+      try {
+        result = isPrepared ? statements.take(String(parameters[0]), call as () => object) : call();
+      } catch (error) {
+        statements?.spoil(target);
+        throw error;
+      }
       if (iterating.has(target as Iterator<unknown>)) {
         // `iterator[Symbol.iterator]()` is the iterator itself.
         if ((result as { done?: unknown } | undefined)?.done === true) iterating.delete(target as Iterator<unknown>);
@@ -144,6 +157,7 @@ export function guard<Db extends object>(database: Db, gate: () => void): Guarde
   function endIterators(): void {
     for (const iterator of iterating) iterator.return?.();
     iterating.clear();
+    statements?.giveBack();
   }
 
   function proxyOf<T extends object>(target: T): T {
@@ -167,6 +181,7 @@ export function guard<Db extends object>(database: Db, gate: () => void): Guarde
       },
       set: (_shell, name, value) => {
         altered ||= (target as object) === database;
+        statements?.spoil(target);
         return Reflect.set(target, name, value, target);
       },
       apply: (_shell, self, parameters) => {

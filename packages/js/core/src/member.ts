@@ -2,6 +2,7 @@
 
 import type { Connection } from "./driver.js";
 import { guard, transactionEnded } from "./guard.js";
+import { statementsOf } from "./handler-statements.js";
 import type { WriteLock } from "./lock.js";
 import { handlerEnded } from "./transaction.js";
 
@@ -33,7 +34,11 @@ export class MemberTransaction<Db extends object> {
   constructor(shared: Shared, connection: Connection<Db>, nowMs: () => number) {
     this.#shared = shared;
     this.#connection = connection;
-    const { database, endIterators, isAltered, mayBeAttached } = guard(connection.database, () => this.#use(nowMs));
+    const { database, endIterators, isAltered, mayBeAttached } = guard(
+      connection.database,
+      () => this.#use(nowMs),
+      statementsOf(connection),
+    );
     this.tx = database;
     this.#endIterators = endIterators;
     this.#isAltered = isAltered;

@@ -3,6 +3,7 @@
 import type { Connection } from "./driver.js";
 import { BusyError, KnockerError, knockerError } from "./errors.js";
 import { guard, transactionEnded } from "./guard.js";
+import { statementsOf } from "./handler-statements.js";
 import type { WriteLock } from "./lock.js";
 import type { Inbox } from "./inbox.js";
 import { textOf } from "./thrown-text.js";
@@ -40,7 +41,7 @@ export class LazyTransaction<Db extends object> {
     this.#inbox = inbox;
     this.#connection = connection;
     this.#lock = inbox.lock;
-    const { database, endIterators, isAltered, mayBeAttached } = guard(connection.database, () => this.#begin());
+    const { database, endIterators, isAltered, mayBeAttached } = guard(connection.database, () => this.#begin(), statementsOf(connection));
     this.tx = database;
     this.#endIterators = endIterators;
     this.#isAltered = isAltered;

@@ -139,6 +139,78 @@ export default function sharedCommits(runtime) {
       }
     });
 
+    describe("that prepare what others have prepared", () => {
+      const INSERT = "INSERT INTO orders VALUES (?)";
+      const RETURNING = "INSERT INTO orders VALUES (?) RETURNING id";
+      /** Each driver's ways to have a statement give other rows. */
+      const others = ["pluck", "raw", "safeIntegers", "setReadBigInts", "setReturnArrays"];
+
+      async function handled(total, handler) {
+        const { hooks, inbox, orders, database, close } = inboxOf({ now: testing.frozenClock() });
+        inbox.on("*", ({ id }, tx) => handler(id, tx, database));
+        await receive(inbox, total);
+        const { attempts } = await testing.drain(hooks);
+        const stored = orders();
+        await close();
+        return { statuses: attempts.map(({ status }) => status), stored };
+      }
+
+      it("find nothing bound that the former one bound", async () => {
+        const { stored } = await handled(6, (id, tx) => {
+          const statement = tx.prepare(INSERT);
+          if (id % 2 === 1) return void statement.run(String(id));
+          try {
+            statement.run();
+          } catch {
+            // Some drivers want every parameter.
+          }
+        });
+        assert.deepEqual(
+          stored.filter((id) => id !== null),
+          ["1", "3", "5"],
+        );
+      });
+
+      it("get rows as if they were the first", async () => {
+        const rows = [];
+        await handled(6, (id, tx) => {
+          const statement = tx.prepare(RETURNING);
+          if (id % 2 === 0) return void rows.push({ ...statement.get(String(id)) });
+          for (const name of others) if (typeof statement[name] === "function") statement[name](true);
+          statement.run(String(id));
+        });
+        assert.deepEqual(rows, [{ id: "2" }, { id: "4" }, { id: "6" }]);
+      });
+
+      it("do not lend them to one that has ended", async () => {
+        const [kept, errors] = [[], []];
+        const { statuses, stored } = await handled(6, (id, tx) => {
+          const statement = tx.prepare(INSERT);
+          statement.run(String(id));
+          try {
+            kept.at(-1)?.run("late");
+          } catch (error) {
+            errors.push(error.code);
+          }
+          kept.push(statement);
+        });
+        assert.deepEqual(errors, Array(5).fill("closed"));
+        assert.deepEqual(statuses, Array(6).fill("handled"));
+        assert.deepEqual(stored, ["1", "2", "3", "4", "5", "6"]);
+      });
+
+      it("go on where one has failed, and where the table is another one", async () => {
+        const { statuses, stored } = await handled(8, (id, tx) => {
+          if (id === 4) tx.exec("DROP TABLE orders; CREATE TABLE orders (id TEXT PRIMARY KEY)");
+          const statement = tx.prepare(INSERT);
+          statement.run(String(id));
+          if (id === 6) statement.run("5");
+        });
+        assert.deepEqual(statuses, [...Array(5).fill("handled"), "failed", "handled", "handled"]);
+        assert.deepEqual(stored, ["4", "5", "7", "8"]);
+      });
+    });
+
     for (const ending of [
       "SELECT 1; COMMIT",
       "SELECT 1; ROLLBACK",

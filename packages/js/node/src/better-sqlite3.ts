@@ -48,6 +48,7 @@ function translate(error: unknown): KnockerError {
 class BetterConnection implements Connection<BetterDatabase> {
   readonly database: BetterDatabase;
   readonly file: string;
+  readonly forgetsBindings = true;
   readonly #statements: Statements<BetterStatement>;
 
   constructor(database: BetterDatabase) {

@@ -31,6 +31,7 @@ export type NodeDatabaseClass = new (path: string, options?: { allowExtension?: 
 class NodeConnection implements Connection<Database> {
   readonly database: NodeDatabase;
   readonly file: string;
+  readonly forgetsBindings = true;
   readonly #statements: Statements<Statement>;
 
   constructor(database: NodeDatabase) {
