@@ -47,6 +47,17 @@ def test_a_handler_gets_the_event(hooks: knocker.Hooks, github: knocker.Endpoint
     assert "X-Absent" not in event.headers
 
 
+def test_a_handler_that_is_added_later_gets_what_comes_then(hooks: knocker.Hooks, inbox: knocker.Endpoint) -> None:
+    seen: list[tuple[str, int]] = []
+    inbox.add_handler("order", lambda event, tx: seen.append(("first", event.id)))
+    inbox.ingest(b"{}", valid=True, type="order")
+    assert statuses(hooks) == ["handled"]
+    inbox.add_handler("*", lambda event, tx: seen.append(("later", event.id)))
+    inbox.ingest(b"{}", valid=True, type="order")
+    assert statuses(hooks) == ["handled"]
+    assert seen == [("first", 1), ("first", 2), ("later", 2)]
+
+
 def test_writes_and_the_event_are_one_commit(hooks: knocker.Hooks, github: knocker.Endpoint, push: PushOf) -> None:
     @github.on("push")
     def handler(event: knocker.Event, tx: Any) -> None:

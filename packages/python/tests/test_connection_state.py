@@ -72,6 +72,10 @@ def temporary_table(tx: Any, folder: Path) -> None:
     tx.execute("INSERT INTO temp.orders VALUES ('lost')")
 
 
+def attached_file(tx: Any, folder: Path) -> None:
+    tx.cursor().execute("aTTaCH ? AS other", [str(folder / "other.db")])
+
+
 def own_function(tx: Any, folder: Path) -> None:
     create = getattr(tx, "create_function", None)
     if create is not None:
@@ -87,7 +91,7 @@ def isolation(tx: Any, folder: Path) -> None:
         tx.set_busy_timeout(1)
 
 
-@pytest.mark.parametrize("set_up", [temporary_table, own_function, isolation])
+@pytest.mark.parametrize("set_up", [temporary_table, attached_file, own_function, isolation])
 @pytest.mark.parametrize("fails", [True, False])
 def test_the_next_handler_finds_the_connection_as_it_was_opened(
     hooks: knocker.Hooks, inbox: knocker.Endpoint, tmp_path: Path, set_up: Callable[[Any, Path], None], fails: bool
