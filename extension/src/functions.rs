@@ -88,6 +88,8 @@ const HANDLERS: &[(&str, Handler)] = &[
         to_json(&policy)
     }),
     ("knocker_retain", |store, args| to_json(&store.retain(args.now(0)?)?)),
+    ("knocker_first_event_since", |store, args| Ok(store.first_event_since(args.whole(0)?)?.map_or(Value::Null, Value::Integer))),
+    ("knocker_last_event_before", |store, args| Ok(store.last_event_before(args.whole(0)?)?.map_or(Value::Null, Value::Integer))),
     ("knocker_stats", |store, args| to_json(&store.stats(args.now(0)?)?)),
     ("knocker_metrics", |store, args| {
         let (format, receives, now) = args.options_and_now(0)?;

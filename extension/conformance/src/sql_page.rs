@@ -25,14 +25,18 @@ pub fn functions(page: &str) -> BTreeMap<String, (usize, usize)> {
     found
 }
 
-/// `now` is the last argument of every function but three, whether the heading repeats it or not.
+/// Those that depend on no clock.
+pub const WITHOUT_A_CLOCK: [&str; 5] =
+    ["knocker_version", "knocker_strict", "knocker_changed_files", "knocker_first_event_since", "knocker_last_event_before"];
+
+/// `now` is the last argument of every function but these, whether the heading repeats it or not.
 fn arity(name: &str, parameters: &str) -> (usize, usize) {
     let (required, optional) = parameters.split_once('[').unwrap_or((parameters, ""));
     let words = |text: &str| -> Vec<String> {
         text.split([',', '[', ']']).map(|word| word.trim().to_owned()).filter(|word| !word.is_empty() && word != "now").collect()
     };
     let fewest = words(required).len();
-    let clock = usize::from(!["knocker_version", "knocker_strict", "knocker_changed_files"].contains(&name));
+    let clock = usize::from(!WITHOUT_A_CLOCK.contains(&name));
     (fewest, fewest + words(optional).len() + clock)
 }
 

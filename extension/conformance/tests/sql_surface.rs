@@ -249,3 +249,33 @@ fn the_catalogues_are_complete() {
         assert!(matches!(error["retryable"].as_i64(), Some(0 | 1)), "{error}");
     }
 }
+
+#[test]
+fn the_first_event_since_a_time_and_the_last_before_it_are_found_without_a_clock_and_without_writing() {
+    let database = Database::quick();
+    call!(database, "knocker_endpoint", "shop", "{}", T).unwrap();
+    for (key, at) in [("a", T), ("b", T + 10), ("c", T - 5), ("d", T + 10)] {
+        call!(database, "knocker_ingest", "shop", json!({"valid": true, "key": key}).to_string(), "{}", at).unwrap();
+    }
+    call!(database, "knocker_strict", 1).unwrap();
+    let before = database.number("SELECT total_changes()");
+    for (time, first, last) in [
+        (i64::MIN, Sql::Integer(1), Sql::Null),
+        (T - 5, Sql::Integer(1), Sql::Null),
+        (T - 4, Sql::Integer(1), Sql::Integer(3)),
+        (T + 1, Sql::Integer(2), Sql::Integer(3)),
+        (T + 11, Sql::Null, Sql::Integer(4)),
+        (i64::MAX, Sql::Null, Sql::Integer(4)),
+    ] {
+        assert_eq!(call!(database, "knocker_first_event_since", time), Ok(first), "since {time}");
+        assert_eq!(call!(database, "knocker_last_event_before", time), Ok(last), "before {time}");
+    }
+    assert_eq!(database.number("SELECT total_changes()"), before);
+    for function in ["knocker_first_event_since", "knocker_last_event_before"] {
+        assert_eq!(call!(database, function, (T + 1) as f64).map(|found| found != Sql::Null), Ok(true));
+        assert_eq!(code(call!(database, function, 1.5)), "invalid_argument");
+        assert_eq!(code(call!(database, function, Sql::Null)), "invalid_argument");
+        assert_eq!(code(call!(Database::empty(), function, T)), "not_bootstrapped");
+        call!(Database::open_read_only(database.path()), function, T).expect("it only reads");
+    }
+}

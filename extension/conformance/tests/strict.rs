@@ -3,12 +3,10 @@
 use knocker_conformance::call;
 use knocker_conformance::contract::Contract;
 use knocker_conformance::database::Database;
+use knocker_conformance::sql_page::WITHOUT_A_CLOCK;
 use rusqlite::types::Value as Sql;
 
 const T: i64 = 1_767_225_600_000;
-/// Those that depend on no clock.
-const WITHOUT_A_CLOCK: [&str; 3] = ["knocker_version", "knocker_strict", "knocker_changed_files"];
-
 #[test]
 fn every_function_is_refused_without_the_time_and_leaves_nothing() {
     let database = Database::quick();

@@ -6,7 +6,8 @@ use crate::arguments::Arguments;
 use crate::chunks::Chunks;
 use crate::conditions::Conditions;
 use crate::error::{Error, Result};
-use crate::event_times::{AT_ONCE, Times};
+use crate::event_notes::AT_ONCE;
+use crate::event_times::Times;
 use crate::forms::{Kind, form};
 use crate::lifecycle::EventStatus;
 use crate::operate::{Action, ActionOptions, names};
@@ -88,7 +89,7 @@ impl Selection {
         }
         if let Some(until) = given.whole("until")? {
             conditions.add("received_at < {}", until);
-            times.until = until;
+            times.until = Some(until);
         }
         Ok(Self { conditions, times, endpoint: given.text("endpoint")?, bounds, options })
     }

@@ -40,6 +40,7 @@ mod durations;
 pub mod endpoint;
 mod endpoints;
 pub mod error;
+mod event_notes;
 mod event_times;
 mod expiry;
 pub mod forms;

@@ -27,7 +27,7 @@ pub(crate) struct DeliverySelection {
 impl EventSelection {
     /// When they were received.
     pub fn times(&self) -> Times {
-        Times { until: self.cutoff, ahead: self.now, ..Times::ALL }
+        Times { until: Some(self.cutoff), ahead: self.now, ..Times::ALL }
     }
 
     fn conditions(&self) -> Conditions {

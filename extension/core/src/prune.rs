@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::arguments::Arguments;
 use crate::chunks::Chunks;
 use crate::error::{Error, Result};
-use crate::event_times::AT_ONCE;
+use crate::event_notes::AT_ONCE;
 use crate::forms::{Kind, Preset, form};
 use crate::prunable::{DeliverySelection, EventSelection, Selection};
 use crate::prune_record::PruneRecord;

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::arguments::Arguments;
 use crate::chunks::Chunks;
 use crate::error::{Code, Error, Result};
-use crate::event_times::AT_ONCE;
+use crate::event_notes::AT_ONCE;
 use crate::forms::{Kind, Preset, form};
 use crate::prunable::{DeliverySelection, EventSelection, Selection};
 use crate::prune::LONGEST_AGE_S;

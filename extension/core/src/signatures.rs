@@ -177,6 +177,8 @@ parameters! {
     DELIVERY_ID = "delivery_id", Takes::Whole;
     /// How it is done.
     ACTION_OPTIONS = "options", Takes::Form("ActionOptions");
+    /// A time of receipt in Unix milliseconds.
+    TIME = "time", Takes::Whole;
     /// Which events.
     BULK_FILTER = "filter", Takes::Form("BulkFilter");
     /// Which events.
@@ -252,6 +254,10 @@ functions! {
     "knocker_retention" [POLICY] [NOW] => Record("RetentionPolicy");
     /// Runs the pass of the retention policies that is due, if any.
     "knocker_retain" [] [NOW] => Record("RetentionPass");
+    /// The id of the first event that was received at or after a time; NULL where there is none. Needs no clock.
+    "knocker_first_event_since" [TIME] [] => MaybeWhole;
+    /// The id of the last event that was received before a time; NULL where there is none. Needs no clock.
+    "knocker_last_event_before" [TIME] [] => MaybeWhole;
     /// Counts by endpoint and status, the age of what waits, the last hour, and the size of the file.
     "knocker_stats" [] [NOW] => Record("Stats");
     /// The metrics of the file as the text that a monitoring system reads.

@@ -14,7 +14,8 @@
 //! | `operate.rs`, `bulk.rs`, `chunks.rs` | `operate`, `replay_delivery`, `…event_state…`; `operate_where…`; many rows in small transactions |
 //! | `prune.rs`, `deletion.rs`, `retention.rs` | `prune_…`; `delete…`; `retention`, `retain` |
 //! | `prunable.rs`, `selection.rs` | which rows a prune may take; `select_ids` |
-//! | `event_times.rs` | `first_event_since`, `last_event_before`, `note_…`: where in the order of ids the events of a time stand |
+//! | `event_notes.rs` | `note_…`: what is noted of when events were received |
+//! | `event_times.rs` | `first_event_since`, `last_event_before`: where in the order of ids the events of a time stand |
 //! | `health.rs` | `lease_health`, `disagreements`, `reconcile` |
 //! | `stats.rs`, `minutes.rs` | `stats`; the figures of the last hour |
 //! | `metrics.rs`, `totals.rs`, `durations.rs` | `metrics`; what was ever counted, and how long attempts took |

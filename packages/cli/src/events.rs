@@ -61,9 +61,8 @@ fn read(context: &Context, args: &Args) -> Result<Vec<Row>> {
     if let Some(pattern) = &args.event_type {
         conditions.add_type(pattern);
     }
-    args.period.add_to(&mut conditions);
-    if let Some(id) = args.before {
-        conditions.add("id < {}", id);
+    if !args.period.add_to_events(&store, args.before, &mut conditions)? {
+        return Ok(Vec::new());
     }
     let list = List { columns: EVENT_COLUMNS, view: "knocker_events", conditions, one_of: ("status", &args.status), limit: args.limit };
     list.read(store.conn())

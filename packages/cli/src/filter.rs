@@ -1,8 +1,10 @@
 //! The flags that choose rows by endpoint, type and time, shared by lists and bulk actions.
 
+use knocker_core::Store;
 use knocker_core::conditions::Conditions;
 use serde_json::{Map, Value};
 
+use crate::failure::Result;
 use crate::moment;
 
 /// The statuses of an event.
@@ -31,6 +33,29 @@ impl Period {
         if let Some(until) = self.until {
             conditions.add("received_at < {}", until);
         }
+    }
+
+    /// Adds it to the conditions on events before this id, with the ids between which those of the period are: a walk begins and ends there. False where
+    /// there are none.
+    ///
+    /// # Errors
+    /// Those of a failing database.
+    pub fn add_to_events(&self, store: &Store, before: Option<i64>, conditions: &mut Conditions) -> Result<bool> {
+        self.add_to(conditions);
+        let mut end = before;
+        if let Some(until) = self.until {
+            let Some(last) = store.last_event_before(until)? else { return Ok(false) };
+            end = Some(end.map_or(last + 1, |end| end.min(last + 1)));
+        }
+        // One condition, by which SQLite seeks.
+        if let Some(end) = end {
+            conditions.add("id < {}", end);
+        }
+        if let Some(since) = self.since {
+            let Some(first) = store.first_event_since(since)? else { return Ok(false) };
+            conditions.add("id >= {}", first);
+        }
+        Ok(true)
     }
 }
 

@@ -67,6 +67,12 @@ impl Side {
         half + (self.first + self.drawn.get() * (half / LONG_AGO)) % half
     }
 
+    /// When an event was received.
+    pub fn received(&self, event: i64) -> i64 {
+        let mut statement = self.conn().prepare_cached("SELECT received_at FROM knocker_events WHERE id = ?1").expect("the view is there");
+        statement.query_row([event], |row| row.get(0)).expect("the event is there")
+    }
+
     /// The push of an event. GitHub signs the body alone, so that it is signed once.
     pub fn push(&self, event: i64) -> Push {
         let key = history::key(event);

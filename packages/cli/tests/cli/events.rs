@@ -37,6 +37,10 @@ fn filters_choose_by_status_endpoint_type_and_time() {
     assert_eq!(list(&["--until", "150m"]), [2, 1]);
     assert_eq!(list(&["--since", "3h30m", "--until", "90m"]), [3, 2]);
     assert_eq!(list(&["--since", "2100-01-01T00:00:00+02:00"]), [0; 0]);
+    assert_eq!(list(&["--until", "2000-01-01"]), [0; 0]);
+    for (period, before, found) in [("--until", "3", vec![2, 1]), ("--until", "9", vec![3, 2, 1]), ("--since", "4", vec![])] {
+        assert_eq!(list(&[period, "90m", "--before", before]), found, "{period}");
+    }
 }
 
 #[test]
