@@ -16,6 +16,8 @@ type goal struct {
 	byHand string
 	// floor is what the library does alone here, and least the part of it.
 	floor, least float64
+	// server is what else is part of that floor, if anything is.
+	server string
 }
 
 // verdict is what to say of it, and whether it was missed.
@@ -25,8 +27,12 @@ func (g goal) verdict(ours, hand, times float64) (words string, missed bool) {
 	case g.times == 0:
 		return "", false
 	case wanted > g.floor:
-		words = fmt.Sprintf("%s: %v times %s are %.0f a second, more than the %.0f that the library does alone here, with no package around it; "+
-			"Knocker does %.2f of these, goal %v", g.what, g.times, g.byHand, wanted, g.floor, ours/g.floor, g.least)
+		alone := "the library does alone"
+		if g.server != "" {
+			alone = g.server + " and the library do"
+		}
+		words = fmt.Sprintf("%s: %v times %s are %.0f a second, more than the %.0f that %s here, with no package around it; Knocker does %.2f of these, goal %v",
+			g.what, g.times, g.byHand, wanted, g.floor, alone, ours/g.floor, g.least)
 		return words, ours/g.floor < g.least
 	case times < g.times:
 		return fmt.Sprintf("%s: %.2f times %s, goal %v", g.what, times, g.byHand, g.times), true

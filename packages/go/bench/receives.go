@@ -48,8 +48,8 @@ func receives(folder string, all *judged) floors {
 			if run.callers == 1 {
 				most = floor.lone[delay]
 			}
-			all.judge(goal{name, run.toOne, "one connection by hand", most, run.least}, median(ours), median(ones), median(toOne))
-			all.judge(goal{name, run.toThePool, "the pool by hand", most, run.least}, median(ours), median(pools), median(toThePool))
+			all.judge(goal{name, run.toOne, "one connection by hand", most, run.least, ""}, median(ours), median(ones), median(toOne))
+			all.judge(goal{name, run.toThePool, "the pool by hand", most, run.least, ""}, median(ours), median(pools), median(toThePool))
 		}
 	}
 	return floor

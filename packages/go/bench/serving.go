@@ -35,7 +35,7 @@ func serving(folder string, floor floors, all *judged) {
 		fmt.Printf("%-40s%10.0f%10.0f%10.0f%9.1fx\n", diskOf(delay), median(ours), median(hands), median(nothings), median(ratios))
 		// A request that nothing is done with costs what it costs, and the library comes on top of that.
 		most := 1 / (1/floor.shared + 1/median(nothings))
-		all.judge(goal{"net/http, " + diskOf(delay), 3.6, "by hand", most, leastOfFloor}, median(ours), median(hands), median(ratios))
+		all.judge(goal{"net/http, " + diskOf(delay), 3.6, "by hand", most, leastOfFloor, "net/http"}, median(ours), median(hands), median(ratios))
 	}
 }
 

@@ -6,7 +6,9 @@
 #   @return [Float] that part
 # @!attribute floor
 #   @return [Float] what the library does alone, with no package around it
-Goal = Struct.new(:what, :times, :floor, :least, keyword_init: true) do
+# @!attribute server
+#   @return [String, nil] what else is part of that floor
+Goal = Struct.new(:what, :times, :floor, :least, :server, keyword_init: true) do
   # @return [Array(String, Boolean), nil] what to say of it, and whether it was missed; nil where it was met as it stands
   def verdict(ours, hand, ratio)
     return if times.nil?
@@ -20,9 +22,10 @@ Goal = Struct.new(:what, :times, :floor, :least, keyword_init: true) do
   private
 
   def against_floor(wanted, ours)
-    format("%<what>s: %<times>.2f times by hand are %<wanted>.0f a second, more than the %<floor>.0f that the library does alone here, with no " \
+    format("%<what>s: %<times>.2f times by hand are %<wanted>.0f a second, more than the %<floor>.0f that %<alone>s here, with no " \
            "package around it; Knocker does %<part>.2f of these, goal %<least>.1f",
-           what: what, times: times, wanted: wanted, floor: floor, part: ours / floor, least: least)
+           what: what, times: times, wanted: wanted, floor: floor, part: ours / floor, least: least,
+           alone: server ? "#{server} and the library do" : "the library does alone")
   end
 end
 
