@@ -133,3 +133,57 @@ def test_a_connection_that_nothing_was_set_on_is_kept(hooks: knocker.Hooks, inbo
         inbox.ingest(b"", valid=True)
     assert statuses(hooks) == ["handled"] * 3
     assert used[0] is used[1] is used[2]
+
+
+def denying(tx: Any) -> None:
+    tx.set_authorizer(lambda *_: 1)
+
+
+def interrupting(tx: Any) -> None:
+    tx.set_progress_handler(lambda: 1, 1)
+
+
+def refusing_commits(tx: Any) -> None:
+    if hasattr(tx, "set_commit_hook"):
+        tx.set_commit_hook(lambda: True)
+
+
+@pytest.mark.parametrize("hinder", [denying, interrupting, refusing_commits])
+@pytest.mark.parametrize("share", [True, False])
+@pytest.mark.parametrize("fails", [True, False])
+def test_what_stops_statements_stops_none_of_the_workers(
+    hooks: knocker.Hooks, inbox: knocker.Endpoint, hinder: Callable[[Any], None], share: bool, fails: bool
+) -> None:
+    """As a limit to the time that the handler's own may take: the rollback would meet it too, and the write lock be held for good."""
+
+    @inbox.on("*")
+    def handler(event: knocker.Event, tx: Any) -> None:
+        tx.execute("INSERT INTO orders VALUES (?)", [str(event.id)])
+        if event.id == 5:
+            hinder(tx)
+            if fails:
+                raise ValueError("after it was set")
+
+    for _ in range(8):
+        inbox.ingest(b"", valid=True)
+    expected = {id: "failed" if id == 5 and fails else "handled" for id in range(1, 9)}
+    assert dict(hooks.worker(share_commits=share).drain()) == expected
+    written = sorted(int(id) for (id,) in hooks.database.rows("SELECT id FROM orders"))
+    assert written == [id for id, status in expected.items() if status == "handled"]
+
+
+@pytest.mark.parametrize("share", [True, False])
+def test_a_setting_that_commits_is_refused(hooks: knocker.Hooks, inbox: knocker.Endpoint, share: bool) -> None:
+    """Python's sqlite3 commits where its own transactions are turned off, which they are."""
+
+    @inbox.on("*")
+    def handler(event: knocker.Event, tx: Any) -> None:
+        tx.execute("INSERT INTO orders VALUES (?)", [str(event.id)])
+        if event.id == 5:
+            tx.isolation_level = None
+
+    for _ in range(8):
+        inbox.ingest(b"", valid=True)
+    ends = dict(hooks.worker(share_commits=share).drain())
+    assert ends == {id: "failed" if id == 5 else "handled" for id in range(1, 9)}
+    assert hooks.database.rows("SELECT count(*) FROM orders WHERE id = '5'") == [(0,)]

@@ -1,7 +1,8 @@
 """What a handler may set on the worker's connection, and how neither the result nor the next handler finds it.
 
-How rows are made is put back as soon as the handlers have ended. Everything else cannot be put back by all drivers, or not inside a
-transaction: a connection that was altered is noted, and the next attempt gets another one.
+How rows are made is put back as soon as the handlers have ended, and so is what may stop statements: the result, or a rollback, would meet
+it. Everything else cannot be put back by all drivers, or not inside a transaction: a connection that was altered is noted, and the next
+attempt gets another one.
 """
 
 from __future__ import annotations
@@ -14,6 +15,9 @@ from knocker.driver_errors import translate
 # Attributes that say how rows and cursors are made: those of sqlite3 and pysqlite3, then those of apsw.
 _AS_MADE: dict[str, Any] = {"row_factory": None, "text_factory": str, "row_trace": None, "exec_trace": None}
 _NOT_NOTED = (*_AS_MADE, "rowtrace", "exectrace", "cursor_factory")
+
+# What an authorizer says to what may be done: SQLITE_OK.
+_ALLOWED = 0
 
 # Methods that set something for as long as the connection lives.
 _SETTING = ("set", "create", "config", "limit", "load", "enable", "deserialize", "drop", "overload", "register", "collation", "trace")
@@ -56,6 +60,17 @@ def reset_rows(connection: Any) -> None:
     for name, value in _AS_MADE.items():
         if getattr(connection, name, value) is not value:
             setattr(connection, name, value)
+
+
+def unhinder(connection: Any) -> None:
+    """Statements run to their end again, whatever handlers have set to stop them, as a limit to the time that their own may take."""
+    if not connection.knocker_altered:
+        return
+    connection.set_progress_handler(None, 1)
+    # Not None, which denied everything before Python 3.11.
+    connection.set_authorizer(lambda *_: _ALLOWED)
+    if hasattr(connection, "set_commit_hook"):
+        connection.set_commit_hook(None)
 
 
 def has_more_files(unguarded: Any) -> bool:

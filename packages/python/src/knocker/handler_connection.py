@@ -68,6 +68,13 @@ class HandlerConnection(Alterable, _Connection):
     _knocker_cursor_class: type[Any] | None = None
     knocker_attempt: AttemptTransaction | None = None
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        # The driver's own way to end a transaction: its setter commits.
+        commits = (name == "isolation_level" and value is None) or (name == "autocommit" and hasattr(self._knocker_driver_class, name))
+        if commits and self.knocker_attempt is not None:
+            raise UsageError(f"to set {name} commits: the worker commits tx together with the event when the handlers have returned")
+        super().__setattr__(name, value)
+
     @property
     def knocker_unguarded(self) -> Unguarded:
         """The same connection for the worker's own statements."""

@@ -13,7 +13,7 @@ from contextvars import ContextVar
 from typing import Any, TypeVar
 from weakref import ref
 
-from knocker.connection_state import has_more_files, reset_rows
+from knocker.connection_state import has_more_files, reset_rows, unhinder
 from knocker.driver_errors import translate
 from knocker.errors import ClosedError, UsageError
 from knocker.event_loop import settled
@@ -300,6 +300,7 @@ class HandlerTransaction:
         if self._attempt is not None:
             self._attempt.end()
             reset_rows(self.tx)
+            unhinder(self.tx)
 
     def _leave(self) -> None:
         if self._attempt is not None:
