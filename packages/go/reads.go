@@ -67,6 +67,7 @@ func (h *Hooks) Events(ctx context.Context, list ListEvents) iter.Seq2[EventReco
 	w.ofType(list.Type)
 	w.equal("key", list.Key)
 	w.between("received_at", list.Since, list.Until)
+	w.since, w.until = list.Since, list.Until
 	return pages(ctx, h, "knocker_events", bodied(eventRecordColumns, list.WithBody), w, list.Page, eventRecordOf, func(r EventRecord) int64 { return r.ID })
 }
 
@@ -179,6 +180,8 @@ func texts[Text ~string](words []Text) []string {
 type where struct {
 	conditions []string
 	values     []driver.Value
+	// Of events: page begins and ends where those of these times are.
+	since, until time.Time
 }
 
 func (w *where) add(condition string, values ...driver.Value) {
@@ -215,6 +218,30 @@ func (w *where) between(column string, since, until time.Time) {
 	}
 }
 
+// page gives the conditions behind a cursor. Only the first page looks for where it begins; of two conditions on that side SQLite would seek by either.
+func (w *where) page(after int64, newestFirst, isFirst bool) where {
+	p := where{conditions: append([]string(nil), w.conditions...), values: append([]driver.Value(nil), w.values...)}
+	begin, end := w.since, w.until
+	beginning, ending := "(SELECT knocker_first_event_since(?))", "(SELECT knocker_last_event_before(?))"
+	beyond, back, nearest := ">", "<", "max(? + 1"
+	if newestFirst {
+		begin, end, beginning, ending = end, begin, ending, beginning
+		beyond, back, nearest = "<", ">", "min(? - 1"
+	}
+	switch looks := isFirst && !begin.IsZero(); {
+	case looks && after != 0:
+		p.add("id "+beyond+"= "+nearest+", "+beginning+")", after, begin.UnixMilli())
+	case looks:
+		p.add("id "+beyond+"= "+beginning, begin.UnixMilli())
+	case after != 0:
+		p.add("id "+beyond+" ?", after)
+	}
+	if !end.IsZero() {
+		p.add("id "+back+"= "+ending, end.UnixMilli())
+	}
+	return p
+}
+
 func (w *where) String() string {
 	if len(w.conditions) == 0 {
 		return ""
@@ -227,20 +254,19 @@ func pages[Record any](
 	ctx context.Context, h *Hooks, view, columns string, conditions where, page Page, read func([]driver.Value) (Record, error), idOf func(Record) int64,
 ) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
-		order, beyond := "ASC", ">"
+		order := "ASC"
 		if page.NewestFirst {
-			order, beyond = "DESC", "<"
+			order = "DESC"
 		}
 		var none Record
+		isFirst := true
 		for left, after := page.Limit, page.After; ; {
 			size := pageSize
 			if page.Limit > 0 {
 				size = min(size, left)
 			}
-			w := where{append([]string(nil), conditions.conditions...), append([]driver.Value(nil), conditions.values...)}
-			if after != 0 {
-				w.add("id "+beyond+" ?", after)
-			}
+			w := conditions.page(after, page.NewestFirst, isFirst)
+			isFirst = false
 			found, err := h.database.rows(ctx, "SELECT "+columns+" FROM "+view+w.String()+" ORDER BY id "+order+" LIMIT "+strconv.Itoa(size), w.values...)
 			if err != nil {
 				yield(none, err)

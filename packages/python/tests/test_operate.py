@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from datetime import datetime, timedelta, timezone
-from itertools import islice
+from itertools import islice, product
 
 import pytest
 
@@ -72,6 +72,42 @@ def test_lists_are_filtered(hooks: knocker.Hooks, orders: knocker.Endpoint, cloc
     assert [attempt.event_id for attempt in hooks.attempts(since=clock.now_ms, until=clock.now_ms + 1, limit=1)] == [2]
     assert list(hooks.attempts(until=clock.now_ms)) == []
     assert [delivery.event_id for delivery in hooks.deliveries(event_id=3)] == [3]
+
+
+def test_lists_by_a_time_page_as_they_do_without(hooks: knocker.Hooks, orders: knocker.Endpoint, clock: FrozenClock) -> None:
+    start = clock.now_ms
+    # A minute each, but for two, when the clock was wrong.
+    times = [start + 60_000 * {7: 90, 100: 3}.get(n, n) for n in range(1, 131)]
+    for n, at in enumerate(times):
+        clock.now_ms = at
+        ingest(orders, 1, first=n)
+    moments = [None, *(start + 60_000 * minute for minute in (0, 3, 50, 91, 131))]
+    for since, until, after, newest_first in product(moments, moments, [None, 7, 60, 2**63 - 1], [False, True]):
+        met = [
+            n
+            for n, at in enumerate(times, 1)
+            if (since is None or at >= since)
+            and (until is None or at < until)
+            and (after is None or (n < after if newest_first else n > after))
+        ]
+        listed = hooks.events(since=since, until=until, after=after, newest_first=newest_first)
+        assert ids(listed) == (met[::-1] if newest_first else met), (since, until, after, newest_first)
+
+
+def test_a_page_of_a_list_by_a_time_begins_and_ends_by_one_condition(hooks: knocker.Hooks, orders: knocker.Endpoint) -> None:
+    statements: list[str] = []
+    rows = hooks.database.rows
+
+    def told(sql: str, parameters: object = ()) -> list[tuple[object, ...]]:
+        statements.append(sql)
+        return rows(sql, parameters)  # type: ignore[arg-type]
+
+    ingest(orders, 250)
+    hooks.database.rows = told  # type: ignore[method-assign]
+    assert len(ids(hooks.events(since=0, until=2**60, after=1))) == 249
+    assert [statement.count("id >") for statement in statements] == [1, 1, 1]
+    assert [statement.count("id <") for statement in statements] == [1, 1, 1]
+    assert [statement.count("first_event_since") for statement in statements] == [1, 0, 0]
 
 
 def test_bodies_are_read_when_asked_for(hooks: knocker.Hooks, orders: knocker.Endpoint) -> None:

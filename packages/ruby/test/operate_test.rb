@@ -48,6 +48,22 @@ class OperateTest < KnockerTest
     assert_equal "{}", @hooks.events(with_body: true).first.body
   end
 
+  def test_lists_by_a_time_page_as_they_do_without
+    # A second each, but for a stretch in which the clock was set back.
+    130.times do |n|
+      ingest(@inbox, "order-#{n}")
+      @clock.advance(n == 100 ? -90 : 1)
+    end
+    times = @hooks.events.to_h { |event| [event.id, (event.received_at.to_r * 1000).to_i] }
+    moments = [nil, *[0, 3, 50, 91, 131].map { |second| START_MS + (1000 * second) }]
+    moments.product(moments, [nil, 7, 60], [false, true]) do |since, till, after, newest_first|
+      met = times.select { |_, at| (since.nil? || at >= since) && (till.nil? || at < till) }.keys
+      met.select! { |id| newest_first ? id < after : id > after } unless after.nil?
+      listed = @hooks.events(since: since, until: till, after: after, newest_first: newest_first).map(&:id)
+      assert_equal newest_first ? met.reverse : met, listed, [since, till, after, newest_first].inspect
+    end
+  end
+
   def test_what_no_row_can_match_is_refused_where_the_list_is_made
     assert_includes assert_raises(Knocker::UsageError) { @hooks.events(status: :handeld) }.message, "handled"
     assert_includes assert_raises(Knocker::UnknownEndpointError) { @hooks.events(endpoint: "inbx") }.message, "inbox"

@@ -31,7 +31,7 @@ defmodule Knocker.Reads do
       {:until, at} -> {"received_at < ?", [milliseconds(:until, at)]}
       {:body, _read} -> nil
     end)
-    |> pages(hooks, "knocker_events", EventRecord, filters)
+    |> pages(hooks, "knocker_events", EventRecord, filters, times(filters))
   end
 
   def deliveries(hooks, filters) do
@@ -139,30 +139,53 @@ defmodule Knocker.Reads do
   defp sql(conditions), do: " WHERE " <> Enum.map_join(conditions, " AND ", &elem(&1, 0))
   defp values(conditions), do: Enum.flat_map(conditions, &elem(&1, 1))
 
-  defp pages(conditions, hooks, view, record, filters) do
+  # When the first delivery of the events of a list came, for where their ids begin and end.
+  defp times(filters), do: %{since: time(filters, :since), until: time(filters, :until)}
+  defp time(filters, key), do: if(filters[key] != nil, do: milliseconds(key, filters[key]))
+
+  # Where the ids of a page begin and end. Only the first page looks for where it begins; of two conditions on that side SQLite would seek by either.
+  defp stretch(times, newest_first, last, first?) do
+    since = {times[:since], "(SELECT knocker_first_event_since(?))"}
+    until = {times[:until], "(SELECT knocker_last_event_before(?))"}
+
+    {{from, beginning}, {to, ending}, beyond, back, nearest} =
+      if newest_first, do: {until, since, "<", ">", "min(? - 1"}, else: {since, until, ">", "<", "max(? + 1"}
+
+    begins =
+      cond do
+        first? and from != nil and last != nil -> [{"id #{beyond}= #{nearest}, #{beginning})", [last, from]}]
+        first? and from != nil -> [{"id #{beyond}= #{beginning}", [from]}]
+        last != nil -> [{"id #{beyond} ?", [last]}]
+        true -> []
+      end
+
+    if to != nil, do: begins ++ [{"id #{back}= #{ending}", [to]}], else: begins
+  end
+
+  defp pages(conditions, hooks, view, record, filters, times \\ %{}) do
     for key <- [:after, :limit], given = filters[key], do: whole(key, given)
     if filters[:limit] && filters[:limit] < 0, do: invalid(:limit, "is a number of rows")
-    {order, beyond} = if filters[:newest_first], do: {"DESC", "<"}, else: {"ASC", ">"}
+    order = if filters[:newest_first], do: "DESC", else: "ASC"
     # The body is the last column, and unread where nobody asked for it.
     columns = if filters[:body], do: record.columns(), else: String.replace_suffix(record.columns(), ", body", ", NULL")
 
     Stream.resource(
-      fn -> {filters[:after], filters[:limit]} end,
+      fn -> {filters[:after], filters[:limit], true} end,
       fn
-        {_after, 0} ->
+        {_after, 0, _first} ->
           {:halt, nil}
 
         :end ->
           {:halt, nil}
 
-        {last, left} ->
-          page = conditions ++ if(last, do: [{"id #{beyond} ?", [last]}], else: [])
+        {last, left, first?} ->
+          page = conditions ++ stretch(times, filters[:newest_first], last, first?)
           size = min(@page, left || @page)
 
           case rows(hooks, "SELECT #{columns} FROM #{view}#{sql(page)} ORDER BY id #{order} LIMIT #{size}", values(page)) do
             {:ok, rows} ->
               records = Enum.map(rows, &record.from_row/1)
-              {records, if(length(rows) < size, do: :end, else: {List.last(records).id, left && left - size})}
+              {records, if(length(rows) < size, do: :end, else: {List.last(records).id, left && left - size, false})}
 
             {:error, error} ->
               raise error

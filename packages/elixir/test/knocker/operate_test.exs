@@ -44,6 +44,31 @@ defmodule Knocker.OperateTest do
     assert {:ok, %{matched: 1}} = Knocker.ignore_where(hooks, since: hour, dry_run: true)
   end
 
+  test "lists by a time page as they do without", %{hooks: hooks} = context do
+    # A second each, but for a stretch in which the clock was set back.
+    for n <- 1..520 do
+      ingest(hooks, "order.paid", "k#{n}")
+      advance(context, if(n == 100, do: -90, else: 1))
+    end
+
+    all = hooks |> Knocker.events() |> Enum.map(&{&1.id, DateTime.to_unix(&1.received_at, :millisecond)})
+    start = all |> hd() |> elem(1)
+    moments = [nil | Enum.map([9, 50, 600], &(start + &1 * 1_000))]
+
+    for since <- moments, until <- moments, last <- [nil, 7, 110], newest_first <- [false, true] do
+      met =
+        for {id, at} <- all,
+            since == nil or at >= since,
+            until == nil or at < until,
+            last == nil or if(newest_first, do: id < last, else: id > last),
+            do: id
+
+      filters = [since: since, until: until, after: last, newest_first: newest_first]
+      listed = hooks |> Knocker.events(filters) |> Enum.map(& &1.id)
+      assert {filters, listed} == {filters, if(newest_first, do: Enum.reverse(met), else: met)}
+    end
+  end
+
   test "an event that is dead is found, requeued and handled", %{hooks: hooks} do
     id = ingest(hooks, "order.paid")
     assert [%{status: :dead, event_id: ^id}] = drain(hooks)

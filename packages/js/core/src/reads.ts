@@ -28,6 +28,8 @@ export interface ListedView {
   view: string;
   columns: string;
   time: string;
+  /** Functions that say which is the first since a time, and which the last before one. */
+  found?: { since: string; until: string };
   /** Conditions that are no column of the view, each with one value. */
   relations?: Readonly<Record<string, string>>;
 }
@@ -38,6 +40,7 @@ export const LISTS = {
     view: "knocker_events",
     columns: EVENT_SUMMARY_COLUMNS,
     time: "received_at",
+    found: { since: "knocker_first_event_since", until: "knocker_last_event_before" },
   },
   deliveries: {
     view: "knocker_deliveries",
@@ -66,8 +69,9 @@ export async function* list<T>(
   const { newestFirst = false, limit = Infinity } = options;
   let cursor = options.after;
   let left = limit;
+  let isFirst = true;
   while (left > 0) {
-    const { where, parameters } = condition(from, conditions, options, cursor);
+    const { where, parameters } = condition(from, conditions, options, cursor, isFirst);
     const page = Math.min(PAGE, left);
     const sql = `SELECT ${from.columns} FROM ${from.view} WHERE ${where} ORDER BY id ${newestFirst ? "DESC" : "ASC"} LIMIT ?`;
     const rows = await read(sql, ...parameters, page);
@@ -75,10 +79,11 @@ export async function* list<T>(
     if (rows.length < page) return;
     left -= rows.length;
     cursor = rows[rows.length - 1]!["id"] as number;
+    isFirst = false;
   }
 }
 
-function condition(from: ListedView, conditions: Conditions, options: ListOptions, cursor: number | undefined) {
+function condition(from: ListedView, conditions: Conditions, options: ListOptions, cursor: number | undefined, isFirst: boolean) {
   const parts = ["1"];
   const parameters: SqlValue[] = [];
   const add = (part: string, ...values: SqlValue[]) => {
@@ -97,6 +102,30 @@ function condition(from: ListedView, conditions: Conditions, options: ListOption
   }
   if (options.since !== undefined) add(`${from.time} >= ?`, Number(options.since));
   if (options.until !== undefined) add(`${from.time} < ?`, Number(options.until));
-  if (cursor !== undefined) add(options.newestFirst ? "id < ?" : "id > ?", cursor);
+  for (const { part, values } of stretch(from, options, cursor, isFirst)) add(part, ...values);
   return { where: parts.join(" AND "), parameters };
+}
+
+/**
+ * Where the ids of a page begin and end, by the cursor and by what is known of the times. Only the first page looks for where it begins: of two
+ * conditions on that side SQLite would seek by either.
+ */
+function stretch(from: ListedView, options: ListOptions, cursor: number | undefined, isFirst: boolean) {
+  const parts: { part: string; values: SqlValue[] }[] = [];
+  const sides = { since: options.since, until: options.until };
+  const [begin, end] = options.newestFirst ? (["until", "since"] as const) : (["since", "until"] as const);
+  const [beyond, back, nearest] = options.newestFirst ? ["<", ">", "min(? - 1"] : [">", "<", "max(? + 1"];
+  const found = (side: "since" | "until") => {
+    // Of a fraction, whole times are on the side of the next one. What is no time, or beyond all, is left to the comparison.
+    const time = Math.ceil(Number(sides[side] ?? NaN));
+    return from.found === undefined || !Number.isSafeInteger(time) ? undefined : { sql: `(SELECT ${from.found[side]}(?))`, time };
+  };
+  const first = isFirst ? found(begin) : undefined;
+  if (first !== undefined && cursor !== undefined) {
+    parts.push({ part: `id ${beyond}= ${nearest}, ${first.sql})`, values: [cursor, first.time] });
+  } else if (first !== undefined) parts.push({ part: `id ${beyond}= ${first.sql}`, values: [first.time] });
+  else if (cursor !== undefined) parts.push({ part: `id ${beyond} ?`, values: [cursor] });
+  const last = found(end);
+  if (last !== undefined) parts.push({ part: `id ${back}= ${last.sql}`, values: [last.time] });
+  return parts;
 }

@@ -27,6 +27,37 @@ export default function operate(runtime) {
   }
 
   describe("lists", () => {
+    it("by a time page as they do without", async () => {
+      const clock = testing.frozenClock(START);
+      const { hooks, endpoint } = github(runtime, { now: clock });
+      // A second each, but for two, when the clock was wrong.
+      const times = Array.from({ length: 130 }, (_, at) => ({ 6: 90, 99: 3 })[at] ?? at + 1);
+      let now = 0;
+      for (const [at, second] of times.entries()) {
+        clock.advanceMs((second - now) * 1000);
+        now = second;
+        await endpoint.receive(push(runtime, { id: `at-${at}` }));
+      }
+      const moments = [undefined, ...[0, 3, 50, 91, 131].map((second) => START + second * 1000)];
+      for (const since of moments) {
+        for (const until of moments) {
+          for (const after of [undefined, 7, 60]) {
+            for (const newestFirst of [false, true]) {
+              const met = times.flatMap((second, at) => {
+                const [id, received] = [at + 1, START + second * 1000];
+                const isBeyond = after === undefined || (newestFirst ? id < after : id > after);
+                return isBeyond && (since === undefined || received >= since) && (until === undefined || received < until) ? [id] : [];
+              });
+              const listed = await collect(hooks.events({ since, until, after, newestFirst }));
+              const ids = listed.map(({ id }) => id);
+              assert.deepEqual(ids, newestFirst ? met.reverse() : met, JSON.stringify({ since, until, after, newestFirst }));
+            }
+          }
+        }
+      }
+      await hooks.close();
+    });
+
     it("give typed rows by status, endpoint, type and time", async () => {
       const { hooks } = await history();
       const ids = async (filter) => (await collect(hooks.events(filter))).map(({ id }) => id);
@@ -38,6 +69,7 @@ export default function operate(runtime) {
       assert.deepEqual(await ids({ type: "push", endpoint: "github" }), [1, 3]);
       assert.deepEqual(await ids({ endpoint: "nobody" }), []);
       assert.deepEqual(await ids({ since: new Date(START + 60_000), until: START + 120_000 }), [2]);
+      assert.deepEqual(await ids({ since: START + 59_999.5, until: START + 60_000.5 }), [2]);
       assert.deepEqual(await ids({ after: 1, limit: 1 }), [2]);
       const [first] = await collect(hooks.events({ limit: 1 }));
       assert.deepEqual(first, {

@@ -28,7 +28,8 @@ _NEEDS_NONE = re.compile(
     rf"(?:;|{_GAP})*(?:select|values|explain|pragma|begin|commit|end|rollback|attach|detach|vacuum|with)\b", re.IGNORECASE | re.DOTALL
 )
 _MAY_WRITE = re.compile(
-    r"\b(?:insert|update|delete|replace)\b|\bknocker_(?!stats|next_due|version|verify|sign|judge|attest)\w+\s*\(", re.IGNORECASE
+    r"\b(?:insert|update|delete|replace)\b|\bknocker_(?!stats|next_due|first_event|last_event|version|verify|sign|judge|attest)\w+\s*\(",
+    re.IGNORECASE,
 )
 
 _ATTACHES = re.compile(r"\b(?:attach|temp|temporary)\b", re.IGNORECASE)

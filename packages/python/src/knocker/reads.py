@@ -75,7 +75,7 @@ class Reads:
         self._of_endpoint(where, endpoint)
         where.type(type)
         where.equal("key", key)
-        where.between("received_at", since, until)
+        where.received(since, until)
         return self._pages(EventRecord, "knocker_events", where, after, newest_first, with_body, limit)
 
     def deliveries(
@@ -211,19 +211,17 @@ class Reads:
         limit: int | None,
     ) -> Iterator[AnyRecord]:
         columns = [name for name in _columns(record) if with_body or name != "body"]
-        order, beyond = ("DESC", "<") if newest_first else ("ASC", ">")
+        order, is_first = "DESC" if newest_first else "ASC", True
         while limit is None or limit > 0:
             size = _PAGE if limit is None else min(_PAGE, limit)
-            page = Where(where)
-            if after is not None:
-                page.add(f"id {beyond} ?", after)
+            page = where.page(after, newest_first, is_first)
             rows = self.database.select(columns, f"FROM {view} {page} ORDER BY id {order} LIMIT {size}", page.values)
             for row in rows:
                 yield record.read(dict(zip(columns, row)))  # noqa: B905
             if len(rows) < size:
                 return
             limit = None if limit is None else limit - size
-            after = rows[-1][0]
+            after, is_first = rows[-1][0], False
 
 
 def _columns(record: type[Record]) -> list[str]:

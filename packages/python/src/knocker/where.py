@@ -18,6 +18,8 @@ class Where:
     def __init__(self, other: Where | None = None) -> None:
         self._conditions: list[str] = list(other._conditions) if other else []
         self.values: list[Value] = list(other.values) if other else []
+        self._since: int | None = other._since if other else None
+        self._until: int | None = other._until if other else None
 
     def add(self, condition: str, *values: Value) -> None:
         """A condition as SQL."""
@@ -44,6 +46,33 @@ class Where:
             self.add("substr(type, 1, length(?)) = ?", pattern[:-1], pattern[:-1])
         elif pattern != "*":
             self.equal("type", pattern)
+
+    def received(self, since: Moment | None, until: Moment | None) -> None:
+        """When the first delivery of an event came, from ``since`` on and before ``until``. :meth:`page` begins and ends by them."""
+        self.between("received_at", since, until)
+        self._since = None if since is None else checked_ms("since", since)
+        self._until = None if until is None else checked_ms("until", until)
+
+    def page(self, after: int | None, newest_first: bool, is_first: bool) -> Where:
+        """These conditions, behind a cursor. Only the first page looks for where it begins.
+
+        Of two conditions on that side SQLite would seek by either.
+        """
+        page = Where(self)
+        since = (self._since, "(SELECT knocker_first_event_since(?))")
+        until = (self._until, "(SELECT knocker_last_event_before(?))")
+        (begin, found_begin), (end, found_end) = (until, since) if newest_first else (since, until)
+        beyond, back, nearest, step = ("<", ">", "min", "-") if newest_first else (">", "<", "max", "+")
+        if begin is not None and is_first:
+            if after is None:
+                page.add(f"id {beyond}= {found_begin}", begin)
+            else:
+                page.add(f"id {beyond}= {nearest}(? {step} 1, {found_begin})", after, begin)
+        elif after is not None:
+            page.add(f"id {beyond} ?", after)
+        if end is not None:
+            page.add(f"id {back}= {found_end}", end)
+        return page
 
     def between(self, column: str, since: Moment | None, until: Moment | None) -> None:
         """``since`` is included, ``until`` is not."""

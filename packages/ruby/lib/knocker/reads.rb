@@ -19,7 +19,7 @@ module Knocker
       of_endpoint(where, endpoint)
       where.type(type)
       where.equal("key", key)
-      where.between("received_at", since, page.delete(:until))
+      where.received(since, page.delete(:until))
       pages(EventRecord, where, with_body: with_body, **page)
     end
 
@@ -114,17 +114,18 @@ module Knocker
     end
 
     def each_page(record, where, fields, after, limit, newest_first, &)
-      order, beyond = newest_first ? ["DESC", "<"] : ["ASC", ">"]
+      order = newest_first ? "DESC" : "ASC"
       left = limit
+      is_first = true
       while left.nil? || left.positive?
         size = left.nil? ? PAGE : [PAGE, left].min
-        page = after.nil? ? where : where.dup.add("id #{beyond} ?", after)
-        found = read(record, page, fields, "ORDER BY id #{order} LIMIT #{size}")
+        found = read(record, where.page(after, newest_first, is_first), fields, "ORDER BY id #{order} LIMIT #{size}")
         found.each(&)
         break if found.size < size
 
         left -= size if left
         after = found.last.id
+        is_first = false
       end
     end
 

@@ -57,6 +57,28 @@ module Knocker
       end
     end
 
+    # When the first delivery of an event came. {#page} begins and ends where such events are.
+    def received(since, till)
+      between("received_at", since, till)
+      @since = Moment.to_ms(since) unless since.nil?
+      @till = Moment.to_ms(till) unless till.nil?
+    end
+
+    # These conditions, behind a cursor. Only the first page looks for where it begins; of two conditions on that side SQLite would seek by either.
+    def page(after, newest_first, is_first)
+      first = ["(SELECT knocker_first_event_since(?))", @since]
+      last = ["(SELECT knocker_last_event_before(?))", @till]
+      from, to, beyond, back, nearest = newest_first ? [last, first, "<", ">", "min(? - 1"] : [first, last, ">", "<", "max(? + 1"]
+      page = dup
+      if from[1] && is_first
+        after.nil? ? page.add("id #{beyond}= #{from[0]}", from[1]) : page.add("id #{beyond}= #{nearest}, #{from[0]})", after, from[1])
+      elsif !after.nil?
+        page.add("id #{beyond} ?", after)
+      end
+      page.add("id #{back}= #{to[0]}", to[1]) if to[1]
+      page
+    end
+
     # `since` is included, `till` is not.
     def between(column, since, till)
       add("#{column} >= ?", Moment.to_ms(since)) unless since.nil?
