@@ -72,16 +72,25 @@ impl Uncounted {
         row.1 += duration_ms;
     }
 
-    /// An attempt counts in the row of its result and of the first bound that its duration is within. A lease that ran out has no duration.
-    fn add_attempt(&mut self, endpoint_id: i64, result: &str, duration_ms: Option<i64>, attempt: i64) {
-        let bound = duration_ms.and_then(|duration| BOUNDS_MS.iter().find(|&&bound| duration <= bound));
-        let name = format!("{result}:{}", bound.map_or(String::new(), i64::to_string));
-        self.add(endpoint_id, name, 1, duration_ms.unwrap_or_default().min(LONGEST_MS));
-        if result == AttemptResult::Handled.name() {
-            self.add(endpoint_id, before(attempt).name().to_owned(), -1, 0);
-            self.add(endpoint_id, EventStatus::Handled.name().to_owned(), 1, 0);
+    /// Attempts count in the row of their result and of the first bound that their durations are within.
+    fn add_attempts(&mut self, of: Alike, n: i64, duration_ms: i64) {
+        let name = format!("{}:{}", of.result.name(), of.bound_ms.map_or(String::new(), |bound| bound.to_string()));
+        self.add(of.endpoint_id, name, n, duration_ms);
+        if of.result == AttemptResult::Handled {
+            self.add(of.endpoint_id, of.before.name().to_owned(), -n, 0);
+            self.add(of.endpoint_id, EventStatus::Handled.name().to_owned(), n, 0);
         }
     }
+}
+
+/// What attempts have in common that count alike. Most of those that are counted together do.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Alike {
+    endpoint_id: i64,
+    result: AttemptResult,
+    /// The first bound that the duration is within. A lease that ran out has no duration.
+    bound_ms: Option<i64>,
+    before: EventStatus,
 }
 
 /// What an event was before this attempt at it, and counts as while it is processing.
@@ -145,11 +154,20 @@ impl Store {
                    ORDER BY a.id";
         let mut statement = self.conn().prepare_cached(sql)?;
         let mut rows = statement.query([])?;
+        let mut all: HashMap<Alike, (i64, i64)> = HashMap::new();
         while let Some(row) = rows.next()? {
             uncounted.last = Some(row.get(0)?);
-            if let Some(endpoint_id) = row.get(1)? {
-                uncounted.add_attempt(endpoint_id, row.get_ref(2)?.as_str().unwrap_or_default(), row.get(3)?, row.get(4)?);
-            }
+            let (Some(endpoint_id), Some(result)) = (row.get(1)?, row.get_ref(2)?.as_str().ok().and_then(AttemptResult::from_name)) else {
+                continue;
+            };
+            let duration_ms: Option<i64> = row.get(3)?;
+            let bound_ms = duration_ms.and_then(|duration| BOUNDS_MS.into_iter().find(|&bound| duration <= bound));
+            let (n, sum_ms) = all.entry(Alike { endpoint_id, result, bound_ms, before: before(row.get(4)?) }).or_default();
+            *n += 1;
+            *sum_ms += duration_ms.unwrap_or_default().min(LONGEST_MS);
+        }
+        for (of, (n, duration_ms)) in all {
+            uncounted.add_attempts(of, n, duration_ms);
         }
         Ok(uncounted)
     }
