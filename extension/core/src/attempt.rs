@@ -8,6 +8,7 @@ use crate::claim_filter::check_worker;
 use crate::due::LONGEST_DELAY_S;
 use crate::error::{Code, Error, Result};
 use crate::forms::{Kind, form};
+use crate::leased::{Leased, Place};
 use crate::lifecycle::{AttemptResult, EventStatus, Happening, JobMove, Moving};
 use crate::minutes::Counter;
 use crate::queue::{Job, seconds_up};
@@ -19,24 +20,6 @@ const MAX_ERROR_BYTES: usize = 8 * 1024;
 
 /// So many attempts wait at most to be counted: whoever reads the counts looks at each.
 const MOST_UNCOUNTED: i64 = 64;
-
-/// Where an attempt stands.
-struct Place {
-    id: i64,
-    /// The event's first delivery.
-    delivery_id: i64,
-    /// Whether the event names it, and not the index.
-    named: bool,
-    /// The last attempt that is counted.
-    counted: i64,
-}
-
-impl Place {
-    /// The id that the event is to name.
-    fn named_id(&self) -> Option<i64> {
-        self.named.then_some(self.id)
-    }
-}
 
 /// A row of the history.
 pub(crate) struct Attempt<'a> {
@@ -123,18 +106,19 @@ impl Store {
     pub fn failed(&self, job_id: i64, worker: &str, error: &str, duration_ms: i64, options: &FailedOptions, now: i64) -> Result<Failure> {
         check_duration(duration_ms)?;
         let error = shorten(error);
-        self.write(|| {
-            let job = self.require_lease(job_id, worker)?;
-            let endpoint = self.endpoint_by_id(self.event_state(job.event_id)?.endpoint_id)?;
+        self.atomic(|| {
+            let leased = self.require_lease(job_id, worker)?;
+            let job = &leased.job;
+            let endpoint = self.endpoint_by_id(leased.endpoint_id)?;
             if options.no_handler && endpoint.config.unhandled == Unhandled::Ignore {
-                self.end_attempt(Happening::Skip, &job, worker, Some("no_handler"), duration_ms, JobMove::End, now)?;
+                self.end_attempt(Happening::Skip, &leased, worker, Some("no_handler"), duration_ms, JobMove::End, now)?;
                 return Ok(Failure { status: EventStatus::Ignored, next_attempt_at: None });
             }
             self.count_failure(endpoint.id, now)?;
             let error = if options.no_handler { "no_handler" } else { error };
             let unwanted = options.no_handler && endpoint.config.unhandled == Unhandled::Dead;
             if unwanted || options.dead || job.attempts >= job.max_attempts {
-                self.end_attempt(Happening::GiveUp, &job, worker, Some(error), duration_ms, JobMove::Bury, now)?;
+                self.end_attempt(Happening::GiveUp, &leased, worker, Some(error), duration_ms, JobMove::Bury, now)?;
                 return Ok(Failure { status: EventStatus::Dead, next_attempt_at: None });
             }
             let delay_ms = match options.retry_after_s {
@@ -142,7 +126,7 @@ impl Store {
                 None => endpoint.config.backoff.delay_ms(job.event_id, job.attempts),
             };
             let run_at_s = seconds_up(now.saturating_add(delay_ms));
-            self.end_attempt(Happening::Fail, &job, worker, Some(error), duration_ms, JobMove::RetryAt(run_at_s), now)?;
+            self.end_attempt(Happening::Fail, &leased, worker, Some(error), duration_ms, JobMove::RetryAt(run_at_s), now)?;
             Ok(Failure { status: EventStatus::Failed, next_attempt_at: Some(run_at_s * 1000) })
         })
     }
@@ -154,7 +138,7 @@ impl Store {
     /// [`Code::LeaseLost`].
     pub fn extend(&self, job_id: i64, worker: &str, lease_s: i64, now: i64) -> Result<i64> {
         check_lease(lease_s)?;
-        self.write(|| {
+        self.atomic(|| {
             self.require_lease(job_id, worker)?;
             Ok(self.extend_lease(job_id, lease_s, now)? * 1000)
         })
@@ -179,9 +163,9 @@ impl Store {
     fn end_job(&self, happening: Happening, job_id: i64, worker: &str, reason: Option<&str>, duration_ms: i64, now: i64) -> Result<()> {
         check_duration(duration_ms)?;
         let reason = reason.map(shorten);
-        self.write(|| {
-            let job = self.require_lease(job_id, worker)?;
-            self.end_attempt(happening, &job, worker, reason, duration_ms, JobMove::End, now)
+        self.atomic(|| {
+            let leased = self.require_lease(job_id, worker)?;
+            self.end_attempt(happening, &leased, worker, reason, duration_ms, JobMove::End, now)
         })
     }
 
@@ -190,7 +174,7 @@ impl Store {
     fn end_attempt(
         &self,
         happening: Happening,
-        job: &Job,
+        Leased { job, place, .. }: &Leased,
         worker: &str,
         reason: Option<&str>,
         duration_ms: i64,
@@ -204,10 +188,9 @@ impl Store {
             _ => AttemptResult::Failed,
         };
         // First what writes much in one statement: SQLite keeps what pages were before it, and again where another statement has written them.
-        let place = self.place_of_attempt(job.event_id)?;
         self.transition(happening, Moving { attempt_id: place.named_id(), ..Moving::with(job) }, reason, to, now)?;
         let attempt = Attempt { error: reason, duration_ms: Some(duration_ms), ..Attempt::of(job, result, worker, now) };
-        self.insert_attempt(&attempt, &place)
+        self.insert_attempt(&attempt, place)
     }
 
     /// Records an attempt of which no verdict moves the event.
@@ -217,18 +200,6 @@ impl Store {
             self.run("UPDATE main._knocker_events SET attempt_id = ?2 WHERE id = ?1", (attempt.job.event_id, id))?;
         }
         self.insert_attempt(attempt, &place)
-    }
-
-    /// Where the next attempt of an event stands. The table would give it an id as well, for a page more.
-    fn place_of_attempt(&self, event_id: i64) -> Result<Place> {
-        let sql = "SELECT delivery_id, attempt_id IS NULL, (SELECT max(id) FROM main._knocker_attempts),
-                     (SELECT n FROM main._knocker_counts WHERE endpoint_id = 0 AND status = 'attempts:counted')
-                   FROM main._knocker_events WHERE id = ?1";
-        Ok(self.conn().prepare_cached(sql)?.query_row([event_id], |row| {
-            let (newest, counted): (Option<i64>, Option<i64>) = (row.get(2)?, row.get(3)?);
-            let counted = counted.unwrap_or_default();
-            Ok(Place { id: newest.unwrap_or_default().max(counted) + 1, delivery_id: row.get(0)?, named: row.get(1)?, counted })
-        })?)
     }
 
     fn insert_attempt(&self, attempt: &Attempt, place: &Place) -> Result<()> {
@@ -261,8 +232,8 @@ impl Store {
         self.count_minute(endpoint_id, &[Counter::Failures], now)
     }
 
-    fn require_lease(&self, job_id: i64, worker: &str) -> Result<Job> {
-        self.leased_job(job_id, worker)?
+    fn require_lease(&self, job_id: i64, worker: &str) -> Result<Leased> {
+        self.leased(job_id, worker)?
             .ok_or_else(|| Error::new(Code::LeaseLost, format!("job {job_id} is not leased to worker {:?}", shorten(worker))))
     }
 }

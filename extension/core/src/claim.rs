@@ -198,7 +198,7 @@ impl Store {
     /// Whether the job can be leased; it is buried where it has no attempt left or no event.
     fn has_attempt_left(&self, candidate: &Candidate, now: i64) -> Result<bool> {
         let job = &candidate.job;
-        if !self.event_owns_job(job.event_id, job.id)? {
+        if !candidate.owned && !self.event_owns_job(job.event_id, job.id)? {
             self.bury_job(job.id, "no event has this job", now)?;
             return Ok(false);
         }
@@ -207,11 +207,6 @@ impl Store {
             return Ok(false);
         }
         Ok(true)
-    }
-
-    fn event_owns_job(&self, event_id: i64, job_id: i64) -> Result<bool> {
-        let sql = "SELECT EXISTS (SELECT 1 FROM main._knocker_events WHERE id = ?1 AND job_id = ?2)";
-        Ok(self.conn().prepare_cached(sql)?.query_row((event_id, job_id), |row| row.get(0))?)
     }
 }
 

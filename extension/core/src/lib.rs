@@ -51,6 +51,8 @@ mod item_rows;
 pub mod judgement;
 mod judgement_bytes;
 mod judging;
+mod lease;
+mod leased;
 pub mod lifecycle;
 pub mod metrics;
 pub mod minutes;

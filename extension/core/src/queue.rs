@@ -1,12 +1,12 @@
-//! The queue on Honker's tables `_honker_live` and `_honker_dead`: this file moves jobs, and `due.rs` and `queues.rs` look for those that can be claimed. No
-//! other Rust file speaks to them. The views, triggers and indexes over them are part of the schema.
+//! The queue on Honker's tables `_honker_live` and `_honker_dead`: this file moves jobs, `due.rs` and `queues.rs` look for those that can be
+//! claimed, `lease.rs` leases them, and `leased.rs` finds what a verdict is about. No other Rust file speaks to them. The views, triggers and indexes over them are part of the schema.
 //!
 //! The rules are those of honker-core 0.5.0 (`honker_ops.rs`), and a differential test holds this file to them. The statements are our own
 //! because Honker's claim looks through the whole backlog for exhausted jobs each time, and prepares its SQL on each call.
 //! Honker counts in whole seconds: a lease is valid up to and including its last second, a delay is rounded up.
 
 use rusqlite::types::ValueRef;
-use rusqlite::{OptionalExtension, Row, ToSql};
+use rusqlite::{OptionalExtension, Row};
 
 use crate::error::Result;
 use crate::store::Store;
@@ -44,12 +44,6 @@ impl Standing {
     }
 }
 
-/// Jobs that one statement leases at most.
-const MOST_LEASED_AT_ONCE: usize = 32;
-/// The same where each is likely in a queue of its own: its entries in Honker's indexes are then in pages of their own. SQLite keeps what pages were before
-/// a statement in memory up to 64 KiB, and makes a file for more.
-const MOST_LEASED_APART: usize = 4;
-
 /// The columns that [`Job`] reads.
 pub(crate) const JOB_COLUMNS: &str = "id, payload, attempts, max_attempts, worker_id, claim_expires_at";
 /// How many they are.
@@ -85,9 +79,29 @@ impl Payload {
             delivery_id: serde_json::Value,
         }
         let bytes = payload.as_bytes().unwrap_or_default();
+        if let Some(own) = Self::read_own(bytes) {
+            return own;
+        }
         let known: Known = serde_json::from_slice(bytes).unwrap_or_default();
         Self { event_id: known.event_id.as_i64().unwrap_or(-1), delivery_id: known.delivery_id.as_i64() }
     }
+
+    /// Reads what [`Store::enqueue`] writes, and nothing else.
+    fn read_own(payload: &[u8]) -> Option<Self> {
+        let (event_id, rest) = read_number(payload.strip_prefix(br#"{"event_id":"#)?)?;
+        if rest == b"}" {
+            return Some(Self { event_id, delivery_id: None });
+        }
+        let (delivery_id, rest) = read_number(rest.strip_prefix(br#","delivery_id":"#)?)?;
+        (rest == b"}").then_some(Self { event_id, delivery_id: Some(delivery_id) })
+    }
+}
+
+/// A whole number as JSON writes an id, and what follows it.
+fn read_number(text: &[u8]) -> Option<(i64, &[u8])> {
+    let end = text.iter().position(|byte| !byte.is_ascii_digit())?;
+    let number = text[..end].iter().try_fold(0_i64, |number, digit| number.checked_mul(10)?.checked_add(i64::from(digit - b'0')))?;
+    (end > 0 && (text[0] != b'0')).then_some((number, &text[end..]))
 }
 
 /// Milliseconds to Honker's seconds, rounded down: what is due at this moment.
@@ -110,26 +124,6 @@ impl Store {
         let sql = "INSERT INTO main._honker_live (queue, payload, run_at, max_attempts, created_at) VALUES (?1, ?2, ?3, ?4, ?3)";
         self.run(sql, (queue, payload, seconds(now), max_attempts))?;
         Ok(self.conn().last_insert_rowid())
-    }
-
-    /// Leases jobs, which may be `apart`: each in another queue. The attempts count from now on. The trigger _knocker_job_moved makes their events
-    /// `processing`.
-    pub(crate) fn lease(&self, job_ids: &[i64], apart: bool, worker: &str, lease_s: i64, now: i64) -> Result<()> {
-        let until = seconds(now) + lease_s;
-        for some in job_ids.chunks(if apart { MOST_LEASED_APART } else { MOST_LEASED_AT_ONCE }) {
-            // A few statements for all numbers of jobs: the last one stands in the places that are left.
-            let room = some.len().next_power_of_two();
-            let places: Vec<String> = (3..room + 3).map(|place| format!("?{place}")).collect();
-            let sql = format!(
-                "UPDATE main._honker_live SET state = 'processing', worker_id = ?1, claim_expires_at = ?2, attempts = attempts + 1
-                 WHERE id IN ({})",
-                places.join(", ")
-            );
-            let ids = (0..room).map(|place| some.get(place).or(some.last()).expect("a chunk has a job"));
-            let values: Vec<&dyn ToSql> = [&worker as &dyn ToSql, &until].into_iter().chain(ids.map(|id| id as &dyn ToSql)).collect();
-            self.run(&sql, values.as_slice())?;
-        }
-        Ok(())
     }
 
     /// Says what a job is taken for from now on.
@@ -161,16 +155,6 @@ impl Store {
     pub(crate) fn job(&self, job_id: i64) -> Result<Option<Job>> {
         let mut statement = self.conn().prepare_cached(&format!("SELECT {JOB_COLUMNS} FROM main._honker_live WHERE id = ?1"))?;
         Ok(statement.query_row([job_id], read_job).optional()?)
-    }
-
-    /// The job, if it is leased to this worker. A lease that ran out, or that is too far off to be one, counts as well: its holder may go on,
-    /// and put it right with an extension, for as long as nobody has taken the job.
-    pub(crate) fn leased_job(&self, job_id: i64, worker: &str) -> Result<Option<Job>> {
-        let mut statement = self.conn().prepare_cached(&format!(
-            "SELECT {JOB_COLUMNS} FROM main._honker_live
-             WHERE id = ?1 AND worker_id = ?2 AND state = 'processing' AND queue GLOB 'knocker:*'"
-        ))?;
-        Ok(statement.query_row((job_id, worker), read_job).optional()?)
     }
 
     /// The jobs whose lease is this worker's and still valid.
@@ -281,6 +265,21 @@ impl Store {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_payload_of_ours_is_read_as_json_reads_it() {
+        let read = |payload: &str| {
+            let payload = Payload::read(ValueRef::Text(payload.as_bytes()));
+            (payload.event_id, payload.delivery_id)
+        };
+        assert_eq!(read(r#"{"event_id":12}"#), (12, None));
+        assert_eq!(read(r#"{"event_id":12,"delivery_id":345}"#), (12, Some(345)));
+        assert_eq!(read(r#"{"delivery_id": 345, "event_id": 12}"#), (12, Some(345)));
+        assert_eq!(read(r#"{"event_id":12,"note":{"delivery_id":3}}"#), (12, None));
+        for none in ["", "{", r#"{"event_id":"#, r#"{"event_id":}"#, r#"{"event_id":012}"#, r#"{"event_id":99999999999999999999}"#] {
+            assert_eq!(read(none), (-1, None), "{none}");
+        }
+    }
 
     #[test]
     fn due_times_round_down_and_delays_round_up() {

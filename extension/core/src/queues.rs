@@ -8,10 +8,10 @@ use std::borrow::Cow;
 use rusqlite::{Params, Row};
 
 use crate::claim_filter::ClaimFilter;
-use crate::due::{Candidate, FURTHEST_DUE_S, FURTHEST_LEASE_S, Waiting};
+use crate::due::{Candidate, FURTHEST_DUE_S, FURTHEST_LEASE_S, OWNER, Waiting, candidate_columns};
 use crate::endpoint::queue_name;
 use crate::error::Result;
-use crate::queue::{JOB_COLUMN_COUNT, JOB_COLUMNS, Standing, read_job, seconds};
+use crate::queue::{Standing, seconds};
 use crate::store::Store;
 
 /// Up to so many queues are asked one by one.
@@ -27,6 +27,9 @@ macro_rules! waiting {
 /// The index. Its order is that of the queue.
 const INDEX: &str =
     concat!("CREATE INDEX IF NOT EXISTS main._knocker_live_due ON _honker_live (priority DESC, run_at, id) WHERE ", waiting!());
+
+/// Where a query finds them, if it says so.
+const WAITING: &str = "main._honker_live INDEXED BY _knocker_live_due";
 
 /// Where a query finds them.
 const EVERYWHERE: &str = concat!("main._honker_live INDEXED BY _knocker_live_due WHERE ", waiting!());
@@ -121,10 +124,13 @@ impl Store {
             for (due, bound) in [("run_at <= ?2", seconds(now)), ("run_at > ?2", seconds(now) + FURTHEST_DUE_S)] {
                 let room = limit - found.len() as i64;
                 let sql = format!(
-                    "SELECT {JOB_COLUMNS}, run_at, queue FROM {EVERYWHERE} AND priority = ?1 AND {due} AND (expires_at IS NULL OR expires_at > ?3)
-                     ORDER BY run_at, id"
+                    "SELECT {columns}, queue FROM {WAITING} {OWNER} WHERE {waiting} AND priority = ?1 AND {due}
+                       AND (expires_at IS NULL OR expires_at > ?3)
+                     ORDER BY run_at, id",
+                    columns = candidate_columns(),
+                    waiting = waiting!(),
                 );
-                let read = |row: &Row| Ok(Candidate { priority: current, job: read_job(row)?, run_at: row.get(JOB_COLUMN_COUNT)? });
+                let read = |row: &Row| Candidate::read(row, current);
                 let Some(more) = self.pick(&sql, (current, bound, seconds(now)), queues, room, read)? else { return Ok(None) };
                 found.extend(more);
             }

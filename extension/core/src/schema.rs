@@ -183,7 +183,11 @@ impl Store {
 
     /// Refuses to work on a file whose schema is absent, older or newer than this build's.
     pub(crate) fn require_schema(&self) -> Result<()> {
-        let found = self.recorded_version()?;
+        self.require_version(self.recorded_version()?)
+    }
+
+    /// The same, of a version that was read with something else.
+    pub(crate) fn require_version(&self, found: i64) -> Result<()> {
         refuse_newer(found)?;
         if found < VERSION {
             return Err(Error::new(Code::NotBootstrapped, format!("the schema has version {found}, this build needs {VERSION}")));

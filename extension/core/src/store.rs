@@ -8,8 +8,8 @@
 //! | `endpoints.rs` | `endpoint…`, `find_endpoint` |
 //! | `receive.rs`, `refusals.rs` | `receive`, `ingest`, `judge`, `attest`, `store`; what is refused |
 //! | `import.rs` | `import`, `rehearse_import`: deliveries of another file |
-//! | `claim.rs`, `due.rs`, `queues.rs` | `claim`, `next_due`; what can be claimed and when, in one queue and in many |
-//! | `attempt.rs`, `expiry.rs` | `handled`, `failed`, `skipped`, `extend`, `release`; leases that ran out |
+//! | `claim.rs`, `due.rs`, `queues.rs`, `lease.rs` | `claim`, `next_due`; what can be claimed and when, in one queue and in many; `lease` |
+//! | `attempt.rs`, `leased.rs`, `expiry.rs` | `handled`, `failed`, `skipped`, `extend`, `release`; leases that ran out |
 //! | `lifecycle.rs`, `queue.rs` | `transition`, which moves event and job; the `…job…`, `…lease…` and `enqueue` that it is made of |
 //! | `operate.rs`, `bulk.rs`, `chunks.rs` | `operate`, `replay_delivery`, `…event_state…`; `operate_where…`; many rows in small transactions |
 //! | `prune.rs`, `deletion.rs`, `retention.rs` | `prune_…`; `delete…`; `retention`, `retain` |
