@@ -81,12 +81,15 @@ fn walk_fast<'a>(body: &'a [u8], wanted: &[Wanted], found: &mut [Option<Json<'a>
 fn find_near_the_end<'a>(body: &'a [u8], wanted: &[Wanted], found: &mut [Option<Json<'a>>]) {
     let mut search = Search::new(found);
     let tail = &body[body.len() - WINDOW..];
+    // Most of what is quoted there is none of these, and that is told without a look at each path.
+    let names: Vec<&[u8]> =
+        wanted.iter().flat_map(|&(_, path)| [path, path.split('.').next().unwrap_or(path)]).map(str::as_bytes).collect();
     // From the end, so that the quote that was seen last is the one behind.
     let (mut end, mut tries) = (tail.len(), 0);
     for start in memchr::memrchr_iter(b'"', tail) {
         let end = std::mem::replace(&mut end, start);
         // An escaped quote is part of a longer string.
-        if search.missing == 0 || tries == 32 || start == 0 || tail[start - 1] == b'\\' {
+        if search.missing == 0 || tries == 32 || start == 0 || tail[start - 1] == b'\\' || !names.contains(&&tail[start + 1..end]) {
             continue;
         }
         let Some(value) = tail.get(end + 1..).and_then(|behind| behind.trim_ascii_start().strip_prefix(b":")) else { continue };

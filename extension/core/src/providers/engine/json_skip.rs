@@ -12,22 +12,22 @@ const BLOCK: usize = 64;
 struct Marks {
     quotes: u64,
     backslashes: u64,
-    opening: u64,
-    closing: u64,
+    /// Brackets of either kind, opening and closing.
+    brackets: u64,
 }
 
 impl Marks {
     fn of(block: &[u8; BLOCK]) -> Self {
-        let mut marks = Self { quotes: 0, backslashes: 0, opening: 0, closing: 0 };
+        let mut marks = Self { quotes: 0, backslashes: 0, brackets: 0 };
         for (at, part) in block.as_chunks::<16>().0.iter().enumerate() {
             let bytes = i8x16::from(part.map(|byte| byte as i8));
             // Square brackets differ from the others in this bit, as capitals do from small letters.
             let small = bytes | i8x16::splat(0x20);
-            let hits = |bytes: i8x16, byte: u8| u64::from(bytes.simd_eq(i8x16::splat(byte as i8)).to_bitmask() as u16) << (16 * at);
-            marks.quotes |= hits(bytes, b'"');
-            marks.backslashes |= hits(bytes, b'\\');
-            marks.opening |= hits(small, b'{');
-            marks.closing |= hits(small, b'}');
+            let equal = |bytes: i8x16, byte: u8| bytes.simd_eq(i8x16::splat(byte as i8));
+            let bits = |hits: i8x16| u64::from(hits.to_bitmask() as u16) << (16 * at);
+            marks.quotes |= bits(equal(bytes, b'"'));
+            marks.backslashes |= bits(equal(bytes, b'\\'));
+            marks.brackets |= bits(equal(small, b'{') | equal(small, b'}'));
         }
         marks
     }
@@ -73,14 +73,13 @@ fn container_length(text: &[u8]) -> Option<usize> {
         }
         let strings = between(marks.quotes) ^ string;
         string = if strings >> 63 == 1 { u64::MAX } else { 0 };
-        let (opening, closing) = (marks.opening & !strings, marks.closing & !strings);
-        let mut brackets = opening | closing;
+        let mut brackets = marks.brackets & !strings;
         while brackets != 0 {
-            let next = brackets.trailing_zeros();
-            // Counted without a branch on the kind, which nothing foretells.
-            depth += 1 - 2 * (closing >> next & 1) as i64;
+            let next = brackets.trailing_zeros() as usize % BLOCK;
+            // Counted without a branch on the kind, which nothing foretells: closing brackets have this bit, opening ones do not.
+            depth += 1 - i64::from(block[next] & 4) / 2;
             if depth == 0 {
-                return Some(at + next as usize + 1);
+                return Some(at + next + 1);
             }
             brackets &= brackets - 1;
         }
