@@ -52,6 +52,25 @@ class UnrulyHandlersTest < KnockerTest
     assert(@log.string.lines.all? { |line| line.match?(/\A[A-Z], /) })
   end
 
+  # Nor the rollback, the result and the next event.
+  def test_what_a_handler_sets_to_stop_statements_stops_none_of_the_workers
+    {
+      "authorizer" => ->(tx) { tx.authorizer { 1 } },
+      "trace" => ->(tx) { tx.trace { raise "of a trace" } }
+    }.each do |name, set|
+      @inbox.on(name) do |event, tx|
+        tx.execute("INSERT INTO orders VALUES (?)", [event.key])
+        set.call(tx)
+        raise Knocker::Dead, "after it"
+      end
+      id = ingest(@inbox, name, type: name)
+      ingest(@inbox, "after #{name}")
+      drain(@hooks)
+      assert_equal [:dead, "after it"], [@hooks.event(id).status, @hooks.event(id).reason]
+    end
+    assert_equal ["after authorizer", "after trace"], orders
+  end
+
   def test_a_handler_that_ends_its_thread
     event = beside_an_order do |_, tx|
       tx.execute("INSERT INTO orders VALUES ('unruly')")

@@ -51,6 +51,9 @@ const SETTERS = new Set<PropertyKey>([
   ...["enableDefensive", "fileControl", "createModule"],
 ]);
 
+/** What may stop statements, the worker's own too: the result, or a rollback, would meet it. */
+const HINDERS: PropertyKey = "setAuthorizer";
+
 /** What would take the connection away from the worker. */
 const CLOSERS = new Set<PropertyKey>(["close", Symbol.dispose]);
 
@@ -61,8 +64,8 @@ const ITERATORS = new Set<PropertyKey>(["iterate", Symbol.iterator]);
 export interface Guarded<Db extends object> {
   /** The database as a handler gets it. */
   database: Db;
-  /** Ends the iterators that the handler left in the middle. */
-  endIterators(): void;
+  /** Ends what the handler left in the middle, iterators, and what it has set to stop statements. */
+  endLeftovers(): void;
   /** Whether the handler has set something that outlives its transaction. */
   isAltered(): boolean;
   /** Whether the connection may have another file or a temporary table since. */
@@ -116,6 +119,7 @@ export function guard<Db extends object>(database: Db, gate: () => void, stateme
   const proxies = new WeakMap<object, object>();
   const iterating = new Set<Iterator<unknown>>();
   let altered = false;
+  let hindered = false;
   let mayBeAttached = false;
 
   /** A driver's object that a handler may have only as its proxy: anything else is a result. */
@@ -134,6 +138,7 @@ export function guard<Db extends object>(database: Db, gate: () => void, stateme
       if (target === database) {
         const { sets, mayAttach } = SPEAKERS.has(name) ? effectsOf(String(parameters[0])) : NONE;
         altered ||= sets || SETTERS.has(name);
+        hindered ||= name === HINDERS;
         mayBeAttached ||= mayAttach || name === SPEAKS_UNSEEN;
       }
       if (name !== REPEATABLE) statements?.spoil(target);
@@ -154,7 +159,9 @@ export function guard<Db extends object>(database: Db, gate: () => void, stateme
     };
   }
 
-  function endIterators(): void {
+  function endLeftovers(): void {
+    if (hindered) Reflect.apply(Reflect.get(database, HINDERS) as Method, database, [null]);
+    hindered = false;
     for (const iterator of iterating) iterator.return?.();
     iterating.clear();
     statements?.giveBack();
@@ -193,5 +200,5 @@ export function guard<Db extends object>(database: Db, gate: () => void, stateme
     return proxy;
   }
 
-  return { database: proxyOf(database), endIterators, isAltered: () => altered, mayBeAttached: () => mayBeAttached };
+  return { database: proxyOf(database), endLeftovers, isAltered: () => altered, mayBeAttached: () => mayBeAttached };
 }

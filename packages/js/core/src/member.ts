@@ -26,7 +26,7 @@ export class MemberTransaction<Db extends object> {
   #over = false;
   readonly #shared: Shared;
   readonly #connection: Connection<Db>;
-  readonly #endIterators: () => void;
+  readonly #endLeftovers: () => void;
   readonly #isAltered: () => boolean;
   readonly #mayBeAttached: () => boolean;
 
@@ -34,13 +34,13 @@ export class MemberTransaction<Db extends object> {
   constructor(shared: Shared, connection: Connection<Db>, nowMs: () => number) {
     this.#shared = shared;
     this.#connection = connection;
-    const { database, endIterators, isAltered, mayBeAttached } = guard(
+    const { database, endLeftovers, isAltered, mayBeAttached } = guard(
       connection.database,
       () => this.#use(nowMs),
       statementsOf(connection),
     );
     this.tx = database;
-    this.#endIterators = endIterators;
+    this.#endLeftovers = endLeftovers;
     this.#isAltered = isAltered;
     this.#mayBeAttached = mayBeAttached;
   }
@@ -48,7 +48,7 @@ export class MemberTransaction<Db extends object> {
   /** Ends what the handlers left running: nothing of them uses the connection from here on. */
   end(): void {
     this.#over = true;
-    this.#endIterators();
+    this.#endLeftovers();
   }
 
   /** Whether the transaction has ended behind the worker's back. */

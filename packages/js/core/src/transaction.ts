@@ -30,7 +30,7 @@ export class LazyTransaction<Db extends object> {
   refusedBy: KnockerError | undefined;
   #over = false;
   #letOwnerWait = (): void => {};
-  readonly #endIterators: () => void;
+  readonly #endLeftovers: () => void;
   readonly #isAltered: () => boolean;
   readonly #mayBeAttached: () => boolean;
   readonly #inbox: Inbox<Db>;
@@ -41,16 +41,16 @@ export class LazyTransaction<Db extends object> {
     this.#inbox = inbox;
     this.#connection = connection;
     this.#lock = inbox.lock;
-    const { database, endIterators, isAltered, mayBeAttached } = guard(connection.database, () => this.#begin(), statementsOf(connection));
+    const { database, endLeftovers, isAltered, mayBeAttached } = guard(connection.database, () => this.#begin(), statementsOf(connection));
     this.tx = database;
-    this.#endIterators = endIterators;
+    this.#endLeftovers = endLeftovers;
     this.#isAltered = isAltered;
     this.#mayBeAttached = mayBeAttached;
   }
 
   /** Ends what the handlers left running, and commits what was begun together with what `result` writes. */
   commit(result: () => void): void {
-    this.#endIterators();
+    this.#endLeftovers();
     result();
     this.#connection.get("COMMIT");
     this.#end();
@@ -62,7 +62,7 @@ export class LazyTransaction<Db extends object> {
    */
   rollback(): void {
     try {
-      this.#endIterators();
+      this.#endLeftovers();
       if (this.begun && this.#connection.inTransaction) this.#connection.get("ROLLBACK");
     } catch (error) {
       throw error instanceof KnockerError ? error : knockerError("sqlite_error", "an iterator of the handler cannot be ended", error);

@@ -3,6 +3,8 @@ import assert from "node:assert/strict";
 import { countedOrders, write } from "./counted.js";
 import { collect, failure, push, until } from "./workplace.js";
 
+const SQLITE_DENY = 1;
+
 /** What handlers leave behind them: on the connection, and as words that no result could hold. */
 export default function leftovers(runtime) {
   const { describe, it, knocker, testing } = runtime;
@@ -62,6 +64,31 @@ export default function leftovers(runtime) {
       assert.equal((await testing.drain(hooks)).handled, 1);
       assert.ok((await failure(() => rows.next())) instanceof knocker.ClosedError);
       await close();
+    });
+  });
+
+  describe("an authorizer that a handler leaves", () => {
+    it("stops none of the worker's own statements: the rollback, the result and what comes next", async (context) => {
+      const { hooks, endpoint, orders, database, close } = counted();
+      try {
+        if (typeof database.setAuthorizer !== "function") return context.skip?.("the driver has none");
+        const deny = (tx) => tx.setAuthorizer(() => SQLITE_DENY);
+        endpoint.on("good", (event, tx) => {
+          write(event, tx);
+          deny(tx);
+        });
+        endpoint.on("bad", (event, tx) => {
+          write(event, tx);
+          deny(tx);
+          throw new knocker.Dead("after it");
+        });
+        endpoint.on("push", write);
+        for (const type of ["bad", "push", "good", "push"]) await endpoint.receive(push(runtime, { type }));
+        const { handled, dead } = await testing.drain(hooks);
+        assert.deepEqual([handled, dead, orders()], [3, 1, [2, 3, 4]]);
+      } finally {
+        await close();
+      }
     });
   });
 

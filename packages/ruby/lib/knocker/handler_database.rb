@@ -44,6 +44,14 @@ module Knocker
       end
     end
 
+    # Statements run to their end again, whatever handlers have set to stop them.
+    # @api private
+    def unhinder
+      self.authorizer = nil
+      self.statement_timeout = 0 if respond_to?(:statement_timeout=)
+      trace(nil)
+    end
+
     # As the gem's own; begins the transaction.
     def prepare(sql)
       attempt = @knocker_attempt

@@ -253,8 +253,10 @@ module Knocker
       return if @attempt.nil?
 
       @attempt.end
-      # How rows are made is put back at once; everything else needs another connection.
+      # How rows are made is put back at once, and so is what may stop statements: the result, or a rollback, would meet it. Everything else needs
+      # another connection.
       tx.results_as_hash = nil
+      tx.unhinder if tx.knocker_altered
     end
 
     def leave
