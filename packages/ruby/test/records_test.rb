@@ -53,10 +53,10 @@ class RecordsTest < Minitest::Test
 
   def test_moments_are_times_and_milliseconds
     moment = Time.at(1_767_225_600, 123, :millisecond)
-    assert_equal [1_767_225_600_123] * 3, [moment, moment.to_datetime, 1_767_225_600_123].map { |one| Knocker::Moment.to_ms(one) }
+    assert_equal [1_767_225_600_123] * 3, [moment, moment.to_datetime, 1_767_225_600_123].map { |one| Knocker::Moment.to_ms("since", one) }
     assert_equal moment, Knocker::Moment.to_time(1_767_225_600_123)
     assert_nil Knocker::Moment.to_time(nil)
-    [Date.new(2026, 1, 1), "2026-01-01", 1.5].each { |one| assert_raises(Knocker::UsageError) { Knocker::Moment.to_ms(one) } }
+    [Date.new(2026, 1, 1), "2026-01-01", 1.5].each { |one| assert_raises(Knocker::UsageError) { Knocker::Moment.to_ms("since", one) } }
   end
 
   def arguments(kind, **given) = JSON.parse(Knocker::Arguments.json("given", kind, given))
@@ -71,7 +71,7 @@ arguments(Knocker::EndpointSettings, backoff: { base_s: 2.5r }, unhandled: :dead
   end
 
   def test_mistakes_in_arguments_are_named
-    { "did you mean status?" => { statu: :dead }, "is no Time" => { since: "yesterday" } }.each do |words, given|
+    { "did you mean status?" => { statu: :dead }, "since: \"yesterday\" is no Time; give one" => { since: "yesterday" } }.each do |words, given|
       assert_includes assert_raises(Knocker::UsageError) { arguments(Knocker::BulkFilter, **given) }.message, words
     end
     { "not in whole seconds" => 1.5, "a number of seconds" => "60" }.each do |words, given|

@@ -31,7 +31,7 @@ module Knocker
 
     def argument(key, meaning, value)
       case meaning
-      when :time then Moment.to_ms(value)
+      when :time then Moment.to_ms(key, value)
       when :seconds then seconds(key, value)
       when :whole_seconds then whole_seconds(key, value)
       when :backoff_settings then plain(key, BackoffSettings, value)

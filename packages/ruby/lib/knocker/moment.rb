@@ -9,18 +9,20 @@ module Knocker
       ms && Time.at(ms.div(1000), ms % 1000, :millisecond).utc
     end
 
-    # The milliseconds of a Time, or of what becomes one: DateTime, ActiveSupport::TimeWithZone. A number stays as it is.
+    # The milliseconds of a Time, or of what becomes one: DateTime, ActiveSupport::TimeWithZone. A number stays as it is. `name` is the argument's.
     # @return [Integer]
-    def self.to_ms(moment)
+    def self.to_ms(name, moment)
       return moment if moment.is_a?(Integer)
 
-      (time_of(moment).to_r * 1000).floor
+      (time_of(name, moment).to_r * 1000).floor
     end
 
     # A Date is a day, and which moment of it is meant depends on where one is.
-    def self.time_of(moment)
+    def self.time_of(name, moment)
       return moment if moment.is_a?(Time)
-      raise UsageError, "#{moment.inspect} is no Time" unless moment.respond_to?(:sec) && moment.respond_to?(:to_time)
+      unless moment.respond_to?(:sec) && moment.respond_to?(:to_time)
+        raise UsageError, "#{name}: #{moment.inspect} is no Time; give one, such as Time.now - 3600, or whole Unix milliseconds"
+      end
 
       moment.to_time
     end

@@ -29,7 +29,7 @@ module Knocker
 
       # Moves it to a Time, or to Unix milliseconds.
       def set(moment)
-        @now_ms = Moment.to_ms(moment)
+        @now_ms = Moment.to_ms("moment", moment)
       end
     end
 
@@ -89,7 +89,7 @@ module Knocker
 
       raw = WebhookRequest.raw(body.is_a?(Hash) ? JSON.generate(body) : body)
       request = WebhookRequest.new(raw, headers: headers, method: method, url: url)
-      arguments = [provider.to_s, JSON.generate(options), request.to_json, raw, secret, now && Moment.to_ms(now)]
+      arguments = [provider.to_s, JSON.generate(options), request.to_json, raw, secret, now && Moment.to_ms("now", now)]
       signed = JSON.parse(Signing.call("knocker_sign", *arguments))
       names = signed["headers"].keys.map(&:downcase)
       kept = Headers.pairs(headers).reject { |name, _| names.include?(name.downcase) }

@@ -60,8 +60,8 @@ module Knocker
     # When the first delivery of an event came. {#page} begins and ends where such events are.
     def received(since, till)
       between("received_at", since, till)
-      @since = Moment.to_ms(since) unless since.nil?
-      @till = Moment.to_ms(till) unless till.nil?
+      @since = Moment.to_ms("since", since) unless since.nil?
+      @till = Moment.to_ms("until", till) unless till.nil?
     end
 
     # These conditions, behind a cursor. Only the first page looks for where it begins; of two conditions on that side SQLite would seek by either.
@@ -81,8 +81,8 @@ module Knocker
 
     # `since` is included, `till` is not.
     def between(column, since, till)
-      add("#{column} >= ?", Moment.to_ms(since)) unless since.nil?
-      add("#{column} < ?", Moment.to_ms(till)) unless till.nil?
+      add("#{column} >= ?", Moment.to_ms("since", since)) unless since.nil?
+      add("#{column} < ?", Moment.to_ms("until", till)) unless till.nil?
     end
 
     def to_s = @conditions.empty? ? "" : "WHERE #{@conditions.join(" AND ")}"

@@ -12,7 +12,7 @@ module Matching
   def plain(value)
     case value
     when Knocker::Record then value.to_h.to_h { |name, one| [name.to_s, plain(one)] }
-    when Time then Knocker::Moment.to_ms(value)
+    when Time then Knocker::Moment.to_ms("value", value)
     when Symbol then value.to_s
     when String then plain_text(value)
     when Hash then value.to_h { |key, one| [key.to_s, plain(one)] }
