@@ -81,7 +81,16 @@ SELECT event_id, attempt, result, error, worker, duration_ms FROM knocker_attemp
 SELECT knocker_stats(1767225615000) -> '$.events' AS events, knocker_stats(1767225615000) -> '$.last_hour' AS last_hour;
 
 .print
-.print 10. An operator runs the handlers once more
+.print 10. What came between two times
+.parameter set :since 1767225600000
+.parameter set :until 1767225603000
+SELECT id, type, status, received_at FROM knocker_events
+WHERE received_at >= :since AND id >= (SELECT knocker_first_event_since(:since))
+  AND received_at < :until AND id <= (SELECT knocker_last_event_before(:until))
+ORDER BY id DESC LIMIT 50;
+
+.print
+.print 11. An operator runs the handlers once more
 SELECT knocker_replay(1, 1767225620000) AS replay;
 SELECT knocker_claim('worker-1', 10, 60, 1767225620000) AS leased;
 BEGIN IMMEDIATE;
@@ -94,7 +103,7 @@ SELECT count(*) AS builds FROM builds;
 SELECT event_id, attempt, result, finished_at FROM knocker_attempts;
 
 .print
-.print 11. Housekeeping: nothing is deleted unless you ask, and it is recorded
+.print 12. Housekeeping: nothing is deleted unless you ask, and it is recorded
 SELECT knocker_prune_events('{"older_than_s": 2592000, "dry_run": true}', 1770000000000) AS would_go;
 SELECT knocker_prune_events('{"older_than_s": 2592000}', 1770000000000) AS went;
 SELECT id, outcome, event_id FROM knocker_deliveries;
