@@ -12,7 +12,7 @@ from knocker.__main__ import main
 
 @pytest.mark.parametrize(
     ("reference", "message"),
-    [("shop", "MODULE:OBJECT"), (":hooks", "MODULE:OBJECT"), ("json:loads", "function"), ("json:nothing", "NoneType")],
+    [("shop", "MODULE:OBJECT"), (":hooks", "MODULE:OBJECT"), ("json:loads", "function"), ("json:nothing", "no nothing in json")],
 )
 def test_a_reference_that_leads_nowhere_is_explained(reference: str, message: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["worker", reference]) == 1

@@ -37,7 +37,9 @@ def _find(reference: str) -> Hooks | Tenants:
     sys.path.insert(0, os.getcwd())
     found: Any = importlib.import_module(module_name)
     for name in path.split("."):
-        found = getattr(found, name, None)
+        if not hasattr(found, name):
+            raise UsageError(f"{reference!r}: there is no {path} in {module_name}; name what knocker.open() or open_many() returned")
+        found = getattr(found, name)
     if not isinstance(found, (Hooks, Tenants)):
         raise UsageError(f"{reference!r} is {type(found).__name__}, not what knocker.open() or knocker.open_many() returns")
     return found
