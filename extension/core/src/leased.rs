@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 
 use rusqlite::{OptionalExtension, Row};
 
-use crate::error::Result;
+use crate::error::{Code, Error, Result};
 use crate::queue::{JOB_COLUMN_COUNT, JOB_COLUMNS, Job, read_job};
 use crate::store::Store;
 
@@ -68,8 +68,12 @@ impl Place {
 }
 
 impl Store {
-    /// The job, if it is leased to this worker and its event has it, on a file whose schema is this build's. A lease that ran out, or that is too far off to be one, counts as
-    /// well: its holder may go on, and put it right with an extension, for as long as nobody has taken the job.
+    /// The job, if it is leased to this worker and its event has it, on a file whose schema is this build's. A lease that ran out, or that is too far
+    /// off to be one, counts as well: its holder may go on, and put it right with an extension, for as long as nobody has taken the job.
+    ///
+    /// # Errors
+    /// [`Code::UnknownEvent`] where the row of its event is gone. It is no lost lease: a handler may have deleted it, whose writes are taken back for
+    /// that, and whose attempt has failed.
     pub(crate) fn leased(&self, job_id: i64, worker: &str) -> Result<Option<Leased>> {
         let mut statement = match self.conn().prepare_cached(&LEASED) {
             Ok(statement) => statement,
@@ -91,7 +95,11 @@ impl Store {
             Some(found) => found,
             // The payload may be written otherwise than by us.
             None if self.event_owns_job(job.event_id, job.id)? => self.found(job.event_id)?,
-            None => return Ok(None),
+            None if self.has_event(job.event_id)? => return Ok(None),
+            None => {
+                let message = format!("event {} is gone, and no verdict on its job {} can stand", job.event_id, job.id);
+                return Err(Error::new(Code::UnknownEvent, message));
+            }
         };
         Ok(Some(Leased { job, endpoint_id: found.endpoint_id, place: found.place }))
     }
@@ -104,6 +112,11 @@ impl Store {
     fn found(&self, event_id: i64) -> Result<Found> {
         let sql = format!("SELECT {FOUND_COLUMNS} FROM main._knocker_events WHERE id = ?1");
         Ok(self.conn().prepare_cached(&sql)?.query_row([event_id], |row| Found::read(row, 0))?)
+    }
+
+    fn has_event(&self, event_id: i64) -> Result<bool> {
+        let sql = "SELECT EXISTS (SELECT 1 FROM main._knocker_events WHERE id = ?1)";
+        Ok(self.conn().prepare_cached(sql)?.query_row([event_id], |row| row.get(0))?)
     }
 
     /// Whether the event has this job.

@@ -119,11 +119,15 @@ fn a_verdict_is_lost_where_somebody_deleted_the_job() {
 }
 
 #[test]
-fn a_verdict_is_lost_where_somebody_deleted_the_event() {
+fn a_verdict_on_an_event_that_somebody_deleted_says_so() {
     let store = claimed();
     run(&store, "DELETE FROM _knocker_events WHERE id = 1");
-    assert!(is_lost(store.handled(1, "w", 5, NOW)));
-    assert!(is_lost(store.failed(1, "w", "boom", 5, &Default::default(), NOW).map(drop)));
+    // Not a lost lease: a handler may have deleted it, and its attempt is to fail.
+    let failed = store.failed(1, "w", "boom", 5, &Default::default(), NOW).map(drop);
+    for verdict in [store.handled(1, "w", 5, NOW), failed, store.extend(1, "w", LEASE_S, NOW).map(drop)] {
+        let error = verdict.unwrap_err();
+        assert_eq!((error.code(), error.message()), (Code::UnknownEvent, "event 1 is gone, and no verdict on its job 1 can stand"));
+    }
     assert_eq!(store.disagreements(100, 10).unwrap().jobs_without_event, [1]);
     // Whoever claims next once the lease is over buries the job.
     assert_eq!(claim(&store, "v", OVER), 1);
