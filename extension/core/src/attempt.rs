@@ -86,7 +86,7 @@ impl Store {
     /// The event is handled and its job gone. Call it in the transaction of the handler's own writes.
     ///
     /// # Errors
-    /// [`Code::LeaseLost`]: roll back.
+    /// [`Code::LeaseLost`]; [`Code::UnknownEvent`] where the row of its event is gone: roll back.
     pub fn handled(&self, job_id: i64, worker: &str, duration_ms: i64, now: i64) -> Result<()> {
         self.end_job(Happening::Handle, job_id, worker, None, duration_ms, now)
     }
@@ -94,7 +94,7 @@ impl Store {
     /// The handler decided to ignore the event.
     ///
     /// # Errors
-    /// [`Code::LeaseLost`].
+    /// [`Code::LeaseLost`]; [`Code::UnknownEvent`].
     pub fn skipped(&self, job_id: i64, worker: &str, reason: &str, duration_ms: i64, now: i64) -> Result<()> {
         self.end_job(Happening::Skip, job_id, worker, Some(reason), duration_ms, now)
     }
@@ -102,7 +102,7 @@ impl Store {
     /// The attempt failed: another one follows, unless the options or the number of attempts say otherwise.
     ///
     /// # Errors
-    /// [`Code::LeaseLost`].
+    /// [`Code::LeaseLost`]; [`Code::UnknownEvent`].
     pub fn failed(&self, job_id: i64, worker: &str, error: &str, duration_ms: i64, options: &FailedOptions, now: i64) -> Result<Failure> {
         check_duration(duration_ms)?;
         let error = shorten(error);
@@ -135,7 +135,7 @@ impl Store {
     /// milliseconds.
     ///
     /// # Errors
-    /// [`Code::LeaseLost`].
+    /// [`Code::LeaseLost`]; [`Code::UnknownEvent`].
     pub fn extend(&self, job_id: i64, worker: &str, lease_s: i64, now: i64) -> Result<i64> {
         check_lease(lease_s)?;
         self.atomic(|| {

@@ -49,7 +49,8 @@ pub(crate) fn candidate_columns() -> String {
 }
 
 /// Joins the event that has a job to it. Asked for each job by itself, that would be a third of what a look at it costs.
-pub(crate) const OWNER: &str = "LEFT JOIN (SELECT id AS owner, job_id AS owned_job FROM main._knocker_events)
+pub(crate) const OWNER: &str =
+    "LEFT JOIN (SELECT id AS owner, job_id AS owned_job, endpoint_id, delivery_id, attempt_id FROM main._knocker_events)
            ON owner = CAST(substr(payload, 13) AS INTEGER) AND owned_job = _honker_live.id";
 
 /// Whose waiting jobs are looked at.

@@ -6,6 +6,7 @@ use std::sync::LazyLock;
 
 use rusqlite::{OptionalExtension, Row};
 
+use crate::due::OWNER;
 use crate::error::{Code, Error, Result};
 use crate::queue::{JOB_COLUMN_COUNT, JOB_COLUMNS, Job, read_job};
 use crate::store::Store;
@@ -37,9 +38,7 @@ const FOUND_COLUMNS: &str = "endpoint_id, delivery_id, attempt_id IS NULL,
 static LEASED: LazyLock<String> = LazyLock::new(|| {
     format!(
         "SELECT {JOB_COLUMNS}, (SELECT version FROM main._knocker_schema ORDER BY version DESC LIMIT 1), owner, {FOUND_COLUMNS}
-         FROM main._honker_live
-         LEFT JOIN (SELECT id AS owner, job_id AS owned_job, endpoint_id, delivery_id, attempt_id FROM main._knocker_events)
-           ON owner = CAST(substr(payload, 13) AS INTEGER) AND owned_job = _honker_live.id
+         FROM main._honker_live {OWNER}
          WHERE _honker_live.id = ?1 AND worker_id = ?2 AND state = 'processing' AND queue GLOB 'knocker:*'"
     )
 });
