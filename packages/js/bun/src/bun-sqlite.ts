@@ -34,7 +34,12 @@ class BunConnection implements Connection<Database> {
   }
 
   get inTransaction(): boolean {
-    return this.database.inTransaction;
+    try {
+      return this.database.inTransaction;
+    } catch {
+      // It is closed.
+      return false;
+    }
   }
 
   get keptStatements(): number {

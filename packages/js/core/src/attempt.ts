@@ -124,7 +124,7 @@ export class AttemptRunner<Db extends object> {
       let returned = false;
       try {
         await runningFor([this.worker, this.#inbox], transaction, () =>
-          report.span.within(() => callAll(handlers, event, transaction, calls)),
+          report.span.within(() => callAll(handlers, report.given, transaction, calls)),
         );
         returned = true;
         this.#note(event, transaction, startedMs, calls.promised, false);

@@ -7,6 +7,11 @@ import { traceOf } from "./traceparent.js";
 /** Header names in lower case; a header that came more than once as an array. */
 export type Headers = Record<string, string | string[]>;
 
+/** The same once more, for the application's functions: one that writes into it changes nothing of what the worker tells and records. */
+export function handed(event: Event): Event {
+  return Object.assign(Object.create(Event.prototype) as Event, event);
+}
+
 /** An event on its way through its handlers. */
 export class Event {
   /** The event's id, the same over all attempts and redeliveries. */

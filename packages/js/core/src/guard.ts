@@ -26,10 +26,8 @@ const ENDS_TRANSACTION = new RegExp(`^(?:;|${GAP})*(?:commit|end|rollback(?!${GA
 /** The savepoint that the worker takes before each handler that shares its transaction with others. */
 export const SAVEPOINT = "knocker_attempt";
 
-const SAVEPOINT_STATEMENT = new RegExp(
-  `^(?:;|${GAP})*(?:savepoint|release|rollback)\\b(?:${GAP}|\\b(?:transaction|to|savepoint)\\b)*["'\`[]?${SAVEPOINT}\\b`,
-  "i",
-);
+/** Wherever it stands: a savepoint of that name behind another statement would keep what the handler wrote from being taken back. */
+const NAMES_SAVEPOINT = new RegExp(`\\b${SAVEPOINT}\\b`, "i");
 
 /** A pragma that sets something, wherever it stands in a text; those that take an argument and only read are none. */
 const SETS_PRAGMA =
@@ -50,6 +48,9 @@ const SETTERS = new Set<PropertyKey>([
   ],
   ...["enableDefensive", "fileControl", "createModule"],
 ]);
+
+/** What holds the limits of the connection, to be set there. */
+const LIMITS: PropertyKey = "limits";
 
 /** What may stop statements, the worker's own too: the result, or a rollback, would meet it. */
 const HINDERS: PropertyKey = "setAuthorizer";
@@ -103,7 +104,7 @@ const NONE: Effects = { sets: false, mayAttach: false };
 function effectsOf(sql: string): Effects {
   if (plain.has(sql)) return NONE;
   if (ENDS_TRANSACTION.test(sql)) throw transactionEnded();
-  if (SAVEPOINT_STATEMENT.test(sql)) throw knockerError("usage", `${SAVEPOINT} is the worker's savepoint: take one of another name`);
+  if (NAMES_SAVEPOINT.test(sql)) throw knockerError("usage", `${SAVEPOINT} is the worker's savepoint: take one of another name`);
   const effects = { sets: SETS_PRAGMA.test(sql), mayAttach: MAY_ATTACH.test(sql) };
   if (effects.sets || effects.mayAttach || sql.length > LONGEST_PLAIN) return effects;
   if (plain.size >= MOST_PLAIN) plain.clear();
@@ -171,10 +172,14 @@ export function guard<Db extends object>(database: Db, gate: () => void, stateme
     const known = proxies.get(target);
     if (known) return known as T;
     const methods = new Map<PropertyKey, Method>();
+    // What a handler puts in place of the driver's functions is for itself: the worker goes on with the driver's.
+    const replaced = new Map<PropertyKey, unknown>();
     // Not the object itself: a proxy would have to give away what drivers freeze on it, such as a statement's raw database.
     const shell: object = typeof target === "function" ? () => {} : (Object.create(target) as object);
     const proxy = new Proxy(shell, {
       get: (_shell, name) => {
+        if (replaced.has(name)) return replaced.get(name);
+        altered ||= (target as object) === database && name === LIMITS;
         const value: unknown = Reflect.get(target, name, target);
         if (typeof value !== "function" || name === "constructor") return shown(value);
         // `call`, `apply` and `bind` come back through the proxy.
@@ -189,7 +194,9 @@ export function guard<Db extends object>(database: Db, gate: () => void, stateme
       set: (_shell, name, value) => {
         altered ||= (target as object) === database;
         statements?.spoil(target);
-        return Reflect.set(target, name, value, target);
+        if (typeof value !== "function") return Reflect.set(target, name, value, target);
+        replaced.set(name, value);
+        return true;
       },
       apply: (_shell, self, parameters) => {
         gate();

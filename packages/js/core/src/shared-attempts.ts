@@ -91,10 +91,22 @@ export class SharedAttempts<Db extends object> {
       const claims = this.#wanted.size === jobs.length && goesOn() && !this.#altered;
       await this.#settle(claims ? claimNext : undefined);
       return this.#ended;
+    } catch (error) {
+      return this.#brokenOff(error);
     } finally {
       this.#runner.heldMs += this.#shared.heldMs;
       this.#runner.shared = undefined;
     }
+  }
+
+  /** What is none of the handlers' errors, such as a clock of the application's that throws: what has no verdict is left to its lease, and the worker goes on. */
+  #brokenOff(error: unknown): Ended[] {
+    this.#runner.telling.error(error);
+    this.#shared.rollback();
+    this.#runner.link.drop();
+    const settled = new Set(this.#ended.map(({ job }) => job));
+    const left = [...this.#wanted.keys()].filter((job) => !settled.has(job));
+    return [...this.#ended, ...left.map((job): Ended => ({ job, end: "unwritten", tookMs: 0 }))];
   }
 
   /** One attempt: `stop` where nothing more is to be begun in this batch. */
@@ -106,7 +118,7 @@ export class SharedAttempts<Db extends object> {
     const { paces } = this.#inbox;
     const member = this.#shared.start();
     const startedMs = paces.nowMs();
-    const { thrown, promised } = await this.#call(handlers, event, member, report);
+    const { thrown, promised } = await this.#call(handlers, member, report);
     report.stop();
     const tookMs = paces.nowMs() - startedMs;
     const endedAt = this.#inbox.now() ?? Date.now();
@@ -172,9 +184,9 @@ export class SharedAttempts<Db extends object> {
   }
 
   /** Runs the handlers in order. A promise only where one of them returns one: on Node 20 each costs as much as a statement. */
-  #call(handlers: Handler<Db>[], event: Event, member: MemberTransaction<Db>, report: AttemptReport): Called | Promise<Called> {
+  #call(handlers: Handler<Db>[], member: MemberTransaction<Db>, report: AttemptReport): Called | Promise<Called> {
     const run = running([this.#runner.worker, this.#inbox], member);
-    const call = (handler: Handler<Db>) => run.in(() => report.span.within(() => handler(event, member.tx)));
+    const call = (handler: Handler<Db>) => run.in(() => report.span.within(() => handler(report.given, member.tx)));
     let promised: Promise<Called> | undefined;
     try {
       for (const [index, handler] of handlers.entries()) {
@@ -239,8 +251,8 @@ export class SharedAttempts<Db extends object> {
   /** Commits what is there, and tells of it. Attempts whose writes are lost with the transaction run again, alone. */
   async #settle(claimNext: ClaimNext<Db> = () => () => {}): Promise<void> {
     const members = await this.#shared.commit(claimNext);
-    // Neither what runs again nor the next handler finds what one has left on the connection.
-    if (this.#altered) this.#runner.link.drop();
+    // Neither what runs again nor the next handler finds what one has left on the connection; what kept the commit from it may be on it, too.
+    if (this.#altered || members.some(({ state }) => state === "undone")) this.#runner.link.drop();
     for (const member of members) {
       const { job, event, report, tookMs } = member;
       if (member.state === "committed") {

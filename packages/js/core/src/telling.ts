@@ -2,7 +2,7 @@
 
 import { show } from "./check.js";
 import { KnockerError } from "./errors.js";
-import type { Event } from "./event.js";
+import { type Event, handed } from "./event.js";
 import { inLine, type Fields, type Log } from "./log.js";
 import { describeThrown } from "./thrown-text.js";
 import { Processing } from "./tracing.js";
@@ -113,8 +113,8 @@ export class Telling {
   /** Begins the account of one attempt. */
   attempt(event: Event): AttemptReport {
     return new AttemptReport(event, this.#log, {
-      onError: (error, of) => this.#call("onError", () => this.#hooks.onError?.(error, of), of),
-      onDead: (of, reason) => this.#call("onDead", () => this.#hooks.onDead?.(of, reason), of),
+      onError: (error, of) => this.#call("onError", () => this.#hooks.onError?.(error, of), event),
+      onDead: (of, reason) => this.#call("onDead", () => this.#hooks.onDead?.(of, reason), event),
     });
   }
 
@@ -141,6 +141,8 @@ const QUIET = new Set(["handled", "ignored"]);
 
 /** The account of one attempt, which begins when it is made. */
 export class AttemptReport {
+  /** The event as handlers and hooks get it. */
+  readonly given: Event;
   readonly #event: Event;
   readonly #log: Log;
   readonly #hooks: Required<FailureHooks>;
@@ -152,6 +154,7 @@ export class AttemptReport {
 
   constructor(event: Event, log: Log, hooks: { onError: OnError; onDead: OnDead }) {
     this.#event = event;
+    this.given = handed(event);
     this.#log = log;
     this.#hooks = hooks;
     this.span = new Processing(event);
@@ -173,7 +176,7 @@ export class AttemptReport {
     if (this.#told) return;
     this.#error = error;
     this.#told = true;
-    this.#hooks.onError!(error, this.#event);
+    this.#hooks.onError!(error, this.given);
   }
 
   /** Nobody will handle the event unless somebody puts it back. */
@@ -181,7 +184,7 @@ export class AttemptReport {
     const facts = { outcome: "dead", duration_ms: this.durationMs, reason };
     this.#line("event_dead", "error", `dead: ${reason === null ? "no reason" : inLine(reason)}`, facts);
     this.span.ended("dead", this.#told, this.#error);
-    this.#hooks.onDead!(this.#event, reason);
+    this.#hooks.onDead!(this.given, reason);
   }
 
   /** What else became of it. Of a failure all has been said. */

@@ -53,6 +53,22 @@ export default function leftovers(runtime) {
       await close();
     });
 
+    it("is ended whatever the handler has put in place of its functions", async () => {
+      const { hooks, endpoint, orders, close } = counted();
+      endpoint.on("push", (event, tx) => {
+        write(event, tx);
+        const rows = iterate(tx);
+        rows.next();
+        rows.return = () => {
+          throw new Error("it shall go on");
+        };
+      });
+      for (let count = 0; count < 3; count++) await endpoint.receive(push(runtime));
+      assert.equal((await testing.drain(hooks)).handled, 3);
+      assert.deepEqual(orders(), [1, 2, 3]);
+      await close();
+    });
+
     it("is over with its handler", async () => {
       const { hooks, endpoint, close } = counted();
       let rows;

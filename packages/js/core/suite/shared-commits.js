@@ -236,6 +236,112 @@ export default function sharedCommits(runtime) {
       });
     }
 
+    for (const beside of ["SAVEPOINT knocker_attempt", "RELEASE knocker_attempt; SAVEPOINT knocker_attempt"]) {
+      it(`take back what one wrote that says behind another statement: ${beside}`, async () => {
+        const { hooks, inbox, orders, close } = inboxOf({ now: testing.frozenClock() });
+        inbox.on("*", ({ id }, tx) => {
+          write(tx, id);
+          if (id !== 6) return;
+          tx.exec(`SELECT 1; ${beside}`);
+          throw new Error("after it");
+        });
+        await receive(inbox, 7);
+        const { handled, failed } = await testing.drain(hooks);
+        assert.deepEqual([handled, failed, orders()], [6, 1, ["1", "2", "3", "4", "5", "7"]]);
+        await close();
+      });
+    }
+
+    it("lose nothing to one that puts functions of its own in place of the driver's", async () => {
+      for (const name of ["prepare", "exec", "close"]) {
+        const { hooks, inbox, orders, close } = inboxOf({ now: testing.frozenClock() });
+        const called = [];
+        inbox.on("*", ({ id }, tx) => {
+          write(tx, id);
+          if (id !== 6) return;
+          tx[name] = () => called.push(id);
+          tx[name]();
+          throw new Error("after it");
+        });
+        await receive(inbox, 7);
+        const { handled, failed } = await testing.drain(hooks);
+        assert.deepEqual([handled, failed, orders(), called], [6, 1, ["1", "2", "3", "4", "5", "7"], [6]]);
+        await close();
+      }
+    });
+
+    it("lose nothing to one that writes into its event", async () => {
+      const unreadable = {
+        get() {
+          throw new Error("not to be read");
+        },
+      };
+      const seen = [];
+      const { hooks, inbox, orders, all, close } = inboxOf({
+        now: testing.frozenClock(),
+        onError: (_, event) => void seen.push(event.mine),
+      });
+      inbox.on("*", (event, tx) => {
+        const { id } = event;
+        write(tx, id);
+        if (id !== 6) return;
+        for (const name of Object.keys(event)) Object.defineProperty(event, name, unreadable);
+        event.mine = "kept";
+        throw new Error("after it");
+      });
+      await receive(inbox, 7);
+      const { handled, failed } = await testing.drain(hooks);
+      assert.deepEqual([handled, failed, orders(), seen], [6, 1, ["1", "2", "3", "4", "5", "7"], ["kept"]]);
+      assert.deepEqual(all("SELECT result FROM knocker_attempts WHERE event_id = 6"), [{ result: "failed" }]);
+      await close();
+    });
+
+    it("run again on another connection where one of them has taken theirs, and only that one has failed", async () => {
+      const spoilers = [
+        (tx) => Object.getPrototypeOf(tx).close(),
+        (tx) => (tx.limits ? (tx.limits.sqlLength = 10) : Object.getPrototypeOf(tx).close()),
+      ];
+      for (const spoil of spoilers) {
+        const { hooks, inbox, orders, close } = inboxOf({ now: testing.frozenClock() });
+        inbox.on("*", ({ id }, tx) => {
+          write(tx, id);
+          if (id !== 6) return;
+          spoil(tx);
+          throw new Error("after it");
+        });
+        await receive(inbox, 7);
+        const { handled, failed, unwritten } = await testing.drain(hooks);
+        assert.deepEqual([handled, failed, unwritten, orders()], [6, 1, 0, ["1", "2", "3", "4", "5", "7"]]);
+        await close();
+      }
+    });
+
+    it("are left to their leases where the application's clock breaks beside them, and the rest goes on", async () => {
+      const clock = testing.frozenClock();
+      let broken = false;
+      const now = () => {
+        if (broken) {
+          broken = false;
+          throw new Error("the clock is broken");
+        }
+        return clock();
+      };
+      const { hooks, inbox, orders, close } = inboxOf({ now });
+      let runs = 0;
+      inbox.on("*", ({ id }, tx) => {
+        write(tx, id);
+        broken = ++runs === 6;
+      });
+      await receive(inbox, 20);
+      const first = await testing.drain(hooks);
+      assert.deepEqual([first.unwritten, first.errors[0].error.message], [3, "the clock is broken"]);
+      const second = await testing.drain(hooks);
+      assert.equal(first.handled + second.handled, 20);
+      assert.equal(new Set(orders()).size, 20);
+      assert.equal(orders().length, 20);
+      await close();
+    });
+
     it("are committed where one of them stops the worker, and the rest is given back", async () => {
       const { hooks, inbox, orders, close } = inboxOf();
       let worker;

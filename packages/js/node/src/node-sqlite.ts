@@ -42,7 +42,12 @@ class NodeConnection implements Connection<Database> {
   }
 
   get inTransaction(): boolean {
-    return this.database.isTransaction;
+    try {
+      return this.database.isTransaction;
+    } catch {
+      // It is closed.
+      return false;
+    }
   }
 
   get keptStatements(): number {

@@ -138,7 +138,7 @@ export class Lane<Db extends object> {
     try {
       await runningFor([this.#work.owner, this.#work.inbox], NO_LOCK, () =>
         report.span.within(async () => {
-          for (const handler of handlers) await handler(event, writes.tx as unknown as Db);
+          for (const handler of handlers) await handler(report.given, writes.tx as unknown as Db);
         }),
       );
       writes.end();
