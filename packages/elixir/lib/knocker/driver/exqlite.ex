@@ -25,6 +25,9 @@ defmodule Knocker.Driver.Exqlite do
   def execute({server, _conn}, sql, parameters), do: ask(server, {:execute, sql, parameters}, closed())
 
   @impl true
+  def execute_each({server, _conn}, statements), do: ask(server, {:execute_each, statements}, {[], closed()})
+
+  @impl true
   def wait({server, _conn}, milliseconds), do: ask(server, {:wait, milliseconds}, :ok)
 
   @impl true

@@ -40,14 +40,13 @@ defmodule Knocker.Driver.Exqlite.Server do
   def handle_call(:conn, _from, state), do: {:reply, state.conn, state}
 
   def handle_call({:execute, sql, parameters}, _from, state) do
-    # To be prepared, a statement may need the schema, and that another connection gives the file back.
-    case patiently(state, fn -> Statements.fetch(state.statements, state.conn, sql) end) do
-      {:ok, statement, statements} ->
-        {:reply, patiently(state, fn -> run(state.conn, statement, parameters) end), %{state | statements: statements}}
+    {result, state} = execute(state, sql, parameters)
+    {:reply, result, state}
+  end
 
-      {:error, failure} ->
-        {:reply, {:error, failure}, state}
-    end
+  def handle_call({:execute_each, statements}, _from, state) do
+    {result, state} = execute_each(statements, [], state)
+    {:reply, result, state}
   end
 
   def handle_call({:wait, milliseconds}, _from, state), do: {:reply, :ok, %{state | patience_ms: milliseconds}}
@@ -67,6 +66,23 @@ defmodule Knocker.Driver.Exqlite.Server do
   def terminate(_reason, state) do
     Statements.release(state.statements, state.conn)
     Sqlite3.close(state.conn)
+  end
+
+  defp execute(state, sql, parameters) do
+    # To be prepared, a statement may need the schema, and that another connection gives the file back.
+    case patiently(state, fn -> Statements.fetch(state.statements, state.conn, sql) end) do
+      {:ok, statement, statements} -> {patiently(state, fn -> run(state.conn, statement, parameters) end), %{state | statements: statements}}
+      {:error, failure} -> {{:error, failure}, state}
+    end
+  end
+
+  defp execute_each([], ran, state), do: {{Enum.reverse(ran), :ok}, state}
+
+  defp execute_each([{sql, parameters} | rest], ran, state) do
+    case execute(state, sql, parameters) do
+      {{:ok, rows}, state} -> execute_each(rest, [rows | ran], state)
+      {failed, state} -> {{Enum.reverse(ran), failed}, state}
+    end
   end
 
   # SQL may load nothing but this.
