@@ -321,9 +321,11 @@ defmodule Knocker.Attempt do
   defp rows(%{run: %{begun_at: nil, together: true}} = state, sql, parameters) do
     run = Run.first_use(state.run, state.on.hooks)
 
-    case SharedCommit.begin(state.shared, state.on, {sql, parameters}) do
-      {true, result, shared} -> ran(%{state | shared: shared, run: Run.begun(run, state.on.hooks)}, result)
-      {false, {:error, error}, shared} -> {:error, error, %{state | shared: shared}}
+    with :ok <- Connection.check(sql, parameters) do
+      case SharedCommit.begin(state.shared, state.on, {sql, parameters}) do
+        {true, result, shared} -> ran(%{state | shared: shared, run: Run.begun(run, state.on.hooks)}, result)
+        {false, {:error, error}, shared} -> {:error, error, %{state | shared: shared}}
+      end
     end
   end
 

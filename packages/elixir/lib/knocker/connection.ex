@@ -175,7 +175,9 @@ defmodule Knocker.Connection do
   def calling(function, arguments), do: {statement(function, length(arguments)), arguments}
 
   # What a driver raises of wrong arguments has all of them in its stack trace, and a secret may be among them.
-  defp check(sql, arguments) do
+  @doc "Whether these are a statement and its parameters; what runs them asks."
+  @spec check(term(), term()) :: :ok | {:error, Exception.t()}
+  def check(sql, arguments) do
     cond do
       # SQLite takes no more than what is before a NUL.
       not (is_binary(sql) and String.valid?(sql) and :binary.match(sql, <<0>>) == :nomatch) -> invalid("a statement is a text in UTF-8, without NUL")

@@ -27,7 +27,7 @@ defmodule Knocker.Run do
     # What was written, and why the lease was lost or the writes were.
     :status,
     :problem,
-    # `:waiting` for a transaction, `:written` in one, `:committed`, or `:undone` with it.
+    # `:waiting` for a transaction, `:ending` in one whose next statement its verdict comes before, `:written` in one, `:committed`, or `:undone` with it.
     state: :waiting,
     # In a transaction that others share.
     together: false,

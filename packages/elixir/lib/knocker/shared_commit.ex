@@ -56,14 +56,15 @@ defmodule Knocker.SharedCommit do
   defp age_ms(shared, on), do: Paces.now_ms(on.hooks) - shared.since
 
   @doc """
-  At the first use of tx: begins the transaction if need be, and a savepoint in it, and runs the statement there. Gives whether the savepoint is begun, and
-  the rows of the statement.
+  At the first use of tx: begins the transaction if need be, and a savepoint in it, and runs the statement there, which was checked before. Gives whether the
+  savepoint is begun, and the rows of the statement.
   """
   @spec begin(t(), AttemptConnection.t(), {String.t(), list()}) :: {boolean(), {:ok, list()} | {:error, Exception.t()}, t()}
   def begin(%{open: true} = shared, on, statement) do
-    case Connection.each(on.connection, [{"SAVEPOINT #{Transaction.savepoint()}", []}, statement]) do
-      {[_savepoint, rows], :ok} -> {true, {:ok, rows}, shared}
-      {ran, failed} -> {ran != [], failed, shared}
+    case after_ending(shared, on, [{"SAVEPOINT #{Transaction.savepoint()}", []}, statement]) do
+      {[_savepoint, rows], :ok, shared} -> {true, {:ok, rows}, shared}
+      {:not_ended, shared} -> begin(shared, on, statement)
+      {ran, failed, shared} -> {ran != [], failed, shared}
     end
   end
 
@@ -100,21 +101,23 @@ defmodule Knocker.SharedCommit do
 
   @doc """
   The handlers of a run have ended that was begun in it. An error is what keeps its verdict from being written; then the run is none of this transaction,
-  and is to be dropped.
+  and is to be dropped. Of one that wrote, the verdict comes with the next statement, since a hand-over to SQLite costs more than a statement.
   """
   @spec add(t(), AttemptConnection.t(), Run.t()) :: {:ok, t()} | {:error, Exception.t(), t()}
   def add(shared, on, run) do
-    shared = if run.begun_at != nil and not Run.writes?(run), do: take_back(shared, on), else: shared
+    if Run.writes?(run) do
+      {:ok, with_member(shared, on, %{run | state: :ending})}
+    else
+      shared = if run.begun_at, do: take_back(shared, on), else: end_former(shared, on)
 
-    case if(shared.open, do: write(on, run), else: {:ok, run}) do
-      {:ok, run} ->
-        shared = if Run.writes?(run) and run.status == :lease_lost, do: take_back(shared, on), else: shared
-        {:ok, %{shared | members: [run | shared.members], since: shared.since || Paces.now_ms(on.hooks)}}
-
-      {:error, error} ->
-        {:error, error, shared}
+      case if(shared.open, do: write(on, run), else: {:ok, run}) do
+        {:ok, run} -> {:ok, with_member(shared, on, run)}
+        {:error, error} -> {:error, error, shared}
+      end
     end
   end
+
+  defp with_member(shared, on, run), do: %{shared | members: [run | shared.members], since: shared.since || Paces.now_ms(on.hooks)}
 
   @doc "As `add/3`, for a run that is none of this transaction: what it wrote is taken back."
   @spec drop(t(), AttemptConnection.t(), Run.t()) :: t()
@@ -137,9 +140,40 @@ defmodule Knocker.SharedCommit do
     end
   end
 
-  # With writes it is written inside the savepoint, which ends with it: a lease that is lost takes back this event's alone.
+  # Writes the verdict of the run before, if that is still to be done.
+  defp end_former(%{members: [%{state: :ending} | _others]} = shared, on) do
+    case after_ending(shared, on, []) do
+      {:not_ended, shared} -> shared
+      {[], :ok, shared} -> shared
+    end
+  end
+
+  defp end_former(shared, _on), do: shared
+
+  # Runs statements, behind the verdict of the run before, if that is still to be written: inside the savepoint, which ends with it, so that a lease that is lost
+  # takes back this event's writes alone.
+  defp after_ending(%{members: [%{state: :ending} = run | others]} = shared, on, statements) do
+    case Connection.each(on.connection, [VerdictCommit.handled(on, run), {"RELEASE #{Transaction.savepoint()}", []} | statements]) do
+      {[_verdict, _release | ran], ended} -> {ran, ended, %{shared | members: [%{run | state: :written, status: :handled} | others]}}
+      {_ran, {:error, error}} -> {:not_ended, take_back(%{shared | members: [not_ended(on, run, error) | others]}, on)}
+    end
+  end
+
+  defp after_ending(shared, on, statements) do
+    {ran, ended} = Connection.each(on.connection, statements)
+    {ran, ended, shared}
+  end
+
+  defp not_ended(_on, run, %{code: "lease_lost"} = error), do: %{run | state: :written, status: :lease_lost, problem: error}
+
+  # A full disk, say.
+  defp not_ended(on, run, error) do
+    Database.doubt(on.hooks, error)
+    %{run | state: :undone, problem: error}
+  end
+
   defp write(on, run) do
-    case if(Run.writes?(run), do: VerdictCommit.write_and(on, run, "RELEASE #{Transaction.savepoint()}"), else: VerdictCommit.write(on, run, run.now)) do
+    case VerdictCommit.write(on, run, run.now) do
       {:ok, status} ->
         {:ok, %{run | state: :written, status: status}}
 
@@ -172,6 +206,7 @@ defmodule Knocker.SharedCommit do
   """
   @spec commit(t(), AttemptConnection.t(), Claims.t() | nil) :: {[Run.t()], t(), term()}
   def commit(shared, on, claim) do
+    shared = end_former(shared, on)
     # A verdict on those is written, or is about to be: nobody extends their leases from then on.
     settled = for run <- shared.members, run.state in [:waiting, :written], do: run.job
 

@@ -88,6 +88,11 @@ defmodule Knocker.Transaction do
   # The connection says that it is no statement.
   def check(sql) when not is_binary(sql), do: :ok
 
+  # What nearly every statement begins with; to tell the others apart takes a regular expression.
+  for word <- ~w(SELECT INSERT UPDATE DELETE WITH select insert update delete with) do
+    def check(unquote(word) <> _rest), do: :ok
+  end
+
   def check(sql) do
     case @first |> Regex.run(sql) |> words() do
       [word | _rest] when word in ["COMMIT", "END"] ->

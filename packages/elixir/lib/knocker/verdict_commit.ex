@@ -19,12 +19,9 @@ defmodule Knocker.VerdictCommit do
     with {:ok, failure} <- LeaseCalls.failed(on.connection, on.worker, run.job.id, text, run.took, options, now), do: {:ok, failure.status}
   end
 
-  @doc "Writes that it is handled as of when its handlers ended, and runs one more statement, at the cost of one."
-  @spec write_and(AttemptConnection.t(), Run.t(), String.t()) :: {:ok, :handled} | {:error, Exception.t()}
-  def write_and(on, %{decision: :handled} = run, sql) do
-    verdict = Connection.calling("knocker_handled", [run.job.id, on.worker, run.took, run.now])
-    with {_ran, :ok} <- Connection.each(on.connection, [verdict, {sql, []}]), do: {:ok, :handled}, else: ({_ran, failed} -> failed)
-  end
+  @doc "The statement that writes that it is handled, as of when its handlers ended."
+  @spec handled(AttemptConnection.t(), Run.t()) :: {String.t(), [Connection.value()]}
+  def handled(on, %{decision: :handled} = run), do: Connection.calling("knocker_handled", [run.job.id, on.worker, run.took, run.now])
 
   defp failure(%{decision: :unwanted} = run), do: {unwanted(run).message, no_handler: true}
   defp failure(%{decision: {:dead, why, _error}}), do: {why, dead: true}
