@@ -1,7 +1,6 @@
 defmodule Bench.Drains do
   @moduledoc false
-  # A backlog worked off, with shared commits and without, beside a table worked off by hand with one commit a job, on slow disks too. Each figure is of a
-  # process of its own, because the delay of a sync is preloaded into it.
+  # A backlog worked off, with shared commits and without, beside a table worked off by hand with one commit a job, on slow disks too.
 
   import Bench.Requests
   alias Bench.Elsewhere
@@ -19,7 +18,7 @@ defmodule Bench.Drains do
   end
 
   defp print(folder, delay_ms) do
-    rounds = for _n <- 1..@rounds, do: Map.new(@ways, &{&1, measured(&1, folder, delay_ms)})
+    rounds = for figures <- Elsewhere.measure(folder, delay_ms, __MODULE__, [delay_ms]), do: @ways |> Enum.zip(figures) |> Map.new()
     ratio = median(Enum.map(rounds, &(&1["shared"] / &1["hand"])))
     middle = for way <- @ways, do: rounds |> Enum.map(& &1[way]) |> median() |> round()
     IO.puts(row(["#{delay_ms} ms"] ++ middle ++ ["#{Float.round(ratio, 1)}x"]))
@@ -27,14 +26,21 @@ defmodule Bench.Drains do
     if ratio < goal, do: ["a backlog at syncs of #{delay_ms} ms: #{Float.round(ratio, 1)} times by hand, goal #{goal}"], else: []
   end
 
-  defp measured(way, folder, delay_ms),
-    do: Elsewhere.measure(folder, delay_ms, __MODULE__, way, [if(delay_ms > 0 and way in ["hand", "apart"], do: 600, else: 4_000)])
-
-  @doc "What the process of its own does: it prints events a second."
-  def run([way, path, total]) do
+  @doc "What the process of its own does: it prints events a second of each way, the ways in turn."
+  def run([folder, delay_ms]) do
     Logger.configure(level: :none)
-    total = String.to_integer(total)
-    IO.puts(if way == "hand", do: by_hand(path, total), else: by_worker(path, total, way))
+
+    for round <- 1..@rounds do
+      figures =
+        for way <- @ways do
+          path = Path.join(folder, "#{way}-#{round}.db")
+          # One commit a job takes its time there.
+          total = if delay_ms != "0" and way in ["hand", "apart"], do: 400, else: 4_000
+          if way == "hand", do: by_hand(path, total), else: by_worker(path, total, way)
+        end
+
+      figures |> Enum.join(" ") |> IO.puts()
+    end
   end
 
   # The oldest waiting row, the handler's row and the row's new state in one commit, and the next one.
@@ -60,7 +66,9 @@ defmodule Bench.Drains do
     execute(db, "COMMIT")
     began = System.monotonic_time(:microsecond)
     ^total = work_off(db, 0)
-    a_second(total, began)
+    figure = a_second(total, began)
+    @driver.close(db)
+    figure
   end
 
   defp work_off(db, done) do

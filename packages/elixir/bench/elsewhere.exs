@@ -1,6 +1,7 @@
 defmodule Bench.Elsewhere do
   @moduledoc false
-  # Measures in a process of its own, because the delay of a sync is preloaded into it.
+  # Measures in a process of its own, because the delay of a sync is preloaded into it. That process does all rounds: to start a virtual machine takes longer than
+  # most of them.
 
   @slow_disk Path.expand("../../../extension/bench/slow-disk/run", __DIR__)
   @files for name <- ["requests.exs", "elsewhere.exs", "goals.exs", "receives.exs", "drains.exs"], do: Path.join(__DIR__, name)
@@ -22,17 +23,18 @@ defmodule Bench.Elsewhere do
         do: argument
   end
 
-  @doc "What `module.run/1` prints in that process, which gets the way, the path of a file that is not there yet, and more."
-  def measure(folder, delay_ms, module, way, arguments) do
-    path = Path.join(folder, "#{System.unique_integer([:positive])}.db")
+  @doc "The figures that `module.run/1` prints in that process, a line for each round: it gets a folder that is its own, and those arguments."
+  def measure(folder, delay_ms, module, arguments) do
+    own = Path.join(folder, "#{System.unique_integer([:positive])}")
+    File.mkdir_p!(own)
 
     script =
       "Application.ensure_all_started(:knocker); for file <- #{inspect(@files)}, do: Code.require_file(file); #{inspect(module)}.run(System.argv())"
 
-    command = [System.find_executable("elixir") | paths()] ++ ["-e", script, way, path]
+    command = [System.find_executable("elixir") | paths()] ++ ["-e", script, own]
     [program | rest] = if delay_ms > 0, do: [@slow_disk, "#{delay_ms * 1_000}" | command], else: command
     {output, 0} = System.cmd(program, rest ++ Enum.map(arguments, &to_string/1))
-    for left <- Path.wildcard(path <> "*"), do: File.rm!(left)
-    output |> String.trim() |> String.to_float()
+    File.rm_rf!(own)
+    for line <- String.split(output, "\n", trim: true), do: line |> String.split() |> Enum.map(&String.to_float/1)
   end
 end

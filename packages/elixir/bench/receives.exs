@@ -34,30 +34,32 @@ defmodule Bench.Receives do
   defp few(0), do: 1_000
   defp few(_delay_ms), do: 200
 
-  # Each side in turn: the disk and the cores are others' too.
   defp measured(folder, name, delay_ms, way, callers, total) do
-    rounds =
-      for _n <- 1..if(delay_ms > 0, do: 3, else: 5) do
-        ours = Elsewhere.measure(folder, delay_ms, __MODULE__, way, [callers, total])
-        {ours, Elsewhere.measure(folder, delay_ms, __MODULE__, "hand", [callers, min(total, few(delay_ms))])}
-      end
-
-    {ours, hand} = {median(Enum.map(rounds, &elem(&1, 0))), median(Enum.map(rounds, &elem(&1, 1)))}
-    ratio = median(Enum.map(rounds, fn {ours, hand} -> ours / hand end))
+    arguments = [way, callers, total, min(total, few(delay_ms)), if(delay_ms > 0, do: 3, else: 5)]
+    rounds = Elsewhere.measure(folder, delay_ms, __MODULE__, arguments)
+    [ours, hand] = for side <- [0, 1], do: rounds |> Enum.map(&Enum.at(&1, side)) |> median()
+    ratio = median(Enum.map(rounds, fn [ours, hand] -> ours / hand end))
     IO.puts(row([name, round(ours), round(hand), "#{Float.round(ratio, 2)}x"]))
     {ours, hand, ratio}
   end
 
-  @doc "What the process of its own does: it prints receives a second."
-  def run([way, path, callers, total]) do
+  @doc "What the process of its own does: it prints receives a second, of each side in turn, since the disk and the cores are others' too."
+  def run([folder, way | numbers]) do
     Logger.configure(level: :none)
-    IO.puts(run(way, path, String.to_integer(callers), String.to_integer(total)))
+    [callers, total, by_hand, rounds] = Enum.map(numbers, &String.to_integer/1)
+
+    for round <- 1..rounds do
+      ours = run(way, Path.join(folder, "ours-#{round}.db"), callers, total)
+      IO.puts("#{ours} #{run("hand", Path.join(folder, "hand-#{round}.db"), callers, by_hand)}")
+    end
   end
 
   defp run("knocker", path, callers, total) do
-    {_hooks, endpoint} = open(path)
+    {hooks, endpoint} = open(path)
     prepare(total)
-    rate(callers, total, fn n -> {:ok, %{outcome: :accepted}} = Knocker.receive(endpoint, prepared(n)) end)
+    rate = rate(callers, total, fn n -> {:ok, %{outcome: :accepted}} = Knocker.receive(endpoint, prepared(n)) end)
+    Knocker.close(hooks)
+    rate
   end
 
   # What people write: a table with a unique key, one insert and one commit a request. A lone caller needs no message to whoever owns the connection.
@@ -66,16 +68,20 @@ defmodule Bench.Receives do
     execute(db, "CREATE TABLE deliveries (id INTEGER PRIMARY KEY, key TEXT UNIQUE, received_at INTEGER, headers TEXT, body BLOB)")
     prepare(total)
 
-    if callers == 1 do
-      rate(1, total, fn n -> insert(db, prepared(n), n) end)
-    else
-      {:ok, owner} = Agent.start_link(fn -> db end)
+    rate =
+      if callers == 1 do
+        rate(1, total, fn n -> insert(db, prepared(n), n) end)
+      else
+        {:ok, owner} = Agent.start_link(fn -> db end)
 
-      rate(callers, total, fn n ->
-        request = prepared(n)
-        Agent.get(owner, &insert(&1, request, n), :infinity)
-      end)
-    end
+        rate(callers, total, fn n ->
+          request = prepared(n)
+          Agent.get(owner, &insert(&1, request, n), :infinity)
+        end)
+      end
+
+    @driver.close(db)
+    rate
   end
 
   # What the library judges and stores alone, one after the other in one transaction: the most that any package can do here.
@@ -106,7 +112,9 @@ defmodule Bench.Receives do
 
     began = System.monotonic_time(:microsecond)
     around.(db, fn -> for request <- requests, do: execute(db, sql, request ++ [System.os_time(:millisecond)]) end)
-    total * 1_000_000 / (System.monotonic_time(:microsecond) - began)
+    rate = total * 1_000_000 / (System.monotonic_time(:microsecond) - began)
+    @driver.close(db)
+    rate
   end
 
   # Where callers share them: each process would have a copy of all that a function brings.
