@@ -48,6 +48,19 @@ defmodule Knocker.HeldLeases do
     :ok
   end
 
+  @doc """
+  This process has ended, perhaps without a word. Nobody else knows of its connection, which would keep the write lock: its statement is ended, and what it had
+  begun rolled back.
+  """
+  def ended(held, pid) do
+    for {_key, connection} <- :ets.take(held.table, {:connection, pid}) do
+      Connection.interrupt(connection)
+      Connection.close(connection)
+    end
+
+    :ok
+  end
+
   @doc "The verdict on that attempt could not be written: it is not taken again before its lease has run out and counts as an attempt."
   def give_up(held, job) do
     let_go(held, job)

@@ -524,6 +524,7 @@ defmodule Knocker.Worker do
     cond do
       Map.has_key?(state.runners, pid) ->
         {{_state, jobs}, runners} = Map.pop(state.runners, pid)
+        HeldLeases.ended(state.held, pid)
         for job <- jobs, do: HeldLeases.give_up(state.held, job)
         error = Errors.new("closed", "the attempt's process ended: #{shown(reason)}")
         failed(give_up_claim(%{state | runners: runners}, pid), error)
@@ -616,7 +617,7 @@ defmodule Knocker.Worker do
         {:attempted, pid, job, status, error, took_ms} -> state |> attempted(pid, job, status, error, took_ms) |> wait_for_runners(deadline, killed)
         {:next, pid, how} -> state |> at_rest(pid, how) |> wait_for_runners(deadline, killed)
         {:unstarted, pid, job, _error} -> wait_for_runners(%{state | runners: Runners.done(state.runners, pid, job)}, deadline, killed)
-        {:EXIT, pid, _reason} -> wait_for_runners(give_up_claim(%{state | runners: Map.delete(state.runners, pid)}, pid), deadline, killed)
+        {:EXIT, pid, _reason} -> state |> give_up_runner(pid) |> wait_for_runners(deadline, killed)
       after
         if(killed, do: @statement_margin_ms, else: max(0, deadline - now_ms())) ->
           end_handler = if killed, do: &HeldLeases.interrupt(state.held, &1), else: &Attempt.kill/1
@@ -626,6 +627,11 @@ defmodule Knocker.Worker do
     else
       state
     end
+  end
+
+  defp give_up_runner(state, pid) do
+    HeldLeases.ended(state.held, pid)
+    give_up_claim(%{state | runners: Map.delete(state.runners, pid)}, pid)
   end
 
   # It gets no further job; what waits is committed.

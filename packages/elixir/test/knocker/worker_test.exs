@@ -36,6 +36,10 @@ defmodule Knocker.WorkerTest do
     event.status
   end
 
+  # On either driver.
+  defp in_statement?(pid),
+    do: match?({:current_function, {module, _, _}} when module in [Knocker.Driver.Native.Nif, :gen], Process.info(pid, :current_function))
+
   defp insert(event, tx), do: Knocker.execute(tx, "INSERT INTO orders VALUES (?)", [event.id])
 
   test "a worker whose own processes crash does not hurry to crash again, and a drain says so", context do
@@ -403,6 +407,34 @@ defmodule Knocker.WorkerTest do
       other = ingest(hooks, "fine")
       assert_receive {:runs, ^other, _tx}, 20_000
       until(fn -> status(hooks, other) == :handled end)
+      assert Process.alive?(worker)
+    end
+
+    # A heap that has grown over a limit ends a process so.
+    test "of a process that runs handlers give back the write lock, also amid a statement", context do
+      test = self()
+      endless = "WITH RECURSIVE c(x) AS (VALUES(1) UNION ALL SELECT x + 1 FROM c) SELECT count(*) FROM c"
+
+      %{hooks: hooks} =
+        open(context, fn event, tx ->
+          {:ok, _} = insert(event, tx)
+          if event.type != "fine", do: send(test, {:writes, event.id, tx})
+          if event.type == "endless", do: Knocker.execute(tx, endless)
+          if event.type == "waits", do: Process.sleep(:infinity), else: :ok
+        end)
+
+      worker = work(hooks)
+
+      for type <- ["waits", "endless"] do
+        id = ingest(hooks, type)
+        assert_receive {:writes, ^id, tx}, 20_000
+        if type == "endless", do: until(fn -> in_statement?(tx.attempt) end)
+        Process.exit(tx.attempt, :kill)
+        other = ingest(hooks, "fine")
+        until(fn -> status(hooks, other) == :handled end)
+        assert Testing.rows!(hooks, "SELECT count(*) FROM orders WHERE id = ?", [id]) == [[0]]
+      end
+
       assert Process.alive?(worker)
     end
   end
