@@ -9,7 +9,7 @@ module Knocker
   # Where the whole transaction is lost, by a failing commit or by a handler that ends it, none of them counts as run.
   #
   # The transaction is begun by the first handler that uses `tx`. Attempts that ended before that wait with their verdicts; they hold no lock. One
-  # thread runs the handlers; another one may commit early, see {#commit_overdue}.
+  # thread runs the handlers; another one may commit early, see {Impatience}.
   # @api private
   class SharedCommit
     # So many events share a commit at most.
@@ -36,12 +36,14 @@ module Knocker
       @keeper = keeper
       @renew_after_ms = renew_after_ms
       @lock = Monitor.new
-      @changed = @lock.new_cond
       @members = []
       @held_ms = 0.0
       @to_be_noted = 0
-      @open = @dozes = @dismissed = false
+      @open = false
     end
+
+    # @return [Impatience] who is to know when something begins to wait for the commit
+    attr_writer :impatience
 
     # @return [Boolean] whether no attempt waits for the commit, or to be told of it
     def empty? = @members.empty?
@@ -147,27 +149,19 @@ module Knocker
       exclusively { settle unless @current&.begun? }
     end
 
-    # For another thread: as {#commit_early} when it is time for that, which is waited for.
-    # @return [Boolean] whether to call it again
-    def commit_overdue
-      @lock.synchronize do
-        return false if @dismissed
-
-        if @since_ms.nil? then doze
-        elsif (left_ms = MOST_MS - age_ms).positive? then @changed.wait(left_ms / 1000)
-        else
-          exclusively { settle if @current && !@current.begun? && (@open || begin_at_once) }
-          @changed.wait(MOST_MS / 1000)
-        end
-        !@dismissed
-      end
+    # Without the lock, for another thread.
+    # @return [Float, nil] for how long what waits for the commit may go on waiting; nil where nothing waits
+    def left_ms
+      since_ms = @since_ms
+      since_ms && (MOST_MS - (@database.paces.now_ms - since_ms))
     end
 
-    # Ends {#commit_overdue}.
-    def dismiss
-      @lock.synchronize do
-        @dismissed = true
-        @changed.broadcast
+    # For another thread: as {#commit_early} where something has waited for too long.
+    def commit_overdue
+      exclusively do
+        next if left_ms.nil? || left_ms.positive?
+
+        settle if @current && !@current.begun? && (@open || begin_at_once)
       end
     end
 
@@ -181,14 +175,7 @@ module Knocker
     # Something waits for a commit, from here on.
     def note_since
       @since_ms ||= @database.paces.now_ms
-      @changed.signal if @dozes
-    end
-
-    def doze
-      @dozes = true
-      @changed.wait
-    ensure
-      @dozes = false
+      @impatience.wake
     end
 
     def begin_now
