@@ -1,14 +1,45 @@
 # frozen_string_literal: true
 
 module Knocker
+  # A statement that stays prepared. What is bound to it stays bound, and most arguments are the same each time.
+  # @api private
+  class KeptStatement < SQLite3::Statement
+    # Arguments that take so much room are not kept until the next use.
+    LARGE_BYTES = 64 * 1024
+    # In the place of what may change while it is bound.
+    CHANGING = Object.new
+    private_constant :LARGE_BYTES, :CHANGING
+
+    # Binds the values in order.
+    def bind(values)
+      # What is not bound yet is NULL.
+      @bound ||= []
+      values.each_with_index do |value, index|
+        next if value.equal?(@bound[index])
+
+        @large ||= value.is_a?(String) && value.bytesize > LARGE_BYTES
+        bind_param(index + 1, value)
+        @bound[index] = value.frozen? ? value : CHANGING
+      end
+    end
+
+    # Ends a use.
+    def leave
+      reset!
+      return unless @large
+
+      clear_bindings!
+      @bound.clear
+      @large = false
+    end
+  end
+
   # A connection of this package's own, for one thread at a time: statements prepared once, and waiting for locks without the interpreter's.
   #
   # Errors are the driver's; see {DriverErrors}.
   class Connection
     # An interrupt in the middle of a statement would leave SQLite's own mutex locked.
     UNINTERRUPTED = { Object => :never }.freeze
-    # Arguments that take so much room are not kept until the statement's next use.
-    LARGE_BYTES = 64 * 1024
     # How many statements stay prepared.
     MOST_STATEMENTS = 64
 
@@ -20,6 +51,7 @@ module Knocker
     def initialize(db, patience_s)
       @db = db
       @statements = {}
+      @uninterrupted = false
       self.patience_s = patience_s
       @give_up_at = 0.0
       # The interpreter's lock is held while SQLite works, so SQLite's own waiting would stop every thread. This one sleeps in Ruby.
@@ -54,6 +86,18 @@ module Knocker
     def exec(sql)
       run(sql, [], &:step)
       nil
+    end
+
+    # No interrupt comes in the block: each statement sees to that, and for several ones it is cheaper to do so once.
+    def uninterrupted
+      return yield if @uninterrupted
+
+      Thread.handle_interrupt(UNINTERRUPTED) do
+        @uninterrupted = true
+        yield
+      ensure
+        @uninterrupted = false
+      end
     end
 
     # @return [Boolean] whether a transaction is open
@@ -97,19 +141,13 @@ module Knocker
     private_constant :CALLS
 
     def run(sql, parameters)
-      Thread.handle_interrupt(UNINTERRUPTED) do
+      uninterrupted do
         statement = prepared(sql)
-        large = false
         begin
-          index = 0
-          parameters.each do |value|
-            large ||= value.is_a?(String) && value.bytesize > LARGE_BYTES
-            statement.bind_param(index += 1, value)
-          end
+          statement.bind(parameters)
           yield statement
         ensure
-          statement.reset!
-          statement.clear_bindings! if large
+          statement.leave
         end
       end
     end
@@ -117,7 +155,7 @@ module Knocker
     def prepared(sql)
       @statements[sql] || begin
         @statements.shift.last.close if @statements.size >= MOST_STATEMENTS
-        @statements[sql] = SQLite3::Statement.new(@db, sql)
+        @statements[sql] = KeptStatement.new(@db, sql)
       end
     end
 

@@ -21,7 +21,8 @@ module Knocker
     def initialize(database, http, refusals, name, secrets, settings)
       @database = database
       @refusals = refusals
-      @name = name.to_s
+      # Not the caller's own, which may change.
+      @name = -name.to_s
       @receipt = "a receipt of #{@name.inspect}"
       @handlers = Handlers.new
       @secrets = EndpointSecrets.new(@name, secrets)

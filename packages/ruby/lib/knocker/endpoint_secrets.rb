@@ -10,7 +10,7 @@ module Knocker
     def initialize(endpoint, secrets)
       @endpoint = endpoint
       @find = secrets if secrets.respond_to?(:call)
-      @fixed = @find ? nil : JSON.generate(checked(secrets))
+      @fixed = @find ? nil : JSON.generate(checked(secrets)).freeze
     end
 
     # Refuses an endpoint of a provider without a secret, where nothing could ever be verified.

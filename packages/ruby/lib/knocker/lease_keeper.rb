@@ -24,7 +24,7 @@ module Knocker
     # @param tell_lost [#call] called with the event and each attempt of a worker that died or let go of it, once its claim has recorded it
     def initialize(database, worker, lease_s, endpoints, tell_lost)
       @database = database
-      @worker = worker
+      @worker = -worker
       @lease_s = lease_s
       @endpoints = endpoints
       @tell_lost = tell_lost

@@ -42,7 +42,7 @@ module Knocker
     # @param worker [String] a name that no other worker uses
     # @param through [#call, #rows] what runs an SQL function with the clock added, and a query
     def initialize(worker, through)
-      @worker = worker
+      @worker = -worker
       @through = through
     end
 

@@ -17,7 +17,7 @@ module Knocker
     # Counts one that began at that moment of {now}.
     def add(endpoint, began)
       took = ReceiveDurations.now - began
-      at = Contract::RECEIVE_BOUNDS_US.index { |bound| took <= bound } || Contract::RECEIVE_BOUNDS_US.size
+      at = Contract::RECEIVE_BOUNDS_US.bsearch_index { |bound| took <= bound } || Contract::RECEIVE_BOUNDS_US.size
       @lock.synchronize do
         # A child counts its own.
         start unless @pid == Process.pid

@@ -72,8 +72,10 @@ module Knocker
     def full? = @members.size >= MOST_EVENTS || age_ms >= MOST_MS
 
     # Nobody else uses the connection meanwhile, and no interrupt comes in between.
-    def exclusively(&)
-      Thread.handle_interrupt(Connection::UNINTERRUPTED) { @lock.synchronize(&) }
+    def exclusively
+      # rubocop:disable Style/ExplicitBlockArgument -- a block that is passed on from a block is made an object each time
+      @lock.synchronize { @connection.uninterrupted { yield } }
+      # rubocop:enable Style/ExplicitBlockArgument
     end
 
     # Arms `tx` for the handlers of one more attempt.

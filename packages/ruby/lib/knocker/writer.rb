@@ -15,7 +15,8 @@ module Knocker
     MOST_BYTES = 8 * 1024 * 1024
     # Calls that came within this time of each other give up together.
     SLACK_S = 0.02
-    private_constant :MOST_CALLS, :MOST_BYTES, :SLACK_S
+    INTERRUPTED = { Object => :immediate }.freeze
+    private_constant :MOST_CALLS, :MOST_BYTES, :SLACK_S, :INTERRUPTED
 
     # @param database [Database]
     # @param replica [Replica, nil] what receipts wait for
@@ -50,7 +51,8 @@ module Knocker
     # and the write done by one function, with a short transaction of its own.
     def call_made(whole, arguments, &make)
       @database.refuse_closed
-      ticket = Thread.handle_interrupt(Connection::UNINTERRUPTED) { lead_at_once(whole, arguments, &make) }
+      # A look without the lock: who leads by now is found out by the one with it.
+      ticket = Thread.handle_interrupt(Connection::UNINTERRUPTED) { lead_at_once(whole, arguments, &make) } unless @led
       return answer_of(ticket) if ticket
 
       function, made = yield
@@ -123,7 +125,7 @@ module Knocker
 
     # Waits for the answer; true where this caller is to lead the next group instead.
     def asked_to_lead?(ticket)
-      news = Thread.handle_interrupt(Object => :immediate) { ticket.news.pop }
+      news = Thread.handle_interrupt(INTERRUPTED) { ticket.news.pop }
       news == :lead
     ensure
       # An interrupt, a kill among them, which is no exception: the others must not wait for this caller.
@@ -202,7 +204,7 @@ module Knocker
         begun = begin_for(ticket)
         return unless begun
 
-        perform_group(group)
+        @connection.uninterrupted { perform_group(group) }
         @connection.exec("COMMIT") unless ticket.alone?
         # In the file that is gone it is nowhere.
         @database.refuse_former(@generation)
