@@ -14,12 +14,10 @@ module Knocker
     def bind(values)
       # What is not bound yet is NULL.
       @bound ||= []
-      values.each_with_index do |value, index|
-        next if value.equal?(@bound[index])
-
-        @large ||= value.is_a?(String) && value.bytesize > LARGE_BYTES
-        bind_param(index + 1, value)
-        @bound[index] = value.frozen? ? value : CHANGING
+      index = 0
+      values.each do |value|
+        bind_at(index, value) unless value.equal?(@bound[index])
+        index += 1
       end
     end
 
@@ -31,6 +29,14 @@ module Knocker
       clear_bindings!
       @bound.clear
       @large = false
+    end
+
+    private
+
+    def bind_at(index, value)
+      @large ||= value.is_a?(String) && value.bytesize > LARGE_BYTES
+      bind_param(index + 1, value)
+      @bound[index] = value.frozen? ? value : CHANGING
     end
   end
 

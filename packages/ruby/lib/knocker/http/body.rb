@@ -12,7 +12,8 @@ module Knocker
       CHUNK = 64 * 1024
       # A body of more digits than this is larger than anything that is taken.
       MOST_DIGITS = 18
-      private_constant :CHUNK, :MOST_DIGITS
+      DIGITS = /\A[0-9]+\z/
+      private_constant :CHUNK, :MOST_DIGITS, :DIGITS
 
       # @param env [Hash]
       def initialize(env)
@@ -43,10 +44,14 @@ module Knocker
         return nil if text.empty?
 
         # A header that was sent twice arrives joined.
-        values = text.split(",").map(&:strip).uniq
-        raise BadLength unless values.size == 1 && values.first.match?(/\A[0-9]+\z/)
+        text = only_one_of(text.split(",").map(&:strip).uniq) unless text.match?(DIGITS)
+        text.size <= MOST_DIGITS || text.sub(/\A0+/, "").size <= MOST_DIGITS ? text.to_i : 10**MOST_DIGITS
+      end
 
-        values.first.sub(/\A0+/, "").size <= MOST_DIGITS ? values.first.to_i : 10**MOST_DIGITS
+      def only_one_of(values)
+        raise BadLength unless values.size == 1 && values.first.match?(DIGITS)
+
+        values.first
       end
 
       # Parsers of frameworks read the body first. Where the input can be rewound they rewind it, mostly; where it cannot (Rack 3 asks for no more),
@@ -65,12 +70,13 @@ module Knocker
       end
 
       def from(input, wanted)
-        body = +"".b
+        body = "".b
         while body.bytesize < wanted
           chunk = input.read([CHUNK, wanted - body.bytesize].min)
           break if chunk.nil? || chunk.empty?
 
-          body << chunk.b
+          # Mostly there is one.
+          body = body.empty? ? chunk.b : body << chunk.b
         end
         body
       end

@@ -52,11 +52,18 @@ module Knocker
         env.each do |key, value|
           next unless value.is_a?(String) && key.is_a?(String) && key.start_with?("HTTP_")
 
-          found << [key[5..].tr("_", "-").downcase, latin(value)] unless key == "HTTP_VERSION" && value.start_with?("HTTP/")
+          found << [header_name(key), latin(value)] unless key == "HTTP_VERSION" && value.start_with?("HTTP/")
         end
         found << ["content-type", latin(env["CONTENT_TYPE"])] unless env["CONTENT_TYPE"].to_s.empty?
         found << ["content-length", latin(env["CONTENT_LENGTH"])] unless env["CONTENT_LENGTH"].to_s.empty?
         found
+      end
+
+      def header_name(key)
+        name = key[5..]
+        name.tr!("_", "-")
+        name.downcase!
+        name
       end
 
       # As HTTP has it, each byte of a header is a letter.

@@ -46,7 +46,7 @@ module Knocker
       # The part of the path that has so many behind it.
       def part(env, target, behind)
         inside = folder(env["PATH_INFO"].to_s.b, behind)
-        sent = last_part(folder(target.partition("?").first, behind))
+        sent = last_part(folder(target[0, target.index("?") || target.size], behind))
         unescaped = unescape(sent)
         # Where something in front has written the path anew, that counts.
         name = !inside.empty? && (inside.end_with?(sent) || inside.end_with?(unescaped)) ? unescaped : unescape(last_part(inside))
@@ -54,14 +54,21 @@ module Knocker
       end
 
       # The path without so many parts at its end.
-      def folder(path, behind) = behind.times.reduce(without_slashes_behind(path)) { |rest, _| without_slashes_behind(rest.rpartition("/").first) }
+      def folder(path, behind)
+        path = without_slashes_behind(path)
+        behind.times { path = without_slashes_behind(path.rpartition("/").first) }
+        path
+      end
 
-      def last_part(path) = without_slashes_behind(path).rpartition("/").last
+      def last_part(path)
+        path = without_slashes_behind(path)
+        path[((path.rindex("/") || -1) + 1)..]
+      end
 
       # Looked for from the end: a pattern would look at a path of slashes once for each of them.
-      def without_slashes_behind(path) = path[0, (path.rindex(%r{[^/]}) || -1) + 1]
+      def without_slashes_behind(path) = path.end_with?("/") ? path[0, (path.rindex(%r{[^/]}) || -1) + 1] : path
 
-      def unescape(text) = text.gsub(/%\h\h/n) { |escape| escape[1, 2].hex.chr }
+      def unescape(text) = text.include?("%") ? text.gsub(/%\h\h/n) { |escape| escape[1, 2].hex.chr } : text.dup
     end
   end
 end
