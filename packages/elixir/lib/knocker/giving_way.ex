@@ -47,9 +47,12 @@ defmodule Knocker.GivingWay do
     cond do
       not due?(way, now) -> {0, way}
       others?(way, now) -> {@turn_ms, begin_again(way)}
-      true -> {max(0, round(min(@longest_ms, way.held_ms * @share) - (now - way.since - way.held_ms))), begin_again(way)}
+      true -> {round(min(@longest_ms, way.held_ms * @share) - free_ms(way, now)) |> max(0), begin_again(way)}
     end
   end
+
+  # A clock that was set back tells nothing of that.
+  defp free_ms(way, now), do: max(0, now - way.since - way.held_ms)
 
   defp begin_again(way), do: %{way | held_ms: 0, since: nil}
 

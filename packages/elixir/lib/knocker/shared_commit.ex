@@ -53,7 +53,8 @@ defmodule Knocker.SharedCommit do
   def left_ms(shared, on), do: @most_ms - age_ms(shared, on)
 
   defp age_ms(%{since: nil}, _on), do: 0
-  defp age_ms(shared, on), do: Paces.now_ms(on.hooks) - shared.since
+  # None where the clock was set back.
+  defp age_ms(shared, on), do: max(0, Paces.now_ms(on.hooks) - shared.since)
 
   @doc """
   At the first use of tx: begins the transaction if need be, and a savepoint in it, and runs the statement there, which was checked before. Gives whether the

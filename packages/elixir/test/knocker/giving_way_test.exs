@@ -27,6 +27,10 @@ defmodule Knocker.GivingWayTest do
       assert {0, _way} = way |> GivingWay.held(10, 40) |> GivingWay.held(10, 60) |> GivingWay.pause(60)
     end
 
+    test "a clock that was set back meanwhile leaves them no more" do
+      assert {5, _way} = %GivingWay{} |> GivingWay.held(60, 3_600_060) |> GivingWay.pause(60)
+    end
+
     test "others that write get turns as long as between two looks of theirs" do
       way = %GivingWay{} |> look(1, 0) |> GivingWay.held(50, 50) |> look(2, 50)
       refute GivingWay.due?(way, 50)
