@@ -42,8 +42,31 @@ pub unsafe extern "C" fn sqlite3_knocker_init(
         unsafe { report(api, error_text, &error) };
         return ffi::SQLITE_ERROR;
     }
-    // SAFETY: the arguments are SQLite's own, and `register` only registers.
-    unsafe { Connection::extension_init2(db, error_text, api, register) }
+    // SAFETY: as above, and rusqlite's table is no longer than that of the oldest host.
+    let mut ours = unsafe { *api };
+    ours.clear_bindings = Some(release_bindings);
+    // SAFETY: the arguments are SQLite's own, and `register` only registers. The table is copied.
+    unsafe { Connection::extension_init2(db, error_text, &raw mut ours, register) }
+}
+
+/// What rusqlite calls in place of `sqlite3_clear_bindings` when it puts a statement back into its cache.
+///
+/// From 3.54 on, SQLite takes almost any statement that compares with a parameter, and whose bindings were cleared, for one that may need another plan,
+/// and prepares it anew at its next step: that was half of what an event cost a worker. Every parameter is bound again before that step,
+/// so what only reads may keep its values, which are small. What writes lets go of them, one by one, since they may be large bodies.
+///
+/// # Safety
+/// `statement` must be one of the host's, and not running.
+unsafe extern "C" fn release_bindings(statement: *mut ffi::sqlite3_stmt) -> c_int {
+    // SAFETY: as promised by the caller; the host's table has been taken over before there was a statement.
+    unsafe {
+        if ffi::sqlite3_stmt_readonly(statement) == 0 {
+            for parameter in 1..=ffi::sqlite3_bind_parameter_count(statement) {
+                ffi::sqlite3_bind_null(statement, parameter);
+            }
+        }
+    }
+    ffi::SQLITE_OK
 }
 
 fn register(conn: Connection) -> rusqlite::Result<bool> {
