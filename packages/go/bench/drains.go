@@ -19,7 +19,9 @@ type drainWay struct {
 	concurrency int
 }
 
-var drainWays = []drainWay{{"by hand", "drain by hand", 1}, {"apart", "drain apart", 1}, {"shared", "drain", 1}, {"4 at once", "drain", 4}}
+var drainWays = []drainWay{
+	{"by hand", "drain by hand", 1}, {"apart", "drain apart", 1}, {"shared", "drain", 1}, {"4 at once", "drain", 4}, {"the library", "drain by the library", 1},
+}
 
 // drains measures a backlog worked off, with shared commits and without, beside a table worked off by hand with one commit a job, on slow disks too.
 // Each figure is of a process of its own, because the delay of a sync is preloaded into it.
@@ -112,6 +114,86 @@ func drainByHand(folder string, _, total int) float64 {
 	return float64(total) / took.Seconds()
 }
 
+// drainByTheLibrary is what the library does of that with no package around it: so many events in one commit, each in a savepoint with its verdict, and
+// the next ones claimed by the same commit.
+func drainByTheLibrary(folder string, _, total int) float64 {
+	const shared, worker = 32, "bench"
+	path := filepath.Join(folder, "library.db")
+	backlog(path, total)
+	check(knocker.Register("sqlite3_knocker"))
+	db, err := sql.Open("sqlite3_knocker", "file:"+path+"?_journal_mode=WAL&_synchronous=FULL")
+	check(err)
+	defer func() { check(db.Close()) }()
+	ctx := context.Background()
+	// In place of the pool, of which each statement takes a connection.
+	connection, err := db.Conn(ctx)
+	check(err)
+	defer func() { check(connection.Close()) }()
+	prepared := func(query string) *sql.Stmt {
+		statement, err := connection.PrepareContext(ctx, query)
+		check(err)
+		return statement
+	}
+	execute := func(statement *sql.Stmt, arguments ...any) {
+		_, err := statement.Exec(arguments...)
+		check(err)
+	}
+	value := func(statement *sql.Stmt, arguments ...any) (found any) {
+		check(statement.QueryRow(arguments...).Scan(&found))
+		return found
+	}
+	begin, commit := prepared("BEGIN IMMEDIATE"), prepared("COMMIT")
+	save, release := prepared("SAVEPOINT one"), prepared("RELEASE one")
+	claim, order := prepared("SELECT knocker_claim(?, ?, 60)"), prepared("INSERT INTO orders VALUES (?)")
+	handled := prepared("SELECT knocker_handled(?, ?, 0)")
+	jobs := prepared("SELECT job_id, event_id, headers, body FROM knocker_jobs WHERE worker = ? || ''")
+	claimed := func() (ids, events []int64) {
+		found, err := jobs.Query(worker)
+		check(err)
+		for found.Next() {
+			var id, event int64
+			var headers, body []byte
+			check(found.Scan(&id, &event, &headers, &body))
+			ids, events = append(ids, id), append(events, event)
+		}
+		check(found.Err())
+		return ids, events
+	}
+	began, done := time.Now(), 0
+	value(claim, worker, shared)
+	for ids, events := claimed(); len(ids) > 0; ids, events = claimed() {
+		execute(begin)
+		for n, id := range ids {
+			execute(save)
+			execute(order, events[n])
+			value(handled, id, worker)
+			execute(release)
+			done++
+		}
+		value(claim, worker, shared)
+		execute(commit)
+	}
+	took := time.Since(began)
+	if done != total {
+		check(fmt.Errorf("%d handled of %d", done, total))
+	}
+	return float64(total) / took.Seconds()
+}
+
+// backlog makes a file with a table of orders and so many events that wait.
+func backlog(path string, total int) {
+	hooks, endpoint := open(path)
+	rate(32, total, func(n int) {
+		_, err := endpoint.Receive(context.Background(), requestOf(n))
+		check(err)
+	})
+	check(hooks.Close())
+	db, err := sql.Open("sqlite3", "file:"+path)
+	check(err)
+	_, err = db.Exec("CREATE TABLE orders (id INTEGER)")
+	check(errors.Join(err, db.Close()))
+}
+
 // drain works off as a worker does, each handler writing one row through tx.
 func drain(folder string, concurrency, total int) float64 {
 	return drainWith(folder, concurrency, total)
@@ -123,16 +205,10 @@ func drainApart(folder string, concurrency, total int) float64 {
 }
 
 func drainWith(folder string, concurrency, total int, options ...knocker.WorkOption) float64 {
-	hooks, endpoint := open(filepath.Join(folder, fmt.Sprintf("drain-%d.db", concurrency)))
+	path := filepath.Join(folder, fmt.Sprintf("drain-%d.db", concurrency))
+	backlog(path, total)
+	hooks, endpoint := open(path)
 	defer func() { check(hooks.Close()) }()
-	rate(32, total, func(n int) {
-		_, err := endpoint.Receive(context.Background(), requestOf(n))
-		check(err)
-	})
-	db, err := sql.Open("sqlite3", "file:"+filepath.Join(folder, fmt.Sprintf("drain-%d.db", concurrency)))
-	check(err)
-	_, err = db.Exec("CREATE TABLE orders (id INTEGER)")
-	check(errors.Join(err, db.Close()))
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
 	left := make(chan struct{}, total)

@@ -18,7 +18,7 @@ var ways = map[string]way{
 	"receives": receivesByKnocker, "receives by hand": receivesByHand(1), "receives by hand on the pool": receivesByHand(0),
 	"receives by the library": receivesByTheLibrary, "receives by the library, a commit each": receivesByTheLibraryEach,
 	"serving": servingByKnocker, "serving by hand": servingByHand, "serving nothing": servingNothing,
-	"drain by hand": drainByHand, "drain apart": drainApart, "drain": drain,
+	"drain by hand": drainByHand, "drain apart": drainApart, "drain": drain, "drain by the library": drainByTheLibrary,
 }
 
 // delays are how many milliseconds a sync takes at least, where that can be had.
