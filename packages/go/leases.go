@@ -41,8 +41,9 @@ func (l leases) claim(s session, limit int, lease time.Duration, endpoints []str
 
 // jobs gives the jobs leased to this worker, but those of the given ids.
 func (l leases) jobs(s session, without []int64) ([]*Job, error) {
-	// They are put in order here: SQLite would sort them with their bodies.
-	found, err := s.rows("SELECT "+jobColumns+" FROM knocker_jobs WHERE worker = ? AND job_id NOT IN (SELECT value FROM json_each(?))",
+	// They are put in order here: SQLite would sort them with their bodies. Not `worker = ?`: the driver clears what is bound before each use, and SQLite
+	// 3.54 would prepare a statement anew that compares with it.
+	found, err := s.rows("SELECT "+jobColumns+" FROM knocker_jobs WHERE worker = ? || '' AND job_id NOT IN (SELECT value FROM json_each(?))",
 		l.worker, jsonText(without))
 	if err != nil {
 		return nil, err
