@@ -23,6 +23,7 @@ type attempts struct {
 	keeper     *leaseKeeper
 	connection *handlerConnection
 	generation int64
+	handlers   handlerGoroutine
 	report     report
 	altered    bool
 }
@@ -52,7 +53,10 @@ func newAttempts(h *Hooks, keeper *leaseKeeper, r report) (*attempts, error) {
 	return &attempts{hooks: h, keeper: keeper, connection: connection, generation: generation, report: r}, nil
 }
 
-func (a *attempts) close() { a.connection.close() }
+func (a *attempts) close() {
+	a.handlers.close()
+	a.connection.close()
+}
 
 // run handles the job in a transaction of its own, and says what became of it.
 func (a *attempts) run(ctx context.Context, j *Job) ended {
@@ -155,14 +159,13 @@ func (a *attempts) recorded(ctx context.Context, j *Job, r *attemptReport, failu
 // errMetOthers is what becomes of handlers that have met the lock of a transaction that they share: they run again, alone.
 var errMetOthers = errors.New("the handlers have met the lock of those before them")
 
-// handle runs the handlers, in a goroutine of their own: one that calls runtime.Goexit, as testing.T.FailNow does, ends an attempt and not the
-// worker.
+// handle runs the handlers, in a goroutine of their own.
 func (a *attempts) handle(ctx context.Context, tx *Tx, j *Job, wanted []Handler) error {
 	// What ends the worker lets running handlers finish.
 	ctx, cancel := context.WithCancelCause(context.WithValue(context.WithoutCancel(ctx), attemptKey{}, tx))
 	defer cancel(nil)
 	a.keeper.started(j, cancel)
-	err := runHandlers(ctx, tx, j.Event, wanted)
+	err := a.handlers.run(ctx, tx, j.Event, wanted)
 	switch {
 	case tx.wasEnded():
 		return errEnded
@@ -174,31 +177,6 @@ func (a *attempts) handle(ctx context.Context, tx *Tx, j *Job, wanted []Handler)
 		return newError("busy", messageOf(translate(err))+": this handler has held the write lock since its first use of tx: write through tx, or through others before it", err)
 	}
 	return err
-}
-
-// runHandlers runs them in a goroutine of their own, and gives what they failed with.
-func runHandlers(ctx context.Context, tx *Tx, event *Event, wanted []Handler) error {
-	result := make(chan error, 1)
-	go func() {
-		problem := error(usage("the handler ended its goroutine with runtime.Goexit, or with a test's FailNow"))
-		defer func() {
-			if value := recover(); value != nil {
-				problem = panicError(value)
-			}
-			result <- problem
-		}()
-		problem = readable(inOrder(ctx, tx, event, wanted))
-	}()
-	return <-result
-}
-
-func inOrder(ctx context.Context, tx *Tx, event *Event, wanted []Handler) error {
-	for _, handle := range wanted {
-		if err := handle(ctx, tx, event); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // attemptKey is how a call finds the attempt that it is made in.

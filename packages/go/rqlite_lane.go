@@ -173,7 +173,9 @@ func (l *rqliteLane) run(ctx context.Context, j *Job, wanted []Handler) (error, 
 	l.mu.Lock()
 	l.held[j.ID] = held
 	l.mu.Unlock()
-	failure := runHandlers(ctx, tx, j.Event, wanted)
+	var handlers handlerGoroutine
+	defer handlers.close()
+	failure := handlers.run(ctx, tx, j.Event, wanted)
 	writes := tx.writes.end()
 	l.mu.Lock()
 	delete(l.held, j.ID)
