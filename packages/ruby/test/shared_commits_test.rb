@@ -166,6 +166,19 @@ class SharedCommitsTest < KnockerTest
     end
   end
 
+  def test_a_savepoint_of_the_worker_s_name_behind_another_statement_keeps_nothing_of_a_handler_that_fails
+    @inbox.on("*") do |event, tx|
+      write(event, tx)
+      next unless event.id == 6
+
+      tx.execute_batch2("SELECT 1; SAVEPOINT knocker_attempt")
+      raise "after it"
+    end
+    receive(7)
+    assert_equal ([:handled] * 5) + %i[failed handled], statuses
+    assert_equal %w[1 2 3 4 5 7], orders
+  end
+
   def test_a_commit_that_fails_makes_nothing_count_and_is_the_failure_of_its_culprit_alone
     @hooks.database.rows("CREATE TABLE lines (of TEXT REFERENCES orders (id) DEFERRABLE INITIALLY DEFERRED)")
     calls = Hash.new(0)

@@ -84,8 +84,11 @@ export function transactionEnded(): KnockerError {
 /** What may leave an attached file or a temporary table. Names that hold such a word only cost a look. */
 const MAY_ATTACH = /attach|temp/i;
 
-/** SQL that makes statements unseen. */
-const SPEAKS_UNSEEN: PropertyKey = "createTagStore";
+/** The text of a call's SQL, where it takes any: that of node:sqlite's tags comes in pieces, around what is bound. */
+function sqlOf(name: PropertyKey, [first]: readonly unknown[], isDatabase: boolean): string | undefined {
+  if (Array.isArray(first) && "raw" in first) return first.join("?");
+  return isDatabase && SPEAKERS.has(name) ? String(first) : undefined;
+}
 
 /** Texts that are none of these, the most recent ones: a handler says the same each time. */
 const plain = new Set<string>();
@@ -136,14 +139,14 @@ export function guard<Db extends object>(database: Db, gate: () => void, stateme
     }
     return (...parameters) => {
       gate();
-      if (target === database) {
-        const { sets, mayAttach } = SPEAKERS.has(name) ? effectsOf(String(parameters[0])) : NONE;
-        altered ||= sets || SETTERS.has(name);
-        hindered ||= name === HINDERS;
-        mayBeAttached ||= mayAttach || name === SPEAKS_UNSEEN;
-      }
+      const isDatabase = target === database;
+      const sql = sqlOf(name, parameters, isDatabase);
+      const { sets, mayAttach } = sql === undefined ? NONE : effectsOf(sql);
+      altered ||= sets || (isDatabase && SETTERS.has(name));
+      hindered ||= isDatabase && name === HINDERS;
+      mayBeAttached ||= mayAttach;
       if (name !== REPEATABLE) statements?.spoil(target);
-      const isPrepared = statements && target === database && name === "prepare" && parameters.length === 1;
+      const isPrepared = statements && isDatabase && name === "prepare" && parameters.length === 1;
       const call = (): unknown => Reflect.apply(method, target, parameters);
       let result: unknown;
       try {

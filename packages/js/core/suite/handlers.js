@@ -242,6 +242,7 @@ export default function handlers(runtime) {
         }
         tx.exec(`${comments}SELECT 1 /* left open`);
         assert.throws(() => tx.prepare("commit"), /has ended before the handlers/);
+        if (tx.createTagStore) assert.throws(() => tx.createTagStore().run`commit`, /has ended before the handlers/);
         tx.exec("SAVEPOINT mine");
         tx.exec("ROLLBACK TO mine");
         throw new Retry({ after: 60 });

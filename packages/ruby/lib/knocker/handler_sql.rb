@@ -10,7 +10,8 @@ module Knocker
     ENDS = /\A(?:;|#{GAP})*+(?:commit|end|rollback(?!#{GAP}++(?:transaction#{GAP}++)?to\b))\b/i
     # The savepoint that the worker takes before each handler that shares its transaction with others.
     SAVEPOINT = "knocker_attempt"
-    NAMES_SAVEPOINT = /\A(?:;|#{GAP})*+(?:savepoint|release|rollback)\b(?:#{GAP}|\b(?:transaction|to|savepoint)\b)*+["'`\[]?#{SAVEPOINT}\b/i
+    # Wherever it stands: a savepoint of that name behind another statement would keep what the handler wrote from being taken back.
+    NAMES_SAVEPOINT = /\b#{SAVEPOINT}\b/i
     PRAGMA = /\A(?:;|#{GAP})*+pragma\b(?<rest>.*)/im
     # Those that take an argument in parentheses and only read.
     READS = /\b(?:table_x?info|table_list|index_list|index_x?info|foreign_key_(?:list|check)|(?:integrity|quick)_check)\s*\(/i
