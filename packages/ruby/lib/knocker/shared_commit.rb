@@ -158,13 +158,10 @@ module Knocker
       since_ms && (MOST_MS - (@database.paces.now_ms - since_ms))
     end
 
-    # For another thread: as {#commit_early} where something has waited for too long.
+    # For another thread: as {#commit_early} where something has waited for too long. Looked at without the lock first: who waits for it is woken each
+    # time that the thread of the handlers has used it.
     def commit_overdue
-      exclusively do
-        next if left_ms.nil? || left_ms.positive?
-
-        settle if @current && !@current.begun? && (@open || begin_at_once)
-      end
+      exclusively { settle if overdue? && (@open || begin_at_once) } if overdue?
     end
 
     # Gives everything up that is not committed.
@@ -173,6 +170,13 @@ module Knocker
     private
 
     def age_ms = @since_ms.nil? ? 0.0 : @database.paces.now_ms - @since_ms
+
+    # Whether something has waited for too long, beside a handler that has not used `tx`.
+    def overdue?
+      left_ms = self.left_ms
+      current = @current
+      !left_ms.nil? && !left_ms.positive? && !current.nil? && !current.begun?
+    end
 
     # Something waits for a commit, from here on.
     def note_since
