@@ -10,18 +10,19 @@ require_relative "elsewhere"
 # Each figure is of a process of its own, because the delay of a sync is preloaded into it.
 class Draining
   # Events of a round that has a commit for each; those with shared commits take more, for as much time.
-  FEW = { 0 => 4000, 2 => 600, 5 => 600 }.freeze
+  FEW = { 0 => 4000, 2 => 400, 5 => 200 }.freeze
   MANY = 4000
-  ROUNDS = 3
+  # At most.
+  ROUNDS = { 0 => 3, 2 => 5, 5 => 3 }.freeze
   RECEIVERS = 32
   # How often by hand, at a delay and without one.
   GOALS = [10.0, 1.5].freeze
 
   # @return [Hash{String => #call}] what is measured: called with a folder and a number of events, it returns events a second
   WAYS = {
+    "shared" => ->(folder, total) { ByWorker.new(folder).rate(total) },
     "hand" => ->(folder, total) { ByHand.new(folder).rate(total) },
     "apart" => ->(folder, total) { ByWorker.new(folder).rate(total, share_commits: false) },
-    "shared" => ->(folder, total) { ByWorker.new(folder).rate(total) },
     "shared, 4 threads" => ->(folder, total) { ByWorker.new(folder).rate(total, concurrency: 4) }
   }.freeze
 
@@ -38,10 +39,10 @@ class Draining
   private
 
   def compare(delay_ms)
-    rounds = Array.new(ROUNDS) { WAYS.keys.to_h { |way| [way, measure(way, delay_ms)] } }
-    middle = WAYS.keys.map { |way| Requests.median(rounds.map { |figures| figures[way] }) }
-    ratio = Requests.median(rounds.map { |figures| figures["shared"] / figures["hand"] })
-    puts format("%-40s%10.0f%10.0f%10.0f%11.0f%12.1fx", "#{delay_ms} ms", *middle, ratio)
+    rounds = Requests.rounds(ROUNDS[delay_ms]) { WAYS.keys.map { |way| measure(way, delay_ms) } }
+    shared, hand, apart, threads = rounds.transpose.map { |figures| Requests.median(figures) }
+    ratio = Requests.median(Requests.ratios(rounds))
+    puts format("%-40s%10.0f%10.0f%10.0f%11.0f%12.1fx", "#{delay_ms} ms", hand, apart, shared, threads, ratio)
     goal = delay_ms.positive? ? GOALS.first : GOALS.last
     format("a backlog at syncs of %d ms: %.1f times by hand, goal %.1f", delay_ms, ratio, goal) if ratio < goal
   end

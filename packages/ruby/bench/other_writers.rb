@@ -11,7 +11,6 @@ class OtherWriters
   EVENTS = 16_000
   ONE_IN = 20
   SLOW_S = 0.05
-  RECEIVERS = 32
 
   def initialize(folder)
     @folder = folder
@@ -30,7 +29,7 @@ class OtherWriters
     hooks.database.rows("CREATE TABLE handled (id INTEGER)")
     inbox = hooks.endpoint("inbox")
     slow = way.start_with?("slow")
-    Requests.rate(RECEIVERS, EVENTS) { |n| inbox.ingest("x" * 1000, valid: true, type: slow && (n % ONE_IN).zero? ? "slow" : "quick") }
+    fill(hooks.database) { |number| slow && (number % ONE_IN).zero? ? "slow" : "quick" }
     inbox.on("*") do |event, tx|
       sleep(SLOW_S) if event.type == "slow"
       tx.execute("INSERT INTO handled VALUES (?)", [event.id])
@@ -41,6 +40,19 @@ class OtherWriters
     $stdin.read
     hooks.close
   end
+
+  # A backlog in one commit, of the types that the block gives.
+  def self.fill(database)
+    body = ("x" * 1000).b
+    database.connection do |connection|
+      connection.transaction do
+        EVENTS.times { |number| connection.call("knocker_ingest", "inbox", JSON.generate(valid: true, type: yield(number)), body) }
+      end
+      # Receipts one by one would have done so all along.
+      connection.rows("PRAGMA wal_checkpoint(TRUNCATE)")
+    end
+  end
+  private_class_method :fill
 end
 
 OtherWriters.work(*ARGV) if $PROGRAM_NAME == __FILE__

@@ -11,9 +11,10 @@ require_relative "goal"
 class Receives
   # Callers, receives in a round on the bare disk and on a slow one, the least ratio to writing by hand, and the least part of the floor where that is less.
   RUNS = [[1, 600, 150, 0.96, 0.8], [5, 1500, 400, 1.08, 0.5], [16, 2000, 1000, 2.04, 0.5], [64, 3000, 3000, 3.6, 0.5]].freeze
+  # At most.
   ROUNDS = { 0 => 5, 2 => 3, 5 => 3 }.freeze
   # At most so many by hand.
-  FEW = { 0 => 1500, 2 => 200, 5 => 200 }.freeze
+  FEW = { 0 => 1500, 2 => 200, 5 => 100 }.freeze
   FLOOR = 6000
 
   # What the library does alone: called with a folder and how many, it returns receives a second.

@@ -5,6 +5,8 @@ require "openssl"
 # Signed requests as GitHub sends them, and how fast they are taken.
 module Requests
   SECRET = "test-secret"
+  # Ratios of two rounds that are no further apart need no third one.
+  STEADY = 1.05
 
   module_function
 
@@ -41,12 +43,29 @@ module Requests
     [hooks, hooks.endpoint("github", provider: "github", secrets: [SECRET])]
   end
 
-  # The middle one of several measurements, which the rest of the machine disturbs.
-  def median(values) = values.sort[values.size / 2]
+  # The middle of several measurements, which the rest of the machine disturbs.
+  def median(values) = values.sort.values_at((values.size - 1) / 2, values.size / 2).sum / 2
 
-  # Measures two things by turns, so that what disturbs one disturbs the other.
-  def compare(rounds, &block)
-    pairs = Array.new(rounds, &block)
-    [median(pairs.map(&:first)), median(pairs.map(&:last)), median(pairs.map { |ours, theirs| ours / theirs })]
+  # Measures things by turns, so that what disturbs one disturbs the others: twice, and up to so many times where the ratio of the first two that the
+  # block returns is not nearly the same each time.
+  # @return [Array<Array<Float>>] what the block returned in each round
+  def rounds(most)
+    figures = []
+    figures << yield until figures.size == most || (figures.size > 1 && steady?(figures))
+    figures
+  end
+
+  # As {rounds}, of two things.
+  # @return [Array(Float, Float, Float)] the middle of either, and of their ratios
+  def compare(most, &block)
+    pairs = rounds(most, &block)
+    [median(pairs.map(&:first)), median(pairs.map(&:last)), median(ratios(pairs))]
+  end
+
+  def ratios(figures) = figures.map { |ours, theirs| ours / theirs }
+
+  def steady?(figures)
+    least, most = ratios(figures).minmax
+    most / least < STEADY
   end
 end
