@@ -153,7 +153,21 @@ func (r *attemptReport) tellFailure(ctx context.Context, failure error) {
 
 // recorded writes a verdict with nothing of the handlers' in it, in a transaction of its own.
 func (a *attempts) recorded(ctx context.Context, j *Job, r *attemptReport, failure error) (string, error) {
-	return a.verdict(a.connection.start(), func(c *conn) (string, error) { return writeVerdict(c, a.keeper.leases, j, failure, r.took()) })
+	on, done := a.unaltered()
+	defer done()
+	return on.verdict(on.connection.start(), func(c *conn) (string, error) { return writeVerdict(c, a.keeper.leases, j, failure, r.took()) })
+}
+
+// unaltered gives attempts on a connection that handlers have left nothing on. One that has attached the file of the queue itself, say, would wait in vain for
+// the write lock that it has. done is to be called after their use.
+func (a *attempts) unaltered() (on *attempts, done func()) {
+	if a.altered {
+		if fresh, err := newAttempts(a.hooks, a.keeper, a.report); err == nil {
+			fresh.generation = a.generation
+			return fresh, fresh.close
+		}
+	}
+	return a, func() {}
 }
 
 // errMetOthers is what becomes of handlers that have met the lock of a transaction that they share: they run again, alone.

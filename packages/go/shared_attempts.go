@@ -163,10 +163,14 @@ func (a *sharedAttempts) end(m *member) ended {
 		return r.concluded(m.ctx, m.job, "", m.problem, m.took)
 	case m.hasWrites:
 		r.repeated()
-		return a.attempts.run(m.given, m.job)
+		on, done := a.unaltered()
+		defer done()
+		return on.run(m.given, m.job)
 	}
 	r.release()
-	status, err := a.verdict(a.connection.start(), func(c *conn) (string, error) { return m.write(c, a.keeper.leases.at(m.endedAt)) })
+	on, done := a.unaltered()
+	defer done()
+	status, err := on.verdict(on.connection.start(), func(c *conn) (string, error) { return m.write(c, a.keeper.leases.at(m.endedAt)) })
 	if err == nil && m.told != nil {
 		m.told(status)
 	}

@@ -334,3 +334,30 @@ func TestNothingIsWrittenOnceTheTransactionIsLost(t *testing.T) {
 		t.Errorf("%d orders, expected none", found)
 	}
 }
+
+// BEGIN IMMEDIATE takes the write lock of each attached file, and the second one of the same file is never free.
+func TestAHandlerThatAttachesItsOwnFileKeepsNobodysVerdict(t *testing.T) {
+	path, hooks, box := shop(t)
+	execute(t, path, "CREATE TABLE parts (of_order TEXT REFERENCES orders (id) DEFERRABLE INITIALLY DEFERRED)")
+	attaching := 0
+	box.On("*", func(ctx context.Context, tx *knocker.Tx, e *knocker.Event) error {
+		if e.Type != "attach" || e.ID < 6 {
+			return orderOf(ctx, tx, e)
+		}
+		// The first time with others, whose commit then fails.
+		if attaching++; attaching == 1 {
+			if _, err := tx.ExecContext(ctx, "INSERT INTO parts VALUES ('of none')"); err != nil {
+				return err
+			}
+		}
+		if _, err := tx.ExecContext(ctx, "ATTACH ? AS again", path); err != nil || attaching == 1 {
+			return err
+		}
+		return errors.New("broken")
+	})
+	for _, eventType := range []string{"paid", "attach", "paid", "paid", "paid", "attach"} {
+		ingest(t, box, eventType)
+	}
+	equal(t, "attempts", statuses(knockertest.Drain(t, hooks)), []string{"handled", "handled", "handled", "handled", "handled", "failed"})
+	equal(t, "orders", ordered(t, path), []string{"1", "2", "3", "4", "5"})
+}
