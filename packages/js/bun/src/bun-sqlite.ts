@@ -5,6 +5,7 @@ import { realpathSync } from "node:fs";
 
 import type { Connection, Driver, Row, SqlValue } from "@knocker/core/driver.js";
 import { fromDriver, knockerError } from "@knocker/core/errors.js";
+import { takeKept } from "@knocker/core/handler-statements.js";
 import { Statements } from "@knocker/core/statements.js";
 
 /** A connection of bun:sqlite. */
@@ -78,6 +79,7 @@ class BunConnection implements Connection<Database> {
 
   close(): void {
     this.#statements.clear();
+    for (const statement of takeKept(this.database)) (statement as Statement).finalize();
     attempt(() => this.database.close());
   }
 }

@@ -147,7 +147,8 @@ export function guard<Db extends object>(database: Db, gate: () => void, stateme
       mayBeAttached ||= mayAttach;
       if (name !== REPEATABLE) statements?.spoil(target);
       const isPrepared = statements && isDatabase && name === "prepare" && parameters.length === 1;
-      const call = (): unknown => Reflect.apply(method, target, parameters);
+      const given = statements?.parametersFor(target, parameters) ?? parameters;
+      const call = (): unknown => Reflect.apply(method, target, given);
       let result: unknown;
       try {
         result = isPrepared ? statements.take(String(parameters[0]), call as () => object) : call();

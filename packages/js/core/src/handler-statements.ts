@@ -8,14 +8,21 @@
 
 import type { Connection } from "./driver.js";
 
-/** So many texts of one connection. Some drivers keep with each what was bound last. */
+/** So many texts of one connection. Drivers keep with each what was bound last. */
 const MOST_TEXTS = 20;
 
 const LONGEST_TEXT = 2000;
 
-/** Those of an attempt on this connection; undefined where the driver's statements do not forget. */
-export function statementsOf({ database, forgetsBindings }: Connection<object>): HandlerStatements | undefined {
-  return forgetsBindings ? new HandlerStatements(database) : undefined;
+/** Those of an attempt on this connection. */
+export function statementsOf({ database, forgetsBindings }: Connection<object>): HandlerStatements {
+  return new HandlerStatements(database, forgetsBindings);
+}
+
+/** Those that are kept on a connection which is about to be closed, for who has to free them. */
+export function takeKept(database: object): Iterable<object> {
+  const kept = ofDatabase.get(database);
+  ofDatabase.delete(database);
+  return kept?.values() ?? [];
 }
 
 /** What may be called on a statement that is kept. */
@@ -30,9 +37,16 @@ const ofDatabase = new WeakMap<object, Kept>();
 export class HandlerStatements {
   readonly #kept: Kept;
   readonly #used = new Map<object, string>();
+  readonly #forgets: boolean;
+  /** Those that a former handler has bound something to, and this one nothing yet. */
+  readonly #bound = new Set<object>();
 
-  /** @param database the driver's own, whose statements forget what was bound when they run again. */
-  constructor(database: object) {
+  /**
+   * @param database the driver's own.
+   * @param forgets whether its statements forget what was bound when they run again.
+   */
+  constructor(database: object, forgets: boolean) {
+    this.#forgets = forgets;
     let kept = ofDatabase.get(database);
     if (!kept) ofDatabase.set(database, (kept = new Map()));
     this.#kept = kept;
@@ -41,10 +55,18 @@ export class HandlerStatements {
   /** The statement of this text that is kept, which nobody else gets meanwhile, or a new one. */
   take(sql: string, prepare: () => object): object {
     const known = this.#kept.get(sql);
-    if (known) this.#kept.delete(sql);
+    if (known) {
+      this.#kept.delete(sql);
+      if (!this.#forgets) this.#bound.add(known);
+    }
     const statement = known ?? prepare();
     if (sql.length <= LONGEST_TEXT) this.#used.set(statement, sql);
     return statement;
+  }
+
+  /** What to call the statement with: run without anything it takes what was bound last, and no names are nothing of it. */
+  parametersFor(statement: object, parameters: unknown[]): unknown[] {
+    return this.#bound.delete(statement) && parameters.length === 0 ? [{}] : parameters;
   }
 
   /** The statement is not to be kept. */

@@ -20,7 +20,7 @@ export type Level = "debug" | "info" | "warn" | "error";
 export type Fields = Record<string, unknown>;
 
 /** One line: what happened, the facts, and the error that it is about, if any. */
-export type Log = (level: Level, message: string, fields?: Fields | (() => Fields), error?: unknown) => void;
+export type Log = (level: Level, message: string | (() => string), fields?: Fields | (() => Fields), error?: unknown) => void;
 
 /** By default only what somebody should look at is printed. */
 const DEFAULT: Logger = {
@@ -37,7 +37,7 @@ export function logOf(logger: Logger | false | undefined): Log {
   const write = writerFor(to);
   return (level, message, given = {}, error) => {
     if (level === "debug" && isDeaf(to)) return;
-    const text = `knocker: ${message}`;
+    const text = `knocker: ${typeof message === "function" ? message() : message}`;
     const fields = typeof given === "function" ? given() : given;
     try {
       try {

@@ -194,9 +194,10 @@ export class AttemptReport {
   }
 
   #line(record: string, level: "debug" | "warn" | "error", what: string, fields: Fields, error?: unknown): void {
-    const { id, endpoint, type, attempt } = this.#event;
-    const kind = type === null ? "no type" : inLine(type);
-    const message = `event ${id} of ${endpoint} (${kind}), attempt ${attempt}: ${what}`;
+    const message = () => {
+      const { id, endpoint, type, attempt } = this.#event;
+      return `event ${id} of ${endpoint} (${type === null ? "no type" : inLine(type)}), attempt ${attempt}: ${what}`;
+    };
     this.#log(level, message, () => ({ record, ...eventFields(this.#event, this.span.traceId), ...fields }), error);
   }
 }
