@@ -8,6 +8,8 @@ defmodule Knocker.HeldLeases do
 
   # For an extension that was on its way when a job was given up.
   @given_up_margin_ms 1_000
+  # Between tries to end the statement of a process that is gone.
+  @interrupt_ms 10
 
   def new(hooks, worker, lease_s),
     do: %__MODULE__{hooks: hooks, worker: worker, lease_s: lease_s, table: :ets.new(__MODULE__, [:public]), commits: OwnCommits.new()}
@@ -50,15 +52,25 @@ defmodule Knocker.HeldLeases do
 
   @doc """
   This process has ended, perhaps without a word. Nobody else knows of its connection, which would keep the write lock: its statement is ended, and what it had
-  begun rolled back.
+  begun rolled back, which nobody waits for here.
   """
   def ended(held, pid) do
     for {_key, connection} <- :ets.take(held.table, {:connection, pid}) do
-      Connection.interrupt(connection)
-      Connection.close(connection)
+      spawn(fn -> interrupt_until_closed(connection, spawn_monitor(fn -> Connection.close(connection) end)) end)
     end
 
     :ok
+  end
+
+  # A statement that was only about to begin is not ended by the first one.
+  defp interrupt_until_closed(connection, {closing, monitor}) do
+    Connection.interrupt(connection)
+
+    receive do
+      {:DOWN, ^monitor, :process, ^closing, _reason} -> :ok
+    after
+      @interrupt_ms -> interrupt_until_closed(connection, {closing, monitor})
+    end
   end
 
   @doc "The verdict on that attempt could not be written: it is not taken again before its lease has run out and counts as an attempt."
