@@ -408,11 +408,28 @@ export class Worker<Db extends object> {
    */
   #extendHeld(connection: Connection<Db>): void {
     if (this.#time() - this.#extendedAt <= this.#leaseS * 1000) return;
-    for (const { job_id: jobId, attempt } of connection.all("SELECT job_id, attempt FROM knocker_jobs WHERE worker = ?", this.name)) {
-      if (this.#unfinished.get(jobId as number) === attempt) continue;
-      connection.get("SELECT knocker_extend(?, ?, ?, ?)", jobId!, this.name, this.#leaseS, this.#inbox.now());
-    }
+    for (const jobId of this.#held(connection)) this.#extend(connection, jobId);
     this.#extendedAt = this.#time();
+  }
+
+  #extend(connection: Connection<Db>, jobId: number): void {
+    connection.get("SELECT knocker_extend(?, ?, ?, ?)", jobId, this.name, this.#leaseS, this.#inbox.now());
+  }
+
+  /** The jobs that this worker has leased, also those that were claimed with a verdict and not read yet. What ended without a verdict is left to its lease. */
+  #held(connection: Connection<Db>): number[] {
+    const jobs = connection.all("SELECT job_id, attempt FROM knocker_jobs WHERE worker = ?", this.name);
+    const held = jobs.filter(({ job_id: jobId, attempt }) => this.#unfinished.get(jobId as number) !== attempt);
+    return held.map(({ job_id: jobId }) => jobId as number);
+  }
+
+  /** Those of them that do not run yet. */
+  #waiting(): number[] {
+    try {
+      return this.#held(this.#control.connection).filter((jobId) => !this.#running.has(jobId));
+    } catch {
+      return this.#ready.map(({ job_id: jobId }) => jobId as number);
+    }
   }
 
   #time(): number {
@@ -434,11 +451,9 @@ export class Worker<Db extends object> {
         if (this.#running.has(jobId)) this.#notExtended(jobId, error);
       }
     }
-    for (const { job_id: jobId } of [...this.#ready]) {
+    for (const jobId of this.#waiting()) {
       try {
-        const extend = () =>
-          this.#control.connection.get("SELECT knocker_extend(?, ?, ?, ?)", jobId!, this.name, this.#leaseS, this.#inbox.now());
-        await this.#inbox.whenWritable(this.#inbox.busyTimeoutMs, extend);
+        await this.#inbox.whenWritable(this.#inbox.busyTimeoutMs, () => this.#extend(this.#control.connection, jobId));
       } catch {
         // One that is lost is told by its result.
         all = false;
