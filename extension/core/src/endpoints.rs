@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rusqlite::OptionalExtension;
+use rusqlite::{OptionalExtension, Row};
 
 use crate::arguments::Arguments;
 use crate::endpoint::{Endpoint, parse_settings};
@@ -80,12 +80,15 @@ impl Store {
     pub(crate) fn find_endpoint_of_schema(&self, name: &str) -> Result<Arc<Endpoint>> {
         let look = look();
         let sql = "SELECT id, config FROM main._knocker_endpoints WHERE name = ?1 AND ?2 = (SELECT max(version) FROM main._knocker_schema)";
-        let found = self
-            .conn()
-            .prepare_cached(sql)
-            .and_then(|mut statement| statement.query_row((name, VERSION), |row| Ok((row.get(0)?, row.get(1)?))).optional());
+        let read = |row: &Row| {
+            let id = row.get(0)?;
+            let unchanged = self.seen.unchanged(&look, id, name, row.get_ref(1)?.as_bytes()?);
+            unchanged.map_or_else(|| Ok(Err((id, row.get(1)?))), |endpoint| Ok(Ok(endpoint)))
+        };
+        let found = self.conn().prepare_cached(sql).and_then(|mut statement| statement.query_row((name, VERSION), read).optional());
         match found {
-            Ok(Some((id, text))) => self.seen.remember(look, id, name, text),
+            Ok(Some(Ok(endpoint))) => Ok(endpoint),
+            Ok(Some(Err((id, text)))) => self.seen.remember(look, id, name, text),
             // What is missing is told by who looks for it alone.
             _ => {
                 self.require_schema()?;

@@ -1,11 +1,11 @@
 //! What is noted of when events were received, so that a search by time need not walk through all of them: an index on the time would cost every receive
 //! a page.
 //!
-//! Of each 1,024 ids, a span, a note says when the earliest and the latest of their events was received; of each 16 such spans a wider one has a note, of
+//! Of each 128 ids, a span, a note says when the earliest and the latest of their events was received; of each 16 such spans a wider one has a note, of
 //! 16 of those another, and so on: few are read, however many events there are. Clocks that went back and rows of another file only make a note say less.
 //! Notes stand in `_knocker_counts`, under numbers below zero, with the two times as `n` and `duration_ms`. Only full spans have one, in which no new event
 //! can come to be, since ids grow; a row that gets there all the same, or another time, takes the note of its narrowest span back
-//! (`_knocker_event_inserted` and `_knocker_event_retimed`), and that takes those of the wider ones (`_knocker_event_note_deleted`). So the empty spans
+//! (`_knocker_event_inserted` and `_knocker_event_times_changed`), and that takes those of the wider ones (`_knocker_event_note_deleted`). So the empty spans
 //! within one that is noted have notes as well. Rows that go leave a note true. What has no note is walked through, so that older versions, which write
 //! none, do no harm.
 
@@ -17,16 +17,16 @@ use crate::chunks::rest_after;
 use crate::error::Result;
 use crate::store::Store;
 
-/// Ids of a narrow span, as a power of two: it is walked through in some 50 µs, which is what some hundred notes take.
-const NARROW_BITS: u32 = 10;
+/// Ids of a narrow span, as a power of two. The newest events, which have no note, are walked through by every search: at most so many.
+const NARROW_BITS: u32 = 7;
 /// Spans of the next wider one, as a power of two.
 const WIDER_BITS: u32 = 4;
-/// The widest spans have four million ids: of a hundred million events some twenty of them are read, and sixteen of each narrower width.
+/// The widest spans have half a million ids: of ten million events some twenty of them are read, and sixteen of each narrower width.
 const WIDEST: u32 = 3;
 /// The numbers of each width begin so far from those of the one before.
-const WIDTHS_APART: u32 = 54;
+const WIDTHS_APART: u32 = 56;
 /// Narrow spans that a transaction notes at most of those that lack a note: some 500 pages, which a disk that holds none of them in memory reads in 50 ms.
-pub(crate) const AT_ONCE: usize = 16;
+pub(crate) const AT_ONCE: usize = 128;
 /// Four million events take some seconds once. Who asks may not wait for more.
 const MOST_CHUNKS: usize = 256;
 
@@ -104,7 +104,7 @@ impl Store {
     /// The notes of these spans, ascending.
     pub(crate) fn span_notes(&self, width: Width, spans: &RangeInclusive<i64>) -> Result<Vec<Note>> {
         let sql = "SELECT ?1 - endpoint_id, n, duration_ms FROM main._knocker_counts
-                   WHERE endpoint_id BETWEEN ?2 AND ?3 AND status = 'events:span' ORDER BY endpoint_id DESC";
+                   WHERE endpoint_id BETWEEN ?2 AND ?3 AND status = 'events:times' ORDER BY endpoint_id DESC";
         let mut statement = self.conn().prepare_cached(sql)?;
         let places = [width.place(0), width.place(*spans.end()), width.place(*spans.start())];
         let notes = statement.query_map(places, |row| Ok(Note { span: row.get(0)?, earliest: row.get(1)?, latest: row.get(2)? }))?;
@@ -127,7 +127,7 @@ impl Store {
             }
         }
         // What they said of events that are gone, one of the widest at a time.
-        let sql = "DELETE FROM main._knocker_counts WHERE endpoint_id < 0 AND status = 'events:span'
+        let sql = "DELETE FROM main._knocker_counts WHERE endpoint_id < 0 AND status = 'events:times'
                      AND endpoint_id > -1 - (((SELECT min(id) FROM main._knocker_events) >> ?1) << ?2)";
         self.run(sql, (Width::WIDEST.bits(), Width::WIDEST.bits() - NARROW_BITS))?;
         Ok(())
@@ -214,8 +214,8 @@ impl Store {
     /// Notes a full narrow span, and says whether it did. A file that this version has not opened yet lacks the trigger that would take the note back.
     fn note(&self, span: i64) -> Result<bool> {
         let sql = "INSERT OR REPLACE INTO main._knocker_counts (endpoint_id, status, n, duration_ms)
-                   SELECT ?1, 'events:span', min(received_at), max(received_at) FROM main._knocker_events WHERE id BETWEEN ?2 AND ?3
-                   HAVING count(*) > 0 AND EXISTS (SELECT 1 FROM main.sqlite_schema WHERE name = '_knocker_event_retimed')";
+                   SELECT ?1, 'events:times', min(received_at), max(received_at) FROM main._knocker_events WHERE id BETWEEN ?2 AND ?3
+                   HAVING count(*) > 0 AND EXISTS (SELECT 1 FROM main.sqlite_schema WHERE name = '_knocker_event_times_changed')";
         let width = Width::NARROWEST;
         Ok(self.run(sql, (width.place(span), width.start(span), width.start(span + 1) - 1))? > 0)
     }
@@ -226,8 +226,8 @@ impl Store {
         let within = within(span..=span);
         let (first, last) = (narrower.place(*within.end()), narrower.place(*within.start()));
         let sql = "INSERT OR REPLACE INTO main._knocker_counts (endpoint_id, status, n, duration_ms)
-                   SELECT ?1, 'events:span', min(n), max(duration_ms) FROM main._knocker_counts
-                   WHERE endpoint_id BETWEEN ?2 AND ?3 AND status = 'events:span'
+                   SELECT ?1, 'events:times', min(n), max(duration_ms) FROM main._knocker_counts
+                   WHERE endpoint_id BETWEEN ?2 AND ?3 AND status = 'events:times'
                    HAVING count(*) > 0 AND EXISTS (SELECT 1 FROM main.sqlite_schema WHERE name = '_knocker_event_note_deleted')";
         if self.run(sql, (width.place(span), first, last))? == 0 {
             return Ok(false);
@@ -240,7 +240,7 @@ impl Store {
     /// is said of a wider one.
     fn note_empty(&self, width: Width, spans: RangeInclusive<i64>) -> Result<()> {
         let sql = "WITH RECURSIVE empty(place) AS (SELECT ?1 UNION ALL SELECT place + 1 FROM empty WHERE place < ?2)
-                   INSERT OR IGNORE INTO main._knocker_counts (endpoint_id, status, n, duration_ms) SELECT place, 'events:span', ?3, ?4 FROM empty";
+                   INSERT OR IGNORE INTO main._knocker_counts (endpoint_id, status, n, duration_ms) SELECT place, 'events:times', ?3, ?4 FROM empty";
         self.run(sql, (width.place(*spans.end()), width.place(*spans.start()), i64::MAX, i64::MIN))?;
         width.narrower().map_or(Ok(()), |narrower| self.note_empty(narrower, within(spans)))
     }

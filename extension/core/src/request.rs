@@ -151,22 +151,34 @@ impl Headers {
                 *value = REDACTED;
             }
         }
-        let mut json = Vec::with_capacity(1024);
-        let object = pairs.chunk_by(|a, b| a.0 == b.0).map(|same| (same[0].0, StoredValues(same)));
-        serde_json::Serializer::new(&mut json).collect_map(object).expect("text into memory");
-        String::from_utf8(json).expect("JSON is UTF-8")
+        let mut json = String::with_capacity(1024);
+        for same in pairs.chunk_by(|a, b| a.0 == b.0) {
+            json.push(if json.is_empty() { '{' } else { ',' });
+            push_json(&mut json, same[0].0);
+            if let [(_, value)] = same {
+                json.push(':');
+                push_json(&mut json, value);
+                continue;
+            }
+            for (at, (_, value)) in same.iter().enumerate() {
+                json.push_str(if at == 0 { ":[" } else { "," });
+                push_json(&mut json, value);
+            }
+            json.push(']');
+        }
+        json.push_str(if json.is_empty() { "{}" } else { "}" });
+        json
     }
 }
 
-/// The values of one header as they are stored: a single one as text, several as an array.
-struct StoredValues<'h>(&'h [(&'h str, &'h str)]);
-
-impl Serialize for StoredValues<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self.0 {
-            [(_, value)] => serializer.serialize_str(value),
-            several => serializer.collect_seq(several.iter().map(|(_, value)| value)),
-        }
+/// Adds a text as JSON. Most have nothing to escape, which is told faster of all their bytes at once than of one after the other.
+fn push_json(json: &mut String, text: &str) {
+    if text.bytes().fold(false, |any, byte| any | (byte < b' ') | (byte == b'"') | (byte == b'\\')) {
+        json.push_str(&serde_json::to_string(text).expect("text into memory"));
+    } else {
+        json.push('"');
+        json.push_str(text);
+        json.push('"');
     }
 }
 
@@ -366,5 +378,19 @@ mod tests {
     fn credentials_are_stored_redacted() {
         let headers: Headers = [("Authorization", "Bearer x"), ("X-Token", "y"), ("a", "1"), ("a", "2")].into_iter().collect();
         assert_eq!(headers.to_stored_json(&["x-token"]), r#"{"a":["1","2"],"authorization":"[redacted]","x-token":"[redacted]"}"#);
+    }
+
+    #[test]
+    fn stored_headers_are_the_json_that_a_serializer_writes() {
+        assert_eq!(Headers::new().to_stored_json(&[]), "{}");
+        for text in ["", "plain", "é ☃", "a\"b", "a\\b", "\u{0}\t\u{1f}", "\u{7f}/", "a\"b and more than one vector of bytes behind it \n"]
+        {
+            let headers: Headers = [(text, text), ("z", text), ("z", "")].into_iter().collect();
+            let [name, value] = [text.to_ascii_lowercase(), text.to_owned()].map(|text| serde_json::to_string(&text).unwrap());
+            let mut fields = [(text, format!("{name}:{value}")), ("z", format!("\"z\":[{value},\"\"]"))];
+            fields.sort();
+            let fields = fields.map(|(_, field)| field);
+            assert_eq!(headers.to_stored_json(&[]), format!("{{{}}}", fields.join(",")), "{text:?}");
+        }
     }
 }

@@ -48,16 +48,20 @@ pub(crate) fn look() -> Look {
 }
 
 impl SeenEndpoints {
+    /// The endpoint seen before, where the row is still that which was read after `look`. Most are, and then nothing of the row is copied.
+    pub fn unchanged(&self, look: &Look, id: i64, name: &str, text: &[u8]) -> Option<Arc<Endpoint>> {
+        let mut seen = self.0.borrow_mut();
+        let seen = seen.get_mut(name).filter(|seen| seen.endpoint.id == id && seen.endpoint.text.as_bytes() == text)?;
+        (seen.changes, seen.read_at) = (look.changes, look.at);
+        Some(seen.endpoint.clone())
+    }
+
     /// The endpoint that the row is which was read after `look`: the one seen before where nothing changed.
     pub fn remember(&self, look: Look, id: i64, name: &str, text: String) -> Result<Arc<Endpoint>> {
-        let Look { changes, at: read_at } = look;
-        if let Some(seen) = self.0.borrow_mut().get_mut(name)
-            && seen.endpoint.id == id
-            && seen.endpoint.text == text
-        {
-            (seen.changes, seen.read_at) = (changes, read_at);
-            return Ok(seen.endpoint.clone());
+        if let Some(endpoint) = self.unchanged(&look, id, name, text.as_bytes()) {
+            return Ok(endpoint);
         }
+        let Look { changes, at: read_at } = look;
         let endpoint = Arc::new(Endpoint::from_row(id, name, text)?);
         let mut seen = self.0.borrow_mut();
         if seen.len() >= MOST_SEEN {

@@ -13,7 +13,7 @@ use rusqlite::Connection;
 const NOW: i64 = 1_767_225_600_000;
 const MINUTE: i64 = 60_000;
 /// Ids of a narrow span, of which one note is.
-const NARROW: i64 = 1024;
+const NARROW: i64 = 128;
 /// Ids of one of the next width, of which one is as well.
 const WIDER: i64 = 16 * NARROW;
 /// Ids of one of the widest.
@@ -56,8 +56,8 @@ fn receive(store: &Store, now: i64) -> i64 {
 
 /// The spans of a width that are noted.
 fn noted_of(store: &Store, width: i64) -> Vec<i64> {
-    let sql = "SELECT -1 - (?1 << 54) - endpoint_id AS span FROM _knocker_counts
-               WHERE status = 'events:span' AND span BETWEEN 0 AND (1 << 54) - 1 ORDER BY 1";
+    let sql = "SELECT -1 - (?1 << 56) - endpoint_id AS span FROM _knocker_counts
+               WHERE status = 'events:times' AND span BETWEEN 0 AND (1 << 56) - 1 ORDER BY 1";
     store.conn().prepare(sql).unwrap().query_map([width], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
 }
 
@@ -156,7 +156,7 @@ fn a_span_is_walked_through_only_where_its_note_says_that_it_may_hold_something(
     let store = in_order(3 * NARROW);
     assert_eq!(noted(&store), [0, 1, 2]);
     // Were it read, it would be found.
-    run(&store, "UPDATE _knocker_counts SET n = 1, duration_ms = 2 WHERE endpoint_id = -2 AND status = 'events:span'");
+    run(&store, "UPDATE _knocker_counts SET n = 1, duration_ms = 2 WHERE endpoint_id = -2 AND status = 'events:times'");
     assert_eq!(store.first_event_since(NOW + NARROW * MINUTE).unwrap(), Some(2 * NARROW));
     let filter = format!(r#"{{"since": {}, "dry_run": true, "limit": 100000}}"#, NOW + NARROW * MINUTE);
     assert_eq!(store.operate_where(Action::Replay, &filter, NOW).unwrap().matched, NARROW + 1);
@@ -184,7 +184,7 @@ fn what_was_handled_while_the_clock_was_ahead_is_pruned_by_when_it_ended() {
     let filter = format!(r#"{{"before": {}}}"#, NOW + 10 * MINUTE);
     assert_eq!(store.prune_events(&filter, now).unwrap().pruned.events, 9);
     // A time of the past holds: it was received after the cutoff.
-    run(&store, &format!("UPDATE _knocker_events SET received_at = {}, ended_at = 5 WHERE id = 70", NOW + 500 * MINUTE));
+    run(&store, &format!("UPDATE _knocker_events SET received_at = {}, ended_at = 5 WHERE id = 70", NOW + 2 * NARROW * MINUTE));
     assert_eq!(store.prune_events(r#"{"before": 6}"#, now).unwrap().pruned.events, 0);
 }
 
@@ -256,29 +256,78 @@ fn ids_that_are_left_out_and_rows_that_go_leave_what_is_true() {
 #[test]
 fn a_prune_notes_what_an_earlier_version_left_a_little_at_a_time() {
     let store = store();
-    handled(&store, 1, 20 * NARROW, &format!("{NOW} + i * {MINUTE}"));
+    handled(&store, 1, 140 * NARROW, &format!("{NOW} + i * {MINUTE}"));
     assert!(noted(&store).is_empty());
     store.prune_events(r#"{"before": 1}"#, NOW).unwrap();
-    assert_eq!(noted(&store).len(), 16);
+    assert_eq!(noted(&store).len(), 128);
     check_all(&store, NOW);
     let mut between = |_, _| ControlFlow::Continue(());
     let mut chunks = Chunks { budget: Duration::from_millis(10), between: &mut between };
     store.prune_events_in_chunks(r#"{"before": 1}"#, NOW, &mut chunks).unwrap();
-    assert_eq!(noted(&store).len(), 20);
+    assert_eq!(noted(&store).len(), 140);
     check_all(&store, NOW);
 }
 
 #[test]
 fn a_file_without_the_trigger_is_noted_only_once_it_is_back() {
     let store = in_order(2 * NARROW);
-    run(&store, "DROP TRIGGER _knocker_event_retimed");
+    run(&store, "DROP TRIGGER _knocker_event_times_changed");
     run(&store, "UPDATE _knocker_events SET received_at = 5 WHERE id = 9");
     store.bootstrap(NOW).unwrap();
     assert!(noted(&store).is_empty());
     assert_eq!(store.last_event_before(6).unwrap(), Some(9));
-    run(&store, "DROP TRIGGER _knocker_event_retimed");
+    run(&store, "DROP TRIGGER _knocker_event_times_changed");
     assert!(!store.note_event_times(1000).unwrap());
     assert!(noted(&store).is_empty());
+}
+
+/// The triggers of the builds in which narrow spans had 1,024 ids, as far as they were others, and what these noted.
+const WIDER_SPANS: &str = "
+    DROP TRIGGER _knocker_event_times_changed;
+    DROP TRIGGER _knocker_event_inserted;
+    DROP TRIGGER _knocker_event_note_deleted;
+    DELETE FROM _knocker_counts WHERE endpoint_id < 0;
+    CREATE TRIGGER _knocker_event_inserted AFTER INSERT ON _knocker_events BEGIN
+      UPDATE _knocker_counts SET n = n + 1
+      WHERE endpoint_id = NEW.endpoint_id AND status = CASE WHEN NEW.status <> 'processing' THEN NEW.status WHEN NEW.attempts > 1 THEN 'failed' ELSE 'received' END;
+      DELETE FROM _knocker_counts WHERE endpoint_id = -1 - (NEW.id >> 10) AND status = 'events:span';
+    END;
+    CREATE TRIGGER _knocker_event_retimed AFTER UPDATE OF id, received_at ON _knocker_events BEGIN
+      DELETE FROM _knocker_counts WHERE endpoint_id = -1 - (OLD.id >> 10) AND status = 'events:span';
+      DELETE FROM _knocker_counts WHERE endpoint_id = -1 - (NEW.id >> 10) AND status = 'events:span';
+    END;
+    CREATE TRIGGER _knocker_event_note_deleted AFTER DELETE ON _knocker_counts
+    WHEN OLD.endpoint_id BETWEEN -9007199254740992 AND -1 AND OLD.status = 'events:span' BEGIN
+      DELETE FROM _knocker_counts WHERE endpoint_id = -18014398509481985 - ((-1 - OLD.endpoint_id) >> 4) AND status = 'events:span';
+      DELETE FROM _knocker_counts WHERE endpoint_id = -36028797018963969 - ((-1 - OLD.endpoint_id) >> 8) AND status = 'events:span';
+      DELETE FROM _knocker_counts WHERE endpoint_id = -54043195528445953 - ((-1 - OLD.endpoint_id) >> 12) AND status = 'events:span';
+    END;
+    INSERT INTO _knocker_counts (endpoint_id, status, n, duration_ms)
+      SELECT -1 - (id >> 10), 'events:span', min(received_at), max(received_at) FROM _knocker_events GROUP BY id >> 10;
+    INSERT INTO _knocker_counts (endpoint_id, status, n, duration_ms)
+      SELECT -18014398509481985 - (id >> 14), 'events:span', min(received_at), max(received_at) FROM _knocker_events GROUP BY id >> 14";
+
+#[test]
+fn a_file_with_notes_of_wider_spans_is_noted_anew() {
+    let store = in_order(40 * NARROW);
+    run(&store, WIDER_SPANS);
+    // Before the file is opened anew, nothing that stands there is taken for what it is not, nor anything written beside it.
+    check_all(&store, NOW);
+    assert!(!store.note_event_times(1000).unwrap());
+    assert!(noted(&store).is_empty());
+    store.bootstrap(NOW).unwrap();
+    let left = "SELECT (SELECT count(*) FROM sqlite_schema WHERE name = '_knocker_event_retimed'),
+                       (SELECT count(*) FROM _knocker_counts WHERE endpoint_id < 0)";
+    let left: (i64, i64) = store.conn().query_row(left, [], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+    assert_eq!(left, (0, 0));
+    check_all(&store, NOW);
+    assert!(!store.note_event_times(1000).unwrap());
+    assert_eq!(noted(&store).len(), 40);
+    check_all(&store, NOW);
+    run(&store, &format!("DELETE FROM _knocker_events WHERE id = {}", 9 * NARROW + 3));
+    handled(&store, 9 * NARROW + 3, 9 * NARROW + 3, &(NOW - 5 * MINUTE).to_string());
+    assert!(!noted(&store).contains(&9));
+    check(&store, NOW, NOW);
 }
 
 #[test]
@@ -315,10 +364,10 @@ fn what_is_within_a_span_is_looked_at_only_where_its_note_leaves_the_question_op
     let store = thin(WIDER, 3 * 256 + 1);
     assert_eq!(noted_of(&store, 3), [0, 1, 2]);
     // Were they read, nothing would be found.
-    run(&store, "UPDATE _knocker_counts SET n = 1, duration_ms = 2 WHERE status = 'events:span' AND endpoint_id > -(3 << 54)");
+    run(&store, "UPDATE _knocker_counts SET n = 1, duration_ms = 2 WHERE status = 'events:times' AND endpoint_id > -(3 << 56)");
     assert_eq!(store.first_event_since(i64::MIN).unwrap(), Some(1));
     // Were these, something would.
-    run(&store, "UPDATE _knocker_counts SET n = 1, duration_ms = 2 WHERE endpoint_id = -2 - (3 << 54) AND status = 'events:span'");
+    run(&store, "UPDATE _knocker_counts SET n = 1, duration_ms = 2 WHERE endpoint_id = -2 - (3 << 56) AND status = 'events:times'");
     assert_eq!(store.first_event_since(NOW + 256 * 100 * MINUTE).unwrap(), Some(2 * WIDEST + 1));
 }
 
@@ -357,7 +406,7 @@ fn spans_whose_events_are_gone_are_forgotten() {
 #[test]
 fn notes_of_narrow_spans_alone_are_enough() {
     let store = thin(NARROW, 50);
-    run(&store, "DELETE FROM _knocker_counts WHERE status = 'events:span' AND endpoint_id < -(1 << 54)");
+    run(&store, "DELETE FROM _knocker_counts WHERE status = 'events:times' AND endpoint_id < -(1 << 56)");
     check_all(&store, NOW);
     store.prune_events(r#"{"before": 1}"#, NOW).unwrap();
     assert_eq!(noted_of(&store, 1), [0, 1, 2]);

@@ -30,22 +30,24 @@ CREATE INDEX IF NOT EXISTS _knocker_live_suspects ON _honker_live (worker_id, qu
 CREATE TRIGGER _knocker_event_inserted AFTER INSERT ON _knocker_events BEGIN
   UPDATE _knocker_counts SET n = n + 1
   WHERE endpoint_id = NEW.endpoint_id AND status = CASE WHEN NEW.status <> 'processing' THEN NEW.status WHEN NEW.attempts > 1 THEN 'failed' ELSE 'received' END;
-  DELETE FROM _knocker_counts WHERE endpoint_id = -1 - (NEW.id >> 10) AND status = 'events:span';
+  DELETE FROM _knocker_counts WHERE endpoint_id = -1 - (NEW.id >> 7) AND status = 'events:times';
 END;
 
 -- What event_notes.rs notes of a span of ids holds until a row of it has another time or id. No call of ours gives one, but for an import, which does so
 -- to the newest event. Where this trigger was missing, nothing that is noted is to be relied on.
 DELETE FROM _knocker_counts WHERE endpoint_id < 0;
-CREATE TRIGGER _knocker_event_retimed AFTER UPDATE OF id, received_at ON _knocker_events BEGIN
-  DELETE FROM _knocker_counts WHERE endpoint_id = -1 - (OLD.id >> 10) AND status = 'events:span';
-  DELETE FROM _knocker_counts WHERE endpoint_id = -1 - (NEW.id >> 10) AND status = 'events:span';
+-- Where spans had 1,024 ids, it stood under this name.
+DROP TRIGGER IF EXISTS _knocker_event_retimed;
+CREATE TRIGGER _knocker_event_times_changed AFTER UPDATE OF id, received_at ON _knocker_events BEGIN
+  DELETE FROM _knocker_counts WHERE endpoint_id = -1 - (OLD.id >> 7) AND status = 'events:times';
+  DELETE FROM _knocker_counts WHERE endpoint_id = -1 - (NEW.id >> 7) AND status = 'events:times';
 END;
 -- What is noted of wider spans holds as long as what is noted of all the narrow ones. Asked here, a receive pays nothing for it: it takes no note back.
 CREATE TRIGGER _knocker_event_note_deleted AFTER DELETE ON _knocker_counts
-WHEN OLD.endpoint_id BETWEEN -9007199254740992 AND -1 AND OLD.status = 'events:span' BEGIN
-  DELETE FROM _knocker_counts WHERE endpoint_id = -18014398509481985 - ((-1 - OLD.endpoint_id) >> 4) AND status = 'events:span';
-  DELETE FROM _knocker_counts WHERE endpoint_id = -36028797018963969 - ((-1 - OLD.endpoint_id) >> 8) AND status = 'events:span';
-  DELETE FROM _knocker_counts WHERE endpoint_id = -54043195528445953 - ((-1 - OLD.endpoint_id) >> 12) AND status = 'events:span';
+WHEN OLD.endpoint_id BETWEEN -72057594037927936 AND -1 AND OLD.status = 'events:times' BEGIN
+  DELETE FROM _knocker_counts WHERE endpoint_id = -72057594037927937 - ((-1 - OLD.endpoint_id) >> 4) AND status = 'events:times';
+  DELETE FROM _knocker_counts WHERE endpoint_id = -144115188075855873 - ((-1 - OLD.endpoint_id) >> 8) AND status = 'events:times';
+  DELETE FROM _knocker_counts WHERE endpoint_id = -216172782113783809 - ((-1 - OLD.endpoint_id) >> 12) AND status = 'events:times';
 END;
 
 -- What a verdict handles is counted with its attempt, by durations.rs: of all that makes an event handled, only that takes its job's id in the same breath.

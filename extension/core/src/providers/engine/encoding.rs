@@ -37,7 +37,11 @@ impl Encoding {
     pub fn decode(self, text: &str) -> Option<Vec<u8>> {
         match self {
             Encoding::Hex if text.bytes().any(|byte| byte.is_ascii_uppercase()) => None,
-            Encoding::Hex | Encoding::HexAnyCase => hex::decode(text).ok(),
+            // Into bytes that are there already: hex::decode() collects them one after the other.
+            Encoding::Hex | Encoding::HexAnyCase => {
+                let mut bytes = vec![0; text.len() / 2];
+                hex::decode_to_slice(text, &mut bytes).ok().map(|()| bytes)
+            }
             Encoding::Base64 => STANDARD.decode(text).ok(),
         }
     }
