@@ -72,9 +72,10 @@ impl Processes {
         let mut found: BTreeMap<u32, (bool, Option<String>)> = BTreeMap::new();
         for (pid, link, target) in [name, &deleted].into_iter().filter_map(|name| self.open.get(name)).flatten() {
             // The link leads to what is open, whatever stands at the path now. In another container the path can be another one.
-            let inode = std::fs::metadata(link).map(|metadata| metadata.ino()).ok();
+            // A process that has ended or closed it since holds nothing.
+            let Ok(inode) = std::fs::metadata(link).map(|metadata| metadata.ino()) else { continue };
             let at_path = target == path || target.as_os_str() == with_suffix(path, " (deleted)").as_os_str();
-            if inode == Some(database.inode) {
+            if inode == database.inode {
                 found.entry(*pid).or_default().0 = true;
             } else if at_path {
                 found.entry(*pid).or_default().1 = Some(link.display().to_string());
@@ -117,6 +118,23 @@ fn libraries(maps: &str) -> Vec<(u64, String)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_process_that_ends_while_all_are_read_has_no_former_file_open() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().canonicalize().unwrap().join("app.db");
+        std::fs::write(&path, "").unwrap();
+        let stdin = std::fs::File::open(&path).unwrap();
+        let mut other = std::process::Command::new("sleep").arg("600").stdin(stdin).spawn().unwrap();
+        let database = super::super::files::Files::read(&path).unwrap().database;
+        let processes = Processes::read();
+        let holders = processes.holders(&path, &database);
+        assert_eq!(holders.iter().map(|holder| (holder.pid, &holder.former)).collect::<Vec<_>>(), [(other.id(), &None)]);
+        other.kill().unwrap();
+        other.wait().unwrap();
+        assert_eq!(processes.holders(&path, &database), []);
+    }
 
     #[test]
     fn a_library_is_told_once_by_inode_and_path() {
