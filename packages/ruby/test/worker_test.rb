@@ -119,6 +119,30 @@ class WorkerTest < KnockerTest
     assert_empty(statuses.reject { |status, attempts| [[:handled, 1], [:received, 0]].include?([status, attempts]) })
   end
 
+  def test_a_worker_that_stops_does_not_wait_for_the_next_look_at_the_file
+    watch_s = Knocker::Worker.send(:remove_const, :WATCH_S)
+    Knocker::Worker.const_set(:WATCH_S, 600)
+    go = Thread::Queue.new
+    begun = Thread::Queue.new
+    @inbox.on("order") do
+      begun.push(true)
+      go.pop
+    end
+    idle = @hooks.start_worker
+    wait_until("it to have nothing to do") { @hooks.database.changed.waiting == 1 }
+    assert Thread.new { idle.stop }.join(30), "the idle worker still stops"
+
+    ingest(@inbox)
+    busy = @hooks.start_worker
+    begun.pop
+    stopping = Thread.new { busy.stop }
+    go.push(true)
+    assert stopping.join(30), "the busy worker still stops"
+  ensure
+    Knocker::Worker.send(:remove_const, :WATCH_S)
+    Knocker::Worker.const_set(:WATCH_S, watch_s)
+  end
+
   def test_a_process_that_ends_finishes_what_runs_and_gives_back_the_rest
     3.times { |n| ingest(@inbox, n.to_s) }
     script = <<~RUBY

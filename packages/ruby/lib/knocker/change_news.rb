@@ -15,11 +15,11 @@ module Knocker
       @waiting = 0
     end
 
-    # Says that something changed.
-    def notify
+    # Says that something changed. Who waits for somebody to wait sleeps on, but with `watchers`: that is for an end.
+    def notify(watchers: false)
       @lock.synchronize do
         @changes += 1
-        @changed.broadcast if @waiting.positive?
+        @changed.broadcast if watchers || @waiting.positive?
       end
     end
 
@@ -43,10 +43,10 @@ module Knocker
       end
     end
 
-    # Returns true as soon as some thread waits for a change, false after the timeout.
+    # Returns true as soon as some thread waits for a change, false after the timeout, or at once where the block says that it is to end.
     def wait_for_waiting(timeout_s)
       @lock.synchronize do
-        @changed.wait(@lock, timeout_s) if @waiting.zero?
+        @changed.wait(@lock, timeout_s) if @waiting.zero? && !yield
         @waiting.positive?
       end
     end

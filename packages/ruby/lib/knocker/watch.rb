@@ -23,12 +23,12 @@ module Knocker
       @kernel = Inotify.watch(log)
     end
 
-    # @return [Boolean] true as soon as there was a commit since the last look, false after the timeout
+    # @return [Boolean] true as soon as there was a commit since the last look, false after the timeout, or soon where the block says that it is to end
     def wait(timeout_s)
       give_up_at = Clock.monotonic + timeout_s
       until changed?
         left = give_up_at - Clock.monotonic
-        return false unless left.positive?
+        return false if yield || !left.positive?
 
         if @kernel.nil?
           sleep([POLL_S, left].min)

@@ -91,7 +91,7 @@ module Knocker
       return if @pid != Process.pid
 
       @stopping.set
-      @database.changed.notify
+      @database.changed.notify(watchers: true)
       return if inside? || @draining == Thread.current
 
       @ending.synchronize { wind_up }
@@ -106,7 +106,7 @@ module Knocker
       return true if keeper.nil? || @pid != Process.pid
 
       @rest.want
-      @database.changed.notify
+      @database.changed.notify(watchers: true)
       # A handler that forks would wait for itself.
       return false if inside? || !@rest.begun?(patience_s)
 
@@ -392,12 +392,13 @@ module Knocker
       generation = @database.generation
       connection = @database.connect
       watch = FileWatch.new(connection, @database.log_path)
+      ends = -> { !goes_on? }
       # What was committed between the last claim and the first look is no change to this watch.
       changed.notify
       while goes_on?
         @database.refuse_former(generation)
         # A worker whose threads are all busy has no use for news.
-        changed.notify if changed.wait_for_waiting(WATCH_S) && watch.wait(WATCH_S)
+        changed.notify if changed.wait_for_waiting(WATCH_S, &ends) && watch.wait(WATCH_S, &ends)
       end
     ensure
       watch&.close
