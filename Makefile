@@ -4,7 +4,11 @@ LIBRARY_NAME := $(if $(filter Darwin,$(shell uname -s)),libknocker.dylib,$(if $(
 # One release build, shared by every suite. The checkout's own folder unless the environment says otherwise.
 export CARGO_TARGET_DIR ?= $(CURDIR)/target
 LIBRARY := $(CARGO_TARGET_DIR)/release/$(LIBRARY_NAME)
-SUITES := test-setup test-rust test-release test-oracles test-python test-oldest-sqlite test-node test-bun test-go test-ruby test-elixir test-interop
+# What make test runs: three lanes at once, of suites that share no folder with those of another, and at the end what uses all packages.
+RUST_LANE := test-setup test-rust test-release test-oracles test-ruby
+PYTHON_LANE := test-python test-oldest-sqlite test-elixir
+JS_LANE := test-node test-bun test-go
+SUITES := $(RUST_LANE) $(PYTHON_LANE) $(JS_LANE) test-interop
 # A Linux on x86_64 builds and runs each of these.
 PLATFORMS ?= linux-x64-gnu linux-x64-musl linux-arm64-gnu win32-x64
 # Where rustup puts cargo, also before a new shell looks there.
@@ -22,9 +26,10 @@ demo: tools-demo ## Build, then tell the whole story on real signed requests
 build: tools-demo ## Build the loadable library into target/release
 	cargo build --release -p knocker-extension
 
-test: ## Run every suite: set-up, core, command, conformance, outside libraries, Python, Node, Bun, Go, Ruby, Elixir
+test: tools-test build ## Run every suite: set-up, core, command, conformance, outside libraries, Python, Node, Bun, Go, Ruby, Elixir
 	@release/conformance-table forget
-	@$(MAKE) --no-print-directory $(SUITES)
+	@release/run-suites "$(RUST_LANE)" "$(PYTHON_LANE)" "$(JS_LANE)"
+	@$(MAKE) --no-print-directory test-interop
 	@release/conformance-table
 
 test-setup: ## The installing of tools, on machines that lack some
