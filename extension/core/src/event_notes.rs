@@ -214,8 +214,9 @@ impl Store {
     /// Notes a full narrow span, and says whether it did. A file that this version has not opened yet lacks the trigger that would take the note back.
     fn note(&self, span: i64) -> Result<bool> {
         let sql = "INSERT OR REPLACE INTO main._knocker_counts (endpoint_id, status, n, duration_ms)
-                   SELECT ?1, 'events:times', min(received_at), max(received_at) FROM main._knocker_events WHERE id BETWEEN ?2 AND ?3
-                   HAVING count(*) > 0 AND EXISTS (SELECT 1 FROM main.sqlite_schema WHERE name = '_knocker_event_times_changed')";
+                   SELECT ?1, 'events:times', earliest, latest
+                   FROM (SELECT min(received_at) AS earliest, max(received_at) AS latest FROM main._knocker_events WHERE id BETWEEN ?2 AND ?3)
+                   WHERE earliest IS NOT NULL AND EXISTS (SELECT 1 FROM main.sqlite_schema WHERE name = '_knocker_event_times_changed')";
         let width = Width::NARROWEST;
         Ok(self.run(sql, (width.place(span), width.start(span), width.start(span + 1) - 1))? > 0)
     }
@@ -226,9 +227,10 @@ impl Store {
         let within = within(span..=span);
         let (first, last) = (narrower.place(*within.end()), narrower.place(*within.start()));
         let sql = "INSERT OR REPLACE INTO main._knocker_counts (endpoint_id, status, n, duration_ms)
-                   SELECT ?1, 'events:times', min(n), max(duration_ms) FROM main._knocker_counts
-                   WHERE endpoint_id BETWEEN ?2 AND ?3 AND status = 'events:times'
-                   HAVING count(*) > 0 AND EXISTS (SELECT 1 FROM main.sqlite_schema WHERE name = '_knocker_event_note_deleted')";
+                   SELECT ?1, 'events:times', earliest, latest
+                   FROM (SELECT min(n) AS earliest, max(duration_ms) AS latest FROM main._knocker_counts
+                         WHERE endpoint_id BETWEEN ?2 AND ?3 AND status = 'events:times')
+                   WHERE earliest IS NOT NULL AND EXISTS (SELECT 1 FROM main.sqlite_schema WHERE name = '_knocker_event_note_deleted')";
         if self.run(sql, (width.place(span), first, last))? == 0 {
             return Ok(false);
         }
