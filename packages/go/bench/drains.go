@@ -120,17 +120,10 @@ func drainByTheLibrary(folder string, _, total int) float64 {
 	const shared, worker = 32, "bench"
 	path := filepath.Join(folder, "library.db")
 	backlog(path, total)
-	check(knocker.Register("sqlite3_knocker"))
-	db, err := sql.Open("sqlite3_knocker", "file:"+path+"?_journal_mode=WAL&_synchronous=FULL")
-	check(err)
-	defer func() { check(db.Close()) }()
-	ctx := context.Background()
-	// In place of the pool, of which each statement takes a connection.
-	connection, err := db.Conn(ctx)
-	check(err)
-	defer func() { check(connection.Close()) }()
+	connection, closed := libraryOn(path)
+	defer closed()
 	prepared := func(query string) *sql.Stmt {
-		statement, err := connection.PrepareContext(ctx, query)
+		statement, err := connection.PrepareContext(context.Background(), query)
 		check(err)
 		return statement
 	}

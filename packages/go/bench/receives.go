@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"net/http"
 	"path/filepath"
@@ -127,20 +128,25 @@ func receivesByTheLibraryEach(folder string, _, total int) float64 {
 	return byTheLibrary(folder, total, "SELECT knocker_receive('github', ?, ?, ?, ?)")
 }
 
+// libraryOn opens a connection of the driver's with the library in it, and no package around it. closed is to be called after its use.
+func libraryOn(path string) (connection *sql.Conn, closed func()) {
+	check(knocker.Register("sqlite3_knocker"))
+	db, err := sql.Open("sqlite3_knocker", "file:"+path+"?_journal_mode=WAL&_synchronous=FULL")
+	check(err)
+	// In place of the pool, of which each statement takes a connection.
+	connection, err = db.Conn(context.Background())
+	check(err)
+	return connection, func() { check(errors.Join(connection.Close(), db.Close())) }
+}
+
 // byTheLibrary runs the function for each request, between the two statements if they are given.
 func byTheLibrary(folder string, total int, function string, around ...string) float64 {
 	path := filepath.Join(folder, "library.db")
 	hooks, _ := open(path)
 	check(hooks.Close())
-	check(knocker.Register("sqlite3_knocker"))
-	db, err := sql.Open("sqlite3_knocker", "file:"+path+"?_journal_mode=WAL&_synchronous=FULL")
-	check(err)
-	defer func() { check(db.Close()) }()
+	connection, closed := libraryOn(path)
+	defer closed()
 	ctx := context.Background()
-	// In place of the pool, of which each statement takes a connection.
-	connection, err := db.Conn(ctx)
-	check(err)
-	defer func() { check(connection.Close()) }()
 	receive, err := connection.PrepareContext(ctx, function)
 	check(err)
 	heads := make([]string, total+1)
