@@ -12,7 +12,7 @@ import (
 const (
 	// claimedAhead is how much work is claimed ahead: enough to share a commit among quick handlers, too little to keep jobs from other processes.
 	claimedAhead = 50 * time.Millisecond
-	mostClaimed  = 32
+	mostClaimed  = 64
 	// growth: a claim takes so many times what the last one has found. A worker that has just begun knows little of how long its handlers take.
 	growth = 2
 	// quickest is what handlers are taken to take at least.

@@ -7,7 +7,7 @@ import (
 
 const (
 	// mostShared is how many events share a commit at most.
-	mostShared = 32
+	mostShared = 64
 	// mostOpen is for how long the transaction stays open, and no handler is begun in it that lately took longer than what is left of that.
 	mostOpen = 20 * time.Millisecond
 	// longestStill is for how long others wait where the injected clock stands still, which says nothing of how long a handler takes.

@@ -28,7 +28,7 @@ var drainWays = []drainWay{
 func drains(folder string) (below []string) {
 	fmt.Printf("\n%-40s", "events handled/s, syncs delayed by")
 	for _, way := range drainWays {
-		fmt.Printf("%11s", way.name)
+		fmt.Printf("%13s", way.name)
 	}
 	fmt.Printf("%16s\n", "shared/by hand")
 	for _, delay := range delays() {
@@ -47,7 +47,7 @@ func drains(folder string) (below []string) {
 		}
 		fmt.Printf("%-40s", fmt.Sprintf("%d ms", delay))
 		for _, way := range drainWays {
-			fmt.Printf("%11.0f", median(figures[way.name]))
+			fmt.Printf("%13.0f", median(figures[way.name]))
 		}
 		fmt.Printf("%15.1fx\n", median(ratios))
 		goal := 1.5

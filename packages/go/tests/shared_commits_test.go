@@ -76,7 +76,7 @@ func TestNoMoreThanSoManyEventsShareACommit(t *testing.T) {
 	for _, events := range together {
 		most = max(most, events)
 	}
-	if most != 32 || len(together) >= 12 || orders(t, path) != 200 {
+	if most != 64 || len(together) >= 12 || orders(t, path) != 200 {
 		t.Errorf("commits of %v, and %d orders", together, orders(t, path))
 	}
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -68,16 +69,22 @@ def test_a_commit_that_is_full_claims_what_comes_next(tmp_path: Path, clock: Fro
     """Where it claimed nothing, the claim after it would cost another sync."""
     path = tmp_path / "app.db"
     with knocker.open(path, clock=clock, synchronous="normal") as hooks:
-        receive(hooks.endpoint("inbox"), 70)
-    # Opened again, so that no checkpoint is due before the end.
+        receive(hooks.endpoint("inbox"), 134)
+    # Opened again, so that no checkpoint is due before the last ones run.
     with knocker.open(path, clock=clock, synchronous="normal") as hooks:
         inbox = hooks.endpoint("inbox")
         hooks.database.rows("CREATE TABLE orders (id INTEGER)")
-        inbox.add_handler("*", lambda event, tx: tx.execute("INSERT INTO orders VALUES (?)", [event.id]))
         before = commits(path)
-        assert len(drain(hooks)) == 70
-        # A claim and a commit for the first event and a claim for two more, then 2, 4, 8, 16, 32 and the last 7.
-        assert commits(path) - before == 3 + 6
+        seen: list[int] = []
+
+        def write(event: knocker.Event, tx: Any) -> None:
+            seen.append(commits(path) - before)
+            tx.execute("INSERT INTO orders VALUES (?)", [event.id])
+
+        inbox.add_handler("*", write)
+        assert len(drain(hooks)) == 134
+        # Behind the claim and the commit of the first event and the claim of two more: 2, 4, 8, 16, 32, 64 and the last 7.
+        assert list(Counter(seen).items()) == [(1, 1), (3, 2), (4, 4), (5, 8), (6, 16), (7, 32), (8, 64), (9, 7)]
 
 
 def test_a_job_whose_verdict_is_being_committed_is_not_handed_out_again(hooks: knocker.Hooks, inbox: knocker.Endpoint) -> None:

@@ -51,15 +51,19 @@ class SharedCommitsTest < KnockerTest
 
   # Where a full commit claimed nothing, the claim after it would cost another sync.
   def test_a_commit_that_is_full_claims_what_comes_next
-    receive(70)
-    # So that no checkpoint is due before the end.
+    receive(134)
+    # So that no checkpoint is due before the last ones run.
     @opened.delete(@hooks).close
     @inbox = open_inbox
-    @inbox.on("*") { |event, tx| write(event, tx) }
     before = commits
-    assert_equal [:handled] * 70, statuses
-    # A claim and a commit for the first event and a claim for two more, then 2, 4, 8, 16, 32 and the last 7.
-    assert_equal 3 + 6, commits - before
+    seen = []
+    @inbox.on("*") do |event, tx|
+      seen << (commits - before)
+      write(event, tx)
+    end
+    assert_equal [:handled] * 134, statuses
+    # Behind the claim and the commit of the first event and the claim of two more: 2, 4, 8, 16, 32, 64 and the last 7.
+    assert_equal({ 1 => 1, 3 => 2, 4 => 4, 5 => 8, 6 => 16, 7 => 32, 8 => 64, 9 => 7 }, seen.tally)
   end
 
   # Another thread that claims beside the commit finds it leased still.

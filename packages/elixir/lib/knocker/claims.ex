@@ -6,7 +6,7 @@ defmodule Knocker.Claims do
 
   # How much work is claimed ahead: enough to share a commit among quick handlers, too little to keep jobs from other processes.
   @ahead_ms 50
-  @most 32
+  @most 64
   # A claim takes so many times what the last one has found: a worker that has just begun knows little of how long its handlers take.
   @growth 2
 

@@ -12,7 +12,7 @@ defmodule Knocker.SharedCommit do
   require Logger
 
   # So many events share a commit at most.
-  @most_events 32
+  @most_events 64
   # For so long the transaction stays open, and no handler is begun in it that lately took longer than what is left of that.
   @most_ms 20
 

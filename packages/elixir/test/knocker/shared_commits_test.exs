@@ -88,11 +88,11 @@ defmodule Knocker.SharedCommitsTest do
   test "no more than so many events share a commit", context do
     test = self()
     %{hooks: hooks} = open(context, fn event, tx -> send(test, {:seen, ended(hooks(context))}) && insert(event, tx) end)
-    ids = ingest(hooks, 120)
+    ids = ingest(hooks, 240)
     assert hooks |> Testing.drain() |> statuses() |> Enum.uniq() == [:handled]
     assert orders(hooks) == ids
     together = for(_id <- ids, do: assert_received({:seen, seen}) && seen) |> Enum.frequencies() |> Map.values()
-    assert Enum.max(together) == 32
+    assert Enum.max(together) == 64
     assert length(together) < 10
   end
 

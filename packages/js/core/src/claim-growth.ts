@@ -1,7 +1,7 @@
 /** How many jobs a worker claims at once. */
 
 /** A claim takes no more. */
-const MOST = 32;
+const MOST = 64;
 
 /** It takes so many times what the last one has found: a worker that has just begun knows little of how long its handlers take. */
 const GROWTH = 2;

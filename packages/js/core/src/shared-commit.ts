@@ -22,7 +22,7 @@ import type { AttemptReport } from "./telling.js";
 import { statusOf, type Verdict } from "./verdict.js";
 
 /** So many events share a commit at most. */
-export const MOST_EVENTS = 32;
+export const MOST_EVENTS = 64;
 
 /** For so long the transaction stays open, and no handler is begun in it that lately took longer than what is left of that, in milliseconds. */
 export const MOST_MS = 20;

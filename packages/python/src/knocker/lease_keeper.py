@@ -24,7 +24,7 @@ logger = logging.getLogger("knocker.worker")
 
 # How much work is claimed ahead: enough to share a commit among quick handlers, too little to keep jobs from other processes.
 _AHEAD_S = 0.05
-_MOST_CLAIMED = 32
+_MOST_CLAIMED = 64
 # A claim takes so many times what the last one has found: a worker that has just begun knows little of how long its handlers take.
 _GROWTH = 2
 # An extension that was on its way when a job was given up.

@@ -28,7 +28,7 @@ from knocker.transaction import AttemptTransaction, HandlerTransaction, begin_pa
 
 logger = logging.getLogger("knocker.worker")
 
-MOST_EVENTS = 32
+MOST_EVENTS = 64
 """So many events share a commit at most."""
 MOST_MS = 20.0
 """For so long the transaction stays open, and no handler is begun in it that lately took longer than what is left of that."""

@@ -9,7 +9,7 @@ module Knocker
   class LeaseKeeper
     # How much work is claimed ahead: enough to share a commit among quick handlers, too little to keep jobs from other processes.
     AHEAD_S = 0.05
-    MOST_CLAIMED = 32
+    MOST_CLAIMED = 64
     # A claim takes so many times what the last one has found: a worker that has just begun knows little of how long its handlers take.
     GROWTH = 2
     # An extension that was on its way when a job was given up.

@@ -13,7 +13,7 @@ module Knocker
   # @api private
   class SharedCommit
     # So many events share a commit at most.
-    MOST_EVENTS = 32
+    MOST_EVENTS = 64
     # For so long the transaction stays open, and no handler is begun in it that lately took longer than what is left of that.
     MOST_MS = 20.0
     ATTEMPT = "SELECT result FROM knocker_attempts WHERE event_id = ? AND attempt = ? ORDER BY id DESC LIMIT 1"
