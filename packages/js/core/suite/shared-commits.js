@@ -38,7 +38,7 @@ export default function sharedCommits(runtime) {
   const write = (tx, id) => tx.prepare("INSERT INTO orders VALUES (?)").run(String(id));
 
   describe("handlers of a backlog", () => {
-    it("share a commit, 32 of them at most", async () => {
+    it("share a commit, 64 of them at most", async () => {
       const { hooks, inbox, orders, ended, close } = inboxOf({ now: testing.frozenClock() });
       const seen = [];
       inbox.on("*", ({ id }, tx) => {
@@ -49,7 +49,7 @@ export default function sharedCommits(runtime) {
       assert.equal((await testing.drain(hooks)).handled, 200);
       assert.equal(orders().length, 200);
       const together = [...new Set(seen)].map((count) => seen.filter((one) => one === count).length);
-      assert.equal(Math.max(...together), 32);
+      assert.equal(Math.max(...together), 64);
       assert.ok(together.length < 12, `${together}`);
       await close();
     });
