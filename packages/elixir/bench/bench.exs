@@ -22,6 +22,8 @@ defmodule Bench do
 
       IO.puts("by hand: one insert and one commit a request, on one connection that callers take turns at, with the same driver")
       verdicts = Bench.Receives.print(folder)
+      # A table of their own.
+      IO.puts("")
       below = wake(folder) ++ idle(folder) ++ Bench.Drains.print(folder)
       Bench.OtherWriters.print(folder)
       for {:told, words} <- verdicts, do: IO.puts("against the floor: #{words}")

@@ -22,7 +22,7 @@ type floors struct {
 
 // receives measures receives a second, without HTTP, against by hand on the same disks.
 func receives(folder string, all *judged) floors {
-	fmt.Printf("\n%-42s%10s%16s%14s%10s%10s\n", "receives/s", "Knocker", "one connection", "the pool", "ratio", "ratio")
+	fmt.Printf("\n%-42s%10s%16s%14s%23s%17s\n", "receives/s", "Knocker", "one connection", "the pool", "ratio, one connection", "ratio, the pool")
 	floor := floors{shared: libraryRow(folder, "the library, all in one transaction", "receives by the library", 0, 8000), lone: map[int]float64{}}
 	for _, delay := range delays() {
 		each := "the library, a commit each, " + diskOf(delay)
@@ -44,7 +44,7 @@ func receives(folder string, all *judged) floors {
 				toOne, toThePool = append(toOne, knocker/one), append(toThePool, knocker/pool)
 			}
 			name := fmt.Sprintf("%d goroutines, %s", run.callers, diskOf(delay))
-			fmt.Printf("%-42s%10.0f%16.0f%14.0f%9.2fx%9.1fx\n", name, median(ours), median(ones), median(pools), median(toOne), median(toThePool))
+			fmt.Printf("%-42s%10.0f%16.0f%14.0f%22.2fx%16.1fx\n", name, median(ours), median(ones), median(pools), median(toOne), median(toThePool))
 			most := floor.shared
 			if run.callers == 1 {
 				most = floor.lone[delay]
@@ -71,7 +71,7 @@ func libraryRow(folder, what, name string, delay, total int) float64 {
 		library, one := elsewhere(folder, name, delay, 1, total), elsewhere(folder, "receives by hand", delay, 1, min(total, 1000))
 		ours, ones, ratios = append(ours, library), append(ones, one), append(ratios, library/one)
 	}
-	fmt.Printf("%-42s%10.0f%16.0f%14s%9.2fx%10s\n", what, median(ours), median(ones), "-", median(ratios), "-")
+	fmt.Printf("%-42s%10.0f%16.0f%14s%22.2fx%17s\n", what, median(ours), median(ones), "-", median(ratios), "-")
 	return median(ours)
 }
 

@@ -22,7 +22,7 @@ const percentile = (numbers, part) => sorted(numbers)[Math.min(numbers.length - 
 let missed = 0;
 function say(what, figure, goal = "", met = true) {
   if (!met) missed += 1;
-  console.log(`${what.padEnd(72)} ${figure.padStart(16)}  ${goal}${met ? "" : "  MISSED"}`);
+  console.log(`${what.padEnd(72)} ${figure.padStart(16)}  ${goal}${met ? "" : " MISSED"}`.trimEnd());
 }
 
 /** What is measured against by hand. */

@@ -75,11 +75,11 @@ export class Compared {
     const isMet = isBeyond ? share >= LEAST_OF_FLOOR : times >= goal;
     if (!isMet) this.missed += 1;
     const asked = isBeyond ? `${LEAST_OF_FLOOR} of the floor` : goal;
-    this.#columns(what, round(ours), round(theirs), times.toFixed(1), goal > 0 ? `at least ${asked}${isMet ? "" : "  MISSED"}` : "");
+    this.#columns(what, round(ours), round(theirs), times.toFixed(1), goal > 0 ? `at least ${asked}${isMet ? "" : " MISSED"}` : "");
     if (!isBeyond) return;
     const wanted = `${goal} times by hand are ${round(goal * theirs)} a second`;
     this.#told.push(
-      `${what}: ${wanted}, more than the ${round(most)} that any package could do here; Knocker does ${share.toFixed(2)} of these.`,
+      `${what}: ${wanted}, more than the ${round(most)} that the library does here with no package around it; Knocker does ${share.toFixed(2)} of these.`,
     );
   }
 
