@@ -1,5 +1,7 @@
 //! The pages that a commit writes, and what they are of: counted in the file's write-ahead log, which does not wobble as times do.
 //!
+//! By hand are the same rows of the same tables with [`crate::hand`], without the extension.
+//!
 //! A commit costs what it dirties: SQLite copies each page to the log, sums over it, and writes it to the file later.
 
 use std::collections::BTreeMap;
@@ -48,7 +50,7 @@ impl Watched {
     }
 
     /// Prints what was written for each of the times.
-    fn tell(&self, report: &mut Report, what: &str, frames: &Frames, most: f64) {
+    fn tell(&self, report: &mut Report, what: &str, frames: &Frames, bound: Bound) {
         let mut owners = self.conn.prepare("SELECT pageno, name FROM dbstat").expect("SQLite is built with dbstat");
         let owners = owners.query_map([], |row| Ok((row.get(0)?, row.get(1)?)));
         let owners: BTreeMap<u32, String> = owners.and_then(Iterator::collect).expect("reads");
@@ -58,9 +60,9 @@ impl Watched {
         }
         let each = |times: usize| times as f64 / TIMES as f64;
         let total = each(frames.values().sum());
-        let bound = Bound::AtMost(most);
-        println!("{what}: {total:.2} pages, {bound} {}", report.judge(&format!("{what}: pages"), total, bound));
-        sums.iter().for_each(|(owner, times)| println!("    {owner:<36} {:>5.2}", each(*times)));
+        println!("\n{}", report.said(&format!("{what}: {total:.2} pages"), &format!("{what}: pages"), total, bound));
+        println!("{:<36} {:>6}", "table or index", "pages");
+        sums.iter().for_each(|(owner, times)| println!("{owner:<36} {:>6.2}", each(*times)));
     }
 }
 
@@ -74,14 +76,15 @@ pub fn run(report: &mut Report) {
         ours.watch(&mut claims, |conn| assert_eq!(claim(conn, 10), 10));
         ours.watch(&mut verdicts, handle_leased);
     }
-    ours.tell(report, "claims of ten, a job", &claims, 1.0);
-    ours.tell(report, "verdict", &verdicts, 6.5);
+    ours.tell(report, "claims of ten, a job", &claims, Bound::AtMost(1.0));
+    ours.tell(report, "verdict", &verdicts, Bound::AtMost(6.5));
     theirs.watch(&mut by_hand, |conn| drain_by_hand(conn, TIMES));
-    theirs.tell(report, "claims of ten and a verdict by hand", &by_hand, f64::INFINITY);
+    theirs.tell(report, "claims of ten and a verdict by hand", &by_hand, Bound::Nothing);
 
     let [mut receives, mut by_hand] = [Frames::new(), Frames::new()];
     ours.watch(&mut receives, |conn| pushes.iter().for_each(|push| receive(conn, push)));
-    ours.tell(report, "receive", &receives, 11.0);
+    ours.tell(report, "receive", &receives, Bound::AtMost(11.0));
     theirs.watch(&mut by_hand, |conn| pushes.iter().for_each(|push| receive_by_hand(conn, push)));
-    theirs.tell(report, "receive by hand", &by_hand, f64::INFINITY);
+    theirs.tell(report, "receive by hand", &by_hand, Bound::Nothing);
+    report.go_on();
 }

@@ -99,7 +99,7 @@ pub fn run(report: &mut Report) {
     let (mut a, mut b) = (Pushes::new(&ours, 20_480), Pushes::new(&ours, 20_480));
     let times = alternate(9, 2048, || batches(a.next(2048), &floor, &at_the_floor), || batches(b.next(2048), &theirs, &by_hand));
     let ratio = throughput_ratio(times.0, times.1);
-    println!("{:<66} {:>12} {:>12} {ratio:>7.2}", "    its floor: by hand, signed and in a savepoint", micros(times.0), micros(times.1));
+    report.row("    its floor: by hand, signed and in a savepoint", &micros(times.0), &micros(times.1), ratio, Bound::Nothing);
 
     let ours = Connection::open_in_memory().expect("memory");
     let theirs = Connection::open_in_memory().expect("memory");
