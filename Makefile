@@ -171,6 +171,7 @@ docs: ## Build the documentation site into docs/dist
 	docs/build/site
 
 docs-check: docs ## Blocks, names, links, weight and spelling of the documentation; not part of make test
+	docs/build/run node --test build/figures.test.mjs
 	docs/build/run node checks/check.mjs
 
 docs-browser: docs ## Every page of the documentation in Chromium: accessibility, keyboard, layout, three widths, light and dark; not part of make test

@@ -1,4 +1,5 @@
-// Tables and charts of what the benchmarks printed last, from extension/bench/results.json, which `make bench` writes.
+// Tables and charts of what the benchmarks printed last, from extension/bench/results.json, which `make bench` writes, or from the file that
+// KNOCKER_BENCH_RESULTS names.
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { forge, repository } from "./project.mjs";
@@ -21,7 +22,7 @@ const BASELINES = {
 /** A chart of more bars than these is read by nobody. */
 const MOST_BARS = 24;
 
-const results = JSON.parse(readFileSync(join(repository, "extension/bench/results.json"), "utf8"));
+const results = JSON.parse(readFileSync(process.env.KNOCKER_BENCH_RESULTS ?? join(repository, "extension/bench/results.json"), "utf8"));
 
 /** The figures of one part of `make bench`, as Markdown of a page with components. */
 export function figures(of) {
@@ -41,23 +42,30 @@ function shown({ notes, columns, rows }) {
   const wide = (cells) => [...cells, ...Array(width - cells.length).fill("")];
   const bars = series(columns, rows);
   return [
-    ...notes.map((note) => `${capital(prose(note))}.`),
+    ...notes.map(sentence),
     table(wide(columns), rows.map((row) => wide(row.map((cell, index) => (index ? readable(cell) : cell))))),
     ...(bars.length > 1 && bars.length <= MOST_BARS ? [`<Fragment set:html={${JSON.stringify(chart(bars))}} />`] : []),
   ];
 }
 
-const capital = (text) => text[0].toUpperCase() + text.slice(1);
+/** A note as it stands on the page. */
+export function sentence(note) {
+  const text = prose(note);
+  return text[0].toUpperCase() + text.slice(1) + (text.endsWith(".") ? "" : ".");
+}
 
 /** 11900 as 11,900, and 2.2x as 2.2 ×. */
 function readable(cell) {
   return cell.replace(/^\d{4,}/, (digits) => Number(digits).toLocaleString("en")).replace(/^([\d.]+)x$/, "$1 ×");
 }
 
-/** The ratios of a table: a cell that ends with x, or one below a heading that says so. */
+/** Of a ratio with such a bound less is better. In a chart, where longer bars are better ones, it would mislead. */
+const isOfCost = (row) => row.some((cell) => cell.startsWith("<="));
+
+/** The ratios of a table of which more is better: a cell that ends with x, or one below a heading that says so. */
 export function series(columns, rows) {
   const several = columns.filter((_, index) => rows.some((row) => ratio(columns, row, index))).length > 1;
-  return rows.flatMap((row) =>
+  return rows.filter((row) => !isOfCost(row)).flatMap((row) =>
     row.flatMap((_, index) => {
       const value = ratio(columns, row, index);
       return value ? [{ name: several ? `${row[0]}: ${columns[index].replace(/^ratio, /, "")}` : row[0], value }] : [];
