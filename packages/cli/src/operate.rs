@@ -14,30 +14,30 @@ use crate::many::list;
 use crate::printable::count;
 use crate::progress::{Unit, in_chunks};
 
-/// Which events, where no id is given.
+/// Which events, where no id is given. That none of it stands beside an id is seen here and not by the parser, which could not say why.
 #[derive(clap::Args)]
 pub struct Selection {
     /// Events in this status; several separated by commas
-    #[arg(long, short, value_delimiter = ',', conflicts_with = "id")]
+    #[arg(long, short, value_delimiter = ',')]
     status: Vec<String>,
 
     /// Events of this endpoint
-    #[arg(long, short, conflicts_with = "id")]
+    #[arg(long, short)]
     endpoint: Option<String>,
 
     /// Events of this type, exact or as prefix.*
-    #[arg(long = "type", short = 't', value_name = "TYPE", conflicts_with = "id")]
+    #[arg(long = "type", short = 't', value_name = "TYPE")]
     event_type: Option<String>,
 
     #[command(flatten)]
     period: Period,
 
     /// At most this many, oldest first [default: 1000]
-    #[arg(long, short = 'n', conflicts_with = "id")]
+    #[arg(long, short = 'n')]
     limit: Option<i64>,
 
     /// Tell what would happen and change nothing
-    #[arg(long, conflicts_with = "id")]
+    #[arg(long)]
     dry_run: bool,
 
     /// Also take events that wait or are being worked on; their workers find the lease lost
@@ -55,6 +55,32 @@ impl Selection {
     fn options(&self) -> ActionOptions {
         ActionOptions { force: self.force }
     }
+
+    /// The first flag that makes sense for many events alone.
+    fn flag_of_many(&self) -> Option<&'static str> {
+        let given = [
+            ("--status", !self.status.is_empty()),
+            ("--endpoint", self.endpoint.is_some()),
+            ("--type", self.event_type.is_some()),
+            ("--since", self.period.since.is_some()),
+            ("--until", self.period.until.is_some()),
+            ("--limit", self.limit.is_some()),
+            ("--dry-run", self.dry_run),
+        ];
+        given.into_iter().find_map(|(flag, given)| given.then_some(flag))
+    }
+
+    /// Refuses such a flag beside what names one row, and says why, and how to `look` at it.
+    fn refuse_beside(&self, what: &str, instead: &'static str, look: &str) -> Result {
+        match self.flag_of_many() {
+            None => Ok(()),
+            Some("--dry-run") => {
+                let message = format!("{what} was given with --dry-run, which tells how many events a filter takes");
+                Err(Failure::usage(message, format!("Look at it with `{look}`, or leave out --dry-run.")))
+            }
+            Some(flag) => Err(Failure::usage(format!("{what} was given with {flag}, which chooses among many events"), instead)),
+        }
+    }
 }
 
 #[derive(clap::Args)]
@@ -63,7 +89,7 @@ pub struct ReplayArgs {
     id: Option<i64>,
 
     /// Replay the events of this delivery, on its own body
-    #[arg(long, value_name = "ID", conflicts_with_all = ["id", "status", "endpoint", "event_type", "since", "until", "limit", "dry_run"])]
+    #[arg(long, value_name = "ID", conflicts_with = "id")]
     delivery: Option<i64>,
 
     #[command(flatten)]
@@ -85,8 +111,7 @@ pub struct IgnoreArgs {
     id: Option<i64>,
 
     /// Why, kept with the event
-    // The conflicts stand beside the requirement, because clap waives it where an argument is given that excludes the id.
-    #[arg(long, requires = "id", conflicts_with_all = ["status", "endpoint", "event_type", "since", "until", "limit", "dry_run"])]
+    #[arg(long)]
     reason: Option<String>,
 
     #[command(flatten)]
@@ -95,6 +120,8 @@ pub struct IgnoreArgs {
 
 pub fn replay(context: &Context, args: &ReplayArgs) -> Result {
     if let Some(delivery_id) = args.delivery {
+        let instead = "Name one delivery with --delivery, or many events by a filter.";
+        args.selection.refuse_beside("--delivery", instead, &format!("knocker why delivery {delivery_id}"))?;
         refuse_id(context, "--delivery")?;
         let replayed = context.store()?.replay_delivery(delivery_id, &args.selection.options(), context.now)?;
         if context.out.json() {
@@ -111,6 +138,10 @@ pub fn requeue(context: &Context, args: &RequeueArgs) -> Result {
 }
 
 pub fn ignore(context: &Context, args: &IgnoreArgs) -> Result {
+    if args.reason.is_some() && args.id.is_none() {
+        let hint = "Name the event: `knocker ignore ID --reason …`, or leave the reason out.";
+        return Err(Failure::usage("--reason is kept with one event, and no id was given", hint));
+    }
     run(context, Action::Ignore, args.id, args.reason.as_deref(), &args.selection)
 }
 
@@ -128,9 +159,7 @@ fn refuse_id(context: &Context, what: &str) -> Result {
 }
 
 fn operate_one(context: &Context, action: Action, id: i64, reason: Option<&str>, selection: &Selection) -> Result {
-    if selection.period.since.is_some() || selection.period.until.is_some() {
-        return Err(Failure::usage("an id and a period were given", "Name one event by its id, or many by a filter."));
-    }
+    selection.refuse_beside("an id", "Name one event by its id, or many by a filter.", &format!("knocker why {id}"))?;
     refuse_id(context, "an id")?;
     let operated = context.store()?.operate(action, id, reason, &selection.options(), context.now)?;
     if context.out.json() {

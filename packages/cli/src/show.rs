@@ -1,5 +1,7 @@
 //! `knocker show`.
 
+use std::collections::BTreeSet;
+
 use clap::Subcommand;
 use comfy_table::Cell;
 use knocker_core::Store;
@@ -116,11 +118,18 @@ fn show_delivery(context: &Context, store: &Store, id: i64) -> Result {
     show_body(context, store, "knocker_deliveries", id)
 }
 
-/// Attempts as a table. Its first column is `subject`: the delivery or the event that they were about.
+/// What is told of an attempt that is the first again.
+pub const BEGAN_ANEW: &str = "requeued or replayed, it began anew: ";
+
+/// Attempts as a table, the oldest first. Its first column is `subject`: the delivery or the event that they were about.
 pub fn attempt_table(attempts: &[Row], subject: &str) -> Table {
     let mut table = Table::new(&[subject, "attempt", "result", "took", "finished (utc)", "note"]);
+    let mut tried = BTreeSet::new();
     for attempt in attempts {
         let worker = attempt.text("worker").unwrap_or_default();
+        let tried_before = !tried.insert(attempt.whole("event_id"));
+        // Nothing else lets the count begin again.
+        let anew = if tried_before && attempt.whole("attempt") == Some(1) { BEGAN_ANEW } else { "" };
         table.row([
             number(attempt.whole(&format!("{subject}_id")).unwrap_or_default()),
             number(attempt.whole("attempt").unwrap_or_default()),
@@ -128,8 +137,8 @@ pub fn attempt_table(attempts: &[Row], subject: &str) -> Table {
             optional(attempt.whole("duration_ms").map(|ms| format!("{ms} ms"))),
             text(moment::show(attempt.whole("finished_at").unwrap_or_default())),
             match attempt.text("error") {
-                Some(error) => text(format!("{worker}: {}", printable::shortened(error, 200))),
-                None => text(worker),
+                Some(error) => text(format!("{anew}{worker}: {}", printable::shortened(error, 200))),
+                None => text(format!("{anew}{worker}")),
             },
         ]);
     }

@@ -121,7 +121,7 @@ impl<'a> Story<'a> {
             ("why --endpoint stripe", "what came, what was refused, and why"),
             ("top", "a screen with rates, backlog, failures and events"),
             ("show event 3", "its rows and its body"),
-            ("replay 3", "handles it once more"),
+            ("replay 3", "back in the queue: it waits for a worker, and the demo's has ended"),
         ];
         offered.iter().try_for_each(|(line, about)| self.line(format!("    {command} --db {file} {line:<22}  # {about}")))
     }

@@ -8,7 +8,7 @@ use super::finding::Finding;
 use super::reading::Reading;
 use super::reading::rows::{Growth, Rows};
 use crate::in_use::files::{FileFacts, Files};
-use crate::in_use::processes::Holder;
+use crate::in_use::processes::{Holder, Library};
 use crate::mount::Mount;
 
 /// A file on a disk with a gigabyte of room.
@@ -91,7 +91,10 @@ fn a_log_of_another_user_is_told() {
 
 #[test]
 fn libraries_that_differ_or_were_replaced_are_told() {
-    let holder = |pid, inode, path: &str| Holder { pid, name: "python3".into(), former: None, libraries: vec![(inode, path.into())] };
+    let holder = |pid, inode, path: &str| {
+        let library = Library { pid, file: ("fe:00".into(), inode), path: path.into() };
+        Holder { pid, name: "python3".into(), former: None, libraries: vec![library] }
+    };
     let with = |holders| checks::processes::check(&Reading { holders, ..reading() });
     assert_eq!(with(vec![holder(1, 7, "/a/libknocker.so"), holder(2, 7, "/a/libknocker.so")]), []);
     only(

@@ -19,9 +19,40 @@ pub struct Holder {
     pub name: String,
     /// Where what it has open is a file that was at the path before: the link through which it can still be read.
     pub former: Option<String>,
-    /// Inodes of the libraries of Knocker that it has loaded, each with its path as the kernel tells it.
-    pub libraries: Vec<(u64, String)>,
+    /// The libraries of Knocker that it has loaded.
+    pub libraries: Vec<Library>,
 }
+
+/// A library of Knocker that a process has loaded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Library {
+    /// Of the process.
+    pub pid: u32,
+    /// Its device and its inode.
+    pub file: (String, u64),
+    /// As the kernel tells it.
+    pub path: String,
+}
+
+impl Library {
+    /// Whether another file stands at its path since, or none.
+    pub fn is_replaced(&self) -> bool {
+        self.path.ends_with(DELETED)
+    }
+
+    /// Whether the other is this file or a copy of it: each package of an application brings its own.
+    pub fn is_same_as(&self, other: &Self) -> bool {
+        self.file == other.file || matches!((self.content(), other.content()), (Some(one), Some(other)) if one == other)
+    }
+
+    /// In a container the path leads to it from the root of the process.
+    fn content(&self) -> Option<Vec<u8>> {
+        std::fs::read(format!("/proc/{}/root{}", self.pid, self.path)).ok()
+    }
+}
+
+/// What the kernel appends to the path of a file that is there no more.
+const DELETED: &str = " (deleted)";
 
 impl Holder {
     /// `python3 (4711)`.
@@ -68,13 +99,13 @@ impl Processes {
         use std::os::unix::fs::MetadataExt;
         let Some(name) = path.file_name() else { return Vec::new() };
         let mut deleted = name.to_owned();
-        deleted.push(" (deleted)");
+        deleted.push(DELETED);
         let mut found: BTreeMap<u32, (bool, Option<String>)> = BTreeMap::new();
         for (pid, link, target) in [name, &deleted].into_iter().filter_map(|name| self.open.get(name)).flatten() {
             // The link leads to what is open, whatever stands at the path now. In another container the path can be another one.
             // A process that has ended or closed it since holds nothing.
             let Ok(inode) = std::fs::metadata(link).map(|metadata| metadata.ino()) else { continue };
-            let at_path = target == path || target.as_os_str() == with_suffix(path, " (deleted)").as_os_str();
+            let at_path = target == path || target.as_os_str() == with_suffix(path, DELETED).as_os_str();
             if inode == database.inode {
                 found.entry(*pid).or_default().0 = true;
             } else if at_path {
@@ -95,24 +126,32 @@ impl Processes {
 fn holder(pid: u32, former: Option<String>) -> Holder {
     let name = std::fs::read_to_string(format!("/proc/{pid}/comm")).map(|name| name.trim().to_owned()).unwrap_or_default();
     let maps = std::fs::read_to_string(format!("/proc/{pid}/maps")).unwrap_or_default();
-    Holder { pid, name, former, libraries: libraries(&maps) }
+    Holder { pid, name, former, libraries: libraries(pid, &maps) }
 }
 
 /// The libraries of Knocker among what a process has mapped.
 #[cfg(any(target_os = "linux", test))]
-fn libraries(maps: &str) -> Vec<(u64, String)> {
-    let mut found: Vec<(u64, String)> = maps
+fn libraries(pid: u32, maps: &str) -> Vec<Library> {
+    let mut found: Vec<Library> = maps
         .lines()
         .filter_map(|line| {
             let path = &line[line.find('/')?..];
-            let name = path.rsplit('/').next()?.trim_end_matches(" (deleted)");
-            let is_library = name.starts_with("libknocker") || name.starts_with("knocker.");
-            let inode = line.split_whitespace().nth(4)?.parse().ok()?;
-            is_library.then(|| (inode, path.to_owned()))
+            let name = path.rsplit('/').next()?.trim_end_matches(DELETED);
+            let mut facts = line.split_whitespace().skip(3);
+            let file = (facts.next()?.to_owned(), facts.next()?.parse().ok()?);
+            is_library(name).then(|| Library { pid, file, path: path.to_owned() })
         })
         .collect();
     found.dedup();
     found
+}
+
+/// Whether a file of this name is the library: `libknocker.so`, also without `lib` or with a version. Neither are Elixir's native driver
+/// (`libknocker_native….so`, which the virtual machine loads beside it) and the index of a log (`knocker.db-shm`).
+#[cfg(any(target_os = "linux", test))]
+fn is_library(name: &str) -> bool {
+    let Some(rest) = name.strip_prefix("lib").unwrap_or(name).strip_prefix("knocker") else { return false };
+    rest.starts_with(['.', '-']) && (rest.ends_with(".so") || rest.contains(".so."))
 }
 
 #[cfg(test)]
@@ -143,6 +182,27 @@ mod tests {
 7f10-7f11 r--p 00000000 fe:00 42 /opt/app/libknocker.so (deleted)
 7f11-7f12 r-xp 00001000 fe:00 42 /opt/app/libknocker.so (deleted)
 7f20-7f21 rw-p 00000000 00:00 0 [heap]";
-        assert_eq!(libraries(maps), [(42, "/opt/app/libknocker.so (deleted)".to_owned())]);
+        let library = Library { pid: 7, file: ("fe:00".into(), 42), path: "/opt/app/libknocker.so (deleted)".into() };
+        assert_eq!(libraries(7, maps), [library]);
+    }
+
+    #[test]
+    fn the_library_is_known_by_its_name_and_the_driver_of_elixir_is_none() {
+        for name in ["libknocker.so", "knocker.so", "libknocker.so.0", "libknocker-0.1.0.so", "knocker-linux-x64.so"] {
+            assert!(is_library(name), "{name}");
+        }
+        for name in [
+            "libknocker_native.so",
+            "libknocker_native.so.new",
+            "libknocker_native-v0.1.0-nif-2.16-aarch64-unknown-linux-musl.so",
+            "libknocker_recorder.so",
+            "knocker.db",
+            "knocker.db-shm",
+            "libknocker.db-shm",
+            "knocker",
+            "libc.so.6",
+        ] {
+            assert!(!is_library(name), "{name}");
+        }
     }
 }

@@ -15,6 +15,7 @@ use crate::moment;
 use crate::printable::{self, count};
 use crate::rows::{EVENT_COLUMNS, Row, select};
 use crate::shell::quoted;
+use crate::show::BEGAN_ANEW;
 
 /// How many attempts and how many deliveries are told one by one: the first, and the last ones.
 const TOLD: usize = 8;
@@ -121,7 +122,7 @@ fn tell_attempts(attempts: &[Row], story: &mut Story) {
     for (attempt, skipped) in told(attempts) {
         let number = attempt.whole("attempt").unwrap_or_default();
         // Nothing else lets the count begin again.
-        let anew = if number == 1 && last > 0 { "requeued or replayed, it began anew: " } else { "" };
+        let anew = if number == 1 && last > 0 { BEGAN_ANEW } else { "" };
         last = number;
         let took = attempt.whole("duration_ms").map(|ms| format!(" after {}", shown(ms))).unwrap_or_default();
         let worker = attempt.text("worker").unwrap_or_default();

@@ -17,6 +17,7 @@ fn the_demo_goes_as_told_and_leaves_its_file() {
         "sqlite3 -box knocker-demo.db",
         "why 3",
         " top ",
+        "# back in the queue: it waits for a worker, and the demo's has ended",
     ] {
         assert!(ran.stdout.contains(part), "{part:?} in {}", ran.stdout);
     }
@@ -33,6 +34,19 @@ fn the_demo_goes_as_told_and_leaves_its_file() {
     for sql in typed {
         conn.prepare(sql).unwrap().query([]).unwrap().next().unwrap().unwrap();
     }
+}
+
+#[test]
+fn what_the_demo_offers_does_what_it_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let told = run(command(&["demo"]).current_dir(folder.path()), b"").ok().stdout;
+    let in_folder =
+        |args: &[&str]| run(command(&[&["--db", "knocker-demo.db"], args].concat()).current_dir(folder.path()), b"").ok().stdout;
+    let offered = told.lines().find(|line| line.contains(" replay 3 ")).expect("it offers a replay");
+    // No worker of the demo runs any more.
+    assert!(!offered.contains("handles it"), "{offered}");
+    assert_eq!(in_folder(&["replay", "3"]), "event 3 is now received\n");
+    assert!(in_folder(&["why", "3"]).contains("was put back and waits for its next attempt"));
 }
 
 #[test]

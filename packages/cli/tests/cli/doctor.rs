@@ -244,6 +244,103 @@ fn a_process_on_a_file_that_was_replaced_is_named_with_a_way_to_save_its_rows() 
     has(&found[0], "file_replaced", "error", &format!("({id}) works on a file that was at this path"), &format!("cp /proc/{id}/fd/"));
 }
 
+/// A process that has the inbox open and has loaded these libraries. It ends with the test.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+struct Loaded(std::process::Child);
+
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+impl Loaded {
+    fn with(inbox: &Inbox, libraries: &[&str]) -> Self {
+        Self::on(inbox, "inbox.db", libraries)
+    }
+
+    fn on(inbox: &Inbox, database: &str, libraries: &[&str]) -> Self {
+        let preload: Vec<String> = libraries.iter().map(|name| inbox.path(name).display().to_string()).collect();
+        let mut sleep = std::process::Command::new("sleep");
+        sleep.arg("600").stdin(fs::File::open(inbox.path(database)).unwrap()).env("LD_PRELOAD", preload.join(":"));
+        let process = sleep.spawn().unwrap();
+        let maps = || fs::read_to_string(format!("/proc/{}/maps", process.id())).unwrap();
+        let since = std::time::Instant::now();
+        // The loader maps them after the process was made.
+        while !libraries.iter().all(|name| maps().contains(name)) {
+            assert!(since.elapsed().as_secs() < 60, "{}", maps());
+            std::thread::sleep(std::time::Duration::from_millis(5));
+        }
+        Self(process)
+    }
+}
+
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+impl Drop for Loaded {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A library under this name. Those of one `version` are copies of each other.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+fn library(inbox: &Inbox, name: &str, version: &[u8]) {
+    // Any that can be loaded: what stands behind its end is read by nobody.
+    let maps = fs::read_to_string("/proc/self/maps").unwrap();
+    let own = maps.lines().find_map(|line| Some(&line[line.find('/')?..]).filter(|path| path.contains("/libgcc_s.so"))).unwrap();
+    fs::create_dir_all(inbox.path(name).parent().unwrap()).unwrap();
+    fs::write(inbox.path(name), [&fs::read(own).unwrap(), version].concat()).unwrap();
+}
+
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[test]
+fn the_native_driver_of_elixir_is_no_library_of_knocker() {
+    let inbox = Inbox::with_orders();
+    library(&inbox, "libknocker.so", b"the library");
+    for driver in [
+        "libknocker_native.so",
+        "libknocker_native-v0.1.0-nif-2.16-x86_64-unknown-linux-gnu.so",
+        "libknocker_native.dylib",
+        "libknocker_recorder.so",
+    ] {
+        library(&inbox, driver, b"the driver");
+        let _process = Loaded::with(&inbox, &["libknocker.so", driver]);
+        assert_eq!(findings(&doctor(&inbox)), [] as [Value; 0], "{driver}");
+        // Built anew while the virtual machine runs.
+        fs::remove_file(inbox.path(driver)).unwrap();
+        assert_eq!(findings(&doctor(&inbox)), [] as [Value; 0], "{driver}");
+    }
+}
+
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[test]
+fn copies_of_one_library_are_not_different_and_other_ones_are() {
+    let inbox = Inbox::with_orders();
+    for (name, version) in [("python/libknocker.so", "1"), ("ruby/libknocker.so", "1"), ("go/libknocker.so", "2")] {
+        library(&inbox, name, version.as_bytes());
+    }
+    let _python = Loaded::with(&inbox, &["python/libknocker.so"]);
+    let _ruby = Loaded::with(&inbox, &["ruby/libknocker.so"]);
+    assert_eq!(findings(&doctor(&inbox)), [] as [Value; 0]);
+    let go = Loaded::with(&inbox, &["go/libknocker.so"]);
+    let ran = doctor(&inbox);
+    only(&ran, "library_skew", "warning", "have loaded different libraries of Knocker: ", "knocker_version()");
+    assert!(ran.stdout.contains("/go/libknocker.so") && ran.stdout.contains("/python/libknocker.so"), "{}", ran.stdout);
+    fs::remove_file(inbox.path("go/libknocker.so")).unwrap();
+    only(&doctor(&inbox), "library_skew", "warning", &format!("({}) runs a library of Knocker that was replaced", go.0.id()), "kill");
+}
+
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[test]
+fn a_database_that_is_named_like_the_library_is_none() {
+    let inbox = Inbox::empty();
+    let path = inbox.path("knocker.db");
+    knocker(&["--db", path.to_str().unwrap(), "init"]).ok();
+    // A reader maps the index of the log.
+    let reader = Connection::open(&path).unwrap();
+    reader.execute_batch("BEGIN; SELECT count(*) FROM _knocker_events").unwrap();
+    assert!(fs::read_to_string("/proc/self/maps").unwrap().contains("/knocker.db-shm"));
+    library(&inbox, "libknocker.so", b"");
+    let _process = Loaded::on(&inbox, "knocker.db", &["libknocker.so"]);
+    assert_eq!(findings(&knocker(&["--db", path.to_str().unwrap(), "--json", "doctor"])), [] as [Value; 0]);
+}
+
 /// On a small file system of its own in memory, where mounting is permitted.
 #[cfg(target_os = "linux")]
 #[test]

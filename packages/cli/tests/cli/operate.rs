@@ -79,6 +79,41 @@ fn the_period_and_the_limit_bound_it() {
 }
 
 #[test]
+fn what_chooses_many_events_is_refused_beside_an_id_with_the_reason() {
+    let inbox = Inbox::with_events();
+    for verb in ["replay", "requeue", "ignore"] {
+        let dry_run = "an id was given with --dry-run, which tells how many events a filter takes";
+        for args in [&[verb, "1", "--dry-run"][..], &[verb, "--dry-run", "1"], &[verb, "1", "--dry-run", "--json"]] {
+            inbox.knocker(args).fails(2, dry_run, "`knocker why 1`");
+        }
+        for (flag, value) in
+            [("--status", "dead"), ("--endpoint", "orders"), ("--type", "order.*"), ("--since", "2h"), ("--until", "2h"), ("--limit", "5")]
+        {
+            let ran = inbox.knocker(&[verb, "1", flag, value]);
+            let ran =
+                ran.fails(2, &format!("an id was given with {flag}, which chooses among many events"), "by its id, or many by a filter");
+            assert!(!ran.stderr.contains("[ID]"), "{}", ran.stderr);
+        }
+        inbox.knocker(&[verb, "1", "--endpoint", "orders", "--dry-run"]).fails(2, "an id was given with --endpoint", "");
+    }
+    for (args, reason) in [
+        (&["--dry-run"][..], "--dry-run, which tells"),
+        (&["-s", "dead"], "--status, which chooses"),
+        (&["-n", "5"], "--limit, which chooses"),
+    ] {
+        inbox.knocker(&[&["replay", "--delivery", "1"], args].concat()).fails(2, &format!("--delivery was given with {reason}"), "");
+    }
+    for args in [&["-s", "dead"][..], &["--dry-run"], &[]] {
+        inbox.knocker(&[&["ignore", "--reason", "x"], args].concat()).fails(
+            2,
+            "--reason is kept with one event, and no id",
+            "`knocker ignore ID",
+        );
+    }
+    assert_eq!([1, 2, 3].map(|id| inbox.status(id)), ["handled", "failed", "dead"]);
+}
+
+#[test]
 fn without_a_terminal_a_bulk_action_wants_yes() {
     let inbox = Inbox::with_events();
     for verb in ["replay", "requeue", "ignore"] {
@@ -93,7 +128,6 @@ fn wrong_usage_is_refused() {
     inbox.knocker(&["replay"]).fails(2, "which events?", "--status");
     inbox.knocker(&["replay", "--yes"]).fails(2, "which events?", "--status");
     inbox.knocker(&["requeue", "-s", "handled", "--yes"]).fails(2, "\"handled\" is not valid", "Correct");
-    inbox.knocker(&["replay", "1", "--since", "2h"]).fails(2, "an id and a period", "by its id");
     inbox.knocker(&["ignore", "-s", "dead", "--reason", "a bad batch", "-y"]).fails(2, "--reason", "knocker ignore");
     assert_eq!(inbox.status(3), "dead");
     inbox.knocker(&["requeue", "-s", "dead", "-e", "nope", "-y"]).fails(3, "no endpoint \"nope\"", "endpoint list");

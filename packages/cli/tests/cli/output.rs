@@ -22,7 +22,7 @@ fn a_wrong_command_line_is_two_lines_like_every_failure() {
         (&["events", "--limit", "x"], "invalid value 'x' for '--limit <LIMIT>'", "--help"),
         (&["events", "--status", "lost"], "[possible values: received, processing", "--help"),
         (&["send"], "were not provided: <PROVIDER> <URL> <PAYLOAD>", "Usage: knocker send"),
-        (&["replay", "1", "--limit", "3"], "'[ID]' cannot be used with '--limit <LIMIT>'", "Usage: knocker replay"),
+        (&["replay", "1", "--delivery", "3"], "'[ID]' cannot be used with '--delivery <ID>'", "Usage: knocker replay"),
     ] {
         let ran = knocker(args).fails(2, error, hint);
         assert_eq!((ran.stderr.lines().count(), ran.stdout.as_str()), (2, ""), "{}", ran.stderr);

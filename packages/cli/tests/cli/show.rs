@@ -1,3 +1,4 @@
+use knocker_core::claim::ClaimFilter;
 use serde_json::json;
 
 use crate::support::{HOUR, Inbox, command};
@@ -12,6 +13,22 @@ fn an_event_is_shown_with_its_deliveries_attempts_and_body() {
     }
     let waiting = inbox.knocker(&["show", "event", "4"]).ok().stdout;
     assert!(waiting.contains("none yet"), "{waiting}");
+}
+
+#[test]
+fn where_attempts_began_anew_is_marked_as_why_marks_it() {
+    let inbox = Inbox::with_events();
+    let marked =
+        |inbox: &Inbox| inbox.knocker(&["show", "event", "1"]).ok().stdout.matches("requeued or replayed, it began anew: w").count();
+    assert_eq!(marked(&inbox), 0);
+    for replays in 1..=2 {
+        inbox.knocker(&["replay", "1"]).ok();
+        let at = inbox.now + HOUR;
+        assert!(inbox.store.claim("w", 10, 3600, &ClaimFilter::default(), at).unwrap() > 0);
+        let job: i64 = inbox.store.conn().query_row("SELECT job_id FROM knocker_jobs WHERE event_id = 1", [], |row| row.get(0)).unwrap();
+        inbox.store.handled(job, "w", 12, at).unwrap();
+        assert_eq!(marked(&inbox), replays);
+    }
 }
 
 #[test]
