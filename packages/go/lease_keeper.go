@@ -11,8 +11,8 @@ import (
 
 const (
 	// claimedAhead is how much work is claimed ahead: enough to share a commit among quick handlers, too little to keep jobs from other processes.
+	// Never more than share a commit, whose end claims again.
 	claimedAhead = 50 * time.Millisecond
-	mostClaimed  = 64
 	// growth: a claim takes so many times what the last one has found. A worker that has just begun knows little of how long its handlers take.
 	growth = 2
 	// quickest is what handlers are taken to take at least.
@@ -201,7 +201,7 @@ func (k *leaseKeeper) claimOn(c *conn, wanted int, names []string) (int, []lostA
 	limit := wanted
 	if k.usual > 0 {
 		ahead := int(claimedAhead * time.Duration(wanted) / k.usual)
-		limit = max(wanted, min(wanted+ahead, growth*k.lastClaimed, mostClaimed))
+		limit = max(wanted, min(wanted+ahead, growth*k.lastClaimed, mostShared))
 	}
 	k.mu.Unlock()
 	claimed, err := k.leases.claim(c, limit, k.lease, names)

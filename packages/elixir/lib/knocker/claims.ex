@@ -2,11 +2,11 @@ defmodule Knocker.Claims do
   @moduledoc false
   # Claims of one worker: on a connection that does nothing else, or with the commit of verdicts, which saves one for the claim.
 
-  alias Knocker.{Checkpoints, Connection, Endpoint, HeldLeases, Hooks, LeaseCalls, LostAttempts, Options, OwnCommits}
+  alias Knocker.{Checkpoints, Connection, Endpoint, HeldLeases, Hooks, LeaseCalls, LostAttempts, Options, OwnCommits, SharedCommit}
 
-  # How much work is claimed ahead: enough to share a commit among quick handlers, too little to keep jobs from other processes.
+  # How much work is claimed ahead: enough to share a commit among quick handlers, too little to keep jobs from other processes. Never more
+  # than share a commit, whose end claims again.
   @ahead_ms 50
-  @most 64
   # A claim takes so many times what the last one has found: a worker that has just begun knows little of how long its handlers take.
   @growth 2
 
@@ -22,7 +22,9 @@ defmodule Knocker.Claims do
   @doc "How many to claim where so many are needed at once, handlers usually take so long, and the last claim has found so many."
   @spec limit(pos_integer(), number() | nil, non_neg_integer()) :: pos_integer()
   def limit(needed, nil, _last), do: needed
-  def limit(needed, usual_ms, last), do: max(needed, Enum.min([needed + trunc(@ahead_ms / usual_ms * needed), @growth * last, @most]))
+
+  def limit(needed, usual_ms, last),
+    do: max(needed, Enum.min([needed + trunc(@ahead_ms / usual_ms * needed), @growth * last, SharedCommit.most_events()]))
 
   @doc "Claims in a transaction of its own."
   @spec claim(Connection.t(), t()) :: result()

@@ -25,6 +25,10 @@ defmodule Knocker.SharedCommit do
   @spec most_ms() :: pos_integer()
   def most_ms, do: @most_ms
 
+  @doc "How many events share a commit at most."
+  @spec most_events() :: pos_integer()
+  def most_events, do: @most_events
+
   @doc "How many attempts wait for the commit."
   @spec size(t()) :: non_neg_integer()
   def size(shared), do: length(shared.members)

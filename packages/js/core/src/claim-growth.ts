@@ -1,7 +1,6 @@
-/** How many jobs a worker claims at once. */
+/** How many jobs a worker claims at once: never more than share a commit, whose end claims again. */
 
-/** A claim takes no more. */
-const MOST = 64;
+import { MOST_EVENTS } from "./shared-commit.js";
 
 /** It takes so many times what the last one has found: a worker that has just begun knows little of how long its handlers take. */
 const GROWTH = 2;
@@ -21,7 +20,7 @@ export class ClaimGrowth {
   wanted(needed: number): number {
     if (this.#usualMs === undefined) return needed;
     const ahead = Math.floor((AHEAD_MS / Math.max(this.#usualMs, 0.5)) * needed);
-    return Math.max(needed, Math.min(needed + ahead, GROWTH * this.#lastClaimed, MOST));
+    return Math.max(needed, Math.min(needed + ahead, GROWTH * this.#lastClaimed, MOST_EVENTS));
   }
 
   /** A claim has found so many. */

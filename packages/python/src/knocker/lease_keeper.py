@@ -18,13 +18,14 @@ from knocker.event import Event
 from knocker.giving_way import OwnCommits
 from knocker.leases import Job, Leases
 from knocker.lost_attempts import LostAttempt, event_of, last_attempt, lost_since
+from knocker.shared_commit import MOST_EVENTS
 from knocker.worker_connection import WorkerConnection
 
 logger = logging.getLogger("knocker.worker")
 
-# How much work is claimed ahead: enough to share a commit among quick handlers, too little to keep jobs from other processes.
+# How much work is claimed ahead: enough to share a commit among quick handlers, too little to keep jobs from other processes. Never more
+# than share a commit, whose end claims again.
 _AHEAD_S = 0.05
-_MOST_CLAIMED = 64
 # A claim takes so many times what the last one has found: a worker that has just begun knows little of how long its handlers take.
 _GROWTH = 2
 # An extension that was on its way when a job was given up.
@@ -137,7 +138,7 @@ class LeaseKeeper:
         if self._usual_s is None:
             return needed
         ahead = int(_AHEAD_S / self._usual_s * needed)
-        return max(needed, min(needed + ahead, _GROWTH * self._last_claimed, _MOST_CLAIMED))
+        return max(needed, min(needed + ahead, _GROWTH * self._last_claimed, MOST_EVENTS))
 
     def _claim_on(self, connection: Connection, leases: Leases, names: list[str], wanted: int) -> tuple[int, list[LostAttempt]]:
         """To be called in a transaction."""

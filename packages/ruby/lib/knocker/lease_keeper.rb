@@ -7,14 +7,14 @@ module Knocker
   #
   # Its connections commit as receipts do: a commit that is not synced lies in front of synced ones, and they are lost with its pages.
   class LeaseKeeper
-    # How much work is claimed ahead: enough to share a commit among quick handlers, too little to keep jobs from other processes.
+    # How much work is claimed ahead: enough to share a commit among quick handlers, too little to keep jobs from other processes. Never
+    # more than share a commit, whose end claims again.
     AHEAD_S = 0.05
-    MOST_CLAIMED = 64
     # A claim takes so many times what the last one has found: a worker that has just begun knows little of how long its handlers take.
     GROWTH = 2
     # An extension that was on its way when a job was given up.
     MARGIN_S = 1.0
-    private_constant :AHEAD_S, :MOST_CLAIMED, :GROWTH, :MARGIN_S
+    private_constant :AHEAD_S, :GROWTH, :MARGIN_S
 
     # @return [Integer, nil] milliseconds until the next job, as of the last {#take} that found none; nil where nothing waits
     attr_reader :due_ms
@@ -221,7 +221,7 @@ module Knocker
       return needed if @usual_s.nil?
 
       ahead = (AHEAD_S / @usual_s * needed).to_i
-      [needed, [needed + ahead, GROWTH * @last_claimed, MOST_CLAIMED].min].max
+      [needed, [needed + ahead, GROWTH * @last_claimed, SharedCommit::MOST_EVENTS].min].max
     end
 
     # Those whose very attempt is not held. What is held is looked at before they are read: whoever commits a verdict beside it may be through with
